@@ -1,0 +1,7 @@
+"""The engines: run a Program freely, under control, or along a recording."""
+
+from .exploring import Progress, explore, reproduce
+from .replaying import replay
+from .strategies import STRATEGIES
+
+__all__ = ["STRATEGIES", "Progress", "explore", "replay", "reproduce"]

@@ -1,0 +1,510 @@
+"""The controlled engine: real OS threads that run one at a time.
+
+Hand-over: every worker sleeps on its own baton (a real lock).  The thread that
+holds the floor decides who runs next, in its own stack: there is no scheduler
+thread, so a step that does not switch costs no hand-over at all.
+
+Guarantees:
+- Exactly one thread touches scheduler and program state at any time; releasing
+  a baton and acquiring it orders all accesses, with or without a GIL.
+- Everything the next thread reads (``current``, the log, the offers) is written
+  before its baton is released.
+- An execution ends with every worker asleep on its baton, whatever the program
+  did, or the worker is reported lost.
+
+A thread *offers* an operation and performs it only when it is chosen, so the
+strategy sees what each thread is about to do, and an offer that cannot be met
+(a lock that is held) is known before anything blocks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CodeType
+from typing import Any, NoReturn, Protocol
+
+from ..errors import HarnessBug, ProgramError, ThreadAbort
+from ..findings import Broken
+from ..primitives import Field, State, installed
+from ..program import Program
+from ..trace import Kind
+from . import osthreads
+from .instrument import Twins, site_of
+from .ops import ACQUIRE, Op
+from .stuck import (
+    Event,
+    error_event,
+    hang_event,
+    leak_event,
+    livelock_event,
+    ring_event,
+    wait_event,
+)
+
+STALL_S = 5.0
+"""Seconds without a step after which a thread counts as hung."""
+
+MAX_STEPS = 10_000
+"""Steps after which an execution counts as a livelock."""
+
+
+class Strategy(Protocol):
+    """Decides who runs; see ``strategies/``."""
+
+    def begin(self) -> None:
+        """A new execution starts."""
+
+    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+        """The task that makes the next step; called when there is a choice."""
+
+
+class Task:
+    """One thread of the program.
+
+    ``op`` and ``obj`` are its offer; ``ready`` says that the offer can be met
+    now.  ``held`` has the locks it holds, outermost first, each with the code
+    and instruction that took it.
+    """
+
+    __slots__ = (
+        "aborted", "alive", "baton", "function", "held", "index", "name", "obj",
+        "op", "ready", "result", "thread",
+    )  # fmt: skip
+
+    def __init__(self, index: int, name: str, function: Callable[[Any], Any]) -> None:
+        self.index, self.name, self.function = index, name, function
+        self.baton = threading.Lock()
+        self.baton.acquire()
+        self.thread: threading.Thread | None = None
+        self.held: list[tuple[Any, CodeType, int]] = []
+        self.reset()
+
+    def reset(self) -> None:
+        self.op: Op = ACQUIRE
+        self.obj: Any = None
+        self.ready = self.aborted = False
+        self.alive = True
+        self.result: Any = None
+        self.held.clear()
+
+
+class Outcome:
+    """One finished execution: its log, events, and what the check said."""
+
+    __slots__ = ("before", "broken", "events", "log", "results", "state")
+
+    def __init__(self) -> None:
+        self.log: list[tuple[Task, Op, Any]] = []
+        self.events: list[Event] = []
+        self.broken: tuple[Broken, ...] = ()
+        self.results: dict[str, Any] = {}
+        self.before: Any = None
+        self.state: Any = None
+
+
+class Recorder(Protocol):
+    """Looks at each step of a detailed replay, just before it is performed."""
+
+    def step(self, task: Task, op: Op, obj: Any) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class Scheduler:
+    """Runs one Program's threads, one execution after another.
+
+    Use as a context manager: it owns the worker threads, the process's runtime
+    and, where the OS offers it, the caller's CPU affinity, and puts all back.
+    ``ghost`` says what a failed check does: end the execution (False), or stop
+    its thread for ever while the others go on, which is what exhaustive search
+    needs to see the steps that could have come before.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        stall_s: float = STALL_S,
+        max_steps: int = MAX_STEPS,
+        ghost: bool = False,
+    ) -> None:
+        from .controlled_primitives import substitutes
+
+        self.program = program
+        self.stall_s, self.max_steps, self.ghost = stall_s, max_steps, ghost
+        self.tasks = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
+        self.lost: list[str] = []
+        self.recorder: Recorder | None = None
+        self._control = threading.Lock()
+        self._control.acquire()
+        self._closing = False
+        self._types: dict[type, type] = dict(substitutes(self))
+        self._twins = Twins({"point": self.point}, self._accessor)
+        self._serials: dict[str, int] = {}
+        self._prepare()
+
+    # -- what engine code reads during an execution; owned by the floor holder
+
+    def _prepare(self) -> None:
+        self.current: Task | None = None
+        self.enabled: list[Task] = []
+        self.many = False
+        self.watchers: list[Task] = []
+        self.spy: list[tuple[Op, Any]] | None = None
+        self.outcome = Outcome()
+        self.log = self.outcome.log
+        self.crashed = False
+        self.limit = self.max_steps
+        self.error: BaseException | None = None
+        self._unstarted: list[Task] = []
+        self._ending = False
+        self._pick: Callable[[list[Task], Task | None], Task] = _nobody
+
+    # -- the runtime interface (primitives.Runtime)
+
+    def substitute(self, cls: type) -> type:
+        own = self._types.get(cls)
+        if own is None:
+            if issubclass(cls, State):
+                own = self._twins.of(cls)
+            else:
+                own = next((t for base, t in self._types.items() if cls is t), cls)
+        return own
+
+    def created(self, obj: Any) -> None:
+        """Number ``obj`` among its likes: by creation order, per creating thread."""
+        current = self.current
+        key = type(obj).__name__ if isinstance(obj, State) else f"{obj.cls}[{obj.index}]"
+        if current is not None:
+            key = f"{key}@{current.name}"
+        n = self._serials.get(key, 0) + 1
+        self._serials[key] = n
+        if current is not None:
+            obj._rb_serial = f"@{current.name}#{n}"
+        elif n > 1:
+            obj._rb_serial = f"#{n}"
+
+    def wait_until(self, predicate: Callable[[], Any]) -> None:
+        from .controlled_primitives import wait_until
+
+        wait_until(self, predicate)
+
+    def check_failed(self, rule: str, message: str) -> None:
+        task = self.current
+        if task is None:
+            raise ProgramError(
+                f"{self.program.name}: check_that failed outside the threads: {rule}: {message}"
+            )
+        if task.aborted:
+            raise ThreadAbort
+        # From here the thread makes no more steps: unwinding releases nothing.
+        task.aborted = self.crashed = True
+        site = osthreads.caller_site()
+        self.outcome.events.append(
+            Event(rule, f"{rule} in {site.function}", message, len(self.log), {"site": str(site)}, crash=True)
+        )
+        raise ThreadAbort
+
+    def _accessor(self, declared: Field) -> tuple[str, str]:
+        name, namespace = declared.name, self._twins._namespace
+        stem = f"op{len(namespace)}_{name}"
+        namespace[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
+        namespace[stem + "_w"] = Op(Kind.WRITE, name, declared.atomic)
+        return f"point({stem}_r, self)", f"point({stem}_w, self)"
+
+    # -- one step
+
+    def point(self, op: Op, obj: Any) -> None:
+        """Offer ``op`` on ``obj``; returns when the caller may perform it."""
+        me = self.current
+        if me is None:
+            if self.spy is not None:
+                self.spy.append((op, obj))
+            return
+        if me.aborted:
+            return
+        me.op = op
+        me.obj = obj
+        me.ready = True
+        if self.watchers:
+            self.recheck()
+        log = self.log
+        if len(log) >= self.limit:
+            self._overrun()
+        if self.many:
+            try:
+                chosen = self._pick(self.enabled, me)
+            except Exception as error:
+                self._fail(error)
+            if chosen is not me:
+                self._switch(me, chosen)
+        if self.recorder is not None:
+            self.recorder.step(me, op, obj)
+        log.append((me, op, obj))
+
+    def block_or_go(self, me: Task) -> None:
+        """As ``point``, for an offer already made that may not be ready."""
+        if self.watchers:
+            self.recheck()
+        if not me.ready:
+            self.refresh()
+            self.outcome.events.extend(ring_event(me, len(self.log)))
+        if len(self.log) >= self.limit:
+            self._overrun()
+        try:
+            chosen = self._next(me if me.ready else None)
+        except Exception as error:
+            self._fail(error)
+        if chosen is None:
+            self._leave(me)
+        elif chosen is not me:
+            self._switch(me, chosen)
+        if self.recorder is not None:
+            self.recorder.step(me, me.op, me.obj)
+        self.log.append((me, me.op, me.obj))
+
+    def refresh(self) -> None:
+        """Recompute who can run after readiness changed."""
+        self.enabled = [t for t in self.tasks if t.ready]
+        self.many = len(self.enabled) > 1 or self._always or bool(self._unstarted)
+
+    def settle(self, obj: Any, me: Task) -> None:
+        """``me`` changed ``obj``: see whose offer on it can be met now."""
+        me.obj = None
+        changed = False
+        for task in self.tasks:
+            if task.obj is obj:
+                ready = obj.ready_for(task)
+                if ready is not task.ready:
+                    task.ready = ready
+                    changed = True
+        if changed:
+            self.refresh()
+
+    def recheck(self) -> None:
+        """Evaluate the predicates that threads wait for, without making steps."""
+        changed = False
+        for task in self.watchers:
+            ready = task.obj.holds(self)
+            if ready is not task.ready:
+                task.ready = ready
+                changed = True
+        if changed:
+            self.refresh()
+
+    def _switch(self, me: Task, chosen: Task) -> None:
+        # Publish before the hand-over: from the release on, `chosen` runs.
+        self.current = chosen
+        chosen.baton.release()
+        me.baton.acquire()
+        if me.aborted:
+            raise ThreadAbort
+
+    def _leave(self, me: Task) -> None:
+        """Nobody can run: give the floor back and sleep until aborted."""
+        self.current = None
+        self._control.release()
+        me.baton.acquire()
+        if me.aborted:
+            raise ThreadAbort
+
+    def _fail(self, error: BaseException) -> NoReturn:
+        """End the execution; ``run`` raises ``error`` to its caller.
+
+        It must not travel through the code under test, which may catch it.
+        """
+        self.error = error
+        raise ThreadAbort
+
+    # -- picking
+
+    def _first_pick(self, enabled: list[Task], current: Task | None) -> Task:
+        """Until each thread has made its first offer, start the next one."""
+        if self._unstarted:
+            return self._unstarted.pop()
+        self._pick = self._strategy.pick
+        self.refresh()
+        return self._pick(self.enabled, current) if self.many else self.enabled[0]
+
+    def _next(self, current: Task | None) -> Task | None:
+        """Who runs next when the caller may be unable to; None if nobody can."""
+        if self._unstarted:
+            return self._unstarted.pop()
+        self.refresh()
+        if not self.enabled:
+            return None
+        return self._pick(self.enabled, current) if self.many else self.enabled[0]
+
+    def _overrun(self) -> None:
+        if self.limit >= 0:
+            self.outcome.events.append(livelock_event(self.tasks, len(self.log)))
+        raise ThreadAbort
+
+    # -- workers
+
+    def _work(self, task: Task) -> None:
+        while True:
+            task.baton.acquire()
+            if self._closing:
+                return
+            try:
+                task.result = task.function(self.outcome.state)
+            except ThreadAbort:
+                task.aborted = True
+            except BaseException as error:
+                if not task.aborted:
+                    self.outcome.events.append(error_event(task, error, len(self.log)))
+            self._finish(task)
+
+    def _finish(self, task: Task) -> None:
+        """``task`` is over: pass the floor on; the caller then sleeps on its baton."""
+        if task.held and not task.aborted:
+            self.outcome.events.append(leak_event(task, len(self.log)))
+        task.alive = task.ready = False
+        task.obj = None
+        if task.aborted and not (self.crashed and self.ghost):
+            self._ending = True
+        chosen = None
+        if not self._ending:
+            try:
+                if self.watchers:
+                    self.recheck()
+                chosen = self._next(None)
+            except ThreadAbort:
+                self._ending = True
+            except Exception as error:
+                self.error, self._ending = error, True
+        self.current = chosen
+        (chosen.baton if chosen is not None else self._control).release()
+
+    # -- executions, from the controlling thread
+
+    def run(self, strategy: Strategy, *, always_ask: bool = False) -> Outcome:
+        """One execution under ``strategy``.
+
+        ``always_ask`` has the strategy asked even when only one task can run.
+        Raises what a strategy or a replay raised; HarnessBug if we erred.
+        """
+        self._prepare()
+        self._serials.clear()
+        self._strategy, self._always = strategy, always_ask
+        for task in self.tasks:
+            task.reset()
+        outcome = self.outcome
+        try:
+            outcome.state = self.program.setup()
+        except Exception as error:
+            raise ProgramError(f"{self.program.name}: setup raised {error!r}. Mend setup.") from error
+        if self.recorder is not None and self.program.snapshot is not None:
+            outcome.before = self.program.snapshot(outcome.state)
+        strategy.begin()
+        self._unstarted = self.tasks[:0:-1]
+        self._pick = self._first_pick
+        self.many = True
+        first = self.tasks[0]
+        self.current = first
+        first.baton.release()
+        self._await_end()
+        if self.error is not None:
+            raise self.error
+        if self.recorder is not None:
+            self.recorder.end()
+        self._conclude(outcome)
+        return outcome
+
+    def _conclude(self, outcome: Outcome) -> None:
+        outcome.results = {t.name: t.result for t in self.tasks}
+        if self.crashed or outcome.events or self._ending or self.lost:
+            return
+        try:
+            outcome.broken = self.program.broken_rules(outcome.state, outcome.results)
+        except ProgramError:
+            raise
+        except Exception as error:
+            outcome.events.append(error_event(None, error, len(self.log)))
+
+    def _await_end(self) -> None:
+        """Wait for the execution, then unwind whoever did not end."""
+        interrupted: KeyboardInterrupt | None = None
+        while True:
+            try:
+                seen = len(self.log)
+                if self._control.acquire(timeout=1.0 if interrupted else self.stall_s):
+                    break
+                if len(self.log) == seen:
+                    self._hang()
+                    break
+            except KeyboardInterrupt as error:
+                # The execution ends at its next choice; a hung one is reported lost.
+                interrupted = error
+                self._ending = True
+                self.limit = -1
+        self._unwind()
+        if interrupted is not None:
+            raise interrupted
+
+    def _unwind(self) -> None:
+        """Abort every thread still inside the program, one at a time."""
+        stuck = [t for t in self.tasks if t.alive and t.name not in self.lost]
+        started = [t for t in stuck if t not in self._unstarted]
+        if started and not self._ending:
+            self.outcome.events.extend(wait_event(started, self.outcome.events, len(self.log)))
+        if stuck:
+            self._ending = True
+        for task in self._unstarted:
+            task.alive = False
+        for task in started:
+            task.aborted = True
+            self.current = task
+            task.baton.release()
+            if not self._control.acquire(timeout=self.stall_s):
+                self._hang()
+        self.current = None
+
+    def _hang(self) -> None:
+        """The running thread makes no steps: report it, and try to stop it."""
+        task = self.current
+        if task is None or task.thread is None:
+            if self._control.acquire(timeout=0.1):
+                return
+            raise HarnessBug("an execution stopped without anybody running")
+        self.outcome.events.append(hang_event(task, len(self.log), osthreads.stack_of(task.thread)))
+        task.aborted = self._ending = True
+        osthreads.interrupt(task.thread)
+        if not self._control.acquire(timeout=1.0):
+            self.lost.append(task.name)
+            task.alive = False
+
+    def __enter__(self) -> Scheduler:
+        self._scope = self._running()
+        self._scope.__enter__()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._scope.__exit__(*exc)
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        with installed(self), osthreads.pinned():
+            for task in self.tasks:
+                task.thread = threading.Thread(
+                    target=self._work, args=(task,), name=f"racebench-{task.name}", daemon=True
+                )
+                task.thread.start()
+            try:
+                yield
+            finally:
+                self._closing = True
+                for task in self.tasks:
+                    if task.name not in self.lost and task.thread is not None:
+                        task.baton.release()
+                        task.thread.join(self.stall_s)
+
+    _always = False
+    _strategy: Strategy
+
+
+def _nobody(enabled: list[Task], current: Task | None) -> Task:
+    raise HarnessBug("a step was offered outside an execution")

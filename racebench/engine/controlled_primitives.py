@@ -1,0 +1,428 @@
+"""The primitives as the controlled engine runs them.
+
+Each operation makes its offer, waits to be chosen, performs its effect on
+plain attributes (only the floor holder runs), takes the real lock without
+blocking, and lets the scheduler see whose offers changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from sys import _getframe
+from typing import TYPE_CHECKING, Any
+
+from ..errors import HarnessBug, ThreadAbort
+from ..primitives import Condition, Lock, RLock, RWLock, Semaphore, State
+from . import ops
+from .ops import Op
+from .osthreads import caller_frame, caller_site
+from .stuck import misuse_event
+
+if TYPE_CHECKING:
+    from .controlled import Scheduler, Task
+
+
+def _want(scheduler: Scheduler, me: Task, op: Op, obj: Any, ready: bool) -> None:
+    """Make the offer ``op`` on ``obj`` and return once it is met."""
+    if me.aborted:
+        raise ThreadAbort
+    me.op, me.obj, me.ready = op, obj, ready
+    scheduler.block_or_go(me)
+
+
+def _misuse(scheduler: Scheduler, me: Task, lock: Any) -> None:
+    """Report a release by a thread that does not hold ``lock``; the release is ignored."""
+    outcome = scheduler.outcome
+    outcome.events.append(misuse_event(me, lock, caller_site(), len(outcome.log)))
+
+
+def _drop(me: Task, lock: Any) -> None:
+    """Take ``lock`` off the list of what ``me`` holds: its latest entry."""
+    held = me.held
+    for i in range(len(held) - 1, -1, -1):
+        if held[i][0] is lock:
+            del held[i]
+            return
+
+
+def _make_lock(s: Scheduler) -> type[Lock]:
+    class ControlledLock(Lock):
+        owner: Task | None = None
+
+        def acquire(self, blocking: bool = True) -> bool:
+            me = s.current
+            if me is None:
+                return self.real.acquire(blocking)
+            if not blocking:
+                return self._try(me)
+            return self._take(me, 2)
+
+        def __enter__(self) -> bool:
+            me = s.current
+            if me is None:
+                return self.real.acquire()
+            return self._take(me, 2)
+
+        def _take(self, me: Task, depth: int) -> bool:
+            _want(s, me, ops.ACQUIRE, self, self.owner is None)
+            self._own(me, depth + 1)
+            s.settle(self, me)
+            return True
+
+        def _own(self, me: Task, depth: int) -> None:
+            if not self.real.acquire(False):
+                raise HarnessBug(f"{self.name} is free for the scheduler, but its real lock is held")
+            self.owner = me
+            frame = _getframe(depth)
+            me.held.append((self, frame.f_code, frame.f_lasti))
+
+        def _try(self, me: Task) -> bool:
+            s.point(ops.TRY_ACQUIRE, self)
+            if me.aborted:
+                raise ThreadAbort
+            if self.owner is not None:
+                return False
+            self._own(me, 3)
+            s.settle(self, me)
+            return True
+
+        def release(self) -> None:
+            me = s.current
+            if me is None:
+                self.real.release()
+                return
+            if me.aborted:
+                return
+            s.point(ops.RELEASE, self)
+            if self.owner is not me:
+                _misuse(s, me, self)
+                return
+            self._disown(me)
+            s.settle(self, me)
+
+        def _disown(self, me: Task) -> None:
+            held = me.held
+            if held and held[-1][0] is self:
+                held.pop()
+            else:
+                _drop(me, self)
+            self.owner = None
+            self.real.release()
+
+        def __exit__(self, *exc: object) -> None:
+            self.release()
+
+        def locked(self) -> bool:
+            if s.current is not None:
+                s.point(ops.LOCKED, self)
+                return self.owner is not None
+            if s.spy is not None:
+                s.spy.append((ops.LOCKED, self))
+                return self.owner is not None
+            return self.real.locked()
+
+        def ready_for(self, task: Task) -> bool:
+            return self.owner is None or task.op is not ops.ACQUIRE
+
+        def owners_for(self, task: Task) -> Iterable[Task]:
+            return () if self.owner is None else (self.owner,)
+
+    return ControlledLock
+
+
+def _make_rlock(s: Scheduler, base: type[Lock]) -> type[Lock]:
+    class ControlledRLock(base):  # type: ignore[misc, valid-type]
+        depth = 0
+
+        def _take(self, me: Task, depth: int) -> bool:
+            mine = self.owner is me
+            _want(s, me, ops.ACQUIRE, self, mine or self.owner is None)
+            self._again(me, depth + 1)
+            return True
+
+        def _again(self, me: Task, depth: int) -> None:
+            if self.owner is not me:
+                self._own(me, depth + 1)
+            self.depth += 1
+            s.settle(self, me)
+
+        def _try(self, me: Task) -> bool:
+            s.point(ops.TRY_ACQUIRE, self)
+            if me.aborted:
+                raise ThreadAbort
+            if self.owner not in (None, me):
+                return False
+            self._again(me, 3)
+            return True
+
+        def _disown(self, me: Task) -> None:
+            self.depth -= 1
+            if not self.depth:
+                super()._disown(me)
+
+        def ready_for(self, task: Task) -> bool:
+            return self.owner is None or self.owner is task or task.op is not ops.ACQUIRE
+
+    return ControlledRLock
+
+
+def _make_rwlock(s: Scheduler) -> type[RWLock]:
+    class ControlledRWLock(RWLock):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.readers: list[Task] = []
+            self.writer: Task | None = None
+
+        def _enter(self, op: Op, plain: Callable[[], bool]) -> Task | None:
+            me = s.current
+            if me is None:
+                plain()
+                return None
+            me.op = op
+            _want(s, me, op, self, self.ready_for(me))
+            frame = caller_frame(2)
+            if frame is not None:
+                me.held.append((self, frame.f_code, frame.f_lasti))
+            return me
+
+        def acquire_read(self) -> bool:
+            me = self._enter(ops.ACQUIRE_READ, super().acquire_read)
+            if me is not None:
+                self.readers.append(me)
+                s.settle(self, me)
+            return True
+
+        def acquire_write(self) -> bool:
+            me = self._enter(ops.ACQUIRE_WRITE, super().acquire_write)
+            if me is not None:
+                self.writer = me
+                s.settle(self, me)
+            return True
+
+        def release_read(self) -> None:
+            me = s.current
+            if me is None:
+                super().release_read()
+                return
+            if me.aborted:
+                return
+            s.point(ops.RELEASE_READ, self)
+            if me not in self.readers:
+                _misuse(s, me, self)
+                return
+            self.readers.remove(me)
+            _drop(me, self)
+            s.settle(self, me)
+
+        def release_write(self) -> None:
+            me = s.current
+            if me is None:
+                super().release_write()
+                return
+            if me.aborted:
+                return
+            s.point(ops.RELEASE_WRITE, self)
+            if self.writer is not me:
+                _misuse(s, me, self)
+                return
+            self.writer = None
+            _drop(me, self)
+            s.settle(self, me)
+
+        def ready_for(self, task: Task) -> bool:
+            if task.op is ops.ACQUIRE_READ:
+                return self.writer is None
+            if task.op is ops.ACQUIRE_WRITE:
+                return self.writer is None and not self.readers
+            return True
+
+        def owners_for(self, task: Task) -> Iterable[Task]:
+            if self.writer is not None:
+                return (self.writer,)
+            return tuple(self.readers) if task.op is not ops.ACQUIRE_READ else ()
+
+    return ControlledRWLock
+
+
+def _make_condition(s: Scheduler) -> type[Condition]:
+    class ControlledCondition(Condition):
+        lock: Any
+
+        def __enter__(self) -> bool:
+            me = s.current
+            return self.lock.acquire() if me is None else self.lock._take(me, 2)
+
+        def wait(self) -> bool:
+            me = s.current
+            if me is None:
+                return super().wait()
+            if me.aborted:
+                raise ThreadAbort
+            s.point(ops.WAIT, self)
+            if self.lock.owner is not me:
+                _misuse(s, me, self.lock)
+                return False
+            depth = getattr(self.lock, "depth", 1)
+            for _ in range(depth):
+                self.lock._disown(me)
+            self._waiters.append(me)
+            s.settle(self.lock, me)
+            me.op, me.obj, me.ready = ops.SLEEP, self, False
+            # Woken, our offer has become ACQUIRE on the lock: see `notify`.
+            s.block_or_go(me)
+            for _ in range(depth):
+                if self.lock.owner is not me:
+                    self.lock._own(me, 2)
+                if depth > 1 or hasattr(self.lock, "depth"):
+                    self.lock.depth += 1
+            s.settle(self.lock, me)
+            return True
+
+        def acquire(self, blocking: bool = True) -> bool:
+            me = s.current
+            if me is None or not blocking:
+                return self.lock.acquire(blocking)
+            return self.lock._take(me, 2)
+
+        def notify(self, n: int = 1) -> None:
+            self._wake(ops.NOTIFY, n)
+
+        def notify_all(self) -> None:
+            self._wake(ops.NOTIFY_ALL, None)
+
+        def _wake(self, op: Op, n: int | None) -> None:
+            me = s.current
+            if me is None:
+                super().notify(len(self._waiters) if n is None else n)
+                return
+            if me.aborted:
+                return
+            s.point(op, self)
+            if self.lock.owner is not me:
+                _misuse(s, me, self.lock)
+                return
+            woken, self._waiters = self._waiters[:n], self._waiters[len(self._waiters[:n]) :]
+            for task in woken:
+                task.op, task.obj = ops.ACQUIRE, self.lock
+                task.ready = self.lock.ready_for(task)
+            if woken:
+                s.refresh()
+
+        def ready_for(self, task: Task) -> bool:
+            return task.op is not ops.SLEEP
+
+        def owners_for(self, task: Task) -> Iterable[Task]:
+            return ()
+
+    return ControlledCondition
+
+
+def _make_semaphore(s: Scheduler) -> type[Semaphore]:
+    class ControlledSemaphore(Semaphore):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.count = self.initial
+
+        def acquire(self, blocking: bool = True) -> bool:
+            me = s.current
+            if me is None:
+                return super().acquire(blocking)
+            if blocking:
+                _want(s, me, ops.DOWN, self, self.count > 0)
+            else:
+                s.point(ops.TRY_DOWN, self)
+                if me.aborted:
+                    raise ThreadAbort
+                if not self.count:
+                    return False
+            self.count -= 1
+            s.settle(self, me)
+            return True
+
+        def release(self) -> None:
+            me = s.current
+            if me is None:
+                super().release()
+                return
+            if me.aborted:
+                return
+            s.point(ops.UP, self)
+            self.count += 1
+            s.settle(self, me)
+
+        def ready_for(self, task: Task) -> bool:
+            return self.count > 0 or task.op is not ops.DOWN
+
+        def owners_for(self, task: Task) -> Iterable[Task]:
+            return ()
+
+    return ControlledSemaphore
+
+
+class Predicate:
+    """What a thread in ``wait_until`` waits for."""
+
+    __slots__ = ("_label", "reads", "test")
+
+    cls = "wait_until"
+
+    def __init__(self, test: Callable[[], Any]) -> None:
+        self.test = test
+        self.reads: list[tuple[Op, Any]] = []
+        self._label = ""
+
+    def holds(self, s: Scheduler) -> bool:
+        """Evaluate without making steps; one that raises holds, and raises in its thread."""
+        floor, s.current = s.current, None
+        s.spy = self.reads = []
+        try:
+            return bool(self.test())
+        except Exception:
+            return True
+        finally:
+            s.spy, s.current = None, floor
+
+    def label(self) -> str:
+        names = (f"{obj.label()}.{op.field}" if op.is_field else obj.label() for op, obj in self.reads)
+        return ", ".join(dict.fromkeys(names)) or "nothing shared"
+
+    name = property(label)
+
+    def owners_for(self, task: Task) -> Iterable[Task]:
+        return ()
+
+
+def wait_until(s: Scheduler, test: Callable[[], Any]) -> None:
+    """Offer to go on, and be chosen only while ``test()`` is true."""
+    me = s.current
+    if me is None:
+        if not test():
+            raise HarnessBug("wait_until outside the program's threads would never end")
+        return
+    predicate = Predicate(test)
+    s.watchers.append(me)
+    try:
+        _want(s, me, ops.WAIT_UNTIL, predicate, predicate.holds(s))
+    finally:
+        if me in s.watchers:
+            s.watchers.remove(me)
+    me.obj = None
+    s.current = None
+    try:
+        test()
+    finally:
+        s.current = me
+
+
+def substitutes(s: Scheduler) -> dict[type, type]:
+    """The controlled class for each primitive, bound to ``s``."""
+    lock = _make_lock(s)
+    made: dict[type, type] = {
+        Lock: lock,
+        RLock: _make_rlock(s, lock),
+        RWLock: _make_rwlock(s),
+        Condition: _make_condition(s),
+        Semaphore: _make_semaphore(s),
+        State: State,
+    }
+    return made

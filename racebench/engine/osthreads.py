@@ -1,0 +1,91 @@
+"""What the engines ask of the operating system's threads."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from ..errors import ThreadAbort
+from ..trace import Site
+from .instrument import site_of
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OWN = (os.path.join(_PACKAGE, "engine") + os.sep, os.path.join(_PACKAGE, "primitives.py"), "<racebench")
+
+
+def is_ours(filename: str) -> bool:
+    """Whether a frame is RaceBench's own plumbing, not the code under test."""
+    return filename.startswith(_OWN)
+
+
+def caller_frame(depth: int = 1) -> FrameType | None:
+    """The innermost frame of the calling thread that is not RaceBench's own."""
+    frame: FrameType | None = sys._getframe(depth)
+    while frame is not None and is_ours(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
+def caller_site() -> Site:
+    """The place in the code under test that called into RaceBench."""
+    frame = caller_frame(2)
+    return Site("?", "?", 0) if frame is None else site_of(frame.f_code, frame.f_lasti)
+
+
+def stack_from(frame: FrameType | None) -> tuple[Site, ...]:
+    """The sites of the code under test from ``frame`` outwards, innermost last."""
+    sites = []
+    while frame is not None:
+        if not is_ours(frame.f_code.co_filename) and "threading.py" not in frame.f_code.co_filename:
+            sites.append(site_of(frame.f_code, frame.f_lasti))
+        frame = frame.f_back
+    return tuple(reversed(sites))
+
+
+def stack_of(thread: threading.Thread) -> tuple[Site, ...]:
+    """Where ``thread`` is now, innermost last."""
+    return stack_from(sys._current_frames().get(thread.ident or 0))
+
+
+def interrupt(thread: threading.Thread) -> None:
+    """Ask ``thread`` to unwind at its next bytecode.
+
+    Helps against a loop; a thread inside a blocking C call stays there.
+    """
+    if thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(ThreadAbort)
+        )
+
+
+@contextmanager
+def pinned() -> Iterator[None]:
+    """Keep the calling thread, and threads it starts, on one CPU; put it back after."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def switch_interval_restored() -> Iterator[None]:
+    """Put ``sys.setswitchinterval`` back after the block."""
+    before = sys.getswitchinterval()
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -1,0 +1,44 @@
+"""The detailed record of one controlled execution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..primitives import _Primitive
+from ..trace import Step
+from .controlled import Task
+from .instrument import SLOT, show
+from .ops import Op, object_name
+from .osthreads import caller_frame, stack_from
+
+
+class StepRecorder:
+    """Keeps every step with its place, its locks and the field's value around it.
+
+    A value is read straight from the object, without a step.  What a write
+    left is read when the next step begins: nobody else runs in between.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._last: tuple[Step, Any, str] | None = None
+
+    def step(self, task: Task, op: Op, obj: Any) -> None:
+        self.end()
+        stack = stack_from(caller_frame(2))
+        lock_class = obj.cls if isinstance(obj, _Primitive) else ""
+        held = tuple(lock.name for lock, _, _ in task.held)
+        step = Step(
+            task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic
+        )
+        if op.is_field:
+            slot = SLOT + op.field
+            step.old = show(obj.__dict__.get(slot))
+            self._last = (step, obj, slot)
+        self.steps.append(step)
+
+    def end(self) -> None:
+        if self._last is not None:
+            step, obj, slot = self._last
+            step.new = show(obj.__dict__.get(slot))
+            self._last = None

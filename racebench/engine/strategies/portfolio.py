@@ -1,0 +1,53 @@
+"""All strategies side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import Strategy
+from .pct import Pct
+from .pos import Pos
+from .random_walk import RandomWalk
+from .surw import Surw
+
+if TYPE_CHECKING:
+    from ..controlled import Task
+    from ..ops import Op
+
+_MEMBERS: tuple[type[Strategy], ...] = (RandomWalk, Pct, Pos, Surw)
+
+
+class Portfolio(Strategy):
+    """Every strategy in turn, more often the ones that find new orders or break rules.
+
+    Shares follow a count of what each member's executions brought (a new
+    class of executions, or a broken rule), never a clock, so the same seed
+    gives the same schedules.  No member falls below an eighth of the rest.
+    """
+
+    NAME = "portfolio"
+
+    def __init__(self, seed: int, threads: int) -> None:
+        super().__init__(seed, threads)
+        self.members = [cls(seed * 8191 + i, threads) for i, cls in enumerate(_MEMBERS)]
+        self.member: Strategy = self.members[0]
+        self._credit = [0.0] * len(self.members)
+        self._worth = [1.0] * len(self.members)
+
+    def begin(self) -> None:
+        best = max(self._worth)
+        for i, worth in enumerate(self._worth):
+            self._credit[i] += max(worth, best / 8)
+        chosen = max(range(len(self.members)), key=self._credit.__getitem__)
+        self._credit[chosen] -= sum(max(w, best / 8) for w in self._worth)
+        self.member = self.members[chosen]
+        self.member.begin()
+        self.pick = self.member.pick  # type: ignore[method-assign]
+
+    def end(self, log: list[tuple[Task, Op, Any]], found: bool) -> None:
+        self.member.end(log, found)
+
+    def reward(self, new: bool) -> None:
+        """The last execution was, or was not, worth its while."""
+        at = self.members.index(self.member)
+        self._worth[at] += ((1.0 if new else 0.0) - self._worth[at]) / 32

@@ -1,0 +1,244 @@
+"""Who waits for whom, and what an execution that went wrong has to say.
+
+Both engines keep, for each thread, what it holds (with the code that took it)
+and what it wants; the functions here turn that into evidence.  They only read:
+the caller makes sure that nothing moves meanwhile (controlled: it holds the
+floor; free: it holds the wait-for graph's mutex and the ring is asleep).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any, Protocol
+
+from ..trace import Site
+from .instrument import site_of
+from .osthreads import is_ours, stack_of
+
+UNKNOWN_SITE = Site("?", "?", 0)
+
+
+class Waiter(Protocol):
+    """A thread of the program, as either engine keeps it."""
+
+    name: str
+    obj: Any
+    held: list[tuple[Any, CodeType, int]]
+    thread: threading.Thread | None
+
+
+@dataclass(slots=True)
+class Event:
+    """Something that went wrong at step ``at`` of an execution."""
+
+    rule: str
+    signature: str
+    message: str
+    at: int
+    evidence: dict[str, Any] = field(default_factory=dict)
+    crash: bool = False
+
+
+def wanted_site(task: Waiter) -> Site:
+    """Where ``task`` waits: the innermost frame of its stack that is not ours."""
+    stack = () if task.thread is None else stack_of(task.thread)
+    return stack[-1] if stack else UNKNOWN_SITE
+
+
+def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
+    """The threads of a ring through ``me``: each waits for the next; None if there is none.
+
+    ``blocked(task)`` says whether a task really waits; by default ``not ready``.
+    """
+    waits = blocked or (lambda task: not task.ready)
+    path: list[Any] = []
+    seen: set[int] = set()
+
+    def walk(task: Any) -> bool:
+        path.append(task)
+        obj = task.obj
+        if obj is not None and waits(task):
+            for owner in obj.owners_for(task):
+                if owner is me:
+                    return True
+                if id(owner) not in seen:
+                    seen.add(id(owner))
+                    if walk(owner):
+                        return True
+        path.pop()
+        return False
+
+    return path if walk(me) else None
+
+
+def ring_event(me: Waiter, at: int, blocked: Any = None) -> list[Event]:
+    """The deadlock that ``me``'s new want closes, if it closes one."""
+    ring = find_ring(me, blocked)
+    if ring is None:
+        return []
+    if len(ring) == 1:
+        return [_self_event(me, at)]
+    edges = []
+    parts = []
+    for task, following in zip(ring, ring[1:] + ring[:1], strict=True):
+        lock = task.obj
+        wants = wanted_site(task)
+        holds = [
+            {"lock": held.name, "class": held.cls, "site": str(site_of(code, lasti))}
+            for held, code, lasti in task.held
+        ]
+        taken = _taken(following, lock)
+        parts.append((lock.cls, wants.function, taken.function))
+        edges.append(
+            {
+                "thread": task.name,
+                "holds": holds,
+                "wants": {"lock": lock.name, "class": lock.cls, "site": str(wants)},
+                "holder": following.name,
+                "taken": str(taken),
+            }
+        )
+    # One ring has as many starting points as threads; begin at the least.
+    first = min(range(len(parts)), key=lambda i: (parts[i], i))
+    parts, edges = parts[first:] + parts[:first], edges[first:] + edges[:first]
+    signature = "deadlock.cycle: " + " -> ".join(
+        f"{cls} wanted in {wanted}, held in {taken}" for cls, wanted, taken in parts
+    )
+    message = "; ".join(
+        f"{e['thread']} wants {e['wants']['lock']} ({e['wants']['site']}), "
+        f"held by {e['holder']} (taken in {e['taken']})"
+        for e in edges
+    )
+    return [Event("deadlock.cycle", signature, message, at, {"ring": edges})]
+
+
+def _taken(task: Waiter, lock: Any) -> Site:
+    for held, code, lasti in task.held:
+        if held is lock:
+            return site_of(code, lasti)
+    return UNKNOWN_SITE
+
+
+def _self_event(me: Waiter, at: int) -> Event:
+    lock = me.obj
+    wants, taken = wanted_site(me), _taken(me, lock)
+    return Event(
+        "deadlock.self",
+        f"deadlock.self: {lock.cls} wanted in {wants.function}, held in {taken.function}",
+        f"{me.name} waits for {lock.name} ({wants}), which it took itself in {taken}",
+        at,
+        {
+            "ring": [
+                {
+                    "thread": me.name,
+                    "holds": [
+                        {"lock": held.name, "class": held.cls, "site": str(site_of(code, lasti))}
+                        for held, code, lasti in me.held
+                    ],
+                    "wants": {"lock": lock.name, "class": lock.cls, "site": str(wants)},
+                    "holder": me.name,
+                    "taken": str(taken),
+                }
+            ]
+        },
+    )
+
+
+def wait_event(stuck: Sequence[Any], events: Iterable[Event], at: int) -> list[Event]:
+    """``deadlock.wait`` for an execution that ended with ``stuck`` threads.
+
+    Empty when an event that was seen before already explains why they wait: a
+    ring, a crash, a hang, or a thread that ended with a lock.
+    """
+    explained = ("deadlock.", "lock.leaked", "stall.", "program.error")
+    if any(e.crash or e.rule.startswith(explained) for e in events):
+        return []
+    wants = [(task, task.obj, wanted_site(task)) for task in stuck]
+    loose = [w for w in wants if w[1] is not None and not list(w[1].owners_for(w[0]))]
+    if not loose:
+        return []
+    parts = sorted({f"{obj.cls} in {site.function}" for _, obj, site in loose})
+    message = "; ".join(f"{task.name} waits for {obj.label()} ({site})" for task, obj, site in wants)
+    evidence = {
+        "waiting": [
+            {
+                "thread": task.name,
+                "wants": {"lock": obj.label(), "site": str(site)},
+                "holds": [{"lock": held.name, "site": str(site_of(c, i))} for held, c, i in task.held],
+            }
+            for task, obj, site in wants
+        ]
+    }
+    return [Event("deadlock.wait", "deadlock.wait: " + ", ".join(parts), message, at, evidence)]
+
+
+def leak_event(task: Waiter, at: int) -> Event:
+    """``task`` ended holding locks."""
+    locks = ", ".join(f"{held.name} (taken in {site_of(c, i)})" for held, c, i in task.held)
+    parts = sorted({f"{held.cls} taken in {site_of(c, i).function}" for held, c, i in task.held})
+    return Event(
+        "lock.leaked",
+        "lock.leaked: " + ", ".join(parts),
+        f"{task.name} ended holding {locks}",
+        at,
+        {"holds": [{"lock": held.name, "site": str(site_of(c, i))} for held, c, i in task.held]},
+    )
+
+
+def misuse_event(task: Waiter, lock: Any, site: Site, at: int) -> Event:
+    """``task`` released a lock that it does not hold."""
+    owners = ", ".join(owner.name for owner in lock.owners_for(task))
+    return Event(
+        "lock.misuse",
+        f"lock.misuse: {lock.cls} released in {site.function}",
+        f"{task.name} released {lock.name}, which is held by {owners or 'nobody'} ({site})",
+        at,
+        {"site": str(site)},
+    )
+
+
+def error_event(task: Waiter | None, error: BaseException, at: int) -> Event:
+    """The code under test raised; ``task`` is None for the program's check."""
+    theirs = []
+    tb = error.__traceback__
+    while tb is not None:
+        if not is_ours(tb.tb_frame.f_code.co_filename):
+            theirs.append(site_of(tb.tb_frame.f_code, tb.tb_lasti))
+        tb = tb.tb_next
+    site = theirs[-1] if theirs else UNKNOWN_SITE
+    who = "check" if task is None else task.name
+    return Event(
+        "program.error",
+        f"program.error: {type(error).__name__} in {site.function}",
+        f"{who} raised {type(error).__name__}: {error} ({site})",
+        at,
+        {"site": str(site), "stacks": {who: [str(s) for s in theirs]}},
+    )
+
+
+def livelock_event(tasks: Sequence[Any], at: int) -> Event:
+    """Steps went on past the bound."""
+    running = [t.name for t in tasks if t.alive]
+    return Event(
+        "stall.livelock",
+        "stall.livelock: " + ", ".join(running),
+        f"no end after {at} steps; still running: {', '.join(running)}",
+        at,
+    )
+
+
+def hang_event(task: Any, at: int, stack: tuple[Site, ...]) -> Event:
+    """A thread makes no steps and does not come back."""
+    where = str(stack[-1]) if stack else "unknown"
+    function = stack[-1].function if stack else "?"
+    return Event(
+        "stall.hang",
+        f"stall.hang: {task.name} in {function}",
+        f"{task.name} makes no steps and does not come back; it is in {where}. "
+        "It blocks on, or computes, something that RaceBench does not see.",
+        at,
+        {"stacks": {task.name: [str(s) for s in stack]}},
+    )

@@ -1,0 +1,83 @@
+"""What can go wrong, and whose fault it is.
+
+A broken rule is never an exception: it is a finding.  The exceptions here say
+that RaceBench could not answer: the author of a scenario or program erred, a
+replay left its recording, a stored file is not ours, or RaceBench is at fault.
+"""
+
+from __future__ import annotations
+
+
+class RaceBenchError(Exception):
+    """Base of every error that RaceBench raises on purpose."""
+
+
+class UsageError(RaceBenchError):
+    """The command line or the API was called in a way that cannot be met."""
+
+
+class ScenarioError(RaceBenchError):
+    """A scenario or protocol file says something that cannot be run.
+
+    ``place`` is the key inside the file (``threads.vcpu0[1]``), ``remedy`` one
+    sentence that says what to write instead.
+    """
+
+    def __init__(self, file: str, place: str, what: str, remedy: str) -> None:
+        self.file, self.place, self.what, self.remedy = file, place, what, remedy
+        where = f"{file}: {place}" if place else file
+        super().__init__(f"{where}: {what}. {remedy}")
+
+
+class ProgramError(RaceBenchError):
+    """A program is not one that RaceBench can run; the message says why."""
+
+
+class ReplayDiverged(RaceBenchError):
+    """A strict replay left its recording.
+
+    ``step`` counts from 0; ``expected`` is the recorded (thread, operation,
+    object) or None past the end; ``actual`` maps each thread that could move
+    to the (operation, object) it offered instead.
+    """
+
+    def __init__(
+        self,
+        step: int,
+        expected: tuple[str, str, str] | None,
+        actual: dict[str, tuple[str, str]],
+        recent: tuple[tuple[str, str, str], ...] = (),
+    ) -> None:
+        self.step, self.expected, self.actual, self.recent = step, expected, actual, recent
+        offered = ", ".join(f"{t} offers {op} {obj}" for t, (op, obj) in actual.items())
+        wanted = "the end" if expected is None else f"{expected[0]} {expected[1]} {expected[2]}"
+        super().__init__(
+            f"replay diverged at step {step}: the recording has {wanted}, "
+            f"but {offered or 'no thread can move'}. "
+            "The program is not the one that was recorded, or it is not deterministic."
+        )
+
+
+class ResultError(RaceBenchError):
+    """A stored result cannot be read; the message names the file and why."""
+
+
+class HarnessBug(RaceBenchError):
+    """RaceBench broke one of its own promises; please report it."""
+
+
+class CheckFailed(AssertionError):
+    """A ``check_that`` that failed outside a run."""
+
+    def __init__(self, rule: str, message: str) -> None:
+        self.rule, self.message = rule, message
+        super().__init__(f"{rule}: {message}")
+
+
+class ThreadAbort(BaseException):
+    """Unwinds a thread whose execution is over.  Never reaches the user.
+
+    Derives from BaseException so that ``except Exception`` in the code under
+    test does not swallow it.
+    """
+

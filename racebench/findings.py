@@ -1,0 +1,133 @@
+"""Rules, findings, verdicts: the words in which every part reports.
+
+Everything here is plain data: it crosses module and process borders and is
+stored as JSON.  Live locks, threads and states never appear in it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .trace import Schedule
+
+RULES: Mapping[str, str] = {
+    "deadlock.cycle": "threads wait for one another in a ring",
+    "deadlock.self": "a thread waits for a lock it holds",
+    "deadlock.wait": "no thread can move, and one waits for something nobody owns",
+    "lock_order.inversion": "two lock classes taken in both orders by different threads, no common gate lock",
+    "mapping.corrupted": "a GUEST desc whose vIRQ does not point back to it, or a p.desc whose desc is not its own",
+    "mapping.double_success": "two routes of one vIRQ to different pIRQs both returned 0, no release between",
+    "mapping.lost_enable": "at rest: the vIRQ's ENABLED and the routed desc's DISABLED do not agree",
+    "mapping.ienable_mismatch": "at rest: the rank's ienable bit differs from the vIRQ's ENABLED",
+    "crash.null_handler": "set_affinity called through the none handler",
+    "crash.null_desc": "a lock or field of desc None is used",
+    "crash.assertion": "one of Xen's ASSERTs is false",
+    "irq.lost_eoi": "an acknowledged IRQ ended through the none handler: no priority drop",
+    "irq.wrong_vcpu": "at rest: an inflight vIRQ on the list of a vCPU that is not its target, not MIGRATING",
+    "irq.wrong_affinity": "at rest: an enabled routed desc whose affinity is not its target's pCPU",
+    "irq.stuck_inprogress": "INPROGRESS, but the vIRQ is neither inflight nor in an LR, and its vCPU is up",
+    "list.corrupted": "a node inserted twice, or a list edited without its owner's lock",
+    "lock.leaked": "a thread ends holding a lock",
+    "lock.misuse": "a thread releases a lock it does not hold",
+    "data_race": "two accesses, one a write, unordered, on a field that Xen does not access atomically",
+    "stall.livelock": "steps go on past the bound without progress",
+    "stall.hang": "a thread does not come back",
+    "history.not_serializable": "no serial order of the completed operations explains every return code",
+    "program.error": "the code under test raised",
+}
+
+
+class Verdict(enum.Enum):
+    """What one run of a program is worth.  UNKNOWN never counts as clean."""
+
+    CLEAN = "clean"
+    FOUND = "found"
+    UNKNOWN = "unknown"
+
+
+class CellVerdict(enum.Enum):
+    """A cell against its scenario's expectation."""
+
+    AS_EXPECTED = "as_expected"
+    UNEXPECTED = "unexpected"
+    MISSED = "missed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule found broken by a check.
+
+    ``fields`` names what is wrong in words that do not change from run to run
+    ("p.desc", "desc.action"); with the rule it makes the finding's signature.
+    """
+
+    rule: str
+    message: str
+    fields: tuple[str, ...] = ()
+
+
+def broken(rule: str, message: str, fields: tuple[str, ...] = ()) -> Broken:
+    """A broken ``rule`` for a program's ``check`` to return."""
+    return Broken(rule, message, fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A broken rule with its evidence.
+
+    ``schedule`` is empty when the finding comes from the free run and was not
+    (yet) reproduced under control.  ``evidence`` holds JSON values only; its
+    keys are listed in ``EVIDENCE``.
+    """
+
+    rule: str
+    signature: str
+    summary: str
+    schedule: Schedule = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    count: int = 1
+    mode: str = ""
+    strategy: str = ""
+    seed: int = 0
+    after: int = 0
+
+    def counted(self, count: int) -> Finding:
+        """The same finding, seen ``count`` times."""
+        return replace(self, count=count)
+
+
+EVIDENCE: Mapping[str, str] = {
+    "ring": "deadlock: [{thread, holds: [{lock, site}], wants: {lock, site}}]",
+    "before": "the program's snapshot before the threads started",
+    "after": "the program's snapshot at the end",
+    "results": "thread -> repr of its result",
+    "steps": "[{thread, op, object, site, old, new, held}] of the execution",
+    "stacks": "thread -> [function (file:line)], innermost last",
+    "message": "what the check or the exception said",
+    "site": "function (file:line) at which the rule broke",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What stress, explore, verify or replay has to say.
+
+    ``first_failure`` counts executions until the first finding, itself
+    included; None if there was none.  ``complete`` is True only when verify
+    has covered every schedule.
+    """
+
+    verdict: Verdict
+    complete: bool
+    executions: int
+    seconds: float
+    findings: tuple[Finding, ...]
+    first_failure: int | None = None
+    failures: int = 0
+    first_failure_s: float | None = None
+    interrupted: bool = False
+    stats: Mapping[str, Any] = field(default_factory=dict)

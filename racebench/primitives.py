@@ -1,0 +1,390 @@
+"""Shared state and synchronisation for programs under test.
+
+Outside a run every class here is an ordinary object over ``threading``, and a
+``shared`` field is an ordinary attribute: a model can be unit-tested with no
+engine.  During a run the installed runtime (one per process at a time) makes
+each object that is *created* then one of its own: fields become instrumented
+properties, locks the engine's locks.  Hence the one rule for users: build the
+state inside ``setup`` (or inside a thread), not before.
+
+Locks here are identified by a class ("desc") and an optional index ("64").
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar, cast
+
+from .errors import CheckFailed, UsageError
+
+T = TypeVar("T")
+
+
+class Runtime(Protocol):
+    """What an engine installs for the length of a run."""
+
+    def substitute(self, cls: type) -> type:
+        """The engine's own class for a primitive or State class."""
+
+    def created(self, obj: Any) -> None:
+        """A new State or lock exists; called before its ``__init__`` goes on."""
+
+    def wait_until(self, predicate: Callable[[], Any]) -> None: ...
+
+    def check_failed(self, rule: str, message: str) -> None:
+        """Report and unwind the calling thread."""
+
+
+_runtime: Runtime | None = None
+_install_lock = threading.Lock()
+
+
+@contextmanager
+def installed(runtime: Runtime) -> Iterator[None]:
+    """Make ``runtime`` the process's runtime; UsageError if one is there."""
+    global _runtime
+    if not _install_lock.acquire(blocking=False):
+        raise UsageError(
+            "another RaceBench run is going on in this process. "
+            "Use one process for each run that is to go on at the same time."
+        )
+    _runtime = runtime
+    try:
+        yield
+    finally:
+        _runtime = None
+        _install_lock.release()
+
+
+# --------------------------------------------------------------------------
+# Shared fields
+
+
+class Field:
+    """The declaration of one shared field; see ``shared``.
+
+    Not a descriptor: outside a run the field is a plain instance attribute.
+    """
+
+    __slots__ = ("atomic", "default", "name")
+
+    def __init__(self, default: Any, atomic: bool) -> None:
+        self.default, self.atomic, self.name = default, atomic, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+
+def shared(default: T, *, atomic: bool = False) -> T:
+    """Declare an instrumented field of a State class.
+
+    Each read and each write is one step.  ``atomic=True`` says that the code
+    under test accesses it atomically: exempt from ``data_race``, and ordering.
+    A list, dict or set given as default is copied for each instance.
+    """
+    return cast(T, Field(default, atomic))
+
+
+class State:
+    """Base of shared state.  Override ``label`` to name instances in reports."""
+
+    _rb_fields: dict[str, Field] = {}
+    _rb_defaults: dict[str, Any] = {}
+    _rb_copied: tuple[str, ...] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_rb_variant_of" in cls.__dict__:
+            return
+        fields = dict(cls._rb_fields)
+        fields.update({k: v for k, v in cls.__dict__.items() if isinstance(v, Field)})
+        cls._rb_fields = fields
+        cls._rb_defaults = {name: f.default for name, f in fields.items()}
+        cls._rb_copied = tuple(
+            name for name, f in fields.items() if isinstance(f.default, (list, dict, set, bytearray))
+        )
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        runtime = _runtime
+        if runtime is None:
+            obj = object.__new__(cls)
+            obj.__dict__.update(cls._rb_defaults)
+        else:
+            obj = object.__new__(runtime.substitute(cls))
+            obj.__dict__.update(obj._rb_defaults)
+            runtime.created(obj)
+        for name in obj._rb_copied:
+            obj.__dict__[name] = copy.copy(obj.__dict__[name])
+        return obj
+
+    def label(self) -> str:
+        """The name of this object in schedules and reports.
+
+        Must not change during an execution nor read a shared field.  The
+        default is the class name, with ``#n`` from the second instance on.
+        """
+        serial = self.__dict__.get("_rb_serial", "")
+        return f"{type(self).__name__}{serial}"
+
+
+# --------------------------------------------------------------------------
+# Locks
+
+
+class _Primitive:
+    """Chooses the runtime's class and names the object."""
+
+    _rb_serial = ""
+    kind = "lock"
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        runtime = _runtime
+        if runtime is None:
+            return object.__new__(cls)
+        return object.__new__(runtime.substitute(cls))
+
+    def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
+        self.cls = cls or self.kind
+        self.index = index
+        runtime = _runtime
+        if runtime is not None:
+            runtime.created(self)
+
+    @property
+    def name(self) -> str:
+        """``class`` or ``class[index]``; ``#n`` tells same-named ones apart."""
+        base = self.cls if self.index is None else f"{self.cls}[{self.index}]"
+        return f"{base}{self._rb_serial}"
+
+    def label(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+class Lock(_Primitive):
+    """A non-recursive lock over a real ``threading.Lock``."""
+
+    def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
+        super().__init__(cls, index)
+        self.real = threading.Lock()
+
+    def acquire(self, blocking: bool = True) -> bool:
+        """Take the lock; with ``blocking=False`` return at once, False if it is held."""
+        return self.real.acquire(blocking)
+
+    def release(self) -> None:
+        """Give the lock up; RuntimeError if it is not held (in a run: lock.misuse)."""
+        self.real.release()
+
+    def locked(self) -> bool:
+        """Whether anyone holds it: Xen's ``spin_is_locked``."""
+        return self.real.locked()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+class RLock(Lock):
+    """A lock that its holder may take again; released as often as taken."""
+
+    def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
+        super().__init__(cls, index)
+        self._holder: int | None = None
+        self._depth = 0
+
+    def acquire(self, blocking: bool = True) -> bool:
+        me = threading.get_ident()
+        if self._holder == me:
+            self._depth += 1
+            return True
+        if not self.real.acquire(blocking):
+            return False
+        self._holder, self._depth = me, 1
+        return True
+
+    def release(self) -> None:
+        if self._holder != threading.get_ident():
+            raise RuntimeError(f"{self.name}: released by a thread that does not hold it")
+        self._depth -= 1
+        if not self._depth:
+            self._holder = None
+            self.real.release()
+
+
+class Guard:
+    """One side of a read-write lock, as a context manager."""
+
+    __slots__ = ("_enter", "_leave")
+
+    def __init__(self, enter: Callable[[], Any], leave: Callable[[], Any]) -> None:
+        self._enter, self._leave = enter, leave
+
+    def __enter__(self) -> bool:
+        self._enter()
+        return True
+
+    def __exit__(self, *exc: object) -> None:
+        self._leave()
+
+
+class RWLock(_Primitive):
+    """Many readers or one writer; readers are let in whenever no writer holds it."""
+
+    kind = "rwlock"
+
+    def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
+        super().__init__(cls, index)
+        self._monitor = threading.Condition(threading.Lock())
+        self._readers = 0
+        self._writing = False
+
+    def acquire_read(self) -> bool:
+        with self._monitor:
+            while self._writing:
+                self._monitor.wait()
+            self._readers += 1
+        return True
+
+    def release_read(self) -> None:
+        with self._monitor:
+            if not self._readers:
+                raise RuntimeError(f"{self.name}: no reader to release")
+            self._readers -= 1
+            self._monitor.notify_all()
+
+    def acquire_write(self) -> bool:
+        with self._monitor:
+            while self._writing or self._readers:
+                self._monitor.wait()
+            self._writing = True
+        return True
+
+    def release_write(self) -> None:
+        with self._monitor:
+            if not self._writing:
+                raise RuntimeError(f"{self.name}: no writer to release")
+            self._writing = False
+            self._monitor.notify_all()
+
+    def read(self) -> Guard:
+        """``with lock.read():`` shares it with other readers."""
+        return Guard(self.acquire_read, self.release_read)
+
+    def write(self) -> Guard:
+        """``with lock.write():`` holds it alone."""
+        return Guard(self.acquire_write, self.release_write)
+
+
+class Condition(_Primitive):
+    """A condition variable over ``lock``; waiters are woken first come, first served."""
+
+    kind = "condition"
+
+    def __init__(self, lock: Lock | None = None, cls: str | None = None) -> None:
+        self.lock = lock if lock is not None else Lock(f"{cls or self.kind}.lock")
+        super().__init__(cls)
+        self._waiters: list[Any] = []
+
+    def acquire(self, blocking: bool = True) -> bool:
+        return self.lock.acquire(blocking)
+
+    def release(self) -> None:
+        self.lock.release()
+
+    def __enter__(self) -> bool:
+        return self.lock.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.lock.__exit__(kind, value, tb)
+
+    def wait(self) -> bool:
+        """Drop the lock, sleep until notified, take the lock again."""
+        gate = threading.Lock()
+        gate.acquire()
+        self._waiters.append(gate)
+        self.lock.release()
+        gate.acquire()
+        self.lock.acquire()
+        return True
+
+    def wait_for(self, predicate: Callable[[], Any]) -> Any:
+        """``wait`` until ``predicate()`` is true; returns its value."""
+        while not (value := predicate()):
+            self.wait()
+        return value
+
+    def notify(self, n: int = 1) -> None:
+        """Wake the ``n`` longest waiting threads; call it with the lock held."""
+        for _ in range(min(n, len(self._waiters))):
+            self._waiters.pop(0).release()
+
+    def notify_all(self) -> None:
+        self.notify(len(self._waiters))
+
+
+class Semaphore(_Primitive):
+    """A counting semaphore: ``acquire`` waits while the count is 0."""
+
+    kind = "semaphore"
+
+    def __init__(self, n: int = 1, cls: str | None = None, index: int | str | None = None) -> None:
+        if n < 0:
+            raise ValueError("a semaphore's initial count must be 0 or more")
+        super().__init__(cls, index)
+        self.initial = n
+        self._real = threading.Semaphore(n)
+
+    def acquire(self, blocking: bool = True) -> bool:
+        return self._real.acquire(blocking)
+
+    def release(self) -> None:
+        self._real.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
+
+def wait_until(predicate: Callable[[], Any]) -> None:
+    """Spin until ``predicate()`` is true.
+
+    The scheduler treats the waiting thread as blocked until a step of another
+    thread makes the predicate true, so it neither starves nor hides a hang.
+    ``predicate`` must only read.
+    """
+    runtime = _runtime
+    if runtime is not None:
+        runtime.wait_until(predicate)
+        return
+    while not predicate():
+        time.sleep(0)
+
+
+def check_that(condition: Any, rule: str, message: str) -> None:
+    """An assertion of the machine under test.
+
+    During a run a false ``condition`` is a finding of ``rule`` and ends the
+    execution (in stress: the collision); outside it raises CheckFailed.
+    """
+    if condition:
+        return
+    runtime = _runtime
+    if runtime is None:
+        raise CheckFailed(rule, message)
+    runtime.check_failed(rule, message)

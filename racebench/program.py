@@ -1,0 +1,65 @@
+"""What a user hands in: fresh shared state, named threads, a check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ProgramError
+from .findings import Broken
+
+ThreadFunction = Callable[[Any], Any]
+Check = Callable[[Any, dict[str, Any]], Broken | Iterable[Broken] | None]
+Snapshot = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A concurrent program: ``setup() -> state``, threads, an optional check.
+
+    ``threads`` maps a name to ``callable(state)``; what it returns is the
+    thread's result.  ``check(state, results)`` runs at rest, after all threads
+    have ended, and returns None, one ``broken(...)`` or several.
+    ``snapshot(state)`` returns JSON values shown as the state before and after.
+    All threads start at once.  ProgramError if a part is not of this shape.
+    """
+
+    name: str
+    setup: Callable[[], Any]
+    threads: Mapping[str, ThreadFunction]
+    check: Check | None = None
+    snapshot: Snapshot | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ProgramError("Program.name must be a non-empty string. Give it a name.")
+        if not callable(self.setup):
+            raise ProgramError(f"{self.name}: setup is not callable. Pass a class or function.")
+        if not isinstance(self.threads, Mapping) or not self.threads:
+            raise ProgramError(f"{self.name}: threads must map at least one name to a callable.")
+        for name, function in self.threads.items():
+            if not isinstance(name, str) or not name:
+                raise ProgramError(f"{self.name}: thread name {name!r} is not a non-empty string.")
+            if not callable(function):
+                raise ProgramError(f"{self.name}: thread {name!r} is not callable.")
+        for part, value in (("check", self.check), ("snapshot", self.snapshot)):
+            if value is not None and not callable(value):
+                raise ProgramError(f"{self.name}: {part} is not callable.")
+        object.__setattr__(self, "threads", dict(self.threads))
+
+    def broken_rules(self, state: Any, results: dict[str, Any]) -> tuple[Broken, ...]:
+        """What ``check`` says of one finished execution."""
+        if self.check is None:
+            return ()
+        said = self.check(state, results)
+        if said is None:
+            return ()
+        rules = (said,) if isinstance(said, Broken) else tuple(said)
+        for rule in rules:
+            if not isinstance(rule, Broken):
+                raise ProgramError(
+                    f"{self.name}: check returned {type(rule).__name__}, "
+                    "not None or racebench.broken(...)."
+                )
+        return rules
