@@ -4,7 +4,7 @@ The public API.  Programs are made of State, shared fields and primitives; the
 engines run the same program on real threads, freely or under control.
 """
 
-from .engine import explore, replay
+from .engine import explore, replay, stress
 from .errors import (
     CheckFailed,
     HarnessBug,
@@ -56,5 +56,6 @@ __all__ = [
     "explore",
     "replay",
     "shared",
+    "stress",
     "wait_until",
 ]

@@ -31,11 +31,13 @@ from ..primitives import Field, State, installed
 from ..program import Program
 from ..trace import Kind
 from . import osthreads
-from .instrument import Twins, site_of
+from .instrument import Twins, derived
 from .ops import ACQUIRE, Op
 from .stuck import (
     Event,
+    crash_event,
     error_event,
+    find_ring,
     hang_event,
     leak_event,
     livelock_event,
@@ -170,7 +172,8 @@ class Scheduler:
             if issubclass(cls, State):
                 own = self._twins.of(cls)
             else:
-                own = next((t for base, t in self._types.items() if cls is t), cls)
+                own = derived(cls, self._types)
+            self._types[cls] = own
         return own
 
     def created(self, obj: Any) -> None:
@@ -202,9 +205,7 @@ class Scheduler:
         # From here the thread makes no more steps: unwinding releases nothing.
         task.aborted = self.crashed = True
         site = osthreads.caller_site()
-        self.outcome.events.append(
-            Event(rule, f"{rule} in {site.function}", message, len(self.log), {"site": str(site)}, crash=True)
-        )
+        self.outcome.events.append(crash_event(rule, message, site, len(self.log)))
         raise ThreadAbort
 
     def _accessor(self, declared: Field) -> tuple[str, str]:
@@ -250,7 +251,9 @@ class Scheduler:
             self.recheck()
         if not me.ready:
             self.refresh()
-            self.outcome.events.extend(ring_event(me, len(self.log)))
+            ring = find_ring(me)
+            if ring is not None:
+                self.outcome.events.append(ring_event(me, ring, len(self.log)))
         if len(self.log) >= self.limit:
             self._overrun()
         try:

@@ -12,7 +12,7 @@ from sys import _getframe
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HarnessBug, ThreadAbort
-from ..primitives import Condition, Lock, RLock, RWLock, Semaphore, State
+from ..primitives import Condition, Lock, RLock, RWLock, Semaphore
 from . import ops
 from .ops import Op
 from .osthreads import caller_frame, caller_site
@@ -131,7 +131,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
 
 
 def _make_rlock(s: Scheduler, base: type[Lock]) -> type[Lock]:
-    class ControlledRLock(base):  # type: ignore[misc, valid-type]
+    class ControlledRLock(base, RLock):  # type: ignore[misc, valid-type]
         depth = 0
 
         def _take(self, me: Task, depth: int) -> bool:
@@ -423,6 +423,5 @@ def substitutes(s: Scheduler) -> dict[type, type]:
         RWLock: _make_rwlock(s),
         Condition: _make_condition(s),
         Semaphore: _make_semaphore(s),
-        State: State,
     }
     return made

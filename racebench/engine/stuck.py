@@ -74,13 +74,10 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
     return path if walk(me) else None
 
 
-def ring_event(me: Waiter, at: int, blocked: Any = None) -> list[Event]:
-    """The deadlock that ``me``'s new want closes, if it closes one."""
-    ring = find_ring(me, blocked)
-    if ring is None:
-        return []
+def ring_event(me: Waiter, ring: list[Any], at: int) -> Event:
+    """The deadlock that ``me``'s new want closes: ``ring`` as ``find_ring`` gave it."""
     if len(ring) == 1:
-        return [_self_event(me, at)]
+        return _self_event(me, at)
     edges = []
     parts = []
     for task, following in zip(ring, ring[1:] + ring[:1], strict=True):
@@ -112,7 +109,7 @@ def ring_event(me: Waiter, at: int, blocked: Any = None) -> list[Event]:
         f"held by {e['holder']} (taken in {e['taken']})"
         for e in edges
     )
-    return [Event("deadlock.cycle", signature, message, at, {"ring": edges})]
+    return Event("deadlock.cycle", signature, message, at, {"ring": edges})
 
 
 def _taken(task: Waiter, lock: Any) -> Site:
@@ -198,6 +195,11 @@ def misuse_event(task: Waiter, lock: Any, site: Site, at: int) -> Event:
         at,
         {"site": str(site)},
     )
+
+
+def crash_event(rule: str, message: str, site: Site, at: int) -> Event:
+    """A ``check_that`` failed: the machine stops."""
+    return Event(rule, f"{rule} in {site.function}", message, at, {"site": str(site)}, crash=True)
 
 
 def error_event(task: Waiter | None, error: BaseException, at: int) -> Event:

@@ -1,0 +1,371 @@
+"""The free-running engine: the same program on OS threads that nothing holds back.
+
+A batch is many independent collisions: the coordinator sets up that many
+states, every worker runs its thread function on each of them in order, and
+the coordinator checks them all.  One barrier a batch, not one a collision.
+
+What orders the accesses:
+- states, setting and a worker's counters are written by the coordinator while
+  all workers sleep on their ``go`` lock, and by their worker otherwise; ``go``
+  and ``done`` order the two.
+- ``slot`` (the collision a worker is in) is written by its worker and read by
+  others without a lock: it only grows within a batch, so an old value means
+  "may still come", which is the safe side.
+- ``events`` of a worker are appended by the worker, or by a thread that holds
+  ``Waits.mutex`` while the worker sleeps, and read at rest.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import ProgramError, ThreadAbort
+from ..findings import Finding, Result, Verdict
+from ..primitives import Field, State, installed
+from ..program import Program
+from . import osthreads
+from .exploring import PROGRESS_S, Progress, ProgressCall
+from .free_primitives import substitutes, wait_until
+from .free_tally import FreeTally
+from .instrument import Twins, derived
+from .noise import Adviser, Jolt, Noise
+from .stuck import Event, crash_event, error_event, leak_event
+from .waits import Waits
+from .watchdog import Watchdog
+
+STALL_S = 5.0
+_FIRST_BATCH, _LARGEST_BATCH, _BATCH_S = 32, 512, 0.02
+
+
+class _Local(threading.local):
+    worker: Worker | None = None
+
+
+class Worker:
+    """One thread of the program, kept for the whole run."""
+
+    def __init__(self, index: int, name: str, function: Callable[[Any], Any], seed: int) -> None:
+        self.index, self.name, self.function = index, name, function
+        self.rng = random.Random(seed * 1_000_003 + index)
+        self.thread: threading.Thread | None = None
+        self.go, self.done = _taken_lock(), _taken_lock()
+        self.gate, self.hold = _taken_lock(), _taken_lock()
+        self.idle, self.lost, self.aborted = True, False, False
+        self.batch = self.slot = 0
+        self.fuel = 1
+        self.obj: Any = None
+        self.parked: object | None = None
+        self.held: list[Any] = []
+        self.events: list[tuple[int, Event]] = []
+        self.results: list[Any] = []
+
+
+def _taken_lock() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+class FreeRun:
+    """The runtime of one ``stress`` call, and the work of its threads."""
+
+    def __init__(self, program: Program, seed: int) -> None:
+        self.program = program
+        self.local = _Local()
+        self.tick = itertools.count().__next__
+        self.namespace: dict[str, Any] = {"noisy": False, "noise": self.step}
+        self.workers = [Worker(i, n, f, seed) for i, (n, f) in enumerate(program.threads.items())]
+        self.noise = Noise(self.workers)
+        self.waits = Waits(self.workers, self._about_to_sleep, self.tick)
+        self.states: list[Any] = []
+        self.stopping = self._closing = False
+        self.lost = threading.Event()
+        self._types = substitutes(self)
+        self._twins = Twins(self.namespace, lambda declared: ("if noisy: noise()", "if noisy: noise()"))
+
+    # -- the runtime interface (primitives.Runtime)
+
+    def substitute(self, cls: type) -> type:
+        own = self._types.get(cls)
+        if own is None:
+            own = self._twins.of(cls) if issubclass(cls, State) else derived(cls, self._types)
+            self._types[cls] = own
+        return own
+
+    def created(self, obj: Any) -> None:
+        """Objects are told apart by class and index only; nothing to number."""
+
+    def wait_until(self, predicate: Callable[[], Any]) -> None:
+        wait_until(self, predicate)
+
+    def check_failed(self, rule: str, message: str) -> None:
+        me = self.local.worker
+        if me is None:
+            raise ProgramError(f"{self.program.name}: check_that failed outside the threads: {message}")
+        if not me.aborted:
+            event = crash_event(rule, message, osthreads.caller_site(), self.tick())
+            me.events.append((me.slot, event))
+        raise ThreadAbort
+
+    # -- what workers do
+
+    def step(self) -> None:
+        """A noisy step: count down to the next jolt."""
+        me = self.local.worker
+        if me is None:
+            return
+        if me.fuel > 0:
+            me.fuel -= 1
+        else:
+            self.noise.jolt(me)
+
+    def maybe_step(self) -> None:
+        if self.namespace["noisy"]:
+            self.step()
+
+    def set_noisy(self, noisy: bool) -> None:
+        self.namespace["noisy"] = noisy
+
+    def quietly(self, test: Callable[[], Any]) -> bool:
+        """``test()`` without noise in the calling thread; True if it raises."""
+        me = self.local.worker
+        fuel = me.fuel if me is not None else 0
+        if me is not None:
+            me.fuel = 1 << 60
+        try:
+            return bool(test())
+        except Exception:
+            return True
+        finally:
+            if me is not None:
+                me.fuel = fuel
+
+    def _about_to_sleep(self, me: Worker) -> None:
+        self.noise.let_go()
+
+    def work(self, me: Worker) -> None:
+        self.local.worker = me
+        while True:
+            me.go.acquire()
+            if self._closing:
+                return
+            try:
+                self._batch(me)
+            except ThreadAbort:
+                # The watchdog's interrupt came between two collisions.
+                me.aborted = False
+            me.slot = len(self.states)
+            me.idle = True
+            self.noise.let_go()
+            me.done.release()
+
+    def _batch(self, me: Worker) -> None:
+        states, results, function = self.states, me.results, me.function
+        noise, waits, held = self.noise, self.waits, me.held
+        for i in range(len(states)):
+            me.slot = i
+            if self.stopping:
+                return
+            try:
+                results[i] = function(states[i])
+            except ThreadAbort:
+                pass
+            except BaseException as error:
+                if not me.aborted:
+                    me.events.append((i, error_event(me, error, self.tick())))
+            if held:
+                self._leaked(me, i)
+            if me.aborted:
+                self._aborted(me)
+            if noise.held is not None:
+                noise.pass_by(me, i)
+            me.slot = i + 1
+            if waits.sleepers:
+                waits.settle(i)
+
+    def _leaked(self, me: Worker, slot: int) -> None:
+        if not me.aborted:
+            me.events.append((slot, leak_event(me, self.tick())))
+        for lock, _, _ in reversed(me.held):
+            lock.abandon(me)
+        me.held.clear()
+
+    def _aborted(self, me: Worker) -> None:
+        with self.waits.mutex:
+            me.aborted = False
+
+    # -- what the coordinator does
+
+    def lose(self) -> None:
+        """The watchdog gave a worker up: the run ends with what is known."""
+        self.stopping = True
+        self.lost.set()
+
+    def start(self) -> None:
+        for worker in self.workers:
+            worker.thread = threading.Thread(
+                target=self.work, args=(worker,), name=f"racebench-{worker.name}", daemon=True
+            )
+            worker.thread.start()
+
+    def close(self) -> None:
+        self.stopping = self._closing = True
+        self.noise.let_go()
+        for worker in self.workers:
+            if not worker.lost:
+                worker.go.release()
+        for worker in self.workers:
+            if not worker.lost and worker.thread is not None:
+                worker.thread.join()
+
+    def prepare(self, size: int) -> None:
+        """Fresh states for ``size`` collisions; ProgramError if setup raises."""
+        setup = self.program.setup
+        try:
+            self.states = [setup() for _ in range(size)]
+        except Exception as error:
+            raise ProgramError(f"{self.program.name}: setup raised {error!r}. Mend setup.") from error
+        for worker in self.workers:
+            worker.results = [None] * size
+            worker.events.clear()
+            worker.batch += 1
+            worker.slot = 0
+            worker.idle = False
+            self.noise.refuel(worker, worker.rng)
+
+    def collide(self) -> bool:
+        """Run the prepared batch; False if a worker was lost."""
+        for worker in self.workers:
+            worker.go.release()
+        for worker in self.workers:
+            while not worker.done.acquire(timeout=0.05):
+                if self.lost.is_set() and self._only_lost_left():
+                    return False
+        return not self.lost.is_set()
+
+    def _only_lost_left(self) -> bool:
+        return all(w.idle or w.lost for w in self.workers)
+
+
+def stress(
+    program: Program,
+    seconds: float = 2.0,
+    seed: int = 0,
+    *,
+    stop_on_first: bool = False,
+    progress: ProgressCall | None = None,
+    stall_s: float = STALL_S,
+) -> Result:
+    """Hammer ``program`` on free-running OS threads for ``seconds``.
+
+    ``seed`` drives the noise; the operating system decides the rest, so two
+    runs differ.  A deadlock costs one collision.  CLEAN says only that no
+    collision broke a rule: ``stats["miss_bound"]`` is the 95 % upper bound on
+    the probability that one does.
+    """
+    return Stress(program, seed, stall_s, progress).go(seconds, stop_on_first)
+
+
+class Stress:
+    """One call of ``stress``."""
+
+    def __init__(
+        self, program: Program, seed: int, stall_s: float = STALL_S, progress: ProgressCall | None = None
+    ) -> None:
+        self.program, self.seed, self.progress = program, seed, progress
+        self.run = FreeRun(program, seed)
+        self.adviser = Adviser()
+        self.tally = FreeTally(program, self.run)
+        self.interrupted = False
+        self._stall_s = stall_s
+        self._sizes = [_FIRST_BATCH] * len(self.adviser.settings)
+        self._started = 0.0
+        self._report_at = 0.0
+
+    def go(self, seconds: float, stop_on_first: bool) -> Result:
+        run, tally = self.run, self.tally
+        self._started = self._report_at = time.perf_counter()
+        watchdog = Watchdog(run, self._stall_s)
+        with installed(run), osthreads.switch_interval_restored():
+            run.start()
+            watchdog.start()
+            try:
+                while time.perf_counter() - self._started < seconds:
+                    if not self._one_batch() or (stop_on_first and tally.failures):
+                        break
+                    self._report()
+            except KeyboardInterrupt:
+                self.interrupted = True
+                self._drain()
+            finally:
+                run.set_noisy(False)
+                watchdog.close()
+                run.close()
+        return self._result(time.perf_counter() - self._started)
+
+    def _one_batch(self) -> bool:
+        run, at = self.run, self.adviser.choose()
+        setting = self.adviser.settings[at]
+        size = self._sizes[at]
+        run.noise.setting = setting
+        started = time.perf_counter()
+        run.prepare(size)
+        sys.setswitchinterval(setting.switch_interval_s)
+        run.set_noisy(setting.jolt is not Jolt.NONE)
+        whole = run.collide()
+        run.set_noisy(False)
+        failures = self.tally.take(size, self._started)
+        took = time.perf_counter() - started
+        self.adviser.learn(at, took, failures)
+        wanted = int(size * _BATCH_S / took) + 1
+        self._sizes[at] = max(_FIRST_BATCH, min(_LARGEST_BATCH, wanted, size * 2))
+        return whole
+
+    def _drain(self) -> None:
+        """After Ctrl-C: let the workers end their collision, and keep what they found."""
+        run = self.run
+        run.stopping = True
+        run.noise.let_go()
+        deadline = time.perf_counter() + 1.0
+        while not all(w.idle for w in run.workers) and time.perf_counter() < deadline:
+            time.sleep(0.005)
+        for worker in run.workers:
+            if not worker.idle:
+                worker.lost = True
+        run.set_noisy(False)
+
+    def _report(self) -> None:
+        now = time.perf_counter()
+        if self.progress is not None and now >= self._report_at:
+            self._report_at = now + PROGRESS_S
+            note = str(self.run.noise.setting)
+            self.progress(
+                Progress(self.tally.collisions, self.tally.failures, now - self._started, note)
+            )
+
+    def _result(self, seconds: float) -> Result:
+        tally, adviser = self.tally, self.adviser
+        findings: tuple[Finding, ...] = tally.findings(self.seed)
+        verdict = Verdict.FOUND if findings else Verdict.CLEAN
+        if not findings and (self.interrupted or not tally.collisions):
+            verdict = Verdict.UNKNOWN
+        stats = {
+            "miss_bound": 3 / tally.collisions if tally.collisions and not tally.failures else None,
+            "contended": self.run.waits.contended,
+            "detect_us": [ns / 1000 for ns in self.run.waits.detect_ns],
+            "settings": [
+                {"setting": str(s), "seconds": round(adviser.seconds[i], 3), "failures": adviser.failures[i]}
+                for i, s in enumerate(adviser.settings)
+            ],
+            "lost": [w.name for w in self.run.workers if w.lost],
+        }
+        return Result(
+            verdict, False, tally.collisions, seconds, findings, tally.first,
+            tally.failures, tally.first_s, self.interrupted, stats,
+        )  # fmt: skip

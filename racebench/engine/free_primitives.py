@@ -1,0 +1,467 @@
+"""The primitives as the free-running engine runs them: real locks that really block.
+
+What each shared access is ordered by:
+- ``Lock.owner`` and the owner's ``held`` are written by the thread that has the
+  real lock.  Others read ``owner`` under ``Waits.mutex``; why a stale value
+  does no harm is argued in waits.py.
+- Condition, semaphore and read-write lock keep their state under a real lock
+  of their own (``_guard``), which is held for a few instructions and never
+  while sleeping.  A sleeper sleeps on its worker's gate; ``parked`` tells a
+  waker that this very sleep is still to be ended, and is written under
+  ``Waits.mutex`` once it is visible to others.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from sys import _getframe
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ThreadAbort
+from ..primitives import Condition, Lock, RLock, RWLock, Semaphore
+from .osthreads import caller_frame, caller_site
+from .stuck import misuse_event
+
+if TYPE_CHECKING:
+    from .free import FreeRun, Worker
+
+
+def _make_lock(run: FreeRun) -> type[Lock]:
+    local, namespace, noise = run.local, run.namespace, run.step
+
+    class FreeLock(Lock):
+        owner: Worker | None = None
+
+        def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
+            # One call less than through the base: a machine makes many locks.
+            self.cls = cls or "lock"
+            self.index = index
+            self.real = real = threading.Lock()
+            self._get = real.acquire
+
+        def __enter__(self) -> bool:
+            me = local.worker
+            if me is None:
+                return self._get()
+            if namespace["noisy"]:
+                noise()
+            if not self._get(False):
+                self._sleep(me)
+            self.owner = me
+            frame = _getframe(1)
+            me.held.append((self, frame.f_code, frame.f_lasti))
+            return True
+
+        def acquire(self, blocking: bool = True) -> bool:
+            me = local.worker
+            if me is None:
+                return self._get(blocking)
+            if namespace["noisy"]:
+                noise()
+            if not self._get(False):
+                if not blocking:
+                    return False
+                self._sleep(me)
+            self.owner = me
+            frame = _getframe(1)
+            me.held.append((self, frame.f_code, frame.f_lasti))
+            return True
+
+        def _sleep(self, me: Worker) -> None:
+            waits = run.waits
+            waits.enter(me, self)
+            self.real.acquire()
+            waits.leave(me)
+            if me.aborted:
+                self.real.release()
+                raise ThreadAbort
+
+        def __exit__(self, *exc: object) -> None:
+            me = local.worker
+            if me is None:
+                self.real.release()
+                return
+            if namespace["noisy"] and exc[0] is None:
+                noise()
+            self._give_up(me)
+
+        def release(self) -> None:
+            me = local.worker
+            if me is None:
+                self.real.release()
+                return
+            if namespace["noisy"] and not me.aborted:
+                noise()
+            self._give_up(me)
+
+        def _give_up(self, me: Worker) -> None:
+            if self.owner is not me:
+                if not me.aborted:
+                    me.events.append((me.slot, misuse_event(me, self, caller_site(), run.tick())))
+                return
+            held = me.held
+            if held[-1][0] is self:
+                held.pop()
+            else:
+                drop(me, self)
+            self.owner = None
+            self.real.release()
+
+        def locked(self) -> bool:
+            if namespace["noisy"]:
+                noise()
+            return self.real.locked()
+
+        def owners_for(self, worker: Worker) -> Iterable[Worker]:
+            owner = self.owner
+            return () if owner is None else (owner,)
+
+        def stuck_for(self, worker: Worker) -> bool:
+            return self.owner is not None
+
+        def abandon(self, worker: Worker) -> None:
+            """The owner ended without releasing: let the others go on."""
+            self.owner = None
+            self.real.release()
+
+    return FreeLock
+
+
+def _make_rlock(run: FreeRun, base: Any) -> type[Lock]:
+    local = run.local
+
+    class FreeRLock(base, RLock):  # type: ignore[misc]
+        depth = 0
+
+        def __enter__(self) -> bool:
+            return self._again(local.worker, True, 2)
+
+        def acquire(self, blocking: bool = True) -> bool:
+            return self._again(local.worker, blocking, 2)
+
+        def _again(self, me: Worker | None, blocking: bool, depth: int) -> bool:
+            if me is not None and self.owner is me:
+                self.depth += 1
+                return True
+            if not super().acquire(blocking):
+                return False
+            if me is not None:
+                frame = _getframe(depth)
+                me.held[-1] = (self, frame.f_code, frame.f_lasti)
+            self.depth = 1
+            return True
+
+        def _give_up(self, me: Worker) -> None:
+            if self.owner is me and self.depth > 1:
+                self.depth -= 1
+                return
+            super()._give_up(me)
+
+    return FreeRLock
+
+
+def drop(me: Worker, lock: Any) -> None:
+    """Take ``lock`` off what ``me`` holds: its latest entry."""
+    for i in range(len(me.held) - 1, -1, -1):
+        if me.held[i][0] is lock:
+            del me.held[i]
+            return
+
+
+class _Parking:
+    """Sleeping on something that nobody owns, and being woken from it."""
+
+    _run: FreeRun
+
+    def _park(self, me: Worker, ticket: object) -> None:
+        """Sleep until ``_unpark(me, ticket)``; ``ticket`` is already published."""
+        try:
+            self._run.waits.enter(me, self)
+        except ThreadAbort:
+            self._withdraw(me, ticket)
+            raise
+        me.gate.acquire()
+        self._run.waits.leave(me)
+        if me.aborted:
+            raise ThreadAbort
+
+    def _withdraw(self, me: Worker, ticket: object) -> None:
+        with self._run.waits.mutex:
+            if me.parked is ticket:
+                me.parked = None
+                return
+        # Somebody has opened the gate already; take that back.
+        me.gate.acquire()
+
+    def _unpark(self, worker: Worker, ticket: object) -> None:
+        with self._run.waits.mutex:
+            if worker.parked is ticket:
+                worker.parked = None
+                worker.gate.release()
+
+    def owners_for(self, worker: Worker) -> Iterable[Worker]:
+        return ()
+
+    def stuck_for(self, worker: Worker) -> bool:
+        return worker.parked is not None
+
+
+def _make_rwlock(run: FreeRun) -> type[RWLock]:
+    local = run.local
+
+    class FreeRWLock(_Parking, RWLock):
+        _run = run
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._guard = threading.Lock()
+            self.readers: list[Worker] = []
+            self.writer: Worker | None = None
+            self._queue: list[tuple[Worker, object, bool]] = []
+
+        def _enter(self, writing: bool) -> None:
+            me = local.worker
+            run.maybe_step()
+            ticket = object()
+            with self._guard:
+                if self._free_for(writing):
+                    self._grant(me, writing)
+                    ticket = None
+                else:
+                    me.parked = ticket
+                    self._queue.append((me, ticket, writing))
+            if ticket is not None:
+                try:
+                    self._park(me, ticket)
+                except ThreadAbort:
+                    # Granted while we were aborted: hand it back.
+                    self._leave(me, writing)
+                    raise
+            frame = caller_frame(2)
+            if frame is not None:
+                me.held.append((self, frame.f_code, frame.f_lasti))
+
+        def _free_for(self, writing: bool) -> bool:
+            return self.writer is None and not (writing and self.readers)
+
+        def _grant(self, me: Worker, writing: bool) -> None:
+            if writing:
+                self.writer = me
+            else:
+                self.readers.append(me)
+
+        def _leave(self, me: Worker, writing: bool) -> bool:
+            with self._guard:
+                if (self.writer is not me) if writing else (me not in self.readers):
+                    return False
+                if writing:
+                    self.writer = None
+                else:
+                    self.readers.remove(me)
+                woken = []
+                for entry in list(self._queue):
+                    worker, ticket, wants_writing = entry
+                    if worker.parked is not ticket:
+                        self._queue.remove(entry)
+                    elif self._free_for(wants_writing):
+                        self._queue.remove(entry)
+                        self._grant(worker, wants_writing)
+                        woken.append((worker, ticket))
+            for worker, ticket in woken:
+                self._unpark(worker, ticket)
+            return True
+
+        def _exit(self, writing: bool) -> None:
+            me = local.worker
+            if not me.aborted:
+                run.maybe_step()
+            if self._leave(me, writing):
+                drop(me, self)
+            elif not me.aborted:
+                me.events.append((me.slot, misuse_event(me, self, caller_site(), run.tick())))
+
+        def acquire_read(self) -> bool:
+            if local.worker is None:
+                return super().acquire_read()
+            self._enter(False)
+            return True
+
+        def acquire_write(self) -> bool:
+            if local.worker is None:
+                return super().acquire_write()
+            self._enter(True)
+            return True
+
+        def release_read(self) -> None:
+            if local.worker is None:
+                super().release_read()
+            else:
+                self._exit(False)
+
+        def release_write(self) -> None:
+            if local.worker is None:
+                super().release_write()
+            else:
+                self._exit(True)
+
+        def owners_for(self, worker: Worker) -> Iterable[Worker]:
+            writer = self.writer
+            return tuple(self.readers) if writer is None else (writer,)
+
+        def abandon(self, worker: Worker) -> None:
+            self._leave(worker, self.writer is worker)
+
+    return FreeRWLock
+
+
+def _make_condition(run: FreeRun) -> type[Condition]:
+    local = run.local
+
+    class FreeCondition(_Parking, Condition):
+        _run = run
+        lock: Any
+
+        def __enter__(self) -> bool:
+            return self.lock.__enter__()
+
+        def wait(self) -> bool:
+            me = local.worker
+            if me is None:
+                return super().wait()
+            run.maybe_step()
+            lock = self.lock
+            if lock.owner is not me:
+                me.events.append((me.slot, misuse_event(me, lock, caller_site(), run.tick())))
+                return False
+            depth = getattr(lock, "depth", 1)
+            ticket = object()
+            # Still under the lock: a notifier that takes it next finds us.
+            me.parked = ticket
+            self._waiters.append((me, ticket))
+            if hasattr(lock, "depth"):
+                lock.depth = 1
+            lock._give_up(me)
+            self._park(me, ticket)
+            lock.acquire()
+            if hasattr(lock, "depth"):
+                lock.depth = depth
+            return True
+
+        def notify(self, n: int = 1) -> None:
+            me = local.worker
+            if me is None:
+                super().notify(n)
+                return
+            if me.aborted:
+                return
+            run.maybe_step()
+            if self.lock.owner is not me:
+                me.events.append((me.slot, misuse_event(me, self.lock, caller_site(), run.tick())))
+                return
+            woken, self._waiters = self._waiters[:n], self._waiters[n:]
+            for worker, ticket in woken:
+                self._unpark(worker, ticket)
+
+    return FreeCondition
+
+
+def _make_semaphore(run: FreeRun) -> type[Semaphore]:
+    local = run.local
+
+    class FreeSemaphore(_Parking, Semaphore):
+        _run = run
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._guard = threading.Lock()
+            self.count = self.initial
+            self._queue: list[tuple[Worker, object]] = []
+
+        def acquire(self, blocking: bool = True) -> bool:
+            me = local.worker
+            if me is None:
+                return super().acquire(blocking)
+            run.maybe_step()
+            with self._guard:
+                if self.count:
+                    self.count -= 1
+                    return True
+                if not blocking:
+                    return False
+                ticket = object()
+                me.parked = ticket
+                self._queue.append((me, ticket))
+            self._park(me, ticket)
+            return True
+
+        def release(self) -> None:
+            me = local.worker
+            if me is None:
+                super().release()
+                return
+            if not me.aborted:
+                run.maybe_step()
+            with self._guard:
+                while self._queue and self._queue[0][0].parked is not self._queue[0][1]:
+                    self._queue.pop(0)
+                if not self._queue:
+                    self.count += 1
+                    return
+                worker, ticket = self._queue.pop(0)
+            self._unpark(worker, ticket)
+
+    return FreeSemaphore
+
+
+class Predicate(_Parking):
+    """What a thread in ``wait_until`` waits for."""
+
+    cls = "wait_until"
+    name = "its predicate"
+
+    def __init__(self, test: Callable[[], Any], run: FreeRun) -> None:
+        self._test, self._run = test, run
+
+    def label(self) -> str:
+        return self.name
+
+    def stuck_for(self, worker: Worker) -> bool:
+        """Evaluated by whoever asks, who holds the mutex: so without noise."""
+        return not self._run.quietly(self._test)
+
+
+def wait_until(run: FreeRun, test: Callable[[], Any]) -> None:
+    """Spin, but be known as waiting, so that a wait without end is a finding."""
+    me = run.local.worker
+    if me is None:
+        while not test():
+            time.sleep(0)
+        return
+    if test():
+        return
+    run.waits.enter(me, Predicate(test, run))
+    pause = 0.0
+    try:
+        while not test():
+            if me.aborted:
+                raise ThreadAbort
+            time.sleep(pause)
+            pause = min(pause + 5e-6, 1e-3)
+    finally:
+        run.waits.leave(me)
+    if me.aborted:
+        raise ThreadAbort
+
+
+def substitutes(run: FreeRun) -> dict[type, type]:
+    """The free-running class for each primitive, bound to ``run``."""
+    lock = _make_lock(run)
+    return {
+        Lock: lock,
+        RLock: _make_rlock(run, lock),
+        RWLock: _make_rwlock(run),
+        Condition: _make_condition(run),
+        Semaphore: _make_semaphore(run),
+    }

@@ -1,0 +1,83 @@
+"""The watchdog of the free run: catches what is not a lock.
+
+Deadlocks are known when their ring closes (waits.py).  This thread looks a
+few times a second for what nothing announces: collisions whose last runner
+left while others sleep, threads that go on stepping without an end, threads
+that make no step and do not come back.  It reads progress without locks; a
+stale read only delays it by one look.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from . import osthreads
+from .stuck import hang_event, livelock_event
+
+if TYPE_CHECKING:
+    from .free import FreeRun, Worker
+
+LOOK_S = 0.02
+_GRACE_S = 0.5
+
+
+class Watchdog:
+    """Watches the workers of ``run`` until closed."""
+
+    def __init__(self, run: FreeRun, stall_s: float) -> None:
+        self._run, self._stall_s = run, stall_s
+        self._stop = threading.Event()
+        self._seen: dict[Worker, tuple[int, int, float]] = {}
+        self._thread = threading.Thread(target=self._watch, name="racebench-watchdog", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            if self._run.waits.sleepers:
+                self._run.waits.settle_all()
+            now = time.monotonic()
+            for worker in self._run.workers:
+                self._look(worker, now)
+
+    def _look(self, worker: Worker, now: float) -> None:
+        batch, slot, since = self._seen.get(worker, (-1, -1, now))
+        if worker.idle or worker.obj is not None or (worker.batch, worker.slot) != (batch, slot):
+            self._seen[worker] = (worker.batch, worker.slot, now)
+            return
+        if now - since < self._stall_s:
+            return
+        self._seen[worker] = (worker.batch, worker.slot, now)
+        self._stalled(worker)
+
+    def _stalled(self, worker: Worker) -> None:
+        """``worker`` has been in one collision for too long: steps, or none?"""
+        run, thread = self._run, worker.thread
+        where = (worker.batch, worker.slot)
+        run.set_noisy(True)
+        fuel = worker.fuel
+        self._stop.wait(0.05)
+        if (worker.batch, worker.slot) != where or worker.idle:
+            return
+        if worker.fuel != fuel:
+            event = livelock_event([worker], run.tick())
+            worker.events.append((worker.slot, event))
+            worker.aborted = True
+            worker.fuel = 0
+            run.set_noisy(True)
+        elif thread is not None:
+            event = hang_event(worker, run.tick(), osthreads.stack_of(thread))
+            worker.events.append((worker.slot, event))
+            worker.aborted = True
+            osthreads.interrupt(thread)
+        self._stop.wait(_GRACE_S)
+        if (worker.batch, worker.slot) == where and not worker.idle:
+            worker.lost = True
+            run.lose()
