@@ -342,7 +342,9 @@ class Scheduler:
 
     def _overrun(self) -> None:
         if self.limit >= 0:
-            self.outcome.events.append(livelock_event(self.tasks, len(self.log)))
+            running = [task.name for task in self.tasks if task.alive]
+            at = len(self.log)
+            self.outcome.events.append(livelock_event(running, f"{at} steps", at))
         raise ThreadAbort
 
     # -- workers

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import ProgramError, ThreadAbort
+from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..findings import Finding, Result, Verdict
 from ..primitives import Field, State, installed
 from ..program import Program
@@ -85,7 +85,8 @@ class FreeRun:
         self.waits = Waits(self.workers, self._about_to_sleep, self.tick)
         self.states: list[Any] = []
         self.stopping = self._closing = False
-        self.lost = threading.Event()
+        self.stalled = threading.Event()
+        self.watchdog_error: Exception | None = None
         self._types = substitutes(self)
         self._twins = Twins(self.namespace, lambda declared: ("if noisy: noise()", "if noisy: noise()"))
 
@@ -202,10 +203,10 @@ class FreeRun:
 
     # -- what the coordinator does
 
-    def lose(self) -> None:
-        """The watchdog gave a worker up: the run ends with what is known."""
+    def end_early(self) -> None:
+        """A worker stalled: the run ends with what is known."""
         self.stopping = True
-        self.lost.set()
+        self.stalled.set()
 
     def start(self) -> None:
         for worker in self.workers:
@@ -240,14 +241,14 @@ class FreeRun:
             self.noise.refuel(worker, worker.rng)
 
     def collide(self) -> bool:
-        """Run the prepared batch; False if a worker was lost."""
+        """Run the prepared batch; False if the run must end."""
         for worker in self.workers:
             worker.go.release()
         for worker in self.workers:
             while not worker.done.acquire(timeout=0.05):
-                if self.lost.is_set() and self._only_lost_left():
+                if self.stalled.is_set() and self._only_lost_left():
                     return False
-        return not self.lost.is_set()
+        return not self.stalled.is_set()
 
     def _only_lost_left(self) -> bool:
         return all(w.idle or w.lost for w in self.workers)
@@ -307,6 +308,8 @@ class Stress:
                 run.set_noisy(False)
                 watchdog.close()
                 run.close()
+        if run.watchdog_error is not None:
+            raise HarnessBug(f"the watchdog failed: {run.watchdog_error!r}") from run.watchdog_error
         return self._result(time.perf_counter() - self._started)
 
     def _one_batch(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ProgramError
 from ..findings import Finding
 from ..program import Program
 from .instrument import show
@@ -53,7 +54,9 @@ class FreeTally:
         state = self.run.states[slot]
         try:
             broken = self.program.broken_rules(state, results)
-        except AssertionError as error:
+        except ProgramError:
+            raise
+        except Exception as error:
             self._first(slot, started)
             self._event(error_event(None, error, 0), slot)
             return True

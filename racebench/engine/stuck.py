@@ -221,15 +221,10 @@ def error_event(task: Waiter | None, error: BaseException, at: int) -> Event:
     )
 
 
-def livelock_event(tasks: Sequence[Any], at: int) -> Event:
-    """Steps went on past the bound."""
-    running = [t.name for t in tasks if t.alive]
-    return Event(
-        "stall.livelock",
-        "stall.livelock: " + ", ".join(running),
-        f"no end after {at} steps; still running: {', '.join(running)}",
-        at,
-    )
+def livelock_event(running: Sequence[str], bound: str, at: int) -> Event:
+    """Steps went on past the ``bound``; ``running`` names the threads that make them."""
+    names = ", ".join(running)
+    return Event("stall.livelock", f"stall.livelock: {names}", f"no end after {bound}: {names} still running", at)
 
 
 def hang_event(task: Any, at: int, stack: tuple[Site, ...]) -> Event:

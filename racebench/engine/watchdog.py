@@ -40,6 +40,14 @@ class Watchdog:
         self._thread.join()
 
     def _watch(self) -> None:
+        try:
+            self._watch_on()
+        except Exception as error:
+            # Without a watchdog a hang would be for ever: end the run, and say why.
+            self._run.watchdog_error = error
+            self._run.end_early()
+
+    def _watch_on(self) -> None:
         while not self._stop.wait(LOOK_S):
             if self._run.waits.sleepers:
                 self._run.waits.settle_all()
@@ -67,7 +75,7 @@ class Watchdog:
         if (worker.batch, worker.slot) != where or worker.idle:
             return
         if worker.fuel != fuel:
-            event = livelock_event([worker], run.tick())
+            event = livelock_event([worker.name], f"{self._stall_s:g} s", run.tick())
             worker.events.append((worker.slot, event))
             worker.aborted = True
             worker.fuel = 0
@@ -77,7 +85,9 @@ class Watchdog:
             worker.events.append((worker.slot, event))
             worker.aborted = True
             osthreads.interrupt(thread)
+        # A program that stalls once mostly stalls again: end with what is known.
+        run.stopping = True
         self._stop.wait(_GRACE_S)
         if (worker.batch, worker.slot) == where and not worker.idle:
             worker.lost = True
-            run.lose()
+        run.end_early()
