@@ -1,0 +1,191 @@
+"""The rules of a machine at rest.
+
+Each audit is a generator of broken rules over one machine; ``AUDITS`` lists
+them.  They run after all threads have ended, so they take no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from ..findings import Broken, broken
+from .language import Operation
+from .state import INTERRUPT_RANK_MASK, NR_INTERRUPT_PER_RANK, NULL, Domain, Machine, PendingIrq
+
+Results = Mapping[str, list[int | None] | None]
+Audit = Callable[[Machine], Iterator[Broken]]
+
+
+def _pending(machine: Machine) -> Iterator[tuple[Domain, int, PendingIrq]]:
+    for d in machine.domains.values():
+        for virq, p in d.pending_irqs.items():
+            yield d, virq, p
+
+
+def _target(d: Domain, virq: int) -> int:
+    return d.ranks[virq // NR_INTERRUPT_PER_RANK].irq[virq & INTERRUPT_RANK_MASK].vcpu
+
+
+def mapping_corrupted(machine: Machine) -> Iterator[Broken]:
+    """Every GUEST desc and its vIRQ point at each other."""
+    for irq, desc in machine.descs.items():
+        if not desc.GUEST:
+            continue
+        action = desc.action
+        if action is NULL:
+            message = f"pIRQ {irq} is GUEST but has no action"
+            yield broken("mapping.corrupted", message, ("GUEST without action",))
+            continue
+        if action.d is NULL:
+            message = f"pIRQ {irq} is GUEST but belongs to Xen"
+            yield broken("mapping.corrupted", message, ("GUEST with Xen's action",))
+            continue
+        back = action.d.pending_irqs[action.virq].desc
+        if back is not desc:
+            points = "nothing" if back is NULL else f"pIRQ {back.irq}"
+            message = f"pIRQ {irq} is routed to vIRQ {action.virq}, but vIRQ {action.virq} points at {points}"
+            yield broken("mapping.corrupted", message, ("desc.action", "p.desc"))
+    for d, virq, p in _pending(machine):
+        desc = p.desc
+        if desc is NULL:
+            continue
+        action = desc.action
+        if action is NULL or not desc.GUEST:
+            message = f"vIRQ {virq} points at pIRQ {desc.irq}, which is routed to nobody"
+            yield broken("mapping.corrupted", message, ("p.desc", "nobody's desc"))
+        elif action.d is not d or action.virq != virq:
+            message = f"vIRQ {virq} points at pIRQ {desc.irq}, which is routed to {action}"
+            yield broken("mapping.corrupted", message, ("p.desc", "another's desc"))
+
+
+def mapping_lost_enable(machine: Machine) -> Iterator[Broken]:
+    """The guest's enable and the line's agree."""
+    for _, virq, p in _pending(machine):
+        desc = p.desc
+        if desc is NULL:
+            continue
+        if p.ENABLED and desc.DISABLED:
+            message = f"vIRQ {virq} is enabled, but its pIRQ {desc.irq} is disabled: it will never fire"
+            yield broken("mapping.lost_enable", message, ("ENABLED", "desc.DISABLED"))
+        elif not p.ENABLED and not desc.DISABLED:
+            message = f"vIRQ {virq} is disabled, but its pIRQ {desc.irq} is enabled"
+            yield broken("mapping.lost_enable", message, ("not ENABLED", "desc enabled"))
+
+
+def mapping_ienable_mismatch(machine: Machine) -> Iterator[Broken]:
+    """The register the guest reads says what is so."""
+    for d, virq, p in _pending(machine):
+        rank = d.ranks[virq // NR_INTERRUPT_PER_RANK]
+        bit = bool(rank.ienable >> (virq & INTERRUPT_RANK_MASK) & 1)
+        if bit is not p.ENABLED:
+            message = f"vIRQ {virq}: ienable is {int(bit)}, ENABLED is {int(p.ENABLED)}"
+            yield broken("mapping.ienable_mismatch", message, ("ienable", "ENABLED"))
+
+
+def irq_lost_eoi(machine: Machine) -> Iterator[Broken]:
+    """No acknowledged IRQ ended without a priority drop."""
+    for irq, desc in machine.descs.items():
+        if desc.lost_eoi:
+            message = f"pIRQ {irq} was acknowledged, but ended through the none handler: no priority drop"
+            yield broken("irq.lost_eoi", message, ("none.end",))
+
+
+def irq_wrong_vcpu(machine: Machine) -> Iterator[Broken]:
+    """What is inflight is on its target's list."""
+    for d, virq, p in _pending(machine):
+        v = p.inflight_on
+        if v is NULL or p.MIGRATING:
+            continue
+        target = _target(d, virq)
+        if v.vcpu_id != target:
+            message = f"vIRQ {virq} is inflight on vCPU {v.vcpu_id}, but its target is vCPU {target}"
+            yield broken("irq.wrong_vcpu", message, ("inflight", "target"))
+
+
+def irq_wrong_affinity(machine: Machine) -> Iterator[Broken]:
+    """An enabled line goes to the pCPU of its target vCPU."""
+    for d, virq, p in _pending(machine):
+        desc = p.desc
+        if desc is NULL or desc.DISABLED or p.MIGRATING:
+            continue
+        pcpu = d.vcpu[_target(d, virq)].processor
+        if desc.affinity != pcpu:
+            message = (
+                f"pIRQ {desc.irq} goes to pCPU {desc.affinity}, "
+                f"but the target of vIRQ {virq} runs on pCPU {pcpu}"
+            )
+            yield broken("irq.wrong_affinity", message, ("affinity", "target"))
+
+
+def irq_stuck_inprogress(machine: Machine) -> Iterator[Broken]:
+    """What is in progress can still be ended by somebody."""
+    for irq, desc in machine.descs.items():
+        if not desc.INPROGRESS:
+            continue
+        action = desc.action
+        if action is NULL:
+            message = f"pIRQ {irq} is INPROGRESS but belongs to nobody"
+            yield broken("irq.stuck_inprogress", message, ("INPROGRESS", "no action"))
+        elif action.d is not NULL:
+            d, p = action.d, action.d.pending_irqs[action.virq]
+            up = not d.vcpu[_target(d, action.virq)].VPF_down
+            if p.inflight_on is NULL and not p.VISIBLE and up:
+                message = f"pIRQ {irq} is INPROGRESS, but vIRQ {action.virq} is neither inflight nor in an LR"
+                yield broken("irq.stuck_inprogress", message, ("INPROGRESS", "not inflight"))
+
+
+def list_corrupted(machine: Machine) -> Iterator[Broken]:
+    """A vIRQ queues on the vCPU on which it is inflight, once, and its links say so."""
+    for d, virq, p in _pending(machine):
+        on, queued = p.inflight_on, p.lr_queue_on
+        lists = [(v, v.inflight_irqs.count(p), v.lr_pending.count(p)) for v in d.vcpu]
+        wrong = any(
+            inflight != (1 if v is on else 0) or pending != (1 if v is queued else 0)
+            for v, inflight, pending in lists
+        )
+        if wrong or (queued is not NULL and on is not queued):
+            where = ", ".join(f"vCPU {v.vcpu_id}: {i} inflight, {q} lr_pending" for v, i, q in lists)
+            message = f"vIRQ {virq} and the lists do not agree ({where})"
+            yield broken("list.corrupted", message, ("links", "lists"))
+
+
+AUDITS: tuple[Audit, ...] = (
+    mapping_corrupted,
+    mapping_lost_enable,
+    mapping_ienable_mismatch,
+    irq_lost_eoi,
+    irq_wrong_vcpu,
+    irq_wrong_affinity,
+    irq_stuck_inprogress,
+    list_corrupted,
+)
+
+
+def audit(machine: Machine) -> list[Broken]:
+    """Everything that is wrong with ``machine`` at rest."""
+    return [rule for check in AUDITS for rule in check(machine)]
+
+
+def double_success(
+    threads: Mapping[str, tuple[Operation, ...]], results: Results
+) -> Iterator[Broken]:
+    """Two routes of one vIRQ to different pIRQs both returned 0, no release between.
+
+    With a successful release of that vIRQ anywhere, the order is not known
+    from return codes alone, and nothing is said.
+    """
+    routed: dict[tuple[int, int], set[int]] = {}
+    released: set[int] = set()
+    for name, operations in threads.items():
+        for op, code in zip(operations, results.get(name) or (), strict=False):
+            if code != 0:
+                continue
+            if op.name == "route":
+                routed.setdefault((op.value("dom"), op.value("virq")), set()).add(op.value("pirq"))
+            elif op.name in ("release", "destroy"):
+                released.add(op.value("virq") if op.name == "release" else -1)
+    for (_, virq), pirqs in routed.items():
+        if len(pirqs) > 1 and virq not in released and -1 not in released:
+            both = " and ".join(str(p) for p in sorted(pirqs))
+            message = f"routing vIRQ {virq} to pIRQs {both} succeeded both times"
+            yield broken("mapping.double_success", message, ("route", "route"))

@@ -1,0 +1,81 @@
+"""What the toolstack, the scheduler, PSCI and the hardware do to a domain.
+
+Lock order: none of its own.
+Guarantees: flags are plain writes, as in Xen; nothing orders them with routing.
+Assumes: nobody calls in with a lock held.
+"""
+
+from __future__ import annotations
+
+from .gic import Gic
+from .irq import Irq
+from .state import Domain
+from .vgic_v2 import VgicV2
+
+
+class Protocol(Irq, Gic, VgicV2):
+    """The whole machine's code.  A protocol overrides the functions it changes.
+
+    ``ID`` and ``SUMMARY`` are what ``racebench list protocols`` shows.
+    """
+
+    ID = ""
+    SUMMARY = ""
+
+    def domain_unpause(self, d: Domain) -> None:
+        """The toolstack lets ``d`` run for the first time.
+
+        Xen: common/domain.c, domain_unpause_by_systemcontroller @ baf2950213.
+        """
+        d.creation_finished = True
+
+    def domain_kill(self, d: Domain) -> None:
+        """``d`` begins to die; its vCPUs are paused before.
+
+        Xen: common/domain.c, domain_kill @ baf2950213.
+        """
+        d.is_dying = True
+
+    def arch_domain_destroy(self, d: Domain) -> None:
+        """Free what ``d`` has.  Xen: arch/arm/domain.c, arch_domain_destroy @ baf2950213."""
+        self.domain_vgic_free(d)
+
+    def vcpu_move(self, d: Domain, vcpu: int, pcpu: int) -> None:
+        """The scheduler moves a vCPU to another pCPU; its SPIs follow.
+
+        Xen: common/schedule.c, vcpu_move_locked, and arch_move_irqs @ baf2950213.
+        """
+        v = d.vcpu[vcpu]
+        v.processor = pcpu
+        self.arch_move_irqs(v)
+
+    def do_psci_cpu_on(self, d: Domain, vcpu: int) -> None:
+        """The guest switches a vCPU on.
+
+        Xen: arch/arm/vpsci.c, do_common_cpu_on @ baf2950213.
+        """
+        v = d.vcpu[vcpu]
+        self.vgic_clear_pending_irqs(v)
+        v.VPF_down = False
+
+    def guest_eoi(self, d: Domain, virq: int) -> None:
+        """The guest ends ``virq``, then its vCPU traps.
+
+        The first part is hardware: whichever vCPU has it in an LR ends it.
+        Xen: gic.c, gic_clear_lrs @ baf2950213.
+        """
+        for v in d.vcpu:
+            lrs = v.lrs
+            for i, entry in enumerate(lrs):
+                if entry == (virq, False):
+                    v.lrs = (*lrs[:i], (virq, True), *lrs[i + 1 :])
+                    self.gic_clear_lrs(v)
+                    return
+
+    def physical_irq(self, irq: int) -> None:
+        """The device raises its line: it reaches a pCPU only if the line is enabled.
+
+        The test is the GIC's, not Xen's.
+        """
+        if not self.irq_to_desc(irq).DISABLED:
+            self.do_IRQ(irq)

@@ -1,0 +1,160 @@
+"""gic.c: list registers, and the two queues in front of them.
+
+Lock order: none taken but the vCPU's vgic.lock, which guards all of this.
+Guarantees: a vIRQ is in an LR exactly while VISIBLE is set.
+Assumes: ``v.lock`` is held on entry unless the function says that it takes it.
+
+``current`` is the vCPU whose code runs, None on a pCPU that runs another one.
+"""
+
+from __future__ import annotations
+
+from ..primitives import check_that
+from .header import Header
+from .lists import INFLIGHT, LR_PENDING
+from .state import GIC_INVALID_LR, NR_LRS, NULL, PendingIrq, Vcpu, irq_to_pending
+
+
+def _assert_locked(v: Vcpu, where: str) -> None:
+    check_that(v.lock.locked(), "crash.assertion", f"{where}: v->arch.vgic.lock is not held")
+
+
+class GicLr(Header):
+    """gic.c @ baf2950213, the part about list registers."""
+
+    def gic_set_lr(self, v: Vcpu, lr: int, p: PendingIrq) -> None:
+        """Put ``p`` into list register ``lr``.
+
+        Xen: gic.c, gic_set_lr @ baf2950213.
+        """
+        lrs = v.lrs
+        v.lrs = (*lrs[:lr], (p.irq, False), *lrs[lr + 1 :])
+        p.VISIBLE = True
+        p.QUEUED = False
+        p.lr = lr
+
+    def gic_add_to_lr_pending(self, v: Vcpu, n: PendingIrq) -> None:
+        """Queue ``n`` for an LR by priority; nothing if it is queued.
+
+        Xen: gic.c, gic_add_to_lr_pending @ baf2950213.
+        """
+        _assert_locked(v, "gic_add_to_lr_pending")
+        if LR_PENDING.is_linked(n):
+            return
+        for other in v.lr_pending:
+            if other.priority > n.priority:
+                LR_PENDING.add_before(v, n, other)
+                return
+        LR_PENDING.add_before(v, n, None)
+
+    def gic_remove_from_queues(self, v: Vcpu, virq: int) -> None:
+        """Take ``virq`` off lr_pending; it stays inflight.  Takes and drops ``v.lock``.
+
+        Xen: gic.c, gic_remove_from_queues @ baf2950213.
+        """
+        p = irq_to_pending(v, virq)
+        with v.lock:
+            LR_PENDING.remove(v, p)
+
+    def gic_raise_inflight_irq(self, v: Vcpu, p: PendingIrq, current: Vcpu | None = None) -> None:
+        """``p`` fires again while inflight: look at its LR at once if the vCPU is here.
+
+        Xen: gic.c, gic_raise_inflight_irq @ baf2950213.
+        """
+        _assert_locked(v, "gic_raise_inflight_irq")
+        if not LR_PENDING.is_linked(p) and v is current:
+            self.gic_update_one_lr(v, p.lr)
+
+    def gic_raise_guest_irq(self, v: Vcpu, p: PendingIrq, current: Vcpu | None = None) -> None:
+        """Give ``p`` a free LR if the vCPU runs here and nobody queues, else queue it.
+
+        Xen: gic.c, gic_raise_guest_irq @ baf2950213.
+        """
+        _assert_locked(v, "gic_raise_guest_irq")
+        if v is current and not v.lr_pending:
+            lr = self._free_lr(v)
+            if lr is not None:
+                self.gic_set_lr(v, lr, p)
+                return
+        self.gic_add_to_lr_pending(v, p)
+
+    def _free_lr(self, v: Vcpu) -> int | None:
+        """A list register taken for use in lr_mask, None if all are in use."""
+        mask = v.lr_mask
+        for lr in range(NR_LRS):
+            if not mask & (1 << lr):
+                v.lr_mask = mask | (1 << lr)
+                return lr
+        return None
+
+    def gic_update_one_lr(self, v: Vcpu, i: int) -> None:
+        """Clean list register ``i`` if the guest has ended its interrupt.
+
+        p.desc is read twice, and desc.lock is not taken.  Unlike Xen, an LR
+        is pending or ended: the guest's own active state is not kept.
+        Xen: gic.c, gic_update_one_lr @ baf2950213.
+        """
+        _assert_locked(v, "gic_update_one_lr")
+        entry = v.lrs[i] if i < NR_LRS else None
+        if entry is None:
+            return
+        virq, ended = entry
+        p = irq_to_pending(v, virq)
+        if not ended:
+            p.QUEUED = False
+            return
+        lrs = v.lrs
+        v.lrs = (*lrs[:i], None, *lrs[i + 1 :])
+        v.lr_mask &= ~(1 << i)
+        if p.desc is not NULL:
+            desc = p.desc
+            check_that(desc is not NULL, "crash.null_desc", "gic_update_one_lr: p->desc became NULL")
+            desc.INPROGRESS = False
+        p.VISIBLE = False
+        p.ACTIVE = False
+        p.lr = GIC_INVALID_LR
+        if p.ENABLED and p.QUEUED and not p.MIGRATING:
+            self.gic_raise_guest_irq(v, p, v)
+            return
+        # Off the list first: an IRQ that the new pCPU takes must not find it inflight.
+        INFLIGHT.remove(v, p)
+        if p.MIGRATING:
+            v_target = self.vgic_get_target_vcpu(v, virq)
+            self.irq_set_affinity(p.desc, v_target.processor)
+            p.MIGRATING = False
+
+    def gic_clear_lrs(self, v: Vcpu) -> None:
+        """On every trap of ``v``: clean what the guest has ended.  Takes and drops ``v.lock``.
+
+        Xen: gic.c, gic_clear_lrs @ baf2950213.
+        """
+        with v.lock:
+            mask = v.lr_mask
+            for i in range(NR_LRS):
+                if mask & (1 << i):
+                    self.gic_update_one_lr(v, i)
+
+    def gic_restore_pending_irqs(self, v: Vcpu) -> None:
+        """Fill free LRs from lr_pending.  Takes and drops ``v.lock``.
+
+        Unlike Xen, a full set of LRs evicts nobody: the scenarios hold fewer
+        vIRQs than there are LRs.
+        Xen: gic.c, gic_restore_pending_irqs @ baf2950213.
+        """
+        with v.lock:
+            for p in v.lr_pending:
+                lr = self._free_lr(v)
+                if lr is None:
+                    return
+                self.gic_set_lr(v, lr, p)
+                LR_PENDING.remove(v, p)
+
+    def gic_clear_pending_irqs(self, v: Vcpu) -> None:
+        """Forget LRs and lr_pending.
+
+        Xen: gic.c, gic_clear_pending_irqs @ baf2950213.
+        """
+        _assert_locked(v, "gic_clear_pending_irqs")
+        v.lr_mask = 0
+        for p in v.lr_pending:
+            LR_PENDING.remove(v, p)

@@ -1,0 +1,78 @@
+"""The functions that Xen's files call in one another: their header files.
+
+Each is defined in the mixin of the Xen file it lives in, with its contract.
+"""
+
+from __future__ import annotations
+
+from .state import Domain, IrqDesc, Machine, PendingIrq, RankIrq, Vcpu
+
+
+class Header:
+    """What every mixin can rely on: a machine, and the other files' functions.
+
+    ``pending_irq`` and ``rank_irq`` are the State classes that the protocol
+    wants: one with a lock of its own, or with an atomic priority.
+    """
+
+    pending_irq: type[PendingIrq] = PendingIrq
+    rank_irq: type[RankIrq] = RankIrq
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    # irq.c
+    def irq_set_affinity(self, desc: IrqDesc, pcpu: int) -> None:
+        raise NotImplementedError
+
+    def release_guest_irq(self, d: Domain, virq: int) -> int:
+        raise NotImplementedError
+
+    # gic.c
+    def gic_route_irq_to_xen(self, desc: IrqDesc, priority: int) -> None:
+        raise NotImplementedError
+
+    def gic_route_irq_to_guest(self, d: Domain, virq: int, desc: IrqDesc, priority: int) -> int:
+        raise NotImplementedError
+
+    def gic_remove_irq_from_guest(self, d: Domain, virq: int, desc: IrqDesc) -> int:
+        raise NotImplementedError
+
+    # gic.c, list registers
+    def gic_remove_from_queues(self, v: Vcpu, virq: int) -> None:
+        raise NotImplementedError
+
+    def gic_raise_guest_irq(self, v: Vcpu, p: PendingIrq, current: Vcpu | None = None) -> None:
+        raise NotImplementedError
+
+    def gic_update_one_lr(self, v: Vcpu, i: int) -> None:
+        raise NotImplementedError
+
+    def gic_clear_pending_irqs(self, v: Vcpu) -> None:
+        raise NotImplementedError
+
+    # vgic.c
+    def vgic_get_target_vcpu(self, v: Vcpu, virq: int) -> Vcpu:
+        raise NotImplementedError
+
+    def vgic_migrate_irq(self, old: Vcpu, new: Vcpu, virq: int) -> bool:
+        raise NotImplementedError
+
+    def vgic_enable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
+        raise NotImplementedError
+
+    def vgic_disable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
+        raise NotImplementedError
+
+    def vgic_clear_pending_irqs(self, v: Vcpu) -> None:
+        raise NotImplementedError
+
+    def vgic_vcpu_inject_spi(self, d: Domain, virq: int) -> None:
+        raise NotImplementedError
+
+    def arch_move_irqs(self, v: Vcpu) -> None:
+        raise NotImplementedError
+
+    # irq.c, for the hardware
+    def do_IRQ(self, irq: int) -> None:
+        raise NotImplementedError

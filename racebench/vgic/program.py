@@ -1,0 +1,174 @@
+"""From initial state, operations and a protocol to a Program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..findings import Broken
+from ..primitives import State
+from ..program import Program
+from .audits import audit, double_success
+from .domain import Protocol
+from .handlers import GIC_GUEST_IRQ_TYPE
+from .language import Initial, Operation
+from .lists import INFLIGHT, LR_PENDING
+from .snapshot import snapshot
+from .state import INTERRUPT_RANK_MASK, NR_INTERRUPT_PER_RANK, Domain, IrqAction, Machine
+
+Code = Callable[[Any, Operation], Any]
+
+
+class Bench(State):
+    """One execution's machine, and the protocol that runs it."""
+
+    def __init__(self, machine: Machine, xen: Protocol) -> None:
+        self.machine, self.xen = machine, xen
+        self.domain = machine.domains[1]
+
+
+CODE: Mapping[str, Callable[[Operation], Callable[[Bench], Any]]] = {
+    "route": lambda op: _route(op.value("dom"), op.value("virq"), op.value("pirq")),
+    "release": lambda op: _on(lambda x, d, v=op.value("virq"): x.release_guest_irq(d, v)),
+    "setup_irq": lambda op: _on(lambda x, d, p=op.value("pirq"): x.setup_irq(p)),
+    "isenabler": lambda op: _on(lambda x, d, v=op.values("virq"): x.write_isenabler(d, v)),
+    "icenabler": lambda op: _on(lambda x, d, v=op.values("virq"): x.write_icenabler(d, v)),
+    "itargetsr": lambda op: _on(
+        lambda x, d, v=op.value("virq"), c=op.value("vcpu"): x.write_itargetsr(d, v, c)
+    ),
+    "ipriorityr": lambda op: _on(
+        lambda x, d, v=op.value("virq"), p=op.value("priority"): x.write_ipriorityr(d, v, p)
+    ),
+    "irq": lambda op: _on(lambda x, d, p=op.value("pirq"): x.physical_irq(p)),
+    "late_irq": lambda op: _on(lambda x, d, p=op.value("pirq"): x.do_IRQ(p)),
+    "eoi": lambda op: _on(lambda x, d, v=op.value("virq"): x.guest_eoi(d, v)),
+    "restore": lambda op: _on(
+        lambda x, d, c=op.value("vcpu"): x.gic_restore_pending_irqs(d.vcpu[c])
+    ),
+    "move": lambda op: _on(
+        lambda x, d, c=op.value("vcpu"), p=op.value("pcpu"): x.vcpu_move(d, c, p)
+    ),
+    "cpu_on": lambda op: _on(lambda x, d, c=op.value("vcpu"): x.do_psci_cpu_on(d, c)),
+    "unpause": lambda op: _on(lambda x, d: x.domain_unpause(d)),
+    "kill": lambda op: _on(lambda x, d: x.domain_kill(d)),
+    "destroy": lambda op: _on(lambda x, d: x.arch_domain_destroy(d)),
+}
+
+
+def _on(code: Callable[..., Any]) -> Callable[[Bench], Any]:
+    return lambda bench: code(bench.xen, bench.domain)
+
+
+def _route(dom: int, virq: int, pirq: int) -> Callable[[Bench], Any]:
+    return lambda bench: bench.xen.route_irq_to_guest(bench.machine.domains[dom], virq, pirq)
+
+
+def build_program(
+    name: str,
+    initial: Initial,
+    threads: Mapping[str, Sequence[Operation]],
+    protocol: type[Protocol],
+) -> Program:
+    """A Program whose threads run their operations on a fresh machine under ``protocol``.
+
+    A thread's result is the list of its operations' return codes, None for
+    those that have none.  The check is every audit of ``audits.py``.
+    """
+    builder = MachineBuilder(initial, threads, protocol)
+    operations = {name: tuple(ops) for name, ops in threads.items()}
+
+    def check(bench: Bench, results: dict[str, Any]) -> list[Broken]:
+        return [*audit(bench.machine), *double_success(operations, results)]
+
+    return Program(
+        name,
+        builder.build,
+        {name: _thread(ops) for name, ops in operations.items()},
+        check,
+        snapshot=lambda bench: snapshot(bench.machine),
+    )
+
+
+def _thread(operations: tuple[Operation, ...]) -> Callable[[Bench], list[Any]]:
+    codes = tuple(CODE[op.name](op) for op in operations)
+    return lambda bench: [code(bench) for code in codes]
+
+
+class MachineBuilder:
+    """Makes a fresh machine in its initial state, with just what a scenario names."""
+
+    def __init__(
+        self, initial: Initial, threads: Mapping[str, Sequence[Operation]], protocol: type[Protocol]
+    ) -> None:
+        self.initial, self.protocol = initial, protocol
+        operations = [op for ops in threads.values() for op in ops]
+        self.virqs, self.pirqs, self.doms = set[int](), set[int](), {1}
+        for virq, pirq, _ in initial.routed:
+            self.virqs.add(virq)
+            self.pirqs.add(pirq)
+        self.virqs.update(virq for virq, _ in initial.pending)
+        for op in operations:
+            named = dict(op.args)
+            self.virqs.update(named.get("virq", ()))
+            self.pirqs.update(named.get("pirq", ()))
+            self.doms.update(named.get("dom", ()))
+
+    def build(self) -> Bench:
+        """A machine no thread has touched yet.  No lock is taken."""
+        machine = Machine()
+        for pirq in self.pirqs:
+            machine.descs[pirq]
+        for dom in self.doms:
+            machine.domains[dom] = self._domain(dom)
+        d = machine.domains[1]
+        for virq, pirq, enabled in self.initial.routed:
+            self._route(machine, d, virq, pirq, enabled)
+        for virq, where in self.initial.pending:
+            self._make_pending(d, virq, where)
+        return Bench(machine, self.protocol(machine))
+
+    def _domain(self, dom: int) -> Domain:
+        initial, protocol = self.initial, self.protocol
+        d = Domain(dom, initial.vcpus, initial.spis, protocol.pending_irq, protocol.rank_irq)
+        for v in d.vcpu:
+            if v.vcpu_id:
+                v.processor = v.vcpu_id
+        for virq in self.virqs:
+            d.pending_irqs[virq]
+            d.ranks[virq // NR_INTERRUPT_PER_RANK].irq[virq & INTERRUPT_RANK_MASK]
+        if initial.state != "creating":
+            d.creation_finished = True
+        if initial.state == "dying":
+            d.is_dying = True
+        return d
+
+    def _route(self, machine: Machine, d: Domain, virq: int, pirq: int, enabled: bool) -> None:
+        """Leave behind what route, and ISENABLER if ``enabled``, would."""
+        desc, p = machine.descs[pirq], d.pending_irqs[virq]
+        desc.action = IrqAction(d, virq)
+        desc.handler = GIC_GUEST_IRQ_TYPE
+        desc.GUEST = True
+        desc.affinity = d.vcpu[0].processor
+        p.desc = desc
+        if enabled:
+            rank = d.ranks[virq // NR_INTERRUPT_PER_RANK]
+            rank.ienable |= 1 << (virq & INTERRUPT_RANK_MASK)
+            p.ENABLED = True
+            desc.DISABLED = False
+
+    def _make_pending(self, d: Domain, virq: int, where: str) -> None:
+        """Leave behind what an interrupt for vCPU 0 would."""
+        p, v = d.pending_irqs[virq], d.vcpu[0]
+        INFLIGHT.add_before(v, p, None)
+        if p.desc is not None:
+            p.desc.INPROGRESS = True
+        if where == "lr":
+            lr = v.lr_mask.bit_length()
+            v.lr_mask |= 1 << lr
+            v.lrs = (*v.lrs[:lr], (virq, False), *v.lrs[lr + 1 :])
+            p.VISIBLE = True
+            p.lr = lr
+            return
+        p.QUEUED = True
+        if where == "lr_pending":
+            LR_PENDING.add_before(v, p, None)

@@ -1,0 +1,38 @@
+"""Locking protocols: one file each; the file name is the id.
+
+A module here defines one Protocol subclass with its ``ID`` equal to the
+file's name; nothing else needs to be edited.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from functools import cache
+
+from ...errors import UsageError
+from ..domain import Protocol
+
+
+@cache
+def protocol_ids() -> tuple[str, ...]:
+    """The ids of the bundled protocols, sorted."""
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__)))
+
+
+def protocol(name: str) -> type[Protocol]:
+    """The bundled protocol called ``name`` (``-`` and ``_`` are the same).
+
+    UsageError names the closest one if there is none.
+    """
+    wanted = name.replace("-", "_")
+    if wanted not in protocol_ids():
+        close = difflib.get_close_matches(wanted, protocol_ids(), 1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UsageError(f"unknown protocol {name!r}.{hint} Known: {', '.join(protocol_ids())}.")
+    module = importlib.import_module(f"{__name__}.{wanted}")
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Protocol) and value.ID == wanted:
+            return value
+    raise UsageError(f"protocol file {wanted}.py defines no Protocol with ID {wanted!r}.")

@@ -1,0 +1,261 @@
+"""The state of the machine: what Xen keeps for each interrupt, vCPU and domain.
+
+A field declared with ``atomic=True`` is one that Xen changes by atomic bit
+operations, ``read_atomic``, or that is a hardware register; the others rely on
+a lock.  Each bit of Xen's status words is a boolean field of its own.
+Only what a scenario names is made beforehand; the rest appears when touched.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from ..primitives import Lock, State, shared
+from .handlers import NO_IRQ_TYPE, HwIrqController
+
+T = TypeVar("T")
+
+NR_LOCAL_IRQS = 32
+NR_INTERRUPT_PER_RANK = 32
+INTERRUPT_RANK_MASK = NR_INTERRUPT_PER_RANK - 1
+MAX_SPIS = 1020 - NR_LOCAL_IRQS
+FIRST_PIRQ, LAST_PIRQ = NR_LOCAL_IRQS, 1019
+NR_LRS = 4
+GIC_INVALID_LR = 0xFF
+
+NULL: Any = None
+"""A NULL pointer.  Pointers are typed as in C: the type does not say NULL."""
+
+
+class IrqType(enum.Enum):
+    """How a line signals; Xen refuses to route a line whose type is unknown."""
+
+    INVALID = "invalid"
+    LEVEL_HIGH = "level"
+    EDGE_RISING = "edge"
+
+
+class OnDemand(dict[int, T]):
+    """A table whose entries are made when first asked for."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[[int], T]) -> None:
+        self._make = make
+
+    def __missing__(self, key: int) -> T:
+        # setdefault, because two threads may ask at once: both get one object.
+        return self.setdefault(key, self._make(key))
+
+
+class IrqAction:
+    """Who receives a pIRQ: domain ``d`` as ``virq``, or Xen itself (d NULL).
+
+    Compared by identity, as Xen compares ``dev_id`` pointers.
+    """
+
+    __slots__ = ("d", "virq")
+
+    def __init__(self, d: Domain, virq: int) -> None:
+        self.d, self.virq = d, virq
+
+    def __repr__(self) -> str:
+        return "Xen" if self.d is NULL else f"d{self.d.domain_id}/vIRQ {self.virq}"
+
+
+class IrqDesc(State):
+    """One physical interrupt, ``struct irq_desc``.
+
+    ``lock`` guards handler, action and type.  ``GUEST`` implies an action that
+    names the vIRQ; an action without ``GUEST`` is Xen's own.
+    """
+
+    INPROGRESS: bool = shared(False, atomic=True)
+    DISABLED: bool = shared(True, atomic=True)
+    PENDING: bool = shared(False, atomic=True)
+    GUEST: bool = shared(False, atomic=True)
+    handler: HwIrqController = shared(NO_IRQ_TYPE)
+    action: IrqAction = shared(NULL)
+    type: IrqType = shared(IrqType.LEVEL_HIGH)
+    priority: int = shared(0)
+    affinity: int = shared(0, atomic=True)
+    # Evidence, not Xen's: a pCPU ended this IRQ through the none handler.
+    lost_eoi: bool = shared(False, atomic=True)
+
+    def __init__(self, irq: int) -> None:
+        self.irq = irq
+        self.lock = Lock("desc", irq)
+        self.acknowledged_before = False
+
+    def label(self) -> str:
+        return f"desc[{self.irq}]"
+
+
+class PendingIrq(State):
+    """One virtual SPI, ``struct pending_irq``.
+
+    Unlike Xen, a list node knows the vCPU whose list it is on (NULL: unlinked)
+    instead of its neighbours.
+    """
+
+    desc: IrqDesc = shared(NULL)
+    QUEUED: bool = shared(False, atomic=True)
+    ACTIVE: bool = shared(False, atomic=True)
+    VISIBLE: bool = shared(False, atomic=True)
+    ENABLED: bool = shared(False, atomic=True)
+    MIGRATING: bool = shared(False, atomic=True)
+    priority: int = shared(0)
+    lr: int = shared(0)
+    inflight_on: Vcpu = shared(NULL)
+    lr_queue_on: Vcpu = shared(NULL)
+
+    def __init__(self, domain: Domain, irq: int) -> None:
+        self.irq, self.domain = irq, domain
+
+    def label(self) -> str:
+        return f"p[{self.domain.index(self.irq)}]"
+
+
+class LockedPendingIrq(PendingIrq):
+    """A pending_irq with a lock of its own, for the protocols that have one."""
+
+    def __init__(self, domain: Domain, irq: int) -> None:
+        super().__init__(domain, irq)
+        self.lock = Lock("p", domain.index(irq))
+
+
+class RankIrq(State):
+    """What a rank keeps for each of its vIRQs: ``priority[i]`` and ``vcpu[i]``."""
+
+    priority: int = shared(0)
+    vcpu: int = shared(0, atomic=True)
+
+    def __init__(self, domain: Domain, virq: int) -> None:
+        self.domain, self.virq = domain, virq
+
+    def label(self) -> str:
+        rank, offset = divmod(self.virq, NR_INTERRUPT_PER_RANK)
+        return f"rank[{self.domain.index(rank)}].irq[{offset}]"
+
+
+class AccessOnceRankIrq(RankIrq):
+    """The same since 43208a9cb4: the priority is read and written in one access."""
+
+    priority: int = shared(0, atomic=True)
+
+
+class VgicIrqRank(State):
+    """32 vIRQs that share their registers, ``struct vgic_irq_rank``.
+
+    ``lock`` guards every member but the targets.
+    """
+
+    ienable: int = shared(0)
+    icfg: int = shared(0)
+
+    def __init__(self, domain: Domain, index: int) -> None:
+        self.domain, self.index = domain, index
+        self.lock = Lock("rank", domain.index(index))
+        self.irq: OnDemand[RankIrq] = OnDemand(self._make_irq)
+
+    def _make_irq(self, offset: int) -> RankIrq:
+        return self.domain.make_rank_irq(self.domain, self.index * NR_INTERRUPT_PER_RANK + offset)
+
+    def label(self) -> str:
+        return f"rank[{self.domain.index(self.index)}]"
+
+
+class Vcpu(State):
+    """One virtual CPU.  ``lock`` (its vgic.lock) guards both lists and its LRs.
+
+    A list is a tuple of pending_irqs, best priority first.  ``lrs`` holds a
+    (virq, ended) for each list register that ``lr_mask`` says is in use; the
+    guest's own EOI sets ``ended``, and the next trap cleans the register.
+    """
+
+    VPF_down: bool = shared(False, atomic=True)
+    processor: int = shared(0)
+    inflight_irqs: tuple[PendingIrq, ...] = shared(())
+    lr_pending: tuple[PendingIrq, ...] = shared(())
+    lr_mask: int = shared(0)
+    lrs: tuple[tuple[int, bool] | None, ...] = shared((None,) * NR_LRS, atomic=True)
+
+    def __init__(self, domain: Domain, vcpu_id: int) -> None:
+        self.domain, self.vcpu_id = domain, vcpu_id
+        self.lock = Lock("vcpu", domain.index(vcpu_id))
+
+    def label(self) -> str:
+        return f"vcpu[{self.domain.index(self.vcpu_id)}]"
+
+
+class Domain(State):
+    """One guest.  ``lock`` is its vgic.lock, to be taken before any rank lock."""
+
+    creation_finished: bool = shared(False)
+    is_dying: bool = shared(False)
+
+    def __init__(
+        self,
+        domain_id: int,
+        vcpus: int,
+        nr_spis: int,
+        make_pending_irq: type[PendingIrq] = PendingIrq,
+        make_rank_irq: type[RankIrq] = RankIrq,
+    ) -> None:
+        self.domain_id, self.nr_spis = domain_id, nr_spis
+        self.vgic_num_irqs = nr_spis + NR_LOCAL_IRQS
+        self.is_hardware_domain = False
+        self.make_pending_irq, self.make_rank_irq = make_pending_irq, make_rank_irq
+        self.lock = Lock("dom", domain_id)
+        self.vcpu = [Vcpu(self, i) for i in range(vcpus)]
+        self.pending_irqs: OnDemand[PendingIrq] = OnDemand(self._make_pending_irq)
+        self.ranks: OnDemand[VgicIrqRank] = OnDemand(self._make_rank)
+
+    def _make_pending_irq(self, virq: int) -> PendingIrq:
+        return self.make_pending_irq(self, virq)
+
+    def _make_rank(self, index: int) -> VgicIrqRank:
+        return VgicIrqRank(self, index)
+
+    def index(self, number: int) -> int | str:
+        """``number`` as a lock's index: domain 1 is the one scenarios speak of."""
+        return number if self.domain_id == 1 else f"d{self.domain_id}.{number}"
+
+    def label(self) -> str:
+        return f"dom{self.domain_id}"
+
+
+class Machine:
+    """One host: its pIRQs and its domains."""
+
+    __slots__ = ("descs", "domains")
+
+    def __init__(self) -> None:
+        self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", IrqDesc))
+        self.domains: dict[int, Domain] = {}
+
+
+def irq_to_pending(v: Vcpu, virq: int) -> PendingIrq:
+    """The pending_irq of SPI ``virq``: an address, not a step.
+
+    Xen: vgic.c, irq_to_pending @ baf2950213.
+    """
+    return v.domain.pending_irqs[virq]
+
+
+def spi_to_pending(d: Domain, virq: int) -> PendingIrq:
+    """The same from the domain.
+
+    Xen: vgic.c, spi_to_pending @ baf2950213.
+    """
+    return d.pending_irqs[virq]
+
+
+def vgic_rank_irq(v: Vcpu, virq: int) -> VgicIrqRank:
+    """The rank of SPI ``virq``: an address, not a step.
+
+    Xen: vgic.c, vgic_rank_irq @ baf2950213.
+    """
+    return v.domain.ranks[virq // NR_INTERRUPT_PER_RANK]

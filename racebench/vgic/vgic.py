@@ -1,0 +1,185 @@
+"""vgic.c: enabling, disabling, migrating and injecting vIRQs.
+
+Lock order: rank (the caller's, for register writes), then vcpu or desc.
+Guarantees: ENABLED follows the rank's ienable bit while the rank lock is held.
+Assumes: register writes enter with the rank lock held; injection with desc or
+nothing held.
+"""
+
+from __future__ import annotations
+
+from ..primitives import check_that
+from .gic_lr import GicLr
+from .lists import INFLIGHT, LR_PENDING
+from .state import (
+    INTERRUPT_RANK_MASK,
+    NR_LOCAL_IRQS,
+    NULL,
+    Domain,
+    IrqDesc,
+    PendingIrq,
+    Vcpu,
+    irq_to_pending,
+    vgic_rank_irq,
+)
+
+
+class Vgic(GicLr):
+    """vgic.c @ baf2950213."""
+
+    def vgic_get_target_vcpu(self, v: Vcpu, virq: int) -> Vcpu:
+        """The vCPU that SPI ``virq`` goes to: one atomic read, no lock.
+
+        Xen: vgic.c, vgic_get_target_vcpu @ baf2950213.
+        """
+        return v.domain.vcpu[vgic_rank_irq(v, virq).irq[virq & INTERRUPT_RANK_MASK].vcpu]
+
+    def vgic_get_virq_priority(self, v: Vcpu, virq: int) -> int:
+        """The priority of ``virq``.  Takes and drops the rank lock.
+
+        Xen: vgic.c, vgic_get_virq_priority @ baf2950213.
+        """
+        rank = vgic_rank_irq(v, virq)
+        with rank.lock:
+            return rank.irq[virq & INTERRUPT_RANK_MASK].priority
+
+    def vgic_enable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
+        """What newly set ienable bits do.  Enter with the rank lock held.
+
+        Takes and drops the target's vcpu lock, then the lock of what p.desc
+        points to; p.desc is read afresh each time.  set_affinity is called
+        without desc.lock.  Unlike Xen, the writer is never the target vCPU.
+        Xen: vgic.c, vgic_enable_irqs @ baf2950213.
+        """
+        for virq in virqs:
+            v_target = self.vgic_get_target_vcpu(d.vcpu[0], virq)
+            p = irq_to_pending(v_target, virq)
+            p.ENABLED = True
+            self.raise_if_inflight(v_target, p)
+            if p.desc is not NULL:
+                self.irq_set_affinity(p.desc, v_target.processor)
+                desc = p.desc
+                check_that(desc is not NULL, "crash.null_desc", "vgic_enable_irqs: p->desc became NULL")
+                with desc.lock:
+                    now = p.desc
+                    check_that(now is not NULL, "crash.null_desc", "vgic_enable_irqs: p->desc became NULL")
+                    now.handler.enable(now)
+
+    def raise_if_inflight(self, v_target: Vcpu, p: PendingIrq) -> None:
+        """An interrupt that came while ``p`` was disabled goes on now.
+
+        Takes and drops ``v_target.lock``.  Xen: in vgic_enable_irqs @ baf2950213.
+        """
+        with v_target.lock:
+            if INFLIGHT.is_linked(p) and not p.VISIBLE:
+                self.gic_raise_guest_irq(v_target, p)
+
+    def vgic_disable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
+        """What newly cleared ienable bits do.  Enter with the rank lock held.
+
+        Takes and drops the target's vcpu lock, then the lock of what p.desc
+        points to.  INPROGRESS stays.
+        Xen: vgic.c, vgic_disable_irqs @ baf2950213.
+        """
+        for virq in virqs:
+            v_target = self.vgic_get_target_vcpu(d.vcpu[0], virq)
+            p = irq_to_pending(v_target, virq)
+            p.ENABLED = False
+            self.gic_remove_from_queues(v_target, virq)
+            if p.desc is not NULL:
+                desc = p.desc
+                check_that(desc is not NULL, "crash.null_desc", "vgic_disable_irqs: p->desc became NULL")
+                with desc.lock:
+                    now = p.desc
+                    check_that(now is not NULL, "crash.null_desc", "vgic_disable_irqs: p->desc became NULL")
+                    now.handler.disable(now)
+
+    def vgic_migrate_irq(self, old: Vcpu, new: Vcpu, virq: int) -> bool:
+        """Move ``virq`` from ``old`` to ``new``; False if a move is going on already.
+
+        Enter with the rank lock held.  Takes and drops ``old.lock``; an IRQ
+        that only waits for an LR is injected afresh, with ``new.lock`` and
+        whatever reading its priority takes.
+        Xen: vgic.c, vgic_migrate_irq @ baf2950213.
+        """
+        p = irq_to_pending(old, virq)
+        if p.desc is NULL:
+            return True
+        if p.MIGRATING:
+            return False
+        with old.lock:
+            if not INFLIGHT.is_linked(p):
+                self.irq_set_affinity(p.desc, new.processor)
+                return True
+            reinject = LR_PENDING.is_linked(p)
+            if reinject:
+                p.QUEUED = False
+                LR_PENDING.remove(old, p)
+                INFLIGHT.remove(old, p)
+                self.irq_set_affinity(p.desc, new.processor)
+            else:
+                p.MIGRATING = True
+        if reinject:
+            self.vgic_vcpu_inject_irq(new, virq)
+        return True
+
+    def arch_move_irqs(self, v: Vcpu) -> None:
+        """``v`` now runs on another pCPU: its SPIs follow.  Takes no lock at all.
+
+        Xen: vgic.c, arch_move_irqs @ baf2950213.
+        """
+        for virq, p in sorted(v.domain.pending_irqs.items()):
+            v_target = self.vgic_get_target_vcpu(v, virq)
+            if v_target is v and not p.MIGRATING:
+                self.irq_set_affinity(p.desc, v.processor)
+
+    def vgic_clear_pending_irqs(self, v: Vcpu) -> None:
+        """Forget what ``v`` has pending, before it starts anew.  Takes and drops ``v.lock``.
+
+        Xen: vgic.c, vgic_clear_pending_irqs @ baf2950213.
+        """
+        with v.lock:
+            for p in v.inflight_irqs:
+                INFLIGHT.remove(v, p)
+            self.gic_clear_pending_irqs(v)
+
+    def vgic_vcpu_inject_irq(self, v: Vcpu, virq: int, current: Vcpu | None = None) -> None:
+        """Make ``virq`` pending on ``v``.
+
+        Takes and drops ``v.lock``, and before it what reading the priority takes.
+        A vCPU that is down drops it: INPROGRESS stays.
+        Xen: vgic.c, vgic_vcpu_inject_irq @ baf2950213.
+        """
+        n = irq_to_pending(v, virq)
+        priority = self.vgic_get_virq_priority(v, virq)
+        with v.lock:
+            if v.VPF_down:
+                return
+            n.QUEUED = True
+            if INFLIGHT.is_linked(n):
+                self.gic_raise_inflight_irq(v, n, current)
+                return
+            n.priority = priority
+            if n.ENABLED:
+                self.gic_raise_guest_irq(v, n, current)
+            successor = next((i for i in v.inflight_irqs if i.priority > priority), None)
+            INFLIGHT.add_before(v, n, successor)
+
+    def vgic_vcpu_inject_spi(self, d: Domain, virq: int) -> None:
+        """Make SPI ``virq`` pending on the vCPU it targets, which is read without a lock.
+
+        Xen: vgic.c, vgic_vcpu_inject_spi @ baf2950213.
+        """
+        check_that(virq >= NR_LOCAL_IRQS, "crash.assertion", "vgic_vcpu_inject_spi: virq < 32")
+        self.vgic_vcpu_inject_irq(self.vgic_get_target_vcpu(d.vcpu[0], virq), virq)
+
+    def domain_vgic_free(self, d: Domain) -> None:
+        """Take back every pIRQ of ``d``; p.desc is read without a lock.
+
+        Unlike Xen, only SPIs that were ever named are looked at.
+        Xen: vgic.c, domain_vgic_free @ baf2950213.
+        """
+        for virq, p in sorted(d.pending_irqs.items()):
+            desc: IrqDesc = p.desc
+            if desc is not NULL:
+                self.release_guest_irq(d, virq)
