@@ -1,0 +1,163 @@
+"""The claims of the xen-devel thread, and what a run's cells say of them.
+
+A claim is a statement about cells: under these protocols these rules break,
+or do not.  The verdict is computed from the stored cells; a claim whose cells
+were not run is "not tested", one whose cells have no answer yet is "open".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_MAPPING = ("mapping.corrupted", "mapping.double_success")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One thing that must be so for a claim to hold.
+
+    In the cell ``scenario`` x ``protocol`` one of ``rules`` breaks
+    (``breaks``), or none of them does.  A point that is not ``essential``
+    qualifies the claim instead of refuting it.
+    """
+
+    scenario: str
+    protocol: str
+    rules: tuple[str, ...]
+    breaks: bool
+    essential: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim as XEN-devel had it on 8 May 2017."""
+
+    id: str
+    text: str
+    by: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimVerdict:
+    """What a run says of a claim: holds, refuted, qualified, open or not tested."""
+
+    id: str
+    claim: str
+    by: str
+    verdict: str
+    evidence: tuple[str, ...]
+
+
+CLAIMS: tuple[Claim, ...] = (
+    Claim(
+        "K1", "the rank lock is not needed in the two routing functions", "the patch",
+        (Point("route_vs_route", "no_rank_lock", _MAPPING, False),
+         Point("route_vs_isenabler", "no_rank_lock", ("mapping.lost_enable",), False)),
+    ),
+    Claim(
+        "K2", "it stops two routes of one vIRQ to different pIRQs from both updating p->desc",
+        "first reviewer; second maintainer agrees",
+        (Point("route_vs_route", "baseline", _MAPPING, False),
+         Point("route_vs_route", "no_rank_lock", _MAPPING, True)),
+    ),
+    Claim(
+        "K3", "desc->lock serialises changes to one pIRQ, the rank lock changes to one vIRQ",
+        "second maintainer",
+        (Point("route_vs_route_same_pirq", "no_rank_lock", _MAPPING, False),
+         Point("route_vs_route", "baseline", _MAPPING, False)),
+    ),
+    Claim(
+        "K4", "today's code may deadlock: desc then rank against rank then desc", "first reviewer",
+        (Point("release_vs_isenabler", "baseline", ("deadlock.cycle",), True),
+         Point("irq_vs_icenabler", "baseline", ("deadlock.cycle",), True),
+         Point("route_vs_isenabler", "baseline", ("deadlock.cycle",), True, essential=False)),
+    ),
+    Claim(
+        "K5", "K4 is no issue in practice: routing happens before the domain runs",
+        "second maintainer",
+        (Point("route_vs_isenabler", "baseline", ("deadlock.cycle",), False),
+         Point("irq_vs_icenabler", "baseline", ("deadlock.cycle",), False)),
+    ),
+    Claim(
+        "K6", "a per-pending_irq lock keeps the mapping safe but does not cure the deadlock",
+        "first reviewer",
+        (Point("route_vs_route", "pending_irq_lock_nested", _MAPPING, False),
+         Point("release_vs_isenabler", "pending_irq_lock_nested", ("deadlock.cycle",), True),
+         Point("release_vs_isenabler", "pending_irq_lock", ("deadlock.cycle",), True, essential=False)),
+    ),
+    Claim(
+        "K7", "guarding by creation_finished and is_dying ends the race with the vGIC, not with itself",
+        "first reviewer",
+        (Point("route_vs_isenabler", "no_rank_lock_guard", ("mapping.lost_enable",), False),
+         Point("late_route", "no_rank_lock_guard", _MAPPING, True),
+         Point("guard_vs_unpause", "no_rank_lock_guard", ("mapping.lost_enable",), False, essential=False)),
+    ),
+    Claim(
+        "K8", "take the vgic domain lock for routing", "first reviewer",
+        (Point("route_vs_route", "domain_lock", _MAPPING, False),
+         Point("release_vs_release", "domain_lock", ("crash.null_desc",), False),
+         Point("release_vs_isenabler", "domain_lock", ("crash.null_desc", "crash.null_handler"), False,
+               essential=False)),
+    ),
+    Claim(
+        "K9", "the pending_irq lock is enough in gic_route_irq_to_guest", "second maintainer",
+        (Point("route_vs_route", "pending_irq_lock", _MAPPING, False),
+         Point("route_vs_isenabler", "pending_irq_lock", ("mapping.lost_enable", "deadlock.cycle"), False),
+         Point("release_vs_isenabler", "pending_irq_lock_no_recheck", ("crash.null_handler",), False,
+               essential=False)),
+    ),
+)  # fmt: skip
+
+
+def judge(run: Mapping[str, Any]) -> list[ClaimVerdict]:
+    """A verdict on each claim from a run object's cells."""
+    cells = {(c["scenario"], c["protocol"]): c for c in run["cells"]}
+    return [_judge(claim, cells) for claim in CLAIMS]
+
+
+def _judge(claim: Claim, cells: Mapping[tuple[str, str], Mapping[str, Any]]) -> ClaimVerdict:
+    evidence: list[str] = []
+    answers: list[tuple[Point, bool | None]] = []
+    for point in claim.points:
+        cell = cells.get((point.scenario, point.protocol))
+        answer = None if cell is None else _answer(point, cell)
+        answers.append((point, answer))
+        if cell is not None:
+            evidence.append(_evidence(point, cell))
+    return ClaimVerdict(claim.id, claim.text, claim.by, _verdict(answers, cells), tuple(evidence))
+
+
+def _verdict(answers: Sequence[tuple[Point, bool | None]], cells: Mapping[Any, Any]) -> str:
+    if all((p.scenario, p.protocol) not in cells for p, _ in answers):
+        return "not tested"
+    if any(answer is False and point.essential for point, answer in answers):
+        return "refuted"
+    if any(answer is None for _, answer in answers):
+        return "open"
+    return "holds" if all(answer for _, answer in answers) else "qualified"
+
+
+def _answer(point: Point, cell: Mapping[str, Any]) -> bool | None:
+    """Whether the cell says what the point says; None if it cannot tell."""
+    if set(point.rules) & set(cell["found"]):
+        return point.breaks
+    verify = cell.get("verify")
+    if verify is not None and verify["complete"]:
+        return not point.breaks
+    return None
+
+
+def _evidence(point: Point, cell: Mapping[str, Any]) -> str:
+    where = f"{point.scenario} under {point.protocol}"
+    broken = sorted(set(point.rules) & set(cell["found"]))
+    if broken:
+        return f"{where}: {', '.join(broken)}"
+    verify = cell.get("verify")
+    if verify is not None and verify["complete"]:
+        return f"{where}: no {' or '.join(point.rules)} in any schedule ({verify['executions']} executions, all)"
+    stress = cell.get("stress")
+    seen = f" in {stress['collisions']:,} collisions" if stress else ""
+    return f"{where}: no {' or '.join(point.rules)} found{seen}, not proved"
