@@ -1,0 +1,45 @@
+"""Strings from files and users' programs, made harmless for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.text import Text
+
+VERDICT_STYLES = {
+    "as_expected": "green",
+    "unexpected": "bold red",
+    "missed": "bold yellow",
+    "unknown": "yellow",
+}
+
+
+def clean(value: Any) -> str:
+    """``value`` as one line without control characters."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+
+
+def plain(value: Any, style: str = "") -> Text:
+    """``value`` as Text: no markup in it is obeyed."""
+    return Text(clean(value), style=style)
+
+
+def count(n: Any) -> str:
+    """A whole number with separators; ``-`` for none."""
+    return f"{n:,}" if isinstance(n, int) else "-"
+
+
+def duration(seconds: Any) -> str:
+    """Seconds as people say them: ``3 ms``, ``1.2 s``, ``4 min 05 s``."""
+    if not isinstance(seconds, (int, float)):
+        return "-"
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or not seconds else f"{seconds * 1e6:.0f} us"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+def joined(parts: Iterable[Any], separator: str = ", ") -> str:
+    return separator.join(clean(part) for part in parts)
