@@ -4,7 +4,7 @@ The public API.  Programs are made of State, shared fields and primitives; the
 engines run the same program on real threads, freely or under control.
 """
 
-from .engine import explore, replay, stress
+from .engine import explore, replay, stress, verify
 from .errors import (
     CheckFailed,
     HarnessBug,
@@ -57,5 +57,6 @@ __all__ = [
     "replay",
     "shared",
     "stress",
+    "verify",
     "wait_until",
 ]

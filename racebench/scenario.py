@@ -1,39 +1,32 @@
-"""Scenario files: a TOML file, or a Python file that defines Programs.
+"""Scenarios: what runs, and what is expected of it under each protocol.
 
-Loading a TOML file never runs code.  A Python scenario is run because it, or
-its folder, was named.  Every error says which file, which key, what is wrong
-and what to write instead.
+A scenario is a TOML file (``scenario_toml``) or a Python file that defines
+Programs.  Loading a TOML file never runs code; a Python scenario is run
+because it, or its folder, was named.
 """
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from . import vgic
-from .errors import RaceBenchError, ScenarioError
-from .findings import RULES
+from .errors import ScenarioError
 from .program import Program
-from .vgic.state import FIRST_PIRQ, LAST_PIRQ, MAX_SPIS, NR_LOCAL_IRQS
+from .scenario_toml import Loader
+from .userfile import read_text, run_file
 
-SCHEMA = 1
-MAX_BYTES, MAX_VCPUS, MAX_THREADS, MAX_OPERATIONS = 1 << 20, 8, 16, 64
-STATES = ("creating", "running", "dying")
-PENDING_ON = ("lr_pending", "lr", "inflight")
-_KEYS = ("schema", "title", "source", "settles", "tags", "domain", "threads", "expect")
-_DOMAIN_KEYS = ("vcpus", "spis", "state", "routed", "pending")
+SUFFIXES = (".toml", ".py")
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One scenario: what runs, and what is expected of it under each protocol.
+    """One scenario.
 
-    ``expect`` and ``allow`` map a protocol (or variant, or ``*``) to rules.
+    ``expect`` and ``allow`` map a protocol (or variant, or ``*``: every one not
+    named) to rules.  ``text`` is the TOML file as it stands, empty for Python.
     """
 
     name: str
@@ -48,6 +41,7 @@ class Scenario:
     initial: vgic.Initial | None = None
     threads: Mapping[str, tuple[vgic.Operation, ...]] = field(default_factory=dict)
     variants: Mapping[str, Program] = field(default_factory=dict)
+    text: str = ""
 
     def protocols(self) -> list[str]:
         """The protocols, or variants, that this scenario has something to say about."""
@@ -58,7 +52,7 @@ class Scenario:
         return [p for p in vgic.protocol_ids() if p in self.expect]
 
     def expected(self, protocol: str) -> tuple[str, ...]:
-        """Rules that verify must find."""
+        """Rules that verify must find; none for a protocol that no entry covers."""
         return self.expect.get(protocol, self.expect.get("*", ()))
 
     def allowed(self, protocol: str) -> tuple[str, ...]:
@@ -67,50 +61,51 @@ class Scenario:
 
     def program(self, protocol: str | type[vgic.Protocol]) -> Program:
         """The program of this scenario under ``protocol``: an id, a class, or a variant."""
-        if self.variants:
+        if self.initial is None:
             program = self.variants.get(str(protocol))
             if program is None:
                 raise ScenarioError(
-                    str(self.path), "variants", f"no variant {protocol!r}", f"Name one of {_list(self.variants)}."
+                    str(self.path),
+                    "variants",
+                    f"no variant {protocol!r}",
+                    f"Its variants take the place of protocols: {', '.join(self.variants)}.",
                 )
             return program
-        assert self.initial is not None
         code = vgic.protocol(protocol) if isinstance(protocol, str) else protocol
         return vgic.build_program(self.name, self.initial, self.threads, code)
 
 
 def load_scenario(path: Path) -> Scenario:
     """The scenario in ``path``; ScenarioError names file, key, value and remedy."""
+    text = read_text(path)
     if path.suffix == ".py":
-        return _load_python(path)
-    return _Loader(path, _read(path)).load()
+        return _load_python(path, text)
+    return scenario_from_text(path, text)
 
 
-def _read(path: Path) -> str:
-    try:
-        if not path.is_file():
-            raise ScenarioError(str(path), "", "not a regular file", "Name a .toml or .py scenario file.")
-        if path.stat().st_size > MAX_BYTES:
-            raise ScenarioError(str(path), "", "larger than 1 MiB", "A scenario is a page of text.")
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ScenarioError(str(path), "", f"cannot be read: {error.strerror}", "Check the file.") from error
-    except UnicodeDecodeError as error:
-        raise ScenarioError(
-            str(path), "", f"not UTF-8 at byte {error.start}", "Save the file as UTF-8."
-        ) from error
+def scenario_from_text(path: Path, text: str) -> Scenario:
+    """The TOML scenario ``text``; errors name ``path``.  Runs no code."""
+    loaded = Loader(path, text)
+    initial = loaded.initial()
+    expect, allow = loaded.expectations()
+    return Scenario(
+        path.stem,
+        path,
+        loaded.title,
+        loaded.source,
+        loaded.settles,
+        loaded.tags,
+        leading_comment(text),
+        expect,
+        allow,
+        initial,
+        loaded.threads(initial),
+        text=text,
+    )
 
 
-def _list(names: object) -> str:
-    return ", ".join(str(n) for n in names)  # type: ignore[attr-defined]
-
-
-def _closest(word: str, known: Sequence[str], otherwise: str) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f"Did you mean {close[0]}?" if close else otherwise
-
-
-def _leading_comment(text: str) -> str:
+def leading_comment(text: str) -> str:
+    """The comment block at the top of a file, without its marks."""
     lines = []
     for line in text.splitlines():
         if not line.startswith("#"):
@@ -119,253 +114,66 @@ def _leading_comment(text: str) -> str:
     return "\n".join(lines)
 
 
-class _Loader:
-    """Checks one TOML file key by key."""
+def _load_python(path: Path, text: str) -> Scenario:
+    """A Python scenario: runs the file, and reads the names it defines."""
+    names = _Names(path, run_file(path, text))
+    variants = names.variants()
+    return Scenario(
+        path.stem,
+        path,
+        names.text("TITLE", required=True),
+        names.text("SOURCE"),
+        names.texts("SETTLES", names.found.get("SETTLES", [])),
+        names.texts("TAGS", names.found.get("TAGS")),
+        str(names.found.get("__doc__") or leading_comment(text)),
+        names.expect(variants),
+        {},
+        variants=variants,
+    )
 
-    def __init__(self, path: Path, text: str) -> None:
-        self.path, self.text = path, text
-        try:
-            self.data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise self.error("", f"not TOML: {error}", "Mend the syntax.") from error
-        except RecursionError as error:
-            raise self.error("", "nested too deeply", "A scenario has two levels.") from error
+
+class _Names:
+    """What a Python scenario file defines, checked."""
+
+    def __init__(self, path: Path, found: Mapping[str, Any]) -> None:
+        self.path, self.found = path, found
 
     def error(self, place: str, what: str, remedy: str) -> ScenarioError:
         return ScenarioError(str(self.path), place, what, remedy)
 
-    def load(self) -> Scenario:
-        self.only(self.data, _KEYS, "")
-        schema = self.data.get("schema")
-        if schema is None:
-            raise self.error("schema", "missing", f"Write schema = {SCHEMA} at the top.")
-        if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-            raise self.error("schema", f"{schema!r} is not a schema number", f"Write schema = {SCHEMA}.")
-        if schema > SCHEMA:
-            raise self.error("schema", f"{schema} is newer than {SCHEMA}", "Upgrade RaceBench.")
-        initial = self.initial()
-        threads = self.threads(initial)
-        expect, allow = self.expectations()
-        return Scenario(
-            self.path.stem,
-            self.path,
-            self.string(self.data, "title", "", required=True),
-            self.string(self.data, "source", ""),
-            tuple(self.strings(self.data.get("settles", []), "settles")),
-            tuple(self.strings(self.data.get("tags", []), "tags")),
-            _leading_comment(self.text),
-            expect,
-            allow,
-            initial,
-            threads,
-        )
-
-    def only(self, table: Mapping[str, Any], known: Sequence[str], place: str) -> None:
-        for key in table:
-            if key not in known:
-                where = f"{place}.{key}" if place else key
-                raise self.error(
-                    _plain(where), "unknown key", _closest(key, known, f"Known here: {_list(known)}.")
-                )
-
-    def table(self, key: str, required: bool = False) -> dict[str, Any]:
-        value = self.data.get(key)
-        if value is None:
-            if required:
-                raise self.error(key, "missing", f"Add a [{key}] table.")
-            return {}
-        if not isinstance(value, dict):
-            raise self.error(key, f"{_shown(value)} is not a table", f"Write [{key}].")
+    def text(self, key: str, required: bool = False) -> str:
+        value = self.found.get(key, None if required else "")
+        if not isinstance(value, str) or (required and not value):
+            raise self.error(key, "missing or not a text", f'Write {key} = "...".')
         return value
 
-    def string(self, table: Mapping[str, Any], key: str, place: str, required: bool = False) -> str:
-        where = f"{place}.{key}" if place else key
-        value = table.get(key)
-        if value is None and not required:
-            return ""
-        if not isinstance(value, str) or (required and not value.strip()):
-            raise self.error(where, f"{_shown(value)} is not a text", f'Write {key} = "...".')
-        return self.clean(value, where)
+    def texts(self, key: str, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+            raise self.error(key, "missing or not a list of texts", f'Write {key} = ["..."].')
+        return tuple(value)
 
-    def clean(self, value: str, where: str) -> str:
-        if any(ord(c) < 32 or ord(c) == 127 for c in value):
-            raise self.error(_plain(where), f"{_shown(value)} has control characters", "Take them out.")
-        return value
-
-    def strings(self, value: Any, where: str) -> list[str]:
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise self.error(where, f"{_shown(value)} is not a list of texts", 'Write ["a", "b"].')
-        return [self.clean(v, where) for v in value]
-
-    def number(self, table: Mapping[str, Any], key: str, place: str, low: int, high: int) -> int:
-        value = table.get(key)
-        where = f"{place}.{key}"
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.error(where, f"{_shown(value)} is not a whole number", f"Choose one of {low}..{high}.")
-        if not low <= value <= high:
-            raise self.error(where, f"{value} is outside {low}..{high}", f"Choose one of {low}..{high}.")
-        return value
-
-    def initial(self) -> vgic.Initial:
-        domain = {"vcpus": 2, "spis": 64, "state": "running", **self.table("domain")}
-        self.only(domain, _DOMAIN_KEYS, "domain")
-        vcpus = self.number(domain, "vcpus", "domain", 1, MAX_VCPUS)
-        spis = self.number(domain, "spis", "domain", 1, MAX_SPIS)
-        state = domain["state"]
-        if state not in STATES:
-            hint = _closest(str(state), STATES, f"Choose one of {_list(STATES)}.")
-            raise self.error("domain.state", f"{_shown(state)} is no state", hint)
-        routed = self.routed(domain.get("routed", []), spis)
-        pending = self.pending(domain.get("pending", []), spis)
-        return vgic.Initial(vcpus, spis, state, routed, pending)
-
-    def entries(self, value: Any, place: str, known: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-        if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
-            raise self.error(place, f"{_shown(value)} is not a list of tables", "Write [{ virq = 41, ... }].")
-        rows = [(f"{place}[{i}]", row) for i, row in enumerate(value)]
-        for where, row in rows:
-            self.only(row, known, where)
-        return rows
-
-    def virq(self, row: Mapping[str, Any], where: str, spis: int, seen: set[int]) -> int:
-        last = NR_LOCAL_IRQS + spis - 1
-        virq = row.get("virq")
-        if not isinstance(virq, int) or isinstance(virq, bool):
-            raise self.error(f"{where}.virq", f"{_shown(virq)} is not a whole number", "Write virq = 41.")
-        if not NR_LOCAL_IRQS <= virq <= last:
-            what = f"virq {virq} is outside {NR_LOCAL_IRQS}..{last} (domain.spis = {spis})"
-            raise self.error(where, what, "Raise spis or choose a lower virq.")
-        if virq in seen:
-            raise self.error(where, f"virq {virq} is named twice", "Name each once.")
-        seen.add(virq)
-        return virq
-
-    def routed(self, value: Any, spis: int) -> tuple[tuple[int, int, bool], ...]:
-        made, virqs, pirqs = [], set[int](), set[int]()
-        for where, row in self.entries(value, "domain.routed", ("virq", "pirq", "enabled")):
-            virq = self.virq(row, where, spis, virqs)
-            pirq = self.number(row, "pirq", where, FIRST_PIRQ, LAST_PIRQ)
-            if pirq in pirqs:
-                raise self.error(where, f"pirq {pirq} is named twice", "A pIRQ goes to one vIRQ.")
-            pirqs.add(pirq)
-            enabled = row.get("enabled", False)
-            if not isinstance(enabled, bool):
-                raise self.error(f"{where}.enabled", f"{_shown(enabled)} is not true or false", "Write true.")
-            made.append((virq, pirq, enabled))
-        return tuple(made)
-
-    def pending(self, value: Any, spis: int) -> tuple[tuple[int, str], ...]:
-        made, virqs = [], set[int]()
-        for where, row in self.entries(value, "domain.pending", ("virq", "on")):
-            virq = self.virq(row, where, spis, virqs)
-            on = row.get("on")
-            if on not in PENDING_ON:
-                hint = _closest(str(on), PENDING_ON, f"Choose one of {_list(PENDING_ON)}.")
-                raise self.error(f"{where}.on", f"{_shown(on)} is no queue", hint)
-            made.append((virq, str(on)))
-        return tuple(made)
-
-    def threads(self, initial: vgic.Initial) -> dict[str, tuple[vgic.Operation, ...]]:
-        table = self.table("threads", required=True)
-        if not table:
-            raise self.error("threads", "no thread", 'Write vcpu0 = ["isenabler virq=40"].')
-        if len(table) > MAX_THREADS:
-            raise self.error("threads", f"{len(table)} threads", f"Write {MAX_THREADS} at most.")
-        threads = {}
-        for name, value in table.items():
-            self.clean(name, f"threads.{name}")
-            place = f"threads.{name}"
-            texts = self.strings(value, place)
-            if not texts:
-                raise self.error(place, "no operation", 'Write ["isenabler virq=40"].')
-            if len(texts) > MAX_OPERATIONS:
-                raise self.error(place, f"{len(texts)} operations", f"Write {MAX_OPERATIONS} at most.")
-            threads[name] = tuple(
-                vgic.parse_operation(text, str(self.path), f"{place}[{i}]", initial)
-                for i, text in enumerate(texts)
-            )
-        return threads
-
-    def expectations(self) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-        table = dict(self.table("expect", required=True))
-        allow = table.pop("allow", {})
-        if not isinstance(allow, dict):
-            raise self.error("expect.allow", f"{_shown(allow)} is not a table", 'Write allow.baseline = ["..."].')
-        if not table:
-            raise self.error("expect", "no protocol", 'Write "*" = [] if none breaks a rule.')
-        return self.rules(table, "expect"), self.rules(allow, "expect.allow")
-
-    def rules(self, table: Mapping[str, Any], place: str) -> dict[str, tuple[str, ...]]:
-        made = {}
-        for key, value in table.items():
-            protocol = key.replace("-", "_")
-            if protocol != "*" and protocol not in vgic.protocol_ids():
-                hint = _closest(protocol, vgic.protocol_ids(), f"Known: {_list(vgic.protocol_ids())}.")
-                raise self.error(_plain(f"{place}.{key}"), "unknown protocol", hint)
-            if protocol in made:
-                raise self.error(f"{place}.{key}", "named twice", "Name each protocol once.")
-            for rule in self.strings(value, f"{place}.{key}"):
-                if rule not in RULES:
-                    hint = _closest(rule, list(RULES), "See `racebench list rules`.")
-                    raise self.error(f"{place}.{key}", f"unknown rule {rule!r}", hint)
-            made[protocol] = tuple(value)
+    def variants(self) -> dict[str, Program]:
+        make = self.found.get("variants")
+        if not callable(make):
+            raise self.error("variants", "missing", "Define variants() -> dict[str, Program].")
+        try:
+            made = make()
+        except Exception as error:
+            what = f"raised {type(error).__name__}: {error}"
+            raise self.error("variants", what, "Mend variants().") from error
+        if not isinstance(made, dict) or not made:
+            raise self.error("variants", "did not return a dict of Programs", 'Return {"before": Program(...)}.')
+        for key, value in made.items():
+            if not isinstance(key, str) or not isinstance(value, Program):
+                raise self.error(f"variants[{key!r}]", "is not a Program", "Return dict[str, Program].")
         return made
 
-
-def _shown(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)
-
-
-def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
-    """The names that a user's Python file defines; ScenarioError if it raises.
-
-    Leaves no bytecode file beside it and nothing in ``sys.modules``.
-    """
-    module = ModuleType(f"racebench_file_{path.stem}")
-    module.__file__ = str(path)
-    try:
-        exec(compile(_read(path) if text is None else text, str(path), "exec"), module.__dict__)
-    except RaceBenchError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise ScenarioError(str(path), "", f"raised {error!r} when loaded", "Mend the file.") from error
-    return module.__dict__
-
-
-def _load_python(path: Path) -> Scenario:
-    """A Python scenario: runs the file, and reads the names it defines."""
-    text = _read(path)
-
-    def error(place: str, what: str, remedy: str) -> ScenarioError:
-        return ScenarioError(str(path), place, what, remedy)
-
-    names = run_file(path, text)
-    for key, kind in (("TITLE", str), ("TAGS", (list, tuple)), ("EXPECT", dict)):
-        if not isinstance(names.get(key), kind):
-            raise error(key, "missing or of the wrong type", "See the README on Python scenarios.")
-    if not callable(names.get("variants")):
-        raise error("variants", "missing", "Define variants() -> dict[str, Program].")
-    try:
-        variants = names["variants"]()
-    except Exception as exc:
-        raise error("variants", f"raised {exc!r}", "Mend variants().") from exc
-    if not isinstance(variants, dict) or not variants:
-        raise error("variants", "did not return a dict of Programs", "Return {'before': Program(...)}.")
-    for key, value in variants.items():
-        if not isinstance(key, str) or not isinstance(value, Program):
-            raise error(f"variants[{key!r}]", "is not a Program", "Return dict[str, Program].")
-    expect = {str(k): tuple(v) for k, v in names["EXPECT"].items()}
-    unknown = [k for k in expect if k not in variants]
-    if unknown:
-        raise error(f"EXPECT[{unknown[0]!r}]", "no such variant", f"Variants: {_list(variants)}.")
-    source, settles = names.get("SOURCE", ""), names.get("SETTLES", ())
-    comment = str(names.get("__doc__") or _leading_comment(text))
-    return Scenario(
-        path.stem, path, names["TITLE"], str(source), tuple(settles), tuple(names["TAGS"]),
-        comment, expect, {}, variants=variants,
-    )  # fmt: skip
+    def expect(self, variants: Mapping[str, Program]) -> dict[str, tuple[str, ...]]:
+        """EXPECT; its rules may be the scenario's own, so they are not checked against ``RULES``."""
+        value = self.found.get("EXPECT")
+        if not isinstance(value, dict):
+            raise self.error("EXPECT", "missing or not a dict", 'Write EXPECT = {"before": ["..."], "after": []}.')
+        for key in value:
+            if key != "*" and key not in variants:
+                raise self.error(f"EXPECT[{key!r}]", "no such variant", f"Variants: {', '.join(variants)}.")
+        return {key: self.texts(f"EXPECT[{key!r}]", rules) for key, rules in value.items()}

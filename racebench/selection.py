@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from . import vgic
 from .errors import ScenarioError, UsageError
-from .scenario import Scenario, load_scenario, run_file
+from .scenario import SUFFIXES, Scenario, load_scenario
+from .userfile import run_file
 
 DEFAULT_TAG = "@thread"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A protocol as it was asked for: its public id, how to find it again, its class.
+
+    For a variant of a Python scenario, ``code`` is the variant's name.
+    """
+
+    id: str
+    spec: str
+    code: str | type[vgic.Protocol]
 
 
 def bundled_root() -> Path:
@@ -21,10 +34,15 @@ def bundled_root() -> Path:
     return inside if inside.is_dir() else here.parent / "scenarios"
 
 
+def is_bundled(path: Path) -> bool:
+    """Whether ``path`` is one of the scenarios that came with RaceBench."""
+    return path.resolve().is_relative_to(bundled_root())
+
+
 def scenario_files(folder: Path) -> list[Path]:
     """Every scenario file below ``folder``, sorted."""
     return sorted(
-        p for p in folder.rglob("*") if p.suffix in (".toml", ".py") and not p.name.startswith(("_", "."))
+        p for p in folder.rglob("*") if p.suffix in SUFFIXES and not p.name.startswith(("_", "."))
     )
 
 
@@ -36,29 +54,31 @@ def select(names: Sequence[str]) -> list[Scenario]:
     """The scenarios that ``names`` mean, each once, in order.
 
     A name is a bundled scenario's, ``@tag``, a file or a folder; none at all
-    means ``@thread``.  UsageError if one means nothing.
+    means ``@thread``.  UsageError if one means nothing, or if two files have
+    one name: results are stored by it.
     """
     chosen: dict[Path, Scenario] = {}
     for name in names or (DEFAULT_TAG,):
         for scenario in _meant(name):
             chosen.setdefault(scenario.path.resolve(), scenario)
+    by_name: dict[str, Scenario] = {}
+    for scenario in chosen.values():
+        other = by_name.setdefault(scenario.name, scenario)
+        if other is not scenario:
+            raise UsageError(
+                f"{other.path} and {scenario.path} have the same name. Rename one, or run them apart."
+            )
     return list(chosen.values())
 
 
 def _meant(name: str) -> list[Scenario]:
     path = Path(name)
-    if path.suffix in (".toml", ".py"):
+    if path.suffix in SUFFIXES:
         return [load_scenario(path)]
     if name.startswith("@"):
-        every = bundled()
-        found = [s for s in every if name[1:] in s.tags]
-        if not found:
-            tags = sorted({tag for s in every for tag in s.tags})
-            raise UsageError(f"no scenario has the tag {name!r}. Known: @{', @'.join(tags)}.")
-        return found
-    wanted = name.replace("-", "_")
+        return _tagged(name[1:])
     files = scenario_files(bundled_root())
-    found = [load_scenario(file) for file in files if file.stem == wanted]
+    found = [load_scenario(file) for file in files if file.stem == name.replace("-", "_")]
     if found:
         return found
     if path.is_dir():
@@ -66,13 +86,22 @@ def _meant(name: str) -> list[Scenario]:
         if not found:
             raise UsageError(f"{name}: no scenario file below this folder. Name another one.")
         return found
-    close = difflib.get_close_matches(wanted, [f.stem for f in files], 1)
+    close = difflib.get_close_matches(name.replace("-", "_"), [f.stem for f in files], 1)
     hint = f"Did you mean {close[0]}?" if close else "See `racebench list scenarios`."
     raise UsageError(f"unknown scenario {name!r}. {hint}")
 
 
-def load_protocol(spec: str) -> tuple[str, Any]:
-    """The id and class that ``spec`` means: a bundled id, or ``path/to/file.py:Name``.
+def _tagged(tag: str) -> list[Scenario]:
+    every = bundled()
+    found = [s for s in every if tag in s.tags]
+    if not found:
+        tags = sorted({tag for s in every for tag in s.tags})
+        raise UsageError(f"no scenario has the tag {'@' + tag!r}. Known: @{', @'.join(tags)}.")
+    return found
+
+
+def load_protocol(spec: str) -> Choice:
+    """What ``spec`` means: a bundled id, or ``path/to/file.py:Name``, whose id is ``Name``.
 
     The file is run.  ScenarioError or UsageError says what to mend.
     """
@@ -81,15 +110,21 @@ def load_protocol(spec: str) -> tuple[str, Any]:
         if spec.endswith(".py"):
             raise UsageError(f"protocol {spec!r}: which class? Write {spec}:Name.")
         code = vgic.protocol(spec)
-        return code.ID, code
-    path = Path(file)
-    if not path.is_file():
-        raise ScenarioError(file, "", "no such file", "Give path/to/file.py:Name.")
-    names = run_file(path)
-    code = names.get(name)
-    if not isinstance(code, type) or not issubclass(code, vgic.Protocol):
-        known = [n for n, v in names.items() if isinstance(v, type) and issubclass(v, vgic.Protocol)]
+        return Choice(code.ID, code.ID, code)
+    names = run_file(Path(file))
+    found = names.get(name)
+    if not isinstance(found, type) or not issubclass(found, vgic.Protocol):
+        known = [
+            n
+            for n, v in names.items()
+            if isinstance(v, type) and issubclass(v, vgic.Protocol) and v.__module__ == names["__name__"]
+        ]
         hint = f"Protocols there: {', '.join(known)}." if known else "Derive it from racebench.vgic.Baseline."
-        raise ScenarioError(file, name, "not a Protocol class in this file", hint)
-    code._rb_spec = spec  # type: ignore[attr-defined]
-    return name, code
+        what = "no such name in this file" if found is None else "not a Protocol class"
+        raise ScenarioError(file, name or "protocol", what, hint)
+    return Choice(name, spec, found)
+
+
+def choices(scenario: Scenario) -> list[Choice]:
+    """The protocols, or variants, that ``scenario`` names itself."""
+    return [Choice(name, name, name) for name in scenario.protocols()]

@@ -4,5 +4,6 @@ from .exploring import Progress, explore, reproduce
 from .free import stress
 from .replaying import replay
 from .strategies import STRATEGIES
+from .verifying import verify
 
-__all__ = ["STRATEGIES", "Progress", "explore", "replay", "reproduce", "stress"]
+__all__ = ["STRATEGIES", "Progress", "explore", "replay", "reproduce", "stress", "verify"]

@@ -32,7 +32,7 @@ from ..program import Program
 from ..trace import Kind
 from . import osthreads
 from .instrument import Twins, derived
-from .ops import ACQUIRE, Op
+from .ops import ACQUIRE, SLEEP, Op
 from .stuck import (
     Event,
     crash_event,
@@ -66,12 +66,13 @@ class Task:
     """One thread of the program.
 
     ``op`` and ``obj`` are its offer; ``ready`` says that the offer can be met
-    now.  ``held`` has the locks it holds, outermost first, each with the code
+    now, ``blocked`` is the one that
+    was still unmet when the execution ended.  ``held`` has the locks it holds, outermost first, each with the code
     and instruction that took it.
     """
 
     __slots__ = (
-        "aborted", "alive", "baton", "function", "held", "index", "name", "obj",
+        "aborted", "alive", "baton", "blocked", "function", "held", "index", "name", "obj",
         "op", "ready", "result", "thread",
     )  # fmt: skip
 
@@ -87,6 +88,7 @@ class Task:
         self.op: Op = ACQUIRE
         self.obj: Any = None
         self.ready = self.aborted = False
+        self.blocked: tuple[Op, Any] | None = None
         self.alive = True
         self.result: Any = None
         self.held.clear()
@@ -144,7 +146,8 @@ class Scheduler:
         self._closing = False
         self._types: dict[type, type] = dict(substitutes(self))
         self._twins = Twins({"point": self.point}, self._accessor)
-        self._serials: dict[str, int] = {}
+        self._serials: dict[Any, int] = {}
+        self._ids: dict[str, int] = {}
         self._prepare()
 
     # -- what engine code reads during an execution; owned by the floor holder
@@ -177,15 +180,21 @@ class Scheduler:
         return own
 
     def created(self, obj: Any) -> None:
-        """Number ``obj`` among its likes: by creation order, per creating thread."""
+        """Number ``obj``, and tell it from its likes: by creation order, per creating thread.
+
+        The number is the same in every execution of a deterministic program.
+        """
         current = self.current
-        key = type(obj).__name__ if isinstance(obj, State) else f"{obj.cls}[{obj.index}]"
-        if current is not None:
-            key = f"{key}@{current.name}"
+        who = "" if current is None else current.name
+        ids = self._ids
+        n = ids.get(who, 0)
+        ids[who] = n + 1
+        obj._rb_id = n if current is None else (who, n)
+        key = (who, type(obj)) if isinstance(obj, State) else (who, obj.cls, obj.index)
         n = self._serials.get(key, 0) + 1
         self._serials[key] = n
         if current is not None:
-            obj._rb_serial = f"@{current.name}#{n}"
+            obj._rb_serial = f"@{who}#{n}"
         elif n > 1:
             obj._rb_serial = f"#{n}"
 
@@ -233,12 +242,12 @@ class Scheduler:
             self.recheck()
         log = self.log
         if len(log) >= self.limit:
-            self._overrun()
+            self._overrun(me)
         if self.many:
             try:
                 chosen = self._pick(self.enabled, me)
-            except Exception as error:
-                self._fail(error)
+            except BaseException as error:
+                self._fail(me, error)
             if chosen is not me:
                 self._switch(me, chosen)
         if self.recorder is not None:
@@ -255,11 +264,11 @@ class Scheduler:
             if ring is not None:
                 self.outcome.events.append(ring_event(me, ring, len(self.log)))
         if len(self.log) >= self.limit:
-            self._overrun()
+            self._overrun(me)
         try:
             chosen = self._next(me if me.ready else None)
-        except Exception as error:
-            self._fail(error)
+        except BaseException as error:
+            self._fail(me, error)
         if chosen is None:
             self._leave(me)
         elif chosen is not me:
@@ -313,12 +322,15 @@ class Scheduler:
         if me.aborted:
             raise ThreadAbort
 
-    def _fail(self, error: BaseException) -> NoReturn:
-        """End the execution; ``run`` raises ``error`` to its caller.
+    def _fail(self, me: Task, error: BaseException) -> NoReturn:
+        """A strategy ended the execution, or failed: then ``run`` raises ``error``.
 
-        It must not travel through the code under test, which may catch it.
+        The error must not travel through the code under test, which may catch
+        it.  From here ``me`` makes no more steps while it unwinds.
         """
-        self.error = error
+        if not isinstance(error, ThreadAbort):
+            self.error = error
+        me.aborted = True
         raise ThreadAbort
 
     # -- picking
@@ -340,11 +352,12 @@ class Scheduler:
             return None
         return self._pick(self.enabled, current) if self.many else self.enabled[0]
 
-    def _overrun(self) -> None:
+    def _overrun(self, me: Task) -> None:
         if self.limit >= 0:
             running = [task.name for task in self.tasks if task.alive]
             at = len(self.log)
             self.outcome.events.append(livelock_event(running, f"{at} steps", at))
+        me.aborted = True
         raise ThreadAbort
 
     # -- workers
@@ -394,6 +407,7 @@ class Scheduler:
         """
         self._prepare()
         self._serials.clear()
+        self._ids.clear()
         self._strategy, self._always = strategy, always_ask
         for task in self.tasks:
             task.reset()
@@ -458,6 +472,9 @@ class Scheduler:
             self.outcome.events.extend(wait_event(started, self.outcome.events, len(self.log)))
         if stuck:
             self._ending = True
+        for task in started:
+            # A sleeper has nothing to offer until somebody notifies it.
+            task.blocked = None if task.ready or task.op is SLEEP else (task.op, task.obj)
         for task in self._unstarted:
             task.alive = False
         for task in started:

@@ -7,6 +7,7 @@ attribute name written into it costs half of a general one.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Mapping
 from types import CodeType
 from typing import Any
@@ -83,6 +84,8 @@ def show(value: Any, depth: int = 2) -> str:
     """``value`` for a report: labels for our objects, never an address."""
     if isinstance(value, (State, _Primitive)):
         return value.label()
+    if isinstance(value, enum.Enum):
+        return value.name
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         text = repr(value)
     elif isinstance(value, (list, tuple, set, frozenset)) and depth:

@@ -1,0 +1,89 @@
+"""Search with a bound on preemptions: every schedule that stays within it.
+
+No reduction: within a small bound the schedules are few, and a reduction that
+is sound without a bound is not with one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import ProgramError
+
+if TYPE_CHECKING:
+    from .controlled import Outcome, Scheduler, Task
+
+
+@dataclass(slots=True)
+class _Choice:
+    """Who may go on at one step, in the order to be tried; the first is being tried."""
+
+    left: list[int]
+    done: int = 0
+
+
+class Bounded:
+    """Depth-first over all schedules with at most ``bound`` preemptions.
+
+    A preemption is a switch away from a thread that could go on.
+    """
+
+    def __init__(self, scheduler: Scheduler, bound: int) -> None:
+        self.scheduler, self.bound = scheduler, bound
+        self.executions = self.redundant = 0
+        self._path: list[_Choice] = []
+        self._depth = self._used = 0
+        self._last: int | None = None
+
+    def begin(self) -> None:
+        self._depth = self._used = 0
+        self._last = None
+
+    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+        by_index = {task.index: task for task in enabled}
+        if self._depth == len(self._path):
+            self._path.append(_Choice(self._order(list(by_index))))
+        choice = self._path[self._depth]
+        self._depth += 1
+        chosen = choice.left[0]
+        if chosen not in by_index:
+            raise ProgramError("the program is not deterministic: a thread that could go on cannot now.")
+        self._used += self._preempts(chosen, by_index)
+        self._last = chosen
+        return by_index[chosen]
+
+    def _preempts(self, chosen: int, enabled: object) -> bool:
+        return self._last is not None and chosen != self._last and self._last in enabled  # type: ignore[operator]
+
+    def _order(self, enabled: list[int]) -> list[int]:
+        """The last thread first; the others only if a switch is free or still allowed."""
+        if self._last not in enabled:
+            return enabled
+        others = [i for i in enabled if i != self._last]
+        return [self._last, *others] if self._used < self.bound else [self._last]
+
+    def execute(self) -> Outcome | None:
+        outcome = self.scheduler.run(self, always_ask=True)
+        self.executions += 1
+        return outcome
+
+    def advance(self) -> bool:
+        """Go to the next schedule; False when there is none."""
+        while self._path:
+            choice = self._path[-1]
+            choice.left.pop(0)
+            choice.done += 1
+            if choice.left:
+                return True
+            self._path.pop()
+        return False
+
+    def done(self) -> float:
+        """An estimate of the share that is explored, 0..1."""
+        share, weight = 0.0, 1.0
+        for choice in self._path:
+            total = choice.done + len(choice.left)
+            share += weight * choice.done / total
+            weight /= total
+        return share

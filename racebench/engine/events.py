@@ -1,0 +1,74 @@
+"""Events as exhaustive search sees them: what they touch, and which do not commute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..trace import Kind
+from .ops import Op
+
+Key = tuple[Any, str]
+
+_READS = {Kind.READ, Kind.LOCKED, Kind.ACQUIRE_READ, Kind.RELEASE_READ}
+ACQUIRES = {Kind.ACQUIRE, Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}
+RELEASES = {Kind.RELEASE, Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.WAIT}
+
+
+class Event:
+    """One step: thread index, operation, and the keys it reads and writes.
+
+    Keys are made of creation numbers, so they are the same in every
+    execution.  ``count`` is a semaphore's count before the step.
+    """
+
+    __slots__ = ("count", "ident", "kind", "op", "proc", "reads", "writes")
+
+    def __init__(self, proc: int, op: Op, ident: Any) -> None:
+        self.proc, self.op, self.kind, self.ident = proc, op, op.kind, ident
+        self.reads: tuple[Key, ...] = ()
+        self.writes: tuple[Key, ...] = ()
+        self.count = 0
+
+
+class Events:
+    """Makes events, and keeps those that are the same in every execution."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, Op, Any], Event] = {}
+
+    def of(self, proc: int, op: Op, obj: Any) -> Event:
+        """The event of thread ``proc`` doing ``op`` on ``obj``."""
+        if op.kind is Kind.WAIT_UNTIL:
+            return self._predicate(proc, op, obj)
+        ident = obj._rb_id
+        known = self._known.get((proc, op, ident))
+        if known is None:
+            known = Event(proc, op, ident)
+            key = (ident, op.field)
+            if op.kind in _READS:
+                known.reads = (key,)
+            elif op.kind is Kind.WAIT:
+                known.writes = (key, (obj.lock._rb_id, ""))
+            else:
+                known.writes = (key,)
+            self._known[proc, op, ident] = known
+        if op.kind in (Kind.DOWN, Kind.UP, Kind.TRY_DOWN):
+            counted = Event(proc, op, ident)
+            counted.writes, counted.count = known.writes, obj.count
+            return counted
+        return known
+
+    def _predicate(self, proc: int, op: Op, obj: Any) -> Event:
+        event = Event(proc, op, None)
+        event.reads = tuple(dict.fromkeys((o._rb_id, p.field) for p, o in obj.reads))
+        return event
+
+
+def dependent(a: Event, b: Event) -> bool:
+    """Whether ``a`` and ``b`` do not commute."""
+    if a.proc == b.proc:
+        return True
+    for key in a.writes:
+        if key in b.writes or key in b.reads:
+            return True
+    return any(key in b.writes for key in a.reads)

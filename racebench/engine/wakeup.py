@@ -1,0 +1,60 @@
+"""Wakeup trees: which sequences are still to be explored from a state.
+
+After Abdulla, Aronis, Jonsson and Sagonas, "Optimal dynamic partial order
+reduction" (POPL 2014, JACM 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from .events import Event, dependent
+
+
+class Branch:
+    """A first step and what may come after it, in the order to be explored."""
+
+    __slots__ = ("children", "event")
+
+    def __init__(self, event: Event, children: list[Branch] | None = None) -> None:
+        self.event = event
+        self.children: list[Branch] = children if children is not None else []
+
+
+def _position(event: Event, sequence: Sequence[Event]) -> int | None:
+    """Where ``event``'s thread first steps in ``sequence``, if it can go first there.
+
+    -1 if the thread makes no step there but its event commutes with all of it;
+    None if the thread is no weak initial of the sequence.
+    """
+    for i, other in enumerate(sequence):
+        if other.proc == event.proc:
+            return None if any(dependent(other, sequence[j]) for j in range(i)) else i
+    return None if any(dependent(event, other) for other in sequence) else -1
+
+
+def covered(sequence: Sequence[Event], asleep: Iterable[Event]) -> bool:
+    """Whether a thread in the sleep set could go first: the sequence was explored."""
+    return any(_position(event, sequence) is not None for event in asleep)
+
+
+def insert(tree: list[Branch], sequence: list[Event]) -> bool:
+    """Add ``sequence`` unless an equivalent one is to be explored; True if added."""
+    rest = list(sequence)
+    while True:
+        for branch in tree:
+            at = _position(branch.event, rest)
+            if at is None:
+                continue
+            if at >= 0:
+                del rest[at]
+            if not branch.children or not rest:
+                return False
+            tree = branch.children
+            break
+        else:
+            for event in rest:
+                branch = Branch(event)
+                tree.append(branch)
+                tree = branch.children
+            return True

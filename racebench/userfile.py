@@ -1,0 +1,70 @@
+"""Users' Python files: protocols and scenarios.
+
+A file is run only because it, or its folder, was named on the command line.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .errors import RaceBenchError, ScenarioError
+
+MAX_BYTES = 1 << 20
+
+
+def read_text(path: Path) -> str:
+    """The text of a scenario or protocol file; ScenarioError if there is none to be had."""
+    file = str(path)
+    try:
+        if not path.exists():
+            raise ScenarioError(file, "", "no such file", "Check the path.")
+        if not path.is_file():
+            raise ScenarioError(file, "", "not a regular file", "Name a .toml or .py file.")
+        if path.stat().st_size > MAX_BYTES:
+            raise ScenarioError(file, "", "larger than 1 MiB", "A scenario is a page of text.")
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ScenarioError(file, "", f"not UTF-8 at byte {error.start}", "Save it as UTF-8.") from error
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise ScenarioError(file, "", f"cannot be read: {what}", "Check the file.") from error
+
+
+def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
+    """The names that a user's Python file defines; ScenarioError if it raises.
+
+    Leaves no bytecode file beside it.  The module is in ``sys.modules`` only
+    while it runs (dataclasses look it up there), so two files of one name do
+    not meet.
+    """
+    module = ModuleType(f"racebench_file_{path.stem}")
+    module.__file__ = str(path)
+    source = read_text(path) if text is None else text
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except RaceBenchError:
+        raise
+    except SyntaxError as error:
+        raise ScenarioError(
+            str(path), f"line {error.lineno}", f"not Python: {error.msg}", "Mend the syntax."
+        ) from error
+    except (Exception, SystemExit) as error:
+        what = f"raised {type(error).__name__}: {error}" if str(error) else f"raised {type(error).__name__}"
+        raise ScenarioError(str(path), _line(error, path), what, "Mend the file.") from error
+    finally:
+        sys.modules.pop(module.__name__, None)
+    return module.__dict__
+
+
+def _line(error: BaseException, path: Path) -> str:
+    """Where in ``path`` the error came from, as ``line 12``; empty if it did not pass through it."""
+    line, tb = 0, error.__traceback__
+    while tb is not None:
+        if tb.tb_frame.f_code.co_filename == str(path):
+            line = tb.tb_lineno
+        tb = tb.tb_next
+    return f"line {line}" if line else ""

@@ -1,0 +1,119 @@
+"""Random small programs, and brute force over all their interleavings."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import racebench as rb
+from racebench.engine.bounded import Bounded
+from racebench.engine.controlled import Scheduler
+
+Statement = tuple[Any, ...]
+
+
+class Shared(rb.State):
+    x = rb.shared(0)
+    y = rb.shared(0)
+
+    def __init__(self) -> None:
+        self.a = rb.Lock("a")
+        self.b = rb.Lock("b")
+        self.rw = rb.RWLock("rw")
+        self.sem = rb.Semaphore(1, "sem")
+        self.cond = rb.Condition(self.a, "cond")
+
+
+FIELDS = ("x", "y")
+
+
+def _block(rng: random.Random, depth: int, budget: int, rich: bool) -> list[Statement]:
+    made: list[Statement] = []
+    for _ in range(rng.randint(1, budget)):
+        kinds = ["read", "write", "inc", "lock", "if"]
+        if rich:
+            kinds += ["rw_read", "rw_write", "sem", "until", "crash", "try", "notify", "wait"]
+        kind = rng.choice(kinds)
+        field = rng.choice(FIELDS)
+        if kind in ("lock", "if", "rw_read", "rw_write", "sem", "try") and depth < 2:
+            name = rng.choice("ab") if kind in ("lock", "try") else field
+            made.append((kind, name, _block(rng, depth + 1, 2, rich)))
+        elif kind in ("until", "crash"):
+            made.append((kind, field, rng.randint(0, 2)))
+        elif kind in ("notify", "wait") and depth == 0:
+            made.append((kind,))
+        else:
+            made.append((kind if kind in ("read", "inc") else "write", field, rng.randint(1, 3)))
+    return made
+
+
+def _run(s: Shared, block: list[Statement], seen: list[int]) -> None:
+    for statement in block:
+        kind = statement[0]
+        if kind == "read":
+            seen.append(getattr(s, statement[1]))
+        elif kind == "write":
+            setattr(s, statement[1], statement[2])
+        elif kind == "inc":
+            setattr(s, statement[1], getattr(s, statement[1]) + 1)
+        elif kind == "if":
+            if getattr(s, statement[1]) > 0:
+                _run(s, statement[2], seen)
+        elif kind == "until":
+            rb.wait_until(lambda f=statement[1], v=statement[2]: getattr(s, f) >= v)
+        elif kind == "crash":
+            rb.check_that(getattr(s, statement[1]) != statement[2], f"crash.{statement[1]}", "hit")
+        elif kind in ("notify", "wait"):
+            with s.cond:
+                s.cond.notify() if kind == "notify" else s.cond.wait()
+        elif kind == "try":
+            lock = getattr(s, statement[1])
+            if lock.acquire(blocking=False):
+                _run(s, statement[2], seen)
+                lock.release()
+        else:
+            guard = {
+                "lock": lambda n=statement[1]: getattr(s, n),
+                "rw_read": s.rw.read,
+                "rw_write": s.rw.write,
+                "sem": lambda: s.sem,
+            }[kind]()
+            with guard:
+                _run(s, statement[2], seen)
+
+
+def _thread(block: list[Statement]) -> Callable[[Shared], tuple[int, ...]]:
+    def run(s: Shared) -> tuple[int, ...]:
+        seen: list[int] = []
+        _run(s, block, seen)
+        return tuple(seen)
+
+    return run
+
+
+def random_program(seed: int, rich: bool, ends: set[Any]) -> rb.Program:
+    """A program of 2 or 3 threads; each execution's end state is added to ``ends``."""
+    rng = random.Random(seed)
+    n = rng.choice((2, 2, 3))
+    blocks = [_block(rng, 0, 3 if n == 2 else 2, rich) for _ in range(n)]
+
+    def check(s: Shared, results: dict[str, Any]) -> None:
+        ends.add((s.x, s.y, tuple(results.values())))
+
+    return rb.Program(f"random{seed}", Shared, {f"t{i}": _thread(b) for i, b in enumerate(blocks)}, check)
+
+
+def brute_force(program: rb.Program, most: int) -> set[str] | None:
+    """The rules that any interleaving breaks; None if there are more than ``most``."""
+    rules: set[str] = set()
+    with Scheduler(program, ghost=False) as scheduler:
+        search = Bounded(scheduler, 10_000)
+        while True:
+            outcome = search.execute()
+            assert outcome is not None
+            rules.update(event.rule for event in outcome.events)
+            if not search.advance():
+                return rules
+            if search.executions >= most:
+                return None
