@@ -1,4 +1,4 @@
-"""A run's folder: journal, findings, run.json.  Reading one never runs code.
+"""A run's folder, written: journal, findings, run.json.  ``stored`` reads it.
 
 The journal is the truth while a run goes on: one line per cell and finding,
 flushed and synced as it happens, so that after kill -9 everything reported is
@@ -9,18 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import ResultError, UsageError
-from .trace import schedule_from_json
-
-SCHEMA = 1
-_LARGEST = 64 << 20
-_FINDING = re.compile(r"findings/[0-9]{4,9}\.json")
+from .errors import UsageError
+from .stored import SCHEMA, Journal, read_finding, read_journal
 
 
 class RunFolder:
@@ -102,142 +96,3 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
-
-
-def _read(path: Path, what: str) -> dict[str, Any]:
-    """The JSON object in ``path``; ResultError if it is not one that we can read."""
-    try:
-        if not path.is_file():
-            raise ResultError(f"{path}: no such file. Give the path of a stored {what}.")
-        if path.stat().st_size > _LARGEST:
-            raise ResultError(f"{path}: larger than {_LARGEST >> 20} MiB. Give a stored {what}.")
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultError(f"{path}: cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise ResultError(f"{path}: not JSON: {error}. Give a stored {what}.") from error
-    if not isinstance(value, dict):
-        raise ResultError(f"{path}: not a JSON object. Give a stored {what}.")
-    check_schema(value, path)
-    return value
-
-
-def check_schema(value: Mapping[str, Any], path: Path) -> None:
-    """ResultError unless ``value`` says a schema that this RaceBench reads."""
-    schema = value.get("schema")
-    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-        raise ResultError(f"{path}: schema: missing or not a number. Give a file that RaceBench stored.")
-    if schema > SCHEMA:
-        raise ResultError(
-            f"{path}: schema {schema} is newer than this RaceBench reads ({SCHEMA}). Upgrade RaceBench."
-        )
-
-
-def read_finding(path: Path) -> dict[str, Any]:
-    """A stored finding; ResultError names what is wrong with it."""
-    value = _read(path, "finding")
-    for key in ("rule", "signature", "summary", "scenario", "protocol"):
-        if not isinstance(value.get(key), str):
-            raise ResultError(f"{path}: {key}: missing or not a string. Give a stored finding.")
-    if not isinstance(value.get("evidence"), dict):
-        raise ResultError(f"{path}: evidence: missing or not an object. Give a stored finding.")
-    schedule_from_json(value.get("schedule"), str(path))
-    return value
-
-
-def read_run(path: Path) -> dict[str, Any]:
-    """A stored run: run.json, or what the journal has if the run was cut off."""
-    if path.is_dir():
-        folder, path = path, path / "run.json"
-        if not path.exists() and (folder / "journal.jsonl").exists():
-            return _run_from_journal(folder)
-    value = _read(path, "run")
-    cells = value.get("cells")
-    if not isinstance(cells, list) or not all(isinstance(c, dict) for c in cells):
-        raise ResultError(f"{path}: cells: missing or not a list of objects. Give a stored run.")
-    for i, cell in enumerate(cells):
-        wrong = _wrong_in_cell(cell)
-        if wrong:
-            raise ResultError(f"{path}: cells[{i}].{wrong}: missing or of the wrong type. Give a stored run.")
-    return value
-
-
-def _run_from_journal(folder: Path) -> dict[str, Any]:
-    journal = read_journal(folder)
-    return {
-        "schema": SCHEMA,
-        "options": {},
-        "wall_s": None,
-        "interrupted": True,
-        "cells": list(journal.cells.values()),
-    }
-
-
-_TEXTS, _LISTS = ("scenario", "protocol", "verdict"), ("expected", "allowed", "found", "findings")
-_MODES = {
-    "stress": ("collisions", "failures"),
-    "verify": ("complete", "executions"),
-    "explore": ("executions", "failures"),
-}
-
-
-def _wrong_in_cell(cell: Mapping[str, Any]) -> str | None:
-    """The key of a stored cell that cannot be used as it is; None if all can."""
-    for key in _TEXTS:
-        if not isinstance(cell.get(key), str):
-            return key
-    for key in _LISTS:
-        value = cell.get(key)
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            return key
-    for mode, keys in _MODES.items():
-        value = cell.get(mode)
-        if value is None:
-            continue
-        if not isinstance(value, dict) or not all(isinstance(value.get(k), int) for k in keys):
-            return mode
-    return None
-
-
-@dataclass
-class Journal:
-    """What a journal holds: the latest entry of each cell and finding."""
-
-    plan: dict[str, Any] | None = None
-    cells: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    findings: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    torn: int = 0
-
-    def take(self, entry: Any) -> None:
-        """One line; what this RaceBench does not know is ignored."""
-        cell, plan = entry.get("cell"), entry.get("plan")
-        if isinstance(cell, dict) and _wrong_in_cell(cell) is None:
-            self.cells[cell["scenario"], cell["protocol"]] = cell
-        if isinstance(plan, dict):
-            self.plan = plan
-        name = entry.get("finding")
-        key = (entry.get("scenario"), entry.get("protocol"), entry.get("signature"))
-        if isinstance(name, str) and _FINDING.fullmatch(name) and all(isinstance(k, str) for k in key):
-            self.findings[key] = name
-
-
-def read_journal(folder: Path) -> Journal:
-    """The journal of a run; lines that a kill tore are counted, not fatal."""
-    journal = Journal()
-    path = folder / "journal.jsonl"
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    entry = json.loads(line)
-                except (ValueError, RecursionError):
-                    journal.torn += 1
-                    continue
-                if not isinstance(entry, dict):
-                    journal.torn += 1
-                    continue
-                check_schema(entry, path)
-                journal.take(entry)
-    except OSError as error:
-        raise ResultError(f"{path}: cannot be read: {error.strerror}. Give a run's folder.") from error
-    return journal

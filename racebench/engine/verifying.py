@@ -52,6 +52,9 @@ class Search:
             node.done += 1
             explored = node.tree.pop(0)
             node.asleep[explored.event.proc] = explored.event
+            # An order that some lock forbids was asked for: there is no such execution.
+            while node.tree and node.tree[0].event.proc not in node.ready:
+                del node.tree[0]
             if node.tree:
                 self._fresh = len(stack) - 1
                 return True
