@@ -1,4 +1,4 @@
-"""A run's folder, written: journal, findings, run.json.  ``stored`` reads it.
+"""A run's folder: journal, findings, run.json.  Reading one never runs code.
 
 The journal is the truth while a run goes on: one line per cell and finding,
 flushed and synced as it happens, so that after kill -9 everything reported is
@@ -13,16 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import UsageError
-from .stored import SCHEMA, Journal, read_finding, read_journal
+from .errors import ResultError, UsageError
+from .trace import schedule_from_json
+
+SCHEMA = 1
+_LARGEST = 64 << 20
 
 
 class RunFolder:
-    """The folder of one run, opened for writing.
-
-    A finding keeps its file: stored again (with a schedule, with a higher
-    count, by a resumed run) it replaces what was there.
-    """
+    """The folder of one run, opened for writing."""
 
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         self.path = path
@@ -32,37 +31,21 @@ class RunFolder:
             raise UsageError(f"{path}: already holds a run. Name another folder, or use --resume {path}.")
         if resume and not taken:
             raise UsageError(f"{path}: holds no run to resume. Check the folder.")
-        self.earlier = read_journal(path) if resume else Journal()
         try:
             self._findings.mkdir(parents=True, exist_ok=True)
             _end_torn_line(path / "journal.jsonl")
             self._journal = open(path / "journal.jsonl", "a", encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{path}: cannot be written: {error.strerror}. Name another folder.") from error
-        self._paths = dict(self.earlier.findings)
-        numbers = (int(f.stem) for f in self._findings.glob("*.json") if f.stem.isdecimal())
-        self._next = 1 + max(numbers, default=0)
-
-    def add_plan(self, plan: Mapping[str, Any]) -> None:
-        """What the run is to do, so that ``--resume`` knows."""
-        self._append({"plan": plan})
+        self._next = 1 + max((int(f.stem) for f in self._findings.glob("[0-9]*.json")), default=0)
 
     def add_finding(self, finding: Mapping[str, Any]) -> str:
         """Store one finding; returns its path inside the folder."""
-        key = (finding["scenario"], finding["protocol"], finding["signature"])
-        name = self._paths.get(key)
-        if name is None:
-            name = self._paths[key] = f"findings/{self._next:04d}.json"
-            self._next += 1
+        name = f"findings/{self._next:04d}.json"
+        self._next += 1
         write_json(self.path / name, {"schema": SCHEMA, **finding})
-        told = {k: finding[k] for k in ("rule", "scenario", "protocol", "signature", "count")}
-        self._append({"finding": name, **told})
+        self._append({"finding": name, "signature": finding["signature"]})
         return name
-
-    def earlier_findings(self, scenario: str, protocol: str) -> list[dict[str, Any]]:
-        """What an earlier, unfinished run of this folder has stored for one cell."""
-        names = [n for (s, p, _), n in self.earlier.findings.items() if (s, p) == (scenario, protocol)]
-        return [read_finding(self.path / name) for name in names if (self.path / name).exists()]
 
     def add_cell(self, cell: Mapping[str, Any]) -> None:
         self._append({"cell": cell})
@@ -96,3 +79,74 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+
+
+def _read(path: Path, what: str) -> dict[str, Any]:
+    """The JSON object in ``path``; ResultError if it is not one that we can read."""
+    try:
+        if not path.is_file():
+            raise ResultError(f"{path}: no such file. Give the path of a stored {what}.")
+        if path.stat().st_size > _LARGEST:
+            raise ResultError(f"{path}: larger than {_LARGEST >> 20} MiB. Give a stored {what}.")
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ResultError(f"{path}: not JSON: {error}. Give a stored {what}.") from error
+    if not isinstance(value, dict):
+        raise ResultError(f"{path}: not a JSON object. Give a stored {what}.")
+    schema = value.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool):
+        raise ResultError(f"{path}: schema: missing or not a number. Give a stored {what}.")
+    if schema > SCHEMA:
+        raise ResultError(
+            f"{path}: schema {schema} is newer than this RaceBench reads ({SCHEMA}). Upgrade RaceBench."
+        )
+    return value
+
+
+def read_finding(path: Path) -> dict[str, Any]:
+    """A stored finding; ResultError names what is wrong with it."""
+    value = _read(path, "finding")
+    for key in ("rule", "signature", "summary", "scenario", "protocol"):
+        if not isinstance(value.get(key), str):
+            raise ResultError(f"{path}: {key}: missing or not a string. Give a stored finding.")
+    if not isinstance(value.get("evidence"), dict):
+        raise ResultError(f"{path}: evidence: missing or not an object. Give a stored finding.")
+    schedule_from_json(value.get("schedule"), str(path))
+    return value
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """A stored run: run.json, or what the journal has if the run was cut off."""
+    if path.is_dir():
+        folder, path = path, path / "run.json"
+        if not path.exists() and (folder / "journal.jsonl").exists():
+            cells, torn = read_journal(folder)
+            return {"schema": SCHEMA, "options": {}, "wall_s": 0.0, "cells": cells, "torn": torn}
+    value = _read(path, "run")
+    cells = value.get("cells")
+    if not isinstance(cells, list) or not all(isinstance(c, dict) for c in cells):
+        raise ResultError(f"{path}: cells: missing or not a list of objects. Give a stored run.")
+    for i, cell in enumerate(cells):
+        for key in ("scenario", "protocol", "verdict"):
+            if not isinstance(cell.get(key), str):
+                raise ResultError(f"{path}: cells[{i}].{key}: missing or not a string. Give a stored run.")
+    return value
+
+
+def read_journal(folder: Path) -> tuple[list[dict[str, Any]], int]:
+    """The cells in a run's journal, latest entry of each, and how many lines were torn."""
+    cells: dict[tuple[str, str], dict[str, Any]] = {}
+    torn = 0
+    with open(folder / "journal.jsonl", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                entry = json.loads(line)
+                cell = entry.get("cell")
+            except (ValueError, AttributeError, RecursionError):
+                torn += 1
+                continue
+            if isinstance(cell, dict) and isinstance(cell.get("scenario"), str):
+                cells[cell["scenario"], str(cell.get("protocol"))] = cell
+    return list(cells.values()), torn
