@@ -66,6 +66,12 @@ class Worker:
         self.results: list[Any] = []
 
 
+    @property
+    def awake(self) -> bool:
+        """Whether this worker can still come to somebody who waits for it."""
+        return not self.idle and self.obj is None
+
+
 def _taken_lock() -> threading.Lock:
     lock = threading.Lock()
     lock.acquire()

@@ -130,7 +130,7 @@ class Noise:
             held = self.held
             if held is not None and me.slot < held.slot:
                 return
-            if any(w is not me and not w.idle and w.slot <= me.slot for w in self.workers):
+            if any(w is not me and w.slot <= me.slot and w.awake for w in self.workers):
                 me.hold.acquire(blocking=False)
                 self.held = me
             else:

@@ -53,7 +53,6 @@ class Waits:
     def enter(self, me: Worker, obj: Any) -> None:
         """``me`` is about to sleep on ``obj``; ThreadAbort if that can never end."""
         started = time.perf_counter_ns()
-        self._on_block(me)
         with self.mutex:
             self.contended += 1
             if me.aborted:
@@ -72,6 +71,8 @@ class Waits:
         if doomed:
             self.leave(me)
             raise ThreadAbort
+        # Known as asleep first, so that nobody is held back any more to wait for us.
+        self._on_block(me)
 
     def leave(self, me: Worker) -> None:
         """``me`` has what it wanted, or gives up."""

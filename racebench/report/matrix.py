@@ -6,47 +6,131 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from .text import VERDICT_STYLES, clean, count, duration, plain
 
-_MARKS = {"as_expected": "", "unexpected": "!! ", "missed": "?? ", "unknown": ".. "}
-LEGEND = "!! a rule broke that is not expected   ?? an expected rule did not   .. no answer within the budget"
+CODES = {
+    "deadlock.cycle": "DC",
+    "deadlock.self": "DS",
+    "deadlock.wait": "DW",
+    "lock_order.inversion": "LI",
+    "mapping.corrupted": "MC",
+    "mapping.double_success": "M2",
+    "mapping.lost_enable": "ML",
+    "mapping.ienable_mismatch": "MI",
+    "crash.null_handler": "CH",
+    "crash.null_desc": "CD",
+    "crash.assertion": "CA",
+    "irq.lost_eoi": "IE",
+    "irq.wrong_vcpu": "IV",
+    "irq.wrong_affinity": "IA",
+    "irq.stuck_inprogress": "IS",
+    "list.corrupted": "LC",
+    "lock.leaked": "LL",
+    "lock.misuse": "LM",
+    "data_race": "DR",
+    "stall.livelock": "SL",
+    "stall.hang": "SH",
+    "history.not_serializable": "HS",
+    "program.error": "PE",
+}
+_MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
+_MARK_LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
+_CELL_ROWS = 12
 
 
 def matrix(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
-    """One row a cell, grouped by scenario, unexpected cells first."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("scenario", overflow="fold", no_wrap=False)
-    table.add_column("protocol", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("broken rules", overflow="fold", ratio=1)
-    wide = width >= 120
-    if wide:
-        table.add_column("evidence", overflow="fold")
-    last = ""
-    for cell in sorted(cells, key=_order):
-        scenario = clean(cell["scenario"])
-        verdict = clean(cell["verdict"])
-        style = VERDICT_STYLES.get(verdict, "")
-        if last and scenario != last:
-            table.add_section()
-        row = [
-            Text(scenario if scenario != last else ""),
-            plain(cell["protocol"]),
-            Text(_MARKS.get(verdict, "") + verdict.replace("_", " "), style=style),
-            _rules(cell),
-        ]
-        table.add_row(*row, *([Text(evidence(cell), style="dim")] if wide else []))
-        last = scenario
-    return Group(table, Text(LEGEND, style="dim"))
+    """What the run says of each cell: those not as expected in full, then all in a grid.
+
+    Few cells get a row each instead of the grid.
+    """
+    if len(cells) <= _CELL_ROWS:
+        return _rows(sorted(cells, key=_order), width)
+    surprising = [c for c in sorted(cells, key=_order) if c["verdict"] != "as_expected"]
+    parts: list[RenderableType] = []
+    if surprising:
+        parts += [Text("not as expected", style="bold"), _rows(surprising, width), Text()]
+    parts += [_grid(cells), Text(), _legend(cells)]
+    return Group(*parts)
 
 
 def _order(cell: Mapping[str, Any]) -> tuple[int, str, str]:
     bad = 0 if cell["verdict"] in ("unexpected", "missed") else 1
     return bad, cell["scenario"], cell["protocol"]
+
+
+def _names(cells: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    return list(dict.fromkeys(clean(c[key]) for c in cells))
+
+
+def _letters(protocols: Sequence[str]) -> dict[str, str]:
+    """A short column heading for each protocol."""
+    return {p: chr(ord("a") + i) if i < 26 else str(i + 1) for i, p in enumerate(protocols)}
+
+
+def _grid(cells: Sequence[Mapping[str, Any]]) -> Table:
+    """Scenarios down, protocols across, a code for each rule that broke."""
+    protocols = _names(cells, "protocol")
+    letters = _letters(protocols)
+    known = {(clean(c["scenario"]), clean(c["protocol"])): c for c in cells}
+    longest = max(len(clean(c["scenario"])) for c in cells)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("scenario", overflow="fold", min_width=min(26, longest))
+    for protocol in protocols:
+        table.add_column(letters[protocol], justify="left")
+    for scenario in _names(cells, "scenario"):
+        row = [_code(known.get((scenario, protocol))) for protocol in protocols]
+        table.add_row(Text(scenario), *row)
+    return table
+
+
+def _code(cell: Mapping[str, Any] | None) -> Text:
+    if cell is None:
+        return Text(" ")
+    verdict = clean(cell["verdict"])
+    codes = "\n".join(CODES.get(rule, "??") for rule in cell["found"]) or "-"
+    style = VERDICT_STYLES.get(verdict, "")
+    if verdict == "as_expected":
+        style = "dim" if codes == "-" else "cyan"
+    return Text(_MARKS.get(verdict, "") + codes, style=style)
+
+
+def _legend(cells: Sequence[Mapping[str, Any]]) -> Group:
+    letters = _letters(_names(cells, "protocol"))
+    rules = sorted({rule for c in cells for rule in c["found"]})
+    return Group(
+        Columns([Text(f"{letter} {protocol}", style="dim") for protocol, letter in letters.items()]),
+        Columns([Text(f"{CODES.get(rule, '??')} {clean(rule)}", style="dim") for rule in rules]),
+        Columns([Text(mark, style="dim") for mark in _MARK_LEGEND]),
+    )
+
+
+def _rows(cells: Sequence[Mapping[str, Any]], width: int) -> Table:
+    """A row a cell."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("scenario", overflow="fold")
+    table.add_column("protocol", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("broken rules", overflow="fold", ratio=1)
+    wide = width >= 120
+    if wide:
+        table.add_column("evidence", overflow="fold", ratio=1)
+    last = ""
+    for cell in cells:
+        scenario, verdict = clean(cell["scenario"]), clean(cell["verdict"])
+        row = [
+            Text(scenario if scenario != last else ""),
+            plain(cell["protocol"]),
+            Text(verdict.replace("_", " "), style=VERDICT_STYLES.get(verdict, "")),
+            _rules(cell),
+        ]
+        table.add_row(*row, *([Text(evidence(cell), style="dim")] if wide else []))
+        last = scenario
+    return table
 
 
 def _rules(cell: Mapping[str, Any]) -> Text:
@@ -55,9 +139,9 @@ def _rules(cell: Mapping[str, Any]) -> Text:
     text = Text()
     for rule in found:
         style = "" if rule in expected or rule in allowed else "bold red"
-        text.append((", " if text else "") + clean(rule), style=style)
+        text.append(("\n" if text else "") + clean(rule), style=style)
     for rule in sorted(expected - set(found)):
-        text.append((", " if text else "") + f"(not found: {clean(rule)})", style="yellow")
+        text.append(("\n" if text else "") + f"(not found: {clean(rule)})", style="yellow")
     return text or Text("none", style="dim")
 
 
