@@ -1,0 +1,137 @@
+"""Exhaustive search: the known optima, and agreement with brute force."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import racebench as rb
+
+from . import programs as p
+from .random_programs import brute_force, random_program
+from .test_both_modes import BUGGY, HEALTHY
+
+
+class Locks(rb.State):
+    x = rb.shared(0)
+
+    def __init__(self) -> None:
+        self.a = rb.Lock("a")
+        self.b = rb.Lock("b")
+
+
+def one_lock(s: Locks) -> None:
+    with s.a:
+        pass
+
+
+def nested(s: Locks) -> None:
+    with s.a, s.b:
+        pass
+
+
+def nested_the_other_way(s: Locks) -> None:
+    with s.b, s.a:
+        pass
+
+
+def unlocked_increment(s: Locks) -> None:
+    s.x += 1
+
+
+def _program(*functions: Any) -> rb.Program:
+    return rb.Program("optimum", Locks, {f"t{i}": f for i, f in enumerate(functions)})
+
+
+@pytest.mark.parametrize(
+    ("functions", "optimum"),
+    [
+        ([one_lock] * 2, 2),
+        ([one_lock] * 3, 6),
+        ([one_lock] * 4, 24),
+        ([one_lock] * 5, 120),
+        ([nested, nested_the_other_way], 3),
+        ([nested] * 2, 2),
+        ([nested] * 3, 6),
+        ([unlocked_increment] * 2, 4),
+        ([unlocked_increment] * 3, 36),
+    ],
+)
+def test_one_execution_per_class(functions: list[Any], optimum: int) -> None:
+    result = rb.verify(_program(*functions))
+    assert result.complete
+    assert result.executions == optimum
+    assert result.stats["redundant"] == 0
+
+
+@pytest.mark.parametrize("rich", [False, True], ids=["plain", "rich"])
+@pytest.mark.parametrize("block", range(10))
+def test_verify_agrees_with_brute_force(rich: bool, block: int) -> None:
+    """10 x 28 x 2 programs: the same end states, the same broken rules."""
+    for seed in range(block * 28, block * 28 + 28):
+        all_ends: set[Any] = set()
+        rules = brute_force(random_program(seed, rich, all_ends), most=1_500)
+        if rules is None:
+            continue
+        ends: set[Any] = set()
+        result = rb.verify(random_program(seed, rich, ends))
+        assert result.complete
+        assert {f.rule for f in result.findings} == rules, seed
+        assert ends == all_ends, seed
+
+
+@pytest.mark.parametrize("name", BUGGY)
+def test_verify_finds_every_bug(name: str) -> None:
+    program, rule = BUGGY[name]
+    result = rb.verify(program)
+    assert result.verdict is rb.Verdict.FOUND
+    assert rule in {f.rule for f in result.findings}
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_verify_proves_the_healthy_twin(name: str) -> None:
+    result = rb.verify(HEALTHY[name])
+    assert result.verdict is rb.Verdict.CLEAN
+    assert result.complete
+
+
+def test_a_budget_that_ends_first_is_unknown_and_says_how_far_it_is() -> None:
+    result = rb.verify(_program(*[unlocked_increment] * 3), max_executions=5)
+    assert result.verdict is rb.Verdict.UNKNOWN
+    assert not result.complete
+    assert 0 < result.stats["done"] < 1
+
+
+def test_a_bound_is_no_proof_but_finds_what_is_within_it() -> None:
+    clean = rb.verify(p.account(p.racy_deposit), preemptions=0)
+    assert clean.verdict is rb.Verdict.CLEAN
+    assert not clean.complete
+    found = rb.verify(p.account(p.racy_deposit), preemptions=1)
+    assert found.verdict is rb.Verdict.FOUND
+
+
+def test_a_program_that_changes_from_run_to_run_is_a_clear_error() -> None:
+    runs = []
+
+    def fickle(s: Locks) -> None:
+        runs.append(1)
+        if len(runs) % 2:
+            s.x += 1
+        else:
+            with s.a:
+                s.x = 1
+
+    with pytest.raises(rb.ProgramError, match="not deterministic"):
+        rb.verify(_program(fickle, unlocked_increment, unlocked_increment))
+
+
+def test_explore_survives_a_program_that_changes_from_run_to_run() -> None:
+    runs = []
+
+    def fickle(s: Locks) -> None:
+        runs.append(1)
+        for _ in range(len(runs) % 3):
+            s.x += 1
+
+    assert rb.explore(_program(fickle, fickle), executions=50).executions == 50

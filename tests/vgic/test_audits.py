@@ -1,0 +1,99 @@
+"""Each rule at rest: one machine that breaks it, and one that does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from racebench import vgic
+from racebench.vgic.audits import audit, double_success
+from racebench.vgic.program import Bench, MachineBuilder
+
+INITIAL = vgic.Initial(routed=((40, 64, True),), pending=((40, "lr_pending"),))
+
+
+def _bench() -> Bench:
+    return MachineBuilder(INITIAL, {}, vgic.Baseline).build()
+
+
+def _points_elsewhere(b: Bench) -> None:
+    b.domain.pending_irqs[40].desc = b.machine.descs[65]
+
+
+def _without_action(b: Bench) -> None:
+    b.machine.descs[64].action = None  # type: ignore[assignment]
+
+
+def _line_off(b: Bench) -> None:
+    b.machine.descs[64].DISABLED = True
+
+
+def _line_on(b: Bench) -> None:
+    b.domain.pending_irqs[40].ENABLED = False
+    b.domain.ranks[1].ienable = 0
+
+
+def _register_lies(b: Bench) -> None:
+    b.domain.ranks[1].ienable = 0
+
+
+def _no_drop(b: Bench) -> None:
+    b.machine.descs[64].lost_eoi = True
+
+
+def _other_target(b: Bench) -> None:
+    b.domain.ranks[1].irq[8].vcpu = 1
+
+
+def _not_inflight(b: Bench) -> None:
+    p, v = b.domain.pending_irqs[40], b.domain.vcpu[0]
+    v.inflight_irqs, v.lr_pending = (), ()
+    p.inflight_on = p.lr_queue_on = None  # type: ignore[assignment]
+
+
+def _twice(b: Bench) -> None:
+    b.domain.vcpu[1].inflight_irqs = b.domain.vcpu[0].inflight_irqs
+
+
+@pytest.mark.parametrize(
+    ("harm", "rule"),
+    [
+        (_points_elsewhere, "mapping.corrupted"),
+        (_without_action, "mapping.corrupted"),
+        (_line_off, "mapping.lost_enable"),
+        (_line_on, "mapping.lost_enable"),
+        (_register_lies, "mapping.ienable_mismatch"),
+        (_no_drop, "irq.lost_eoi"),
+        (_other_target, "irq.wrong_vcpu"),
+        (_other_target, "irq.wrong_affinity"),
+        (_not_inflight, "irq.stuck_inprogress"),
+        (_twice, "list.corrupted"),
+    ],
+)
+def test_a_rule_is_broken(harm: Callable[[Bench], None], rule: str) -> None:
+    bench = _bench()
+    assert audit(bench.machine) == []
+    harm(bench)
+    assert rule in {b.rule for b in audit(bench.machine)}
+
+
+def test_a_migrating_virq_may_be_elsewhere_for_a_while() -> None:
+    bench = _bench()
+    _other_target(bench)
+    bench.domain.pending_irqs[40].MIGRATING = True
+    assert audit(bench.machine) == []
+
+
+def _operations(*texts: str) -> tuple[vgic.Operation, ...]:
+    return tuple(vgic.parse_operation(t, "test", "here", vgic.Initial()) for t in texts)
+
+
+def test_double_success_needs_two_pirqs_two_zeros_and_no_release() -> None:
+    threads = {"a": _operations("route virq=40 pirq=64"), "b": _operations("route virq=40 pirq=65")}
+    assert [b.rule for b in double_success(threads, {"a": [0], "b": [0]})] == ["mapping.double_success"]
+    assert not list(double_success(threads, {"a": [0], "b": [-16]}))
+    released = {**threads, "c": _operations("release virq=40")}
+    assert not list(double_success(released, {"a": [0], "b": [0], "c": [0]}))
+    same = {"a": threads["a"], "b": threads["a"]}
+    assert not list(double_success(same, {"a": [0], "b": [0]}))

@@ -1,0 +1,161 @@
+"""Each operation alone: return codes and what it leaves, with no engine at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from errno import EBUSY, EINVAL, EIO
+from typing import Any
+
+import pytest
+
+from racebench import vgic
+from racebench.vgic.program import Bench, MachineBuilder
+from racebench.vgic.state import IrqType
+
+ROUTED = ((40, 64, False),)
+ENABLED = ((40, 64, True),)
+UNGUARDED = [p for p in vgic.protocol_ids() if p not in ("no_rank_lock_guard", "creation_guard")]
+
+
+def run(
+    texts: Sequence[str], initial: vgic.Initial | None = None, protocol: str = "baseline"
+) -> tuple[list[Any], Bench, list[str]]:
+    """Return codes, the machine, and the rules its audits find broken."""
+    initial = initial or vgic.Initial()
+    operations = [vgic.parse_operation(t, "test", "here", initial) for t in texts]
+    program = vgic.build_program("test", initial, {"t": operations}, vgic.protocol(protocol))
+    bench = program.setup()
+    codes = program.threads["t"](bench)
+    return codes, bench, [b.rule for b in program.broken_rules(bench, {"t": codes})]
+
+
+@pytest.mark.parametrize("protocol", UNGUARDED)
+def test_route_then_release(protocol: str) -> None:
+    codes, bench, broken = run(["route virq=40 pirq=64"], protocol=protocol)
+    desc, p = bench.machine.descs[64], bench.domain.pending_irqs[40]
+    assert codes == [0] and broken == []
+    assert p.desc is desc and desc.GUEST and desc.DISABLED and desc.action.virq == 40
+    assert not desc.lock.locked()
+
+
+@pytest.mark.parametrize("protocol", vgic.protocol_ids())
+def test_a_dying_domain_gives_its_irqs_back(protocol: str) -> None:
+    initial = vgic.Initial(state="dying", routed=ENABLED)
+    codes, bench, broken = run(["destroy"], initial, protocol)
+    desc = bench.machine.descs[64]
+    assert broken == ["mapping.lost_enable"] or broken == []
+    assert desc.action is None and not desc.GUEST and desc.DISABLED
+    assert bench.domain.pending_irqs[40].desc is None
+
+
+def test_the_same_route_twice_is_idempotent_another_is_busy() -> None:
+    codes, _, broken = run(["route virq=40 pirq=64", "route virq=40 pirq=64", "route virq=40 pirq=65"])
+    assert codes == [0, 0, -EBUSY] and broken == []
+
+
+def test_a_pirq_goes_to_one_virq_and_one_domain() -> None:
+    codes, _, _ = run(["route virq=40 pirq=64", "route virq=41 pirq=64", "route virq=40 pirq=64 dom=2"])
+    assert codes == [0, -EBUSY, -EBUSY]
+
+
+def test_an_unconfigured_line_is_eio() -> None:
+    initial = vgic.Initial()
+    builder = MachineBuilder(initial, {}, vgic.Baseline)
+    bench = builder.build()
+    bench.machine.descs[64].type = IrqType.INVALID
+    assert bench.xen.route_irq_to_guest(bench.domain, 40, 64) == -EIO
+    assert bench.xen.route_irq_to_guest(bench.domain, 31, 64) == -EINVAL
+    assert bench.xen.route_irq_to_guest(bench.domain, 40, 31) == -EINVAL
+
+
+def test_xens_own_irq_is_not_routable_and_the_other_way_round() -> None:
+    codes, _, _ = run(["setup_irq pirq=64", "setup_irq pirq=64", "route virq=40 pirq=64"])
+    assert codes == [0, -EINVAL, -EBUSY]
+    codes, _, _ = run(["route virq=40 pirq=64", "setup_irq pirq=64"])
+    assert codes == [0, -EBUSY]
+
+
+def test_release_of_a_line_in_use_is_busy_unless_dying() -> None:
+    assert run(["release virq=40"], vgic.Initial(routed=ENABLED))[0] == [-EBUSY]
+    assert run(["release virq=40"], vgic.Initial())[0] == [-EINVAL]
+    assert run(["release virq=40"], vgic.Initial(routed=ROUTED))[0] == [0]
+
+
+@pytest.mark.parametrize("protocol", vgic.protocol_ids())
+def test_enable_and_disable_reach_the_line(protocol: str) -> None:
+    _, bench, broken = run(["isenabler virq=[40,41]"], vgic.Initial(routed=ROUTED), protocol)
+    assert not bench.machine.descs[64].DISABLED and broken == []
+    _, bench, broken = run(["icenabler virq=40"], vgic.Initial(routed=ENABLED), protocol)
+    assert bench.machine.descs[64].DISABLED and broken == []
+
+
+@pytest.mark.parametrize("protocol", vgic.protocol_ids())
+def test_an_interrupt_goes_all_the_way(protocol: str) -> None:
+    _, bench, broken = run(
+        ["irq pirq=64", "restore vcpu=0", "eoi virq=40"], vgic.Initial(routed=ENABLED), protocol
+    )
+    assert broken == []
+    assert not bench.machine.descs[64].INPROGRESS
+    assert bench.domain.vcpu[0].inflight_irqs == ()
+
+
+def test_a_disabled_line_does_not_fire_but_a_late_irq_does() -> None:
+    _, bench, _ = run(["irq pirq=64"], vgic.Initial(routed=ROUTED))
+    assert not bench.machine.descs[64].INPROGRESS
+    _, bench, _ = run(["late_irq pirq=64"], vgic.Initial(routed=ROUTED))
+    assert bench.machine.descs[64].INPROGRESS
+
+
+def test_a_pending_virq_moves_with_its_target() -> None:
+    initial = vgic.Initial(routed=ENABLED, pending=((40, "lr_pending"),))
+    _, bench, broken = run(["itargetsr virq=40 vcpu=1"], initial, "lockfree_priority")
+    assert broken == []
+    assert bench.domain.pending_irqs[40].inflight_on is bench.domain.vcpu[1]
+    assert bench.machine.descs[64].affinity == 1
+
+
+def test_a_virq_in_an_lr_moves_when_it_is_ended() -> None:
+    initial = vgic.Initial(routed=ENABLED, pending=((40, "lr"),))
+    _, bench, broken = run(["itargetsr virq=40 vcpu=1"], initial)
+    assert bench.domain.pending_irqs[40].MIGRATING and broken == []
+    _, bench, broken = run(["itargetsr virq=40 vcpu=1", "eoi virq=40"], initial)
+    assert broken == [] and bench.machine.descs[64].affinity == 1
+
+
+def test_a_vcpu_takes_its_lines_to_its_new_pcpu() -> None:
+    _, bench, broken = run(["move vcpu=0 pcpu=3"], vgic.Initial(routed=ENABLED))
+    assert bench.machine.descs[64].affinity == 3 and broken == []
+
+
+def test_flags_and_priorities() -> None:
+    _, bench, _ = run(["unpause", "kill", "ipriorityr virq=40 priority=7"], vgic.Initial(state="creating"))
+    assert bench.domain.creation_finished and bench.domain.is_dying
+    assert bench.domain.ranks[1].irq[8].priority == 7
+
+
+def test_cpu_on_forgets_what_was_pending() -> None:
+    initial = vgic.Initial(routed=ENABLED, pending=((40, "lr_pending"),))
+    _, bench, broken = run(["cpu_on vcpu=0"], initial)
+    assert bench.domain.vcpu[0].inflight_irqs == () and "irq.stuck_inprogress" in broken
+
+
+def test_guarded_protocols_refuse_while_the_domain_runs() -> None:
+    for protocol in ("no_rank_lock_guard", "creation_guard"):
+        assert run(["route virq=40 pirq=64"], protocol=protocol)[0] == [-EBUSY]
+        assert run(["release virq=40"], vgic.Initial(routed=ROUTED), protocol)[0] == [-EBUSY]
+        assert run(["route virq=40 pirq=64"], vgic.Initial(state="creating"), protocol)[0] == [0]
+
+
+def test_route_while_running_refuses_what_the_guest_still_has() -> None:
+    initial = vgic.Initial(pending=((40, "lr"),))
+    assert run(["route virq=40 pirq=64"], initial, "route_while_running")[0] == [-EBUSY]
+    assert run(["route virq=40 pirq=64"], initial, "connect_hw_irq")[0] == [0]
+
+
+@pytest.mark.parametrize("protocol", vgic.protocol_ids())
+def test_each_protocol_opens_with_its_lock_order(protocol: str) -> None:
+    import sys
+
+    code = vgic.protocol(protocol)
+    assert "Lock order:" in (sys.modules[code.__module__].__doc__ or "")
+    assert code.ID == protocol and code.SUMMARY
