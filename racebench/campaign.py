@@ -28,6 +28,7 @@ from .trace import switches
 
 _REPRODUCE_S = 3.0
 _STRESS_SHARE = 0.6
+_VERIFY_AT_LEAST_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,7 @@ class _CellRun:
         }
 
     def _verify(self) -> None:
-        left = max(0.05, self.deadline - time.perf_counter())
+        left = max(_VERIFY_AT_LEAST_S, self.deadline - time.perf_counter())
         result = engine.verify(
             self.program,
             preemptions=self.options.preemptions,

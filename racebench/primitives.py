@@ -28,8 +28,14 @@ T = TypeVar("T")
 class Runtime(Protocol):
     """What an engine installs for the length of a run."""
 
-    def substitute(self, cls: type) -> type:
-        """The engine's own class for a primitive or State class."""
+    types: dict[type, Any]
+    """The engine's own class for each primitive and State class met so far."""
+
+    numbers: bool
+    """Whether the engine wants to hear of each new object."""
+
+    def substitute(self, cls: type) -> Any:
+        """The engine's own class for ``cls``, which is not in ``types`` yet."""
 
     def created(self, obj: Any) -> None:
         """A new State or lock exists; called before its ``__init__`` goes on."""
@@ -111,15 +117,14 @@ class State:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
-        if runtime is None:
-            obj = object.__new__(cls)
-            obj.__dict__.update(cls._rb_defaults)
-        else:
-            obj = object.__new__(runtime.substitute(cls))
-            obj.__dict__.update(obj._rb_defaults)
+        own = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
+        obj: Self = object.__new__(own)
+        obj.__dict__.update(own._rb_defaults)
+        if runtime is not None and runtime.numbers:
             runtime.created(obj)
-        for name in obj._rb_copied:
-            obj.__dict__[name] = copy.copy(obj.__dict__[name])
+        if own._rb_copied:
+            for name in own._rb_copied:
+                obj.__dict__[name] = copy.copy(obj.__dict__[name])
         return obj
 
     def label(self) -> str:
@@ -144,15 +149,14 @@ class _Primitive:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
-        if runtime is None:
-            return object.__new__(cls)
-        return object.__new__(runtime.substitute(cls))
+        own = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
+        return object.__new__(own)
 
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
         self.cls = cls or self.kind
         self.index = index
         runtime = _runtime
-        if runtime is not None:
+        if runtime is not None and runtime.numbers:
             runtime.created(self)
 
     @property

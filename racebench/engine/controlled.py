@@ -31,6 +31,7 @@ from ..primitives import Field, State, installed
 from ..program import Program
 from ..trace import Kind
 from . import osthreads
+from .garbage import Collector, tamed
 from .instrument import Twins, derived
 from .ops import ACQUIRE, SLEEP, Op
 from .stuck import (
@@ -50,6 +51,9 @@ STALL_S = 5.0
 
 MAX_STEPS = 10_000
 """Steps after which an execution counts as a livelock."""
+
+
+_COLLECT_EVERY = 64
 
 
 class Strategy(Protocol):
@@ -144,7 +148,7 @@ class Scheduler:
         self._control = threading.Lock()
         self._control.acquire()
         self._closing = False
-        self._types: dict[type, type] = dict(substitutes(self))
+        self.types: dict[type, Any] = dict(substitutes(self))
         self._twins = Twins({"point": self.point}, self._accessor)
         self._serials: dict[Any, int] = {}
         self._ids: dict[str, int] = {}
@@ -169,14 +173,9 @@ class Scheduler:
 
     # -- the runtime interface (primitives.Runtime)
 
-    def substitute(self, cls: type) -> type:
-        own = self._types.get(cls)
-        if own is None:
-            if issubclass(cls, State):
-                own = self._twins.of(cls)
-            else:
-                own = derived(cls, self._types)
-            self._types[cls] = own
+    def substitute(self, cls: type) -> Any:
+        own = self._twins.of(cls) if issubclass(cls, State) else derived(cls, self.types)
+        self.types[cls] = own
         return own
 
     def created(self, obj: Any) -> None:
@@ -405,6 +404,9 @@ class Scheduler:
         ``always_ask`` has the strategy asked even when only one task can run.
         Raises what a strategy or a replay raised; HarnessBug if we erred.
         """
+        self._runs += 1
+        if not self._runs % _COLLECT_EVERY:
+            self._collector.collect()
         self._prepare()
         self._serials.clear()
         self._ids.clear()
@@ -509,7 +511,7 @@ class Scheduler:
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        with installed(self), osthreads.pinned():
+        with installed(self), osthreads.pinned(), tamed() as self._collector:
             for task in self.tasks:
                 task.thread = threading.Thread(
                     target=self._work, args=(task,), name=f"racebench-{task.name}", daemon=True
@@ -524,7 +526,10 @@ class Scheduler:
                         task.baton.release()
                         task.thread.join(self.stall_s)
 
+    numbers = True
     _always = False
+    _runs = 0
+    _collector: Collector
     _strategy: Strategy
 
 

@@ -33,6 +33,7 @@ from . import osthreads
 from .exploring import PROGRESS_S, Progress, ProgressCall
 from .free_primitives import substitutes, wait_until
 from .free_tally import FreeTally
+from .garbage import tamed
 from .instrument import Twins, derived
 from .noise import Adviser, Jolt, Noise
 from .stuck import Event, crash_event, error_event, leak_event
@@ -81,6 +82,8 @@ def _taken_lock() -> threading.Lock:
 class FreeRun:
     """The runtime of one ``stress`` call, and the work of its threads."""
 
+    numbers = False
+
     def __init__(self, program: Program, seed: int) -> None:
         self.program = program
         self.local = _Local()
@@ -93,20 +96,18 @@ class FreeRun:
         self.stopping = self._closing = False
         self.stalled = threading.Event()
         self.watchdog_error: Exception | None = None
-        self._types = substitutes(self)
+        self.types: dict[type, Any] = dict(substitutes(self))
         self._twins = Twins(self.namespace, lambda declared: ("if noisy: noise()", "if noisy: noise()"))
 
     # -- the runtime interface (primitives.Runtime)
 
-    def substitute(self, cls: type) -> type:
-        own = self._types.get(cls)
-        if own is None:
-            own = self._twins.of(cls) if issubclass(cls, State) else derived(cls, self._types)
-            self._types[cls] = own
+    def substitute(self, cls: type) -> Any:
+        own = self._twins.of(cls) if issubclass(cls, State) else derived(cls, self.types)
+        self.types[cls] = own
         return own
 
     def created(self, obj: Any) -> None:
-        """Objects are told apart by class and index only; nothing to number."""
+        """Never called: objects are told apart by class and index only."""
 
     def wait_until(self, predicate: Callable[[], Any]) -> None:
         wait_until(self, predicate)
@@ -299,13 +300,15 @@ class Stress:
         run, tally = self.run, self.tally
         self._started = self._report_at = time.perf_counter()
         watchdog = Watchdog(run, self._stall_s)
-        with installed(run), osthreads.switch_interval_restored():
+        with installed(run), osthreads.switch_interval_restored(), tamed() as collector:
             run.start()
             watchdog.start()
             try:
                 while time.perf_counter() - self._started < seconds:
                     if not self._one_batch() or (stop_on_first and tally.failures):
                         break
+                    run.states = []
+                    collector.collect()
                     self._report()
             except KeyboardInterrupt:
                 self.interrupted = True

@@ -60,9 +60,9 @@ SETTINGS = (
     Setting(Jolt.HOLD, 8, 5e-3),
     Setting(Jolt.HOLD, 24, 5e-3),
     Setting(Jolt.NONE, 1, 5e-3),
-    Setting(Jolt.YIELD, 50, 5e-3),
+    Setting(Jolt.YIELD, 200, 5e-3),
     Setting(Jolt.NONE, 1, 5e-6),
-    Setting(Jolt.PAUSE, 100, 5e-3),
+    Setting(Jolt.PAUSE, 400, 5e-3),
     Setting(Jolt.HOLD, 3, 5e-3),
 )
 

@@ -16,10 +16,8 @@ Results = Mapping[str, list[int | None] | None]
 Audit = Callable[[Machine], Iterator[Broken]]
 
 
-def _pending(machine: Machine) -> Iterator[tuple[Domain, int, PendingIrq]]:
-    for d in machine.domains.values():
-        for virq, p in d.pending_irqs.items():
-            yield d, virq, p
+def _pending(machine: Machine) -> list[tuple[Domain, int, PendingIrq]]:
+    return [(d, virq, p) for d in machine.domains.values() for virq, p in d.pending_irqs.items()]
 
 
 def _target(d: Domain, virq: int) -> int:
@@ -138,6 +136,8 @@ def list_corrupted(machine: Machine) -> Iterator[Broken]:
     """A vIRQ queues on the vCPU on which it is inflight, once, and its links say so."""
     for d, virq, p in _pending(machine):
         on, queued = p.inflight_on, p.lr_queue_on
+        if on is NULL and queued is NULL and not any(v.inflight_irqs or v.lr_pending for v in d.vcpu):
+            continue
         lists = [(v, v.inflight_irqs.count(p), v.lr_pending.count(p)) for v in d.vcpu]
         wrong = any(
             inflight != (1 if v is on else 0) or pending != (1 if v is queued else 0)
@@ -166,26 +166,45 @@ def audit(machine: Machine) -> list[Broken]:
     return [rule for check in AUDITS for rule in check(machine)]
 
 
-def double_success(
-    threads: Mapping[str, tuple[Operation, ...]], results: Results
-) -> Iterator[Broken]:
+class DoubleSuccess:
     """Two routes of one vIRQ to different pIRQs both returned 0, no release between.
 
-    With a successful release of that vIRQ anywhere, the order is not known
-    from return codes alone, and nothing is said.
+    Made once a program, from its operations.  With a successful release of
+    that vIRQ anywhere, the order is not known from return codes alone, and
+    nothing is said.
     """
-    routed: dict[tuple[int, int], set[int]] = {}
-    released: set[int] = set()
-    for name, operations in threads.items():
-        for op, code in zip(operations, results.get(name) or (), strict=False):
-            if code != 0:
-                continue
-            if op.name == "route":
-                routed.setdefault((op.value("dom"), op.value("virq")), set()).add(op.value("pirq"))
-            elif op.name in ("release", "destroy"):
-                released.add(op.value("virq") if op.name == "release" else -1)
-    for (_, virq), pirqs in routed.items():
-        if len(pirqs) > 1 and virq not in released and -1 not in released:
-            both = " and ".join(str(p) for p in sorted(pirqs))
-            message = f"routing vIRQ {virq} to pIRQs {both} succeeded both times"
-            yield broken("mapping.double_success", message, ("route", "route"))
+
+    def __init__(self, threads: Mapping[str, tuple[Operation, ...]]) -> None:
+        routes: dict[tuple[int, int], list[tuple[str, int, int]]] = {}
+        self._releases: list[tuple[str, int, int | None]] = []
+        for name, operations in threads.items():
+            for i, op in enumerate(operations):
+                if op.name == "route":
+                    key = (op.value("dom"), op.value("virq"))
+                    routes.setdefault(key, []).append((name, i, op.value("pirq")))
+                elif op.name in ("release", "destroy"):
+                    virq = op.value("virq") if op.name == "release" else None
+                    self._releases.append((name, i, virq))
+        self._routes = [
+            (virq, asked) for (_, virq), asked in routes.items() if len({pirq for _, _, pirq in asked}) > 1
+        ]
+
+    def audit(self, results: Results) -> Iterator[Broken]:
+        for virq, asked in self._routes:
+            pirqs = {pirq for name, i, pirq in asked if _code(results, name, i) == 0}
+            if len(pirqs) > 1 and not self._released(virq, results):
+                both = " and ".join(str(p) for p in sorted(pirqs))
+                message = f"routing vIRQ {virq} to pIRQs {both} succeeded both times"
+                yield broken("mapping.double_success", message, ("route", "route"))
+
+    def _released(self, virq: int, results: Results) -> bool:
+        return any(
+            which in (virq, None) and _code(results, name, i) in (0, None)
+            for name, i, which in self._releases
+        )
+
+
+def _code(results: Results, name: str, i: int) -> int | None:
+    """What operation ``i`` of thread ``name`` returned; -1 if it did not end."""
+    codes = results.get(name)
+    return codes[i] if codes is not None and i < len(codes) else -1

@@ -8,7 +8,7 @@ from typing import Any
 from ..findings import Broken
 from ..primitives import State
 from ..program import Program
-from .audits import audit, double_success
+from .audits import DoubleSuccess, audit
 from .domain import Protocol
 from .handlers import GIC_GUEST_IRQ_TYPE
 from .language import Initial, Operation
@@ -77,8 +77,10 @@ def build_program(
     builder = MachineBuilder(initial, threads, protocol)
     operations = {name: tuple(ops) for name, ops in threads.items()}
 
+    double_success = DoubleSuccess(operations)
+
     def check(bench: Bench, results: dict[str, Any]) -> list[Broken]:
-        return [*audit(bench.machine), *double_success(operations, results)]
+        return [*audit(bench.machine), *double_success.audit(results)]
 
     return Program(
         name,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from racebench import vgic
-from racebench.vgic.audits import audit, double_success
+from racebench.vgic.audits import DoubleSuccess, audit
 from racebench.vgic.program import Bench, MachineBuilder
 
 INITIAL = vgic.Initial(routed=((40, 64, True),), pending=((40, "lr_pending"),))
@@ -91,9 +91,9 @@ def _operations(*texts: str) -> tuple[vgic.Operation, ...]:
 
 def test_double_success_needs_two_pirqs_two_zeros_and_no_release() -> None:
     threads = {"a": _operations("route virq=40 pirq=64"), "b": _operations("route virq=40 pirq=65")}
-    assert [b.rule for b in double_success(threads, {"a": [0], "b": [0]})] == ["mapping.double_success"]
-    assert not list(double_success(threads, {"a": [0], "b": [-16]}))
+    assert [b.rule for b in DoubleSuccess(threads).audit({"a": [0], "b": [0]})] == ["mapping.double_success"]
+    assert not list(DoubleSuccess(threads).audit({"a": [0], "b": [-16]}))
     released = {**threads, "c": _operations("release virq=40")}
-    assert not list(double_success(released, {"a": [0], "b": [0], "c": [0]}))
+    assert not list(DoubleSuccess(released).audit({"a": [0], "b": [0], "c": [0]}))
     same = {"a": threads["a"], "b": threads["a"]}
-    assert not list(double_success(same, {"a": [0], "b": [0]}))
+    assert not list(DoubleSuccess(same).audit({"a": [0], "b": [0]}))
