@@ -260,17 +260,15 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
                     self.writer = None
                 else:
                     self.readers.remove(me)
-                woken = []
                 for entry in list(self._queue):
                     worker, ticket, wants_writing = entry
                     if worker.parked is not ticket:
                         self._queue.remove(entry)
                     elif self._free_for(wants_writing):
                         self._queue.remove(entry)
+                        # Woken before it owns: an owner is never seen as waiting.
+                        self._unpark(worker, ticket)
                         self._grant(worker, wants_writing)
-                        woken.append((worker, ticket))
-            for worker, ticket in woken:
-                self._unpark(worker, ticket)
             return True
 
         def _exit(self, writing: bool) -> None:
@@ -307,6 +305,8 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
                 self._exit(True)
 
         def owners_for(self, worker: Worker) -> Iterable[Worker]:
+            if worker.parked is None:
+                return ()
             writer = self.writer
             return tuple(self.readers) if writer is None else (writer,)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.02
 _GRACE_S = 0.5
+_MUCH = 1 << 40
 
 
 class Watchdog:
@@ -70,11 +71,12 @@ class Watchdog:
         run, thread = self._run, worker.thread
         where = (worker.batch, worker.slot)
         run.set_noisy(True)
-        fuel = worker.fuel
+        # Whatever the worker makes of this, it is another number if it steps at all.
+        worker.fuel = _MUCH
         self._stop.wait(0.05)
         if (worker.batch, worker.slot) != where or worker.idle:
             return
-        if worker.fuel != fuel:
+        if worker.fuel != _MUCH:
             event = livelock_event([worker.name], f"{self._stall_s:g} s", run.tick())
             worker.events.append((worker.slot, event))
             worker.aborted = True
