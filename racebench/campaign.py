@@ -22,7 +22,8 @@ from typing import Any, Protocol
 
 from . import __version__, engine
 from .findings import CellVerdict, Finding, Result
-from .scenario import Scenario
+from .scenario import Scenario, load_scenario
+from .selection import Choice, choices, load_protocol
 from .store import SCHEMA, RunFolder, read_journal
 from .trace import switches
 
@@ -33,11 +34,14 @@ _VERIFY_AT_LEAST_S = 1.0
 
 @dataclass(frozen=True)
 class Cell:
-    """A scenario under a protocol; ``protocol`` is an id, ``code`` its class or the id."""
+    """A scenario under a protocol, or one of its variants."""
 
     scenario: Scenario
-    protocol: str
-    code: Any
+    choice: Choice
+
+    @property
+    def protocol(self) -> str:
+        return self.choice.id
 
     @property
     def name(self) -> tuple[str, str]:
@@ -92,15 +96,13 @@ class Silent:
     def note(self, text: str) -> None: ...
 
 
-def cells_for(
-    scenarios: Sequence[Scenario], protocols: Sequence[tuple[str, Any]] | None = None
-) -> list[Cell]:
+def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[Choice] | None = None) -> list[Cell]:
     """The cells of ``scenarios`` under ``protocols``, by default those each one names."""
-    cells = []
-    for scenario in scenarios:
-        named = protocols if protocols is not None else [(p, p) for p in scenario.protocols()]
-        cells += [Cell(scenario, name, code) for name, code in named]
-    return cells
+    return [
+        Cell(scenario, choice)
+        for scenario in scenarios
+        for choice in (choices(scenario) if protocols is None or scenario.variants else protocols)
+    ]
 
 
 @dataclass
@@ -172,8 +174,7 @@ def _in_processes(cells: Sequence[Cell], options: Options) -> Iterator[CellResul
     pool = ProcessPoolExecutor(options.jobs, mp_context=context)
     try:
         futures: list[Future[CellResult]] = [
-            pool.submit(_remote_cell, str(c.scenario.path), c.protocol, _spec(c), options, share)
-            for c in cells
+            pool.submit(_remote_cell, c.scenario.path, c.choice.spec, options, share) for c in cells
         ]
         for future in as_completed(futures):
             yield future.result()
@@ -181,19 +182,11 @@ def _in_processes(cells: Sequence[Cell], options: Options) -> Iterator[CellResul
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _spec(cell: Cell) -> str:
-    """How another process finds the cell's protocol."""
-    code = cell.code
-    return code if isinstance(code, str) else str(getattr(code, "_rb_spec", code.ID))
-
-
-def _remote_cell(path: str, protocol: str, spec: str, options: Options, share: float) -> CellResult:
-    from .scenario import load_scenario
-    from .selection import load_protocol
-
-    scenario = load_scenario(Path(path))
-    code = load_protocol(spec)[1] if ":" in spec else spec
-    return run_cell(Cell(scenario, protocol, code), options, share, Silent())
+def _remote_cell(path: Path, spec: str, options: Options, share: float) -> CellResult:
+    """A cell in another process: classes do not travel, files and names do."""
+    scenario = load_scenario(path)
+    choice = Choice(spec, spec, spec) if scenario.variants else load_protocol(spec)
+    return run_cell(Cell(scenario, choice), options, share, Silent())
 
 
 def run_cell(cell: Cell, options: Options, seconds: float, listener: Listener) -> CellResult:
@@ -214,7 +207,7 @@ class _CellRun:
 
     def __init__(self, cell: Cell, options: Options, seconds: float, listener: Listener) -> None:
         self.cell, self.options, self.listener = cell, options, listener
-        self.program = cell.scenario.program(cell.code)
+        self.program = cell.scenario.program(cell.choice.code)
         self.deadline = time.perf_counter() + seconds
         self.seconds = seconds
         self.merged: dict[str, _Merged] = {}

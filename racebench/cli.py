@@ -271,7 +271,7 @@ def do_replay(args: argparse.Namespace, console: Console) -> int:
     scenario = _scenario_of(args, finding)
     code: Any = finding["protocol"]
     if args.protocol:
-        code = load_protocol(args.protocol)[1]
+        code = load_protocol(args.protocol).code
     elif not scenario.variants and code not in vgic.protocol_ids():
         raise UsageError(f"{args.finding}: protocol {clean(code)!r} is not bundled. Give --protocol FILE:Name.")
     try:
