@@ -96,6 +96,9 @@ def shared(default: T, *, atomic: bool = False) -> T:
     return cast(T, Field(default, atomic))
 
 
+_bare = object.__new__
+
+
 class State:
     """Base of shared state.  Override ``label`` to name instances in reports."""
 
@@ -118,7 +121,7 @@ class State:
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
         own = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
-        obj: Self = object.__new__(own)
+        obj: Self = _bare(own)
         obj.__dict__.update(own._rb_defaults)
         if runtime is not None and runtime.numbers:
             runtime.created(obj)

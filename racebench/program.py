@@ -22,6 +22,8 @@ class Program:
     thread's result.  ``check(state, results)`` runs at rest, after all threads
     have ended, and returns None, one ``broken(...)`` or several.
     ``snapshot(state)`` returns JSON values shown as the state before and after.
+    ``recycle(state)`` may put a state whose threads all ended normally back to
+    exactly what ``setup`` would make, and return True; stress then reuses it.
     All threads start at once.  ProgramError if a part is not of this shape.
     """
 
@@ -30,6 +32,7 @@ class Program:
     threads: Mapping[str, ThreadFunction]
     check: Check | None = None
     snapshot: Snapshot | None = field(default=None, kw_only=True)
+    recycle: Callable[[Any], bool] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -43,7 +46,11 @@ class Program:
                 raise ProgramError(f"{self.name}: thread name {name!r} is not a non-empty string.")
             if not callable(function):
                 raise ProgramError(f"{self.name}: thread {name!r} is not callable.")
-        for part, value in (("check", self.check), ("snapshot", self.snapshot)):
+        for part, value in (
+            ("check", self.check),
+            ("snapshot", self.snapshot),
+            ("recycle", self.recycle),
+        ):
             if value is not None and not callable(value):
                 raise ProgramError(f"{self.name}: {part} is not callable.")
         object.__setattr__(self, "threads", dict(self.threads))

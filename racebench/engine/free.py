@@ -93,6 +93,7 @@ class FreeRun:
         self.noise = Noise(self.workers)
         self.waits = Waits(self.workers, self._about_to_sleep, self.tick)
         self.states: list[Any] = []
+        self.spent: list[Any] = []
         self.stopping = self._closing = False
         self.stalled = threading.Event()
         self.watchdog_error: Exception | None = None
@@ -232,11 +233,22 @@ class FreeRun:
             if not worker.lost and worker.thread is not None:
                 worker.thread.join()
 
+    def retire(self) -> None:
+        """Drop the states of the batch that was checked, but for those fit to be used again."""
+        if self.program.recycle is not None:
+            spoilt = {slot for worker in self.workers for slot, _ in worker.events}
+            self.spent = [s for slot, s in enumerate(self.states) if slot not in spoilt]
+        self.states = []
+
     def prepare(self, size: int) -> None:
         """Fresh states for ``size`` collisions; ProgramError if setup raises."""
-        setup = self.program.setup
+        setup, recycle = self.program.setup, self.program.recycle
         try:
-            self.states = [setup() for _ in range(size)]
+            if recycle is None:
+                self.states = [setup() for _ in range(size)]
+            else:
+                self.states = [s for s in self.spent[:size] if recycle(s)]
+                self.states += [setup() for _ in range(size - len(self.states))]
         except Exception as error:
             raise ProgramError(f"{self.program.name}: setup raised {error!r}. Mend setup.") from error
         for worker in self.workers:
@@ -307,7 +319,7 @@ class Stress:
                 while time.perf_counter() - self._started < seconds:
                     if not self._one_batch() or (stop_on_first and tally.failures):
                         break
-                    run.states = []
+                    run.retire()
                     collector.collect()
                     self._report()
             except KeyboardInterrupt:

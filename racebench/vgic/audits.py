@@ -1,7 +1,7 @@
 """The rules of a machine at rest.
 
-Each audit is a generator of broken rules over one machine; ``AUDITS`` lists
-them.  They run after all threads have ended, so they take no lock.
+Each audit is a generator of broken rules over one machine and its vIRQs, as
+(domain, number, pending_irq) rows; ``AUDITS`` lists them.  They run after all threads have ended, so they take no lock.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from .language import Operation
 from .state import INTERRUPT_RANK_MASK, NR_INTERRUPT_PER_RANK, NULL, Domain, Machine, PendingIrq
 
 Results = Mapping[str, list[int | None] | None]
-Audit = Callable[[Machine], Iterator[Broken]]
+Rows = list[tuple[Domain, int, PendingIrq]]
+Audit = Callable[[Machine, Rows], Iterator[Broken]]
 
 
-def _pending(machine: Machine) -> list[tuple[Domain, int, PendingIrq]]:
+def _pending(machine: Machine) -> Rows:
     return [(d, virq, p) for d in machine.domains.values() for virq, p in d.pending_irqs.items()]
 
 
@@ -24,7 +25,7 @@ def _target(d: Domain, virq: int) -> int:
     return d.ranks[virq // NR_INTERRUPT_PER_RANK].irq[virq & INTERRUPT_RANK_MASK].vcpu
 
 
-def mapping_corrupted(machine: Machine) -> Iterator[Broken]:
+def mapping_corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """Every GUEST desc and its vIRQ point at each other."""
     for irq, desc in machine.descs.items():
         if not desc.GUEST:
@@ -43,7 +44,7 @@ def mapping_corrupted(machine: Machine) -> Iterator[Broken]:
             points = "nothing" if back is NULL else f"pIRQ {back.irq}"
             message = f"pIRQ {irq} is routed to vIRQ {action.virq}, but vIRQ {action.virq} points at {points}"
             yield broken("mapping.corrupted", message, ("desc.action", "p.desc"))
-    for d, virq, p in _pending(machine):
+    for d, virq, p in rows:
         desc = p.desc
         if desc is NULL:
             continue
@@ -56,9 +57,9 @@ def mapping_corrupted(machine: Machine) -> Iterator[Broken]:
             yield broken("mapping.corrupted", message, ("p.desc", "another's desc"))
 
 
-def mapping_lost_enable(machine: Machine) -> Iterator[Broken]:
+def mapping_lost_enable(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """The guest's enable and the line's agree."""
-    for _, virq, p in _pending(machine):
+    for _, virq, p in rows:
         desc = p.desc
         if desc is NULL:
             continue
@@ -70,9 +71,9 @@ def mapping_lost_enable(machine: Machine) -> Iterator[Broken]:
             yield broken("mapping.lost_enable", message, ("not ENABLED", "desc enabled"))
 
 
-def mapping_ienable_mismatch(machine: Machine) -> Iterator[Broken]:
+def mapping_ienable_mismatch(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """The register the guest reads says what is so."""
-    for d, virq, p in _pending(machine):
+    for d, virq, p in rows:
         rank = d.ranks[virq // NR_INTERRUPT_PER_RANK]
         bit = bool(rank.ienable >> (virq & INTERRUPT_RANK_MASK) & 1)
         if bit is not p.ENABLED:
@@ -80,7 +81,7 @@ def mapping_ienable_mismatch(machine: Machine) -> Iterator[Broken]:
             yield broken("mapping.ienable_mismatch", message, ("ienable", "ENABLED"))
 
 
-def irq_lost_eoi(machine: Machine) -> Iterator[Broken]:
+def irq_lost_eoi(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """No acknowledged IRQ ended without a priority drop."""
     for irq, desc in machine.descs.items():
         if desc.lost_eoi:
@@ -88,9 +89,9 @@ def irq_lost_eoi(machine: Machine) -> Iterator[Broken]:
             yield broken("irq.lost_eoi", message, ("none.end",))
 
 
-def irq_wrong_vcpu(machine: Machine) -> Iterator[Broken]:
+def irq_wrong_vcpu(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """What is inflight is on its target's list."""
-    for d, virq, p in _pending(machine):
+    for d, virq, p in rows:
         v = p.inflight_on
         if v is NULL or p.MIGRATING:
             continue
@@ -100,9 +101,9 @@ def irq_wrong_vcpu(machine: Machine) -> Iterator[Broken]:
             yield broken("irq.wrong_vcpu", message, ("inflight", "target"))
 
 
-def irq_wrong_affinity(machine: Machine) -> Iterator[Broken]:
+def irq_wrong_affinity(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """An enabled line goes to the pCPU of its target vCPU."""
-    for d, virq, p in _pending(machine):
+    for d, virq, p in rows:
         desc = p.desc
         if desc is NULL or desc.DISABLED or p.MIGRATING:
             continue
@@ -115,7 +116,7 @@ def irq_wrong_affinity(machine: Machine) -> Iterator[Broken]:
             yield broken("irq.wrong_affinity", message, ("affinity", "target"))
 
 
-def irq_stuck_inprogress(machine: Machine) -> Iterator[Broken]:
+def irq_stuck_inprogress(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """What is in progress can still be ended by somebody."""
     for irq, desc in machine.descs.items():
         if not desc.INPROGRESS:
@@ -132,9 +133,9 @@ def irq_stuck_inprogress(machine: Machine) -> Iterator[Broken]:
                 yield broken("irq.stuck_inprogress", message, ("INPROGRESS", "not inflight"))
 
 
-def list_corrupted(machine: Machine) -> Iterator[Broken]:
+def list_corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """A vIRQ queues on the vCPU on which it is inflight, once, and its links say so."""
-    for d, virq, p in _pending(machine):
+    for d, virq, p in rows:
         on, queued = p.inflight_on, p.lr_queue_on
         if on is NULL and queued is NULL and not any(v.inflight_irqs or v.lr_pending for v in d.vcpu):
             continue
@@ -163,7 +164,8 @@ AUDITS: tuple[Audit, ...] = (
 
 def audit(machine: Machine) -> list[Broken]:
     """Everything that is wrong with ``machine`` at rest."""
-    return [rule for check in AUDITS for rule in check(machine)]
+    rows = _pending(machine)
+    return [rule for check in AUDITS for rule in check(machine, rows)]
 
 
 class DoubleSuccess:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..findings import Broken
@@ -19,12 +19,55 @@ from .state import INTERRUPT_RANK_MASK, NR_INTERRUPT_PER_RANK, Domain, IrqAction
 Code = Callable[[Any, Operation], Any]
 
 
-class Bench(State):
-    """One execution's machine, and the protocol that runs it."""
+class Bench:
+    """One execution's machine, the protocol that runs it, and how it was at first."""
+
+    __slots__ = ("domain", "machine", "xen", "_at_first", "_size")
 
     def __init__(self, machine: Machine, xen: Protocol) -> None:
         self.machine, self.xen = machine, xen
         self.domain = machine.domains[1]
+        self._at_first: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._size = 0
+
+    def recycle(self) -> bool:
+        """Put every object back as it was built; False if threads have made new ones.
+
+        All field values are immutable, so a shallow copy is exact.
+        """
+        if self._size != _size(self.machine):
+            return False
+        for now, first in self._at_first:
+            now.update(first)
+        return True
+
+    def remember(self) -> Bench:
+        """Keep the present state for ``recycle``."""
+        self._size = _size(self.machine)
+        self._at_first = [(vars(s), dict(vars(s))) for s in _states(self.machine)]
+        return self
+
+
+def _size(machine: Machine) -> int:
+    """How many objects the machine's tables hold."""
+    n = len(machine.descs)
+    for d in machine.domains.values():
+        n += len(d.pending_irqs) + len(d.ranks)
+        for rank in d.ranks.values():
+            n += len(rank.irq)
+    return n
+
+
+def _states(machine: Machine) -> Iterator[State]:
+    """Every object whose fields threads can change."""
+    yield from machine.descs.values()
+    for d in machine.domains.values():
+        yield d
+        yield from d.vcpu
+        yield from d.pending_irqs.values()
+        for rank in d.ranks.values():
+            yield rank
+            yield from rank.irq.values()
 
 
 CODE: Mapping[str, Callable[[Operation], Callable[[Bench], Any]]] = {
@@ -88,6 +131,7 @@ def build_program(
         {name: _thread(ops) for name, ops in operations.items()},
         check,
         snapshot=lambda bench: snapshot(bench.machine),
+        recycle=Bench.recycle,
     )
 
 
@@ -127,7 +171,7 @@ class MachineBuilder:
             self._route(machine, d, virq, pirq, enabled)
         for virq, where in self.initial.pending:
             self._make_pending(d, virq, where)
-        return Bench(machine, self.protocol(machine))
+        return Bench(machine, self.protocol(machine)).remember()
 
     def _domain(self, dom: int) -> Domain:
         initial, protocol = self.initial, self.protocol
