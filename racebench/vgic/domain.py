@@ -61,16 +61,14 @@ class Protocol(Irq, Gic, VgicV2):
     def guest_eoi(self, d: Domain, virq: int) -> None:
         """The guest ends ``virq``, then its vCPU traps.
 
-        The first part is hardware: whichever vCPU has it in an LR ends it.
+        Nothing else of Xen runs on that pCPU in between, so the end is marked
+        when the trap takes ``v.lock``: whichever vCPU has it in an LR ends it.
         Xen: gic.c, gic_clear_lrs @ baf2950213.
         """
         for v in d.vcpu:
-            lrs = v.lrs
-            for i, entry in enumerate(lrs):
-                if entry == (virq, False):
-                    v.lrs = (*lrs[:i], (virq, True), *lrs[i + 1 :])
-                    self.gic_clear_lrs(v)
-                    return
+            if (virq, False) in v.lrs:
+                self.gic_clear_lrs(v, virq)
+                return
 
     def physical_irq(self, irq: int) -> None:
         """The device raises its line: it reaches a pCPU only if the line is enabled.

@@ -25,8 +25,11 @@ class GicLr(Header):
     def gic_set_lr(self, v: Vcpu, lr: int, p: PendingIrq) -> None:
         """Put ``p`` into list register ``lr``.
 
-        Xen: gic.c, gic_set_lr @ baf2950213.
+        Xen: gic.c, gic_set_lr, and gic-v2.c, gicv2_update_lr @ baf2950213.
         """
+        if p.desc is not NULL:
+            # A hardware interrupt: the LR names its pIRQ, so p.desc is read again.
+            check_that(p.desc is not NULL, "crash.null_desc", "gicv2_update_lr: p->desc became NULL")
         lrs = v.lrs
         v.lrs = (*lrs[:lr], (p.irq, False), *lrs[lr + 1 :])
         p.VISIBLE = True
@@ -123,12 +126,13 @@ class GicLr(Header):
             self.irq_set_affinity(p.desc, v_target.processor)
             p.MIGRATING = False
 
-    def gic_clear_lrs(self, v: Vcpu) -> None:
-        """On every trap of ``v``: clean what the guest has ended.  Takes and drops ``v.lock``.
+    def gic_clear_lrs(self, v: Vcpu, ended: int) -> None:
+        """A trap of ``v`` after the guest has ``ended`` a vIRQ.  Takes and drops ``v.lock``.
 
         Xen: gic.c, gic_clear_lrs @ baf2950213.
         """
         with v.lock:
+            v.lrs = tuple((ended, True) if entry == (ended, False) else entry for entry in v.lrs)
             mask = v.lr_mask
             for i in range(NR_LRS):
                 if mask & (1 << i):

@@ -34,9 +34,9 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Each operation's arguments: ``?`` may be left out, ``*`` may be a list."""
 
-MAX_PCPU, MAX_PRIORITY, MAX_DOM = 7, 255, 8
+MAX_PCPU, MAX_PRIORITY, MAX_DOM = 7, 255, 2
 
-_ARGUMENT = re.compile(r"([a-z]+)=(\[[0-9,\s]*\]|[0-9]+)")
+_ARGUMENT = re.compile(r"([a-z]+)=(\[(?:[0-9]{1,9}(?:,[0-9]{1,9})*)?\]|[0-9]{1,9})")
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -82,7 +82,7 @@ def parse_operation(text: str, file: str, place: str, initial: Initial) -> Opera
     def error(what: str, remedy: str) -> ScenarioError:
         return ScenarioError(file, place, what, remedy)
 
-    name, _, rest = text.strip().partition(" ")
+    name, _, rest = " ".join(text.split()).partition(" ")
     form = OPERATIONS.get(name)
     if form is None:
         close = difflib.get_close_matches(name, OPERATIONS, 1)

@@ -87,7 +87,6 @@ class IrqDesc(State):
     def __init__(self, irq: int) -> None:
         self.irq = irq
         self.lock = Lock("desc", irq)
-        self.acknowledged_before = False
 
     def label(self) -> str:
         return f"desc[{self.irq}]"

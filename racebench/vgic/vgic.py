@@ -117,7 +117,7 @@ class Vgic(GicLr):
                 LR_PENDING.remove(old, p)
                 INFLIGHT.remove(old, p)
                 self.irq_set_affinity(p.desc, new.processor)
-            else:
+            elif INFLIGHT.is_linked(p):
                 p.MIGRATING = True
         if reinject:
             self.vgic_vcpu_inject_irq(new, virq)

@@ -27,11 +27,12 @@ class NoRankLockGuard(NoRankLock):
             return -EBUSY
         return super().gic_route_irq_to_guest(d, virq, desc, priority)
 
-    def gic_remove_irq_from_guest(self, d: Domain, virq: int, desc: IrqDesc) -> int:
+    def stop_for_removal(self, d: Domain, desc: IrqDesc) -> int:
         """-EBUSY unless the domain dies.  Enter with desc.lock held.
 
-        Xen: gic.c, gic_remove_irq_from_guest, as claim K7 proposes.
+        Xen: in gic.c, gic_remove_irq_from_guest, as claim K7 proposes.
         """
         if not d.is_dying:
             return -EBUSY
-        return super().gic_remove_irq_from_guest(d, virq, desc)
+        self.shutdown_and_deactivate(desc)
+        return 0

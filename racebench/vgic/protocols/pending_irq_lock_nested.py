@@ -1,7 +1,7 @@
 """pending_irq_lock, but register writes keep p while they take desc.
 
 Lock order: rank -> p -> desc (enable, disable) against desc -> p (route,
-release): inverted.  desc -> vcpu (do_IRQ), rank -> p -> vcpu.
+release): inverted.  desc -> vcpu (do_IRQ), rank -> vcpu.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ class PendingIrqLockNested(PendingIrqLock):
     SUMMARY = "pending_irq_lock with p kept while desc is taken"
 
     def vgic_enable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
-        """Enter with the rank lock held; takes p.lock, and vcpu and desc inside it.
+        """Enter with the rank lock held; takes and drops vcpu, then p with desc inside it.
 
         Xen: vgic.c, vgic_enable_irqs, with claim K9's lock held throughout.
         """
         for virq in virqs:
             v_target = self.vgic_get_target_vcpu(d.vcpu[0], virq)
             p = self.p_of(d, virq)
+            p.ENABLED = True
+            self.raise_if_inflight(v_target, p)
             with p.lock:
-                p.ENABLED = True
-                self.raise_if_inflight(v_target, p)
                 desc = p.desc
                 if desc is not NULL:
                     with desc.lock:
@@ -41,9 +41,9 @@ class PendingIrqLockNested(PendingIrqLock):
         for virq in virqs:
             v_target = self.vgic_get_target_vcpu(d.vcpu[0], virq)
             p = self.p_of(d, virq)
+            p.ENABLED = False
+            self.gic_remove_from_queues(v_target, virq)
             with p.lock:
-                p.ENABLED = False
-                self.gic_remove_from_queues(v_target, virq)
                 desc = p.desc
                 if desc is not NULL:
                     with desc.lock:

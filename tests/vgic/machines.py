@@ -1,0 +1,55 @@
+"""Machines for the tests: operations run one after the other, with no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from racebench.program import Program
+from racebench.vgic import Initial, Protocol, build_program, parse_operation, protocol
+from racebench.vgic.program import Bench
+
+EBUSY, EINVAL, EIO = -16, -22, -5
+
+
+def program(
+    threads: dict[str, Sequence[str]], under: str | type[Protocol] = "baseline", **initial: Any
+) -> Program:
+    """The program of ``threads`` from ``Initial(**initial)``."""
+    start = Initial(**initial)
+    operations = {
+        name: [parse_operation(text, "test.toml", name, start) for text in texts]
+        for name, texts in threads.items()
+    }
+    code = protocol(under) if isinstance(under, str) else under
+    return build_program("test", start, operations, code)
+
+
+def bench(*, under: str | type[Protocol] = "baseline", naming: Sequence[str] = (), **initial: Any) -> Bench:
+    """A machine at its start, with what the operations ``naming`` mention."""
+    state: Bench = program({"t": naming}, under, **initial).setup()
+    return state
+
+
+def run(
+    *operations: str, under: str | type[Protocol] = "baseline", **initial: Any
+) -> tuple[list[Any], Bench]:
+    """The return codes of ``operations``, and the machine after them."""
+    made = program({"t": operations}, under, **initial)
+    state: Bench = made.setup()
+    return made.threads["t"](state), state
+
+
+def rules(*operations: str, under: str | type[Protocol] = "baseline", **initial: Any) -> list[str]:
+    """The rules that are broken after ``operations``."""
+    made = program({"t": operations}, under, **initial)
+    state = made.setup()
+    return [b.rule for b in made.broken_rules(state, {"t": made.threads["t"](state)})]
+
+
+def locks_held(state: Bench) -> list[str]:
+    """Every lock of the machine that somebody holds."""
+    owners: list[Any] = [*state.machine.descs.values()]
+    for d in state.machine.domains.values():
+        owners += [d, *d.vcpu, *d.ranks.values(), *d.pending_irqs.values()]
+    return [o.lock.name for o in owners if hasattr(o, "lock") and o.lock.locked()]

@@ -1,0 +1,157 @@
+"""Every bundled protocol routes and releases; each keeps to its row of the table."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+
+from racebench.errors import UsageError
+from racebench.primitives import Lock
+from racebench.vgic import Baseline, Protocol, protocol, protocol_ids
+from racebench.vgic.state import AccessOnceRankIrq, LockedPendingIrq
+
+from .machines import EBUSY, bench, locks_held, rules, run
+
+GUARDS_ROUTE = {"no_rank_lock_guard", "creation_guard"}
+GUARDS_RELEASE = GUARDS_ROUTE | {"route_while_running"}
+LOCKFREE = set(protocol_ids()) - {"baseline", "no_rank_lock", "no_rank_lock_guard"}
+ENABLED = ((40, 64, True),)
+
+ROUTE_LOCKS = {
+    "baseline": ["desc > rank"],
+    "lockfree_priority": ["desc > rank"],
+    "no_rank_lock": [],
+    "no_rank_lock_lockfree": [],
+    "no_rank_lock_guard": [],
+    "pending_irq_lock": ["desc > p"],
+    "pending_irq_lock_no_recheck": ["desc > p"],
+    "pending_irq_lock_nested": ["desc > p"],
+    "domain_lock": ["dom > desc"],
+    "domain_lock_mmio": ["dom > desc"],
+    "connect_hw_irq": ["desc > rank"],
+    "creation_guard": ["desc > rank"],
+    "route_while_running": ["desc > rank"],
+}
+ISENABLER_LOCKS = {
+    "pending_irq_lock_nested": ["p > desc", "rank > desc", "rank > p", "rank > vcpu"],
+    "pending_irq_lock": ["desc > p", "rank > desc", "rank > p", "rank > vcpu"],
+    "pending_irq_lock_no_recheck": ["rank > desc", "rank > p", "rank > vcpu"],
+    "domain_lock_mmio": ["dom > desc", "dom > rank", "dom > vcpu", "rank > desc", "rank > vcpu"],
+}
+
+
+@pytest.fixture
+def nesting(monkeypatch):
+    """Which lock class is taken inside which, by the one thread of the test."""
+    held: list[str] = []
+    pairs: set[str] = set()
+    acquire, release = Lock.acquire, Lock.release
+
+    def taking(self, blocking=True):
+        pairs.update(f"{outer} > {self.cls}" for outer in held)
+        held.append(self.cls)
+        return acquire(self, blocking)
+
+    def dropping(self):
+        held.remove(self.cls)
+        release(self)
+
+    monkeypatch.setattr(Lock, "acquire", taking)
+    monkeypatch.setattr(Lock, "release", dropping)
+    return pairs
+
+
+def test_the_bundled_protocols():
+    assert set(protocol_ids()) == set(ROUTE_LOCKS)
+    assert protocol("baseline") is Baseline
+    assert protocol("no-rank-lock") is protocol("no_rank_lock")
+
+
+def test_an_unknown_protocol_names_the_closest():
+    with pytest.raises(UsageError, match="Did you mean no_rank_lock"):
+        protocol("no_rank_lok")
+
+
+@pytest.mark.parametrize("name", protocol_ids())
+class TestEvery:
+    def test_its_file_states_the_lock_order(self, name):
+        code = protocol(name)
+        assert (code.ID, bool(code.SUMMARY)) == (name, True)
+        module = importlib.import_module(code.__module__)
+        assert module.__name__.endswith("." + name)
+        assert "\nLock order: " in (module.__doc__ or "")
+
+    def test_what_it_overrides_is_documented(self, name):
+        for key, value in vars(protocol(name)).items():
+            assert not inspect.isfunction(value) or value.__doc__, key
+
+    def test_it_routes_while_the_domain_is_made(self, name):
+        codes, state = run("route virq=40 pirq=64", "route virq=40 pirq=65", under=name, state="creating")
+        assert codes == [0, EBUSY]
+        assert locks_held(state) == []
+
+    def test_routing_while_the_domain_runs(self, name):
+        codes, _ = run("route virq=40 pirq=64", under=name)
+        assert codes == [EBUSY if name in GUARDS_ROUTE else 0]
+
+    def test_releasing_while_the_domain_runs(self, name):
+        codes, state = run("release virq=40", under=name, routed=((40, 64, False),))
+        assert codes == [EBUSY if name in GUARDS_RELEASE else 0]
+        assert locks_held(state) == []
+
+    def test_releasing_while_the_domain_dies(self, name):
+        codes, state = run("irq pirq=64", "release virq=40", under=name, routed=ENABLED, state="dying")
+        assert codes == [None, 0] and state.machine.descs[64].action is None
+
+    def test_a_whole_life_breaks_no_rule(self, name):
+        life = ["route virq=40 pirq=64", "unpause", "isenabler virq=40", "irq pirq=64", "restore vcpu=0"]
+        life += ["eoi virq=40", "itargetsr virq=40 vcpu=1", "move vcpu=1 pcpu=2", "icenabler virq=40"]
+        assert rules(*life, "kill", "destroy", under=name, state="creating") == []
+
+    def test_locks_of_route_and_release(self, name, nesting):
+        assert run("route virq=40 pirq=64", under=name, state="creating")[0] == [0]
+        assert sorted(nesting) == ROUTE_LOCKS[name]
+        nesting.clear()
+        assert run("release virq=40", under=name, routed=ENABLED, state="dying")[0] == [0]
+        assert sorted(nesting) == ROUTE_LOCKS[name]
+
+    def test_locks_of_isenabler(self, name, nesting):
+        run("isenabler virq=40", under=name, routed=((40, 64, False),))
+        assert sorted(nesting) == ISENABLER_LOCKS.get(name, ["rank > desc", "rank > vcpu"])
+
+    def test_locks_of_do_irq(self, name, nesting):
+        run("irq pirq=64", under=name, routed=ENABLED)
+        assert sorted(nesting) == (["desc > vcpu"] if name in LOCKFREE else ["desc > rank", "desc > vcpu"])
+
+    def test_state_it_asks_for(self, name):
+        state = bench(under=name, routed=ENABLED)
+        atomic = isinstance(state.domain.ranks[1].irq[8], AccessOnceRankIrq)
+        assert atomic is (name in LOCKFREE)
+        has_lock = isinstance(state.domain.pending_irqs[40], LockedPendingIrq)
+        assert has_lock is name.startswith("pending_irq_lock")
+
+
+def test_connecting_while_the_guest_still_has_the_virq():
+    for name, code in (("connect_hw_irq", 0), ("route_while_running", EBUSY)):
+        assert run("route virq=40 pirq=64", under=name, pending=((40, "lr"),))[0] == [code]
+
+
+def test_disconnecting_another_desc_is_refused():
+    state = bench(under="connect_hw_irq", routed=((41, 65, False),), naming=["release virq=40"])
+    desc = state.machine.descs[65]
+    assert state.xen.vgic_connect_hw_irq(state.domain, 40, desc, False) == -22
+
+
+def test_a_protocol_of_ones_own():
+    class Mine(Baseline):
+        """No lock at all around the mapping."""
+
+        ID = "mine"
+
+        def gic_route_irq_to_guest(self, d, virq, desc, priority):
+            return self.map_irq(d, d.pending_irqs[virq], desc, priority)
+
+    assert issubclass(Mine, Protocol)
+    assert run("route virq=40 pirq=64", under=Mine)[0] == [0]
