@@ -12,7 +12,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_OLDER_EVERY = 256
+_OLDER_EVERY = 16
 
 
 class Collector:

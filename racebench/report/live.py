@@ -6,11 +6,12 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from .matrix import evidence
-from .text import clean, count
+from .text import clean, count, duration
 
 
 class LiveScreen:
@@ -18,30 +19,32 @@ class LiveScreen:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._room = max(16, min(40, console.width // 3))
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[said]}", markup=False),
-            TimeRemainingColumn(compact=True),
+            BarColumn(bar_width=max(8, console.width // 8)),
+            TextColumn("{task.fields[said]}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
             console=console,
             transient=True,
             expand=True,
         )
         self._all = self._progress.add_task("starting", total=1.0, said="")
         self._one = self._progress.add_task("", total=1.0, said="")
-        self._failures = 0
-        self._newest = ""
-        self._begun = 0.0
+        self._new = self._progress.add_task("", total=1.0, said="", visible=False)
+        self._started, self._seconds = time.monotonic(), 0.0
+        self._surprises = 0
 
     def started(self, cells: list[tuple[str, str]], seconds: float) -> None:
-        self._progress.update(self._all, total=len(cells), description="cells")
+        self._started, self._seconds = time.monotonic(), seconds
+        self._progress.update(self._all, total=len(cells), description=self._fit("all cells"))
         self._progress.start()
 
+    def _fit(self, text: str) -> str:
+        text = clean(text)
+        return (text if len(text) <= self._room else text[: self._room - 1] + "…").ljust(self._room)
+
     def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-        self._begun = time.monotonic()
-        name = f"{clean(scenario)} x {clean(protocol)}"
-        if len(name) > 44:
-            name = name[:43] + "…"
+        name = self._fit(f"{scenario} x {protocol}")
         self._progress.reset(self._one, total=max(seconds, 0.01), description=name, said=mode)
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Any) -> None:
@@ -51,13 +54,15 @@ class LiveScreen:
 
     def cell_done(self, cell: dict[str, Any]) -> None:
         self._progress.advance(self._all)
-        bad = cell["verdict"] != "as_expected"
-        self._failures += bad
-        said = f"{self._failures} not as expected" if self._failures else "all as expected"
-        self._progress.update(self._all, said=f"{said} {self._newest}".rstrip())
+        self._surprises += cell["verdict"] != "as_expected"
+        left = max(0.0, self._seconds - (time.monotonic() - self._started))
+        said = f"{self._surprises} not as expected" if self._surprises else "as expected"
+        self._progress.update(self._all, said=f"{said}, {duration(left)} left")
 
     def finding(self, path: str, finding: dict[str, Any]) -> None:
-        self._newest = f"newest: {clean(finding['rule'])}"
+        where = self._fit(f"newest: {finding['rule']}")
+        said = f"{clean(finding['scenario'])} x {clean(finding['protocol'])}"
+        self._progress.update(self._new, description=where, said=said, visible=True, completed=1.0)
 
     def note(self, text: str) -> None:
         self._console.print(Text(clean(text)))
