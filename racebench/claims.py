@@ -157,7 +157,8 @@ def _evidence(point: Point, cell: Mapping[str, Any]) -> str:
         return f"{where}: {', '.join(broken)}"
     verify = cell.get("verify")
     if verify is not None and verify["complete"]:
-        return f"{where}: no {' or '.join(point.rules)} in any schedule ({verify['executions']} executions, all)"
+        executions = verify["executions"]
+        return f"{where}: no {' or '.join(point.rules)} in any schedule ({executions} executions, all)"
     stress = cell.get("stress")
     seen = f" in {stress['collisions']:,} collisions" if stress else ""
     return f"{where}: no {' or '.join(point.rules)} found{seen}, not proved"

@@ -80,4 +80,3 @@ class ThreadAbort(BaseException):
     Derives from BaseException so that ``except Exception`` in the code under
     test does not swallow it.
     """
-

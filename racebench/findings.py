@@ -18,7 +18,7 @@ RULES: Mapping[str, str] = {
     "deadlock.self": "a thread waits for a lock it holds",
     "deadlock.wait": "no thread can move, and one waits for something nobody owns",
     "lock_order.inversion": "two lock classes taken in both orders by different threads, no common gate lock",
-    "mapping.corrupted": "a GUEST desc whose vIRQ does not point back to it, or a p.desc whose desc is not its own",
+    "mapping.corrupted": "a GUEST desc whose vIRQ does not point back, or a p.desc whose desc is not its own",
     "mapping.double_success": "two routes of one vIRQ to different pIRQs both returned 0, no release between",
     "mapping.lost_enable": "at rest: the vIRQ's ENABLED and the routed desc's DISABLED do not agree",
     "mapping.ienable_mismatch": "at rest: the rank's ienable bit differs from the vIRQ's ENABLED",

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
 from .errors import CheckFailed, UsageError
 
@@ -102,9 +102,9 @@ _bare = object.__new__
 class State:
     """Base of shared state.  Override ``label`` to name instances in reports."""
 
-    _rb_fields: dict[str, Field] = {}
-    _rb_defaults: dict[str, Any] = {}
-    _rb_copied: tuple[str, ...] = ()
+    _rb_fields: ClassVar[dict[str, Field]] = {}
+    _rb_defaults: ClassVar[dict[str, Any]] = {}
+    _rb_copied: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -120,7 +120,7 @@ class State:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
-        own = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
+        own: Any = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
         obj: Self = _bare(own)
         obj.__dict__.update(own._rb_defaults)
         if runtime is not None and runtime.numbers:
@@ -152,8 +152,9 @@ class _Primitive:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
-        own = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
-        return object.__new__(own)
+        own: Any = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
+        made: Self = object.__new__(own)
+        return made
 
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
         self.cls = cls or self.kind

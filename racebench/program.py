@@ -66,7 +66,6 @@ class Program:
         for rule in rules:
             if not isinstance(rule, Broken):
                 raise ProgramError(
-                    f"{self.name}: check returned {type(rule).__name__}, "
-                    "not None or racebench.broken(...)."
+                    f"{self.name}: check returned {type(rule).__name__}, not None or racebench.broken(...)."
                 )
         return rules

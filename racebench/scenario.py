@@ -162,7 +162,8 @@ class _Names:
             what = f"raised {type(error).__name__}: {error}"
             raise self.error("variants", what, "Mend variants().") from error
         if not isinstance(made, dict) or not made:
-            raise self.error("variants", "did not return a dict of Programs", 'Return {"before": Program(...)}.')
+            what = "did not return a dict of Programs"
+            raise self.error("variants", what, 'Return {"before": Program(...)}.')
         for key, value in made.items():
             if not isinstance(key, str) or not isinstance(value, Program):
                 raise self.error(f"variants[{key!r}]", "is not a Program", "Return dict[str, Program].")
@@ -172,7 +173,8 @@ class _Names:
         """EXPECT; its rules may be the scenario's own, so they are not checked against ``RULES``."""
         value = self.found.get("EXPECT")
         if not isinstance(value, dict):
-            raise self.error("EXPECT", "missing or not a dict", 'Write EXPECT = {"before": ["..."], "after": []}.')
+            remedy = 'Write EXPECT = {"before": ["..."], "after": []}.'
+            raise self.error("EXPECT", "missing or not a dict", remedy)
         for key in value:
             if key != "*" and key not in variants:
                 raise self.error(f"EXPECT[{key!r}]", "no such variant", f"Variants: {', '.join(variants)}.")

@@ -71,7 +71,8 @@ class Loader:
         if schema is None:
             raise self.error("schema", "missing", f"Write schema = {SCHEMA} at the top.")
         if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-            raise self.error("schema", f"{_shown(schema)} is not a schema number", f"Write schema = {SCHEMA}.")
+            what = f"{_shown(schema)} is not a schema number"
+            raise self.error("schema", what, f"Write schema = {SCHEMA}.")
         if schema > SCHEMA:
             raise self.error("schema", f"{schema} is newer than {SCHEMA}", "Upgrade RaceBench.")
 
@@ -210,7 +211,8 @@ class Loader:
         table = dict(self.table("expect", required=True))
         allow = table.pop("allow", {})
         if not isinstance(allow, dict):
-            raise self.error("expect.allow", f"{_shown(allow)} is not a table", 'Write allow.baseline = ["..."].')
+            what = f"{_shown(allow)} is not a table"
+            raise self.error("expect.allow", what, 'Write allow.baseline = ["..."].')
         if not table:
             raise self.error("expect", "no protocol", 'Write "*" = [] if none breaks a rule.')
         return self.rules(table, "expect"), self.rules(allow, "expect.allow")

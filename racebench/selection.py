@@ -41,9 +41,7 @@ def is_bundled(path: Path) -> bool:
 
 def scenario_files(folder: Path) -> list[Path]:
     """Every scenario file below ``folder``, sorted."""
-    return sorted(
-        p for p in folder.rglob("*") if p.suffix in SUFFIXES and not p.name.startswith(("_", "."))
-    )
+    return sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and not p.name.startswith(("_", ".")))
 
 
 def bundled() -> list[Scenario]:

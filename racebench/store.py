@@ -3,13 +3,18 @@
 The journal is the truth while a run goes on: one line per cell and finding,
 flushed and synced as it happens, so that after kill -9 everything reported is
 there.  run.json is written whole beside it and renamed into place.
+
+Reading ignores unknown keys; a newer schema, or a value that is not of the
+shape that RaceBench writes, is a ResultError that names the file and the key.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +23,15 @@ from .trace import schedule_from_json
 
 SCHEMA = 1
 _LARGEST = 64 << 20
+_FINDING = re.compile(r"findings/[0-9]{4,9}\.json")
 
 
 class RunFolder:
-    """The folder of one run, opened for writing."""
+    """The folder of one run, opened for writing.
+
+    A finding keeps its file: stored again (with a schedule, with a higher
+    count, by a resumed run) it replaces what was there.
+    """
 
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         self.path = path
@@ -31,21 +41,37 @@ class RunFolder:
             raise UsageError(f"{path}: already holds a run. Name another folder, or use --resume {path}.")
         if resume and not taken:
             raise UsageError(f"{path}: holds no run to resume. Check the folder.")
+        self.earlier = read_journal(path) if resume else Journal()
         try:
             self._findings.mkdir(parents=True, exist_ok=True)
             _end_torn_line(path / "journal.jsonl")
-            self._journal = open(path / "journal.jsonl", "a", encoding="utf-8")
+            self._journal = (path / "journal.jsonl").open("a", encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{path}: cannot be written: {error.strerror}. Name another folder.") from error
-        self._next = 1 + max((int(f.stem) for f in self._findings.glob("[0-9]*.json")), default=0)
+        self._paths = dict(self.earlier.findings)
+        numbers = (int(f.stem) for f in self._findings.glob("*.json") if f.stem.isdecimal())
+        self._next = 1 + max(numbers, default=0)
+
+    def add_plan(self, plan: Mapping[str, Any]) -> None:
+        """What the run is to do, so that ``--resume`` knows."""
+        self._append({"plan": plan})
 
     def add_finding(self, finding: Mapping[str, Any]) -> str:
         """Store one finding; returns its path inside the folder."""
-        name = f"findings/{self._next:04d}.json"
-        self._next += 1
+        key = (finding["scenario"], finding["protocol"], finding["signature"])
+        name = self._paths.get(key)
+        if name is None:
+            name = self._paths[key] = f"findings/{self._next:04d}.json"
+            self._next += 1
         write_json(self.path / name, {"schema": SCHEMA, **finding})
-        self._append({"finding": name, "signature": finding["signature"]})
+        told = {k: finding[k] for k in ("rule", "scenario", "protocol", "signature", "count")}
+        self._append({"finding": name, **told})
         return name
+
+    def earlier_findings(self, scenario: str, protocol: str) -> list[dict[str, Any]]:
+        """What an earlier, unfinished run of this folder has stored for one cell."""
+        names = [n for (s, p, _), n in self.earlier.findings.items() if (s, p) == (scenario, protocol)]
+        return [read_finding(self.path / name) for name in names if (self.path / name).exists()]
 
     def add_cell(self, cell: Mapping[str, Any]) -> None:
         self._append({"cell": cell})
@@ -82,7 +108,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def _read(path: Path, what: str) -> dict[str, Any]:
-    """The JSON object in ``path``; ResultError if it is not one that we can read."""
+    """The JSON object in ``path``; ResultError if there is none."""
     try:
         if not path.is_file():
             raise ResultError(f"{path}: no such file. Give the path of a stored {what}.")
@@ -95,14 +121,19 @@ def _read(path: Path, what: str) -> dict[str, Any]:
         raise ResultError(f"{path}: not JSON: {error}. Give a stored {what}.") from error
     if not isinstance(value, dict):
         raise ResultError(f"{path}: not a JSON object. Give a stored {what}.")
+    check_schema(value, path)
+    return value
+
+
+def check_schema(value: Mapping[str, Any], path: Path) -> None:
+    """ResultError unless ``value`` says a schema that this RaceBench reads."""
     schema = value.get("schema")
-    if not isinstance(schema, int) or isinstance(schema, bool):
-        raise ResultError(f"{path}: schema: missing or not a number. Give a stored {what}.")
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise ResultError(f"{path}: schema: missing or not a number. Give a file that RaceBench stored.")
     if schema > SCHEMA:
         raise ResultError(
             f"{path}: schema {schema} is newer than this RaceBench reads ({SCHEMA}). Upgrade RaceBench."
         )
-    return value
 
 
 def read_finding(path: Path) -> dict[str, Any]:
@@ -111,10 +142,48 @@ def read_finding(path: Path) -> dict[str, Any]:
     for key in ("rule", "signature", "summary", "scenario", "protocol"):
         if not isinstance(value.get(key), str):
             raise ResultError(f"{path}: {key}: missing or not a string. Give a stored finding.")
-    if not isinstance(value.get("evidence"), dict):
-        raise ResultError(f"{path}: evidence: missing or not an object. Give a stored finding.")
     schedule_from_json(value.get("schedule"), str(path))
+    if not _fits(value.get("evidence"), _EVIDENCE, partly=True):
+        raise ResultError(f"{path}: evidence: missing, or not as RaceBench writes it. Give a stored finding.")
+    if not _fits(value, _FINDING_KEYS, partly=True):
+        keys = ", ".join(_FINDING_KEYS)
+        raise ResultError(f"{path}: one of {keys} is not as RaceBench writes it. Give a stored finding.")
     return value
+
+
+_PLACE = {"lock": str, "site": str}
+_EVIDENCE: Mapping[str, Any] = {
+    "ring": [{"thread": str, "holds": [_PLACE], "wants": _PLACE}],
+    "waiting": [{"thread": str, "holds": [_PLACE], "wants": _PLACE}],
+    "steps": [
+        {"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str], "stack": [str]}
+    ],
+    "results": dict,
+    "stacks": dict,
+    "message": str,
+    "site": str,
+    "reproduced": bool,
+}
+_FINDING_KEYS: Mapping[str, Any] = {
+    "threads": [str],
+    "count": int,
+    "found_by": dict,
+    "seen": dict,
+    "replay_args": [str],
+    "scenario_file": str,
+    "source": str,
+}
+
+
+def _fits(value: Any, shape: Any, *, partly: bool = False) -> bool:
+    """Whether ``value`` has ``shape``; with ``partly`` an object's keys may be missing."""
+    if isinstance(shape, type):
+        return isinstance(value, shape)
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_fits(v, shape[0]) for v in value)
+    if not isinstance(value, dict):
+        return False
+    return all(_fits(value[k], s) if k in value else partly for k, s in shape.items())
 
 
 def read_run(path: Path) -> dict[str, Any]:
@@ -122,31 +191,94 @@ def read_run(path: Path) -> dict[str, Any]:
     if path.is_dir():
         folder, path = path, path / "run.json"
         if not path.exists() and (folder / "journal.jsonl").exists():
-            cells, torn = read_journal(folder)
-            return {"schema": SCHEMA, "options": {}, "wall_s": 0.0, "cells": cells, "torn": torn}
+            return _run_from_journal(folder)
     value = _read(path, "run")
     cells = value.get("cells")
     if not isinstance(cells, list) or not all(isinstance(c, dict) for c in cells):
         raise ResultError(f"{path}: cells: missing or not a list of objects. Give a stored run.")
     for i, cell in enumerate(cells):
-        for key in ("scenario", "protocol", "verdict"):
-            if not isinstance(cell.get(key), str):
-                raise ResultError(f"{path}: cells[{i}].{key}: missing or not a string. Give a stored run.")
+        wrong = _wrong_in_cell(cell)
+        if wrong:
+            raise ResultError(f"{path}: cells[{i}].{wrong}: missing or of the wrong type. Give a stored run.")
     return value
 
 
-def read_journal(folder: Path) -> tuple[list[dict[str, Any]], int]:
-    """The cells in a run's journal, latest entry of each, and how many lines were torn."""
-    cells: dict[tuple[str, str], dict[str, Any]] = {}
-    torn = 0
-    with open(folder / "journal.jsonl", encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                entry = json.loads(line)
-                cell = entry.get("cell")
-            except (ValueError, AttributeError, RecursionError):
-                torn += 1
-                continue
-            if isinstance(cell, dict) and isinstance(cell.get("scenario"), str):
-                cells[cell["scenario"], str(cell.get("protocol"))] = cell
-    return list(cells.values()), torn
+def _run_from_journal(folder: Path) -> dict[str, Any]:
+    journal = read_journal(folder)
+    return {
+        "schema": SCHEMA,
+        "options": {},
+        "wall_s": None,
+        "interrupted": True,
+        "cells": list(journal.cells.values()),
+    }
+
+
+_TEXTS, _LISTS = ("scenario", "protocol", "verdict"), ("expected", "allowed", "found", "findings")
+_MODES = {
+    "stress": ("collisions", "failures"),
+    "verify": ("complete", "executions"),
+    "explore": ("executions", "failures"),
+}
+
+
+def _wrong_in_cell(cell: Mapping[str, Any]) -> str | None:
+    """The key of a stored cell that cannot be used as it is; None if all can."""
+    for key in _TEXTS:
+        if not isinstance(cell.get(key), str):
+            return key
+    for key in _LISTS:
+        value = cell.get(key)
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            return key
+    for mode, keys in _MODES.items():
+        value = cell.get(mode)
+        if value is None:
+            continue
+        if not isinstance(value, dict) or not all(isinstance(value.get(k), int) for k in keys):
+            return mode
+    return None
+
+
+@dataclass
+class Journal:
+    """What a journal holds: the latest entry of each cell and finding."""
+
+    plan: dict[str, Any] | None = None
+    cells: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    findings: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    torn: int = 0
+
+    def take(self, entry: Any) -> None:
+        """One line; what this RaceBench does not know is ignored."""
+        cell, plan = entry.get("cell"), entry.get("plan")
+        if isinstance(cell, dict) and _wrong_in_cell(cell) is None:
+            self.cells[cell["scenario"], cell["protocol"]] = cell
+        if isinstance(plan, dict):
+            self.plan = plan
+        name = entry.get("finding")
+        key = (entry.get("scenario"), entry.get("protocol"), entry.get("signature"))
+        if isinstance(name, str) and _FINDING.fullmatch(name) and all(isinstance(k, str) for k in key):
+            self.findings[key] = name
+
+
+def read_journal(folder: Path) -> Journal:
+    """The journal of a run; lines that a kill tore are counted, not fatal."""
+    journal = Journal()
+    path = folder / "journal.jsonl"
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                try:
+                    entry = json.loads(line)
+                except (ValueError, RecursionError):
+                    journal.torn += 1
+                    continue
+                if not isinstance(entry, dict):
+                    journal.torn += 1
+                    continue
+                check_schema(entry, path)
+                journal.take(entry)
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read: {error.strerror}. Give a run's folder.") from error
+    return journal

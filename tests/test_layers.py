@@ -13,8 +13,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "racebench"
 
 WORDS = {"errors", "primitives", "program", "trace", "findings"}
 WINGS = {"vgic", "engine", "detect", "report"}
-JOINS = {"scenario", "scenario_toml", "userfile", "selection", "campaign", "store", "claims", "bench"}
-THIN = {"cli", "pytest_plugin", "__main__"}
+JOINS = {
+    *("scenario", "scenario_toml", "userfile", "selection", "claims", "bench"),
+    *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
+}
+THIN = {"cli", "arguments", "pytest_plugin", "__main__"}
 
 MAY_IMPORT = {
     **{word: WORDS for word in WORDS},

@@ -70,9 +70,9 @@ class Task:
     """One thread of the program.
 
     ``op`` and ``obj`` are its offer; ``ready`` says that the offer can be met
-    now, ``blocked`` is the one that
-    was still unmet when the execution ended.  ``held`` has the locks it holds, outermost first, each with the code
-    and instruction that took it.
+    now, ``blocked`` is the one that was still unmet when the execution ended.
+    ``held`` has the locks it holds, outermost first, each with the code and
+    instruction that took it.
     """
 
     __slots__ = (

@@ -250,7 +250,7 @@ def _make_condition(s: Scheduler) -> type[Condition]:
 
         def __enter__(self) -> bool:
             me = s.current
-            return self.lock.acquire() if me is None else self.lock._take(me, 2)
+            return bool(self.lock.acquire() if me is None else self.lock._take(me, 2))
 
         def wait(self) -> bool:
             me = s.current
@@ -281,8 +281,8 @@ def _make_condition(s: Scheduler) -> type[Condition]:
         def acquire(self, blocking: bool = True) -> bool:
             me = s.current
             if me is None or not blocking:
-                return self.lock.acquire(blocking)
-            return self.lock._take(me, 2)
+                return bool(self.lock.acquire(blocking))
+            return bool(self.lock._take(me, 2))
 
         def notify(self, n: int = 1) -> None:
             self._wake(ops.NOTIFY, n)

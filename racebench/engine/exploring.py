@@ -158,18 +158,14 @@ def _hung(events: list[Any]) -> bool:
     return any(event.rule == "stall.hang" for event in events)
 
 
-def reproduce(
-    program: Program, finding: Finding, seconds: float = 5.0, seed: int = 0
-) -> Finding | None:
+def reproduce(program: Program, finding: Finding, seconds: float = 5.0, seed: int = 0) -> Finding | None:
     """Search under control for ``finding``'s rule; None if the budget ends first.
 
     The same signature is preferred; any finding of the same rule will do when
     the budget is over.
     """
     exploration = Exploration(program, Portfolio(seed, len(program.threads)), seed)
-    result = exploration.go(
-        10**9, seconds, False, wanted=lambda tally: finding.signature in tally.seen
-    )
+    result = exploration.go(10**9, seconds, False, wanted=lambda tally: finding.signature in tally.seen)
     same = [f for f in result.findings if f.signature == finding.signature]
     alike = [f for f in result.findings if f.rule == finding.rule]
     for found in same or alike:

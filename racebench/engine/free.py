@@ -27,7 +27,7 @@ from typing import Any
 
 from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..findings import Finding, Result, Verdict
-from ..primitives import Field, State, installed
+from ..primitives import State, installed
 from ..program import Program
 from . import osthreads
 from .exploring import PROGRESS_S, Progress, ProgressCall
@@ -65,7 +65,6 @@ class Worker:
         self.held: list[Any] = []
         self.events: list[tuple[int, Event]] = []
         self.results: list[Any] = []
-
 
     @property
     def awake(self) -> bool:
@@ -369,9 +368,7 @@ class Stress:
         if self.progress is not None and now >= self._report_at:
             self._report_at = now + PROGRESS_S
             note = str(self.run.noise.setting)
-            self.progress(
-                Progress(self.tally.collisions, self.tally.failures, now - self._started, note)
-            )
+            self.progress(Progress(self.tally.collisions, self.tally.failures, now - self._started, note))
 
     def _result(self, seconds: float) -> Result:
         tally, adviser = self.tally, self.adviser

@@ -221,10 +221,9 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
             self.writer: Worker | None = None
             self._queue: list[tuple[Worker, object, bool]] = []
 
-        def _enter(self, writing: bool) -> None:
-            me = local.worker
+        def _enter(self, me: Worker, writing: bool) -> None:
             run.maybe_step()
-            ticket = object()
+            ticket: object | None = object()
             with self._guard:
                 if self._free_for(writing):
                     self._grant(me, writing)
@@ -271,8 +270,7 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
                         self._grant(worker, wants_writing)
             return True
 
-        def _exit(self, writing: bool) -> None:
-            me = local.worker
+        def _exit(self, me: Worker, writing: bool) -> None:
             if not me.aborted:
                 run.maybe_step()
             if self._leave(me, writing):
@@ -281,28 +279,32 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
                 me.events.append((me.slot, misuse_event(me, self, caller_site(), run.tick())))
 
         def acquire_read(self) -> bool:
-            if local.worker is None:
+            me = local.worker
+            if me is None:
                 return super().acquire_read()
-            self._enter(False)
+            self._enter(me, False)
             return True
 
         def acquire_write(self) -> bool:
-            if local.worker is None:
+            me = local.worker
+            if me is None:
                 return super().acquire_write()
-            self._enter(True)
+            self._enter(me, True)
             return True
 
         def release_read(self) -> None:
-            if local.worker is None:
+            me = local.worker
+            if me is None:
                 super().release_read()
             else:
-                self._exit(False)
+                self._exit(me, False)
 
         def release_write(self) -> None:
-            if local.worker is None:
+            me = local.worker
+            if me is None:
                 super().release_write()
             else:
-                self._exit(True)
+                self._exit(me, True)
 
         def owners_for(self, worker: Worker) -> Iterable[Worker]:
             if worker.parked is None:
@@ -324,7 +326,7 @@ def _make_condition(run: FreeRun) -> type[Condition]:
         lock: Any
 
         def __enter__(self) -> bool:
-            return self.lock.__enter__()
+            return bool(self.lock.__enter__())
 
         def wait(self) -> bool:
             me = local.worker

@@ -76,9 +76,7 @@ class FreeTally:
         evidence = {"message": event.message, **event.evidence}
         self._count(event.rule, event.signature, event.message, evidence, slot)
 
-    def _count(
-        self, rule: str, signature: str, summary: str, evidence: dict[str, Any], slot: int
-    ) -> None:
+    def _count(self, rule: str, signature: str, summary: str, evidence: dict[str, Any], slot: int) -> None:
         known = self._seen.get(signature)
         if known is not None:
             known.count += 1

@@ -93,7 +93,7 @@ def show(value: Any, depth: int = 2) -> str:
         text = "[" + ", ".join(show(item, depth - 1) for item in items) + "]"
     elif isinstance(value, dict) and depth:
         text = "{" + ", ".join(f"{show(k, 0)}: {show(v, depth - 1)}" for k, v in value.items()) + "}"
-    elif type(value).__repr__ is object.__repr__ or callable(value):
+    elif callable(value) or getattr(type(value), "__repr__", None) is object.__repr__:
         text = getattr(value, "__qualname__", type(value).__name__)
     else:
         text = repr(value)

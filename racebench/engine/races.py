@@ -9,6 +9,7 @@ cannot be swapped.  A thread that ends blocked races with its offer.
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 from ..trace import Kind
 from .events import ACQUIRES, RELEASES, Event, Key
 
@@ -152,9 +153,7 @@ class History:
         elif self._unordered(last, before, event.proc):
             yield last
 
-    def _predicate_races(
-        self, event: Event, before: Clock, ready: list[frozenset[int]]
-    ) -> Iterator[int]:
+    def _predicate_races(self, event: Event, before: Clock, ready: list[frozenset[int]]) -> Iterator[int]:
         """Every write that may have made the predicate false, or true, before we looked."""
         arrived = 1 + max((i for i, e in enumerate(self.events) if e.proc == event.proc), default=-1)
         writes = sorted({i for key in event.reads for i in self._access(key).writes}, reverse=True)

@@ -28,9 +28,7 @@ class StepRecorder:
         stack = stack_from(caller_frame(2))
         lock_class = obj.cls if isinstance(obj, _Primitive) else ""
         held = tuple(lock.name for lock, _, _ in task.held)
-        step = Step(
-            task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic
-        )
+        step = Step(task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic)
         if op.is_field:
             slot = SLOT + op.field
             step.old = show(obj.__dict__.get(slot))

@@ -73,9 +73,7 @@ def completed(scheduler: Scheduler, finding: Finding) -> Finding:
     return _with_evidence(finding, outcome, recorder, scheduler.program)
 
 
-def _with_evidence(
-    finding: Finding, outcome: Outcome, recorder: StepRecorder, program: Program
-) -> Finding:
+def _with_evidence(finding: Finding, outcome: Outcome, recorder: StepRecorder, program: Program) -> Finding:
     evidence: dict[str, Any] = dict(finding.evidence)
     evidence["steps"] = [step.as_json() for step in recorder.steps]
     evidence["results"] = results_shown(outcome)

@@ -224,7 +224,9 @@ def error_event(task: Waiter | None, error: BaseException, at: int) -> Event:
 def livelock_event(running: Sequence[str], bound: str, at: int) -> Event:
     """Steps went on past the ``bound``; ``running`` names the threads that make them."""
     names = ", ".join(running)
-    return Event("stall.livelock", f"stall.livelock: {names}", f"no end after {bound}: {names} still running", at)
+    return Event(
+        "stall.livelock", f"stall.livelock: {names}", f"no end after {bound}: {names} still running", at
+    )
 
 
 def hang_event(task: Any, at: int, stack: tuple[Site, ...]) -> Event:

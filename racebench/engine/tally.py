@@ -81,9 +81,7 @@ class Tally:
         known = self.seen.get(signature)
         if known is None:
             schedule = schedule_of(outcome.log, end)
-            self.seen[signature] = Seen(
-                rule, signature, summary, evidence, schedule, executions, strategy
-            )
+            self.seen[signature] = Seen(rule, signature, summary, evidence, schedule, executions, strategy)
             return True
         known.count += 1
         length = len(outcome.log) if end is None else end

@@ -120,9 +120,7 @@ def verify(
 class Verification:
     """One call of ``verify``."""
 
-    def __init__(
-        self, program: Program, preemptions: int | None, progress: ProgressCall | None
-    ) -> None:
+    def __init__(self, program: Program, preemptions: int | None, progress: ProgressCall | None) -> None:
         self.program, self.preemptions, self.progress = program, preemptions, progress
         self.tally = Tally()
         self.interrupted = self.complete = False

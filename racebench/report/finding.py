@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -15,45 +17,68 @@ from .swimlanes import swimlanes
 from .text import clean, count, joined, plain
 
 _TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
+_FRAME = 4
 
 
-def finding_panel(finding: Mapping[str, Any], path: str = "", *, full: bool = False) -> Panel:
-    """The sentence, the ring or the mapping before and after, the schedule, the replay command."""
+def finding_panel(
+    finding: Mapping[str, Any],
+    path: str,
+    width: int,
+    *,
+    also: Sequence[str] = (),
+    full: bool = False,
+) -> Panel:
+    """The sentence, who holds what or what changed, the schedule, the replay command.
+
+    ``also`` names the other cells with the same signature; ``width`` is the
+    console's.
+    """
     evidence = finding["evidence"]
-    parts: list[RenderableType] = [plain(finding["summary"], "bold")]
-    if evidence.get("ring"):
-        parts += [Text(), _ring(evidence["ring"])]
+    blocks: list[RenderableType] = [plain(sentence(finding), "bold")]
+    waits = evidence.get("ring") or evidence.get("waiting")
+    if waits:
+        blocks.append(_waits(waits))
     elif evidence.get("before") != evidence.get("after"):
-        parts += [Text(), *_state(evidence.get("before"), evidence.get("after"))]
-    if evidence.get("results") and not evidence.get("ring"):
-        results = ", ".join(f"{clean(t)} returned {clean(r)}" for t, r in evidence["results"].items())
-        parts += [Text(), Text(results)]
+        blocks.append(Group(*_state(evidence.get("before"), evidence.get("after"))))
+    if evidence.get("results") and not waits:
+        results = (f"{clean(t)} returned {clean(r)}" for t, r in evidence["results"].items())
+        blocks.append(Text(", ".join(results), style="dim"))
     for thread, sites in (evidence.get("stacks") or {}).items():
-        parts += [Text(), Text(f"{clean(thread)} was in: " + joined(sites, " > "))]
+        blocks.append(Text(f"{clean(thread)} was in: " + joined(sites, " > ")))
     if finding["schedule"]:
-        parts += [Text(), swimlanes(finding, full=full)]
-    parts += [Text(), _footer(finding, path)]
-    rule = clean(finding["rule"])
-    where = f"{clean(finding['scenario'])} under {clean(finding['protocol'])}"
-    return Panel(
-        Group(*parts), title=Text(f"{rule}: {where}"), title_align="left", border_style="red", box=box.ROUNDED
-    )
+        blocks.append(swimlanes(finding, width - _FRAME, full=full))
+    blocks.append(_footer(finding, path, also))
+    spaced = [Padding(b, (1 if i else 0, 0, 0, 0)) for i, b in enumerate(blocks)]
+    title = Text(f"{clean(finding['rule'])}: {clean(finding['scenario'])} x {clean(finding['protocol'])}")
+    return Panel(Group(*spaced), title=title, title_align="left", border_style="red", box=box.ROUNDED)
 
 
-def _ring(ring: list[Mapping[str, Any]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for heading in ("thread", "holds", "taken in", "wants", "wanted in"):
-        table.add_column(heading, overflow="fold")
-    for edge in ring:
+def sentence(finding: Mapping[str, Any]) -> str:
+    """What happened, in one sentence; a ring's detail is in its table."""
+    ring = finding["evidence"].get("ring")
+    if ring and len(ring) > 1:
+        names = [clean(edge["thread"]) for edge in ring]
+        others = ", ".join(names[:-1])
+        return f"{others} and {names[-1]} wait for one another: none of them ever goes on"
+    return clean(finding["summary"])
+
+
+def _waits(edges: Sequence[Mapping[str, Any]]) -> Table:
+    """Who holds what, taken where, and wants what, where."""
+    table = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for edge in edges:
+        name = plain(edge["thread"], "bold")
+        for held in edge["holds"]:
+            lock = plain(held["lock"], "magenta")
+            table.add_row(name, Text("holds"), lock, plain(f"taken in {held['site']}"))
+            name = Text("")
         wants = edge["wants"]
-        holds = edge["holds"] or [{"lock": "-", "site": "-"}]
-        table.add_row(
-            plain(edge["thread"], "bold"),
-            plain(joined((h["lock"] for h in holds), "\n").replace("\n", " ")),
-            plain(joined(h["site"] for h in holds)),
-            plain(wants["lock"]),
-            plain(wants["site"]),
-        )
+        holder = f", held by {clean(edge['holder'])}" if edge.get("holder") else ""
+        place = plain(f"in {wants['site']}{holder}")
+        table.add_row(name, Text("wants", style="red"), plain(wants["lock"], "bold red"), place)
     return table
 
 
@@ -63,29 +88,32 @@ def _state(before: Any, after: Any) -> list[RenderableType]:
         return [plain(f"before: {before}"), plain(f"after:  {after}")]
     shown: list[RenderableType] = []
     for key in after:
-        rows_before, rows_after = before.get(key), after[key]
-        if rows_before != rows_after and isinstance(rows_after, list) and isinstance(rows_before, list):
-            shown.append(_table(_TITLES.get(key, clean(key)), rows_before, rows_after))
+        old, new = before.get(key), after[key]
+        if old == new:
+            continue
+        if isinstance(old, list) and isinstance(new, list) and all(isinstance(row, Mapping) for row in new):
+            shown.append(_table(_TITLES.get(key, clean(key)), old, new))
+        else:
+            shown.append(plain(f"{key}: {_value(old)} → {_value(new)}"))
     return shown
 
 
-def _table(title: str, before: list[Any], after: list[Any]) -> Table:
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    columns = [c for c in after[0]] if after and isinstance(after[0], Mapping) else []
+def _table(title: str, before: list[Any], after: list[Mapping[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    columns = list(after[0]) if after else []
+    table.add_column(title, style="dim")
     for column in columns:
         table.add_column(Text(clean(column)), overflow="fold")
     for i, row in enumerate(after):
-        if not isinstance(row, Mapping):
-            continue
         old = before[i] if i < len(before) and isinstance(before[i], Mapping) else {}
-        table.add_row(*(_change(old.get(c), row.get(c)) for c in columns))
+        table.add_row("", *(_change(old.get(c), row.get(c)) for c in columns))
     return table
 
 
 def _change(old: Any, new: Any) -> Text:
     if old == new:
         return plain(_value(new), "dim")
-    return plain(f"{_value(old)} -> {_value(new)}", "bold yellow")
+    return Text(f"{_value(old)} → {_value(new)}", style="bold yellow")
 
 
 def _value(value: Any) -> str:
@@ -94,14 +122,16 @@ def _value(value: Any) -> str:
     return "-" if value is None else clean(value)
 
 
-def _footer(finding: Mapping[str, Any], path: str) -> Text:
+def _footer(finding: Mapping[str, Any], path: str, also: Sequence[str]) -> Text:
     by = finding.get("found_by") or {}
     seen = finding.get("seen") or {by.get("mode", "?"): finding.get("count", 1)}
-    times = ", ".join(f"{count(n)} in {clean(mode)}" for mode, n in seen.items())
-    text = Text(f"seen:   {times}", style="dim")
+    text = Text("seen:   " + ", ".join(f"{count(n)} in {clean(mode)}" for mode, n in seen.items()))
+    if also:
+        text.append(f"\nalso:   {joined(also)}", style="dim")
     if not finding["schedule"]:
-        why = (finding["evidence"].get("reproduced")) or "no schedule"
-        text.append(f"\nreplay: not reproduced under control: {clean(why)}", style="yellow")
+        why = clean(finding["evidence"].get("not_reproduced", "no schedule"))
+        text.append(f"\nreplay: not reproduced: {why}", style="yellow")
     elif path:
-        text.append(f"\nreplay: racebench replay {clean(path)}", style="not dim bold")
+        command = shlex.join(["racebench", "replay", path, *(finding.get("replay_args") or ())])
+        text.append(f"\nreplay: {clean(command)}", style="bold")
     return text

@@ -1,106 +1,169 @@
-"""What goes on while a campaign runs: a live screen, or plain lines in a pipe."""
+"""What goes on while a campaign runs: a live screen, or plain lines in a pipe.
+
+Both are drawn by the thread that runs the campaign, from its events: a thread
+of their own would disturb the ones under test.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Column
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from .matrix import evidence
-from .text import clean, count, duration
+from .text import clean, clipped, count, counted, duration, joined
+
+_UNITS = {"stress": "collisions", "reproduce": ""}
+_DRAW_S, _LINE_S = 0.1, 15.0
+_WIDE = 120
+
+Clock = Callable[[], float]
+Key = tuple[str, str]
+
+
+class _Running:
+    """A cell while it runs."""
+
+    def __init__(self, mode: str, seconds: float, begun: float) -> None:
+        self.mode, self.seconds, self.begun = mode, seconds, begun
+        self.progress: Any = None
+
+    def left(self, now: float) -> float:
+        return max(0.0, self.begun + self.seconds - now)
+
+    def said(self) -> str:
+        """``12,345 collisions  4,321/s  212 failed``."""
+        p = self.progress
+        if p is None:
+            return ""
+        rate = f"{p.executions / p.seconds:,.0f}/s" if p.seconds else ""
+        unit = _UNITS.get(self.mode, "executions")
+        note = clean(p.note) if self.mode == "verify" else ""
+        parts = (f"{count(p.executions)} {unit}", rate, f"{count(p.failures)} failed", note)
+        return "  ".join(part for part in parts if part)
 
 
 class LiveScreen:
-    """A bar for the campaign and one for the running cell; needs a terminal."""
+    """A bar for the campaign and a line for each cell that runs; needs a terminal."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._room = max(16, min(40, console.width // 3))
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=max(8, console.width // 8)),
-            TextColumn("{task.fields[said]}", markup=False, table_column=Column(no_wrap=True, ratio=1)),
-            console=console,
-            transient=True,
-            expand=True,
-        )
-        self._all = self._progress.add_task("starting", total=1.0, said="")
-        self._one = self._progress.add_task("", total=1.0, said="")
-        self._new = self._progress.add_task("", total=1.0, said="", visible=False)
-        self._started, self._seconds = time.monotonic(), 0.0
-        self._surprises = 0
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._running: dict[Key, _Running] = {}
+        self._cells = self._done = self._bad = 0
+        self._distinct: set[str] = set()
+        self._newest = ""
+        self._ends = self._drawn = 0.0
 
-    def started(self, cells: list[tuple[str, str]], seconds: float) -> None:
-        self._started, self._seconds = time.monotonic(), seconds
-        self._progress.update(self._all, total=len(cells), description=self._fit("all cells"))
-        self._progress.start()
-
-    def _fit(self, text: str) -> str:
-        text = clean(text)
-        return (text if len(text) <= self._room else text[: self._room - 1] + "…").ljust(self._room)
+    def started(self, cells: int, seconds: float) -> None:
+        self._cells = cells
+        self._ends = self._clock() + seconds if seconds else 0.0
+        self._live.start()
+        self._draw()
 
     def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-        name = self._fit(f"{scenario} x {protocol}")
-        self._progress.reset(self._one, total=max(seconds, 0.01), description=name, said=mode)
+        self._running[scenario, protocol] = _Running(mode, seconds, self._clock())
+        self._draw()
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Any) -> None:
-        rate = progress.executions / progress.seconds if progress.seconds else 0
-        said = f"{mode} {count(progress.executions)} {rate:,.0f}/s {count(progress.failures)} failed"
-        self._progress.update(self._one, completed=progress.seconds, said=said)
-
-    def cell_done(self, cell: dict[str, Any]) -> None:
-        self._progress.advance(self._all)
-        self._surprises += cell["verdict"] != "as_expected"
-        left = max(0.0, self._seconds - (time.monotonic() - self._started))
-        said = f"{self._surprises} not as expected" if self._surprises else "as expected"
-        self._progress.update(self._all, said=f"{said}, {duration(left)} left")
+        running = self._running.get((scenario, protocol))
+        if running is not None:
+            running.progress = progress
+        self._draw()
 
     def finding(self, path: str, finding: dict[str, Any]) -> None:
-        where = self._fit(f"newest: {finding['rule']}")
-        said = f"{clean(finding['scenario'])} x {clean(finding['protocol'])}"
-        self._progress.update(self._new, description=where, said=said, visible=True, completed=1.0)
+        if finding["signature"] not in self._distinct:
+            self._distinct.add(finding["signature"])
+            cell = f"{clean(finding['scenario'])} x {clean(finding['protocol'])}"
+            self._newest = f"newest: {clean(finding['rule'])} in {cell}"
+
+    def cell_done(self, cell: dict[str, Any]) -> None:
+        self._running.pop((cell["scenario"], cell["protocol"]), None)
+        self._done += 1
+        self._bad += cell["verdict"] != "as_expected"
+        self._draw()
 
     def note(self, text: str) -> None:
-        self._console.print(Text(clean(text)))
+        self._console.print(Text(clean(text), style="yellow"))
 
     def close(self) -> None:
-        self._progress.stop()
+        self._live.stop()
+
+    def _draw(self) -> None:
+        now = self._clock()
+        if now - self._drawn >= _DRAW_S:
+            self._drawn = now
+            self._live.update(self._screen(now), refresh=True)
+
+    def _screen(self, now: float) -> Group:
+        top = Table.grid(padding=(0, 2), expand=True)
+        top.add_column(no_wrap=True)
+        top.add_column(ratio=1)
+        top.add_column(no_wrap=True)
+        surprises = f", {count(self._bad)} not as expected" if self._bad else ""
+        left = f", {duration(max(0.0, self._ends - now))} left" if self._ends else ""
+        told = f"{counted(len(self._distinct), 'finding')}{surprises}{left}"
+        cells = f"{count(self._done)} of {counted(self._cells, 'cell')}"
+        top.add_row(Text(cells), ProgressBar(total=max(1, self._cells), completed=self._done), Text(told))
+        rows = Table.grid(padding=(0, 2), expand=True)
+        rows.add_column(no_wrap=True, ratio=1)
+        rows.add_column(no_wrap=True, justify="right")
+        for (scenario, protocol), running in self._running.items():
+            name = Text(f"{clean(scenario)} x {clean(protocol)}")
+            said = Text(f"{running.mode}  {running.said()}", style="cyan")
+            time_left = Text(f"{duration(running.left(now))} left" if running.seconds else "", style="dim")
+            if self._console.width >= _WIDE:
+                rows.add_row(name.append("  ").append_text(said), time_left)
+            else:
+                rows.add_row(name.append("\n  ").append_text(said), time_left)
+        newest = Text(clipped(self._newest, self._console.width), style="dim")
+        return Group(top, rows, newest)
 
 
 class PlainLines:
-    """One line a cell, for pipes and CI logs."""
+    """One line a cell, for pipes and CI logs; more of them while a long cell runs."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._total = self._done = 0
+    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._cells = self._done = 0
+        self._said_at = clock()
 
-    def started(self, cells: list[tuple[str, str]], seconds: float) -> None:
-        self._total = len(cells)
+    def started(self, cells: int, seconds: float) -> None:
+        self._cells = cells
+        self._say(counted(cells, "cell") + (f", {duration(seconds)}" if seconds else ""))
 
     def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-        """Lines are written when a cell is done."""
+        """Said when the cell is done."""
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Any) -> None:
-        """Lines are written when a cell is done."""
+        if self._clock() - self._said_at >= _LINE_S:
+            running = _Running(mode, 0.0, 0.0)
+            running.progress = progress
+            self._say(f"{scenario} x {protocol}: {mode}  {running.said()}")
+
+    def finding(self, path: str, finding: dict[str, Any]) -> None:
+        """Shown at the end."""
 
     def cell_done(self, cell: dict[str, Any]) -> None:
         self._done += 1
-        rules = ", ".join(cell["found"]) or "clean"
-        line = (
-            f"[{self._done}/{self._total}] {cell['scenario']} x {cell['protocol']}: "
-            f"{cell['verdict']} ({rules}); {evidence(cell)}"
+        rules = joined(cell["found"]) or "clean"
+        self._say(
+            f"[{self._done}/{self._cells}] {cell['scenario']} x {cell['protocol']}: "
+            f"{cell['verdict']}: {rules}; {evidence(cell) or cell.get('error') or 'not run'}"
         )
-        self._console.print(Text(clean(line)), soft_wrap=True)
-
-    def finding(self, path: str, finding: dict[str, Any]) -> None:
-        """Findings are shown at the end."""
 
     def note(self, text: str) -> None:
-        self._console.print(Text(clean(text)), soft_wrap=True)
+        self._say(text)
 
     def close(self) -> None:
         """Nothing to put back."""
+
+    def _say(self, line: str) -> None:
+        self._said_at = self._clock()
+        self._console.print(Text(clean(line)), soft_wrap=True)

@@ -8,10 +8,11 @@ from typing import Any
 from rich import box
 from rich.columns import Columns
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .text import VERDICT_STYLES, clean, count, duration, plain
+from .text import VERDICT_STYLES, clean, count, counted, duration, plain
 
 CODES = {
     "deadlock.cycle": "DC",
@@ -40,7 +41,7 @@ CODES = {
 }
 _MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
 _MARK_LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
-_CELL_ROWS = 12
+_CELL_ROWS, _WIDE = 12, 120
 
 
 def matrix(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
@@ -54,7 +55,7 @@ def matrix(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
     parts: list[RenderableType] = []
     if surprising:
         parts += [Text("not as expected", style="bold"), _rows(surprising, width), Text()]
-    parts += [_grid(cells), Text(), _legend(cells)]
+    parts += [_grid(cells), Text(), _legend(cells), Text(), _done(cells, width)]
     return Group(*parts)
 
 
@@ -88,11 +89,17 @@ def _grid(cells: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
+def code_of(rule: str) -> str:
+    """Two letters for a rule; one that is not ours gets its initials."""
+    return CODES.get(rule) or "".join(part[:1] for part in clean(rule).split(".")[:2]).upper()
+
+
 def _code(cell: Mapping[str, Any] | None) -> Text:
     if cell is None:
         return Text(" ")
     verdict = clean(cell["verdict"])
-    codes = "\n".join(CODES.get(rule, "??") for rule in cell["found"]) or "-"
+    rules = _missing(cell) if verdict == "missed" else cell["found"]
+    codes = "\n".join(code_of(rule) for rule in rules) or "-"
     style = VERDICT_STYLES.get(verdict, "")
     if verdict == "as_expected":
         style = "dim" if codes == "-" else "cyan"
@@ -101,10 +108,10 @@ def _code(cell: Mapping[str, Any] | None) -> Text:
 
 def _legend(cells: Sequence[Mapping[str, Any]]) -> Group:
     letters = _letters(_names(cells, "protocol"))
-    rules = sorted({rule for c in cells for rule in c["found"]})
+    rules = sorted({rule for c in cells for rule in (*c["found"], *_missing(c))})
     return Group(
         Columns([Text(f"{letter} {protocol}", style="dim") for protocol, letter in letters.items()]),
-        Columns([Text(f"{CODES.get(rule, '??')} {clean(rule)}", style="dim") for rule in rules]),
+        Columns([Text(f"{code_of(rule)} {clean(rule)}", style="dim") for rule in rules]),
         Columns([Text(mark, style="dim") for mark in _MARK_LEGEND]),
     )
 
@@ -116,33 +123,68 @@ def _rows(cells: Sequence[Mapping[str, Any]], width: int) -> Table:
     table.add_column("protocol", overflow="fold")
     table.add_column("verdict", no_wrap=True)
     table.add_column("broken rules", overflow="fold", ratio=1)
-    wide = width >= 120
+    wide = width >= _WIDE
     if wide:
         table.add_column("evidence", overflow="fold", ratio=1)
     last = ""
     for cell in cells:
         scenario, verdict = clean(cell["scenario"]), clean(cell["verdict"])
+        done = Text(evidence(cell), style="dim")
         row = [
             Text(scenario if scenario != last else ""),
             plain(cell["protocol"]),
             Text(verdict.replace("_", " "), style=VERDICT_STYLES.get(verdict, "")),
-            _rules(cell),
+            _rules(cell) if wide else _rules(cell).append("\n").append_text(done),
         ]
-        table.add_row(*row, *([Text(evidence(cell), style="dim")] if wide else []))
+        table.add_row(*row, *([done] if wide else []))
         last = scenario
     return table
 
 
-def _rules(cell: Mapping[str, Any]) -> Text:
-    found, expected = cell.get("found") or [], set(cell.get("expected") or ())
-    allowed = set(cell.get("allowed") or ())
+def _rules(cell: Mapping[str, Any], separator: str = "\n") -> Text:
+    """The rules that broke, surprising ones in red, and those that should have."""
     text = Text()
-    for rule in found:
-        style = "" if rule in expected or rule in allowed else "bold red"
-        text.append(("\n" if text else "") + clean(rule), style=style)
-    for rule in sorted(expected - set(found)):
-        text.append(("\n" if text else "") + f"(not found: {clean(rule)})", style="yellow")
+    for rule in cell["found"]:
+        fine = rule in cell["expected"] or rule in cell["allowed"]
+        text.append((separator if text else "") + clean(rule), style="" if fine else "bold red")
+    for rule in _missing(cell):
+        text.append((separator if text else "") + f"(not found: {clean(rule)})", style="yellow")
+    if cell.get("error"):
+        text.append((separator if text else "") + clean(cell["error"]), style="bold red")
     return text or Text("none", style="dim")
+
+
+def _missing(cell: Mapping[str, Any]) -> list[str]:
+    return [rule for rule in cell["expected"] if rule not in cell["found"]]
+
+
+def _done(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
+    """What was done for the cells that broke what they should; the clean ones in a line."""
+    wide = width >= _WIDE
+    table = Table.grid(padding=(0, 2))
+    lines: list[RenderableType] = [table] if wide else []
+    for cell in cells:
+        if cell["verdict"] != "as_expected" or not cell["found"]:
+            continue
+        name = Text(f"{clean(cell['scenario'])} x {clean(cell['protocol'])}")
+        done = Text(evidence(cell), style="dim")
+        if wide:
+            table.add_row(name, _rules(cell, ", "), done)
+        else:
+            lines += [name.append(": ").append_text(_rules(cell, ", ")), Padding(done, (0, 0, 0, 4))]
+    fine = [c for c in cells if c["verdict"] == "as_expected" and not c["found"]]
+    return Group(*lines, *([_clean_line(fine)] if fine else []))
+
+
+def _clean_line(cells: Sequence[Mapping[str, Any]]) -> Text:
+    text = f"{counted(len(cells), 'cell')} clean, as expected"
+    collisions = sum(c["stress"]["collisions"] for c in cells if c.get("stress"))
+    if collisions:
+        text += f": {count(collisions)} collisions, none failed"
+    proved = sum(1 for c in cells if c.get("verify") and c["verify"]["complete"])
+    if proved:
+        text += f"; {count(proved)} proved, every schedule run"
+    return Text(text, style="green")
 
 
 def evidence(cell: Mapping[str, Any]) -> str:
@@ -155,8 +197,18 @@ def evidence(cell: Mapping[str, Any]) -> str:
             text += f", first after {duration(stress['first_failure_s'])}"
         parts.append(text)
     if explore:
-        parts.append(f"explore {count(explore['executions'])} executions, {count(explore['failures'])} failed")
+        executions, failures = count(explore["executions"]), count(explore["failures"])
+        parts.append(f"explore {executions} executions, {failures} failed")
     if verify:
-        done = "complete" if verify["complete"] else "not complete"
-        parts.append(f"verify {count(verify['executions'])} executions, {done}")
+        parts.append(f"verify {count(verify['executions'])} executions, {_extent(verify)}")
     return " · ".join(parts)
+
+
+def _extent(verify: Mapping[str, Any]) -> str:
+    if verify["complete"]:
+        return "complete"
+    bound, done = verify.get("preemption_bound"), verify.get("done")
+    if bound is not None:
+        within = f"with up to {count(bound)} preemptions"
+        return f"complete {within}" if done == 1.0 else f"not complete {within}"
+    return f"about {done:.0%} of all" if isinstance(done, float) else "not complete"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -10,85 +10,109 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from .text import clean, plain
+from .text import clean, counted, field_value, joined
 
-_FOLD_FROM = 6
-_KEEP = 2
-_LOCK_OPS = ("acquire", "release", "acquire_read", "release_read", "acquire_write", "release_write")
+_NARROWEST = 24
+_FIELD_OPS = ("read", "write")
+_LOOKS = (*_FIELD_OPS, "locked")
+_TAKES = ("acquire", "acquire_read", "acquire_write", "release", "release_read", "release_write")
+
+Step = Mapping[str, Any]
 
 
-def swimlanes(finding: Mapping[str, Any], *, full: bool = False) -> Table:
-    """The steps of ``finding``: locks held as bars, values old -> new, switches as rules.
+def swimlanes(finding: Mapping[str, Any], width: int, *, full: bool = False) -> Table:
+    """The steps of ``finding`` in ``width`` columns.
 
-    Runs of reads that no other thread interrupts are folded unless ``full``.
+    Each switch starts a new block, headed by the locks that its thread then
+    holds.  Unless ``full``, steps that neither touch a lock nor meet another
+    thread's are folded.  Too many threads for the width share one column.
     """
-    steps = finding["evidence"].get("steps") or [
-        {"thread": t, "op": op, "object": obj, "old": "", "new": "", "held": [], "stack": []}
-        for t, op, obj in finding["schedule"]
-    ]
+    steps = _steps(finding)
     threads = [clean(t) for t in finding.get("threads") or dict.fromkeys(s["thread"] for s in steps)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    lanes = threads if width // max(1, len(threads)) >= _NARROWEST else []
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=True)
     table.add_column("step", justify="right", style="dim", no_wrap=True)
-    for thread in threads:
-        table.add_column(Text(thread), overflow="fold", ratio=1)
-    number = 0
+    for name in lanes:
+        table.add_column(Text(name), overflow="fold", ratio=1)
+    if not lanes:
+        table.add_column("thread", no_wrap=True)
+        table.add_column("", overflow="fold", ratio=1)
+
+    def put(number: str, thread: str, text: Text) -> None:
+        cells = [Text("") for _ in lanes]
+        if not lanes:
+            table.add_row(number, Text(thread), text)
+        elif thread in lanes:
+            cells[lanes.index(thread)] = text
+            table.add_row(number, *cells)
+
+    shared = None if full else _meeting(steps)
+    first = 1
     for thread, run in groupby(steps, key=lambda s: clean(s["thread"])):
-        rows = list(run)
-        if thread not in threads:
-            continue
-        column = threads.index(thread)
-        _add_run(table, rows, number, column, len(threads), full)
-        number += len(rows)
-        table.add_section()
+        block = list(run)
+        held = joined(block[0]["held"])
+        put("", thread, Text(f"── holds {held}" if held else "──", style="magenta"))
+        for number, text in _block(block, first, shared):
+            put(number, thread, text)
+        first += len(block)
+    for edge in finding["evidence"].get("ring") or ():
+        wants = f"wants {clean(edge['wants']['lock'])}: blocked for ever"
+        put("", clean(edge["thread"]), Text(wants, style="bold red"))
     return table
 
 
-def _add_run(
-    table: Table, steps: Sequence[Mapping[str, Any]], first: int, column: int, columns: int, full: bool
-) -> None:
-    """One thread's uninterrupted run of steps."""
-    last_call = ""
-    at = 0
-    while at < len(steps):
-        fold = 0 if full else _dull(steps, at)
-        cells: list[Text] = [Text("") for _ in range(columns)]
-        if fold:
-            cells[column] = Text(f"... {fold} reads", style="dim italic")
-            table.add_row("", *cells)
-            at += fold
+def _steps(finding: Mapping[str, Any]) -> list[Step]:
+    recorded = finding["evidence"].get("steps")
+    if recorded:
+        return list(recorded)
+    bare = {"old": "", "new": "", "held": [], "stack": []}
+    return [{**bare, "thread": t, "op": op, "object": obj} for t, op, obj in finding["schedule"]]
+
+
+def _meeting(steps: Sequence[Step]) -> set[str]:
+    """The fields that one thread writes and another touches."""
+    touched: dict[str, set[str]] = {}
+    for step in steps:
+        if step["op"] in _FIELD_OPS:
+            touched.setdefault(step["object"], set()).add(step["thread"])
+    written = {step["object"] for step in steps if step["op"] == "write"}
+    return {name for name in written if len(touched[name]) > 1}
+
+
+def _block(block: Sequence[Step], first: int, shared: set[str] | None) -> Iterator[tuple[str, Text]]:
+    """One thread's uninterrupted run of steps, as (step number, text) rows."""
+    call = ""
+    dull = 0
+    for number, step in enumerate(block, first):
+        if shared is not None and _is_dull(step, shared):
+            dull += 1
             continue
-        step = steps[at]
-        call = clean(step["stack"][-1]) if step.get("stack") else ""
-        if call and call != last_call:
-            heading: list[Text] = [Text("") for _ in range(columns)]
-            depth = max(0, len(step["stack"]) - 1)
-            heading[column] = Text(" " * min(depth, 6) + call + "()", style="cyan")
-            table.add_row("", *heading)
-            last_call = call
-        cells[column] = _cell(step)
-        table.add_row(str(first + at + 1), *cells)
-        at += 1
+        if dull:
+            yield "", _folded(dull)
+            dull = 0
+        here = clean(step["stack"][-1]) if step["stack"] else ""
+        if here and here != call:
+            yield "", Text(f"{here}()", style="cyan")
+            call = here
+        yield str(number), _shown(step)
+    if dull:
+        yield "", _folded(dull)
 
 
-def _dull(steps: Sequence[Mapping[str, Any]], at: int) -> int:
-    """How many reads from ``at`` on can be folded, leaving some at both ends."""
-    if at < _KEEP:
-        return 0
-    n = 0
-    while at + n < len(steps) - _KEEP and steps[at + n]["op"] in ("read", "locked"):
-        n += 1
-    return n if n >= _FOLD_FROM else 0
+def _is_dull(step: Step, shared: set[str]) -> bool:
+    return step["op"] in _LOOKS and step["object"] not in shared
 
 
-def _cell(step: Mapping[str, Any]) -> Text:
-    bars = "|" * len(step.get("held") or ())
-    text = Text(f"{bars} " if bars else "", style="magenta")
+def _folded(steps: int) -> Text:
+    return Text(f"  ({counted(steps, 'step')})", style="dim italic")
+
+
+def _shown(step: Step) -> Text:
     op = clean(step["op"])
-    style = "bold" if op in _LOCK_OPS else ""
-    text.append(f"{op} {clean(step['object'])}", style=style)
-    old, new = clean(step.get("old", "")), clean(step.get("new", ""))
+    text = Text(f"  {op} {clean(step['object'])}", style="bold" if op in _TAKES else "")
+    old, new = field_value(step["old"]), field_value(step["new"])
     if op == "read" and old:
-        text.append_text(plain(f" = {old}", "dim"))
-    elif op == "write":
-        text.append_text(plain(f": {old} -> {new}", "yellow"))
+        text.append(f" = {old}", style="dim")
+    elif op == "write" and (old or new):
+        text.append(f": {old} → {new}", style="yellow")
     return text

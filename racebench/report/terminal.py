@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from rich.console import Console
@@ -12,9 +14,18 @@ from rich.text import Text
 from .claims import claims_table
 from .finding import finding_panel
 from .matrix import matrix
-from .text import clean, count, duration
+from .text import clean, count, counted, duration
 
 MOST_PANELS = 12
+
+
+@dataclass
+class Distinct:
+    """One signature: its finding, the path that replays it, the other cells it was seen in."""
+
+    path: str
+    finding: Mapping[str, Any]
+    also: list[str] = field(default_factory=list)
 
 
 def show_run(
@@ -23,38 +34,83 @@ def show_run(
     claims: Sequence[Any],
     findings: Sequence[tuple[str, Mapping[str, Any]]],
 ) -> None:
-    """Print a run: ``findings`` are (path, finding) pairs, unexpected ones first."""
+    """Print a run; ``findings`` are (path inside the run's folder, finding) pairs."""
     cells = run["cells"]
+    if cells:
+        _heading(console, "verdicts")
+        console.print(matrix(cells, console.width))
+    _claims(console, claims)
+    told = distinct(run, findings)
+    if told:
+        _heading(console, counted(len(told), "distinct finding"))
+    for one in told[:MOST_PANELS]:
+        console.print(finding_panel(one.finding, one.path, console.width, also=one.also))
+    if len(told) > MOST_PANELS:
+        more = f"{len(told) - MOST_PANELS} more: racebench explain FINDING, with one of"
+        console.print(Text(f"{more} {', '.join(clean(one.path) for one in told[MOST_PANELS:])}"))
     console.print()
-    console.print(Rule("verdicts", align="left", style="dim"))
-    console.print(matrix(cells, console.width))
-    tested = [c for c in claims if c.verdict != "not tested"]
-    if tested:
-        console.print()
-        console.print(Rule("claims", align="left", style="dim"))
-        console.print(claims_table(tested))
-    if findings:
-        console.print()
-        title = f"findings ({len(findings)} distinct)"
-        console.print(Rule(title, align="left", style="dim"))
-    for path, finding in findings[:MOST_PANELS]:
-        console.print(finding_panel(finding, path))
-    if len(findings) > MOST_PANELS:
-        where = clean(run.get("dir") or "RUN_DIR")
-        more = len(findings) - MOST_PANELS
-        console.print(Text(f"and {more} more: racebench explain {where}"))
     console.print(Text(summary(run), style="bold"))
     if run.get("dir"):
-        console.print(Text(f"saved in {clean(run['dir'])}"))
+        console.print(Text(f"saved in {clean(run['dir'])}"), soft_wrap=True)
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Rule(text, align="left", style="dim"))
+
+
+def _claims(console: Console, claims: Sequence[Any]) -> None:
+    tested = [c for c in claims if c.verdict != "not tested"]
+    if not tested:
+        return
+    _heading(console, "claims")
+    console.print(claims_table(tested))
+    others = [clean(c.id) for c in claims if c.verdict == "not tested"]
+    if others:
+        console.print(Text(f"not tested here: {', '.join(others)}", style="dim"))
+
+
+def distinct(run: Mapping[str, Any], findings: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Distinct]:
+    """One a signature, those that nobody expected first; of one signature the shortest schedule."""
+    fine = {
+        (c["scenario"], c["protocol"], rule) for c in run["cells"] for rule in (*c["expected"], *c["allowed"])
+    }
+    place = {(c["scenario"], c["protocol"]): i for i, c in enumerate(run["cells"])}
+    folder = run.get("dir")
+
+    def expected(finding: Mapping[str, Any]) -> bool:
+        return (finding["scenario"], finding["protocol"], finding["rule"]) in fine
+
+    def best(pair: tuple[str, Mapping[str, Any]]) -> tuple[bool, bool, int]:
+        finding = pair[1]
+        return expected(finding), not finding["schedule"], len(finding["schedule"])
+
+    def order(one: Distinct) -> tuple[bool, int, str]:
+        cell = one.finding["scenario"], one.finding["protocol"]
+        return expected(one.finding), place.get(cell, len(place)), one.finding["rule"]
+
+    told: dict[str, Distinct] = {}
+    for path, finding in sorted(findings, key=best):
+        one = told.get(finding["signature"])
+        if one is None:
+            shown = str(PurePath(folder) / path) if folder and path else path
+            told[finding["signature"]] = Distinct(shown, finding)
+        else:
+            one.also.append(f"{finding['scenario']} x {finding['protocol']}")
+    return sorted(told.values(), key=order)
 
 
 def summary(run: Mapping[str, Any]) -> str:
     """The run in a line."""
     cells = run["cells"]
     good = sum(c["verdict"] == "as_expected" for c in cells)
+    text = f"{count(good)} of {counted(len(cells), 'cell')} as expected"
     collisions = sum(c["stress"]["collisions"] for c in cells if c.get("stress"))
-    text = f"{good} of {len(cells)} cells as expected"
     if collisions:
         text += f", {count(collisions)} collisions"
-    text += f", {duration(run.get('wall_s'))}"
+    executions = sum(c[m]["executions"] for c in cells for m in ("verify", "explore") if c.get(m))
+    if executions:
+        text += f", {count(executions)} controlled executions"
+    if run.get("wall_s"):
+        text += f", {duration(run['wall_s'])}"
     return ("interrupted: " if run.get("interrupted") else "") + text

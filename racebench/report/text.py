@@ -1,7 +1,8 @@
-"""Strings from files and users' programs, made harmless for a terminal."""
+"""Strings from files and users' programs, made harmless and short for a terminal."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,7 @@ VERDICT_STYLES = {
     "missed": "bold yellow",
     "unknown": "yellow",
 }
+_ENUM = re.compile(r"<(\w+\.\w+): [^<>]*>")
 
 
 def clean(value: Any) -> str:
@@ -25,9 +27,19 @@ def plain(value: Any, style: str = "") -> Text:
     return Text(clean(value), style=style)
 
 
+def field_value(value: Any) -> str:
+    """The repr of a field's value; an enum member by its name alone."""
+    return _ENUM.sub(r"\1", clean(value))
+
+
 def count(n: Any) -> str:
     """A whole number with separators; ``-`` for none."""
     return f"{n:,}" if isinstance(n, int) else "-"
+
+
+def counted(n: int, thing: str) -> str:
+    """``1 cell``, ``12,000 cells``."""
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
 def duration(seconds: Any) -> str:
@@ -43,3 +55,7 @@ def duration(seconds: Any) -> str:
 
 def joined(parts: Iterable[Any], separator: str = ", ") -> str:
     return separator.join(clean(part) for part in parts)
+
+
+def clipped(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

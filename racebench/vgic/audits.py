@@ -1,7 +1,8 @@
 """The rules of a machine at rest.
 
 Each audit is a generator of broken rules over one machine and its vIRQs, as
-(domain, number, pending_irq) rows; ``AUDITS`` lists them.  They run after all threads have ended, so they take no lock.
+(domain, number, pending_irq) rows; ``AUDITS`` lists them.  They run after all
+threads have ended, so they take no lock.
 """
 
 from __future__ import annotations

@@ -11,8 +11,17 @@ from errno import EBUSY, EINVAL, EIO
 
 from ..primitives import check_that, wait_until
 from .header import Header
-from .state import FIRST_PIRQ, LAST_PIRQ, NR_LOCAL_IRQS, NULL, Domain, IrqAction, IrqDesc, IrqType
-from .state import spi_to_pending
+from .state import (
+    FIRST_PIRQ,
+    LAST_PIRQ,
+    NR_LOCAL_IRQS,
+    NULL,
+    Domain,
+    IrqAction,
+    IrqDesc,
+    IrqType,
+    spi_to_pending,
+)
 
 GIC_PRI_IRQ = 0xA0
 

@@ -70,9 +70,7 @@ class Operation:
         return dict(self.args)[key]
 
     def __str__(self) -> str:
-        shown = (
-            f"{k}={v[0]}" if len(v) == 1 else f"{k}=[{','.join(map(str, v))}]" for k, v in self.args
-        )
+        shown = (f"{k}={v[0]}" if len(v) == 1 else f"{k}=[{','.join(map(str, v))}]" for k, v in self.args)
         return " ".join((self.name, *shown))
 
 

@@ -11,18 +11,16 @@ from ..program import Program
 from .audits import DoubleSuccess, audit
 from .domain import Protocol
 from .handlers import GIC_GUEST_IRQ_TYPE
-from .language import Initial, Operation
+from .language import OPERATIONS, Initial, Operation
 from .lists import INFLIGHT, LR_PENDING
 from .snapshot import snapshot
 from .state import INTERRUPT_RANK_MASK, NR_INTERRUPT_PER_RANK, Domain, IrqAction, Machine
-
-Code = Callable[[Any, Operation], Any]
 
 
 class Bench:
     """One execution's machine, the protocol that runs it, and how it was at first."""
 
-    __slots__ = ("domain", "machine", "xen", "_at_first", "_size")
+    __slots__ = ("_at_first", "_size", "domain", "machine", "xen")
 
     def __init__(self, machine: Machine, xen: Protocol) -> None:
         self.machine, self.xen = machine, xen
@@ -70,40 +68,33 @@ def _states(machine: Machine) -> Iterator[State]:
             yield from rank.irq.values()
 
 
-CODE: Mapping[str, Callable[[Operation], Callable[[Bench], Any]]] = {
-    "route": lambda op: _route(op.value("dom"), op.value("virq"), op.value("pirq")),
-    "release": lambda op: _on(lambda x, d, v=op.value("virq"): x.release_guest_irq(d, v)),
-    "setup_irq": lambda op: _on(lambda x, d, p=op.value("pirq"): x.setup_irq(p)),
-    "isenabler": lambda op: _on(lambda x, d, v=op.values("virq"): x.write_isenabler(d, v)),
-    "icenabler": lambda op: _on(lambda x, d, v=op.values("virq"): x.write_icenabler(d, v)),
-    "itargetsr": lambda op: _on(
-        lambda x, d, v=op.value("virq"), c=op.value("vcpu"): x.write_itargetsr(d, v, c)
-    ),
-    "ipriorityr": lambda op: _on(
-        lambda x, d, v=op.value("virq"), p=op.value("priority"): x.write_ipriorityr(d, v, p)
-    ),
-    "irq": lambda op: _on(lambda x, d, p=op.value("pirq"): x.physical_irq(p)),
-    "late_irq": lambda op: _on(lambda x, d, p=op.value("pirq"): x.do_IRQ(p)),
-    "eoi": lambda op: _on(lambda x, d, v=op.value("virq"): x.guest_eoi(d, v)),
-    "restore": lambda op: _on(
-        lambda x, d, c=op.value("vcpu"): x.gic_restore_pending_irqs(d.vcpu[c])
-    ),
-    "move": lambda op: _on(
-        lambda x, d, c=op.value("vcpu"), p=op.value("pcpu"): x.vcpu_move(d, c, p)
-    ),
-    "cpu_on": lambda op: _on(lambda x, d, c=op.value("vcpu"): x.do_psci_cpu_on(d, c)),
-    "unpause": lambda op: _on(lambda x, d: x.domain_unpause(d)),
-    "kill": lambda op: _on(lambda x, d: x.domain_kill(d)),
-    "destroy": lambda op: _on(lambda x, d: x.arch_domain_destroy(d)),
+CODE: Mapping[str, Callable[..., Any]] = {
+    "route": lambda b, virq, pirq, dom: b.xen.route_irq_to_guest(b.machine.domains[dom], virq, pirq),
+    "release": lambda b, virq: b.xen.release_guest_irq(b.domain, virq),
+    "setup_irq": lambda b, pirq: b.xen.setup_irq(pirq),
+    "isenabler": lambda b, virqs: b.xen.write_isenabler(b.domain, virqs),
+    "icenabler": lambda b, virqs: b.xen.write_icenabler(b.domain, virqs),
+    "itargetsr": lambda b, virq, vcpu: b.xen.write_itargetsr(b.domain, virq, vcpu),
+    "ipriorityr": lambda b, virq, priority: b.xen.write_ipriorityr(b.domain, virq, priority),
+    "irq": lambda b, pirq: b.xen.physical_irq(pirq),
+    "late_irq": lambda b, pirq: b.xen.do_IRQ(pirq),
+    "eoi": lambda b, virq: b.xen.guest_eoi(b.domain, virq),
+    "restore": lambda b, vcpu: b.xen.gic_restore_pending_irqs(b.domain.vcpu[vcpu]),
+    "move": lambda b, vcpu, pcpu: b.xen.vcpu_move(b.domain, vcpu, pcpu),
+    "cpu_on": lambda b, vcpu: b.xen.do_psci_cpu_on(b.domain, vcpu),
+    "unpause": lambda b: b.xen.domain_unpause(b.domain),
+    "kill": lambda b: b.xen.domain_kill(b.domain),
+    "destroy": lambda b: b.xen.arch_domain_destroy(b.domain),
 }
+"""What each operation does with its arguments, in the order of ``OPERATIONS``."""
 
 
-def _on(code: Callable[..., Any]) -> Callable[[Bench], Any]:
-    return lambda bench: code(bench.xen, bench.domain)
-
-
-def _route(dom: int, virq: int, pirq: int) -> Callable[[Bench], Any]:
-    return lambda bench: bench.xen.route_irq_to_guest(bench.machine.domains[dom], virq, pirq)
+def compiled(op: Operation) -> Callable[[Bench], Any]:
+    """``op`` with its numbers bound."""
+    code = CODE[op.name]
+    keys = OPERATIONS[op.name]
+    args = tuple(op.values(k.rstrip("*")) if k.endswith("*") else op.value(k.rstrip("?")) for k in keys)
+    return lambda bench: code(bench, *args)
 
 
 def build_program(
@@ -136,7 +127,7 @@ def build_program(
 
 
 def _thread(operations: tuple[Operation, ...]) -> Callable[[Bench], list[Any]]:
-    codes = tuple(CODE[op.name](op) for op in operations)
+    codes = tuple(compiled(op) for op in operations)
     return lambda bench: [code(bench) for code in codes]
 
 

@@ -29,9 +29,7 @@ def racy_deposit(s: Account) -> None:
 
 
 def account(deposit: Any) -> rb.Program:
-    return rb.Program(
-        "account", setup=Account, threads={"a": deposit, "b": deposit}, check=_balance_is_two
-    )
+    return rb.Program("account", setup=Account, threads={"a": deposit, "b": deposit}, check=_balance_is_two)
 
 
 def account_then_log(s: Account) -> None:

@@ -35,7 +35,9 @@ def test_refusals_name_place_and_remedy(text: str, said: str) -> None:
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["route virq=40 pirq=64 dom=2", "isenabler virq=[40,41]", "unpause", "eoi virq=40"])
+@pytest.mark.parametrize(
+    "text", ["route virq=40 pirq=64 dom=2", "isenabler virq=[40,41]", "unpause", "eoi virq=40"]
+)
 def test_an_operation_prints_as_it_is_written(text: str) -> None:
     assert str(vgic.parse_operation(text, "f", "p", vgic.Initial())) == text
 

@@ -41,7 +41,7 @@ def test_route_then_release(protocol: str) -> None:
 @pytest.mark.parametrize("protocol", vgic.protocol_ids())
 def test_a_dying_domain_gives_its_irqs_back(protocol: str) -> None:
     initial = vgic.Initial(state="dying", routed=ENABLED)
-    codes, bench, broken = run(["destroy"], initial, protocol)
+    _codes, bench, broken = run(["destroy"], initial, protocol)
     desc = bench.machine.descs[64]
     assert broken == ["mapping.lost_enable"] or broken == []
     assert desc.action is None and not desc.GUEST and desc.DISABLED
@@ -158,4 +158,4 @@ def test_each_protocol_opens_with_its_lock_order(protocol: str) -> None:
 
     code = vgic.protocol(protocol)
     assert "Lock order:" in (sys.modules[code.__module__].__doc__ or "")
-    assert code.ID == protocol and code.SUMMARY
+    assert protocol == code.ID and code.SUMMARY

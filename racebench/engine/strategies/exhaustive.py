@@ -87,9 +87,7 @@ class Exhaustive:
             del tree[0]
         return None
 
-    def _free(
-        self, enabled: list[Task], current: Task | None, asleep: dict[int, Event]
-    ) -> Task | None:
+    def _free(self, enabled: list[Task], current: Task | None, asleep: dict[int, Event]) -> Task | None:
         if current is not None and current.ready and current.index not in asleep:
             return current
         for task in enabled:

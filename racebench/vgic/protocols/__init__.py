@@ -33,6 +33,6 @@ def protocol(name: str) -> type[Protocol]:
         raise UsageError(f"unknown protocol {name!r}.{hint} Known: {', '.join(protocol_ids())}.")
     module = importlib.import_module(f"{__name__}.{wanted}")
     for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, Protocol) and value.ID == wanted:
+        if isinstance(value, type) and issubclass(value, Protocol) and wanted == value.ID:
             return value
     raise UsageError(f"protocol file {wanted}.py defines no Protocol with ID {wanted!r}.")

@@ -12,8 +12,16 @@ from errno import EBUSY, EINVAL
 from ...primitives import check_that
 from ..handlers import NO_IRQ_TYPE
 from ..lists import LR_PENDING
-from ..state import NR_LOCAL_IRQS, NULL, Domain, IrqDesc, PendingIrq
-from ..state import irq_to_pending, spi_to_pending, vgic_rank_irq
+from ..state import (
+    NR_LOCAL_IRQS,
+    NULL,
+    Domain,
+    IrqDesc,
+    PendingIrq,
+    irq_to_pending,
+    spi_to_pending,
+    vgic_rank_irq,
+)
 from .lockfree_priority import LockfreePriority
 
 

@@ -1,0 +1,271 @@
+"""One cell: a scenario under a protocol, in every mode asked for, and its verdict."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from . import engine
+from .errors import ProgramError
+from .findings import Finding, Result
+from .records import Cell, Merged, cell_record, finding_from_record, finding_record
+from .stop import Stop
+from .trace import switches
+
+_VERIFY_SHARE = 0.6
+_VERIFY_AT_LEAST_S = 1.0
+_REPRODUCE_SHARE = 0.1
+_SHORTEST_S, _SHORTEST_REPRODUCE_S, _LONGEST_REPRODUCE_S = 0.05, 0.5, 10.0
+_SLICE_S = 10.0
+_SLICE_SEED = 1_000_003
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done with each cell; ``executions`` limits explore, None is by time."""
+
+    modes: tuple[str, ...] = ("verify", "stress")
+    seed: int = 0
+    preemptions: int | None = None
+    strategy: str = "portfolio"
+    executions: int | None = None
+
+
+class CellListener(Protocol):
+    """Hears what goes on in a cell."""
+
+    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
+
+    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
+
+    def finding(self, finding: dict[str, Any]) -> None:
+        """A finding is new, or has more to say than when it was last told."""
+
+
+@dataclass
+class CellResult:
+    """One cell's outcome as it is stored, without the paths of its findings."""
+
+    cell: dict[str, Any]
+    signatures: list[str]
+    interrupted: bool = False
+
+
+def run_cell(
+    cell: Cell,
+    plan: Plan,
+    seconds: float,
+    listener: CellListener,
+    stop: Stop,
+    earlier: Iterable[Mapping[str, Any]] = (),
+) -> CellResult:
+    """Run one cell within about ``seconds``; ``earlier`` findings of it are kept.
+
+    Findings are told as soon as they are known, and again when they have a
+    schedule and their final count.  What is wrong with the program itself
+    (ProgramError) is the cell's ``error``, and its verdict is unknown.
+    """
+    return _CellRun(cell, plan, seconds, listener, stop).go(earlier)
+
+
+class _CellRun:
+    """One cell while it is run."""
+
+    def __init__(self, cell: Cell, plan: Plan, seconds: float, listener: CellListener, stop: Stop) -> None:
+        self.cell, self.plan, self.listener, self.stop = cell, plan, listener, stop
+        self.program = cell.scenario.program(cell.choice.code)
+        self.seconds = seconds
+        self.deadline = time.perf_counter() + seconds
+        self.merged: dict[str, Merged] = {}
+        self.modes: dict[str, dict[str, Any]] = {}
+        self.error = ""
+
+    def go(self, earlier: Iterable[Mapping[str, Any]]) -> CellResult:
+        for stored in earlier:
+            finding = finding_from_record(stored)
+            self.merged[finding.signature] = Merged(finding, dict(stored.get("seen") or {}))
+        # The proof comes first: it is often quick, what it leaves goes to stress,
+        # and what it finds has a schedule already.
+        runs: dict[str, Callable[[], None]] = {
+            "verify": self._verify, "stress": self._stress, "explore": self._explore,
+        }  # fmt: skip
+        for mode, run in runs.items():
+            if mode in self.plan.modes and not self.stop.asked and not self.error:
+                run()
+        self._reproduce()
+        interrupted = self.stop.asked
+        proved = None
+        if "verify" in self.plan.modes:
+            proved = self.modes.get("verify", {}).get("complete", False)
+        rules = [m.finding.rule for m in self.merged.values()]
+        record = cell_record(self.cell, rules, self.modes, proved, interrupted, self.error)
+        order = sorted(self.merged.values(), key=lambda m: (m.finding.rule, m.finding.signature))
+        return CellResult(record, [m.finding.signature for m in order], interrupted)
+
+    # -- modes
+
+    def _left(self) -> float:
+        return max(_SHORTEST_S, self.deadline - time.perf_counter())
+
+    def _verify(self) -> None:
+        alone = self.plan.modes == ("verify",)
+        budget = max(_VERIFY_AT_LEAST_S, self._left() * (1.0 if alone else _VERIFY_SHARE))
+        result = self._call(
+            "verify", budget, engine.verify, preemptions=self.plan.preemptions, seconds=budget
+        )
+        if result is not None:
+            self.modes["verify"] = {
+                "complete": result.complete,
+                "executions": result.executions,
+                "preemption_bound": result.stats.get("preemption_bound"),
+                "done": result.stats.get("done"),
+                "seconds": round(result.seconds, 3),
+            }
+
+    def _stress(self) -> None:
+        """Hammer in slices, so that what a long run finds is told, and stored, on the way."""
+        end = time.perf_counter() + self._left() - self.seconds * _REPRODUCE_SHARE
+        for n in itertools.count():
+            left = end - time.perf_counter()
+            if (n and left < _SHORTEST_S) or self.stop.asked:
+                return
+            budget = max(_SHORTEST_S, min(left, _SLICE_S))
+            seed = self.plan.seed + n * _SLICE_SEED
+            result = self._call("stress", max(budget, left), engine.stress, seconds=budget, seed=seed)
+            if result is None:
+                return
+            self.modes["stress"] = _added(self.modes.get("stress"), result)
+            if result.stats.get("lost"):
+                return
+
+    def _explore(self) -> None:
+        executions = self.plan.executions
+        result = self._call(
+            "explore",
+            self._left() if executions is None else 0.0,
+            engine.explore,
+            strategy=self.plan.strategy,
+            executions=10**9 if executions is None else executions,
+            seed=self.plan.seed,
+            seconds=self._left() if executions is None else None,
+        )
+        if result is not None:
+            self.modes["explore"] = {
+                "strategy": self.plan.strategy,
+                "executions": result.executions,
+                "failures": result.failures,
+                "first_failure": result.first_failure,
+                "seconds": round(result.seconds, 3),
+                "strategies": result.stats.get("strategies"),
+            }
+
+    def _call(self, mode: str, budget: float, run: Callable[..., Result], **how: Any) -> Result | None:
+        """One engine call, its findings taken in; None if it ended with nothing to say."""
+        scenario, protocol = self.cell.name
+        base = self.modes.get(mode, {})
+        done, failed, spent = (base.get(k, 0) for k in ("collisions", "failures", "seconds"))
+        if not base:
+            self.listener.cell_started(scenario, protocol, mode, budget)
+
+        def progress(p: engine.Progress) -> None:
+            total = replace(
+                p, executions=p.executions + done, failures=p.failures + failed, seconds=p.seconds + spent
+            )
+            self.listener.cell_progress(scenario, protocol, mode, total)
+
+        try:
+            with self.stop.interruptible():
+                result = run(self.program, progress=self.stop.checked(progress), **how)
+        except KeyboardInterrupt:
+            return None
+        except ProgramError as error:
+            self.error = str(error)
+            return None
+        for finding in result.findings:
+            self._take(mode, finding)
+        return result
+
+    # -- findings
+
+    def _take(self, mode: str, finding: Finding) -> None:
+        known = self.merged.get(finding.signature)
+        new = known is None
+        if known is None:
+            known = self.merged[finding.signature] = Merged(finding)
+        elif _better(finding, known.finding):
+            known.finding = replace(finding, mode=known.finding.mode, after=known.finding.after)
+        known.seen[mode] = known.seen.get(mode, 0) + finding.count
+        if new:
+            self.listener.finding(self._record(known))
+
+    def _reproduce(self) -> None:
+        """Give each finding of the free run a schedule, or say that the budget ended first."""
+        open_ = [m for m in self.merged.values() if _wants_schedule(m.finding)]
+        scenario, protocol = self.cell.name
+        for n, merged in enumerate(open_):
+            share = self._left() / (len(open_) - n)
+            budget = max(_SHORTEST_REPRODUCE_S, min(share, _LONGEST_REPRODUCE_S))
+            self.listener.cell_started(scenario, protocol, "reproduce", budget)
+            found = self._searched(merged.finding, budget)
+            if found is not None:
+                old = merged.finding
+                merged.finding = replace(
+                    found, mode=old.mode, strategy=old.strategy, seed=old.seed, after=old.after
+                )
+                continue
+            why = "interrupted" if self.stop.asked else f"not within {budget:.3g} s under control"
+            evidence = {**merged.finding.evidence, "reproduced": False, "not_reproduced": why}
+            merged.finding = replace(merged.finding, evidence=evidence)
+        for merged in self.merged.values():
+            self.listener.finding(self._record(merged))
+
+    def _searched(self, finding: Finding, budget: float) -> Finding | None:
+        """``finding`` under control, looked for second by second: the engine does not tell of Ctrl-C."""
+        end = time.perf_counter() + budget
+        for n in itertools.count():
+            left = end - time.perf_counter()
+            if left <= 0:
+                return None
+            try:
+                with self.stop.interruptible():
+                    found = engine.reproduce(self.program, finding, min(left, 1.0), self.plan.seed + n)
+            except (KeyboardInterrupt, ProgramError):
+                return None
+            if found is not None:
+                return found
+        return None
+
+    def _record(self, merged: Merged) -> dict[str, Any]:
+        return finding_record(self.cell, list(self.program.threads), merged)
+
+
+def _added(total: dict[str, Any] | None, result: Result) -> dict[str, Any]:
+    """One more slice of stress on top of what the cell has."""
+    before = total or {"collisions": 0, "failures": 0, "first_failure_s": None, "seconds": 0.0}
+    first = before["first_failure_s"]
+    if first is None and result.first_failure_s is not None:
+        first = before["seconds"] + result.first_failure_s
+    collisions = before["collisions"] + result.executions
+    failures = before["failures"] + result.failures
+    return {
+        "collisions": collisions,
+        "failures": failures,
+        "first_failure_s": first,
+        "seconds": round(before["seconds"] + result.seconds, 3),
+        "miss_bound": 3 / collisions if collisions and not failures else None,
+    }
+
+
+def _wants_schedule(finding: Finding) -> bool:
+    return not finding.schedule and not finding.rule.startswith("stall.")
+
+
+def _better(new: Finding, old: Finding) -> bool:
+    """Whether ``new`` shows the same thing with a shorter schedule, or at all with one."""
+    if not new.schedule:
+        return False
+    key = (switches(new.schedule), len(new.schedule))
+    return not old.schedule or key < (switches(old.schedule), len(old.schedule))

@@ -1,0 +1,137 @@
+"""What is stored of a cell and of a finding: plain JSON objects, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .findings import CellVerdict, Finding
+from .scenario import Scenario
+from .selection import Choice, is_bundled
+from .trace import schedule_from_json
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A scenario under a protocol, or one of its variants."""
+
+    scenario: Scenario
+    choice: Choice
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.scenario.name, self.choice.id
+
+
+@dataclass
+class Merged:
+    """One signature over all modes; ``seen`` counts it by mode."""
+
+    finding: Finding
+    seen: dict[str, int] = field(default_factory=dict)
+
+
+def finding_record(cell: Cell, threads: list[str], merged: Merged) -> dict[str, Any]:
+    """A finding as ``findings/NNNN.json`` has it, but for the schema.
+
+    ``source`` is the TOML scenario as it stood, so that the file can be
+    replayed elsewhere; ``replay_args`` names the code, if any, that replay
+    must be given on the command line.
+    """
+    finding, scenario, choice = merged.finding, cell.scenario, cell.choice
+    replay_args: list[str] = []
+    if not scenario.text and not is_bundled(scenario.path):
+        replay_args += ["--scenario", str(scenario.path)]
+    if choice.spec != choice.id:
+        replay_args += ["--protocol", choice.spec]
+    return {
+        "rule": finding.rule,
+        "signature": finding.signature,
+        "summary": finding.summary,
+        "scenario": scenario.name,
+        "protocol": choice.id,
+        "found_by": {
+            "mode": finding.mode,
+            "strategy": finding.strategy,
+            "seed": finding.seed,
+            "after": finding.after,
+        },
+        "threads": threads,
+        "schedule": [list(step) for step in finding.schedule],
+        "evidence": dict(finding.evidence),
+        "count": max(1, sum(merged.seen.values())),
+        "seen": dict(merged.seen),
+        "scenario_file": str(scenario.path),
+        "source": scenario.text,
+        "replay_args": replay_args,
+    }
+
+
+def finding_from_record(record: Mapping[str, Any]) -> Finding:
+    """The finding in a stored record that has passed ``store.read_finding``."""
+    by = record.get("found_by") or {}
+    seed, after = by.get("seed"), by.get("after")
+    return Finding(
+        record["rule"],
+        record["signature"],
+        record["summary"],
+        schedule_from_json(record["schedule"], "stored finding"),
+        record["evidence"],
+        record.get("count", 1),
+        str(by.get("mode", "")),
+        str(by.get("strategy", "")),
+        seed if isinstance(seed, int) else 0,
+        after if isinstance(after, int) else 0,
+    )
+
+
+def cell_record(
+    cell: Cell,
+    rules: Iterable[str],
+    modes: Mapping[str, dict[str, Any]],
+    proved: bool | None,
+    interrupted: bool,
+    error: str = "",
+) -> dict[str, Any]:
+    """A cell as run.json has it; the paths of its findings are still to come."""
+    scenario, protocol = cell.scenario, cell.choice.id
+    expected, allowed = sorted(scenario.expected(protocol)), sorted(scenario.allowed(protocol))
+    found = sorted(set(rules))
+    verdict = judge(expected, allowed, found, proved, interrupted or bool(error))
+    record = {
+        "scenario": scenario.name,
+        "protocol": protocol,
+        "expected": expected,
+        "allowed": allowed,
+        "found": found,
+        "verdict": verdict.value,
+        "stress": modes.get("stress"),
+        "verify": modes.get("verify"),
+        "explore": modes.get("explore"),
+        "settles": list(scenario.settles),
+        "findings": [],
+    }
+    return {**record, "error": error} if error else record
+
+
+def judge(
+    expected: Collection[str],
+    allowed: Collection[str],
+    found: Collection[str],
+    proved: bool | None,
+    cut_off: bool = False,
+) -> CellVerdict:
+    """A cell against its expectation.
+
+    ``proved``: whether every schedule was covered; None if that was not asked
+    for.  Only a proof makes an expected rule ``missed``; and where a proof was
+    asked for, nothing less makes a cell as expected.
+    """
+    if set(found) - set(expected) - set(allowed):
+        return CellVerdict.UNEXPECTED
+    if proved is False or (cut_off and not proved):
+        return CellVerdict.UNKNOWN
+    if set(expected) - set(found):
+        return CellVerdict.MISSED if proved else CellVerdict.UNKNOWN
+    return CellVerdict.AS_EXPECTED

@@ -1,0 +1,62 @@
+"""What a run was to do, written down so that ``run --resume DIR`` can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from .cell import Plan
+from .errors import ResultError, ScenarioError, UsageError
+from .records import Cell
+from .scenario import Scenario, load_scenario
+from .selection import Choice, bundled, is_bundled
+from .vgic import protocol_ids
+
+
+def plan_record(cells: Sequence[Cell], plan: Plan, seconds: float) -> dict[str, Any]:
+    """JSON for ``planned`` to read back."""
+    rows = [
+        {"scenario": c.scenario.name, "file": str(c.scenario.path), "protocol": c.choice.spec} for c in cells
+    ]
+    return {**asdict(plan), "modes": list(plan.modes), "seconds": seconds, "cells": rows}
+
+
+def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell], Plan, float]:
+    """The cells, plan and seconds of a stored run.
+
+    Code is never run because a stored file names it: UsageError if a cell
+    needs a Python file that is not bundled, which must then be named again.
+    """
+    if record is None:
+        raise UsageError(f"{folder}: does not say what it was to do. Name the scenarios again.")
+    known = {f.name: record[f.name] for f in fields(Plan) if f.name in record}
+    try:
+        plan = Plan(**{**known, "modes": tuple(known["modes"])})
+        seconds = float(record["seconds"])
+        rows = [(str(r["scenario"]), str(r["file"]), str(r["protocol"])) for r in record["cells"]]
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"{folder}: its plan cannot be read ({error!r})"
+        raise ResultError(f"{what}. Name the scenarios again.") from error
+    ours = {s.name: s for s in bundled()}
+    loaded: dict[str, Scenario] = {}
+    cells = []
+    for name, file, protocol in rows:
+        if file not in loaded:
+            loaded[file] = _scenario(name, Path(file), ours, folder)
+        if protocol not in protocol_ids() and protocol not in loaded[file].variants:
+            raise UsageError(f"{folder}: needs code: name the scenarios again, and --protocol {protocol}.")
+        cells.append(Cell(loaded[file], Choice(protocol, protocol, protocol)))
+    return cells, plan, seconds
+
+
+def _scenario(name: str, path: Path, ours: Mapping[str, Scenario], folder: Path) -> Scenario:
+    if name in ours and (is_bundled(path) or not path.exists()):
+        return ours[name]
+    if path.suffix != ".toml":
+        raise UsageError(f"{folder}: needs code: name {path} again, with the other scenarios.")
+    try:
+        return load_scenario(path)
+    except ScenarioError as error:
+        raise UsageError(f"{folder}: cannot go on: {error}") from error

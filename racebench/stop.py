@@ -1,0 +1,93 @@
+"""Ending early: Ctrl-C, SIGTERM, or another process that says so.
+
+A KeyboardInterrupt that comes while a result is being stored would lose it.
+So the signal handler only notes the wish, and raises just inside
+``interruptible`` blocks: where an engine runs, which turns the exception into
+a result with what is known so far.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_INSIST = 3
+
+
+class Stop:
+    """Whether someone asked to stop.  Asking is safe from a signal handler.
+
+    Who asks for the ``insist``-th time wants out whatever it costs.
+    """
+
+    def __init__(self, insist: int = _INSIST) -> None:
+        self._insist = insist
+        self._times = 0
+        self._inside = False
+        self._raised = False
+
+    @property
+    def asked(self) -> bool:
+        return self._times > 0
+
+    def ask(self, *_signal_and_frame: Any) -> None:
+        """Stop soon; raises KeyboardInterrupt in an ``interruptible`` block, once."""
+        self._times += 1
+        if self._times >= self._insist or (self._inside and not self._raised):
+            self._raised = True
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """A block that a wish to stop ends with KeyboardInterrupt."""
+        self._inside = True
+        try:
+            # The wish may have come before; the flag is set first so that none slips through.
+            if self.asked:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._inside = False
+
+    def checked(self, call: Callable[..., None]) -> Callable[..., None]:
+        """``call``, raising KeyboardInterrupt after it if someone asked to stop.
+
+        For callbacks that an engine makes: a signal that the engine swallowed
+        is told again.
+        """
+
+        def checked(*args: Any) -> None:
+            call(*args)
+            if self.asked:
+                raise KeyboardInterrupt
+
+        return checked
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM ask to stop; what was there is put back afterwards.
+
+        Outside the main thread, where Python has no signals, this does nothing.
+        An interrupt may land in a destructor, where Python can only print it;
+        ``checked`` tells it again, so it need not be printed.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        names = [n for n in ("SIGINT", "SIGTERM") if hasattr(signal, n)]
+        before = {n: signal.signal(getattr(signal, n), self.ask) for n in names}
+        unraisable, sys.unraisablehook = sys.unraisablehook, self._unraisable
+        try:
+            yield
+        finally:
+            sys.unraisablehook = unraisable
+            for name, handler in before.items():
+                signal.signal(getattr(signal, name), handler)
+
+    def _unraisable(self, what: sys.UnraisableHookArgs) -> None:
+        if not (self.asked and isinstance(what.exc_value, KeyboardInterrupt)):
+            sys.__unraisablehook__(what)

@@ -1,0 +1,95 @@
+"""Scenarios, engine results and listeners for tests that run no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from racebench import engine
+from racebench.findings import Finding, Result, Verdict
+from racebench.records import Cell
+from racebench.scenario import Scenario, load_scenario
+from racebench.selection import Choice
+
+TWO_ROUTES = """\
+schema = 1
+title = "Two routes"
+[threads]
+a = ["route virq=40 pirq=64"]
+b = ["route virq=40 pirq=65"]
+[expect]
+"*" = []
+no_rank_lock = ["mapping.corrupted", "mapping.double_success"]
+"""
+
+STEPS = (("a", "acquire", "desc[64]"), ("b", "acquire", "desc[65]"), ("a", "release", "desc[64]"))
+
+
+def scenario(tmp_path: Path, name: str = "two_routes", text: str = TWO_ROUTES) -> Scenario:
+    path = tmp_path / f"{name}.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_scenario(path)
+
+
+def cell(tmp_path: Path, protocol: str = "baseline", name: str = "two_routes") -> Cell:
+    return Cell(scenario(tmp_path, name), Choice(protocol, protocol, protocol))
+
+
+def finding(rule: str = "mapping.corrupted", **how: Any) -> Finding:
+    how = {"signature": f"{rule}: p.desc", "summary": f"{rule} happened", **how}
+    return Finding(rule, **how)
+
+
+def result(*findings: Finding, executions: int = 10, **how: Any) -> Result:
+    verdict = Verdict.FOUND if findings else Verdict.CLEAN
+    failures = sum(f.count for f in findings)
+    how = {"complete": False, "seconds": 0.1, "failures": failures, **how}
+    complete, seconds = how.pop("complete"), how.pop("seconds")
+    return Result(verdict, complete, executions, seconds, findings, **how)
+
+
+class Engine:
+    """Stands in for the engine package: each call takes the next of the results laid out for it."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self._answers = answers
+
+    Progress = engine.Progress
+
+    def _answer(self, mode: str, how: dict[str, Any]) -> Any:
+        self.calls.append((mode, how))
+        answer = self._answers.get(mode)
+        if isinstance(answer, list):
+            answer = answer.pop(0)
+        if isinstance(answer, Callable):
+            answer = answer(**how)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def verify(self, program: Any, **how: Any) -> Any:
+        return self._answer("verify", how)
+
+    def stress(self, program: Any, **how: Any) -> Any:
+        return self._answer("stress", how)
+
+    def explore(self, program: Any, **how: Any) -> Any:
+        return self._answer("explore", how)
+
+    def reproduce(self, program: Any, finding: Finding, seconds: float, seed: int) -> Any:
+        return self._answer("reproduce", {"finding": finding, "seconds": seconds, "seed": seed})
+
+
+class Heard:
+    """A listener that keeps what it hears, as (word, argument...) tuples."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Any, ...]] = []
+
+    def __getattr__(self, word: str) -> Callable[..., None]:
+        return lambda *args: self.events.append((word, *args))
+
+    def all(self, word: str) -> list[tuple[Any, ...]]:
+        return [event[1:] for event in self.events if event[0] == word]

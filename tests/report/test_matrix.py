@@ -1,0 +1,90 @@
+"""The verdict table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from racebench.findings import RULES
+from racebench.report.matrix import CODES, code_of, evidence, matrix
+
+from .samples import ESC, EVIL, cell, printed
+
+BROKEN = ["mapping.corrupted", "mapping.double_success"]
+
+
+def many(**how: Any) -> list[dict[str, Any]]:
+    """A campaign of 3 x 13 cells, the first one as ``how`` says."""
+    cells = [cell(s, f"protocol_{i}") for s in ("route", "release", "irq") for i in range(13)]
+    cells[0].update(how)
+    return cells
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_few_cells_get_a_row_each_with_what_was_done(width: int) -> None:
+    stress = {"collisions": 412_000, "failures": 1309, "first_failure_s": 0.003}
+    cells = [cell(), cell(protocol="no_rank_lock", found=BROKEN, expected=BROKEN, stress=stress)]
+    words = " ".join(printed(matrix(cells, width), width).split())
+    assert "route_vs_route baseline as expected none" in words
+    assert "mapping.corrupted" in words
+    assert "stress 412,000" in words
+    done = "stress 412,000 collisions, 1,309 failed, first after 3 ms · verify 14 executions, complete"
+    assert evidence(cells[1]) == done
+
+
+def test_many_cells_get_a_grid_that_fits_80_columns() -> None:
+    text = printed(matrix(many(found=BROKEN, expected=BROKEN), 80), 80)
+    assert "a b c d e f g h i j k l m" in " ".join(text.splitlines()[0].split())
+    assert "MC" in text
+    assert "M2 mapping.double_success" in text
+    assert "38 cells clean, as expected: 15,656,000 collisions, none failed; 38 proved" in " ".join(
+        text.split()
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "mark"),
+    [
+        ({"verdict": "unexpected", "found": ["crash.null_desc"]}, "!CD"),
+        ({"verdict": "missed", "expected": ["deadlock.cycle"]}, "?DC"),
+        ({"verdict": "unknown"}, "~-"),
+    ],
+)
+def test_what_is_not_as_expected_stands_first_and_is_marked(how: dict[str, Any], mark: str) -> None:
+    text = printed(matrix(many(**how), 80), 80)
+    assert text.startswith("not as expected")
+    assert mark in text
+
+
+def test_a_cell_that_was_not_run_is_empty() -> None:
+    cells = [c for c in many() if (c["scenario"], c["protocol"]) != ("irq", "protocol_3")]
+    assert printed(matrix(cells, 80), 80)
+
+
+def test_every_rule_has_a_code_of_its_own() -> None:
+    assert set(CODES) == set(RULES)
+    assert len(set(CODES.values())) == len(CODES)
+    assert code_of("account.lost") == "AL"
+
+
+@pytest.mark.parametrize(
+    ("verify", "told"),
+    [
+        ({"complete": True, "executions": 4}, "verify 4 executions, complete"),
+        ({"complete": False, "executions": 4, "done": 0.4}, "verify 4 executions, about 40% of all"),
+        ({"complete": False, "executions": 4}, "verify 4 executions, not complete"),
+        (
+            {"complete": False, "executions": 4, "preemption_bound": 2, "done": 1.0},
+            "verify 4 executions, complete with up to 2 preemptions",
+        ),
+    ],
+)
+def test_how_far_a_proof_went(verify: dict[str, Any], told: str) -> None:
+    assert evidence(cell(stress=None, verify=verify)) == told
+
+
+def test_nothing_in_a_file_is_obeyed() -> None:
+    evil = {"scenario": EVIL, "protocol": EVIL, "found": [EVIL], "verdict": EVIL, "error": EVIL}
+    assert ESC not in printed(matrix([cell(**evil)], 80), 80)
+    assert ESC not in printed(matrix(many(**evil), 80), 80)

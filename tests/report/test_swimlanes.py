@@ -1,0 +1,68 @@
+"""A schedule, one column a thread."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from racebench.report.swimlanes import swimlanes
+
+from .samples import STEPS, finding, printed, step
+
+
+def lanes(width: int = 80, *, full: bool = False, **how: Any) -> list[str]:
+    text = printed(swimlanes(finding(**how), width, full=full), width)
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def row(lines: list[str], words: str) -> str:
+    [found] = [line for line in lines if words in line]
+    return found
+
+
+def test_each_thread_has_its_column() -> None:
+    lines = lanes()
+    head = lines[0]
+    assert head.split() == ["step", "toolstack", "vcpu0"]
+    assert row(lines, "acquire rank[1]").index("acquire") > head.index("vcpu0")
+    assert row(lines, "acquire desc[64]").index("acquire") < head.index("vcpu0")
+
+
+def test_switches_are_marked_with_the_locks_held() -> None:
+    back = [*STEPS, step("vcpu0", "release", "rank[1]", held=["rank[1]", "p[40]"])]
+    lines = lanes(evidence={"steps": back})
+    assert len([line for line in lines if "──" in line and "───" not in line]) == 3
+    assert row(lines, "holds rank[1], p[40]")
+
+
+def test_values_old_and_new() -> None:
+    lines = lanes()
+    assert row(lines, "write p[40].desc: None → desc[64]").strip().startswith("3 ")
+    assert row(lines, "read p[40].desc = desc[64]")
+
+
+def test_what_no_other_thread_meets_is_folded_unless_full() -> None:
+    assert sum("(1 step)" in line for line in lanes()) == 2
+    assert not [line for line in lanes() if "rank[1].ienable" in line]
+    full = lanes(full=True)
+    assert row(full, "read rank[1].ienable = 0")
+    assert row(full, "read desc[64].type = IrqType.EDGE")
+    assert not [line for line in full if "step)" in line]
+
+
+def test_a_deadlock_ends_with_what_each_waits_for() -> None:
+    assert "wants desc[64]: blocked for ever" in lanes()[-2]
+    assert "wants rank[1]: blocked for ever" in lanes()[-1]
+
+
+def test_too_many_threads_for_the_width_share_a_column() -> None:
+    names = [f"t{i}" for i in range(8)]
+    steps = [step(name, "acquire", f"lock[{name}]") for name in names]
+    lines = lanes(threads=names, evidence={"steps": steps})
+    assert lines[0].split() == ["step", "thread"]
+    assert "t7" in row(lines, "acquire lock[t7]")
+
+
+def test_a_bare_schedule_will_do() -> None:
+    lines = lanes(evidence={})
+    assert row(lines, "acquire rank[1]")
+    assert row(lines, "write p[40].desc")

@@ -1,0 +1,286 @@
+"""Campaigns: cells, budgets, stops, processes, resuming."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from racebench import campaign, cell, resume
+from racebench.campaign import Options, cells_for, run_campaign
+from racebench.cell import Plan
+from racebench.errors import HarnessBug, ResultError, UsageError
+from racebench.stop import Stop
+from racebench.store import read_finding, read_journal, read_run
+
+from .fakes import STEPS, Engine, Heard, finding, result, scenario
+
+VERIFY = Plan(("verify",))
+PROTOCOLS = ["baseline", "no_rank_lock", "domain_lock"]
+ACCOUNT = """\
+import os
+import racebench as rb
+TITLE, TAGS, EXPECT = "account", [], {"lost": ["account.lost"], "kept": []}
+
+class Account(rb.State):
+    balance = rb.shared(0)
+    def __init__(self):
+        self.lock = rb.Lock("account")
+
+def lost(s):
+    s.balance += 1
+
+def kept(s):
+    with s.lock:
+        s.balance += 1
+
+def crash(s):
+    os._exit(7)
+
+def check(s, results):
+    return None if s.balance == 2 else rb.broken("account.lost", "a deposit is lost", ("balance",))
+
+def variants():
+    functions = {"lost": lost, "kept": kept, "crash": crash}
+    return {
+        name: rb.Program("account", setup=Account, threads={"a": f, "b": f}, check=check)
+        for name, f in functions.items()
+    }
+"""
+
+
+def play(monkeypatch: pytest.MonkeyPatch, fake: Engine) -> Engine:
+    monkeypatch.setattr(cell, "engine", fake)
+    return fake
+
+
+def account(tmp_path: Path) -> Path:
+    path = tmp_path / "account.py"
+    path.write_text(ACCOUNT)
+    return path
+
+
+def clean(**how: Any) -> Any:
+    return result(complete=True, executions=2)
+
+
+def test_cells_are_scenarios_under_protocols(tmp_path: Path) -> None:
+    s = scenario(tmp_path)
+    assert [c.name for c in cells_for([s], ["no-rank-lock", "baseline", "baseline"])] == [
+        ("two_routes", "no_rank_lock"),
+        ("two_routes", "baseline"),
+    ]
+    assert len(cells_for([s])) == len(s.protocols())
+
+
+def test_protocols_pick_among_variants(tmp_path: Path) -> None:
+    from racebench.scenario import load_scenario
+
+    both = [scenario(tmp_path), load_scenario(account(tmp_path))]
+    assert [c.name for c in cells_for(both, ["baseline", "lost"])] == [
+        ("two_routes", "baseline"),
+        ("account", "lost"),
+    ]
+    with pytest.raises(UsageError, match="no cell to run"):
+        cells_for([both[1]], ["baseline"])
+
+
+def test_two_protocols_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.py").write_text("from racebench.vgic import Baseline as Mine\n")
+    with pytest.raises(UsageError, match="two protocols have the same name"):
+        cells_for([scenario(tmp_path)], [f"{tmp_path}/a.py:Mine", f"{tmp_path}/b.py:Mine"])
+
+
+def test_a_run_is_stored_as_it_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = result(finding(schedule=STEPS), complete=True)
+    play(monkeypatch, Engine(verify=[clean(), found, clean()]))
+    heard, out = Heard(), tmp_path / "run"
+    run = run_campaign(cells_for([scenario(tmp_path)], PROTOCOLS), Options(VERIFY, out=out), heard)
+    assert run["dir"] == str(out)
+    assert [c["verdict"] for c in run["cells"]] == ["as_expected", "missed", "as_expected"]
+    assert run["cells"][1]["findings"] == ["findings/0001.json"]
+    assert read_run(out)["cells"] == run["cells"]
+    assert [c["protocol"] for c in read_journal(out).cells.values()] == PROTOCOLS
+    path, told = heard.all("finding")[-1]
+    assert read_finding(out / path) == {"schema": 1, **told}
+    assert heard.events[0] == ("started", 3, 30.0)
+
+
+def test_run_json_has_what_the_contract_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, Engine(verify=clean, stress=lambda **how: result()))
+    run_campaign(
+        cells_for([scenario(tmp_path)], ["baseline"]), Options(seconds=0.1, out=tmp_path / "r"), Heard()
+    )
+    run = json.loads((tmp_path / "r" / "run.json").read_text())
+    assert {"schema", "racebench", "host", "options", "wall_s", "cells"} <= set(run)
+    assert set(run["host"]) == {"python", "gil", "cores", "platform"}
+    [c] = run["cells"]
+    keys = {"scenario", "protocol", "expected", "allowed", "found", "verdict", "stress", "verify", "findings"}
+    assert keys <= set(c)
+    assert {"collisions", "failures", "first_failure_s", "seconds", "miss_bound"} <= set(c["stress"])
+    assert {"complete", "executions", "preemption_bound", "seconds"} <= set(c["verify"])
+
+
+def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, Engine(verify=clean))
+    monkeypatch.chdir(tmp_path)
+    made = cells_for([scenario(tmp_path)], ["baseline"])
+    before = set(tmp_path.iterdir())
+    assert run_campaign(made, Options(VERIFY), Heard())["dir"] is None
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_the_budget_is_shared_out_and_what_is_left_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    class Clock:
+        @staticmethod
+        def perf_counter() -> float:
+            return now[0]
+
+    def verify(seconds: float, **how: Any) -> Any:
+        now[0] += 4.0
+        return clean()
+
+    monkeypatch.setattr(campaign, "time", Clock)
+    monkeypatch.setattr(cell, "time", Clock)
+    fake = play(monkeypatch, Engine(verify=verify))
+    run_campaign(cells_for([scenario(tmp_path)], PROTOCOLS), Options(VERIFY, seconds=30.0), Heard())
+    assert [how["seconds"] for _, how in fake.calls] == [10.0, 13.0, 22.0]
+
+
+def test_a_stop_keeps_what_is_done_and_resume_does_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, out = Stop(), tmp_path / "run"
+
+    def interrupted(**how: Any) -> Any:
+        with pytest.raises(KeyboardInterrupt):
+            stop.ask()
+        return result(finding(schedule=STEPS), interrupted=True)
+
+    play(monkeypatch, Engine(verify=[clean(), interrupted]))
+    cells = cells_for([scenario(tmp_path)], PROTOCOLS)
+    run = run_campaign(cells, Options(VERIFY, out=out), Heard(), stop)
+    assert run["interrupted"] is True
+    assert [c["protocol"] for c in run["cells"]] == ["baseline", "no_rank_lock"]
+    assert list(read_journal(out).cells) == [("two_routes", "baseline")]
+
+    fake = play(monkeypatch, Engine(verify=clean))
+    cells, plan, _ = resume.planned(read_journal(out).plan, out)
+    run = run_campaign(cells, Options(plan, out=out, resume=True), Heard())
+    assert len(fake.calls) == 2
+    assert [c["protocol"] for c in run["cells"]] == PROTOCOLS
+    # The interrupted cell's finding was stored, so it is not lost.
+    assert run["cells"][1]["found"] == ["mapping.corrupted"]
+    assert run["cells"][1]["findings"] == ["findings/0001.json"]
+    assert read_run(out)["interrupted"] is False
+
+
+def test_a_bug_of_ours_does_not_lose_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, Engine(verify=[clean(), HarnessBug("oops")]))
+    cells = cells_for([scenario(tmp_path)], PROTOCOLS)
+    with pytest.raises(HarnessBug):
+        run_campaign(cells, Options(VERIFY, out=tmp_path / "run"), Heard())
+    assert [c["protocol"] for c in read_run(tmp_path / "run")["cells"]] == ["baseline"]
+
+
+def test_a_plan_never_runs_code(tmp_path: Path) -> None:
+    account(tmp_path)
+    plan: dict[str, Any] = {"modes": ["verify"], "seconds": 1.0}
+    row = {"scenario": "account", "file": str(tmp_path / "account.py"), "protocol": "lost"}
+    with pytest.raises(UsageError, match=r"needs code: name .*account.py again"):
+        resume.planned({**plan, "cells": [row]}, tmp_path)
+    row = {"scenario": "route_vs_route", "file": "gone.toml", "protocol": "mine.py:Mine"}
+    with pytest.raises(UsageError, match=r"--protocol mine\.py:Mine"):
+        resume.planned({**plan, "cells": [row]}, tmp_path)
+    with pytest.raises(ResultError, match="its plan cannot be read"):
+        resume.planned({"modes": 3, "cells": []}, tmp_path)
+    with pytest.raises(UsageError, match="does not say what it was to do"):
+        resume.planned(None, tmp_path)
+
+
+# -- in processes, with the real engines
+
+
+def in_processes(
+    path: Path, variants: list[str], heard: Any, out: Path | None = None, stop: Stop | None = None
+) -> dict[str, Any]:
+    from racebench.scenario import load_scenario
+
+    cells = cells_for([load_scenario(path)], variants)
+    return run_campaign(cells, Options(VERIFY, 20.0, jobs=2, out=out), heard, stop)
+
+
+def test_processes_find_what_one_finds(tmp_path: Path) -> None:
+    from racebench.scenario import load_scenario
+
+    path, heard = account(tmp_path), Heard()
+    many = in_processes(path, ["lost", "kept"], heard, tmp_path / "many")
+    one = run_campaign(cells_for([load_scenario(path)], ["lost", "kept"]), Options(VERIFY), Heard())
+
+    def told(run: dict[str, Any]) -> Any:
+        same = ("scenario", "protocol", "expected", "found", "verdict")
+        return [({k: c[k] for k in same}, c["verify"]["executions"]) for c in run["cells"]]
+
+    assert told(many) == told(one)
+    [path_in_run] = many["cells"][0]["findings"]
+    assert read_finding(tmp_path / "many" / path_in_run)["schedule"]
+    assert {name[1] for name in heard.all("cell_started")} == {"lost", "kept"}
+
+
+def test_a_worker_that_dies_costs_its_cell(tmp_path: Path) -> None:
+    heard = Heard()
+    run = in_processes(account(tmp_path), ["crash", "lost", "kept"], heard)
+    assert [(c["protocol"], c["verdict"]) for c in run["cells"]] == [
+        ("lost", "as_expected"),
+        ("kept", "as_expected"),
+        ("crash", "unknown"),
+    ]
+    assert run["cells"][2]["error"] == "its process ended with status 7"
+    assert not run["interrupted"]
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    from racebench.scenario import load_scenario
+
+    class Killer(Heard):
+        killed = False
+
+        def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
+            if not self.killed:
+                import multiprocessing
+
+                self.killed = True
+                for child in multiprocessing.active_children():
+                    os.kill(child.pid or 0, signal.SIGKILL)
+
+    cells = cells_for([load_scenario(account(tmp_path))], ["lost", "kept"])
+    more = cells_for([scenario(tmp_path)], PROTOCOLS)
+    run = run_campaign([*cells, *more], Options(VERIFY, 20.0, jobs=2), Killer())
+    assert len(run["cells"]) == 5
+    lost = [c for c in run["cells"] if "error" in c]
+    assert 1 <= len(lost) <= 2
+    assert {c["error"] for c in lost} == {"its process ended with status -9"}
+    assert all(c["verdict"] == "as_expected" for c in run["cells"] if c not in lost)
+
+
+def test_a_stop_ends_the_processes(tmp_path: Path) -> None:
+    import multiprocessing
+
+    stop = Stop()
+
+    class Impatient(Heard):
+        def cell_started(self, *args: Any) -> None:
+            stop.ask()
+
+    run = in_processes(account(tmp_path), ["lost", "kept"], Impatient(), stop=stop)
+    assert run["interrupted"]
+    assert not multiprocessing.active_children()

@@ -1,0 +1,145 @@
+"""A run's folder: what is written, what is read back, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from racebench.errors import ResultError, UsageError
+from racebench.records import Merged, cell_record, finding_record
+from racebench.store import RunFolder, read_finding, read_journal, read_run, write_json
+
+from .fakes import STEPS, cell, finding
+
+
+def a_finding(tmp_path: Path, **how: Any) -> dict[str, Any]:
+    return finding_record(cell(tmp_path), ["a", "b"], Merged(finding(schedule=STEPS, **how), {"stress": 2}))
+
+
+def a_cell(tmp_path: Path) -> dict[str, Any]:
+    return cell_record(cell(tmp_path), [], {"stress": {"collisions": 3, "failures": 0}}, None, False)
+
+
+def test_the_journal_has_each_thing_as_it_comes(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.add_plan({"seed": 1})
+    name = folder.add_finding(a_finding(tmp_path))
+    folder.add_cell(a_cell(tmp_path))
+    # Not finished: this is what a kill -9 leaves.
+    journal = read_journal(tmp_path / "run")
+    assert journal.plan == {"seed": 1}
+    assert list(journal.findings.values()) == [name] == ["findings/0001.json"]
+    assert list(journal.cells) == [("two_routes", "baseline")]
+    run = read_run(tmp_path / "run")
+    assert run["cells"] == [a_cell(tmp_path)]
+    assert run["interrupted"] is True
+    folder.finish({"schema": 1, "cells": []})
+
+
+def test_a_finding_told_again_keeps_its_file(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    record = a_finding(tmp_path)
+    first = folder.add_finding({**record, "schedule": []})
+    assert folder.add_finding(record) == first
+    assert read_finding(tmp_path / "run" / first)["schedule"] == record["schedule"]
+    assert folder.add_finding({**record, "signature": "another"}) == "findings/0002.json"
+    folder.finish({"schema": 1, "cells": []})
+
+
+def test_a_folder_with_a_run_is_refused(tmp_path: Path) -> None:
+    RunFolder(tmp_path).finish({"schema": 1, "cells": []})
+    with pytest.raises(UsageError, match="already holds a run"):
+        RunFolder(tmp_path)
+
+
+def test_a_folder_without_one_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no run to resume"):
+        RunFolder(tmp_path, resume=True)
+
+
+def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        RunFolder(tmp_path / "run")
+
+
+def test_resuming_goes_on_with_numbers_and_survives_a_torn_line(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    record = a_finding(tmp_path)
+    folder.add_finding(record)
+    folder.add_cell(a_cell(tmp_path))
+    folder.finish({"schema": 1, "cells": []})
+    with (tmp_path / "journal.jsonl").open("a") as file:
+        file.write('{"schema": 1, "cell": {"scen')
+    again = RunFolder(tmp_path, resume=True)
+    assert again.earlier.torn == 1
+    assert [f["signature"] for f in again.earlier_findings("two_routes", "baseline")] == [record["signature"]]
+    assert again.add_finding({**record, "signature": "another"}) == "findings/0002.json"
+    again.finish({"schema": 1, "cells": []})
+    assert len(read_journal(tmp_path).findings) == 2
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(TypeError):
+        write_json(path, {"a": object()})
+    assert json.loads(path.read_text()) == {"a": 1}
+
+
+def stored(tmp_path: Path, **changes: Any) -> Path:
+    path = tmp_path / "finding.json"
+    value = {"schema": 1, **a_finding(tmp_path), **changes}
+    path.write_text(json.dumps({k: v for k, v in value.items() if v is not ...}))
+    return path
+
+
+def test_unknown_keys_are_ignored(tmp_path: Path) -> None:
+    read = read_finding(stored(tmp_path, novelty={"x": [1]}))
+    assert read["rule"] == "mapping.corrupted"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"schema": 2}, "schema 2 is newer"),
+        ({"schema": ...}, "schema: missing"),
+        ({"schema": True}, "schema: missing or not a number"),
+        ({"rule": 3}, "rule: missing or not a string"),
+        ({"schedule": "abc"}, "schedule: not a list"),
+        ({"schedule": [["a", "b"]]}, "schedule[0]: not a [thread, operation, object]"),
+        ({"evidence": []}, "evidence: missing"),
+        ({"evidence": {"ring": [{"thread": "a"}]}}, "evidence: missing, or not as RaceBench writes it"),
+        ({"evidence": {"steps": [3]}}, "evidence"),
+        ({"threads": [1]}, "not as RaceBench writes it"),
+    ],
+)
+def test_a_finding_that_is_none_is_refused(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+    path = stored(tmp_path, **changes)
+    with pytest.raises(ResultError) as error:
+        read_finding(path)
+    assert str(error.value).startswith(str(path))
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "\x00", "[" * 100_000])
+def test_a_file_that_is_no_object_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(ResultError, match="Give a stored"):
+        read_finding(path)
+    with pytest.raises(ResultError, match="Give a stored"):
+        read_run(path)
+
+
+def test_a_run_with_a_broken_cell_is_refused(tmp_path: Path) -> None:
+    good = a_cell(tmp_path)
+    for key, value in (("found", None), ("verdict", 3), ("stress", {"collisions": "x"}), ("verify", [])):
+        write_json(tmp_path / "run.json", {"schema": 1, "cells": [good, {**good, key: value}]})
+        with pytest.raises(ResultError, match=rf"cells\[1\].{key}"):
+            read_run(tmp_path)
+    write_json(tmp_path / "run.json", {"schema": 1, "cells": [good]})
+    assert read_run(tmp_path)["cells"] == [good]
