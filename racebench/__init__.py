@@ -4,7 +4,6 @@ The public API.  Programs are made of State, shared fields and primitives; the
 engines run the same program on real threads, freely or under control.
 """
 
-from .engine import explore, replay, stress, verify
 from .errors import (
     CheckFailed,
     HarnessBug,
@@ -16,6 +15,7 @@ from .errors import (
     UsageError,
 )
 from .findings import Broken, Finding, Result, Verdict, broken
+from .modes import explore, replay, stress, verify
 from .primitives import (
     Condition,
     Lock,

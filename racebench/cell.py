@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from . import engine
+from . import engine, modes
 from .errors import ProgramError
 from .findings import Finding, Result
 from .records import Cell, Merged, cell_record, finding_from_record, finding_record
@@ -113,9 +113,7 @@ class _CellRun:
     def _verify(self) -> None:
         alone = self.plan.modes == ("verify",)
         budget = max(_VERIFY_AT_LEAST_S, self._left() * (1.0 if alone else _VERIFY_SHARE))
-        result = self._call(
-            "verify", budget, engine.verify, preemptions=self.plan.preemptions, seconds=budget
-        )
+        result = self._call("verify", budget, modes.verify, preemptions=self.plan.preemptions, seconds=budget)
         if result is not None:
             self.modes["verify"] = {
                 "complete": result.complete,
@@ -134,7 +132,7 @@ class _CellRun:
                 return
             budget = max(_SHORTEST_S, min(left, _SLICE_S))
             seed = self.plan.seed + n * _SLICE_SEED
-            result = self._call("stress", max(budget, left), engine.stress, seconds=budget, seed=seed)
+            result = self._call("stress", max(budget, left), modes.stress, seconds=budget, seed=seed)
             if result is None:
                 return
             self.modes["stress"] = _added(self.modes.get("stress"), result)
@@ -146,7 +144,7 @@ class _CellRun:
         result = self._call(
             "explore",
             self._left() if executions is None else 0.0,
-            engine.explore,
+            modes.explore,
             strategy=self.plan.strategy,
             executions=10**9 if executions is None else executions,
             seed=self.plan.seed,
@@ -231,7 +229,7 @@ class _CellRun:
                 return None
             try:
                 with self.stop.interruptible():
-                    found = engine.reproduce(self.program, finding, min(left, 1.0), self.plan.seed + n)
+                    found = modes.reproduce(self.program, finding, min(left, 1.0), self.plan.seed + n)
             except (KeyboardInterrupt, ProgramError):
                 return None
             if found is not None:

@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from . import bench, claims, engine, vgic
+from . import bench, claims, engine, modes, vgic
 from .arguments import RUN_S, parser
 from .campaign import Options, cells_for, run_campaign
 from .cell import Plan
@@ -163,7 +163,7 @@ def do_replay(args: argparse.Namespace, console: Console, stop: Stop) -> int:
         raise UsageError(f"{args.finding}: protocol {code!r} is not bundled. Add {hint}.")
     try:
         with stop.interruptible():
-            result = engine.replay(scenario.program(code), schedule)
+            result = modes.replay(scenario.program(code), schedule)
     except ReplayDiverged as error:
         console.print(Text(f"diverged: {clean(error)}", style="bold red"))
         for thread, op, obj in error.recent:

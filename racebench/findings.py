@@ -70,6 +70,23 @@ class Broken:
     fields: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What a detector saw in an execution, or predicts from it.
+
+    ``steps`` are the indices of the steps it rests on, in order; a number past
+    the last step means an offer that was never met.  ``guarded`` says that
+    something keeps it from happening: it is told, but breaks no rule.
+    """
+
+    rule: str
+    signature: str
+    message: str
+    steps: tuple[int, ...] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    guarded: bool = False
+
+
 def broken(rule: str, message: str, fields: tuple[str, ...] = ()) -> Broken:
     """A broken ``rule`` for a program's ``check`` to return."""
     return Broken(rule, message, fields)

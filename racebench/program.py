@@ -24,6 +24,8 @@ class Program:
     ``snapshot(state)`` returns JSON values shown as the state before and after.
     ``recycle(state)`` may put a state whose threads all ended normally back to
     exactly what ``setup`` would make, and return True; stress then reuses it.
+    ``parts`` has each thread's operations in words, and ``smaller()`` gives the
+    programs with one of them less, among which shrinking looks for what is needed.
     All threads start at once.  ProgramError if a part is not of this shape.
     """
 
@@ -33,6 +35,8 @@ class Program:
     check: Check | None = None
     snapshot: Snapshot | None = field(default=None, kw_only=True)
     recycle: Callable[[Any], bool] | None = field(default=None, kw_only=True)
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
+    smaller: Callable[[], Iterable[Program]] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -50,6 +54,7 @@ class Program:
             ("check", self.check),
             ("snapshot", self.snapshot),
             ("recycle", self.recycle),
+            ("smaller", self.smaller),
         ):
             if value is not None and not callable(value):
                 raise ProgramError(f"{self.name}: {part} is not callable.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from .errors import ResultError
 
@@ -37,6 +37,80 @@ class Kind(enum.Enum):
     TRY_DOWN = "try_down"
     UP = "up"
     WAIT_UNTIL = "wait_until"
+
+
+class Op:
+    """One operation of a thread: its kind, and for a field its name.
+
+    One Op exists for each field of each class and each kind of access, so an
+    offer allocates nothing.
+    """
+
+    __slots__ = ("atomic", "field", "is_field", "kind", "writes")
+
+    def __init__(self, kind: Kind, field: str = "", atomic: bool = False) -> None:
+        self.kind, self.field, self.atomic = kind, field, atomic
+        self.is_field = bool(field)
+        self.writes = kind is not Kind.READ and kind is not Kind.LOCKED
+
+    def __repr__(self) -> str:
+        return f"<Op {self.kind.value} {self.field}>"
+
+
+def object_name(op: Op, obj: Any) -> str:
+    """How a schedule names what ``op`` is done to."""
+    return f"{obj.label()}.{op.field}" if op.is_field else str(obj.label())
+
+
+class Actor(Protocol):
+    """A thread of the program, as an execution names it."""
+
+    index: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What the threads of one execution did, in order: what detectors look at.
+
+    ``steps`` and ``blocked`` (what threads still waited for at the end) hold
+    (actor, op, object); an object has a ``label()``, a lock also a ``cls``.
+    ``sites`` has the place of each step, if the execution was recorded with
+    places, and ``wanted`` that of each entry of ``blocked``.
+    """
+
+    threads: int
+    steps: Sequence[tuple[Any, Op, Any]]
+    blocked: Sequence[tuple[Any, Op, Any]] = ()
+    sites: Sequence[Site] = ()
+    wanted: Sequence[Site] = ()
+
+    def place(self, n: int) -> str:
+        """The place of step ``n`` in words; steps past the end are the blocked offers."""
+        extra = n - len(self.steps)
+        known = self.sites if extra < 0 else self.wanted
+        at = n if extra < 0 else extra
+        return str(known[at]) if at < len(known) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class LockEdge:
+    """``thread`` held ``held`` (taken at step ``taken``) and wanted ``wanted`` (at step ``at``).
+
+    Locks are (class, name).  ``others`` has all that it held; a mode is True for
+    exclusive, False for shared.
+    """
+
+    thread: str
+    held: tuple[str, str]
+    wanted: tuple[str, str]
+    others: frozenset[tuple[str, bool]]
+    held_mode: bool = True
+    wanted_mode: bool = True
+    taken: int = -1
+    at: int = -1
+    taken_site: str = ""
+    wanted_site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

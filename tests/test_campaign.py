@@ -54,7 +54,7 @@ def variants():
 
 
 def play(monkeypatch: pytest.MonkeyPatch, fake: Engine) -> Engine:
-    monkeypatch.setattr(cell, "engine", fake)
+    monkeypatch.setattr(cell, "modes", fake)
     return fake
 
 

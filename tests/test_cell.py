@@ -24,7 +24,7 @@ PROVED = result(complete=True, executions=4)
 def run(
     tmp_path: Path, monkeypatch: Patch, fake: Engine, plan: Plan = BOTH, **how: Any
 ) -> tuple[CellResult, Heard]:
-    monkeypatch.setattr(module, "engine", fake)
+    monkeypatch.setattr(module, "modes", fake)
     heard = Heard()
     protocol, stop = how.pop("protocol", "baseline"), how.pop("stop", Stop())
     done = run_cell(cell(tmp_path, protocol), plan, 0.0, heard, stop, **how)
@@ -110,7 +110,7 @@ def test_a_long_stress_runs_in_slices_with_seeds_of_their_own(tmp_path: Path, mo
         *(result(finding(schedule=STEPS), executions=1) for _ in range(20)),
     ]
     fake = Engine(stress=slices)
-    monkeypatch.setattr(module, "engine", fake)
+    monkeypatch.setattr(module, "modes", fake)
     done = run_cell(cell(tmp_path), STRESS, 60.0, Heard(), Stop())
     stress = done.cell["stress"]
     assert stress["collisions"] >= 150

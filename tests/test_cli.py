@@ -35,7 +35,7 @@ def _somewhere_else(tmp_path: Path, monkeypatch: Patch) -> Iterator[None]:
 
 def play(monkeypatch: Patch, **answers: Any) -> Engine:
     fake = Engine(**answers)
-    monkeypatch.setattr(cell_module, "engine", fake)
+    monkeypatch.setattr(cell_module, "modes", fake)
     return fake
 
 

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "racebench"
 WORDS = {"errors", "primitives", "program", "trace", "findings"}
 WINGS = {"vgic", "engine", "detect", "report"}
 JOINS = {
-    *("scenario", "scenario_toml", "userfile", "selection", "claims", "bench"),
+    *("scenario", "scenario_toml", "userfile", "selection", "claims", "bench", "modes"),
     *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
 }
 THIN = {"cli", "arguments", "pytest_plugin", "__main__"}
@@ -24,7 +24,7 @@ MAY_IMPORT = {
     **{wing: WORDS | {wing} for wing in WINGS},
     **{join: WORDS | WINGS | JOINS | {"__init__"} for join in JOINS},
     **{thin: WORDS | WINGS | JOINS | THIN | {"__init__"} for thin in THIN},
-    "__init__": WORDS | {"engine"},
+    "__init__": WORDS | {"modes"},
 }
 STDLIB_ONLY = WORDS | {"vgic", "engine", "detect"} | JOINS
 

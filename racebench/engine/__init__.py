@@ -1,9 +1,20 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
-from .exploring import Progress, explore, reproduce
+from .exploring import Progress, ProgressCall, explore, reproduce
 from .free import stress
+from .osthreads import STALL_S
 from .replaying import replay
 from .strategies import STRATEGIES
 from .verifying import verify
 
-__all__ = ["STRATEGIES", "Progress", "explore", "replay", "reproduce", "stress", "verify"]
+__all__ = [
+    "STALL_S",
+    "STRATEGIES",
+    "Progress",
+    "ProgressCall",
+    "explore",
+    "replay",
+    "reproduce",
+    "stress",
+    "verify",
+]

@@ -31,13 +31,14 @@ class Bounded:
 
     def __init__(self, scheduler: Scheduler, bound: int) -> None:
         self.scheduler, self.bound = scheduler, bound
-        self.executions = self.redundant = 0
+        self.executions = 0
         self._path: list[_Choice] = []
-        self._depth = self._used = 0
+        self._depth = self.used = 0
         self._last: int | None = None
+        self.cut = False
 
     def begin(self) -> None:
-        self._depth = self._used = 0
+        self._depth = self.used = 0
         self._last = None
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
@@ -49,7 +50,7 @@ class Bounded:
         chosen = choice.left[0]
         if chosen not in by_index:
             raise ProgramError("the program is not deterministic: a thread that could go on cannot now.")
-        self._used += self._preempts(chosen, by_index)
+        self.used += self._preempts(chosen, by_index)
         self._last = chosen
         return by_index[chosen]
 
@@ -61,7 +62,11 @@ class Bounded:
         if self._last not in enabled:
             return enabled
         others = [i for i in enabled if i != self._last]
-        return [self._last, *others] if self._used < self.bound else [self._last]
+        if self.used >= self.bound:
+            # Something lies beyond the bound: this search alone proves no more.
+            self.cut = self.cut or bool(others)
+            return [self._last]
+        return [self._last, *others]
 
     def execute(self) -> Outcome | None:
         outcome = self.scheduler.run(self, always_ask=True)
@@ -87,3 +92,47 @@ class Bounded:
             share += weight * choice.done / total
             weight /= total
         return share
+
+
+class Ladder:
+    """Bounds 0, 1, 2, ... in turn, up to ``last`` if that is given.
+
+    ``proved`` is the largest bound that was covered.  A bound that kept
+    nothing out has covered every schedule: the search is ``complete``.
+    """
+
+    def __init__(self, scheduler: Scheduler, last: int | None = None) -> None:
+        self.scheduler, self.last = scheduler, last
+        self.proved: int | None = None
+        self.complete = False
+        self._before = 0
+        self._rung = Bounded(scheduler, 0)
+
+    @property
+    def bound(self) -> int:
+        """The bound being searched."""
+        return self._rung.bound
+
+    @property
+    def executions(self) -> int:
+        return self._before + self._rung.executions
+
+    def execute(self) -> Outcome | None:
+        return self._rung.execute()
+
+    def advance(self) -> bool:
+        """Go to the next schedule, or the next bound; False when there is none."""
+        rung = self._rung
+        if rung.advance():
+            return True
+        self.proved = rung.bound
+        self.complete = not rung.cut
+        if self.complete or rung.bound == self.last:
+            return False
+        self._before += rung.executions
+        self._rung = Bounded(self.scheduler, rung.bound + 1)
+        return True
+
+    def done(self) -> float:
+        """An estimate of the share of the present bound that is explored, 0..1."""
+        return self._rung.done()

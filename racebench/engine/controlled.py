@@ -29,11 +29,11 @@ from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..findings import Broken
 from ..primitives import Field, State, installed
 from ..program import Program
-from ..trace import Kind
+from ..trace import Kind, Op
 from . import osthreads
 from .garbage import Collector, tamed
 from .instrument import Twins, derived
-from .ops import ACQUIRE, SLEEP, Op
+from .ops import ACQUIRE, SLEEP
 from .stuck import (
     Event,
     crash_event,
@@ -45,9 +45,6 @@ from .stuck import (
     ring_event,
     wait_event,
 )
-
-STALL_S = 5.0
-"""Seconds without a step after which a thread counts as hung."""
 
 MAX_STEPS = 10_000
 """Steps after which an execution counts as a livelock."""
@@ -117,6 +114,8 @@ class Recorder(Protocol):
 
     def step(self, task: Task, op: Op, obj: Any) -> None: ...
 
+    def blocked(self, task: Task) -> None: ...
+
     def end(self) -> None: ...
 
 
@@ -134,7 +133,7 @@ class Scheduler:
         self,
         program: Program,
         *,
-        stall_s: float = STALL_S,
+        stall_s: float = osthreads.STALL_S,
         max_steps: int = MAX_STEPS,
         ghost: bool = False,
     ) -> None:
@@ -477,6 +476,8 @@ class Scheduler:
         for task in started:
             # A sleeper has nothing to offer until somebody notifies it.
             task.blocked = None if task.ready or task.op is SLEEP else (task.op, task.obj)
+            if self.recorder is not None and task.blocked is not None:
+                self.recorder.blocked(task)
         for task in self._unstarted:
             task.alive = False
         for task in started:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import HarnessBug, ThreadAbort
 from ..primitives import Condition, Lock, RLock, RWLock, Semaphore
+from ..trace import Op
 from . import ops
-from .ops import Op
 from .osthreads import caller_frame, caller_site
 from .stuck import misuse_event
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..trace import Kind
-from .ops import Op
+from ..trace import Kind, Op
 
 Key = tuple[Any, str]
 

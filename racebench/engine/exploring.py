@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -10,11 +11,16 @@ from typing import Any
 from ..errors import UsageError
 from ..findings import Finding, Result, Verdict
 from ..program import Program
-from .controlled import STALL_S, Scheduler
-from .replaying import completed
+from . import osthreads
+from .classes import Classes
+from .concluding import concluded, with_needs
+from .confirming import labelled
+from .controlled import Outcome, Scheduler
+from .replaying import Detect, nothing
 from .strategies import STRATEGIES, Strategy
+from .strategies.pct import Pct
 from .strategies.portfolio import Portfolio
-from .tally import Tally, finding_of
+from .tally import Tally, execution_of
 
 PROGRESS_S = 0.1
 
@@ -49,31 +55,67 @@ def explore(
     stop_on_first: bool = False,
     seconds: float | None = None,
     progress: ProgressCall | None = None,
-    stall_s: float = STALL_S,
+    stall_s: float = osthreads.STALL_S,
+    detect: Detect = nothing,
 ) -> Result:
-    """Run ``executions`` controlled executions chosen by ``strategy``.
+    """Run ``executions`` controlled executions chosen by ``strategy``; see ``modes.explore``.
 
-    Same program, strategy and seed: same schedules, on every Python build; n
-    executions are a prefix of n + 1.  ``seconds`` ends it earlier; ``stall_s``
-    is how long one thread may go without a step.  CLEAN says only that these
-    executions were clean.
+    ``detect`` looks at one execution of each equivalence class.
     """
     chooser = strategy_named(strategy)(seed, len(program.threads))
-    exploration = Exploration(program, chooser, seed, progress)
+    exploration = Exploration(program, chooser, seed, progress, detect)
     return exploration.go(executions, seconds, stop_on_first, stall_s)
+
+
+class Row:
+    """What one strategy's executions brought.  ``classes`` counts those it was first to find."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self.strategy = strategy
+        self.executions = self.classes = self.hits = 0
+
+    def told(self) -> dict[str, Any]:
+        low, high = interval(self.hits, self.executions)
+        told: dict[str, Any] = {
+            "executions": self.executions,
+            "classes": self.classes,
+            "hits": self.hits,
+            "rate": self.hits / self.executions,
+            "rate_95": [low, high],
+        }
+        if isinstance(self.strategy, Pct):
+            told["miss_bound"] = self.strategy.miss_bound()
+        return told
+
+
+def interval(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a rate of ``hits`` in ``n``, after Wilson."""
+    if not n:
+        return 0.0, 1.0
+    z2 = 1.96 * 1.96
+    rate = hits / n
+    middle = (rate + z2 / (2 * n)) / (1 + z2 / n)
+    half = math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n)) * 1.96 / (1 + z2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 class Exploration:
     """One call of ``explore``; ``wanted`` lets a caller stop at a finding of its own."""
 
     def __init__(
-        self, program: Program, strategy: Strategy, seed: int, progress: ProgressCall | None = None
+        self,
+        program: Program,
+        strategy: Strategy,
+        seed: int,
+        progress: ProgressCall | None = None,
+        detect: Detect = nothing,
     ) -> None:
         self.program, self.strategy, self.seed = program, strategy, seed
-        self.progress = progress
+        self.progress, self.detect = progress, detect
+        self.classes = Classes(len(program.threads))
         self.tally = Tally()
         self.executions = 0
-        self.rows: dict[str, list[int]] = {}
+        self.rows: dict[str, Row] = {}
         self.interrupted = False
         self.steps = 0
 
@@ -82,7 +124,7 @@ class Exploration:
         executions: int,
         seconds: float | None,
         stop_on_first: bool,
-        stall_s: float = STALL_S,
+        stall_s: float = osthreads.STALL_S,
         wanted: Callable[[Tally], bool] | None = None,
     ) -> Result:
         started = time.perf_counter()
@@ -94,11 +136,13 @@ class Exploration:
                 self._loop(scheduler, executions, started, deadline, done)
             except KeyboardInterrupt:
                 self.interrupted = True
+            searched = time.perf_counter() - started
             findings = tuple(
-                completed(scheduler, finding_of(seen, "explore", self.seed))
-                for seen in self.tally.seen.values()
+                concluded(scheduler, seen, "explore", self.seed, self.detect) for seen in self.tally.told()
             )
-        return self._result(findings, time.perf_counter() - started)
+            findings = labelled(scheduler, findings, False, self.executions)
+        findings = tuple(with_needs(self.program, finding, self.detect) for finding in findings)
+        return self._result(findings, searched)
 
     def _loop(
         self,
@@ -116,9 +160,10 @@ class Exploration:
             self.steps += len(outcome.log)
             found = bool(outcome.events or outcome.broken)
             strategy.end(outcome.log, found)
-            new = found and tally.add(outcome, self.executions, self._member())
-            self._count(found, new)
-            if found and (done(tally) or scheduler.lost or _hung(outcome.events)):
+            told = self._take(scheduler, outcome, found)
+            if told and done(tally):
+                return
+            if found and (scheduler.lost or _hung(outcome.events)):
                 return
             now = time.perf_counter()
             if deadline is not None and now >= deadline:
@@ -127,16 +172,25 @@ class Exploration:
                 report_at = now + PROGRESS_S
                 self.progress(Progress(self.executions, tally.failures, now - started))
 
-    def _member(self) -> str:
-        member = self.strategy.member if isinstance(self.strategy, Portfolio) else self.strategy
-        return member.NAME
-
-    def _count(self, found: bool, new: bool) -> None:
-        if isinstance(self.strategy, Portfolio):
-            self.strategy.reward(new)
-        row = self.rows.setdefault(self._member(), [0, 0])
-        row[0] += 1
-        row[1] += found
+    def _take(self, scheduler: Scheduler, outcome: Outcome, found: bool) -> bool:
+        """Count one execution; True if it has something to report."""
+        tally, strategy = self.tally, self.strategy
+        member = strategy.member if isinstance(strategy, Portfolio) else strategy
+        new_class = self.classes.new(outcome.log)
+        new = found and tally.add(outcome, self.executions, member.NAME)
+        alarmed = False
+        if new_class:
+            alarms = self.detect(execution_of(scheduler, outcome))
+            alarmed = bool(alarms) and tally.alarms(alarms, outcome, self.executions, member.NAME)
+        if isinstance(strategy, Portfolio):
+            strategy.reward(new or new_class)
+        row = self.rows.get(member.NAME)
+        if row is None:
+            row = self.rows[member.NAME] = Row(member)
+        row.executions += 1
+        row.classes += new_class
+        row.hits += found
+        return found or alarmed
 
     def _result(self, findings: tuple[Finding, ...], seconds: float) -> Result:
         verdict = Verdict.FOUND if findings else Verdict.CLEAN
@@ -144,12 +198,12 @@ class Exploration:
             verdict = Verdict.UNKNOWN
         stats: Mapping[str, Any] = {
             "steps": self.steps,
-            "strategies": {
-                name: {"executions": row[0], "hits": row[1]} for name, row in sorted(self.rows.items())
-            },
+            "classes": len(self.classes),
+            "guarded": dict(self.tally.guarded),
+            "strategies": {name: row.told() for name, row in sorted(self.rows.items())},
         }
         return Result(
-            verdict, False, self.executions, seconds, findings, self.tally.first,
+            verdict, False, self.executions, seconds, findings, self.tally.first_finding,
             self.tally.failures, interrupted=self.interrupted, stats=stats,
         )  # fmt: skip
 
@@ -158,13 +212,20 @@ def _hung(events: list[Any]) -> bool:
     return any(event.rule == "stall.hang" for event in events)
 
 
-def reproduce(program: Program, finding: Finding, seconds: float = 5.0, seed: int = 0) -> Finding | None:
+def reproduce(
+    program: Program,
+    finding: Finding,
+    seconds: float = 5.0,
+    seed: int = 0,
+    *,
+    detect: Detect = nothing,
+) -> Finding | None:
     """Search under control for ``finding``'s rule; None if the budget ends first.
 
     The same signature is preferred; any finding of the same rule will do when
     the budget is over.
     """
-    exploration = Exploration(program, Portfolio(seed, len(program.threads)), seed)
+    exploration = Exploration(program, Portfolio(seed, len(program.threads)), seed, None, detect)
     result = exploration.go(10**9, seconds, False, wanted=lambda tally: finding.signature in tally.seen)
     same = [f for f in result.findings if f.signature == finding.signature]
     alike = [f for f in result.findings if f.rule == finding.rule]

@@ -29,10 +29,11 @@ from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..findings import Finding, Result, Verdict
 from ..primitives import State, installed
 from ..program import Program
+from ..trace import LockEdge
 from . import osthreads
 from .exploring import PROGRESS_S, Progress, ProgressCall
 from .free_primitives import substitutes, wait_until
-from .free_tally import FreeTally
+from .free_tally import FreeTally, Rings, no_rings
 from .garbage import tamed
 from .instrument import Twins, derived
 from .noise import Adviser, Jolt, Noise
@@ -40,7 +41,6 @@ from .stuck import Event, crash_event, error_event, leak_event
 from .waits import Waits
 from .watchdog import Watchdog
 
-STALL_S = 5.0
 _FIRST_BATCH, _LARGEST_BATCH, _BATCH_S = 32, 512, 0.02
 
 
@@ -63,6 +63,7 @@ class Worker:
         self.obj: Any = None
         self.parked: object | None = None
         self.held: list[Any] = []
+        self.chains: dict[Any, list[LockEdge]] = {}
         self.events: list[tuple[int, Event]] = []
         self.results: list[Any] = []
 
@@ -279,28 +280,31 @@ def stress(
     *,
     stop_on_first: bool = False,
     progress: ProgressCall | None = None,
-    stall_s: float = STALL_S,
+    stall_s: float = osthreads.STALL_S,
+    rings: Rings = no_rings,
 ) -> Result:
-    """Hammer ``program`` on free-running OS threads for ``seconds``.
+    """Hammer ``program`` on free-running OS threads for ``seconds``; see ``modes.stress``.
 
-    ``seed`` drives the noise; the operating system decides the rest, so two
-    runs differ.  A deadlock costs one collision.  CLEAN says only that no
-    collision broke a rule: ``stats["miss_bound"]`` is the 95 % upper bound on
-    the probability that one does.
+    ``rings`` says which orders of locks are inversions.
     """
-    return Stress(program, seed, stall_s, progress).go(seconds, stop_on_first)
+    return Stress(program, seed, stall_s, progress, rings).go(seconds, stop_on_first)
 
 
 class Stress:
     """One call of ``stress``."""
 
     def __init__(
-        self, program: Program, seed: int, stall_s: float = STALL_S, progress: ProgressCall | None = None
+        self,
+        program: Program,
+        seed: int,
+        stall_s: float = osthreads.STALL_S,
+        progress: ProgressCall | None = None,
+        rings: Rings = no_rings,
     ) -> None:
         self.program, self.seed, self.progress = program, seed, progress
         self.run = FreeRun(program, seed)
         self.adviser = Adviser()
-        self.tally = FreeTally(program, self.run)
+        self.tally = FreeTally(program, self.run, rings)
         self.interrupted = False
         self._stall_s = stall_s
         self._sizes = [_FIRST_BATCH] * len(self.adviser.settings)
@@ -384,9 +388,10 @@ class Stress:
                 {"setting": str(s), "seconds": round(adviser.seconds[i], 3), "failures": adviser.failures[i]}
                 for i, s in enumerate(adviser.settings)
             ],
+            "guarded": dict(tally.guarded),
             "lost": [w.name for w in self.run.workers if w.lost],
         }
         return Result(
-            verdict, False, tally.collisions, seconds, findings, tally.first,
+            verdict, False, tally.collisions, seconds, findings, tally.first_finding,
             tally.failures, tally.first_s, self.interrupted, stats,
         )  # fmt: skip

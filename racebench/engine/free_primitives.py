@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ThreadAbort
 from ..primitives import Condition, Lock, RLock, RWLock, Semaphore
+from ..trace import LockEdge
+from .instrument import site_of
 from .osthreads import caller_frame, caller_site
 from .stuck import misuse_event
 
@@ -47,11 +49,14 @@ def _make_lock(run: FreeRun) -> type[Lock]:
                 return self._get()
             if namespace["noisy"]:
                 noise()
+            held = me.held
+            if held:
+                note(me, self)
             if not self._get(False):
                 self._sleep(me)
             self.owner = me
             frame = _getframe(1)
-            me.held.append((self, frame.f_code, frame.f_lasti))
+            held.append((self, frame.f_code, frame.f_lasti))
             return True
 
         def acquire(self, blocking: bool = True) -> bool:
@@ -60,6 +65,8 @@ def _make_lock(run: FreeRun) -> type[Lock]:
                 return self._get(blocking)
             if namespace["noisy"]:
                 noise()
+            if blocking and me.held:
+                note(me, self)
             if not self._get(False):
                 if not blocking:
                     return False
@@ -127,6 +134,38 @@ def _make_lock(run: FreeRun) -> type[Lock]:
             self.real.release()
 
     return FreeLock
+
+
+def note(me: Worker, lock: Any, mode: bool = True) -> None:
+    """``me`` is about to want ``lock`` with others held: keep each such chain once.
+
+    Only ``me`` writes ``me.chains``; the coordinator reads it between batches.
+    """
+    held = me.held
+    if len(held) == 1:
+        outer = held[0][0]
+        key: Any = (outer.cls, outer.index, lock.cls, lock.index, mode)
+    else:
+        key = (*[(outer.cls, outer.index) for outer, _, _ in held], lock.cls, lock.index, mode)
+    if key not in me.chains:
+        me.chains[key] = _chain(me, lock, mode)
+
+
+def _chain(me: Worker, lock: Any, mode: bool) -> list[LockEdge]:
+    """The edges from each lock that ``me`` holds to ``lock``.
+
+    Locks of one class without an index cannot be told apart here: no edge.
+    """
+    held = [
+        (outer, not isinstance(outer, RWLock) or outer.writer is me, site_of(c, i)) for outer, c, i in me.held
+    ]
+    others = frozenset((outer.name, how) for outer, how, _ in held)
+    wanted, here = (lock.cls, lock.name), str(caller_site())
+    return [
+        LockEdge(me.name, (outer.cls, outer.name), wanted, others, how, mode, -1, -1, str(site), here)
+        for outer, how, site in held
+        if outer.name != lock.name
+    ]
 
 
 def _make_rlock(run: FreeRun, base: Any) -> type[Lock]:
@@ -223,6 +262,8 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
 
         def _enter(self, me: Worker, writing: bool) -> None:
             run.maybe_step()
+            if me.held:
+                note(me, self, writing)
             ticket: object | None = object()
             with self._guard:
                 if self._free_for(writing):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProgramError
-from ..findings import Finding
+from ..findings import Alarm, Finding
 from ..program import Program
+from ..trace import LockEdge
 from .instrument import show
 from .stuck import Event, error_event
 from .tally import Seen, finding_of, signature_of
@@ -15,14 +17,26 @@ from .tally import Seen, finding_of, signature_of
 if TYPE_CHECKING:
     from .free import FreeRun
 
+Rings = Callable[[Sequence[LockEdge]], list[Alarm]]
+"""What tells inversions from orders; the engine knows no detector."""
+
+
+def no_rings(edges: Sequence[LockEdge]) -> list[Alarm]:
+    """No order is an inversion."""
+    return []
+
+
 _ENDS_THE_STORY = ("deadlock.", "stall.")
 
 
 class FreeTally:
     """Counts what collisions broke, by signature.  Used by the coordinator, at rest."""
 
-    def __init__(self, program: Program, run: FreeRun) -> None:
-        self.program, self.run = program, run
+    def __init__(self, program: Program, run: FreeRun, rings: Rings = no_rings) -> None:
+        self.program, self.run, self.rings = program, run, rings
+        self.guarded: dict[str, str] = {}
+        self.first_alarm: int | None = None
+        self._chains = 0
         self.collisions = self.failures = 0
         self.first: int | None = None
         self.first_s: float | None = None
@@ -47,7 +61,38 @@ class FreeTally:
                 failed += 1
         self.collisions += min(size, done) if self.run.stopping else size
         self.failures += failed
+        self._orders()
         return failed
+
+    @property
+    def first_finding(self) -> int | None:
+        """Collisions until the first failure, or if nothing failed until the first alarm."""
+        return self.first_alarm if self.first is None else self.first
+
+    def _orders(self) -> None:
+        """Look at the orders in which locks were nested, if there are new ones.
+
+        Workers are at rest, so their ``chains`` are ours; a lost worker's may
+        grow while we copy it, which dict.copy survives.
+        """
+        chains = sum(len(worker.chains) for worker in self.run.workers)
+        if chains == self._chains:
+            return
+        self._chains = chains
+        edges = [
+            edge for worker in self.run.workers for chain in worker.chains.copy().values() for edge in chain
+        ]
+        for alarm in self.rings(edges):
+            if alarm.guarded:
+                self.guarded.setdefault(alarm.signature, alarm.message)
+            elif alarm.signature not in self._seen:
+                if self.first_alarm is None:
+                    self.first_alarm = self.collisions
+                evidence = {"message": alarm.message, **alarm.evidence}
+                self._seen[alarm.signature] = Seen(
+                    alarm.rule, alarm.signature, alarm.message, evidence, (), self.collisions, "free",
+                    alarm=True,
+                )  # fmt: skip
 
     def _check(self, slot: int, started: float) -> bool:
         results = {w.name: w.results[slot] for w in self.run.workers}
@@ -90,7 +135,10 @@ class FreeTally:
         )
 
     def findings(self, seed: int) -> tuple[Finding, ...]:
-        return tuple(finding_of(seen, "stress", seed) for seen in self._seen.values())
+        return tuple(
+            finding_of(seen, "stress", seed)
+            for seen in sorted(self._seen.values(), key=lambda seen: seen.alarm)
+        )
 
 
 def _until_doom(events: list[Event]) -> list[Event]:

@@ -14,6 +14,9 @@ from ..errors import ThreadAbort
 from ..trace import Site
 from .instrument import site_of
 
+STALL_S = 5.0
+"""Seconds without a step after which a thread counts as hung."""
+
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OWN = (os.path.join(_PACKAGE, "engine") + os.sep, os.path.join(_PACKAGE, "primitives.py"), "<racebench")
 
@@ -71,7 +74,8 @@ def pinned() -> Iterator[None]:
         return
     before = os.sched_getaffinity(0)
     try:
-        os.sched_setaffinity(0, {min(before)})
+        # Processes side by side spread over the CPUs that there are.
+        os.sched_setaffinity(0, {sorted(before)[os.getpid() % len(before)]})
     except OSError:
         yield
         return

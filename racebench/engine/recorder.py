@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..primitives import _Primitive
-from ..trace import Step
+from ..trace import Op, Site, Step, object_name
 from .controlled import Task
 from .instrument import SLOT, show
-from .ops import Op, object_name
 from .osthreads import caller_frame, stack_from
+from .stuck import wanted_site
 
 
 class StepRecorder:
@@ -21,6 +21,7 @@ class StepRecorder:
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
+        self.wanted: dict[str, Site] = {}
         self._last: tuple[Step, Any, str] | None = None
 
     def step(self, task: Task, op: Op, obj: Any) -> None:
@@ -34,6 +35,10 @@ class StepRecorder:
             step.old = show(obj.__dict__.get(slot))
             self._last = (step, obj, slot)
         self.steps.append(step)
+
+    def blocked(self, task: Task) -> None:
+        """``task`` still waits when the execution ends; its stack is as it waits."""
+        self.wanted[task.name] = wanted_site(task)
 
     def end(self) -> None:
         if self._last is not None:

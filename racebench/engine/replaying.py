@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from ..errors import ProgramError, ReplayDiverged
-from ..findings import Finding, Result, Verdict
+from ..findings import Alarm, Finding, Result, Verdict
 from ..program import Program
-from ..trace import Schedule
+from ..trace import Execution, Schedule
 from .controlled import Outcome, Scheduler
 from .recorder import StepRecorder
 from .strategies.replay import Replay
-from .tally import Tally, finding_of, results_shown
+from .tally import Tally, execution_of, finding_of, results_shown
+
+Detect = Callable[[Execution], list[Alarm]]
+"""What looks at an execution for the engines, which know no detector."""
+
+
+def nothing(execution: Execution) -> list[Alarm]:
+    """The detector that sees nothing."""
+    return []
+
 
 _UNREPLAYABLE = ("stall.hang", "stall.livelock")
 
 
-def replay(program: Program, schedule: Schedule) -> Result:
-    """Run ``program`` along ``schedule``, step by step.
-
-    The result's findings are those that this one execution shows, with full
-    evidence.  ReplayDiverged if the program leaves the schedule, with the step
-    at which it did and what it offered instead.
-    """
+def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) -> Result:
+    """Run ``program`` along ``schedule``, step by step; see ``modes.replay``."""
     started = time.perf_counter()
     with Scheduler(program) as scheduler:
         outcome, recorder = recorded(scheduler, schedule)
+        alarms = detect(execution_of(scheduler, outcome, recorder))
     tally = Tally()
     tally.add(outcome, 1, "replay")
+    tally.alarms(alarms, outcome, 1, "replay")
     findings = tuple(
         _with_evidence(finding_of(seen, "replay", 0), outcome, recorder, program)
         for seen in tally.seen.values()
@@ -58,7 +65,7 @@ def recorded(scheduler: Scheduler, schedule: Schedule) -> tuple[Outcome, StepRec
     return outcome, recorder
 
 
-def completed(scheduler: Scheduler, finding: Finding) -> Finding:
+def completed(scheduler: Scheduler, finding: Finding, detect: Detect = nothing) -> Finding:
     """``finding`` with steps, values and snapshots from one more, recorded replay.
 
     A program that does not do the same twice keeps what it has, and the
@@ -70,6 +77,10 @@ def completed(scheduler: Scheduler, finding: Finding) -> Finding:
         outcome, recorder = recorded(scheduler, finding.schedule)
     except (ReplayDiverged, ProgramError) as error:
         return replace(finding, evidence={**finding.evidence, "not_deterministic": str(error)})
+    for alarm in detect(execution_of(scheduler, outcome, recorder)):
+        if alarm.signature == finding.signature:
+            evidence = {**finding.evidence, "message": alarm.message, **alarm.evidence}
+            finding = replace(finding, summary=alarm.message, evidence=evidence)
     return _with_evidence(finding, outcome, recorder, scheduler.program)
 
 

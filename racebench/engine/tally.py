@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..findings import Broken, Finding
-from ..trace import Schedule, switches
-from .controlled import Outcome, Task
+from ..findings import Alarm, Broken, Finding
+from ..trace import Execution, Op, Schedule, object_name, switches
+from .controlled import Outcome, Scheduler, Task
 from .instrument import show
-from .ops import Op, object_name
-from .stuck import Event
+from .recorder import StepRecorder
+from .stuck import UNKNOWN_SITE, Event
 
 _NUMBER = re.compile(r"\d+")
 
@@ -28,6 +28,21 @@ def schedule_of(log: list[tuple[Task, Op, Any]], end: int | None = None) -> Sche
     return tuple((task.name, op.kind.value, object_name(op, obj)) for task, op, obj in log[:end])
 
 
+def execution_of(scheduler: Scheduler, outcome: Outcome, recorder: StepRecorder | None = None) -> Execution:
+    """What detectors may look at: a crashed machine's execution ends at the crash."""
+    log = outcome.log
+    crash = min((event.at for event in outcome.events if event.crash), default=None)
+    tasks = scheduler.tasks
+    blocked: list[tuple[Any, Op, Any]] = []
+    if crash is None:
+        blocked = [(task, *task.blocked) for task in tasks if task.blocked is not None]
+    steps = log if crash is None else log[:crash]
+    if recorder is None:
+        return Execution(len(tasks), steps, blocked)
+    wanted = [recorder.wanted.get(task.name, UNKNOWN_SITE) for task, _, _ in blocked]
+    return Execution(len(tasks), steps, blocked, [step.site for step in recorder.steps], wanted)
+
+
 @dataclass(slots=True)
 class Seen:
     """One signature: how often it came, and its best schedule so far."""
@@ -40,6 +55,7 @@ class Seen:
     after: int
     strategy: str
     count: int = 1
+    alarm: bool = False
 
 
 class Tally:
@@ -49,6 +65,8 @@ class Tally:
         self.seen: dict[str, Seen] = {}
         self.failures = 0
         self.first: int | None = None
+        self.first_alarm: int | None = None
+        self.guarded: dict[str, str] = {}
 
     def add(self, outcome: Outcome, executions: int, strategy: str) -> bool:
         """Take in one execution; True if it broke a rule not seen before."""
@@ -67,6 +85,32 @@ class Tally:
                 outcome, None, executions, strategy,
             )  # fmt: skip
         return new
+
+    def alarms(self, alarms: list[Alarm], outcome: Outcome, executions: int, strategy: str) -> bool:
+        """Take in what detectors say of one execution; True if a rule is new."""
+        new = False
+        for alarm in alarms:
+            if alarm.guarded:
+                self.guarded.setdefault(alarm.signature, alarm.message)
+                continue
+            if self.first_alarm is None:
+                self.first_alarm = executions
+            end = min(max(alarm.steps, default=len(outcome.log)) + 1, len(outcome.log))
+            evidence = {"message": alarm.message, **alarm.evidence}
+            new |= self._count(
+                alarm.rule, alarm.signature, alarm.message, evidence, outcome, end, executions, strategy
+            )
+            self.seen[alarm.signature].alarm = True
+        return new
+
+    def told(self) -> list[Seen]:
+        """What was seen: what happened first, then what detectors say."""
+        return sorted(self.seen.values(), key=lambda seen: seen.alarm)
+
+    @property
+    def first_finding(self) -> int | None:
+        """Executions until the first failure, or if nothing failed until the first alarm."""
+        return self.first_alarm if self.first is None else self.first
 
     def _event(self, event: Event, outcome: Outcome, executions: int, strategy: str) -> bool:
         evidence = {"message": event.message, **event.evidence}

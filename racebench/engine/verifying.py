@@ -1,9 +1,10 @@
-"""Exhaustive verification: optimal dynamic partial order reduction on real threads.
+"""Verification: every schedule, and at any moment what is proved so far.
 
-Each maximal execution runs once per equivalence class (Mazurkiewicz trace) of
-schedules: races found in one execution put the reversed order into the wakeup
-tree of the state where it begins; sleep sets keep equivalent orders out.
-Memory is bounded by the depth of an execution, not by their number.
+The reduced search covers one execution of each equivalence class and ends
+first on any program of ordinary size.  A program that outlasts ``_ALONE``
+executions is also searched with 0, 1, 2, ... preemptions, turn about, so that
+a budget that ends too early leaves a bounded proof.  Turns are counted in
+executions, never in seconds: the same budget does the same work.
 """
 
 from __future__ import annotations
@@ -13,88 +14,17 @@ from typing import Any
 
 from ..findings import Finding, Result, Verdict
 from ..program import Program
-from .bounded import Bounded
+from .bounded import Ladder
+from .concluding import concluded, with_needs
+from .confirming import labelled
 from .controlled import MAX_STEPS, Outcome, Scheduler
-from .events import Event
 from .exploring import PROGRESS_S, Progress, ProgressCall
-from .races import History
-from .replaying import completed
-from .strategies.exhaustive import Exhaustive
-from .tally import Tally, finding_of
-from .wakeup import covered, insert
+from .replaying import Detect, nothing
+from .search import Search
+from .tally import Tally, execution_of
 
-
-class Search:
-    """The state of an unbounded search between two executions."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self.scheduler = scheduler
-        self.strategy = Exhaustive()
-        self.executions = self.redundant = 0
-        self._fresh = 0
-
-    def execute(self) -> Outcome | None:
-        """Run the next execution; None if it turned out to be explored already."""
-        outcome = self.scheduler.run(self.strategy, always_ask=True)
-        if self.strategy.asleep_at_end:
-            self.redundant += 1
-            return None
-        self.executions += 1
-        return outcome
-
-    def advance(self) -> bool:
-        """Take in the races of the execution that has just run; False when all is explored."""
-        if not self.strategy.asleep_at_end:
-            self._insert_races()
-        stack = self.strategy.stack
-        while stack:
-            node = stack[-1]
-            node.done += 1
-            explored = node.tree.pop(0)
-            node.asleep[explored.event.proc] = explored.event
-            # An order that some lock forbids was asked for: there is no such execution.
-            while node.tree and node.tree[0].event.proc not in node.ready:
-                del node.tree[0]
-            if node.tree:
-                self._fresh = len(stack) - 1
-                return True
-            stack.pop()
-        return False
-
-    def _insert_races(self) -> None:
-        """Only steps from where this execution left the last one can bring new races."""
-        stack = self.strategy.stack
-        history = History(len(self.scheduler.tasks))
-        ready = [node.ready for node in stack]
-        races: list[tuple[int, Event]] = []
-        for i, node in enumerate(stack):
-            event = node.tree[0].event
-            races += [(e, event) for e in history.add(event, ready, i >= self._fresh)]
-        for task in self.scheduler.tasks:
-            if task.blocked is not None:
-                op, obj = task.blocked
-                event = self.strategy.events.of(task.index, op, obj)
-                races += [(e, event) for e in history.races_of(event, ready)]
-        for e, event in races:
-            self._reverse(history, e, event)
-
-    def _reverse(self, history: History, e: int, event: Event) -> None:
-        """Have ``event`` come before step ``e`` in some execution to come."""
-        node = self.strategy.stack[e]
-        n = len(history.events)
-        sequence = [history.events[i] for i in range(e + 1, n) if not history.after(e, i)]
-        sequence.append(event)
-        if not covered(sequence, node.asleep.values()):
-            insert(node.tree, sequence)
-
-    def done(self) -> float:
-        """An estimate of the share that is explored, 0..1, from the branching on the path."""
-        share, weight = 0.0, 1.0
-        for node in self.strategy.stack:
-            total = node.done + max(1, len(node.tree))
-            share += weight * node.done / total
-            weight /= total
-        return share
+_ALONE = 2_000
+_TURN = 500
 
 
 def verify(
@@ -105,71 +35,137 @@ def verify(
     *,
     progress: ProgressCall | None = None,
     max_steps: int = MAX_STEPS,
+    detect: Detect = nothing,
 ) -> Result:
-    """Run ``program`` in every schedule, one execution per equivalence class.
-
-    With ``preemptions`` only schedules with at most that many switches away
-    from a thread that could go on.  ``complete`` is True when all are covered;
-    a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.
-    ``stats``: ``preemption_bound`` and ``done``, an estimate of the share seen.
-    ProgramError if the program does not do the same twice.
-    """
-    return Verification(program, preemptions, progress).go(seconds, max_executions, max_steps)
+    """Run ``program`` in every schedule; see ``modes.verify``."""
+    run = Verification(program, preemptions, progress, detect)
+    return run.go(seconds, max_executions, max_steps)
 
 
 class Verification:
     """One call of ``verify``."""
 
-    def __init__(self, program: Program, preemptions: int | None, progress: ProgressCall | None) -> None:
-        self.program, self.preemptions, self.progress = program, preemptions, progress
+    def __init__(
+        self,
+        program: Program,
+        preemptions: int | None,
+        progress: ProgressCall | None,
+        detect: Detect = nothing,
+    ) -> None:
+        self.program, self.preemptions = program, preemptions
+        self.progress, self.detect = progress, detect
         self.tally = Tally()
         self.interrupted = self.complete = False
+        self._started = self._report_at = 0.0
 
     def go(self, seconds: float, max_executions: int | None, max_steps: int) -> Result:
-        started = time.perf_counter()
+        self._started = self._report_at = time.perf_counter()
+        self._deadline = self._started + seconds
+        self._most = max_executions
         with Scheduler(self.program, max_steps=max_steps, ghost=True) as scheduler:
-            search: Any = Search(scheduler)
-            if self.preemptions is not None:
-                search = Bounded(scheduler, self.preemptions)
+            self.search = Search(scheduler)
+            self.ladder = Ladder(scheduler, self.preemptions)
             try:
-                self._loop(search, started, seconds, max_executions)
+                self._loop()
             except KeyboardInterrupt:
                 self.interrupted = True
+            searched = time.perf_counter() - self._started
             findings = tuple(
-                completed(scheduler, finding_of(seen, "verify", 0)) for seen in self.tally.seen.values()
+                concluded(scheduler, seen, "verify", 0, self.detect) for seen in self.tally.told()
             )
-        return self._result(search, findings, time.perf_counter() - started)
+            findings = labelled(scheduler, findings, self.complete, self.executions)
+        findings = tuple(with_needs(self.program, finding, self.detect) for finding in findings)
+        return self._result(findings, searched)
 
-    def _loop(self, search: Any, started: float, seconds: float, most: int | None) -> None:
-        tally, scheduler = self.tally, search.scheduler
-        report_at = started
-        while True:
+    @property
+    def executions(self) -> int:
+        """All that were run.  Those of the reduced search alone when that was enough."""
+        return self.search.executions + self.ladder.executions
+
+    def _loop(self) -> None:
+        if self.preemptions is not None:
+            while self._run(self.ladder, _TURN):
+                pass
+            return
+        turn = _ALONE
+        while self._run(self.search, turn):
+            if not self._run(self.ladder, _TURN):
+                return
+            turn = _TURN
+
+    def _run(self, search: Any, turn: int) -> bool:
+        """Up to ``turn`` executions of ``search``; False when all is over."""
+        tally, scheduler, detect = self.tally, self.search.scheduler, self.detect
+        for _ in range(turn):
             outcome = search.execute()
             if outcome is not None:
-                tally.add(outcome, search.executions, "exhaustive")
-                if scheduler.lost or any(e.rule.startswith("stall.") for e in outcome.events):
-                    return
+                done = self.executions
+                tally.add(outcome, done, "exhaustive")
+                alarms = detect(execution_of(scheduler, outcome))
+                if alarms:
+                    tally.alarms(alarms, outcome, done, "exhaustive")
+                if scheduler.lost or _stalled(outcome):
+                    return False
             if not search.advance():
-                self.complete = True
-                return
-            now = time.perf_counter()
-            if now - started >= seconds or (most is not None and search.executions >= most):
-                return
-            if self.progress is not None and now >= report_at:
-                report_at = now + PROGRESS_S
-                note = f"about {search.done():.0%} of all schedules"
-                self.progress(Progress(search.executions, tally.failures, now - started, note))
+                self.complete = search.complete
+                return False
+            if not self._in_budget():
+                return False
+        return True
 
-    def _result(self, search: Any, findings: tuple[Finding, ...], seconds: float) -> Result:
+    def _in_budget(self) -> bool:
+        if self._most is not None and self.executions >= self._most:
+            return False
+        now = time.perf_counter()
+        if self.progress is not None and now >= self._report_at:
+            self._report_at = now + PROGRESS_S
+            seconds = now - self._started
+            self.progress(Progress(self.executions, self.tally.failures, seconds, self._note(seconds)))
+        return now < self._deadline
+
+    def _done(self) -> float:
+        """About the share of all schedules that is covered, 0..1."""
+        if self.complete:
+            return 1.0
+        return self.ladder.done() if self.preemptions is not None else self.search.done()
+
+    def _note(self, seconds: float) -> str:
+        """What is proved by now, in words."""
+        done = self._done()
+        proved = self.ladder.proved
+        said = []
+        if proved is not None:
+            what = "all schedules" if self.tally.seen else "no fault"
+            said.append(f"{what} with up to {proved} preemption{'s' * (proved != 1)}")
+        scope = "all schedules" if self.preemptions is None else f"those with {self.ladder.bound}"
+        said.append(f"about {done:.0%} of {scope} seen")
+        if 0.001 < done < 1:
+            said.append(f"about {seconds * (1 - done) / done:.0f} s left")
+        return "; ".join(said)
+
+    def _result(self, findings: tuple[Finding, ...], seconds: float) -> Result:
+        ladder = self.ladder
+        bounded = self.preemptions is not None and ladder.proved == self.preemptions
         verdict = Verdict.UNKNOWN
         if findings:
             verdict = Verdict.FOUND
-        elif self.complete:
+        elif self.complete or bounded:
             verdict = Verdict.CLEAN
-        complete = self.complete and self.preemptions is None
-        done = 1.0 if self.complete else search.done()
-        stats = {"preemption_bound": self.preemptions, "done": done, "redundant": search.redundant}
+        done = self._done()
+        executions = self.executions
+        stats = {
+            "preemption_bound": None if self.complete else ladder.proved,
+            "done": 1.0 if bounded else done,
+            "estimate": executions if self.complete else round(executions / done) if done else None,
+            "proved": self._note(seconds) if not self.complete else "every schedule",
+            "redundant": self.search.redundant,
+            "guarded": dict(self.tally.guarded),
+        }
         return Result(
-            verdict, complete, search.executions, seconds, findings, self.tally.first,
+            verdict, self.complete, executions, seconds, findings, self.tally.first_finding,
             self.tally.failures, interrupted=self.interrupted, stats=stats,
         )  # fmt: skip
+
+
+def _stalled(outcome: Outcome) -> bool:
+    return any(event.rule.startswith("stall.") for event in outcome.events)

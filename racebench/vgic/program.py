@@ -123,7 +123,22 @@ def build_program(
         check,
         snapshot=lambda bench: snapshot(bench.machine),
         recycle=Bench.recycle,
+        parts={name: tuple(str(op) for op in ops) for name, ops in operations.items()},
+        smaller=lambda: _smaller(name, initial, operations, protocol),
     )
+
+
+def _smaller(
+    name: str, initial: Initial, threads: Mapping[str, tuple[Operation, ...]], protocol: type[Protocol]
+) -> Iterator[Program]:
+    """The program with one operation less, or without a thread that has but one."""
+    for thread, ops in threads.items():
+        for i in range(len(ops)):
+            left = {**threads, thread: ops[:i] + ops[i + 1 :]}
+            if not left[thread]:
+                del left[thread]
+            if left:
+                yield build_program(name, initial, left, protocol)
 
 
 def _thread(operations: tuple[Operation, ...]) -> Callable[[Bench], list[Any]]:

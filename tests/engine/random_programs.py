@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import racebench as rb
+from racebench.detect import detect
 from racebench.engine.bounded import Bounded
 from racebench.engine.controlled import Scheduler
+from racebench.engine.tally import execution_of
 
 Statement = tuple[Any, ...]
 
@@ -105,7 +107,7 @@ def random_program(seed: int, rich: bool, ends: set[Any]) -> rb.Program:
 
 
 def brute_force(program: rb.Program, most: int) -> set[str] | None:
-    """The rules that any interleaving breaks; None if there are more than ``most``."""
+    """The rules that any interleaving breaks or any detector sees broken; None beyond ``most``."""
     rules: set[str] = set()
     with Scheduler(program, ghost=False) as scheduler:
         search = Bounded(scheduler, 10_000)
@@ -113,6 +115,8 @@ def brute_force(program: rb.Program, most: int) -> set[str] | None:
             outcome = search.execute()
             assert outcome is not None
             rules.update(event.rule for event in outcome.events)
+            alarms = detect(execution_of(scheduler, outcome))
+            rules.update(alarm.rule for alarm in alarms if not alarm.guarded)
             if not search.advance():
                 return rules
             if search.executions >= most:

@@ -37,7 +37,7 @@ def holding_itself(s: p.Account) -> None:
 
 
 def holding_itself_recursively(s: Any) -> None:
-    with s.rlock, s.rlock:
+    with s.lock, s.rlock, s.rlock:
         s.balance += 1
 
 

@@ -97,18 +97,20 @@ def test_verify_proves_the_healthy_twin(name: str) -> None:
 
 
 def test_a_budget_that_ends_first_is_unknown_and_says_how_far_it_is() -> None:
-    result = rb.verify(_program(*[unlocked_increment] * 3), max_executions=5)
+    result = rb.verify(_program(*[one_lock] * 4), max_executions=5)
     assert result.verdict is rb.Verdict.UNKNOWN
     assert not result.complete
     assert 0 < result.stats["done"] < 1
 
 
 def test_a_bound_is_no_proof_but_finds_what_is_within_it() -> None:
-    clean = rb.verify(p.account(p.racy_deposit), preemptions=0)
-    assert clean.verdict is rb.Verdict.CLEAN
-    assert not clean.complete
-    found = rb.verify(p.account(p.racy_deposit), preemptions=1)
-    assert found.verdict is rb.Verdict.FOUND
+    program = p.abba()
+    within = rb.verify(program, preemptions=0)
+    assert {f.rule for f in within.findings} == {"lock_order.inversion"}
+    assert not within.complete
+    assert within.stats["preemption_bound"] == 0
+    found = rb.verify(program, preemptions=1)
+    assert {f.rule for f in found.findings} == {"lock_order.inversion", "deadlock.cycle"}
 
 
 def test_a_program_that_changes_from_run_to_run_is_a_clear_error() -> None:

@@ -12,8 +12,8 @@ import random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ...trace import Op
     from ..controlled import Task
-    from ..ops import Op
 
 
 class Strategy:

@@ -11,8 +11,8 @@ from .random_walk import RandomWalk
 from .surw import Surw
 
 if TYPE_CHECKING:
+    from ...trace import Op
     from ..controlled import Task
-    from ..ops import Op
 
 _MEMBERS: tuple[type[Strategy], ...] = (RandomWalk, Pct, Pos, Surw)
 

@@ -8,8 +8,8 @@ from ..ops import racing
 from . import Strategy
 
 if TYPE_CHECKING:
+    from ...trace import Op
     from ..controlled import Task
-    from ..ops import Op
 
 
 class Pos(Strategy):

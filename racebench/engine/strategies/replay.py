@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import ReplayDiverged, ThreadAbort
-from ...trace import Schedule
-from ..ops import object_name
+from ...trace import Schedule, object_name
 
 if TYPE_CHECKING:
     from ..controlled import Task

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from . import Strategy
 
 if TYPE_CHECKING:
+    from ...trace import Op
     from ..controlled import Task
-    from ..ops import Op
 
 
 def _interest(op: Op, obj: Any) -> str:

@@ -1,0 +1,184 @@
+"""Two accesses to a field that nothing orders, one of them a write.
+
+Happens-before with epochs, after FastTrack (Flanagan and Freund 2009), and
+beside it the locks held, after Eraser (Savage et al. 1997), so that an alarm
+names the lock that would have prevented it.  Locks, conditions, semaphores,
+``wait_until`` and atomic fields order accesses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+from ..findings import Alarm
+from ..trace import Execution, Kind, object_name
+from .held import Held, Holding
+
+RULE = "data_race"
+
+_NUMBERS = re.compile(r"\[[^\]]*\]|[@#][^.]*")
+_JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE, Kind.DOWN, Kind.TRY_DOWN}
+_LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.UP}
+
+Clock = list[int]
+Access = tuple[int, int, int, Holding]
+"""(thread, its clock, step, locks held)."""
+
+
+class _Variable:
+    """The last write to a field, and the reads since."""
+
+    __slots__ = ("reads", "write")
+
+    def __init__(self) -> None:
+        self.write: Access | None = None
+        self.reads: dict[int, Access] = {}
+
+
+def detect(execution: Execution) -> list[Alarm]:
+    """The first race on each field in ``execution``."""
+    return _Run(execution).go()
+
+
+class _Run:
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        n = execution.threads
+        self.clocks: list[Clock] = [[0] * n for _ in range(n)]
+        for i, clock in enumerate(self.clocks):
+            clock[i] = 1
+        self.held = Held(n)
+        self.left: dict[Any, Clock] = {}
+        self.variables: dict[tuple[Any, str], _Variable] = {}
+        self.raced: dict[tuple[Any, str], tuple[Access, Access]] = {}
+        self.spun = {
+            (obj, op.field)
+            for _, waited, predicate in execution.steps
+            if waited.kind is Kind.WAIT_UNTIL
+            for op, obj in predicate.reads
+        }
+
+    def go(self) -> list[Alarm]:
+        for n, (actor, op, obj) in enumerate(self.execution.steps):
+            i = actor.index
+            if not op.is_field:
+                self._synchronise(n, i, op.kind, obj)
+            elif op.atomic:
+                self._join(i, (obj, op.field))
+                if op.writes:
+                    self._leave(i, (obj, op.field))
+            else:
+                self._access(n, i, op, obj)
+        return [self._alarm(key, *pair) for key, pair in self.raced.items()]
+
+    # -- ordering
+
+    def _join(self, i: int, key: Any) -> None:
+        left = self.left.get(key)
+        if left is not None:
+            clock = self.clocks[i]
+            for k, value in enumerate(left):
+                if value > clock[k]:
+                    clock[k] = value
+
+    def _leave(self, i: int, key: Any) -> None:
+        """What thread ``i`` did so far is before whatever joins ``key`` from now on."""
+        clock = self.clocks[i]
+        left = self.left.get(key)
+        if left is None:
+            self.left[key] = clock[:]
+        else:
+            for k, value in enumerate(clock):
+                if value > left[k]:
+                    left[k] = value
+        clock[i] += 1
+
+    def _synchronise(self, n: int, i: int, kind: Kind, obj: Any) -> None:
+        if kind is Kind.WAIT_UNTIL:
+            for op, read in obj.reads:
+                self._join(i, (read, op.field) if op.is_field else read)
+            return
+        change = self.held.apply(n, i, kind, obj)
+        if kind is Kind.RELEASE_READ and change:
+            # Readers are not ordered among themselves, only before the next writer.
+            self._leave(i, (obj, "readers"))
+        elif kind in _LEAVES:
+            self._leave(i, obj)
+        elif change < 0:
+            self._leave(i, obj.lock if kind is Kind.WAIT else obj)
+        elif change > 0 or kind in _JOINS:
+            self._join(i, obj)
+            if kind is Kind.ACQUIRE_WRITE:
+                self._join(i, (obj, "readers"))
+
+    # -- accesses
+
+    def _access(self, n: int, i: int, op: Any, obj: Any) -> None:
+        key = (obj, op.field)
+        variable = self.variables.get(key)
+        if variable is None:
+            variable = self.variables[key] = _Variable()
+        clock = self.clocks[i]
+        me: Access = (i, clock[i], n, self.held.of[i])
+        write = variable.write
+        if write is not None and write[1] > clock[write[0]] and write[0] != i:
+            self.raced.setdefault(key, (write, me))
+        if not op.writes:
+            variable.reads[i] = me
+            return
+        for read in variable.reads.values():
+            if read[1] > clock[read[0]] and read[0] != i:
+                self.raced.setdefault(key, (read, me))
+        variable.reads.clear()
+        variable.write = me
+        if key in self.spun:
+            self._leave(i, key)
+
+    # -- what is told
+
+    def _alarm(self, key: tuple[Any, str], first: Access, second: Access) -> Alarm:
+        execution = self.execution
+        name = object_name(execution.steps[first[2]][1], key[0])
+        told, evidence = [], []
+        for access in (first, second):
+            actor, op, _ = execution.steps[access[2]]
+            verb = "write" if op.writes else "read"
+            place = execution.place(access[2])
+            locks = [lock.label() for lock, _, _ in access[3]]
+            held = f"with {', '.join(locks)} held" if locks else "with no lock held"
+            told.append(f"{actor.name} {verb}s it{f' in {place}' if place else ''} {held}")
+            evidence.append({"thread": actor.name, "op": verb, "site": place, "held": locks})
+        advice = self._advice(key, first, second)
+        story = f"{name}: {told[0]}, {told[1]}, and nothing orders the two"
+        story += f"; what would: {advice}" if advice else "; no access to it holds a lock"
+        signature = f"{RULE}: {_NUMBERS.sub('', name)}"
+        return Alarm(RULE, signature, story, (first[2], second[2]), {"accesses": evidence, "lock": advice})
+
+    def _advice(self, key: tuple[Any, str], first: Access, second: Access) -> str:
+        """The lock that, held for both, would have prevented it."""
+        one, two = (sorted({lock.label() for lock, _, _ in access[3]}) for access in (first, second))
+        first_actor, second_actor = (self.execution.steps[a[2]][0].name for a in (first, second))
+        if one and two:
+            return f"{', '.join(one)} (as {first_actor}) or {', '.join(two)} (as {second_actor}) for both"
+        if one or two:
+            who = second_actor if one else first_actor
+            return f"{' or '.join(one or two)}, taken by {who} too"
+        guards: Counter[str] = Counter()
+        for n, (_, op, obj) in enumerate(self.execution.steps):
+            if op.is_field and (obj, op.field) == key and n not in (first[2], second[2]):
+                guards.update(self._held_at(n))
+        if guards:
+            lock = min(guards, key=lambda k: (-guards[k], k))
+            return f"{lock}, which other accesses to it hold"
+        return ""
+
+    def _held_at(self, at: int) -> list[str]:
+        held = Held(self.execution.threads)
+        for n, (actor, op, obj) in enumerate(self.execution.steps[: at + 1]):
+            if n == at:
+                return [lock.label() for lock, _, _ in held.of[actor.index]]
+            if not op.is_field:
+                held.apply(n, actor.index, op.kind, obj)
+        return []

@@ -1,0 +1,71 @@
+"""Who holds which lock at each step of an execution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..trace import Kind
+
+SHARED, EXCLUSIVE = False, True
+
+_TAKES = {Kind.ACQUIRE, Kind.TRY_ACQUIRE}
+_GIVES = {Kind.RELEASE, Kind.WAIT}
+
+Holding = tuple[tuple[Any, int, bool], ...]
+"""Locks held by one thread, outermost first: (lock, step that took it, mode)."""
+
+
+class Held:
+    """Follows lock operations; a trylock that failed and a misplaced release change nothing.
+
+    ``of[i]`` is what thread ``i`` holds: a tuple that is replaced, never changed.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.of: list[Holding] = [()] * threads
+        self._owner: dict[Any, list[int]] = {}
+
+    def apply(self, n: int, i: int, kind: Kind, obj: Any) -> int:
+        """Step ``n``: 1 if thread ``i`` now holds ``obj``, -1 if no longer, 0 if neither.
+
+        A WAIT gives up the condition's lock.
+        """
+        if kind in _TAKES:
+            return self._take(n, i, obj)
+        if kind in _GIVES:
+            return self._give(i, obj.lock if kind is Kind.WAIT else obj, kind is Kind.WAIT)
+        if kind is Kind.ACQUIRE_READ or kind is Kind.ACQUIRE_WRITE:
+            mode = EXCLUSIVE if kind is Kind.ACQUIRE_WRITE else SHARED
+            self.of[i] = (*self.of[i], (obj, n, mode))
+            return 1
+        if kind is Kind.RELEASE_READ or kind is Kind.RELEASE_WRITE:
+            return self._drop(i, obj)
+        return 0
+
+    def _take(self, n: int, i: int, lock: Any) -> int:
+        owner = self._owner.get(lock)
+        if owner is None:
+            self._owner[lock] = [i, 1]
+            self.of[i] = (*self.of[i], (lock, n, EXCLUSIVE))
+            return 1
+        if owner[0] == i:
+            owner[1] += 1
+        return 0
+
+    def _give(self, i: int, lock: Any, wholly: bool) -> int:
+        owner = self._owner.get(lock)
+        if owner is None or owner[0] != i:
+            return 0
+        owner[1] -= 1
+        if owner[1] and not wholly:
+            return 0
+        del self._owner[lock]
+        return self._drop(i, lock)
+
+    def _drop(self, i: int, lock: Any) -> int:
+        held = self.of[i]
+        for k in range(len(held) - 1, -1, -1):
+            if held[k][0] is lock:
+                self.of[i] = held[:k] + held[k + 1 :]
+                return -1
+        return 0

@@ -1,0 +1,70 @@
+"""Equivalence classes of executions: a canonical hash of the partial order.
+
+Two executions are equivalent when each can be turned into the other by
+swapping neighbouring steps that commute (Mazurkiewicz).  A step's hash is made
+of its thread's previous step and of the last steps that it depends on; the
+last hash of every thread says which class it is.  Hashes hold within one
+process only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..trace import Kind, Op
+
+MOST = 1 << 18
+"""Classes remembered; beyond it a count of distinct ones is a lower bound."""
+
+
+def class_of(log: list[tuple[Any, Op, Any]], threads: int) -> int:
+    """The class of the execution with this ``log``, as a 64-bit hash."""
+    last = [0] * threads
+    writes: dict[Any, int] = {}
+    reads: dict[Any, int] = {}
+    for task, op, obj in log:
+        i = task.index
+        kind = op.kind
+        if kind is Kind.WAIT_UNTIL:
+            last[i] = hash((last[i], *[_read(writes, reads, o, p, last[i]) for p, o in obj.reads]))
+            continue
+        key = (obj, op.field)
+        if op.writes:
+            mine = hash((last[i], id(op), obj._rb_id, writes.get(key, 0), reads.pop(key, 0)))
+            writes[key] = mine
+            if kind is Kind.WAIT:
+                lock = (obj.lock, "")
+                mine = writes[lock] = hash((mine, writes.get(lock, 0), reads.pop(lock, 0)))
+            last[i] = mine
+        else:
+            mine = last[i] = hash((last[i], id(op), obj._rb_id, writes.get(key, 0)))
+            # Reads of one key commute: their sum does not tell their order.
+            reads[key] = reads.get(key, 0) + mine & 0xFFFFFFFFFFFFFFFF
+    return hash(tuple(last))
+
+
+def _read(writes: dict[Any, int], reads: dict[Any, int], obj: Any, op: Op, before: int) -> int:
+    key = (obj, op.field)
+    mine = hash((before, obj._rb_id, op.field, writes.get(key, 0)))
+    reads[key] = reads.get(key, 0) + mine & 0xFFFFFFFFFFFFFFFF
+    return mine
+
+
+class Classes:
+    """Which classes were seen, up to ``MOST`` of them."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._seen: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def new(self, log: list[tuple[Any, Op, Any]]) -> bool:
+        """Whether the execution is of a class not seen before."""
+        found = class_of(log, self._threads)
+        if found in self._seen:
+            return False
+        if len(self._seen) < MOST:
+            self._seen.add(found)
+        return True

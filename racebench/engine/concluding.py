@@ -1,0 +1,110 @@
+"""From a tallied signature to a finding that convinces: shrunk, replayed, compared, explained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..errors import ProgramError, ReplayDiverged
+from ..findings import Finding
+from ..program import Program
+from .controlled import Scheduler
+from .replaying import Detect, completed, nothing
+from .shrinking import Shrinker, nearest_passing
+from .strategies.portfolio import Portfolio
+from .strategies.replay import Replay
+from .tally import Seen, Tally, execution_of, finding_of
+
+REPLAYS = 10
+_NEEDS_EXECUTIONS = 200
+_UNSHRINKABLE = "stall."
+
+
+def concluded(scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: Detect = nothing) -> Finding:
+    """The finding for ``seen``, with the shortest schedule and its evidence.
+
+    A program that does not do the same twice keeps what it has, and the
+    evidence says so.
+    """
+    finding = finding_of(seen, mode, seed)
+    if scheduler.lost or seen.rule.startswith(_UNSHRINKABLE):
+        return finding
+    try:
+        shrunk = Shrinker(scheduler, seen, detect).go()
+    except ProgramError:
+        shrunk = None
+    if shrunk is not None:
+        evidence = {**shrunk.evidence, "preemptions": shrunk.preemptions, "fewest": shrunk.fewest}
+        finding = replace(finding, schedule=shrunk.schedule, summary=shrunk.summary, evidence=evidence)
+    finding = completed(scheduler, finding, detect)
+    if "not_deterministic" in finding.evidence:
+        return finding
+    evidence = {**finding.evidence, "replays": _replays(scheduler, finding, detect)}
+    if not seen.alarm:
+        passing = nearest_passing(scheduler, finding.schedule)
+        if passing is not None:
+            evidence["passing"] = passing
+    return replace(finding, evidence=evidence)
+
+
+def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int]:
+    """[how many strict replays showed the same signature, of how many]."""
+    same = 0
+    for _ in range(REPLAYS):
+        strategy = Replay(finding.schedule)
+        try:
+            outcome = scheduler.run(strategy, always_ask=True)
+            strategy.check_done()
+        except (ReplayDiverged, ProgramError):
+            continue
+        tally = Tally()
+        tally.add(outcome, 1, "replay")
+        tally.alarms(detect(execution_of(scheduler, outcome)), outcome, 1, "replay")
+        same += finding.signature in tally.seen
+    return [same, REPLAYS]
+
+
+def with_needs(program: Program, finding: Finding, detect: Detect = nothing) -> Finding:
+    """``finding`` with the fewest threads and operations that still show it, as evidence.
+
+    Not to be called during a run: each smaller program gets one of its own.
+    """
+    if finding.rule.startswith(_UNSHRINKABLE) or not finding.schedule:
+        return finding
+    if program.smaller is None:
+        # A stranger's check and threads may not bear to be run without one another.
+        names = {thread for thread, _, _ in finding.schedule}
+        needs: dict[str, Any] = {name: [] for name in program.threads if name in names}
+        return _needing(finding, needs) if len(needs) < len(program.threads) else finding
+    smaller = program
+    while True:
+        for candidate in smaller.smaller() if smaller.smaller is not None else ():
+            if _shows(candidate, finding.signature, detect):
+                smaller = candidate
+                break
+        else:
+            break
+    if smaller is program:
+        return finding
+    return _needing(finding, {name: list(smaller.parts.get(name, ())) for name in smaller.threads})
+
+
+def _needing(finding: Finding, needs: dict[str, Any]) -> Finding:
+    return replace(finding, evidence={**finding.evidence, "needs": needs})
+
+
+def _shows(program: Program, signature: str, detect: Detect) -> bool:
+    """Whether a short search finds ``signature`` in ``program``."""
+    strategy = Portfolio(0, len(program.threads))
+    with Scheduler(program) as scheduler:
+        for _ in range(_NEEDS_EXECUTIONS):
+            outcome = scheduler.run(strategy)
+            strategy.end(outcome.log, False)
+            tally = Tally()
+            tally.add(outcome, 1, "")
+            tally.alarms(detect(execution_of(scheduler, outcome)), outcome, 1, "")
+            if signature in tally.seen:
+                return True
+            if scheduler.lost:
+                return False
+    return False

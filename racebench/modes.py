@@ -1,0 +1,107 @@
+"""The four ways to run a Program, with every detector looking on.
+
+The engines know no detector and the detectors no engine; here they meet.
+"""
+
+from __future__ import annotations
+
+from . import engine
+from .detect import detect
+from .detect.lock_order import rings
+from .engine import STALL_S
+from .findings import Finding, Result
+from .program import Program
+from .trace import Schedule
+
+
+def stress(
+    program: Program,
+    seconds: float = 2.0,
+    seed: int = 0,
+    *,
+    stop_on_first: bool = False,
+    progress: engine.ProgressCall | None = None,
+    stall_s: float = STALL_S,
+) -> Result:
+    """Hammer ``program`` on free-running OS threads for ``seconds``.
+
+    ``seed`` drives the noise; the operating system decides the rest, so two
+    runs differ.  A deadlock costs one collision.  CLEAN says only that no
+    collision broke a rule: ``stats["miss_bound"]`` is the 95 % upper bound on
+    the probability that one does.  The lock-order detector looks on.
+    """
+    return engine.stress(
+        program,
+        seconds,
+        seed,
+        stop_on_first=stop_on_first,
+        progress=progress,
+        stall_s=stall_s,
+        rings=rings,
+    )
+
+
+def explore(
+    program: Program,
+    strategy: str = "portfolio",
+    executions: int = 10_000,
+    seed: int = 0,
+    *,
+    stop_on_first: bool = False,
+    seconds: float | None = None,
+    progress: engine.ProgressCall | None = None,
+    stall_s: float = STALL_S,
+) -> Result:
+    """Run ``executions`` controlled executions chosen by ``strategy``.
+
+    Same program, strategy and seed: same schedules, on every Python build; n
+    executions are a prefix of n + 1.  ``seconds`` ends it earlier; ``stall_s``
+    is how long one thread may go without a step.  CLEAN says only that these
+    executions were clean.
+    """
+    return engine.explore(
+        program,
+        strategy,
+        executions,
+        seed,
+        stop_on_first=stop_on_first,
+        seconds=seconds,
+        progress=progress,
+        stall_s=stall_s,
+        detect=detect,
+    )
+
+
+def verify(
+    program: Program,
+    preemptions: int | None = None,
+    seconds: float = 60,
+    max_executions: int | None = None,
+    *,
+    progress: engine.ProgressCall | None = None,
+) -> Result:
+    """Run ``program`` in every schedule, one execution per equivalence class.
+
+    With ``preemptions`` only schedules with at most that many switches away
+    from a thread that could go on.  ``complete`` is True when all are covered;
+    a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.
+    ``stats``: ``preemption_bound``, up to which all was covered, and ``done``,
+    an estimate of the share seen.  ProgramError if the program does not do the
+    same twice.
+    """
+    return engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
+
+
+def replay(program: Program, schedule: Schedule) -> Result:
+    """Run ``program`` along ``schedule``, step by step.
+
+    The result's findings are those that this one execution shows, with full
+    evidence.  ReplayDiverged if the program leaves the schedule, with the step
+    at which it did and what it offered instead.
+    """
+    return engine.replay(program, schedule, detect=detect)
+
+
+def reproduce(program: Program, finding: Finding, seconds: float = 5.0, seed: int = 0) -> Finding | None:
+    """Search under control for ``finding``'s rule; None if the budget ends first."""
+    return engine.reproduce(program, finding, seconds, seed, detect=detect)
