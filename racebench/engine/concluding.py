@@ -9,11 +9,12 @@ from ..errors import ProgramError, ReplayDiverged
 from ..findings import Finding
 from ..program import Program
 from .controlled import Scheduler
-from .replaying import Detect, completed, nothing
+from .evidence import Detect, nothing
+from .replaying import completed
 from .shrinking import Shrinker, nearest_passing
 from .strategies.portfolio import Portfolio
 from .strategies.replay import Replay
-from .tally import Seen, Tally, execution_of, finding_of
+from .tally import Seen, Tally, finding_of
 
 REPLAYS = 10
 _NEEDS_EXECUTIONS = 200
@@ -59,7 +60,7 @@ def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int
             continue
         tally = Tally()
         tally.add(outcome, 1, "replay")
-        tally.alarms(detect(execution_of(scheduler, outcome)), outcome, 1, "replay")
+        tally.look(detect, scheduler, outcome, 1, "replay")
         same += finding.signature in tally.seen
     return [same, REPLAYS]
 
@@ -102,7 +103,7 @@ def _shows(program: Program, signature: str, detect: Detect) -> bool:
             strategy.end(outcome.log, False)
             tally = Tally()
             tally.add(outcome, 1, "")
-            tally.alarms(detect(execution_of(scheduler, outcome)), outcome, 1, "")
+            tally.look(detect, scheduler, outcome, 1, "")
             if signature in tally.seen:
                 return True
             if scheduler.lost:

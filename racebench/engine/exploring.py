@@ -16,11 +16,11 @@ from .classes import Classes
 from .concluding import concluded, with_needs
 from .confirming import labelled
 from .controlled import Outcome, Scheduler
-from .replaying import Detect, nothing
+from .evidence import Detect, nothing
 from .strategies import STRATEGIES, Strategy
 from .strategies.pct import Pct
 from .strategies.portfolio import Portfolio
-from .tally import Tally, execution_of
+from .tally import Tally
 
 PROGRESS_S = 0.1
 
@@ -180,8 +180,7 @@ class Exploration:
         new = found and tally.add(outcome, self.executions, member.NAME)
         alarmed = False
         if new_class:
-            alarms = self.detect(execution_of(scheduler, outcome))
-            alarmed = bool(alarms) and tally.alarms(alarms, outcome, self.executions, member.NAME)
+            alarmed = tally.look(self.detect, scheduler, outcome, self.executions, member.NAME)
         if isinstance(strategy, Portfolio):
             strategy.reward(new or new_class)
         row = self.rows.get(member.NAME)

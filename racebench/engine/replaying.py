@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from ..errors import ProgramError, ReplayDiverged
-from ..findings import Alarm, Finding, Result, Verdict
+from ..findings import Finding, Result, Verdict
 from ..program import Program
-from ..trace import Execution, Schedule
+from ..trace import Schedule
 from .controlled import Outcome, Scheduler
+from .evidence import Detect, executions_of, nothing
 from .recorder import StepRecorder
 from .strategies.replay import Replay
-from .tally import Tally, execution_of, finding_of, results_shown
-
-Detect = Callable[[Execution], list[Alarm]]
-"""What looks at an execution for the engines, which know no detector."""
-
-
-def nothing(execution: Execution) -> list[Alarm]:
-    """The detector that sees nothing."""
-    return []
-
+from .tally import Tally, finding_of, results_shown
 
 _UNREPLAYABLE = ("stall.hang", "stall.livelock")
 
@@ -33,14 +24,13 @@ def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) ->
     started = time.perf_counter()
     with Scheduler(program) as scheduler:
         outcome, recorder = recorded(scheduler, schedule)
-        alarms = detect(execution_of(scheduler, outcome, recorder))
-    tally = Tally()
-    tally.add(outcome, 1, "replay")
-    tally.alarms(alarms, outcome, 1, "replay")
-    findings = tuple(
-        _with_evidence(finding_of(seen, "replay", 0), outcome, recorder, program)
-        for seen in tally.seen.values()
-    )
+        tally = Tally()
+        tally.add(outcome, 1, "replay")
+        tally.look(detect, scheduler, outcome, 1, "replay")
+        findings = tuple(
+            _with_evidence(finding_of(seen, "replay", 0), scheduler, outcome, recorder, detect)
+            for seen in tally.told()
+        )
     verdict = Verdict.FOUND if findings else Verdict.CLEAN
     return Result(
         verdict, False, 1, time.perf_counter() - started, findings,
@@ -77,15 +67,20 @@ def completed(scheduler: Scheduler, finding: Finding, detect: Detect = nothing) 
         outcome, recorder = recorded(scheduler, finding.schedule)
     except (ReplayDiverged, ProgramError) as error:
         return replace(finding, evidence={**finding.evidence, "not_deterministic": str(error)})
-    for alarm in detect(execution_of(scheduler, outcome, recorder)):
-        if alarm.signature == finding.signature:
-            evidence = {**finding.evidence, "message": alarm.message, **alarm.evidence}
-            finding = replace(finding, summary=alarm.message, evidence=evidence)
-    return _with_evidence(finding, outcome, recorder, scheduler.program)
+    return _with_evidence(finding, scheduler, outcome, recorder, detect)
 
 
-def _with_evidence(finding: Finding, outcome: Outcome, recorder: StepRecorder, program: Program) -> Finding:
+def _with_evidence(
+    finding: Finding, scheduler: Scheduler, outcome: Outcome, recorder: StepRecorder, detect: Detect
+) -> Finding:
+    program = scheduler.program
     evidence: dict[str, Any] = dict(finding.evidence)
+    # Only now is it known where each step is: have the detectors say it again with places.
+    for execution in executions_of(scheduler, outcome, recorder):
+        for alarm in detect(execution):
+            if alarm.signature == finding.signature:
+                finding = replace(finding, summary=alarm.message)
+                evidence.update(alarm.evidence, message=alarm.message)
     evidence["steps"] = [step.as_json() for step in recorder.steps]
     evidence["results"] = results_shown(outcome)
     if program.snapshot is not None and outcome.before is not None:

@@ -16,9 +16,9 @@ from ..errors import ProgramError
 from ..trace import Schedule, switches
 from .bounded import Bounded
 from .controlled import Outcome, Scheduler
-from .replaying import Detect, nothing
+from .evidence import Detect, Log, executions_of, nothing
 from .strategies.deviating import Branching, Deviating, Place
-from .tally import Seen, execution_of, schedule_of, signature_of
+from .tally import Seen, schedule_of, signature_of
 
 SECONDS = 4.0
 _MOST_BOUNDED = 1_500
@@ -93,24 +93,26 @@ class Shrinker:
         for event in outcome.events:
             if event.signature == wanted:
                 evidence = {"message": event.message, **event.evidence}
-                return self._shrunk(outcome, event.at, preemptions, event.message, evidence)
+                return self._shrunk(outcome.log, event.at, preemptions, event.message, evidence)
         for broken in outcome.broken:
             if signature_of(broken) == wanted:
                 evidence = {"message": broken.message}
-                return self._shrunk(outcome, None, preemptions, broken.message, evidence)
+                return self._shrunk(outcome.log, None, preemptions, broken.message, evidence)
         if self.seen.alarm:
-            for alarm in self.detect(execution_of(self.scheduler, outcome)):
-                if alarm.signature == wanted and not alarm.guarded:
-                    evidence = {"message": alarm.message, **alarm.evidence}
-                    end = max(alarm.steps, default=len(outcome.log)) + 1
-                    return self._shrunk(outcome, end, preemptions, alarm.message, evidence)
+            for execution in executions_of(self.scheduler, outcome):
+                for alarm in self.detect(execution):
+                    if alarm.signature == wanted and not alarm.guarded:
+                        evidence = {"message": alarm.message, **alarm.evidence}
+                        log = list(execution.steps)
+                        end = max(alarm.steps, default=len(log)) + 1
+                        return self._shrunk(log, end, preemptions, alarm.message, evidence)
         return None
 
     @staticmethod
     def _shrunk(
-        outcome: Outcome, end: int | None, preemptions: int, summary: str, evidence: dict[str, Any]
+        log: Log, end: int | None, preemptions: int, summary: str, evidence: dict[str, Any]
     ) -> Shrunk:
-        return Shrunk(schedule_of(outcome.log, end), preemptions, False, summary, evidence)
+        return Shrunk(schedule_of(log, end), preemptions, False, summary, evidence)
 
     # -- fewer switches
 

@@ -9,9 +9,9 @@ from typing import Any
 from ..findings import Alarm, Broken, Finding
 from ..trace import Execution, Op, Schedule, object_name, switches
 from .controlled import Outcome, Scheduler, Task
+from .evidence import Detect, Log, executions_of
 from .instrument import show
-from .recorder import StepRecorder
-from .stuck import UNKNOWN_SITE, Event
+from .stuck import Event
 
 _NUMBER = re.compile(r"\d+")
 
@@ -26,21 +26,6 @@ def signature_of(broken: Broken) -> str:
 def schedule_of(log: list[tuple[Task, Op, Any]], end: int | None = None) -> Schedule:
     """The schedule of the first ``end`` steps of ``log``."""
     return tuple((task.name, op.kind.value, object_name(op, obj)) for task, op, obj in log[:end])
-
-
-def execution_of(scheduler: Scheduler, outcome: Outcome, recorder: StepRecorder | None = None) -> Execution:
-    """What detectors may look at: a crashed machine's execution ends at the crash."""
-    log = outcome.log
-    crash = min((event.at for event in outcome.events if event.crash), default=None)
-    tasks = scheduler.tasks
-    blocked: list[tuple[Any, Op, Any]] = []
-    if crash is None:
-        blocked = [(task, *task.blocked) for task in tasks if task.blocked is not None]
-    steps = log if crash is None else log[:crash]
-    if recorder is None:
-        return Execution(len(tasks), steps, blocked)
-    wanted = [recorder.wanted.get(task.name, UNKNOWN_SITE) for task, _, _ in blocked]
-    return Execution(len(tasks), steps, blocked, [step.site for step in recorder.steps], wanted)
 
 
 @dataclass(slots=True)
@@ -82,25 +67,33 @@ class Tally:
             evidence = {"message": broken.message}
             new |= self._count(
                 broken.rule, signature_of(broken), broken.message, evidence,
-                outcome, None, executions, strategy,
+                outcome.log, None, executions, strategy,
             )  # fmt: skip
         return new
 
-    def alarms(self, alarms: list[Alarm], outcome: Outcome, executions: int, strategy: str) -> bool:
-        """Take in what detectors say of one execution; True if a rule is new."""
+    def look(
+        self, detect: Detect, scheduler: Scheduler, outcome: Outcome, executions: int, strategy: str
+    ) -> bool:
+        """Take in what ``detect`` says of one execution; True if a rule is new."""
         new = False
-        for alarm in alarms:
-            if alarm.guarded:
-                self.guarded.setdefault(alarm.signature, alarm.message)
-                continue
-            if self.first_alarm is None:
-                self.first_alarm = executions
-            end = min(max(alarm.steps, default=len(outcome.log)) + 1, len(outcome.log))
-            evidence = {"message": alarm.message, **alarm.evidence}
-            new |= self._count(
-                alarm.rule, alarm.signature, alarm.message, evidence, outcome, end, executions, strategy
-            )
-            self.seen[alarm.signature].alarm = True
+        for execution in executions_of(scheduler, outcome):
+            for alarm in detect(execution):
+                if alarm.guarded:
+                    self.guarded.setdefault(alarm.signature, alarm.message)
+                else:
+                    new |= self._alarm(alarm, execution, executions, strategy)
+        return new
+
+    def _alarm(self, alarm: Alarm, execution: Execution, executions: int, strategy: str) -> bool:
+        if self.first_alarm is None:
+            self.first_alarm = executions
+        log = list(execution.steps)
+        end = min(max(alarm.steps, default=len(log)) + 1, len(log))
+        evidence = {"message": alarm.message, **alarm.evidence}
+        new = self._count(
+            alarm.rule, alarm.signature, alarm.message, evidence, log, end, executions, strategy
+        )
+        self.seen[alarm.signature].alarm = True
         return new
 
     def told(self) -> list[Seen]:
@@ -115,22 +108,22 @@ class Tally:
     def _event(self, event: Event, outcome: Outcome, executions: int, strategy: str) -> bool:
         evidence = {"message": event.message, **event.evidence}
         return self._count(
-            event.rule, event.signature, event.message, evidence, outcome, event.at, executions, strategy
+            event.rule, event.signature, event.message, evidence, outcome.log, event.at, executions, strategy
         )
 
     def _count(
         self, rule: str, signature: str, summary: str, evidence: dict[str, Any],
-        outcome: Outcome, end: int | None, executions: int, strategy: str,
+        log: Log, end: int | None, executions: int, strategy: str,
     ) -> bool:  # fmt: skip
         known = self.seen.get(signature)
         if known is None:
-            schedule = schedule_of(outcome.log, end)
+            schedule = schedule_of(log, end)
             self.seen[signature] = Seen(rule, signature, summary, evidence, schedule, executions, strategy)
             return True
         known.count += 1
-        length = len(outcome.log) if end is None else end
+        length = len(log) if end is None else end
         if length <= len(known.schedule):
-            schedule = schedule_of(outcome.log, end)
+            schedule = schedule_of(log, end)
             if (switches(schedule), length) < (switches(known.schedule), len(known.schedule)):
                 known.schedule, known.summary, known.evidence = schedule, summary, evidence
         return False

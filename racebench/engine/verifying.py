@@ -18,10 +18,10 @@ from .bounded import Ladder
 from .concluding import concluded, with_needs
 from .confirming import labelled
 from .controlled import MAX_STEPS, Outcome, Scheduler
+from .evidence import Detect, nothing
 from .exploring import PROGRESS_S, Progress, ProgressCall
-from .replaying import Detect, nothing
 from .search import Search
-from .tally import Tally, execution_of
+from .tally import Tally
 
 _ALONE = 2_000
 _TURN = 500
@@ -101,9 +101,7 @@ class Verification:
             if outcome is not None:
                 done = self.executions
                 tally.add(outcome, done, "exhaustive")
-                alarms = detect(execution_of(scheduler, outcome))
-                if alarms:
-                    tally.alarms(alarms, outcome, done, "exhaustive")
+                tally.look(detect, scheduler, outcome, done, "exhaustive")
                 if scheduler.lost or _stalled(outcome):
                     return False
             if not search.advance():

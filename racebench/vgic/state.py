@@ -99,7 +99,11 @@ class PendingIrq(State):
     instead of its neighbours.
     """
 
-    desc: IrqDesc = shared(NULL)
+    # Unlike Xen, declared atomic: one aligned pointer, which ARM reads and writes
+    # whole.  Xen looks at it without a lock on purpose (release_guest_irq, moves),
+    # and what comes of that has rules of its own: mapping.*, crash.*, data_race on
+    # what it points to.
+    desc: IrqDesc = shared(NULL, atomic=True)
     QUEUED: bool = shared(False, atomic=True)
     ACTIVE: bool = shared(False, atomic=True)
     VISIBLE: bool = shared(False, atomic=True)
@@ -175,7 +179,8 @@ class Vcpu(State):
     """
 
     VPF_down: bool = shared(False, atomic=True)
-    processor: int = shared(0)
+    # Unlike Xen, declared atomic: one aligned word, read by whoever sets an affinity.
+    processor: int = shared(0, atomic=True)
     inflight_irqs: tuple[PendingIrq, ...] = shared(())
     lr_pending: tuple[PendingIrq, ...] = shared(())
     lr_mask: int = shared(0)
@@ -192,8 +197,9 @@ class Vcpu(State):
 class Domain(State):
     """One guest.  ``lock`` is its vgic.lock, to be taken before any rank lock."""
 
-    creation_finished: bool = shared(False)
-    is_dying: bool = shared(False)
+    # Unlike Xen, declared atomic: single words that anybody reads without a lock.
+    creation_finished: bool = shared(False, atomic=True)
+    is_dying: bool = shared(False, atomic=True)
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ import racebench as rb
 from racebench.detect import detect
 from racebench.engine.bounded import Bounded
 from racebench.engine.controlled import Scheduler
-from racebench.engine.tally import execution_of
+from racebench.engine.evidence import executions_of
 
 Statement = tuple[Any, ...]
 
@@ -115,8 +115,8 @@ def brute_force(program: rb.Program, most: int) -> set[str] | None:
             outcome = search.execute()
             assert outcome is not None
             rules.update(event.rule for event in outcome.events)
-            alarms = detect(execution_of(scheduler, outcome))
-            rules.update(alarm.rule for alarm in alarms if not alarm.guarded)
+            for execution in executions_of(scheduler, outcome):
+                rules.update(alarm.rule for alarm in detect(execution) if not alarm.guarded)
             if not search.advance():
                 return rules
             if search.executions >= most:

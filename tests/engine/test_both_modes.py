@@ -188,7 +188,8 @@ def test_a_deadlock_beside_a_busy_thread_is_seen(mode: Any) -> None:
     threads = {"a": p.account_then_log, "b": p.log_then_account, "c": lambda s: None}
     program = rb.Program("subset", setup=p.Account, threads=threads)
     result = mode(program, stop_on_first=True)
-    [finding] = result.findings
+    finding = result.findings[0]
+    assert finding.rule == "deadlock.cycle"
     assert {edge["thread"] for edge in finding.evidence["ring"]} == {"a", "b"}
     for edge in finding.evidence["ring"]:
         assert edge["holds"] and "programs.py" in edge["wants"]["site"]
