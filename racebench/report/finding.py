@@ -13,6 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from .proofs import proofs
 from .swimlanes import swimlanes
 from .text import clean, count, joined, plain
 
@@ -47,6 +48,9 @@ def finding_panel(
         blocks.append(Text(f"{clean(thread)} was in: " + joined(sites, " > ")))
     if finding["schedule"]:
         blocks.append(swimlanes(finding, width - _FRAME, full=full))
+    known = proofs(finding)
+    if known:
+        blocks.append(Group(*known))
     blocks.append(_footer(finding, path, also))
     spaced = [Padding(b, (1 if i else 0, 0, 0, 0)) for i, b in enumerate(blocks)]
     title = Text(f"{clean(finding['rule'])}: {clean(finding['scenario'])} x {clean(finding['protocol'])}")
@@ -59,6 +63,9 @@ def sentence(finding: Mapping[str, Any]) -> str:
     if ring and len(ring) > 1:
         names = [clean(edge["thread"]) for edge in ring]
         others = ", ".join(names[:-1])
+        if finding["rule"] == "lock_order.inversion":
+            classes = [clean(edge["wants"].get("class", "?")) for edge in ring]
+            return f"{others} and {names[-1]} take {' and '.join(classes)} in different orders"
         return f"{others} and {names[-1]} wait for one another: none of them ever goes on"
     return clean(finding["summary"])
 
