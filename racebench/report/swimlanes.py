@@ -55,7 +55,8 @@ def swimlanes(finding: Mapping[str, Any], width: int, *, full: bool = False) -> 
         for number, text in _block(block, first, shared):
             put(number, thread, text)
         first += len(block)
-    for edge in finding["evidence"].get("ring") or ():
+    deadlock = finding["rule"].startswith("deadlock.")
+    for edge in (finding["evidence"].get("ring") or ()) if deadlock else ():
         wants = f"wants {clean(edge['wants']['lock'])}: blocked for ever"
         put("", clean(edge["thread"]), Text(wants, style="bold red"))
     return table
