@@ -11,7 +11,7 @@ from typing import Any
 from . import __version__, engine
 from .errors import UsageError
 
-RUN_S, VERIFY_S = 30.0, 60.0
+RUN_S, VERIFY_S, ABLATE_S = 30.0, 60.0, 600.0
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"racebench {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for add in (_run, _verify, _explore, _replay, _explain, _list, _bench):
+    for add in (_run, _verify, _explore, _replay, _explain, _ablate, _list, _bench):
         add(verbs)
     return top
 
@@ -127,6 +127,18 @@ def _explain(verbs: Any) -> None:
     add = _verb(verbs, "explain", "show a stored finding or run", "racebench explain reports/nightly")
     add("stored", type=Path, metavar="FINDING.json|RUN_DIR")
     add("--full", action="store_true", help="unfold the schedule of a finding")
+
+
+def _ablate(verbs: Any) -> None:
+    add = _verb(
+        verbs, "ablate", "say which lock acquisitions of a protocol are needed, and what breaks without each",
+        "racebench ablate baseline",
+    )  # fmt: skip
+    add("protocol", metavar="PROTOCOL", help="bundled id, or path/to/file.py:Name")
+    add("scenario", nargs="*", metavar="SCENARIO", help="name, @tag, file or folder (default: @pairs)")
+    add("--time", type=duration, default=ABLATE_S, metavar="T", help="budget of it all (default: 10m)")
+    add("--out", type=Path, metavar="DIR", help="folder for the findings (default: reports/<time>-ablate)")
+    add("--json", metavar="FILE", help="write the answers; - prints them, alone")
 
 
 def _list(verbs: Any) -> None:

@@ -8,9 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import engine, vgic
+from . import modes, vgic
+from .detect import detect
+from .engine.controlled import Scheduler
 from .engine.free import FreeRun
 from .engine.osthreads import pinned
+from .engine.search import Search
+from .engine.tally import Tally
 from .primitives import installed
 from .program import Program
 
@@ -21,7 +25,7 @@ _ROUTE = {"toolstack0": "route virq=40 pirq=64", "toolstack1": "route virq=40 pi
 _IRQ = {"pcpu1": "irq pirq=64", "vcpu0": "icenabler virq=40"}
 _ROUTED = vgic.Initial(routed=((40, 64, True),))
 _HANDOVERS, _LOCKINGS, _OPERATIONS, _SEEDS = 30_000, 300_000, 4_000, 20
-_NAIVE_S = 5.0
+_NAIVE_S, _EXPLORE_S, _VERIFY_S = 5.0, 1.5, 1.5
 
 
 def bars(figures: Mapping[str, float | None]) -> dict[str, tuple[str, bool]]:
@@ -36,6 +40,7 @@ def bars(figures: Mapping[str, float | None]) -> dict[str, tuple[str, bool]]:
         return text, value is not None and value <= bar
 
     naive = figures["stress.naive_per_s"] or 0.0
+    random = figures["explore.random.per_s"] or 0.0
     return {
         "explore.pct.per_s": at_least(
             "explore.pct.per_s", 25_000 / handover, f"x handover_us >= 25,000: {25_000 / handover:,.0f}/s"
@@ -43,6 +48,7 @@ def bars(figures: Mapping[str, float | None]) -> dict[str, tuple[str, bool]]:
         "explore.random.per_s": at_least(
             "explore.random.per_s", 18_000 / handover, f"x handover_us >= 18,000: {18_000 / handover:,.0f}/s"
         ),
+        "verify.per_s": at_least("verify.per_s", random / 2, f">= explore.random / 2: {random / 2:,.0f}/s"),
         "stress.per_s": at_least("stress.per_s", 4 * naive, f">= 4 x naive: {4 * naive:,.0f}/s"),
         "stress.overhead": at_least("stress.overhead", 0.25, ">= 0.25"),
         "stress.first_failure_ms": at_most("stress.first_failure_ms", 50, "<= 50 ms"),
@@ -57,6 +63,7 @@ def measure(say: Say = lambda text: None) -> Figures:
     for name, part in (
         ("floors", _floors),
         ("explore", _explore),
+        ("verify", _verify),
         ("stress", _stress),
         ("overhead", _overhead),
         ("first failure", _first_failure),
@@ -109,15 +116,33 @@ def _explore(figures: Figures) -> None:
     program = _route("baseline")
     steps = seconds = 0.0
     for strategy in ("random", "pct"):
-        result = engine.explore(program, strategy, 10**9, seconds=1.5)
+        result = modes.explore(program, strategy, 10**9, seconds=_EXPLORE_S)
         figures[f"explore.{strategy}.per_s"] = result.executions / result.seconds
         steps += result.stats["steps"]
         seconds += result.seconds
     figures["explore.steps_per_s"] = steps / seconds
 
 
+def _verify(figures: Figures) -> None:
+    """Proofs one after another on one scheduler: a proof of this program is over in two executions."""
+    executions = 0
+    with Scheduler(_route("baseline"), ghost=True) as scheduler:
+        started = now = time.perf_counter()
+        while now - started < _VERIFY_S:
+            search, tally, going_on = Search(scheduler), Tally(), True
+            while going_on:
+                outcome = search.execute()
+                if outcome is not None:
+                    tally.add(outcome, search.executions, "exhaustive")
+                    tally.look(detect, scheduler, outcome, search.executions, "exhaustive")
+                going_on = search.advance()
+            executions += search.executions
+            now = time.perf_counter()
+    figures["verify.per_s"] = executions / (now - started)
+
+
 def _stress(figures: Figures) -> None:
-    result = engine.stress(_route("baseline"), seconds=3.0)
+    result = modes.stress(_route("baseline"), seconds=3.0)
     figures["stress.per_s"] = result.executions / result.seconds
     collisions, _ = _naive(_route("baseline"), 2.0)
     figures["stress.naive_per_s"] = collisions / 2.0
@@ -188,7 +213,7 @@ def _seconds(function: Callable[[Any], Any], states: list[Any]) -> float:
 def _first_failure(figures: Figures) -> None:
     firsts = []
     for seed in range(_SEEDS):
-        result = engine.stress(_route("no_rank_lock"), 2.0, seed, stop_on_first=True)
+        result = modes.stress(_route("no_rank_lock"), 2.0, seed, stop_on_first=True)
         firsts.append(2.0 if result.first_failure_s is None else result.first_failure_s)
     figures["stress.first_failure_ms"] = statistics.median(firsts) * 1000
     first = _naive(_route("no_rank_lock"), _NAIVE_S)[1]
@@ -196,7 +221,7 @@ def _first_failure(figures: Figures) -> None:
 
 
 def _deadlock(figures: Figures) -> None:
-    result = engine.stress(_program(_IRQ, _ROUTED, "baseline"), seconds=2.0)
+    result = modes.stress(_program(_IRQ, _ROUTED, "baseline"), seconds=2.0)
     found = [f for f in result.findings if f.rule == "deadlock.cycle"]
     detect = result.stats["detect_us"]
     figures["deadlock.detect_us"] = statistics.median(detect) if detect else None

@@ -19,13 +19,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from . import bench, claims, engine, modes, vgic
+from . import ablate, bench, claims, engine, modes, vgic
 from .arguments import RUN_S, parser
 from .campaign import Options, cells_for, run_campaign
 from .cell import Plan
 from .errors import HarnessBug, RaceBenchError, ReplayDiverged, UsageError
 from .findings import RULES
 from .records import Cell
+from .report.ablation import ablation_report
 from .report.finding import finding_panel
 from .report.listing import bench_table, listing
 from .report.live import LiveScreen, PlainLines
@@ -35,7 +36,7 @@ from .resume import planned
 from .scenario import Scenario, scenario_from_text
 from .selection import bundled, load_protocol, select
 from .stop import Stop
-from .store import read_finding, read_journal, read_run
+from .store import SCHEMA, RunFolder, read_finding, read_journal, read_run, write_json
 from .trace import schedule_from_json
 
 
@@ -163,7 +164,8 @@ def do_replay(args: argparse.Namespace, console: Console, stop: Stop) -> int:
         raise UsageError(f"{args.finding}: protocol {code!r} is not bundled. Add {hint}.")
     try:
         with stop.interruptible():
-            result = modes.replay(scenario.program(code), schedule)
+            program = ablate.as_found(scenario.program(code), finding)
+            result = modes.replay(program, schedule)
     except ReplayDiverged as error:
         console.print(Text(f"diverged: {clean(error)}", style="bold red"))
         for thread, op, obj in error.recent:
@@ -198,6 +200,27 @@ def _show_replay(args: argparse.Namespace, console: Console, finding: Mapping[st
     others = ", ".join(clean(f.rule) for f in result.findings) or "no rule broke"
     console.print(Text(f"not reproduced: the schedule ran to its end, but {others}", style="bold red"))
     return 1
+
+
+def do_ablate(args: argparse.Namespace, console: Console, stop: Stop) -> int:
+    choice, scenarios = load_protocol(args.protocol), select(args.scenario or ["@pairs"])
+    folder = RunFolder(args.out or default_folder("ablate"))
+    alone = args.json == "-"
+    said = Console(stderr=True, highlight=False) if alone else console
+    with said.status("") as status:
+        found = ablate.ablate(
+            choice, scenarios, args.time, stop, lambda text: status.update(Text(f"{choice.id}: {text}"))
+        )
+    value = ablate.told(found, lambda finding: str(folder.path / folder.add_finding(finding)))
+    write_json(folder.path / "ablation.json", {"schema": SCHEMA, **value})
+    if args.json:
+        _write_json(args.json, {"schema": SCHEMA, **value})
+    if not alone:
+        console.print(ablation_report(value))
+        console.print(Text(f"saved in {folder.path}", style="dim"))
+    if found.interrupted:
+        return 130
+    return 1 if any(answer.verdict == ablate.OPEN for answer in found.answers) else 0
 
 
 def do_explain(args: argparse.Namespace, console: Console, stop: Stop) -> int:
@@ -244,6 +267,7 @@ _VERBS: Mapping[str, Callable[[argparse.Namespace, Console, Stop], int]] = {
     "verify": do_verify,
     "explore": do_explore,
     "replay": do_replay,
+    "ablate": do_ablate,
     "explain": do_explain,
     "list": do_list,
     "bench": do_bench,

@@ -177,7 +177,13 @@ class _Primitive:
 
 
 class Lock(_Primitive):
-    """A non-recursive lock over a real ``threading.Lock``."""
+    """A non-recursive lock over a real ``threading.Lock``.
+
+    A subclass whose ``acquire`` and ``__enter__`` call these says in
+    ``frames_between`` how many calls deep, so that reports name its caller.
+    """
+
+    frames_between = 0
 
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
         super().__init__(cls, index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import vgic
@@ -52,8 +52,9 @@ def select(names: Sequence[str]) -> list[Scenario]:
     """The scenarios that ``names`` mean, each once, in order.
 
     A name is a bundled scenario's, ``@tag``, a file or a folder; none at all
-    means ``@thread``.  UsageError if one means nothing, or if two files have
-    one name: results are stored by it.
+    means ``@thread``.  Results are stored by name, so one that two files share
+    gets its folder before it: ``pairs/route_vs_route``.  UsageError if a name
+    means nothing, or if that does not tell two files apart.
     """
     chosen: dict[Path, Scenario] = {}
     for name in names or (DEFAULT_TAG,):
@@ -61,12 +62,18 @@ def select(names: Sequence[str]) -> list[Scenario]:
             chosen.setdefault(scenario.path.resolve(), scenario)
     by_name: dict[str, Scenario] = {}
     for scenario in chosen.values():
+        if scenario.name in by_name:
+            scenario = replace(scenario, name=_with_folder(scenario.path))
         other = by_name.setdefault(scenario.name, scenario)
         if other is not scenario:
             raise UsageError(
                 f"{other.path} and {scenario.path} have the same name. Rename one, or run them apart."
             )
-    return list(chosen.values())
+    return list(by_name.values())
+
+
+def _with_folder(path: Path) -> str:
+    return f"{path.resolve().parent.name}/{path.stem}"
 
 
 def _meant(name: str) -> list[Scenario]:
@@ -76,9 +83,11 @@ def _meant(name: str) -> list[Scenario]:
     if name.startswith("@"):
         return _tagged(name[1:])
     files = scenario_files(bundled_root())
-    found = [load_scenario(file) for file in files if file.stem == name.replace("-", "_")]
-    if found:
-        return found
+    wanted = name.replace("-", "_")
+    named = [file for file in files if wanted in (file.stem, _with_folder(file))]
+    if named:
+        # The claims' scenarios go first; the others of that name are folder/name.
+        return [load_scenario(min(named, key=lambda file: (file.parent.name != DEFAULT_TAG[1:], file)))]
     if path.is_dir():
         found = [load_scenario(file) for file in scenario_files(path)]
         if not found:

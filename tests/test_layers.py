@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "racebench"
 WORDS = {"errors", "primitives", "program", "trace", "findings"}
 WINGS = {"vgic", "engine", "detect", "report"}
 JOINS = {
-    *("scenario", "scenario_toml", "userfile", "selection", "claims", "bench", "modes"),
+    *("scenario", "scenario_toml", "userfile", "selection", "claims", "bench", "modes", "ablate"),
     *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
 }
 THIN = {"cli", "arguments", "pytest_plugin", "__main__"}

@@ -55,7 +55,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
                 return self.real.acquire(blocking)
             if not blocking:
                 return self._try(me)
-            return self._take(me, 2)
+            return self._take(me, 2 + self.frames_between)
 
         def __enter__(self) -> bool:
             me = s.current

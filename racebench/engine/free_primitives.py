@@ -156,9 +156,7 @@ def _chain(me: Worker, lock: Any, mode: bool) -> list[LockEdge]:
 
     Locks of one class without an index cannot be told apart here: no edge.
     """
-    held = [
-        (outer, getattr(outer, "writer", me) is me, site_of(c, i)) for outer, c, i in me.held
-    ]
+    held = [(outer, getattr(outer, "writer", me) is me, site_of(c, i)) for outer, c, i in me.held]
     others = frozenset((outer.name, how) for outer, how, _ in held)
     wanted, here = (lock.cls, lock.name), str(caller_site())
     return [

@@ -2,7 +2,7 @@
 
 from .domain import Protocol
 from .language import OPERATIONS, Initial, Operation, parse_operation, usage
-from .program import build_program
+from .program import bench_states, build_program
 from .protocols import protocol, protocol_ids
 from .protocols.baseline import Baseline
 
@@ -12,6 +12,7 @@ __all__ = [
     "Initial",
     "Operation",
     "Protocol",
+    "bench_states",
     "build_program",
     "parse_operation",
     "protocol",

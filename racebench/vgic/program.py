@@ -42,7 +42,7 @@ class Bench:
     def remember(self) -> Bench:
         """Keep the present state for ``recycle``."""
         self._size = _size(self.machine)
-        self._at_first = [(vars(s), dict(vars(s))) for s in _states(self.machine)]
+        self._at_first = [(vars(s), dict(vars(s))) for s in states(self.machine)]
         return self
 
 
@@ -56,7 +56,12 @@ def _size(machine: Machine) -> int:
     return n
 
 
-def _states(machine: Machine) -> Iterator[State]:
+def bench_states(bench: Bench) -> Iterator[State]:
+    """Every object of ``bench`` that has fields or locks."""
+    return states(bench.machine)
+
+
+def states(machine: Machine) -> Iterator[State]:
     """Every object whose fields threads can change."""
     yield from machine.descs.values()
     for d in machine.domains.values():

@@ -1,26 +1,27 @@
-"""A protocol with one of its lock acquisitions taken away, or two swapped.
+"""A program with one of its lock acquisitions taken away, or two swapped.
 
 A site is a function and a lock class: ``gic_route_irq_to_guest``, ``rank``.
-The locks of a machine are replaced by ones that know where they are taken, so
-any protocol can be changed without touching its code, a user's as well.
+The locks of a state are replaced by ones that know where they are taken, so
+any program can be changed without touching its code, a user's as well.
 
-Lock order: whatever the protocol's is, less a site, or with two of them the
+Lock order: whatever the program's is, less a site, or with two of them the
 other way round.
 Guarantees: an assertion that a lock is held is not broken by its being taken
 away: ``locked()`` answers as if it were there.
-Assumes: the inner lock of a swapped pair is the one that the same thread took
-there in a run by itself; where that run took none the order stays as it is.
+Assumes: the inner lock of a swapped pair is the one that was taken there, under
+that outer lock, when the unchanged protocol was watched.
 """
 
 from __future__ import annotations
 
+import enum
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..primitives import Lock, State
+from ..primitives import Lock, RLock, State
 from ..program import Program
 
 PLUMBING = ("__enter__", "acquire")
@@ -58,6 +59,15 @@ class Change:
         }
 
 
+class Mark(enum.Enum):
+    """What an acquisition did: see WatchedLock."""
+
+    TAKEN = enum.auto()
+    LEFT_OUT = enum.auto()
+    EARLY = enum.auto()
+    THERE = enum.auto()
+
+
 @dataclass
 class Watch:
     """Where locks are taken, and what is to be changed there.
@@ -72,93 +82,84 @@ class Watch:
     sites: set[LockSite] = field(default_factory=set)
     pairs: set[tuple[LockSite, LockSite]] = field(default_factory=set)
     taken: dict[tuple[LockSite, LockSite, str], str] = field(default_factory=dict)
-    stacks: dict[int, list[tuple[LockSite, WatchedLock, str]]] = field(default_factory=dict)
+    stacks: dict[int, list[tuple[LockSite, WatchedLock]]] = field(default_factory=dict)
     locks: dict[str, WatchedLock] = field(default_factory=dict)
 
 
 class WatchedLock(Lock):
     """A lock that asks its ``watch`` what to do at the site that takes it.
 
-    ``_marks`` has for each thread, innermost last, what its acquisitions did:
-    "real", "none" for one that was taken away, or the inner lock that was
-    taken before.  Only the thread itself touches its own list.
+    ``marks`` has for each thread, innermost last, what its acquisitions did;
+    only the thread itself touches its own list.
     """
 
     watch: Watch
-
-    def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
-        super().__init__(cls, index)
-        self._marks: dict[int, list[Any]] = {}
+    marks: dict[int, list[Mark | WatchedLock]]
+    frames_between = 2
 
     def __enter__(self) -> bool:
-        self._take(_caller())
-        return True
+        return self._arrive(LockSite(_caller(), self.cls))
 
     def acquire(self, blocking: bool = True) -> bool:
-        if not blocking:
-            taken = super().acquire(False)
-            if taken:
-                self._mark("real", LockSite(_caller(), self.cls))
-            return taken
-        self._take(_caller())
-        return True
+        site = LockSite(_caller(), self.cls)
+        if blocking:
+            return self._arrive(site)
+        taken = super().acquire(False)
+        if taken:
+            self._note(Mark.TAKEN, site)
+        return taken
 
-    def _take(self, function: str) -> None:
-        site = LockSite(function, self.cls)
+    def _arrive(self, site: LockSite) -> bool:
         change = self.watch.change
         if change is not None and change.remove == site:
-            self._mark("none", site)
-            return
-        if change is not None and change.outer == site:
-            inner = self._inner(change, site)
-            if inner is not None:
-                inner._early(inner)
-                super().acquire()
-                self._mark(inner, site)
-                return
-        if change is not None and change.inner == site and self._is_early():
-            self._mark("early", site)
-            return
+            return self._note(Mark.LEFT_OUT, site)
+        if change is not None and change.inner == site and Mark.EARLY in self._mine():
+            return self._note(Mark.THERE, site)
+        inner = None
+        if change is not None and change.outer == site and change.inner is not None:
+            name = self.watch.taken.get((site, change.inner, self.name))
+            inner = None if name is None else self.watch.locks.get(name)
+        if inner is None:
+            super().acquire()
+            return self._note(Mark.TAKEN, site)
+        inner._early()
         super().acquire()
-        self._mark("real", site)
+        return self._note(inner, site)
 
-    def _inner(self, change: Change, site: LockSite) -> WatchedLock | None:
-        assert change.inner is not None
-        name = self.watch.taken.get((site, change.inner, self.name))
-        return None if name is None else self.watch.locks.get(name)
+    def _early(self) -> None:
+        """Taken before the lock that the code takes first."""
+        self.frames_between = 3
+        super().acquire()
+        self.frames_between = 2
+        self._mine().append(Mark.EARLY)
 
-    def _early(self, inner: WatchedLock) -> None:
-        Lock.acquire(inner) if type(inner) is WatchedLock else super().acquire()
-        inner._marks.setdefault(threading.get_ident(), []).append("held early")
+    def _mine(self) -> list[Mark | WatchedLock]:
+        return self.marks.setdefault(threading.get_ident(), [])
 
-    def _is_early(self) -> bool:
-        return "held early" in self._marks.get(threading.get_ident(), ())
-
-    def _mark(self, what: Any, site: LockSite) -> None:
-        me = threading.get_ident()
-        self._marks.setdefault(me, []).append(what)
+    def _note(self, mark: Mark | WatchedLock, site: LockSite) -> bool:
+        self._mine().append(mark)
         watch = self.watch
-        stack = watch.stacks.setdefault(me, [])
+        stack = watch.stacks.setdefault(threading.get_ident(), [])
         watch.sites.add(site)
-        for outer, lock, name in stack:
+        for outer, lock in stack:
             if lock is not self:
                 watch.pairs.add((outer, site))
-                watch.taken.setdefault((outer, site, name), self.name)
-        stack.append((site, self, self.name))
+                watch.taken.setdefault((outer, site, lock.name), self.name)
+        stack.append((site, self))
+        return True
 
     def __exit__(self, *exc: object) -> None:
         self.release()
 
     def release(self) -> None:
-        me = threading.get_ident()
-        marks = self._marks.get(me)
-        stack = self.watch.stacks.get(me, [])
+        stack = self.watch.stacks.get(threading.get_ident(), [])
         for i in range(len(stack) - 1, -1, -1):
             if stack[i][1] is self:
                 del stack[i]
                 break
-        mark = marks.pop() if marks else "real"
-        if mark in ("none", "early"):
+        marks = self._mine()
+        mark = marks.pop() if marks else Mark.TAKEN
+        if mark is Mark.LEFT_OUT or mark is Mark.THERE:
             return
         super().release()
         if isinstance(mark, WatchedLock):
@@ -166,13 +167,13 @@ class WatchedLock(Lock):
 
     def _late(self) -> None:
         """The outer lock of a swapped pair is free: so is the one taken before it."""
-        marks = self._marks.get(threading.get_ident(), [])
-        if "held early" in marks:
-            marks.remove("held early")
+        marks = self._mine()
+        if Mark.EARLY in marks:
+            marks.remove(Mark.EARLY)
         super().release()
 
     def locked(self) -> bool:
-        return super().locked() or any("none" in marks for marks in list(self._marks.values()))
+        return super().locked() or any(Mark.LEFT_OUT in marks for marks in list(self.marks.values()))
 
 
 def _caller() -> str:
@@ -184,10 +185,7 @@ def _caller() -> str:
 
 
 def watched(program: Program, watch: Watch, states: Callable[[Any], Iterable[State]]) -> Program:
-    """``program`` with every Lock of its states replaced by a WatchedLock of ``watch``.
-
-    ``states(state)`` gives the State objects of what ``setup`` made.
-    """
+    """``program`` with ``watch`` looking at every Lock in ``states(state)``, the parts of its state."""
 
     class Own(WatchedLock):
         pass
@@ -199,12 +197,15 @@ def watched(program: Program, watch: Watch, states: Callable[[Any], Iterable[Sta
         state = setup()
         watch.stacks.clear()
         watch.locks.clear()
+        # The runtime's own class for ours, so that a lock keeps its name and number.
+        own = type(Own("watched"))
         for part in states(state):
-            for name, lock in list(vars(part).items()):
-                if isinstance(lock, Lock) and not isinstance(lock, WatchedLock):
-                    own = Own(lock.cls, lock.index)
-                    setattr(part, name, own)
-                    watch.locks[own.name] = own
+            for lock in vars(part).values():
+                if isinstance(lock, Lock) and not isinstance(lock, RLock):
+                    lock.__class__ = own
+                    watched_lock: WatchedLock = lock  # type: ignore[assignment]
+                    watched_lock.marks = {}
+                    watch.locks[lock.name] = watched_lock
         return state
 
     return replace(program, setup=build, recycle=None, smaller=None)

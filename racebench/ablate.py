@@ -1,0 +1,267 @@
+"""Which of a protocol's lock acquisitions are needed: each taken away, each nested pair swapped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import modes, vgic
+from .engine.ablation import Change, LockSite, Watch, watched
+from .errors import ResultError, UsageError
+from .findings import Finding, Result
+from .program import Program
+from .records import Cell, Merged, finding_record
+from .scenario import Scenario
+from .selection import Choice
+from .stop import Stop
+
+NEEDED, NOT_NEEDED, OPEN = "needed", "not needed", "open"
+
+_LAST = ("lock_order.inversion", "data_race")
+_CELL_S = 20.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """A rule that breaks in ``scenario`` with the change, and does not without it."""
+
+    scenario: str
+    rule: str
+    preemptions: int | None
+    finding: dict[str, Any]
+
+
+@dataclass
+class Answer:
+    """What verify says of one change, over all scenarios that reach it."""
+
+    change: Change
+    scenarios: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    breaks: list[Breakage] = field(default_factory=list)
+    executions: int = 0
+
+    @property
+    def verdict(self) -> str:
+        if self.breaks:
+            return NEEDED
+        return OPEN if self.open else NOT_NEEDED
+
+    def best(self) -> Breakage | None:
+        """What shows it best: something that happens rather than a prediction, with few preemptions."""
+        return min(self.breaks, key=_order, default=None)
+
+
+def _order(breakage: Breakage) -> tuple[bool, int, int, str]:
+    schedule = breakage.finding["schedule"]
+    return breakage.rule in _LAST, breakage.preemptions or 0, len(schedule), breakage.scenario
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """A scenario under the protocol as it is."""
+
+    scenario: Scenario
+    program: Program
+    watch: Watch
+    rules: frozenset[str]
+    complete: bool
+
+
+@dataclass
+class Ablation:
+    """All answers for one protocol; ``interrupted`` if it was cut off by the user."""
+
+    protocol: Choice
+    scenarios: list[str]
+    answers: list[Answer] = field(default_factory=list)
+    executions: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+def ablate(
+    choice: Choice, scenarios: Sequence[Scenario], seconds: float, stop: Stop, say: Say = lambda text: None
+) -> Ablation:
+    """Verify every change of ``choice`` in every scenario that reaches it, within ``seconds``.
+
+    UsageError if a scenario is not of the vGIC, or ``choice`` is a variant.
+    """
+    return _Run(choice, scenarios, seconds, stop, say).go()
+
+
+class _Run:
+    def __init__(
+        self, choice: Choice, scenarios: Sequence[Scenario], seconds: float, stop: Stop, say: Say
+    ) -> None:
+        if isinstance(choice.code, str):
+            raise UsageError(f"{choice.id} is a variant, not a protocol. Name a protocol.")
+        for scenario in scenarios:
+            if scenario.initial is None:
+                raise UsageError(f"{scenario.path}: a Python scenario has no protocol to take locks from.")
+        self.choice, self.scenarios = choice, scenarios
+        self.stop, self.say = stop, say
+        self.deadline = time.perf_counter() + seconds
+        self.result = Ablation(choice, [s.name for s in scenarios])
+
+    def go(self) -> Ablation:
+        started = time.perf_counter()
+        references = [r for r in map(self._reference, self.scenarios) if r is not None]
+        for change in _changes(references):
+            if self.stop.asked:
+                break
+            self.say(str(change))
+            self.result.answers.append(self._answer(change, references))
+        self.result.interrupted = self.stop.asked
+        self.result.seconds = time.perf_counter() - started
+        return self.result
+
+    def _reference(self, scenario: Scenario) -> _Reference | None:
+        program, watch = scenario.program(self.choice.code), Watch()
+        self.say(f"{scenario.name} as it is")
+        result = self._verify(watched(program, watch, vgic.bench_states))
+        if result is None:
+            return None
+        rules = frozenset(f.rule for f in result.findings)
+        return _Reference(scenario, program, watch, rules, result.complete)
+
+    def _verify(self, program: Program) -> Result | None:
+        """One proof; None if there was no time left or the user stopped it."""
+        left = self.deadline - time.perf_counter()
+        if left <= 0 or self.stop.asked:
+            return None
+        try:
+            with self.stop.interruptible():
+                result = modes.verify(program, seconds=min(left, _CELL_S))
+        except KeyboardInterrupt:
+            return None
+        self.result.executions += result.executions
+        return result
+
+    def _answer(self, change: Change, references: Iterable[_Reference]) -> Answer:
+        answer = Answer(change)
+        for reference in references:
+            if not _reached(change, reference.watch):
+                continue
+            name = reference.scenario.name
+            answer.scenarios.append(name)
+            watch = Watch(change, taken=dict(reference.watch.taken))
+            program = watched(reference.program, watch, vgic.bench_states)
+            result = self._verify(program)
+            if result is None:
+                answer.open.append(name)
+                continue
+            answer.executions += result.executions
+            new = [f for f in result.findings if f.rule not in reference.rules]
+            answer.breaks += [self._breakage(reference.scenario, program, watch, f) for f in new]
+            if not (result.complete and reference.complete):
+                answer.open.append(name)
+        return answer
+
+    def _breakage(self, scenario: Scenario, program: Program, watch: Watch, finding: Finding) -> Breakage:
+        cell = Cell(scenario, self.choice)
+        record = finding_record(cell, list(program.threads), Merged(finding, {"verify": finding.count}))
+        record["signature"] = f"{finding.signature} ({watch.change})"
+        record["ablation"] = _stored(watch)
+        return Breakage(scenario.name, finding.rule, finding.evidence.get("preemptions"), record)
+
+
+def _changes(references: Iterable[_Reference]) -> Iterator[Change]:
+    sites, pairs = set[LockSite](), set[tuple[LockSite, LockSite]]()
+    for reference in references:
+        sites |= reference.watch.sites
+        pairs |= reference.watch.pairs
+    for site in sorted(sites):
+        yield Change(remove=site)
+    for outer, inner in sorted(pairs):
+        yield Change(outer=outer, inner=inner)
+
+
+def _reached(change: Change, watch: Watch) -> bool:
+    if change.remove is not None:
+        return change.remove in watch.sites
+    return (change.outer, change.inner) in watch.pairs
+
+
+# -- what a finding says of its change
+
+
+def _stored(watch: Watch) -> dict[str, Any]:
+    change = watch.change
+    assert change is not None
+    taken = [
+        [lock, inner]
+        for (outer, site, lock), inner in sorted(watch.taken.items())
+        if (outer, site) == (change.outer, change.inner)
+    ]
+    return {**change.as_json(), "taken": taken}
+
+
+def as_found(program: Program, finding: Mapping[str, Any]) -> Program:
+    """``program`` with the change, if any, under which a stored ``finding`` was made."""
+    stored = finding.get("ablation")
+    if stored is None:
+        return program
+    if not isinstance(stored, Mapping):
+        raise ResultError("ablation: not an object. Store the finding again.")
+    remove, outer, inner = (_site(stored.get(key), key) for key in ("remove", "outer", "inner"))
+    if (remove is None) == (outer is None) or (outer is None) != (inner is None):
+        raise ResultError("ablation: neither a site to remove nor a pair. Store the finding again.")
+    watch = Watch(Change(remove, outer, inner))
+    for entry in stored.get("taken") or ():
+        if not _texts(entry):
+            raise ResultError("ablation.taken: not pairs of locks. Store the finding again.")
+        if outer is not None and inner is not None:
+            watch.taken[outer, inner, entry[0]] = entry[1]
+    return watched(program, watch, vgic.bench_states)
+
+
+def _site(value: Any, key: str) -> LockSite | None:
+    if value is None:
+        return None
+    if not _texts(value):
+        raise ResultError(f"ablation.{key}: not [function, lock class]. Store the finding again.")
+    return LockSite(value[0], value[1])
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
+
+
+def told(ablation: Ablation, store: Callable[[Mapping[str, Any]], str]) -> dict[str, Any]:
+    """``ablation`` as JSON; ``store`` takes the finding that shows an answer best, and says where it is."""
+    answers = []
+    for answer in ablation.answers:
+        best = answer.best()
+        shown = None
+        if best is not None:
+            shown = {
+                "scenario": best.scenario,
+                "rule": best.rule,
+                "preemptions": best.preemptions,
+                "path": store(best.finding),
+            }
+        answers.append(
+            {
+                "what": str(answer.change),
+                "change": answer.change.as_json(),
+                "verdict": answer.verdict,
+                "best": shown,
+                "breaks": [[b.scenario, b.rule] for b in sorted(answer.breaks, key=_order)],
+                "scenarios": answer.scenarios,
+                "open": answer.open,
+                "executions": answer.executions,
+            }
+        )
+    return {
+        "protocol": ablation.protocol.id,
+        "scenarios": ablation.scenarios,
+        "answers": answers,
+        "executions": ablation.executions,
+        "seconds": round(ablation.seconds, 3),
+        "interrupted": ablation.interrupted,
+    }
