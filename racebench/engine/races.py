@@ -8,20 +8,34 @@ cannot be swapped.  A thread that ends blocked races with its offer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from ..trace import Kind
 from .events import ACQUIRES, RELEASES, Event, Key
 
-Clock = list[int]
+if TYPE_CHECKING:
+    from .controlled import Task
+
+Ready = Sequence[Sequence["Task"]]
+"""For each step, the tasks that could move before it."""
+
+_TAKES = {*ACQUIRES, Kind.TRY_ACQUIRE, Kind.DOWN, Kind.TRY_DOWN}
+_WAKES = {Kind.WAIT, Kind.NOTIFY, Kind.NOTIFY_ALL}
 
 
 class _Access:
-    """The steps on one key so far: indices into the execution."""
+    """The steps on one key so far: indices into the execution, and what came before them.
 
-    __slots__ = ("acquires", "read_acquires", "reads", "writes")
+    ``write`` is the last write, -1 before there is one; ``before_write`` and
+    ``before_reads`` have the steps up to it and up to the reads since, as bits.
+    """
+
+    __slots__ = ("acquires", "before_reads", "before_write", "read_acquires", "reads", "write", "writes")
 
     def __init__(self) -> None:
+        self.write = -1
+        self.before_write = self.before_reads = 0
         self.writes: list[int] = []
         self.reads: list[int] = []
         self.acquires: list[int] = []
@@ -29,121 +43,117 @@ class _Access:
 
 
 class History:
-    """Clocks of one execution; grows step by step, and reports the races of each."""
+    """What happens before what in one execution; grows step by step, and reports races.
+
+    ``before[i]`` has a bit for step ``i`` and for each step that happens before it.
+    """
 
     def __init__(self, threads: int) -> None:
-        self._threads = threads
         self.events: list[Event] = []
-        self.clocks: list[Clock] = []
-        self._ordinal: list[int] = []
-        self._last: list[Clock] = [[0] * threads for _ in range(threads)]
+        self.before: list[int] = []
+        self._last = [0] * threads
         self._seen: dict[Key, _Access] = {}
         self._sleeping: dict[Key, list[int]] = {}
 
-    def add(self, event: Event, ready: list[frozenset[int]], races: bool) -> list[int]:
+    def add(self, event: Event, ready: Ready, races: bool) -> list[int]:
         """Append ``event``; the indices of the steps it races with if ``races``."""
         found = list(self.races_of(event, ready)) if races else []
-        clock = list(self._last[event.proc])
+        seen, proc, index = self._seen, event.proc, len(self.events)
+        before = self._last[proc] | 1 << index
         for key in event.reads:
-            access = self._access(key)
-            for i in access.writes[-1:]:
-                _join(clock, self.clocks[i])
+            access = seen.get(key)
+            if access is None:
+                access = seen[key] = _Access()
+            before |= access.before_write
         for key in event.writes:
-            access = self._access(key)
-            for i in (*access.writes[-1:], *access.reads):
-                _join(clock, self.clocks[i])
-        clock[event.proc] += 1
-        self._append(event, clock)
-        return found
-
-    def _append(self, event: Event, clock: Clock) -> None:
-        index = len(self.events)
+            access = seen.get(key)
+            if access is None:
+                access = seen[key] = _Access()
+            before |= access.before_write | access.before_reads
         self.events.append(event)
-        self.clocks.append(clock)
-        self._ordinal.append(clock[event.proc])
-        self._last[event.proc] = clock
+        self.before.append(before)
+        self._last[proc] = before
         for key in event.reads:
-            access = self._access(key)
+            access = seen[key]
             access.reads.append(index)
+            access.before_reads |= before
             if event.kind is Kind.ACQUIRE_READ:
                 access.read_acquires.append(index)
         for key in event.writes:
-            access = self._access(key)
+            access = seen[key]
+            access.write = index
             access.writes.append(index)
-            access.reads = []
-            if event.kind in ACQUIRES or event.kind in (Kind.TRY_ACQUIRE, Kind.DOWN, Kind.TRY_DOWN):
+            access.before_write = before
+            access.before_reads = 0
+            access.reads.clear()
+            if event.kind in _TAKES:
                 access.acquires.append(index)
-                access.read_acquires = []
-        self._wake(event, clock)
+                access.read_acquires.clear()
+        if event.kind in _WAKES:
+            self._wake(event, before)
+        return found
 
-    def _wake(self, event: Event, clock: Clock) -> None:
+    def _wake(self, event: Event, before: int) -> None:
         """A notification orders what it wakes after itself."""
         if event.kind is Kind.WAIT:
             self._sleeping.setdefault(event.writes[0], []).append(event.proc)
-        elif event.kind in (Kind.NOTIFY, Kind.NOTIFY_ALL):
-            queue = self._sleeping.get(event.writes[0], [])
-            n = len(queue) if event.kind is Kind.NOTIFY_ALL else 1
-            for proc in queue[:n]:
-                woken = list(self._last[proc])
-                _join(woken, clock)
-                self._last[proc] = woken
-            del queue[:n]
+            return
+        queue = self._sleeping.get(event.writes[0], [])
+        n = len(queue) if event.kind is Kind.NOTIFY_ALL else 1
+        for proc in queue[:n]:
+            self._last[proc] |= before
+        del queue[:n]
 
     def _access(self, key: Key) -> _Access:
-        access = self._seen.get(key)
-        if access is None:
-            access = self._seen[key] = _Access()
-        return access
+        return self._seen.get(key) or _NOTHING
 
-    def races_of(self, event: Event, ready: list[frozenset[int]]) -> Iterator[int]:
+    def races_of(self, event: Event, ready: Ready) -> Iterator[int]:
         """Steps that ``event``, coming next, races with; ``ready[i]``: who could move before i."""
         before = self._last[event.proc]
         if event.kind in ACQUIRES:
-            yield from self._acquire_races(event, before)
-        elif event.kind is Kind.DOWN:
-            yield from self._down_races(event, before)
-        elif event.kind is Kind.WAIT_UNTIL:
-            yield from self._predicate_races(event, before, ready)
-        else:
-            yield from self._plain_races(event, before)
+            return self._acquire_races(event, before)
+        if event.kind is Kind.DOWN:
+            return self._down_races(event, before)
+        if event.kind is Kind.WAIT_UNTIL:
+            return self._predicate_races(event, before, ready)
+        return self._plain_races(event, before)
 
-    def _unordered(self, i: int, clock: Clock, proc: int) -> bool:
-        other = self.events[i].proc
-        return other != proc and self._ordinal[i] > clock[other]
+    def _unordered(self, i: int, before: int, proc: int) -> bool:
+        return not before >> i & 1 and self.events[i].proc != proc
 
-    def _plain_races(self, event: Event, before: Clock) -> Iterator[int]:
-        candidates = set[int]()
+    def _plain_races(self, event: Event, before: int) -> Iterator[int]:
+        candidates: list[int] = []
         for key in event.reads:
-            candidates.update(self._access(key).writes[-1:])
+            candidates.append(self._access(key).write)
         for key in event.writes:
             access = self._access(key)
-            candidates.update(access.writes[-1:], access.reads)
-        clock = list(before)
-        for i in sorted(candidates, reverse=True):
-            if self._unordered(i, clock, event.proc):
+            candidates.append(access.write)
+            candidates += access.reads
+        if len(candidates) > 1:
+            candidates = sorted(set(candidates), reverse=True)
+        for i in candidates:
+            if i >= 0 and self._unordered(i, before, event.proc):
                 yield i
-                _join(clock, self.clocks[i])
+                before |= self.before[i]
 
-    def _acquire_races(self, event: Event, before: Clock) -> Iterator[int]:
-        reading = event.kind is Kind.ACQUIRE_READ
+    def _acquire_races(self, event: Event, before: int) -> Iterator[int]:
         access = self._access((event.reads or event.writes)[0])
-        candidates = list(access.acquires[-1:])
-        if not reading:
+        candidates = access.acquires[-1:]
+        if event.kind is not Kind.ACQUIRE_READ:
             candidates += access.read_acquires
-            observers = [i for i in access.reads if self.events[i].kind is Kind.LOCKED]
-            candidates += observers
-        last = access.writes[-1:]
-        if last and self.events[last[0]].kind not in RELEASES:
-            candidates += last
-        for i in sorted(set(candidates), reverse=True):
+            candidates += [i for i in access.reads if self.events[i].kind is Kind.LOCKED]
+        last = access.write
+        if last >= 0 and self.events[last].kind not in RELEASES:
+            candidates.append(last)
+        for i in sorted(set(candidates), reverse=True) if len(candidates) > 1 else candidates:
             if self._unordered(i, before, event.proc):
                 yield i
 
-    def _down_races(self, event: Event, before: Clock) -> Iterator[int]:
+    def _down_races(self, event: Event, before: int) -> Iterator[int]:
         access = self._access(event.writes[0])
-        if not access.writes:
+        last = access.write
+        if last < 0:
             return
-        last = access.writes[-1]
         if self.events[last].kind is Kind.UP and not self.events[last].count:
             # The count was 0: this UP let us in.  Go back to who took the last one.
             for i in reversed(access.acquires):
@@ -153,24 +163,21 @@ class History:
         elif self._unordered(last, before, event.proc):
             yield last
 
-    def _predicate_races(self, event: Event, before: Clock, ready: list[frozenset[int]]) -> Iterator[int]:
+    def _predicate_races(self, event: Event, before: int, ready: Ready) -> Iterator[int]:
         """Every write that may have made the predicate false, or true, before we looked."""
         arrived = 1 + max((i for i, e in enumerate(self.events) if e.proc == event.proc), default=-1)
         writes = sorted({i for key in event.reads for i in self._access(key).writes}, reverse=True)
         for i in writes:
             if not self._unordered(i, before, event.proc):
                 continue
-            if i < arrived or event.proc in ready[i]:
+            if i < arrived or any(task.index == event.proc for task in ready[i]):
                 yield i
                 if i >= arrived:
                     return
 
     def after(self, e: int, i: int) -> bool:
         """Whether step ``i`` happens after step ``e``."""
-        return self.clocks[i][self.events[e].proc] >= self._ordinal[e]
+        return bool(self.before[i] >> e & 1)
 
 
-def _join(clock: Clock, other: Clock) -> None:
-    for i, value in enumerate(other):
-        if value > clock[i]:
-            clock[i] = value
+_NOTHING = _Access()

@@ -45,7 +45,7 @@ class Search:
             explored = node.tree.pop(0)
             node.asleep[explored.event.proc] = explored.event
             # An order that some lock forbids was asked for: there is no such execution.
-            while node.tree and node.tree[0].event.proc not in node.ready:
+            while node.tree and not any(t.index == node.tree[0].event.proc for t in node.ready):
                 del node.tree[0]
             if node.tree:
                 self._fresh = len(stack) - 1

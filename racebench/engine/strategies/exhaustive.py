@@ -21,7 +21,7 @@ class Node:
 
     __slots__ = ("asleep", "done", "ready", "tree")
 
-    def __init__(self, tree: list[Branch], asleep: dict[int, Event], ready: frozenset[int]) -> None:
+    def __init__(self, tree: list[Branch], asleep: dict[int, Event], ready: list[Task]) -> None:
         self.tree, self.asleep, self.ready = tree, asleep, ready
         self.done = 0
 
@@ -59,7 +59,7 @@ class Exhaustive:
             tree = [Branch(self.events.of(chosen.index, chosen.op, chosen.obj))]
         else:
             tree[0].event = self.events.of(chosen.index, chosen.op, chosen.obj)
-        self.stack.append(Node(tree, asleep, frozenset(t.index for t in enabled)))
+        self.stack.append(Node(tree, asleep, enabled))
         return chosen
 
     def _along(self, node: Node, enabled: list[Task]) -> Task:
@@ -71,7 +71,7 @@ class Exhaustive:
                     break
                 # Counts and predicates are as they are in this execution.
                 node.tree[0].event = event
-                node.ready = frozenset(t.index for t in enabled)
+                node.ready = enabled
                 return task
         raise ProgramError(
             f"the program is not deterministic: at step {self._depth} thread {wanted.proc} does not offer "

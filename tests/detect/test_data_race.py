@@ -1,0 +1,96 @@
+"""Data races: what orders two accesses, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from racebench.detect import data_race
+
+from .traces import Trace
+
+
+def races(*lines: str) -> list[str]:
+    return [alarm.signature for alarm in data_race.detect(Trace(*lines).execution)]
+
+
+RACE = ["data_race: p.desc"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("a write p[40].desc", "b read p[40].desc"),
+        ("a read p[40].desc", "b write p[40].desc"),
+        ("a write p[40].desc", "b write p[40].desc"),
+        # Two locks are not one.
+        ("a acquire x", "a write p[40].desc", "a release x", "b acquire y", "b read p[40].desc"),
+        # A lock taken before says nothing of what its holder did after.
+        ("a acquire x", "a release x", "a write p[40].desc", "b acquire x", "b read p[40].desc"),
+        # Readers are not ordered among themselves.
+        (
+            *("a acquire_read rw", "a write p[40].desc", "a release_read rw"),
+            *("b acquire_read rw", "b write p[40].desc"),
+        ),
+    ],
+)
+def test_nothing_orders_the_two(lines: tuple[str, ...]) -> None:
+    assert races(*lines) == RACE
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("a read p[40].desc", "b read p[40].desc"),
+        ("a write p[40].desc", "b write p[41].desc"),
+        ("a write p[40].desc", "a read p[40].desc"),
+        ("a acquire x", "a write p[40].desc", "a release x", "b acquire x", "b read p[40].desc"),
+        ("a write p[40].desc~", "b read p[40].desc~"),
+        # Published through an atomic field.
+        ("a write p[40].desc", "a write p[40].flag~", "b read p[40].flag~", "b read p[40].desc"),
+        ("a write p[40].desc", "a up s", "b down s", "b write p[40].desc"),
+        ("a write p[40].desc", "a write p[40].go", "b until p[40].go", "b write p[40].desc"),
+        (
+            *("a acquire_write rw", "a write p[40].desc", "a release_write rw"),
+            *("b acquire_read rw", "b read p[40].desc", "b release_read rw"),
+            *("a acquire_write rw", "a write p[40].desc"),
+        ),
+        # Through a third thread.
+        (
+            *("a acquire x", "a write p[40].desc", "a release x", "c acquire x", "c release x"),
+            *("c acquire y", "c release y", "b acquire y", "b write p[40].desc"),
+        ),
+        # A waiter gives the condition's lock up, and has it again.
+        (
+            *("b acquire m", "b write p[40].desc", "b wait c:m", "a acquire m", "a write p[40].desc"),
+            *("a notify c:m", "a release m", "b acquire m", "b read p[40].desc"),
+        ),
+    ],
+)
+def test_ordered_or_harmless(lines: tuple[str, ...]) -> None:
+    assert races(*lines) == []
+
+
+def test_a_waiter_s_wait_does_not_excuse_what_came_after_the_write() -> None:
+    assert races("a write p.go", "a write p.x", "b until p.go", "b read p.x") == ["data_race: p.x"]
+
+
+def test_a_trylock_that_failed_orders_nothing() -> None:
+    lines = ["a acquire x", "b try_acquire x", "a write p.f", "a release x", "b read p.f"]
+    assert races(*lines) == ["data_race: p.f"]
+
+
+def test_the_lock_that_was_missing_is_named() -> None:
+    lines = ["a acquire rank[1]", "a write p[40].desc", "a release rank[1]", "b read p[40].desc"]
+    [alarm] = data_race.detect(Trace(*lines).execution)
+    assert alarm.evidence["lock"] == "rank[1], taken by b too"
+    assert [access["held"] for access in alarm.evidence["accesses"]] == [["rank[1]"], []]
+    lines = ["a acquire m", "a write p.f", "a release m", "a write p.f", "b read p.f"]
+    [alarm] = data_race.detect(Trace(*lines).execution)
+    assert alarm.evidence["lock"] == "m, which other accesses to it hold"
+    [alarm] = data_race.detect(Trace("a write p.f", "b read p.f").execution)
+    assert "no access to it holds a lock" in alarm.message
+
+
+def test_one_alarm_a_field() -> None:
+    lines = ["a write p.f", "b read p.f", "b write p.f", "a read p.f", "b write p.g", "a read p.g"]
+    assert races(*lines) == ["data_race: p.f", "data_race: p.g"]

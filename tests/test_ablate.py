@@ -1,0 +1,105 @@
+"""Which acquisitions are needed: removed, swapped, replayed; a user's protocol too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from racebench import ablate as module
+from racebench import cli, modes
+from racebench.engine.ablation import Change, LockSite
+from racebench.errors import ResultError, UsageError
+from racebench.selection import Choice, load_protocol, select
+from racebench.stop import Stop
+
+ROUTE, ROUTE_RANK = LockSite("route_irq_to_guest", "desc"), LockSite("gic_route_irq_to_guest", "rank")
+
+
+def answers(protocol: str, *scenarios: str, seconds: float = 60.0) -> dict[Change, module.Answer]:
+    found = module.ablate(load_protocol(protocol), select(scenarios), seconds, Stop())
+    return {answer.change: answer for answer in found.answers}
+
+
+def test_the_question_of_the_patch() -> None:
+    answer = answers("baseline", "pairs/route_vs_route")[Change(remove=ROUTE_RANK)]
+    assert answer.verdict == module.NEEDED
+    assert {b.rule for b in answer.breaks} == {"mapping.corrupted", "mapping.double_success"}
+    best = answer.best()
+    assert best is not None
+    assert best.preemptions == 1
+
+
+def test_a_lock_that_nothing_needs_there() -> None:
+    answer = answers("baseline", "pairs/route_vs_route")[Change(remove=ROUTE)]
+    assert answer.verdict == module.NOT_NEEDED
+    assert answer.scenarios == ["route_vs_route"]
+
+
+def test_a_swap_that_hangs_and_one_that_does_not() -> None:
+    swap = Change(outer=ROUTE, inner=ROUTE_RANK)
+    assert answers("baseline", "pairs/route_vs_route")[swap].verdict == module.NOT_NEEDED
+    hangs = answers("baseline", "release_release_route")[swap]
+    assert hangs.verdict == module.NEEDED
+    assert "deadlock.cycle" in {b.rule for b in hangs.breaks}
+
+
+def test_no_time_is_open_never_a_guess() -> None:
+    found = module.ablate(load_protocol("baseline"), select(["pairs/route_vs_route"]), 1e-9, Stop())
+    assert not found.answers
+    stopped = Stop()
+    stopped.ask()
+    cut = module.ablate(load_protocol("baseline"), select(["pairs/route_vs_route"]), 60, stopped)
+    assert cut.interrupted
+    assert not cut.answers
+
+
+def test_a_budget_that_ends_in_the_middle_leaves_answers_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = modes.verify, []
+
+    def verify(program, **how):  # type: ignore[no-untyped-def]
+        calls.append(program)
+        return real(program, max_executions=1 if len(calls) > 1 else None, **how)
+
+    monkeypatch.setattr(module.modes, "verify", verify)
+    assert answers("baseline", "pairs/route_vs_route")[Change(remove=ROUTE)].verdict == module.OPEN
+
+
+def test_variants_have_no_locks_to_take() -> None:
+    with pytest.raises(UsageError, match="is a variant"):
+        module.ablate(Choice("before", "before", "before"), [], 1, Stop())
+
+
+def test_from_the_command_line_with_a_replay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(
+        "from racebench.vgic import protocol\n"
+        "class Mine(protocol('baseline')):\n    ID = 'mine'\n    SUMMARY = 'as it was'\n"
+    )
+    assert cli.main(["ablate", "mine.py:Mine", "pairs/route_vs_route", "--out", "a"]) == 0
+    out = capsys.readouterr().out
+    assert "needed      without rank in gic_route_irq_to_guest" in out
+    assert "not needed  without desc in route_irq_to_guest" in out
+    [file] = sorted(Path("a/findings").glob("*.json"))
+    assert cli.main(["replay", str(file), "--protocol", "mine.py:Mine"]) == 0
+    assert cli.main(["ablate", "baseline", "--out", "a"]) == 2
+    assert "already holds a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        3,
+        {"remove": "x"},
+        {"remove": ["f", "rank"], "outer": ["f", "rank"], "inner": ["g", "desc"]},
+        {"outer": ["f", "rank"]},
+        {},
+        {"remove": ["f", "rank"], "taken": [["a"]]},
+    ],
+)
+def test_a_stored_change_of_another_shape_is_refused(stored: object) -> None:
+    [scenario] = select(["pairs/route_vs_route"])
+    with pytest.raises(ResultError, match="ablation"):
+        module.as_found(scenario.program("baseline"), {"ablation": stored})
