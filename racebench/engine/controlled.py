@@ -461,6 +461,10 @@ class Scheduler:
                 interrupted = error
                 self._ending = True
                 self.limit = -1
+                if self.current is None:
+                    # It is over.  The interrupt may have come with the floor already taken back.
+                    self._control.acquire(timeout=1.0)
+                    break
         self._unwind()
         if interrupted is not None:
             raise interrupted

@@ -131,12 +131,15 @@ class Verification:
         """What is proved by now, in words."""
         done = self._done()
         proved = self.ladder.proved
+        if proved is not None and proved == self.preemptions:
+            done = 1.0
         said = []
         if proved is not None:
             what = "all schedules" if self.tally.seen else "no fault"
             said.append(f"{what} with up to {proved} preemption{'s' * (proved != 1)}")
-        scope = "all schedules" if self.preemptions is None else f"those with {self.ladder.bound}"
-        said.append(f"about {done:.0%} of {scope} seen")
+        scope = "all schedules" if self.preemptions is None else f"those with up to {self.ladder.bound}"
+        if done < 1:
+            said.append(f"about {done:.0%} of {scope} seen")
         if 0.001 < done < 1:
             said.append(f"about {seconds * (1 - done) / done:.0f} s left")
         return "; ".join(said)
@@ -149,12 +152,16 @@ class Verification:
             verdict = Verdict.FOUND
         elif self.complete or bounded:
             verdict = Verdict.CLEAN
-        done = self._done()
+        done = 1.0 if bounded else self._done()
         executions = self.executions
         stats = {
             "preemption_bound": None if self.complete else ladder.proved,
-            "done": 1.0 if bounded else done,
-            "estimate": executions if self.complete else round(executions / done) if done else None,
+            "done": done,
+            "estimate": executions
+            if self.complete or bounded
+            else round(executions / done)
+            if done
+            else None,
             "proved": self._note(seconds) if not self.complete else "every schedule",
             "redundant": self.search.redundant,
             "guarded": dict(self.tally.guarded),

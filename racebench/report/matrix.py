@@ -208,7 +208,9 @@ def _extent(verify: Mapping[str, Any]) -> str:
     if verify["complete"]:
         return "complete"
     bound, done = verify.get("preemption_bound"), verify.get("done")
-    if bound is not None:
-        within = f"with up to {count(bound)} preemptions"
-        return f"complete {within}" if done == 1.0 else f"not complete {within}"
-    return f"about {done:.0%} of all" if isinstance(done, float) else "not complete"
+    said = []
+    if isinstance(bound, int):
+        said.append(f"all with up to {counted(bound, 'preemption')}")
+    if isinstance(done, float) and done < 1:
+        said.append(f"about {done:.0%} of all schedules")
+    return ", ".join(said) or "not complete"

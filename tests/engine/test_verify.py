@@ -137,3 +137,74 @@ def test_explore_survives_a_program_that_changes_from_run_to_run() -> None:
             s.x += 1
 
     assert rb.explore(_program(fickle, fickle), executions=50).executions == 50
+
+
+class Four(rb.State):
+    x = rb.shared(0, atomic=True)
+
+
+def four_writes(s: Four) -> None:
+    for n in range(4):
+        s.x = n
+
+
+LARGE = rb.Program("large", setup=Four, threads={name: four_writes for name in "abcd"})
+
+
+def test_a_long_search_proves_bounds_on_the_way() -> None:
+    notes: list[str] = []
+    result = rb.verify(LARGE, max_executions=6_000, progress=lambda p: notes.append(p.note))
+    assert result.verdict is rb.Verdict.UNKNOWN
+    assert not result.complete
+    assert result.stats["preemption_bound"] == 1
+    assert result.stats["estimate"] > result.executions
+    assert result.stats["proved"].startswith("no fault with up to 1 preemption; about ")
+    assert notes
+    assert "of all schedules seen" in notes[-1]
+
+
+def test_a_bound_that_keeps_nothing_out_is_a_whole_proof() -> None:
+    result = rb.verify(_program(one_lock, one_lock), preemptions=9)
+    assert result.complete
+    assert result.verdict is rb.Verdict.CLEAN
+
+
+def test_ctrl_c_keeps_what_is_proved() -> None:
+    def interrupt(progress: Any) -> None:
+        if progress.executions > 4_000:
+            raise KeyboardInterrupt
+
+    result = rb.verify(LARGE, progress=interrupt)
+    assert result.interrupted
+    assert result.verdict is rb.Verdict.UNKNOWN
+    assert result.stats["preemption_bound"] == 1
+
+
+def test_an_interrupt_with_the_floor_already_taken_back_is_no_hang() -> None:
+    """The signal may arrive between the acquisition and the next instruction."""
+
+    class Lying:
+        def __init__(self, real: Any) -> None:
+            self.real, self.left = real, 3
+
+        def acquire(self, *args: Any, **how: Any) -> bool:
+            taken = bool(self.real.acquire(*args, **how))
+            self.left -= 1
+            if not self.left:
+                raise KeyboardInterrupt
+            return taken
+
+        def release(self) -> None:
+            self.real.release()
+
+    from racebench.engine.controlled import Scheduler
+    from racebench.engine.strategies.random_walk import RandomWalk
+
+    strategy = RandomWalk(0, 4)
+    with Scheduler(LARGE) as scheduler:
+        scheduler._control = Lying(scheduler._control)  # type: ignore[assignment]
+        scheduler.run(strategy)
+        scheduler.run(strategy)
+        with pytest.raises(KeyboardInterrupt):
+            scheduler.run(strategy)
+        assert len(scheduler.run(strategy).log) == 16

@@ -72,11 +72,14 @@ def test_every_rule_has_a_code_of_its_own() -> None:
     ("verify", "told"),
     [
         ({"complete": True, "executions": 4}, "verify 4 executions, complete"),
-        ({"complete": False, "executions": 4, "done": 0.4}, "verify 4 executions, about 40% of all"),
+        (
+            {"complete": False, "executions": 4, "done": 0.4},
+            "verify 4 executions, about 40% of all schedules",
+        ),
         ({"complete": False, "executions": 4}, "verify 4 executions, not complete"),
         (
             {"complete": False, "executions": 4, "preemption_bound": 2, "done": 1.0},
-            "verify 4 executions, complete with up to 2 preemptions",
+            "verify 4 executions, all with up to 2 preemptions",
         ),
     ],
 )
