@@ -10,7 +10,7 @@ from typing import Any
 from . import modes, vgic
 from .engine.ablation import Change, LockSite, Watch, watched
 from .errors import ResultError, UsageError
-from .findings import Finding, Result
+from .findings import RULES, Finding, Result
 from .program import Program
 from .records import Cell, Merged, finding_record
 from .scenario import Scenario
@@ -20,6 +20,7 @@ from .stop import Stop
 NEEDED, NOT_NEEDED, OPEN = "needed", "not needed", "open"
 
 _LAST = ("lock_order.inversion", "data_race")
+_SEVERITY = {rule: n for n, rule in enumerate(RULES)}
 _CELL_S = 20.0
 
 Say = Callable[[str], None]
@@ -56,9 +57,10 @@ class Answer:
         return min(self.breaks, key=_order, default=None)
 
 
-def _order(breakage: Breakage) -> tuple[bool, int, int, str]:
-    schedule = breakage.finding["schedule"]
-    return breakage.rule in _LAST, breakage.preemptions or 0, len(schedule), breakage.scenario
+def _order(breakage: Breakage) -> tuple[bool, int, int, int, str]:
+    rule, schedule = breakage.rule, breakage.finding["schedule"]
+    severity = _SEVERITY.get(rule, len(_SEVERITY))
+    return rule in _LAST, breakage.preemptions or 0, severity, len(schedule), breakage.scenario
 
 
 @dataclass(frozen=True)
