@@ -12,6 +12,9 @@ from . import __version__, engine
 from .errors import UsageError
 
 RUN_S, VERIFY_S, ABLATE_S = 30.0, 60.0, 600.0
+FORMATS = {
+    "html": "one page with matrix, findings and swimlanes",
+}
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -39,6 +42,14 @@ def positive(text: str) -> int:
     return value
 
 
+def columns(text: str) -> int:
+    """A width that a report can be read in."""
+    value = natural(text)
+    if not 40 <= value <= 500:
+        raise argparse.ArgumentTypeError("must be 40 to 500")
+    return value
+
+
 class _Parser(argparse.ArgumentParser):
     """Bad usage is a UsageError, as every other bad input."""
 
@@ -55,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"racebench {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for add in (_run, _verify, _explore, _replay, _explain, _ablate, _list, _bench):
+    for add in (_run, _verify, _explore, _replay, _explain, _report, _ablate, _list, _bench):
         add(verbs)
     return top
 
@@ -139,6 +150,17 @@ def _ablate(verbs: Any) -> None:
     add("--time", type=duration, default=ABLATE_S, metavar="T", help="budget of it all (default: 10m)")
     add("--out", type=Path, metavar="DIR", help="folder for the findings (default: reports/<time>-ablate)")
     add("--json", metavar="FILE", help="write the answers; - prints them, alone")
+
+
+def _report(verbs: Any) -> None:
+    add = _verb(
+        verbs, "report", "write a stored run as files for people and for CI",
+        "racebench report reports/nightly --html nightly.html",
+    )  # fmt: skip
+    add("run", type=Path, metavar="RUN_DIR")
+    for name, what in FORMATS.items():
+        add(f"--{name}", metavar="F", help=what)
+    add("--width", type=columns, metavar="N", help="of markdown (default: 72) and svg (default: 80)")
 
 
 def _list(verbs: Any) -> None:

@@ -7,7 +7,6 @@ Exit status: 0 as expected, 1 not, 2 bad usage or input, 3 RaceBench failed,
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import traceback
@@ -19,12 +18,14 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from . import ablate, bench, claims, engine, modes, vgic
+from . import ablate, bench, claims, engine, modes, store, vgic
 from .arguments import RUN_S, parser
 from .campaign import Options, cells_for, run_campaign
 from .cell import Plan
 from .errors import HarnessBug, RaceBenchError, ReplayDiverged, UsageError
 from .findings import RULES
+from .output import write_json
+from .reading import do_explain, do_report
 from .records import Cell
 from .report.ablation import ablation_report
 from .report.finding import finding_panel
@@ -36,7 +37,7 @@ from .resume import planned
 from .scenario import Scenario, scenario_from_text
 from .selection import bundled, load_protocol, select
 from .stop import Stop
-from .store import SCHEMA, RunFolder, read_finding, read_journal, read_run, write_json
+from .store import SCHEMA, RunFolder, read_finding, read_journal
 from .trace import schedule_from_json
 
 
@@ -108,7 +109,7 @@ def _campaign(
     finally:
         collected.screen.close()
     if args.json:
-        _write_json(args.json, {k: v for k, v in run.items() if k != "dir"})
+        write_json(args.json, {k: v for k, v in run.items() if k != "dir"})
     if not alone:
         show_run(console, run, claims.judge(run), collected.findings())
     errors = {cell["error"] for cell in run["cells"] if "error" in cell}
@@ -137,17 +138,6 @@ class _Collected:
 
     def findings(self) -> list[tuple[str, dict[str, Any]]]:
         return list(self._findings.values())
-
-
-def _write_json(target: str, value: Mapping[str, Any]) -> None:
-    text = json.dumps(value, indent=1)
-    if target == "-":
-        print(text)
-        return
-    try:
-        Path(target).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror}. Name another file.") from error
 
 
 def do_replay(args: argparse.Namespace, console: Console, stop: Stop) -> int:
@@ -212,27 +202,15 @@ def do_ablate(args: argparse.Namespace, console: Console, stop: Stop) -> int:
             choice, scenarios, args.time, stop, lambda text: status.update(Text(f"{choice.id}: {text}"))
         )
     value = ablate.told(found, lambda finding: str(folder.path / folder.add_finding(finding)))
-    write_json(folder.path / "ablation.json", {"schema": SCHEMA, **value})
+    store.write_json(folder.path / "ablation.json", {"schema": SCHEMA, **value})
     if args.json:
-        _write_json(args.json, {"schema": SCHEMA, **value})
+        write_json(args.json, {"schema": SCHEMA, **value})
     if not alone:
         console.print(ablation_report(value))
         console.print(Text(f"saved in {folder.path}", style="dim"))
     if found.interrupted:
         return 130
     return 1 if any(answer.verdict == ablate.OPEN for answer in found.answers) else 0
-
-
-def do_explain(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    if not args.stored.is_dir():
-        finding = read_finding(args.stored)
-        console.print(finding_panel(finding, str(args.stored), console.width, full=args.full))
-        return 0
-    run = {**read_run(args.stored), "dir": str(args.stored)}
-    files = sorted((args.stored / "findings").glob("*.json"))
-    findings = [(str(file.relative_to(args.stored)), read_finding(file)) for file in files]
-    show_run(console, run, claims.judge(run), findings)
-    return 0
 
 
 def do_list(args: argparse.Namespace, console: Console, stop: Stop) -> int:
@@ -256,7 +234,7 @@ def do_bench(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     with stop.interruptible():
         figures = bench.measure(lambda name: said.print(Text(f"measuring {name} ...", style="dim")))
     if args.json:
-        _write_json(args.json, figures)
+        write_json(args.json, figures)
     if not alone:
         console.print(bench_table(figures, bench.bars(figures)))
     return 0
@@ -269,6 +247,7 @@ _VERBS: Mapping[str, Callable[[argparse.Namespace, Console, Stop], int]] = {
     "replay": do_replay,
     "ablate": do_ablate,
     "explain": do_explain,
+    "report": do_report,
     "list": do_list,
     "bench": do_bench,
 }

@@ -17,7 +17,7 @@ JOINS = {
     *("scenario", "scenario_toml", "userfile", "selection", "claims", "bench", "modes", "ablate"),
     *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
 }
-THIN = {"cli", "arguments", "pytest_plugin", "__main__"}
+THIN = {"cli", "arguments", "reading", "output", "pytest_plugin", "__main__"}
 
 MAY_IMPORT = {
     **{word: WORDS for word in WORDS},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,11 +12,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from . import facts
 from .proofs import proofs
 from .swimlanes import swimlanes
-from .text import clean, count, joined, plain
+from .text import clean, joined, plain
 
-_TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
 _FRAME = 4
 
 
@@ -27,118 +26,81 @@ def finding_panel(
     width: int,
     *,
     also: Sequence[str] = (),
+    history: str = "",
     full: bool = False,
 ) -> Panel:
     """The sentence, who holds what or what changed, the schedule, the replay command.
 
-    ``also`` names the other cells with the same signature; ``width`` is the
-    console's.
+    ``also`` names the other cells with the same signature, ``history`` says in
+    which runs it was seen; ``width`` is the console's.
     """
-    evidence = finding["evidence"]
-    blocks: list[RenderableType] = [plain(sentence(finding), "bold")]
-    waits = evidence.get("ring") or evidence.get("waiting")
+    body = finding_body(finding, width - _FRAME, full=full)
+    foot = Padding(_footer(finding, path, also, history), (1, 0, 0, 0))
+    title = Text(f"{clean(finding['rule'])}: {facts.cell_name(finding)}")
+    return Panel(Group(body, foot), title=title, title_align="left", border_style="red", box=box.ROUNDED)
+
+
+def finding_body(finding: Mapping[str, Any], width: int, *, full: bool = False) -> Group:
+    """All but the frame and what was counted."""
+    blocks: list[RenderableType] = [plain(facts.sentence(finding), "bold")]
+    waits = facts.waits(finding)
     if waits:
         blocks.append(_waits(waits))
-    elif evidence.get("before") != evidence.get("after"):
-        blocks.append(Group(*_state(evidence.get("before"), evidence.get("after"))))
-    if evidence.get("results") and not waits:
-        results = (f"{clean(t)} returned {clean(r)}" for t, r in evidence["results"].items())
-        blocks.append(Text(", ".join(results), style="dim"))
-    for thread, sites in (evidence.get("stacks") or {}).items():
-        blocks.append(Text(f"{clean(thread)} was in: " + joined(sites, " > ")))
+    changes = facts.changes(finding)
+    if changes:
+        blocks.append(Group(*(_changed(table) for table in changes)))
+    blocks += [Text(note, style="dim") for note in facts.notes(finding)]
     if finding["schedule"]:
-        blocks.append(swimlanes(finding, width - _FRAME, full=full))
+        blocks.append(swimlanes(finding, width, full=full))
     known = proofs(finding)
     if known:
         blocks.append(Group(*known))
-    blocks.append(_footer(finding, path, also))
-    spaced = [Padding(b, (1 if i else 0, 0, 0, 0)) for i, b in enumerate(blocks)]
-    title = Text(f"{clean(finding['rule'])}: {clean(finding['scenario'])} x {clean(finding['protocol'])}")
-    return Panel(Group(*spaced), title=title, title_align="left", border_style="red", box=box.ROUNDED)
+    return Group(*(Padding(b, (1 if i else 0, 0, 0, 0)) for i, b in enumerate(blocks)))
 
 
-def sentence(finding: Mapping[str, Any]) -> str:
-    """What happened, in one sentence; a ring's detail is in its table."""
-    ring = finding["evidence"].get("ring")
-    if ring and len(ring) > 1:
-        names = [clean(edge["thread"]) for edge in ring]
-        others = ", ".join(names[:-1])
-        if finding["rule"] == "lock_order.inversion":
-            classes = [clean(edge["wants"].get("class", "?")) for edge in ring]
-            return f"{others} and {names[-1]} take {' and '.join(classes)} in different orders"
-        return f"{others} and {names[-1]} wait for one another: none of them ever goes on"
-    return clean(finding["summary"])
-
-
-def _waits(edges: Sequence[Mapping[str, Any]]) -> Table:
+def _waits(waits: Sequence[facts.Wait]) -> Table:
     """Who holds what, taken where, and wants what, where."""
     table = Table.grid(padding=(0, 2))
     for _ in range(3):
         table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for edge in edges:
-        name = plain(edge["thread"], "bold")
-        for held in edge["holds"]:
-            lock = plain(held["lock"], "magenta")
-            table.add_row(name, Text("holds"), lock, plain(f"taken in {held['site']}"))
-            name = Text("")
-        wants = edge["wants"]
-        holder = f", held by {clean(edge['holder'])}" if edge.get("holder") else ""
-        place = plain(f"in {wants['site']}{holder}")
-        table.add_row(name, Text("wants", style="red"), plain(wants["lock"], "bold red"), place)
+    last = ""
+    for wait in waits:
+        wants = wait.verb == "wants"
+        name = Text("" if wait.thread == last else wait.thread, style="bold")
+        lock = Text(wait.lock, style="bold red" if wants else "magenta")
+        table.add_row(name, Text(wait.verb, style="red" if wants else ""), lock, Text(wait.place))
+        last = wait.thread
     return table
 
 
-def _state(before: Any, after: Any) -> list[RenderableType]:
-    """Tables of what changed, one a kind of object; anything else in one line each."""
-    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
-        return [plain(f"before: {before}"), plain(f"after:  {after}")]
-    shown: list[RenderableType] = []
-    for key in after:
-        old, new = before.get(key), after[key]
-        if old == new:
-            continue
-        if isinstance(old, list) and isinstance(new, list) and all(isinstance(row, Mapping) for row in new):
-            shown.append(_table(_TITLES.get(key, clean(key)), old, new))
-        else:
-            shown.append(plain(f"{key}: {_value(old)} → {_value(new)}"))
-    return shown
-
-
-def _table(title: str, before: list[Any], after: list[Mapping[str, Any]]) -> Table:
+def _changed(changed: facts.Changed) -> RenderableType:
+    """A table of what changed; a single value in a line."""
+    if changed.columns == [""]:
+        [[(old, new)]] = changed.rows
+        return Text(f"{changed.title}: {old} → {new}")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    columns = list(after[0]) if after else []
-    table.add_column(title, style="dim")
-    for column in columns:
-        table.add_column(Text(clean(column)), overflow="fold")
-    for i, row in enumerate(after):
-        old = before[i] if i < len(before) and isinstance(before[i], Mapping) else {}
-        table.add_row("", *(_change(old.get(c), row.get(c)) for c in columns))
+    table.add_column(Text(changed.title), style="dim")
+    for column in changed.columns:
+        table.add_column(Text(column), overflow="fold")
+    for row in changed.rows:
+        table.add_row("", *(_change(old, new) for old, new in row))
     return table
 
 
-def _change(old: Any, new: Any) -> Text:
-    if old == new:
-        return plain(_value(new), "dim")
-    return Text(f"{_value(old)} → {_value(new)}", style="bold yellow")
+def _change(old: str, new: str) -> Text:
+    return Text(new, style="dim") if old == new else Text(f"{old} → {new}", style="bold yellow")
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return joined(value, " ") or "-"
-    return "-" if value is None else clean(value)
-
-
-def _footer(finding: Mapping[str, Any], path: str, also: Sequence[str]) -> Text:
-    by = finding.get("found_by") or {}
-    seen = finding.get("seen") or {by.get("mode", "?"): finding.get("count", 1)}
-    text = Text("seen:   " + ", ".join(f"{count(n)} in {clean(mode)}" for mode, n in seen.items()))
+def _footer(finding: Mapping[str, Any], path: str, also: Sequence[str], history: str) -> Text:
+    text = Text("seen:   " + facts.seen(finding))
+    if history:
+        text.append(f"\n        {history}")
     if also:
         text.append(f"\nalso:   {joined(also)}", style="dim")
+    command = facts.replay_command(finding, path)
     if not finding["schedule"]:
-        why = clean(finding["evidence"].get("not_reproduced", "no schedule"))
-        text.append(f"\nreplay: not reproduced: {why}", style="yellow")
-    elif path:
-        command = shlex.join(["racebench", "replay", path, *(finding.get("replay_args") or ())])
-        text.append(f"\nreplay: {clean(command)}", style="bold")
+        text.append(f"\nreplay: {facts.not_replayable(finding)}", style="yellow")
+    elif command:
+        text.append(f"\nreplay: {command}", style="bold")
     return text

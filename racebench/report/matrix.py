@@ -39,8 +39,8 @@ CODES = {
     "history.not_serializable": "HS",
     "program.error": "PE",
 }
-_MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
-_MARK_LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
+MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
+MARK_LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
 _CELL_ROWS, _WIDE = 12, 120
 
 
@@ -50,8 +50,8 @@ def matrix(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
     Few cells get a row each instead of the grid.
     """
     if len(cells) <= _CELL_ROWS:
-        return _rows(sorted(cells, key=_order), width)
-    surprising = [c for c in sorted(cells, key=_order) if c["verdict"] != "as_expected"]
+        return _rows(sorted(cells, key=order), width)
+    surprising = [c for c in sorted(cells, key=order) if c["verdict"] != "as_expected"]
     parts: list[RenderableType] = []
     if surprising:
         parts += [Text("not as expected", style="bold"), _rows(surprising, width), Text()]
@@ -59,7 +59,8 @@ def matrix(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
     return Group(*parts)
 
 
-def _order(cell: Mapping[str, Any]) -> tuple[int, str, str]:
+def order(cell: Mapping[str, Any]) -> tuple[int, str, str]:
+    """Sorts what surprises first."""
     bad = 0 if cell["verdict"] in ("unexpected", "missed") else 1
     return bad, cell["scenario"], cell["protocol"]
 
@@ -98,21 +99,21 @@ def _code(cell: Mapping[str, Any] | None) -> Text:
     if cell is None:
         return Text(" ")
     verdict = clean(cell["verdict"])
-    rules = _missing(cell) if verdict == "missed" else cell["found"]
+    rules = missing(cell) if verdict == "missed" else cell["found"]
     codes = "\n".join(code_of(rule) for rule in rules) or "-"
     style = VERDICT_STYLES.get(verdict, "")
     if verdict == "as_expected":
         style = "dim" if codes == "-" else "cyan"
-    return Text(_MARKS.get(verdict, "") + codes, style=style)
+    return Text(MARKS.get(verdict, "") + codes, style=style)
 
 
 def _legend(cells: Sequence[Mapping[str, Any]]) -> Group:
     letters = _letters(_names(cells, "protocol"))
-    rules = sorted({rule for c in cells for rule in (*c["found"], *_missing(c))})
+    rules = sorted({rule for c in cells for rule in (*c["found"], *missing(c))})
     return Group(
         Columns([Text(f"{letter} {protocol}", style="dim") for protocol, letter in letters.items()]),
         Columns([Text(f"{code_of(rule)} {clean(rule)}", style="dim") for rule in rules]),
-        Columns([Text(mark, style="dim") for mark in _MARK_LEGEND]),
+        Columns([Text(mark, style="dim") for mark in MARK_LEGEND]),
     )
 
 
@@ -147,14 +148,14 @@ def _rules(cell: Mapping[str, Any], separator: str = "\n") -> Text:
     for rule in cell["found"]:
         fine = rule in cell["expected"] or rule in cell["allowed"]
         text.append((separator if text else "") + clean(rule), style="" if fine else "bold red")
-    for rule in _missing(cell):
+    for rule in missing(cell):
         text.append((separator if text else "") + f"(not found: {clean(rule)})", style="yellow")
     if cell.get("error"):
         text.append((separator if text else "") + clean(cell["error"]), style="bold red")
     return text or Text("none", style="dim")
 
 
-def _missing(cell: Mapping[str, Any]) -> list[str]:
+def missing(cell: Mapping[str, Any]) -> list[str]:
     return [rule for rule in cell["expected"] if rule not in cell["found"]]
 
 

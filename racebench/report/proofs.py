@@ -43,7 +43,10 @@ def _short(finding: Mapping[str, Any]) -> Iterator[Text]:
         yield plain(text)
     needs = evidence.get("needs")
     if isinstance(needs, Mapping) and needs:
-        parts = (f"{clean(t)}: {joined(ops)}" if ops else clean(t) for t, ops in needs.items())
+        parts = (
+            f"{clean(t)}: {joined(ops)}" if isinstance(ops, list) and ops else clean(t)
+            for t, ops in needs.items()
+        )
         yield plain(f"needs only {'; '.join(parts)}")
     passing = evidence.get("passing")
     if isinstance(passing, Mapping) and _steps(passing):

@@ -33,8 +33,12 @@ def show_run(
     run: Mapping[str, Any],
     claims: Sequence[Any],
     findings: Sequence[tuple[str, Mapping[str, Any]]],
+    history: Mapping[str, str] | None = None,
 ) -> None:
-    """Print a run; ``findings`` are (path inside the run's folder, finding) pairs."""
+    """Print a run; ``findings`` are (path inside the run's folder, finding) pairs.
+
+    ``history`` says of a signature in which runs it was seen.
+    """
     cells = run["cells"]
     if cells:
         _heading(console, "verdicts")
@@ -44,7 +48,8 @@ def show_run(
     if told:
         _heading(console, counted(len(told), "distinct finding"))
     for one in told[:MOST_PANELS]:
-        console.print(finding_panel(one.finding, one.path, console.width, also=one.also))
+        seen = (history or {}).get(one.finding["signature"], "")
+        console.print(finding_panel(one.finding, one.path, console.width, also=one.also, history=seen))
     if len(told) > MOST_PANELS:
         more = f"{len(told) - MOST_PANELS} more: racebench explain FINDING, with one of"
         console.print(Text(f"{more} {', '.join(clean(one.path) for one in told[MOST_PANELS:])}"))

@@ -44,7 +44,7 @@ def counted(n: int, thing: str) -> str:
 
 def duration(seconds: Any) -> str:
     """Seconds as people say them: ``3 ms``, ``1.2 s``, ``4 min 05 s``."""
-    if not isinstance(seconds, (int, float)):
+    if not isinstance(seconds, (int, float)) or not -1e12 < seconds < 1e12:
         return "-"
     if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms" if seconds >= 0.001 or not seconds else f"{seconds * 1e6:.0f} us"

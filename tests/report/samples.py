@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
+
+from racebench.report.stored import Stored
 
 ESC = "\x1b"
 EVIL = f"[bold]x[/bold]{ESC}[31m"
@@ -87,3 +90,11 @@ def finding(**how: Any) -> dict[str, Any]:
         "replay_args": [],
         **how,
     }
+
+
+def stored(*cells: dict[str, Any], **how: Any) -> Stored:
+    """A stored run of ``cells`` with one finding, unless ``findings`` says otherwise."""
+    given = how.pop("findings", [finding()])
+    found = [(f"findings/{i:04d}.json", one) for i, one in enumerate(given, 1)]
+    run = {"schema": 1, "racebench": "0.1.0", "cells": list(cells), "wall_s": 30.1, "dir": "runs/x", **how}
+    return Stored(run, found, how.pop("claims", []), datetime(2017, 5, 8, 12, 0, tzinfo=UTC))

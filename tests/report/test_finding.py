@@ -42,7 +42,7 @@ def test_a_corrupted_mapping_shows_what_changed() -> None:
 def test_a_state_of_another_kind_is_shown_too() -> None:
     text = panel(evidence={"before": {"balance": 0}, "after": {"balance": 1}})
     assert "balance: 0 → 1" in text
-    assert "before: 0" in panel(evidence={"before": 0, "after": 1})
+    assert "state: 0 → 1" in panel(evidence={"before": 0, "after": 1})
 
 
 def test_what_was_not_reproduced_says_so() -> None:

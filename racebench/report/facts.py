@@ -1,0 +1,132 @@
+"""What a finding says, as plain lines and tables of strings: no format, no width.
+
+Every string is already free of control characters; a format still escapes
+what is markup to it.  Nothing in a stored finding is trusted to have the shape
+that RaceBench writes, beyond what reading it has checked.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .text import clean, count, joined
+
+_TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One line of a ring: ``thread`` holds or wants ``lock``."""
+
+    thread: str
+    verb: str
+    lock: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What the execution changed in one kind of object; a cell is (before, after)."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[tuple[str, str]]]
+
+
+def sentence(finding: Mapping[str, Any]) -> str:
+    """What happened, in one sentence; a ring's detail is in its table."""
+    ring = finding["evidence"].get("ring")
+    if ring and len(ring) > 1:
+        names = [clean(edge["thread"]) for edge in ring]
+        others = ", ".join(names[:-1])
+        if finding["rule"] == "lock_order.inversion":
+            classes = [clean(edge["wants"].get("class", "?")) for edge in ring]
+            return f"{others} and {names[-1]} take {' and '.join(classes)} in different orders"
+        return f"{others} and {names[-1]} wait for one another: none of them ever goes on"
+    return clean(finding["summary"])
+
+
+def cell_name(finding: Mapping[str, Any]) -> str:
+    return f"{clean(finding['scenario'])} x {clean(finding['protocol'])}"
+
+
+def waits(finding: Mapping[str, Any]) -> list[Wait]:
+    """Who holds what, taken where, and wants what, where."""
+    told: list[Wait] = []
+    evidence = finding["evidence"]
+    for edge in evidence.get("ring") or evidence.get("waiting") or ():
+        thread = clean(edge["thread"])
+        for held in edge["holds"]:
+            told.append(Wait(thread, "holds", clean(held["lock"]), f"taken in {clean(held['site'])}"))
+        wants = edge["wants"]
+        holder = f", held by {clean(edge['holder'])}" if edge.get("holder") else ""
+        told.append(Wait(thread, "wants", clean(wants["lock"]), f"in {clean(wants['site'])}{holder}"))
+    return told
+
+
+def changes(finding: Mapping[str, Any]) -> list[Changed]:
+    """What differs between the states before and after; none where a ring says it all."""
+    evidence = finding["evidence"]
+    before, after = evidence.get("before"), evidence.get("after")
+    if before == after or evidence.get("ring") or evidence.get("waiting"):
+        return []
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return [Changed("state", [""], [[(value(before), value(after))]])]
+    told: list[Changed] = []
+    for key, new in after.items():
+        old = before.get(key)
+        if old == new:
+            continue
+        if isinstance(old, list) and isinstance(new, list) and all(isinstance(r, Mapping) for r in new):
+            told.append(_table(_TITLES.get(key, clean(key)), old, new))
+        else:
+            told.append(Changed(clean(key), [""], [[(value(old), value(new))]]))
+    return told
+
+
+def _table(title: str, before: list[Any], after: list[Mapping[str, Any]]) -> Changed:
+    columns = list(after[0]) if after else []
+    rows = []
+    for i, row in enumerate(after):
+        old = before[i] if i < len(before) and isinstance(before[i], Mapping) else {}
+        rows.append([(value(old.get(c)), value(row.get(c))) for c in columns])
+    return Changed(title, [clean(c) for c in columns], rows)
+
+
+def value(stored: Any) -> str:
+    if isinstance(stored, list):
+        return joined(stored, " ") or "-"
+    return "-" if stored is None else clean(stored)
+
+
+def notes(finding: Mapping[str, Any]) -> list[str]:
+    """What else the evidence tells, a line each."""
+    evidence = finding["evidence"]
+    told: list[str] = []
+    results = evidence.get("results") or {}
+    if results and not waits(finding):
+        told.append(", ".join(f"{clean(t)} returned {clean(r)}" for t, r in results.items()))
+    for thread, sites in (evidence.get("stacks") or {}).items():
+        told.append(f"{clean(thread)} was in: {joined(sites if isinstance(sites, list) else [sites], ' > ')}")
+    return told
+
+
+def seen(finding: Mapping[str, Any]) -> str:
+    """``1 in verify, 1,309 in stress``."""
+    by = finding.get("found_by") or {}
+    counts = finding.get("seen") or {by.get("mode", "?"): finding.get("count", 1)}
+    return ", ".join(f"{count(n)} in {clean(mode)}" for mode, n in counts.items())
+
+
+def replay_command(finding: Mapping[str, Any], path: str) -> str:
+    """What replays it; empty if nothing does."""
+    if not finding["schedule"] or not path:
+        return ""
+    return clean(shlex.join(["racebench", "replay", path, *(finding.get("replay_args") or ())]))
+
+
+def not_replayable(finding: Mapping[str, Any]) -> str:
+    return f"not reproduced: {clean(finding['evidence'].get('not_reproduced', 'no schedule'))}"

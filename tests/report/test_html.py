@@ -1,0 +1,106 @@
+"""The HTML page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+from racebench.report.html import html
+
+from .samples import cell, finding, step, stored
+
+BROKEN = cell("release_vs_isenabler", found=["deadlock.cycle"], verdict="unexpected")
+
+
+class Page(HTMLParser):
+    """Every element with its attributes, and whether they all close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "input", "br"):
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def page(*cells: dict[str, Any], **how: Any) -> str:
+    return html(stored(*(cells or (BROKEN,)), **how))
+
+
+def test_the_matrix_leads_to_the_findings() -> None:
+    text = page(BROKEN, cell())
+    tags = Page(text)
+    places = {attrs["id"] for attrs in tags.all("article")}
+    links = {attrs["href"] for attrs in tags.all("a")}
+    assert links == {f"#{place}" for place in places} == {"#f1"}
+    assert "vcpu0 and toolstack wait for one another" in text
+    assert "racebench replay runs/x/findings/0001.json" in text
+
+
+def test_nothing_comes_from_elsewhere_and_the_policy_names_what_is_here() -> None:
+    text = page()
+    tags = Page(text)
+    assert not [a for _, attrs in tags.tags for a in attrs if a in ("src", "style") or a.startswith("on")]
+    assert "http" not in text.replace("http-equiv", "")
+    [policy] = [m["content"] for m in tags.all("meta") if m.get("http-equiv") == "Content-Security-Policy"]
+    assert policy is not None and policy.startswith("default-src 'none'")
+    for tag in ("style", "script"):
+        [inside] = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_one_can_choose_a_verdict() -> None:
+    text = page(BROKEN, cell(), cell(protocol="mine", verdict="unknown"))
+    choices = [a["value"] for a in Page(text).all("input")]
+    assert choices == ["all", "as_expected", "unexpected", "unknown"]
+    assert {a["data-verdict"] for a in Page(text).all("td") if "data-verdict" in a} == set(choices[1:])
+
+
+def test_swimlanes_show_held_locks_and_old_and_new_values() -> None:
+    text = page()
+    lanes = text[text.index("<svg") : text.index("</svg>")]
+    assert "write p[40].desc: None → desc[64]" in lanes
+    assert "wants rank[1]: blocked for ever" in lanes
+    assert re.findall(r"<title>holds (.*?)</title>", lanes) == ["desc[64]", "rank[1]"]
+    assert lanes.count('class="switch"') == 1 + 2
+
+
+def test_a_bar_ends_where_its_lock_is_given_back() -> None:
+    steps = [step("a", "acquire", "l"), step("a", "release", "l", held=["l"]), step("b", "acquire", "m")]
+    text = page(findings=[finding(threads=["a", "b"], evidence={"steps": steps})])
+    heights = re.findall(r'class="lock c\d" x="[\d.]+" y="(\d+)" width="5" height="(\d+)"', text)
+    assert heights == [("52", "28"), ("106", "10")]
+
+
+def test_light_and_dark_and_print() -> None:
+    text = page()
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+
+
+def test_a_run_without_cells_or_findings_is_a_page() -> None:
+    assert "0 of 0 cells" in html(stored(findings=[]))
+
+
+def test_a_schedule_without_end_is_cut() -> None:
+    steps = [step("a", "acquire", "l") for _ in range(5000)]
+    text = page(findings=[finding(threads=["a"], evidence={"steps": steps})])
+    assert "3,501 more rows" in text
