@@ -41,7 +41,7 @@ CODES = {
 }
 MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
 MARK_LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
-_CELL_ROWS, _WIDE = 12, 120
+CELL_ROWS, _WIDE, _NAME, _GAP = 12, 120, 26, 2
 
 
 def matrix(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
@@ -49,13 +49,13 @@ def matrix(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
 
     Few cells get a row each instead of the grid.
     """
-    if len(cells) <= _CELL_ROWS:
+    if len(cells) <= CELL_ROWS:
         return _rows(sorted(cells, key=order), width)
     surprising = [c for c in sorted(cells, key=order) if c["verdict"] != "as_expected"]
     parts: list[RenderableType] = []
     if surprising:
         parts += [Text("not as expected", style="bold"), _rows(surprising, width), Text()]
-    parts += [_grid(cells), Text(), _legend(cells), Text(), _done(cells, width)]
+    parts += [grid(cells, width), Text(), legend(cells), Text(), _done(cells, width)]
     return Group(*parts)
 
 
@@ -74,20 +74,44 @@ def _letters(protocols: Sequence[str]) -> dict[str, str]:
     return {p: chr(ord("a") + i) if i < 26 else str(i + 1) for i, p in enumerate(protocols)}
 
 
-def _grid(cells: Sequence[Mapping[str, Any]]) -> Table:
-    """Scenarios down, protocols across, a code for each rule that broke."""
-    protocols = _names(cells, "protocol")
+def grid(cells: Sequence[Mapping[str, Any]], width: int) -> Group:
+    """Scenarios down, protocols across, a code for each rule that broke.
+
+    Protocols that do not fit into ``width`` columns go into another grid below.
+    """
+    scenarios, protocols = _names(cells, "scenario"), _names(cells, "protocol")
     letters = _letters(protocols)
     known = {(clean(c["scenario"]), clean(c["protocol"])): c for c in cells}
-    longest = max(len(clean(c["scenario"])) for c in cells)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("scenario", overflow="fold", min_width=min(26, longest))
-    for protocol in protocols:
-        table.add_column(letters[protocol], justify="left")
-    for scenario in _names(cells, "scenario"):
-        row = [_code(known.get((scenario, protocol))) for protocol in protocols]
-        table.add_row(Text(scenario), *row)
-    return table
+    codes = {(s, p): _code(known.get((s, p))) for s in scenarios for p in protocols}
+    name = min(_NAME, width // 2, max(map(len, scenarios)))
+    wide = {p: max(len(letters[p]), *(_width(codes[s, p]) for s in scenarios)) for p in protocols}
+    parts: list[RenderableType] = []
+    for chunk in _chunks(wide, width - name):
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("scenario", overflow="fold", min_width=name)
+        for protocol in chunk:
+            table.add_column(letters[protocol], justify="left")
+        for scenario in scenarios:
+            table.add_row(Text(scenario), *(codes[scenario, protocol] for protocol in chunk))
+        parts += [Text(), table] if parts else [table]
+    return Group(*parts)
+
+
+def _width(code: Text) -> int:
+    return max(line.cell_len for line in code.split("\n", allow_blank=True))
+
+
+def _chunks(wide: Mapping[str, int], room: int) -> list[list[str]]:
+    """The columns in rows of at most ``room``, a gap before each."""
+    chunks: list[list[str]] = []
+    left = 0
+    for name, width in wide.items():
+        if not chunks or width + _GAP > left:
+            chunks.append([])
+            left = room
+        chunks[-1].append(name)
+        left -= width + _GAP
+    return chunks
 
 
 def code_of(rule: str) -> str:
@@ -107,7 +131,8 @@ def _code(cell: Mapping[str, Any] | None) -> Text:
     return Text(MARKS.get(verdict, "") + codes, style=style)
 
 
-def _legend(cells: Sequence[Mapping[str, Any]]) -> Group:
+def legend(cells: Sequence[Mapping[str, Any]]) -> Group:
+    """What the letters, codes and marks of the grid mean."""
     letters = _letters(_names(cells, "protocol"))
     rules = sorted({rule for c in cells for rule in (*c["found"], *missing(c))})
     return Group(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from racebench.findings import RULES
-from racebench.report.matrix import CODES, code_of, evidence, matrix
+from racebench.report.matrix import CODES, code_of, evidence, grid, matrix
 
 from .samples import ESC, EVIL, cell, printed
 
@@ -91,3 +91,9 @@ def test_nothing_in_a_file_is_obeyed() -> None:
     evil = {"scenario": EVIL, "protocol": EVIL, "found": [EVIL], "verdict": EVIL, "error": EVIL}
     assert ESC not in printed(matrix([cell(**evil)], 80), 80)
     assert ESC not in printed(matrix(many(**evil), 80), 80)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_protocols_that_do_not_fit_go_below(width: int) -> None:
+    cells = [cell(s, f"p{i}", verdict="unexpected", found=["data_race"]) for s in "abc" for i in range(20)]
+    assert printed(grid(cells, width), width).count("!DR") == len(cells)
