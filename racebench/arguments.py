@@ -14,6 +14,10 @@ from .errors import UsageError
 RUN_S, VERIFY_S, ABLATE_S = 30.0, 60.0, 600.0
 FORMATS = {
     "html": "one page with matrix, findings and swimlanes",
+    "markdown": "plain text for a mailing list or a pull request",
+    "junit": "JUnit XML for CI: a cell is a test case",
+    "sarif": "SARIF 2.1.0 for code scanning",
+    "svg": "a picture of the terminal's report",
 }
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -17,7 +17,13 @@ from .errors import RaceBenchError, UsageError
 from .output import write_text
 from .report.finding import finding_panel
 from .report.html import html
+from .report.junit import junit
+from .report.markdown import WIDTH as MARKDOWN_WIDTH
+from .report.markdown import markdown
+from .report.sarif import sarif
 from .report.stored import Stored
+from .report.svg import WIDTH as SVG_WIDTH
+from .report.svg import svg
 from .report.terminal import show_run
 from .report.text import clean
 from .stop import Stop
@@ -49,9 +55,11 @@ def do_report(args: argparse.Namespace, console: Console, stop: Stop) -> int:
 
 
 def _rendered(name: str, stored: Stored, width: int | None) -> str:
-    if name == "html":
-        return html(stored)
-    raise AssertionError(name)
+    if name == "markdown":
+        return markdown(stored, width or MARKDOWN_WIDTH)
+    if name == "svg":
+        return svg(stored, width or SVG_WIDTH)
+    return {"html": html, "junit": junit, "sarif": sarif}[name](stored)
 
 
 def read_stored(path: Path) -> Stored:
