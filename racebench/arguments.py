@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"racebench {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for add in (_run, _verify, _explore, _replay, _explain, _report, _ablate, _list, _bench):
+    for add in (_run, _verify, _explore, _replay, _explain, _report, _compare, _ablate, _list, _bench):
         add(verbs)
     return top
 
@@ -165,6 +165,16 @@ def _report(verbs: Any) -> None:
     for name, what in FORMATS.items():
         add(f"--{name}", metavar="F", help=what)
     add("--width", type=columns, metavar="N", help="of markdown (default: 72) and svg (default: 80)")
+
+
+def _compare(verbs: Any) -> None:
+    add = _verb(
+        verbs, "compare", "tell what two stored runs say differently; 1 if the new one is worse",
+        "racebench compare reports/monday reports/tuesday",
+    )  # fmt: skip
+    add("base", type=Path, metavar="BASE_RUN")
+    add("new", type=Path, metavar="NEW_RUN")
+    add("--json", metavar="FILE", help="write what differs; - prints it, alone")
 
 
 def _list(verbs: Any) -> None:

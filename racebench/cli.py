@@ -25,7 +25,7 @@ from .cell import Plan
 from .errors import HarnessBug, RaceBenchError, ReplayDiverged, UsageError
 from .findings import RULES
 from .output import write_json
-from .reading import do_explain, do_report
+from .reading import do_compare, do_explain, do_report
 from .records import Cell
 from .report.ablation import ablation_report
 from .report.finding import finding_panel
@@ -248,6 +248,7 @@ _VERBS: Mapping[str, Callable[[argparse.Namespace, Console, Stop], int]] = {
     "ablate": do_ablate,
     "explain": do_explain,
     "report": do_report,
+    "compare": do_compare,
     "list": do_list,
     "bench": do_bench,
 }

@@ -14,7 +14,9 @@ from rich.text import Text
 from . import claims
 from .arguments import FORMATS
 from .errors import RaceBenchError, UsageError
-from .output import write_text
+from .output import write_json, write_text
+from .report.compare import compare
+from .report.comparison import show_comparison
 from .report.finding import finding_panel
 from .report.html import html
 from .report.junit import junit
@@ -54,6 +56,16 @@ def do_report(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     return 0
 
 
+def do_compare(args: argparse.Namespace, console: Console, stop: Stop) -> int:
+    base, new = read_stored(args.base, beside=False), read_stored(args.new, beside=False)
+    compared = compare(base, new)
+    if args.json:
+        write_json(args.json, compared)
+    if args.json != "-":
+        show_comparison(console, compared, str(args.base), str(args.new))
+    return 1 if compared["regression"] else 0
+
+
 def _rendered(name: str, stored: Stored, width: int | None) -> str:
     if name == "markdown":
         return markdown(stored, width or MARKDOWN_WIDTH)
@@ -62,10 +74,14 @@ def _rendered(name: str, stored: Stored, width: int | None) -> str:
     return {"html": html, "junit": junit, "sarif": sarif}[name](stored)
 
 
-def read_stored(path: Path) -> Stored:
-    """A run's folder with all its findings; ResultError names what is wrong in which file."""
+def read_stored(path: Path, *, beside: bool = True) -> Stored:
+    """A run's folder with all its findings; ``beside``: looks at the older runs beside it too.
+
+    ResultError names what is wrong in which file.
+    """
     run = {**read_run(path), "dir": str(path)}
-    return Stored(run, read_findings(path), claims.judge(run), _written(path), history(path))
+    seen = history(path) if beside else {}
+    return Stored(run, read_findings(path), claims.judge(run), _written(path), seen)
 
 
 def read_findings(path: Path) -> Findings:
