@@ -112,11 +112,13 @@ def _linked(cell: Cell, rule: str, text: str, places: Places) -> str:
 def _grid(cells: Sequence[Cell], places: Places) -> str:
     protocols = list(dict.fromkeys(c["protocol"] for c in cells))
     known = {(c["scenario"], c["protocol"]): c for c in cells}
-    heads = "".join(f'<th class="protocol" scope="col"><span>{e(p)}</span></th>' for p in protocols)
+    heads = "".join(
+        f'<th class="protocol" scope="col" title="{e(p)}"><span>{e(p)}</span></th>' for p in protocols
+    )
     rows = []
     for scenario in dict.fromkeys(c["scenario"] for c in cells):
         tds = "".join(_grid_cell(known.get((scenario, p)), places) for p in protocols)
-        rows.append(f'<tr><th scope="row">{e(scenario)}</th>{tds}</tr>')
+        rows.append(f'<tr><th scope="row" title="{e(scenario)}">{e(scenario)}</th>{tds}</tr>')
     return _table("grid", f"<tr><th></th>{heads}</tr>", rows)
 
 

@@ -33,7 +33,7 @@ pre {
   margin: .6rem 0 0; padding: .5rem .7rem; background: var(--soft); border-radius: 5px; white-space: pre-wrap;
 }
 .dim { color: var(--dim); }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; padding: 0 2px 3px; }
 .lead { font-weight: 600; margin: .2rem 0 .7rem; }
 table { border-collapse: collapse; }
 td, th { padding: .22rem .6rem; text-align: left; vertical-align: top; font-weight: normal; }
@@ -42,9 +42,13 @@ td, th { padding: .22rem .6rem; text-align: left; vertical-align: top; font-weig
 .rows th { color: var(--dim); border-bottom: 1px solid var(--line); }
 .rows td { border-bottom: 1px solid var(--soft); }
 .grid th.protocol { vertical-align: bottom; padding: .2rem .25rem; }
-.grid th.protocol span { writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap; }
+.grid th.protocol span {
+  writing-mode: vertical-rl; transform: rotate(180deg); white-space: nowrap;
+  max-height: 18rem; overflow: hidden; text-overflow: ellipsis;
+}
 .grid td, .grid tbody th { border-top: 1px solid var(--line); }
 .grid tbody th, .grid td { white-space: nowrap; padding: .12rem .5rem; }
+.grid tbody th { max-width: 22rem; overflow: hidden; text-overflow: ellipsis; }
 .grid td { text-align: center; min-width: 2.4rem; }
 .grid td.unexpected, .grid td.missed { background: var(--soft); outline: 2px solid currentColor; }
 .as_expected { color: var(--good); }

@@ -28,7 +28,7 @@ def junit(stored: Stored) -> str:
     wall = _seconds(stored.run.get("wall_s"))
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuites name="racebench" {counts} time="{wall}">',
+        "<testsuites>",
         f'<testsuite name="racebench" package="racebench" id="0" {counts} skipped="0" '
         f'time="{wall}" timestamp="{stored.at:%Y-%m-%dT%H:%M:%S}" hostname="localhost">',
         "<properties>",
@@ -44,7 +44,7 @@ def junit(stored: Stored) -> str:
 
 
 def _attr(value: Any) -> str:
-    return quoteattr(clipped(clean(value), _MOST_CHARS))
+    return quoteattr(clipped(clean(value), _MOST_CHARS) or "-")
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,7 @@ from .samples import cell, stored
 
 # element -> (required attributes, optional ones, children in their order)
 _SCHEMA: dict[str, tuple[set[str], set[str], tuple[str, ...]]] = {
-    "testsuites": ({"tests", "failures", "errors"}, {"name", "time"}, ("testsuite",)),
+    "testsuites": (set(), set(), ("testsuite",)),
     "testsuite": (
         {"name", "tests", "failures", "errors", "time", "timestamp", "hostname", "id", "package"},
         {"skipped"},
@@ -39,6 +39,7 @@ def validate(element: ET.Element) -> None:
     for tag in children:
         assert tag in _REPEATED or len(element.findall(tag)) <= 1, tag
     for name, value in element.attrib.items():
+        assert value and value == value.strip()
         assert name not in _NUMBERS or re.fullmatch(r"[0-9]+", value), name
         assert name != "time" or re.fullmatch(r"[0-9]+\.[0-9]{3}", value)
         assert name != "timestamp" or re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", value)
