@@ -42,7 +42,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         "results": {"a": "b"}, "stacks": {"a": ["b"], "c": 5}, "message": "m", "site": "f (a/b.py:1)",
         "before": {"mapping": [row], "x": "1"}, "after": {"mapping": [{**row, "virq": "41"}], "x": "2"},
         "accesses": [{"thread": "a", "op": "b", "site": "c"}, 5], "steps": STEPS,
-        "passing": {"at": 3, "failing": ["a"], "passing": ["b"]}, "confirmation": "x",
+        "passing": {"at": 3, "failing": ["a"], "passing": ["b"]}, "needs": {"a": ["b"], "c": 5},
+        "confirmation": {"label": "open", "why": "w"}, "lock": "l", "instances": "i", "preemptions": 1,
     }  # fmt: skip
     found = [finding(), finding(evidence=evidence), finding(summary="long " * 100_000, schedule=[])]
     cells = [
@@ -93,16 +94,11 @@ def _html(text: str) -> None:
 
 @pytest.mark.parametrize("value", [5, None, [], {"a": 1}, "x", [[1]], float("nan")])
 def test_evidence_of_another_shape_is_refused_or_shown(tmp_path: Path, value: Any) -> None:
-    for key in (
-        "before",
-        "after",
-        "passing",
-        "accesses",
-        "confirmation",
-        "not_reproduced",
-        "results",
-        "stacks",
-    ):
+    keys = (
+        "before", "after", "passing", "accesses", "confirmation", "not_reproduced", "results", "stacks",
+        "needs", "lock", "instances", "replays", "preemptions", "fewest",
+    )  # fmt: skip
+    for key in keys:
         run = tmp_path / key
         (run / "findings").mkdir(parents=True)
         (run / "run.json").write_text(json.dumps({"schema": 1, "host": value, "wall_s": value, "cells": []}))
