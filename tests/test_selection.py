@@ -39,11 +39,17 @@ def test_each_is_taken_once() -> None:
     assert len(names) == len(set(names)) == len([s for s in bundled() if "thread" in s.tags])
 
 
-def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    scenario(tmp_path / "a", "same")
-    scenario(tmp_path / "b", "same")
+def test_the_second_of_one_name_goes_by_its_folder_too(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        scenario(tmp_path / folder, "same")
+    assert [s.name for s in select([str(tmp_path)])] == ["same", "b/same"]
+
+
+def test_files_that_their_folder_does_not_tell_apart_are_refused(tmp_path: Path) -> None:
+    for folder in ("a", "x/b", "y/b"):
+        (tmp_path / folder).mkdir(parents=True)
+        scenario(tmp_path / folder, "same")
     with pytest.raises(UsageError, match="have the same name"):
         select([str(tmp_path)])
 
