@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..ops import racing
 from . import Strategy
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class Pos(Strategy):
-    """A random priority per pending operation; racing ones are drawn afresh after each step."""
+    """A random priority per pending operation; after a step, what raced with it is drawn afresh."""
 
     NAME = "pos"
 
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
         self._score: list[float] = []
-        self._last: tuple[Task, Op, Any] | None = None
+        self._last: Task | None = None
 
     def begin(self) -> None:
         draw = self.rng.random
@@ -28,16 +28,19 @@ class Pos(Strategy):
         self._last = None
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
-        score = self._score
-        if self._last is not None:
-            ran, op, obj = self._last
-            draw = self.rng.random
-            for task in enabled:
-                if task is ran or racing(task.op, task.obj, op, obj):
-                    score[task.index] = draw()
+        score, draw = self._score, self.rng.random
+        if current is not None and current is not self._last:
+            # It made steps without a choice: what it offers now is new.
+            score[current.index] = draw()
         best = enabled[0]
         for task in enabled:
             if score[task.index] > score[best.index]:
                 best = task
-        self._last = (best, best.op, best.obj)
+        # Drawn now, not at the next choice: it may be unable to move then, and
+        # must not come back with the priority of the step made here.
+        op, obj = best.op, best.obj
+        for task in enabled:
+            if task is best or racing(task.op, task.obj, op, obj):
+                score[task.index] = draw()
+        self._last = best
         return best

@@ -1,82 +1,122 @@
-"""Selectively uniform random walk (2025)."""
+"""Selectively uniform random walk (Zhao, Wolff, Mathur and Roychoudhury 2025)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...trace import Kind
 from . import Strategy
 
 if TYPE_CHECKING:
     from ...trace import Op
     from ..controlled import Task
 
-
-def _interest(op: Op, obj: Any) -> str:
-    """What kind of thing an operation touches: a lock class or a field."""
-    return op.field if op.is_field else f"lock {obj.cls}"
+# A release commutes with every step that is possible before it: nothing to order.
+_RELEASES = frozenset({Kind.RELEASE, Kind.RELEASE_READ, Kind.RELEASE_WRITE})
 
 
 class Surw(Strategy):
     """Uniform over the orders of one interesting set of operations, chosen afresh per run.
 
-    The set is one lock class or field that two threads use.  How many such
-    operations each thread makes is taken from the last execution; the thread
-    to make the next one is drawn in proportion to what it has left, and the
-    others wait in front of theirs.  All other operations run by random
-    priority.
+    The set is the accesses to one field, or the acquires of one lock class,
+    that two threads use and one changes; a set is chosen as often as it is
+    large.  Who makes the next interesting step is drawn in proportion to what
+    each thread has left of them, by the most it made in an execution so far;
+    the others are withheld when they come to theirs.  All other operations run
+    by a random priority per operation.
+
+    Unlike the paper, no execution is spent on counting alone: until two
+    threads have been seen to share something, this is a random walk.
     """
 
     NAME = "surw"
 
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
-        self._counts: dict[str, list[int]] = {}
-        self._chosen = ""
+        self._counts: dict[tuple[bool, str], list[int]] = {}
+        self._changed: set[tuple[bool, str]] = set()
+        self._lock = self._field = ""
         self._left: list[int] = []
-        self._turn: int | None = None
+        self._turn = -1
+        self._all = range(threads)
         self._rank: list[float] = []
 
     def begin(self) -> None:
-        names = sorted(n for n, c in self._counts.items() if sum(1 for x in c if x) > 1)
-        self._chosen = names[self.below(len(names))] if names else ""
-        self._left = list(self._counts.get(self._chosen, [0] * self.threads))
-        self._rank = [self.rng.random() for _ in range(self.threads)]
-        self._turn = None
+        draw = self.rng.random
+        self._rank = [draw() for _ in range(self.threads)]
+        self._lock = self._field = ""
+        self._left = []
+        self._turn = -1
+        shared = sorted(key for key in self._changed if sum(map(bool, self._counts[key])) > 1)
+        at = self.below(sum(sum(self._counts[key]) for key in shared))
+        for key in shared:
+            at -= sum(self._counts[key])
+            if at < 0:
+                self._left = list(self._counts[key])
+                self._field, self._lock = (key[1], "") if key[0] else ("", key[1])
+                break
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
-        if not self._chosen:
+        if not self._left:
             return enabled[self.below(len(enabled))]
-        if self._turn is None:
-            self._turn = self._draw(list(range(self.threads)))
-        chosen = self._chosen
-        free = [t for t in enabled if t.index == self._turn or _interest(t.op, t.obj) != chosen]
-        if not free:
-            # Whose turn it is cannot move: draw again among those who can.
-            self._turn = self._draw([t.index for t in enabled])
-            free = [t for t in enabled if t.index == self._turn]
-        best = max(free, key=lambda t: self._rank[t.index])
-        if _interest(best.op, best.obj) == chosen:
-            self._left[best.index] = max(0, self._left[best.index] - 1)
-            self._turn = None
+        best = self._foremost(enabled)
+        while best is None or (self._turn < 0 and self._interesting(best.op, best.obj)):
+            if best is None:
+                # Whose turn it is cannot move: draw again among those who can.
+                self._turn = self._draw([task.index for task in enabled])
+            else:
+                self._left[best.index] = self._left[best.index] or 1
+                self._turn = self._draw(self._all)
+            best = self._foremost(enabled)
+        index = best.index
+        if self._interesting(best.op, best.obj):
+            self._left[index] = max(0, self._left[index] - 1)
+            self._turn = -1
+        self._rank[index] = self.rng.random()
         return best
 
-    def _draw(self, indexes: list[int]) -> int:
-        weights = [self._left[i] for i in indexes]
-        total = sum(weights)
+    def _foremost(self, enabled: list[Task]) -> Task | None:
+        """The best by rank, without those who are in front of a step that is another's turn."""
+        turn, rank, best, highest = self._turn, self._rank, None, -1.0
+        for task in enabled:
+            index = task.index
+            if rank[index] > highest and (
+                turn < 0 or index == turn or not self._interesting(task.op, task.obj)
+            ):
+                best, highest = task, rank[index]
+        return best
+
+    def _interesting(self, op: Op, obj: Any) -> bool:
+        if op.is_field:
+            return op.field == self._field
+        return bool(self._lock) and obj.cls == self._lock and op.kind not in _RELEASES
+
+    def _draw(self, indexes: Sequence[int]) -> int:
+        """One of ``indexes``, in proportion to what is left; if nothing is, each equally likely."""
+        left = self._left
+        total = sum([left[index] for index in indexes])
         if not total:
             return indexes[self.below(len(indexes))]
         at = self.below(total)
-        for index, weight in zip(indexes, weights, strict=True):
-            if at < weight:
-                return index
-            at -= weight
-        return indexes[-1]
+        for index in indexes:
+            at -= left[index]
+            if at < 0:
+                break
+        return index
 
     def end(self, log: list[tuple[Task, Op, Any]], found: bool) -> None:
-        counts: dict[str, list[int]] = {}
+        made: dict[tuple[bool, str], list[int]] = {}
         for task, op, obj in log:
-            row = counts.setdefault(_interest(op, obj), [0] * self.threads)
+            if op.kind in _RELEASES:
+                continue
+            key = (op.is_field, op.field or obj.cls)
+            row = made.get(key)
+            if row is None:
+                row = made[key] = [0] * self.threads
             row[task.index] += 1
-        for name, row in counts.items():
-            known = self._counts.setdefault(name, row)
-            self._counts[name] = [max(a, b) for a, b in zip(known, row, strict=True)]
+            if op.writes:
+                self._changed.add(key)
+        for key, row in made.items():
+            known = self._counts.get(key)
+            self._counts[key] = row if known is None else list(map(max, known, row))
