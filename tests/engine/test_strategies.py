@@ -1,0 +1,208 @@
+"""Each strategy finds the bugs it claims to, leaves their healthy twins alone, and repeats itself."""
+
+from __future__ import annotations
+
+import pytest
+
+import racebench as rb
+from racebench.engine.exploring import Exploration
+from racebench.engine.ops import ACQUIRE
+from racebench.engine.strategies import STRATEGIES
+from racebench.engine.strategies.pct import Pct
+from racebench.engine.strategies.pos import Pos
+
+from . import bugs
+
+RANDOMISED = ("random", "pct", "pos", "surw", "portfolio")
+
+WITHIN = {
+    "deadlock01": 100,
+    "account": 100,
+    "wronglock": 100,
+    "stringbuffer": 200,
+    "reorder_3": 300,
+}
+"""Executions in which every strategy finds these, with seed 1."""
+
+WITHIN_SURW = {"reorder_5": 100, "reorder_10": 200, "reorder_20": 60, "twostage_20": 100}
+"""What uniformity over one field's accesses is for."""
+
+
+def _first(program: rb.Program, strategy: str, executions: int, seed: int = 1) -> int | None:
+    found = rb.explore(program, strategy=strategy, executions=executions, seed=seed, stop_on_first=True)
+    return found.first_failure
+
+
+def test_every_randomised_strategy_is_tested_here() -> None:
+    assert set(RANDOMISED) == set(STRATEGIES)
+
+
+@pytest.mark.parametrize("strategy", RANDOMISED)
+@pytest.mark.parametrize("name", WITHIN)
+def test_small_bug_is_found(name: str, strategy: str) -> None:
+    assert _first(bugs.BUGS[name], strategy, WITHIN[name]) is not None
+
+
+@pytest.mark.parametrize("name", WITHIN_SURW)
+def test_surw_finds_what_needs_one_thread_ahead_of_many(name: str) -> None:
+    assert _first(bugs.BUGS[name], "surw", WITHIN_SURW[name]) is not None
+
+
+@pytest.mark.parametrize("name", ["reorder_5", "reorder_10", "reorder_20"])
+def test_surw_waits_for_threads_that_have_not_started(name: str) -> None:
+    assert _first(bugs.in_turn(bugs.BUGS[name]), "surw", 200) is not None
+
+
+@pytest.mark.parametrize("strategy", RANDOMISED)
+@pytest.mark.parametrize("name", bugs.HEALTHY)
+def test_healthy_twin_is_clean(name: str, strategy: str) -> None:
+    result = rb.explore(bugs.HEALTHY[name], strategy=strategy, executions=WITHIN[name], seed=1)
+    assert result.verdict is rb.Verdict.CLEAN, result.findings
+    assert result.executions == WITHIN[name]
+
+
+@pytest.mark.parametrize("strategy", RANDOMISED)
+@pytest.mark.parametrize("name", ["deadlock01", "reorder_5"])
+def test_same_seed_same_first_failure(name: str, strategy: str) -> None:
+    first = [_first(bugs.BUGS[name], strategy, 500, seed) for seed in (3, 4, 5)]
+    assert first == [_first(bugs.BUGS[name], strategy, 500, seed) for seed in (3, 4, 5)]
+
+
+class Orders(rb.State):
+    """Takes down, execution by execution, in which order three threads made their steps."""
+
+    turn = rb.shared(0)
+
+    def __init__(self) -> None:
+        self.lock = rb.Lock("turn")
+        self.order = ""
+
+
+def _orders(strategy: str, executions: int, seed: int = 2) -> list[str]:
+    made: list[str] = []
+
+    def thread(name: str) -> object:
+        def run(s: Orders) -> None:
+            for _ in range(2):
+                s.turn += 1
+                s.order += name
+            with s.lock:
+                s.order += name
+
+        return run
+
+    program = rb.Program(
+        "orders",
+        setup=Orders,
+        threads={name: thread(name) for name in "xyz"},  # type: ignore[misc]
+        check=lambda s, results: made.append(s.order),
+    )
+    assert rb.explore(program, strategy=strategy, executions=executions, seed=seed).executions == executions
+    return made
+
+
+@pytest.mark.parametrize("strategy", RANDOMISED)
+def test_n_executions_are_a_prefix_of_n_and_more(strategy: str) -> None:
+    longer = _orders(strategy, 41)
+    for n in (1, 2, 17, 40):
+        assert _orders(strategy, n) == longer[:n]
+    assert _orders(strategy, 41, seed=3) != longer
+
+
+def test_surw_draws_the_orders_of_one_field_equally_often() -> None:
+    """Four writes of one thread against one of another: five orders, whatever else happens.
+
+    A random walk puts the single write last once in 16 executions.
+    """
+
+    class Field(rb.State):
+        value = rb.shared(0)
+
+        def __init__(self) -> None:
+            self.seen: list[int] = []
+
+    def many(s: Field) -> None:
+        for _ in range(4):
+            s.value = 1
+            s.seen.append(1)
+
+    def single(s: Field) -> None:
+        s.value = 2
+        s.seen.append(2)
+
+    counts = [0] * 5
+
+    def check(s: Field, results: object) -> None:
+        counts[s.seen.index(2)] += 1
+
+    program = rb.Program("five", setup=Field, threads={"many": many, "single": single}, check=check)
+    rb.explore(program, strategy="surw", executions=1_000)
+    assert sum(counts) == 1_000
+    assert min(counts) > 150 and max(counts) < 250, counts
+
+
+def test_surw_goes_on_when_a_thread_makes_more_steps_than_were_ever_counted() -> None:
+    class Growing(rb.State):
+        value = rb.shared(0)
+
+    runs: list[int] = []
+
+    def run(s: Growing) -> None:
+        for _ in range(len(runs) + 1):
+            s.value += 1
+
+    program = rb.Program(
+        "growing", setup=Growing, threads={"a": run, "b": run}, check=lambda s, results: runs.append(1)
+    )
+    assert rb.explore(program, strategy="surw", executions=20).verdict is rb.Verdict.CLEAN
+    assert len(runs) == 20
+
+
+def test_pct_bounds_what_a_clean_run_may_have_missed() -> None:
+    strategy = Pct(seed=0, threads=2)
+    assert strategy.miss_bound() == [1.0, 1.0, 1.0]
+    for _ in range(7):
+        strategy.begin()
+    strategy.k = 10
+    # Depths 1, 2 and 3 in rotation: 3, 2 and 2 runs; 1 / (n k^(d-1)) each.
+    assert strategy.runs == [3, 2, 2]
+    assert strategy.miss_bound() == pytest.approx([(1 / 2) ** 3, (19 / 20) ** 2, (199 / 200) ** 2])
+
+
+def test_pct_hits_as_often_as_its_bound_promises() -> None:
+    """A bug of depth 2 in two threads: the share of hits is not below 1 / (n k)."""
+    program = bugs.deadlock01()
+    strategy = Pct(seed=0, threads=2)
+    result = Exploration(program, strategy, 0).go(900, None, False)
+    assert result.failures / 900 >= 1 / (2 * strategy.k) / 3
+
+
+class Offer:
+    """What a strategy sees of a thread."""
+
+    def __init__(self, index: int) -> None:
+        self.index, self.op, self.obj = index, ACQUIRE, object()
+
+
+def test_pos_does_not_let_a_waiting_thread_keep_the_priority_of_its_last_step() -> None:
+    strategy = Pos(seed=0, threads=3)
+    strategy.begin()
+    offers = [Offer(i) for i in range(3)]
+    before = list(strategy._score)
+    ran = strategy.pick(offers, None)  # type: ignore[arg-type]
+    others = [o for o in offers if o is not ran]
+    strategy.pick(others, None)  # type: ignore[arg-type]
+    assert before[ran.index] == max(before)
+    assert strategy._score[ran.index] != before[ran.index]
+
+
+def test_pos_draws_afresh_only_what_races_with_the_step() -> None:
+    strategy = Pos(seed=0, threads=3)
+    strategy.begin()
+    offers = [Offer(i) for i in range(3)]
+    first, second, third = sorted(offers, key=lambda o: -strategy._score[o.index])
+    second.obj = first.obj
+    before = list(strategy._score)
+    assert strategy.pick(offers, None) is first  # type: ignore[arg-type]
+    assert strategy._score[second.index] != before[second.index]
+    assert strategy._score[third.index] == before[third.index]
