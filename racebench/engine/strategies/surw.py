@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from ...trace import Op
     from ..controlled import Task
 
-# A release commutes with every step that is possible before it: nothing to order.
-_RELEASES = frozenset({Kind.RELEASE, Kind.RELEASE_READ, Kind.RELEASE_WRITE})
+# Giving back comes after taking: the order of the takes is all there is to choose.
+_RELEASES = frozenset({Kind.RELEASE, Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.UP})
 
 
 class Surw(Strategy):
