@@ -1,8 +1,8 @@
 """The rules of a machine at rest.
 
-Each audit is a generator of broken rules over one machine and its vIRQs, as
-(domain, number, pending_irq) rows; ``AUDITS`` lists them.  They run after all
-threads have ended, so they take no lock.
+Each audit is a generator of broken rules over one machine and the rows of its
+vIRQs; ``AUDITS`` lists them.  They run after all threads have ended, so they
+take no lock.
 """
 
 from __future__ import annotations
@@ -11,19 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..findings import Broken, broken
 from .language import Operation
-from .state import INTERRUPT_RANK_MASK, NR_INTERRUPT_PER_RANK, NULL, Domain, Machine, PendingIrq
+from .state import NULL, Machine
+from .structures import VirqRow
 
 Results = Mapping[str, list[int | None] | None]
-Rows = list[tuple[Domain, int, PendingIrq]]
+Rows = list[VirqRow]
 Audit = Callable[[Machine, Rows], Iterator[Broken]]
-
-
-def _pending(machine: Machine) -> Rows:
-    return [(d, virq, p) for d in machine.domains.values() for virq, p in d.pending_irqs.items()]
-
-
-def _target(d: Domain, virq: int) -> int:
-    return d.ranks[virq // NR_INTERRUPT_PER_RANK].irq[virq & INTERRUPT_RANK_MASK].vcpu
 
 
 def mapping_corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
@@ -40,45 +33,43 @@ def mapping_corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
             message = f"pIRQ {irq} is GUEST but belongs to Xen"
             yield broken("mapping.corrupted", message, ("GUEST with Xen's action",))
             continue
-        back = action.d.pending_irqs[action.virq].desc
+        back = action.d.structures.desc_of(action.d, action.virq)
         if back is not desc:
             points = "nothing" if back is NULL else f"pIRQ {back.irq}"
             message = f"pIRQ {irq} is routed to vIRQ {action.virq}, but vIRQ {action.virq} points at {points}"
             yield broken("mapping.corrupted", message, ("desc.action", "p.desc"))
-    for d, virq, p in rows:
-        desc = p.desc
+    for row in rows:
+        virq, desc = row.virq, row.desc
         if desc is NULL:
             continue
         action = desc.action
         if action is NULL or not desc.GUEST:
             message = f"vIRQ {virq} points at pIRQ {desc.irq}, which is routed to nobody"
             yield broken("mapping.corrupted", message, ("p.desc", "nobody's desc"))
-        elif action.d is not d or action.virq != virq:
+        elif action.d is not row.d or action.virq != virq:
             message = f"vIRQ {virq} points at pIRQ {desc.irq}, which is routed to {action}"
             yield broken("mapping.corrupted", message, ("p.desc", "another's desc"))
 
 
 def mapping_lost_enable(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """The guest's enable and the line's agree."""
-    for _, virq, p in rows:
-        desc = p.desc
+    for row in rows:
+        desc = row.desc
         if desc is NULL:
             continue
-        if p.ENABLED and desc.DISABLED:
-            message = f"vIRQ {virq} is enabled, but its pIRQ {desc.irq} is disabled: it will never fire"
+        if row.enabled and desc.DISABLED:
+            message = f"vIRQ {row.virq} is enabled, but its pIRQ {desc.irq} is disabled: it will never fire"
             yield broken("mapping.lost_enable", message, ("ENABLED", "desc.DISABLED"))
-        elif not p.ENABLED and not desc.DISABLED:
-            message = f"vIRQ {virq} is disabled, but its pIRQ {desc.irq} is enabled"
+        elif not row.enabled and not desc.DISABLED:
+            message = f"vIRQ {row.virq} is disabled, but its pIRQ {desc.irq} is enabled"
             yield broken("mapping.lost_enable", message, ("not ENABLED", "desc enabled"))
 
 
 def mapping_ienable_mismatch(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """The register the guest reads says what is so."""
-    for d, virq, p in rows:
-        rank = d.ranks[virq // NR_INTERRUPT_PER_RANK]
-        bit = bool(rank.ienable >> (virq & INTERRUPT_RANK_MASK) & 1)
-        if bit is not p.ENABLED:
-            message = f"vIRQ {virq}: ienable is {int(bit)}, ENABLED is {int(p.ENABLED)}"
+    for row in rows:
+        if row.ienable is not row.enabled:
+            message = f"vIRQ {row.virq}: ienable is {int(row.ienable)}, ENABLED is {int(row.enabled)}"
             yield broken("mapping.ienable_mismatch", message, ("ienable", "ENABLED"))
 
 
@@ -92,27 +83,26 @@ def irq_lost_eoi(machine: Machine, rows: Rows) -> Iterator[Broken]:
 
 def irq_wrong_vcpu(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """What is inflight is on its target's list."""
-    for d, virq, p in rows:
-        v = p.inflight_on
-        if v is NULL or p.MIGRATING:
-            continue
-        target = _target(d, virq)
-        if v.vcpu_id != target:
-            message = f"vIRQ {virq} is inflight on vCPU {v.vcpu_id}, but its target is vCPU {target}"
+    for row in rows:
+        if row.displaced:
+            message = (
+                f"vIRQ {row.virq} is inflight on vCPU {row.on.vcpu_id}, "
+                f"but its target is vCPU {row.target.vcpu_id}"
+            )
             yield broken("irq.wrong_vcpu", message, ("inflight", "target"))
 
 
 def irq_wrong_affinity(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """An enabled line goes to the pCPU of its target vCPU."""
-    for d, virq, p in rows:
-        desc = p.desc
-        if desc is NULL or desc.DISABLED or p.MIGRATING:
+    for row in rows:
+        desc = row.desc
+        if desc is NULL or desc.DISABLED or not row.settled or row.target is NULL:
             continue
-        pcpu = d.vcpu[_target(d, virq)].processor
+        pcpu = row.target.processor
         if desc.affinity != pcpu:
             message = (
                 f"pIRQ {desc.irq} goes to pCPU {desc.affinity}, "
-                f"but the target of vIRQ {virq} runs on pCPU {pcpu}"
+                f"but the target of vIRQ {row.virq} runs on pCPU {pcpu}"
             )
             yield broken("irq.wrong_affinity", message, ("affinity", "target"))
 
@@ -127,27 +117,19 @@ def irq_stuck_inprogress(machine: Machine, rows: Rows) -> Iterator[Broken]:
             message = f"pIRQ {irq} is INPROGRESS but belongs to nobody"
             yield broken("irq.stuck_inprogress", message, ("INPROGRESS", "no action"))
         elif action.d is not NULL:
-            d, p = action.d, action.d.pending_irqs[action.virq]
-            up = not d.vcpu[_target(d, action.virq)].VPF_down
-            if p.inflight_on is NULL and not p.VISIBLE and up:
+            row = action.d.structures.row(action.d, action.virq)
+            up = row.target is NULL or not row.target.VPF_down
+            if row.lost and up:
                 message = f"pIRQ {irq} is INPROGRESS, but vIRQ {action.virq} is neither inflight nor in an LR"
                 yield broken("irq.stuck_inprogress", message, ("INPROGRESS", "not inflight"))
 
 
 def list_corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """A vIRQ queues on the vCPU on which it is inflight, once, and its links say so."""
-    for d, virq, p in rows:
-        on, queued = p.inflight_on, p.lr_queue_on
-        if on is NULL and queued is NULL and not any(v.inflight_irqs or v.lr_pending for v in d.vcpu):
-            continue
-        lists = [(v, v.inflight_irqs.count(p), v.lr_pending.count(p)) for v in d.vcpu]
-        wrong = any(
-            inflight != (1 if v is on else 0) or pending != (1 if v is queued else 0)
-            for v, inflight, pending in lists
-        )
-        if wrong or (queued is not NULL and on is not queued):
-            where = ", ".join(f"vCPU {v.vcpu_id}: {i} inflight, {q} lr_pending" for v, i, q in lists)
-            message = f"vIRQ {virq} and the lists do not agree ({where})"
+    for row in rows:
+        where = row.d.structures.disagreement(row.d, row.virq)
+        if where:
+            message = f"vIRQ {row.virq} and the lists do not agree ({where})"
             yield broken("list.corrupted", message, ("links", "lists"))
 
 
@@ -165,7 +147,7 @@ AUDITS: tuple[Audit, ...] = (
 
 def audit(machine: Machine) -> list[Broken]:
     """Everything that is wrong with ``machine`` at rest."""
-    rows = _pending(machine)
+    rows = [row for d in machine.domains.values() for row in d.structures.rows(d)]
     return [rule for check in AUDITS for rule in check(machine, rows)]
 
 

@@ -5,7 +5,9 @@ Each is defined in the mixin of the Xen file it lives in, with its contract.
 
 from __future__ import annotations
 
+from .pending import PendingIrqStructures
 from .state import Domain, IrqDesc, Machine, PendingIrq, RankIrq, Vcpu
+from .structures import Structures
 
 
 class Header:
@@ -20,6 +22,11 @@ class Header:
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
+
+    @classmethod
+    def structures(cls, machine: Machine) -> Structures:
+        """What this protocol's vGIC keeps; another vGIC brings its own."""
+        return PendingIrqStructures(machine, cls.pending_irq, cls.rank_irq)
 
     # irq.c
     def irq_set_affinity(self, desc: IrqDesc, pcpu: int) -> None:

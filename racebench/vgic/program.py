@@ -12,9 +12,9 @@ from .audits import DoubleSuccess, audit
 from .domain import Protocol
 from .handlers import GIC_GUEST_IRQ_TYPE
 from .language import OPERATIONS, Initial, Operation
-from .lists import INFLIGHT, LR_PENDING
 from .snapshot import snapshot
-from .state import INTERRUPT_RANK_MASK, NR_INTERRUPT_PER_RANK, Domain, IrqAction, Machine
+from .state import NULL, Domain, IrqAction, Machine
+from .structures import Structures
 
 
 class Bench:
@@ -48,12 +48,7 @@ class Bench:
 
 def _size(machine: Machine) -> int:
     """How many objects the machine's tables hold."""
-    n = len(machine.descs)
-    for d in machine.domains.values():
-        n += len(d.pending_irqs) + len(d.ranks)
-        for rank in d.ranks.values():
-            n += len(rank.irq)
-    return n
+    return len(machine.descs) + sum([d.structures.size(d) for d in machine.domains.values()])
 
 
 def bench_states(bench: Bench) -> Iterator[State]:
@@ -65,12 +60,7 @@ def states(machine: Machine) -> Iterator[State]:
     """Every object whose fields threads can change."""
     yield from machine.descs.values()
     for d in machine.domains.values():
-        yield d
-        yield from d.vcpu
-        yield from d.pending_irqs.values()
-        for rank in d.ranks.values():
-            yield rank
-            yield from rank.irq.values()
+        yield from d.structures.states(d)
 
 
 CODE: Mapping[str, Callable[..., Any]] = {
@@ -175,57 +165,40 @@ class MachineBuilder:
         machine = Machine()
         for pirq in self.pirqs:
             machine.descs[pirq]
+        structures = self.protocol.structures(machine)
         for dom in self.doms:
-            machine.domains[dom] = self._domain(dom)
+            machine.domains[dom] = self._domain(structures, dom)
         d = machine.domains[1]
         for virq, pirq, enabled in self.initial.routed:
             self._route(machine, d, virq, pirq, enabled)
         for virq, where in self.initial.pending:
-            self._make_pending(d, virq, where)
+            structures.make_pending(d, virq, where)
+            desc = structures.desc_of(d, virq)
+            if desc is not NULL:
+                desc.INPROGRESS = True
         return Bench(machine, self.protocol(machine)).remember()
 
-    def _domain(self, dom: int) -> Domain:
-        initial, protocol = self.initial, self.protocol
-        d = Domain(dom, initial.vcpus, initial.spis, protocol.pending_irq, protocol.rank_irq)
+    def _domain(self, structures: Structures, dom: int) -> Domain:
+        initial = self.initial
+        d = structures.domain(dom, initial.vcpus, initial.spis)
         for v in d.vcpu:
             if v.vcpu_id:
                 v.processor = v.vcpu_id
-        for virq in self.virqs:
-            d.pending_irqs[virq]
-            d.ranks[virq // NR_INTERRUPT_PER_RANK].irq[virq & INTERRUPT_RANK_MASK]
         if initial.state != "creating":
             d.creation_finished = True
         if initial.state == "dying":
             d.is_dying = True
+        for virq in self.virqs:
+            structures.name_virq(d, virq)
         return d
 
     def _route(self, machine: Machine, d: Domain, virq: int, pirq: int, enabled: bool) -> None:
         """Leave behind what route, and ISENABLER if ``enabled``, would."""
-        desc, p = machine.descs[pirq], d.pending_irqs[virq]
+        desc = machine.descs[pirq]
         desc.action = IrqAction(d, virq)
         desc.handler = GIC_GUEST_IRQ_TYPE
         desc.GUEST = True
         desc.affinity = d.vcpu[0].processor
-        p.desc = desc
         if enabled:
-            rank = d.ranks[virq // NR_INTERRUPT_PER_RANK]
-            rank.ienable |= 1 << (virq & INTERRUPT_RANK_MASK)
-            p.ENABLED = True
             desc.DISABLED = False
-
-    def _make_pending(self, d: Domain, virq: int, where: str) -> None:
-        """Leave behind what an interrupt for vCPU 0 would."""
-        p, v = d.pending_irqs[virq], d.vcpu[0]
-        INFLIGHT.add_before(v, p, None)
-        if p.desc is not None:
-            p.desc.INPROGRESS = True
-        if where == "lr":
-            lr = v.lr_mask.bit_length()
-            v.lr_mask |= 1 << lr
-            v.lrs = (*v.lrs[:lr], (virq, False), *v.lrs[lr + 1 :])
-            p.VISIBLE = True
-            p.lr = lr
-            return
-        p.QUEUED = True
-        if where == "lr_pending":
-            LR_PENDING.add_before(v, p, None)
+        d.structures.route_at_start(d, virq, desc, enabled)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .state import INTERRUPT_RANK_MASK, NR_INTERRUPT_PER_RANK, NULL, Domain, Machine
+from .state import NULL, Domain, Machine
 
 _DESC_BITS = ("GUEST", "DISABLED", "INPROGRESS")
-_P_BITS = ("ENABLED", "QUEUED", "VISIBLE", "MIGRATING")
 
 
 def snapshot(machine: Machine) -> dict[str, Any]:
@@ -25,13 +24,7 @@ def snapshot(machine: Machine) -> dict[str, Any]:
             for irq, desc in sorted(machine.descs.items())
         ],
         "vcpus": [
-            {
-                "vcpu": v.vcpu_id,
-                "pcpu": v.processor,
-                "inflight": [p.irq for p in v.inflight_irqs],
-                "lr_pending": [p.irq for p in v.lr_pending],
-                "lrs": [entry[0] for entry in v.lrs if entry is not None],
-            }
+            {"vcpu": v.vcpu_id, "pcpu": v.processor, **d.structures.queues(v)}
             for d in machine.domains.values()
             for v in d.vcpu
         ],
@@ -39,19 +32,14 @@ def snapshot(machine: Machine) -> dict[str, Any]:
 
 
 def _mapping(d: Domain) -> list[dict[str, Any]]:
-    rows = []
-    for virq, p in sorted(d.pending_irqs.items()):
-        rank = d.ranks[virq // NR_INTERRUPT_PER_RANK]
-        offset = virq & INTERRUPT_RANK_MASK
-        desc = p.desc
-        rows.append(
-            {
-                "dom": d.domain_id,
-                "virq": virq,
-                "pirq": None if desc is NULL else desc.irq,
-                "status": [bit for bit in _P_BITS if getattr(p, bit)],
-                "ienable": rank.ienable >> offset & 1,
-                "target": rank.irq[offset].vcpu,
-            }
-        )
-    return rows
+    return [
+        {
+            "dom": d.domain_id,
+            "virq": row.virq,
+            "pirq": None if row.desc is NULL else row.desc.irq,
+            "status": d.structures.status(d, row.virq),
+            "ienable": int(row.ienable),
+            "target": None if row.target is NULL else row.target.vcpu_id,
+        }
+        for row in sorted(d.structures.rows(d), key=lambda row: row.virq)
+    ]

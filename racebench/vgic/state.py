@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..primitives import Lock, State, shared
 from .handlers import NO_IRQ_TYPE, HwIrqController
+
+if TYPE_CHECKING:
+    from .structures import Structures
 
 T = TypeVar("T")
 
@@ -195,7 +198,12 @@ class Vcpu(State):
 
 
 class Domain(State):
-    """One guest.  ``lock`` is its vgic.lock, to be taken before any rank lock."""
+    """One guest.  ``lock`` is its vgic.lock, to be taken before any rank lock.
+
+    ``structures`` are those of the vGIC that the domain has.
+    """
+
+    structures: Structures
 
     # Unlike Xen, declared atomic: single words that anybody reads without a lock.
     creation_finished: bool = shared(False, atomic=True)

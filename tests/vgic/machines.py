@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from racebench.primitives import Lock
 from racebench.program import Program
 from racebench.vgic import Initial, Protocol, build_program, parse_operation, protocol
 from racebench.vgic.program import Bench
@@ -51,5 +52,6 @@ def locks_held(state: Bench) -> list[str]:
     """Every lock of the machine that somebody holds."""
     owners: list[Any] = [*state.machine.descs.values()]
     for d in state.machine.domains.values():
-        owners += [d, *d.vcpu, *d.ranks.values(), *d.pending_irqs.values()]
-    return [o.lock.name for o in owners if hasattr(o, "lock") and o.lock.locked()]
+        owners += d.structures.states(d)
+    locks = [value for o in owners for value in vars(o).values() if isinstance(value, Lock)]
+    return [lock.name for lock in locks if lock.locked()]
