@@ -21,9 +21,6 @@ from .state import NULL, Domain, IrqDesc, IrqType, PendingIrq, irq_to_pending, v
 class Gic(Header):
     """gic.c @ baf2950213, the part about routing."""
 
-    def irq_type_set_by_domain(self, d: Domain) -> bool:
-        raise NotImplementedError
-
     def gic_set_irq_type(self, desc: IrqDesc, irq_type: IrqType) -> None:
         """Configure the line.  Enter with desc.lock held and the line disabled.
 

@@ -6,7 +6,7 @@ Each is defined in the mixin of the Xen file it lives in, with its contract.
 from __future__ import annotations
 
 from .pending import PendingIrqStructures
-from .state import Domain, IrqDesc, Machine, PendingIrq, RankIrq, Vcpu
+from .state import Domain, IrqDesc, IrqType, Machine, PendingIrq, RankIrq, Vcpu
 from .structures import Structures
 
 
@@ -29,6 +29,12 @@ class Header:
         return PendingIrqStructures(machine, cls.pending_irq, cls.rank_irq)
 
     # irq.c
+    def irq_to_desc(self, irq: int) -> IrqDesc:
+        raise NotImplementedError
+
+    def irq_type_set_by_domain(self, d: Domain) -> bool:
+        raise NotImplementedError
+
     def irq_set_affinity(self, desc: IrqDesc, pcpu: int) -> None:
         raise NotImplementedError
 
@@ -36,6 +42,9 @@ class Header:
         raise NotImplementedError
 
     # gic.c
+    def gic_set_irq_type(self, desc: IrqDesc, irq_type: IrqType) -> None:
+        raise NotImplementedError
+
     def gic_route_irq_to_xen(self, desc: IrqDesc, priority: int) -> None:
         raise NotImplementedError
 

@@ -222,9 +222,12 @@ class Domain(State):
         self.is_hardware_domain = False
         self.make_pending_irq, self.make_rank_irq = make_pending_irq, make_rank_irq
         self.lock = Lock("dom", domain_id)
-        self.vcpu = [Vcpu(self, i) for i in range(vcpus)]
+        self.vcpu = [self.make_vcpu(i) for i in range(vcpus)]
         self.pending_irqs: OnDemand[PendingIrq] = OnDemand(self._make_pending_irq)
         self.ranks: OnDemand[VgicIrqRank] = OnDemand(self._make_rank)
+
+    def make_vcpu(self, vcpu_id: int) -> Vcpu:
+        return Vcpu(self, vcpu_id)
 
     def _make_pending_irq(self, virq: int) -> PendingIrq:
         return self.make_pending_irq(self, virq)

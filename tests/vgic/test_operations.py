@@ -14,7 +14,7 @@ from racebench.vgic.state import IrqType
 
 ROUTED = ((40, 64, False),)
 ENABLED = ((40, 64, True),)
-UNGUARDED = [p for p in vgic.protocol_ids() if p not in ("no_rank_lock_guard", "creation_guard")]
+UNGUARDED = [p for p in vgic.protocol_ids() if p not in ("no_rank_lock_guard", "creation_guard", "new_vgic")]
 
 
 def run(
@@ -44,8 +44,12 @@ def test_a_dying_domain_gives_its_irqs_back(protocol: str) -> None:
     _codes, bench, broken = run(["destroy"], initial, protocol)
     desc = bench.machine.descs[64]
     assert broken == ["mapping.lost_enable"] or broken == []
+    if protocol == "new_vgic":
+        # Xen's new vGIC releases vIRQ 64 instead: see test_new_vgic.
+        assert desc.GUEST and desc.action.virq == 40
+        return
     assert desc.action is None and not desc.GUEST and desc.DISABLED
-    assert bench.domain.pending_irqs[40].desc is None
+    assert bench.domain.structures.desc_of(bench.domain, 40) is None
 
 
 def test_the_same_route_twice_is_idempotent_another_is_busy() -> None:
@@ -96,7 +100,7 @@ def test_an_interrupt_goes_all_the_way(protocol: str) -> None:
     )
     assert broken == []
     assert not bench.machine.descs[64].INPROGRESS
-    assert bench.domain.vcpu[0].inflight_irqs == ()
+    assert bench.domain.structures.row(bench.domain, 40).on is None
 
 
 def test_a_disabled_line_does_not_fire_but_a_late_irq_does() -> None:

@@ -8,13 +8,13 @@ import inspect
 import pytest
 
 from racebench.errors import UsageError
-from racebench.primitives import Lock
 from racebench.vgic import Baseline, Protocol, protocol, protocol_ids
+from racebench.vgic.new.state import VgicDist
 from racebench.vgic.state import AccessOnceRankIrq, LockedPendingIrq
 
 from .machines import EBUSY, bench, locks_held, rules, run
 
-GUARDS_ROUTE = {"no_rank_lock_guard", "creation_guard"}
+GUARDS_ROUTE = {"no_rank_lock_guard", "creation_guard", "new_vgic"}
 GUARDS_RELEASE = GUARDS_ROUTE | {"route_while_running"}
 LOCKFREE = set(protocol_ids()) - {"baseline", "no_rank_lock", "no_rank_lock_guard"}
 ENABLED = ((40, 64, True),)
@@ -33,34 +33,21 @@ ROUTE_LOCKS = {
     "connect_hw_irq": ["desc > rank"],
     "creation_guard": ["desc > rank"],
     "route_while_running": ["desc > rank"],
+    "new_vgic": ["desc > irq_lock"],
 }
 ISENABLER_LOCKS = {
+    "new_vgic": ["desc > irq_lock"],
     "pending_irq_lock_nested": ["p > desc", "rank > desc", "rank > p", "rank > vcpu"],
     "pending_irq_lock": ["desc > p", "rank > desc", "rank > p", "rank > vcpu"],
     "pending_irq_lock_no_recheck": ["rank > desc", "rank > p", "rank > vcpu"],
     "domain_lock_mmio": ["dom > desc", "dom > rank", "dom > vcpu", "rank > desc", "rank > vcpu"],
 }
-
-
-@pytest.fixture
-def nesting(monkeypatch):
-    """Which lock class is taken inside which, by the one thread of the test."""
-    held: list[str] = []
-    pairs: set[str] = set()
-    acquire, release = Lock.acquire, Lock.release
-
-    def taking(self, blocking=True):
-        pairs.update(f"{outer} > {self.cls}" for outer in held)
-        held.append(self.cls)
-        return acquire(self, blocking)
-
-    def dropping(self):
-        held.remove(self.cls)
-        release(self)
-
-    monkeypatch.setattr(Lock, "acquire", taking)
-    monkeypatch.setattr(Lock, "release", dropping)
-    return pairs
+DO_IRQ_LOCKS = {
+    "new_vgic": ["ap_list > irq_lock", "desc > ap_list", "desc > irq_lock"],
+    "baseline": ["desc > rank", "desc > vcpu"],
+    "no_rank_lock": ["desc > rank", "desc > vcpu"],
+    "no_rank_lock_guard": ["desc > rank", "desc > vcpu"],
+}
 
 
 def test_the_bundled_protocols():
@@ -123,10 +110,13 @@ class TestEvery:
 
     def test_locks_of_do_irq(self, name, nesting):
         run("irq pirq=64", under=name, routed=ENABLED)
-        assert sorted(nesting) == (["desc > vcpu"] if name in LOCKFREE else ["desc > rank", "desc > vcpu"])
+        assert sorted(nesting) == DO_IRQ_LOCKS.get(name, ["desc > vcpu"])
 
     def test_state_it_asks_for(self, name):
         state = bench(under=name, routed=ENABLED)
+        if name == "new_vgic":
+            assert isinstance(state.domain, VgicDist)
+            return
         atomic = isinstance(state.domain.ranks[1].irq[8], AccessOnceRankIrq)
         assert atomic is (name in LOCKFREE)
         has_lock = isinstance(state.domain.pending_irqs[40], LockedPendingIrq)

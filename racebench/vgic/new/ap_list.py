@@ -1,0 +1,120 @@
+"""vgic.c: which vCPU gets a vIRQ, and the list on which it waits there.
+
+Lock order: ap_list (two of them: the lower vcpu_id first), then irq_lock.
+Guarantees: a vIRQ is on the ap_list of ``irq.vcpu`` and on no other.
+Assumes: whoever queues holds at most a desc.lock; one thread at a time plays a
+given vCPU, for only the pCPU that runs it prunes its list.
+
+An ap_list_lock is not taken with an irq_lock held, so whoever finds that a vIRQ
+must be queued drops its irq_lock, takes both, and looks again.
+"""
+
+from __future__ import annotations
+
+from ...primitives import check_that
+from ..header import Header
+from ..state import NULL, Domain
+from .state import VgicCpu, VgicIrq, vgic_get_irq
+
+
+def list_add_tail(v: VgicCpu, irq: VgicIrq) -> None:
+    """Enter with both locks held.  A vIRQ that is there already is list.corrupted."""
+    entries = v.ap_list
+    check_that(
+        irq not in entries, "list.corrupted", f"vIRQ {irq.intid} is put on ap_list of vCPU {v.vcpu_id} twice"
+    )
+    v.ap_list = (*entries, irq)
+
+
+def list_del(v: VgicCpu, irq: VgicIrq) -> None:
+    """Enter with both locks held.  A vIRQ that is not there is list.corrupted."""
+    entries = v.ap_list
+    check_that(irq in entries, "list.corrupted", f"vIRQ {irq.intid} is not on ap_list of vCPU {v.vcpu_id}")
+    v.ap_list = tuple(other for other in entries if other is not irq)
+
+
+def vgic_target_oracle(irq: VgicIrq) -> VgicCpu:
+    """The vCPU that ``irq`` belongs to now, NULL if to none.  Enter with irq_lock held.
+
+    Xen: vgic/vgic.c, vgic_target_oracle @ 4.11.
+    """
+    check_that(irq.irq_lock.locked(), "crash.assertion", "vgic_target_oracle: irq_lock is not held")
+    if irq.active:
+        return irq.vcpu or irq.target_vcpu
+    if irq.enabled and irq.pending_latch:
+        return irq.target_vcpu
+    nobody: VgicCpu = NULL
+    return nobody
+
+
+class ApList(Header):
+    """vgic/vgic.c @ 4.11, the part about ap_lists.
+
+    Unlike Xen, a vCPU that has something to take is not kicked: a scenario
+    says when it traps.
+    """
+
+    def vgic_inject_irq(self, d: Domain, virq: int) -> None:
+        """The line of SPI ``virq`` rises.  Takes and drops irq_lock, then ap_list and irq_lock.
+
+        Xen: vgic/vgic.c, vgic_inject_irq @ 4.11.
+        """
+        irq = vgic_get_irq(d, virq)
+        irq.irq_lock.acquire()
+        irq.pending_latch = True
+        self.vgic_queue_irq_unlock(irq)
+
+    def vgic_queue_irq_unlock(self, irq: VgicIrq) -> None:
+        """Put ``irq`` on its vCPU's ap_list, if it must be on one and is on none.
+
+        Enter with irq_lock held; returns with it dropped.  Takes and drops the
+        vCPU's ap_list_lock with irq_lock inside.
+        Xen: vgic/vgic.c, vgic_queue_irq_unlock @ 4.11.
+        """
+        while True:
+            v = vgic_target_oracle(irq)
+            if irq.vcpu is not NULL or v is NULL:
+                irq.irq_lock.release()
+                return
+            irq.irq_lock.release()
+            # It may be disabled, aimed elsewhere or queued by another CPU here.
+            with v.ap_list_lock, irq.irq_lock:
+                if irq.vcpu is NULL and vgic_target_oracle(irq) is v:
+                    list_add_tail(v, irq)
+                    irq.vcpu = v
+                    return
+            irq.irq_lock.acquire()
+
+    def vgic_prune_ap_list(self, v: VgicCpu) -> None:
+        """Take off ``v``'s list what is done with, and move what is another's.
+
+        Takes and drops ap_list_lock with one irq_lock at a time, and to move a
+        vIRQ both vCPUs' ap_list_locks.
+        Xen: vgic/vgic.c, vgic_prune_ap_list @ 4.11.
+        """
+        while found := self._next_to_move(v):
+            irq, target = found
+            first, second = sorted((v, target), key=lambda vcpu: vcpu.vcpu_id)
+            with first.ap_list_lock, second.ap_list_lock, irq.irq_lock:
+                # All locks were dropped: it may be meant for yet another vCPU by now.
+                if vgic_target_oracle(irq) is target:
+                    list_del(v, irq)
+                    irq.vcpu = target
+                    list_add_tail(target, irq)
+
+    def _next_to_move(self, v: VgicCpu) -> tuple[VgicIrq, VgicCpu] | None:
+        """Drop what is done with; the first vIRQ that is meant for another vCPU."""
+        with v.ap_list_lock:
+            for irq in v.ap_list:
+                with irq.irq_lock:
+                    check_that(
+                        irq.vcpu is v, "crash.assertion", "vgic_prune_ap_list: BUG_ON(vcpu != irq->vcpu)"
+                    )
+                    target = vgic_target_oracle(irq)
+                    if target is NULL:
+                        list_del(v, irq)
+                        irq.vcpu = NULL
+                        continue
+                if target is not v:
+                    return irq, target
+        return None

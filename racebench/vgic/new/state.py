@@ -1,0 +1,92 @@
+"""What the new vGIC keeps: a vgic_irq for each vIRQ, an ap_list for each vCPU.
+
+Unlike Xen, every SPI is edge-triggered, as Xen makes it, for no operation
+writes GICD_ICFGR: ``config`` and ``line_level`` are left out.  The distributor
+is always on, and there are neither LPIs nor the references they need.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from ...primitives import Lock, State, shared
+from ..state import NULL, Domain, OnDemand, Vcpu
+
+
+class VgicIrq(State):
+    """One virtual SPI, ``struct vgic_irq``.
+
+    ``irq_lock`` guards every field.  ``hw`` says that the pIRQ ``hwintid`` is
+    behind it.  ``vcpu`` is the one on whose ap_list it is (that vCPU's
+    ap_list_lock guards it too), ``target_vcpu`` the one the guest wants: they
+    may differ until ``vcpu`` next leaves the guest.
+    """
+
+    hw: bool = shared(False)
+    hwintid: int = shared(0)
+    enabled: bool = shared(False)
+    pending_latch: bool = shared(False)
+    active: bool = shared(False)
+    priority: int = shared(0)
+    targets: int = shared(0)
+    target_vcpu: VgicCpu = shared(NULL)
+    vcpu: VgicCpu = shared(NULL)
+
+    def __init__(self, domain: Domain, intid: int) -> None:
+        self.domain, self.intid = domain, intid
+        self.irq_lock = Lock("irq_lock", domain.index(intid))
+
+    def label(self) -> str:
+        return f"irq[{self.domain.index(self.intid)}]"
+
+
+class VgicCpu(Vcpu):
+    """One vCPU with its ``struct vgic_cpu``.
+
+    ``ap_list`` holds its active or pending vIRQs, in order of arrival, and what
+    lately was one.  ``ap_list_lock`` guards it, but for the test whether it is
+    empty, which Xen makes without (it says why that is harmless).  The first
+    ``used_lrs`` of ``lrs`` are in use; only the pCPU that runs the vCPU touches
+    them.  Unlike Xen, the fields of the vGIC of 2017 are there too, unused.
+    """
+
+    ap_list: tuple[VgicIrq, ...] = shared((), atomic=True)
+    used_lrs: int = shared(0)
+
+    def __init__(self, domain: Domain, vcpu_id: int) -> None:
+        self.domain, self.vcpu_id = domain, vcpu_id
+        self.ap_list_lock = Lock("ap_list", domain.index(vcpu_id))
+
+
+class VgicDist(Domain):
+    """One guest with its ``struct vgic_dist``."""
+
+    def __init__(self, domain_id: int, vcpus: int, nr_spis: int) -> None:
+        super().__init__(domain_id, vcpus, nr_spis)
+        self.spis: OnDemand[VgicIrq] = OnDemand(self._make_irq)
+        # A function of the other vGIC that gets here by mistake fails at once.
+        del self.pending_irqs, self.ranks
+
+    def make_vcpu(self, vcpu_id: int) -> Vcpu:
+        return VgicCpu(self, vcpu_id)
+
+    def _make_irq(self, intid: int) -> VgicIrq:
+        return VgicIrq(self, intid)
+
+
+def vgic_dist(d: Domain) -> VgicDist:
+    """``d->arch.vgic``: an address, not a step."""
+    return cast("VgicDist", d)
+
+
+def vgic_cpu(v: Any) -> VgicCpu:
+    """``v->arch.vgic``: an address, not a step."""
+    return cast("VgicCpu", v)
+
+
+def vgic_get_irq(d: Domain, intid: int) -> VgicIrq:
+    """The vgic_irq of SPI ``intid``: an address, not a step.
+
+    Xen: vgic/vgic.c, vgic_get_irq @ 4.11.
+    """
+    return vgic_dist(d).spis[intid]

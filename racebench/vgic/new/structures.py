@@ -1,0 +1,105 @@
+"""The new vGIC's structures, for the builder, the audits and the snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...primitives import State
+from ..state import NULL, Domain, IrqDesc, Vcpu
+from ..structures import Structures, VirqRow
+from .state import VgicDist, vgic_cpu, vgic_dist, vgic_get_irq
+
+_BITS = ("hw", "enabled", "pending_latch", "active")
+
+
+class NewVgicStructures(Structures):
+    """new_vgic.h @ 4.11."""
+
+    def domain(self, domain_id: int, vcpus: int, nr_spis: int) -> Domain:
+        d = VgicDist(domain_id, vcpus, nr_spis)
+        d.structures = self
+        return d
+
+    def name_virq(self, d: Domain, virq: int) -> None:
+        """An SPI has no target until the guest gives it one.
+
+        A domain that runs, or has run, is one whose guest aimed them all at its
+        first vCPU when it booted, as Linux does.
+        """
+        irq = vgic_get_irq(d, virq)
+        if d.creation_finished:
+            irq.targets, irq.target_vcpu = 1, vgic_cpu(d.vcpu[0])
+
+    def route_at_start(self, d: Domain, virq: int, desc: IrqDesc, enabled: bool) -> None:
+        irq = vgic_get_irq(d, virq)
+        irq.hw = True
+        irq.hwintid = desc.irq
+        if enabled:
+            irq.enabled = True
+
+    def make_pending(self, d: Domain, virq: int, where: str) -> None:
+        irq, v = vgic_get_irq(d, virq), vgic_cpu(d.vcpu[0])
+        irq.targets, irq.target_vcpu = 1, v
+        if where == "lr":
+            lr = v.used_lrs
+            v.used_lrs = lr + 1
+            v.lrs = (*v.lrs[:lr], (virq, False), *v.lrs[lr + 1 :])
+        else:
+            irq.pending_latch = True
+        if where != "inflight" or irq.enabled:
+            # What came while it was disabled is on no list: enabling it queues it.
+            v.ap_list = (*v.ap_list, irq)
+            irq.vcpu = v
+
+    def states(self, d: Domain) -> Iterator[State]:
+        yield d
+        yield from d.vcpu
+        yield from vgic_dist(d).spis.values()
+
+    def size(self, d: Domain) -> int:
+        return len(vgic_dist(d).spis)
+
+    def desc_of(self, d: Domain, virq: int) -> IrqDesc:
+        irq = vgic_get_irq(d, virq)
+        return self.machine.descs[irq.hwintid] if irq.hw else NULL
+
+    def row(self, d: Domain, virq: int) -> VirqRow:
+        irq = vgic_get_irq(d, virq)
+        deliverable = irq.enabled and irq.target_vcpu is not NULL
+        return VirqRow(
+            d,
+            virq,
+            self.desc_of(d, virq),
+            enabled=irq.enabled,
+            # The register is this very bit.
+            ienable=irq.enabled,
+            on=irq.vcpu,
+            target=irq.target_vcpu,
+            # The next time its vCPU leaves the guest it is moved.
+            displaced=False,
+            # ITARGETSR moves the line at once.
+            settled=True,
+            # On no list, and nothing is due that would put it on one: enabling
+            # it does, but neither aiming it elsewhere nor its (active) line.
+            lost=irq.vcpu is NULL and (not irq.pending_latch or deliverable),
+        )
+
+    def rows(self, d: Domain) -> list[VirqRow]:
+        return [self.row(d, virq) for virq in vgic_dist(d).spis]
+
+    def disagreement(self, d: Domain, virq: int) -> str:
+        irq = vgic_get_irq(d, virq)
+        lists = [(v, vgic_cpu(v).ap_list.count(irq)) for v in d.vcpu]
+        if all(n == (1 if v is irq.vcpu else 0) for v, n in lists):
+            return ""
+        return ", ".join(f"vCPU {v.vcpu_id}: {n} on ap_list" for v, n in lists)
+
+    def status(self, d: Domain, virq: int) -> list[str]:
+        return [bit for bit in _BITS if getattr(vgic_get_irq(d, virq), bit)]
+
+    def queues(self, v: Vcpu) -> dict[str, list[Any]]:
+        return {
+            "ap_list": [irq.intid for irq in vgic_cpu(v).ap_list],
+            "lrs": [entry[0] for entry in v.lrs if entry is not None],
+        }

@@ -1,0 +1,81 @@
+"""Xen 4.11 with its new vGIC (2018): irq_lock for each vIRQ, hw/hwintid instead of p.desc.
+
+Lock order: desc -> ap_list -> irq_lock (do_IRQ), desc -> irq_lock (route,
+release, enable, disable, a vCPU that leaves the guest), ap_list -> irq_lock.
+Xen's own list (vgic.c) has ap_list before desc.  do_IRQ does not keep to it; no
+harm, for nobody takes a desc with an ap_list_lock held.  Two ap_list_locks: the
+lower vcpu_id first.
+
+irq.c and gic.c are those of creation_guard, guard included: the new vGIC came
+into the tree after it, and without it asserts what is not so.
+"""
+
+from __future__ import annotations
+
+from errno import EINVAL
+
+from ..new.hw_irq import HwIrq
+from ..new.lrs import ListRegisters
+from ..new.mmio import Mmio
+from ..new.structures import NewVgicStructures
+from ..state import NR_LOCAL_IRQS, NULL, Domain, Machine, Vcpu
+from ..structures import Structures
+from .creation_guard import CreationGuard
+
+
+class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
+    """vgic/ in the place of vgic.c, vgic-v2.c and gic-vgic.c."""
+
+    ID = "new_vgic"
+    SUMMARY = "Xen 4.11's new vGIC: irq_lock for each vIRQ; register writes drop it, take desc, assert"
+
+    @classmethod
+    def structures(cls, machine: Machine) -> Structures:
+        """``struct vgic_irq`` and ``struct vgic_cpu``."""
+        return NewVgicStructures(machine)
+
+    def release_guest_irq(self, d: Domain, virq: int) -> int:
+        """As at baseline, but asks the vGIC for the desc, once.  Takes and drops irq_lock first.
+
+        Xen: irq.c, release_guest_irq @ 4.11.
+        """
+        if virq < NR_LOCAL_IRQS or virq >= d.vgic_num_irqs:
+            return -EINVAL
+        desc = self.vgic_get_hw_irq_desc(d, virq)
+        if desc is NULL:
+            return -EINVAL
+        return self.release_desc(d, virq, desc)
+
+    def vgic_vcpu_inject_spi(self, d: Domain, virq: int) -> None:
+        """What do_IRQ calls, with desc.lock held: now vgic_inject_irq.
+
+        Xen: irq.c, do_IRQ @ 4.11.
+        """
+        self.vgic_inject_irq(d, virq)
+
+    def vgic_clear_pending_irqs(self, v: Vcpu) -> None:
+        """Nothing: what ``v`` had pending it keeps.
+
+        Xen: vgic/vgic.c, vgic_clear_pending_irqs @ 4.11, where a comment doubts the need.
+        """
+
+    def guest_eoi(self, d: Domain, virq: int) -> None:
+        """The guest ends ``virq``, then its vCPU traps and goes on.
+
+        Xen: traps.c, enter_hypervisor_head, leave_hypervisor_tail @ 4.11.
+        """
+        for v in d.vcpu:
+            lrs = v.lrs
+            if (virq, False) in lrs:
+                v.lrs = tuple((virq, True) if entry == (virq, False) else entry for entry in lrs)
+                self.gic_restore_pending_irqs(v)
+                return
+
+    def gic_restore_pending_irqs(self, v: Vcpu) -> None:
+        """``v`` leaves the guest and enters it again: every way into the guest empties the LRs first.
+
+        Unlike Xen, the operation has the name that it had before 4.11.
+        Xen: traps.c, enter_hypervisor_head, leave_hypervisor_tail @ 4.11.
+        """
+        self.vgic_sync_from_lrs(v)
+        self.vgic_sync_to_lrs(v)
