@@ -8,7 +8,6 @@ from ..ops import racing
 from . import Strategy
 
 if TYPE_CHECKING:
-    from ...trace import Op
     from ..controlled import Task
 
 
