@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import racebench as rb
+from racebench.engine import explore
 from racebench.engine.exploring import Exploration
 from racebench.engine.ops import ACQUIRE
 from racebench.engine.strategies import STRATEGIES
@@ -29,7 +30,7 @@ WITHIN_SURW = {"reorder_5": 100, "reorder_10": 200, "reorder_20": 60, "twostage_
 
 
 def _first(program: rb.Program, strategy: str, executions: int, seed: int = 1) -> int | None:
-    found = rb.explore(program, strategy=strategy, executions=executions, seed=seed, stop_on_first=True)
+    found = explore(program, strategy=strategy, executions=executions, seed=seed, stop_on_first=True)
     return found.first_failure
 
 
@@ -56,7 +57,7 @@ def test_surw_waits_for_threads_that_have_not_started(name: str) -> None:
 @pytest.mark.parametrize("strategy", RANDOMISED)
 @pytest.mark.parametrize("name", bugs.HEALTHY)
 def test_healthy_twin_is_clean(name: str, strategy: str) -> None:
-    result = rb.explore(bugs.HEALTHY[name], strategy=strategy, executions=WITHIN[name], seed=1)
+    result = explore(bugs.HEALTHY[name], strategy=strategy, executions=WITHIN[name], seed=1)
     assert result.verdict is rb.Verdict.CLEAN, result.findings
     assert result.executions == WITHIN[name]
 
@@ -97,7 +98,7 @@ def _orders(strategy: str, executions: int, seed: int = 2) -> list[str]:
         threads={name: thread(name) for name in "xyz"},  # type: ignore[misc]
         check=lambda s, results: made.append(s.order),
     )
-    assert rb.explore(program, strategy=strategy, executions=executions, seed=seed).executions == executions
+    assert explore(program, strategy=strategy, executions=executions, seed=seed).executions == executions
     return made
 
 
@@ -136,7 +137,7 @@ def test_surw_draws_the_orders_of_one_field_equally_often() -> None:
         counts[s.seen.index(2)] += 1
 
     program = rb.Program("five", setup=Field, threads={"many": many, "single": single}, check=check)
-    rb.explore(program, strategy="surw", executions=1_000)
+    explore(program, strategy="surw", executions=1_000)
     assert sum(counts) == 1_000
     assert min(counts) > 150 and max(counts) < 250, counts
 
@@ -154,7 +155,7 @@ def test_surw_goes_on_when_a_thread_makes_more_steps_than_were_ever_counted() ->
     program = rb.Program(
         "growing", setup=Growing, threads={"a": run, "b": run}, check=lambda s, results: runs.append(1)
     )
-    assert rb.explore(program, strategy="surw", executions=20).verdict is rb.Verdict.CLEAN
+    assert explore(program, strategy="surw", executions=20).verdict is rb.Verdict.CLEAN
     assert len(runs) == 20
 
 

@@ -219,7 +219,7 @@ class TestGuard:
     def test_route_while_the_affinity_changes(self, other):
         """``hw`` is seen before the handler is the guest's, and these two take no desc.lock."""
         threads = (["route virq=40 pirq=64"], [other])
-        assert found(*threads, RouteWhileRunning) == ["crash.null_handler"]
+        assert found(*threads, RouteWhileRunning) == ["crash.null_handler", "data_race"]
         assert found(*threads) == []
 
     def test_route_while_the_guest_enables_needs_no_guard(self):
@@ -229,13 +229,13 @@ class TestGuard:
     def test_route_while_a_vcpu_ends_the_virq(self):
         """``hw`` is read without a lock, and again with one: "write-once" it is not."""
         threads = (["route virq=40 pirq=64"], ["eoi virq=40"])
-        assert found(*threads, RouteWhileRunning, pending=((40, "lr"),)) == ["crash.null_desc"]
+        assert found(*threads, RouteWhileRunning, pending=((40, "lr"),)) == ["crash.null_desc", "data_race"]
         assert found(*threads, pending=((40, "lr"),)) == []
 
     def test_a_route_past_the_guard(self):
         """The flag is read under desc.lock, which does not guard it (as in guard_vs_unpause)."""
         threads = (["route virq=40 pirq=64"], ["unpause", "itargetsr virq=40 vcpu=1"])
-        assert found(*threads, state="creating") == ["crash.null_handler"]
+        assert found(*threads, state="creating") == ["crash.null_handler", "data_race"]
 
 
 class TestXensOwnBugs:
@@ -260,6 +260,6 @@ def test_without_a_lock_order_problem_where_baseline_hangs():
     """The pairs that hang at baseline: desc and irq_lock are taken in one order only."""
     fires = (["irq pirq=64"], ["icenabler virq=40"])
     assert found(*fires, routed=ENABLED) == []
-    assert found(*fires, "baseline", routed=ENABLED) == ["deadlock.cycle"]
+    assert found(*fires, "baseline", routed=ENABLED) == ["deadlock.cycle", "lock_order.inversion"]
     moved = {"routed": ENABLED, "pending": ((40, "lr_pending"),)}
     assert found(["itargetsr virq=40 vcpu=1"], ["restore vcpu=0"], **moved) == []
