@@ -4,6 +4,8 @@ The public API.  Programs are made of State, shared fields and primitives; the
 engines run the same program on real threads, freely or under control.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .errors import (
     CheckFailed,
     HarnessBug,
@@ -15,7 +17,6 @@ from .errors import (
     UsageError,
 )
 from .findings import Broken, Finding, Result, Verdict, broken
-from .modes import explore, replay, stress, verify
 from .primitives import (
     Condition,
     Lock,
@@ -29,7 +30,28 @@ from .primitives import (
 )
 from .program import Program
 
+if TYPE_CHECKING:
+    from .modes import explore, replay, stress, verify
+    from .testing import race_test
+
 __version__ = "0.1.0"
+
+_MODES = ("explore", "replay", "stress", "verify")
+
+
+def __getattr__(name: str) -> Any:
+    """The engines, on first use: pytest imports this package in every run, for its plugin."""
+    if name in _MODES:
+        from . import modes
+
+        value = getattr(modes, name)
+    elif name == "race_test":
+        from .testing import race_test as value
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
 
 __all__ = [
     "Broken",
@@ -54,6 +76,7 @@ __all__ = [
     "broken",
     "check_that",
     "explore",
+    "race_test",
     "replay",
     "shared",
     "stress",

@@ -172,7 +172,7 @@ class Campaign:
         run = {
             "schema": SCHEMA,
             "racebench": __version__,
-            "host": _host(),
+            "host": host_record(),
             "options": plan_record(self.cells, self.options.plan, self.options.seconds),
             "wall_s": round(time.perf_counter() - self.started, 3),
             "interrupted": self.stop.asked,
@@ -183,7 +183,7 @@ class Campaign:
         return {**run, "dir": None if self.folder is None else str(self.folder.path)}
 
 
-def _host() -> dict[str, Any]:
+def host_record() -> dict[str, Any]:
     """Where a run ran; ``cores`` are those that this process may use."""
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):

@@ -16,15 +16,17 @@ WINGS = {"vgic", "engine", "detect", "report"}
 JOINS = {
     *("scenario", "scenario_toml", "userfile", "selection", "claims", "bench", "modes", "ablate"),
     *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
+    *("soak", "merge", "deadline"),
 }
-THIN = {"cli", "arguments", "reading", "output", "pytest_plugin", "__main__"}
+THIN = {"cli", "arguments", "reading", "output", "pytest_plugin", "pytest_items", "pytest_merge", "__main__"}
 
 MAY_IMPORT = {
     **{word: WORDS for word in WORDS},
     **{wing: WORDS | {wing} for wing in WINGS},
     **{join: WORDS | WINGS | JOINS | {"__init__"} for join in JOINS},
     **{thin: WORDS | WINGS | JOINS | THIN | {"__init__"} for thin in THIN},
-    "__init__": WORDS | {"modes"},
+    "testing": WORDS | {"modes", "report"},
+    "__init__": WORDS | {"modes", "testing"},
 }
 STDLIB_ONLY = WORDS | {"vgic", "engine", "detect"} | JOINS
 

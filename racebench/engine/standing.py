@@ -1,0 +1,48 @@
+"""Where every thread of this process stands: what it holds, wants, and is doing.
+
+For the report of a run that does not end, so nothing here waits for a lock of
+the run's, and what is read may be a step old.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+from .. import primitives
+from .instrument import site_of
+
+_INNERMOST = 12
+
+
+def standing() -> str:
+    """Each thread but the caller's with its named locks and its stack, as text.
+
+    Takes no lock.  Threads of a run going on come first.
+    """
+    runtime: Any = primitives._runtime
+    members = getattr(runtime, "workers", None) or getattr(runtime, "tasks", None) or ()
+    of_run = {m.thread.ident: m for m in members if m.thread is not None}
+    names = {t.ident: t.name for t in threading.enumerate()}
+    frames = sys._current_frames()
+    blocks = []
+    for ident in sorted(frames, key=lambda i: i not in of_run):
+        if ident == threading.get_ident():
+            continue
+        member = of_run.get(ident)
+        head = f"thread {names.get(ident, '?') if member is None else member.name}"
+        locks = [] if member is None else [f"  {line}" for line in _locks(member)]
+        stack = "".join(traceback.format_stack(frames[ident], limit=_INNERMOST)).rstrip()
+        blocks.append("\n".join([head, *locks, stack]))
+    return "\n\n".join(blocks)
+
+
+def _locks(member: Any) -> Iterator[str]:
+    for lock, code, lasti in list(member.held):
+        yield f"holds {lock.name}, taken in {site_of(code, lasti)}"
+    obj = member.obj
+    if obj is not None:
+        yield f"wants {getattr(obj, 'name', None) or obj}"

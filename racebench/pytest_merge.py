@@ -1,0 +1,116 @@
+"""What the reporting process does with what items tell: merge, store, show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .cell import Plan
+from .errors import UsageError
+from .merge import Merger
+from .report.merged import failure, panels, race_report
+
+
+class Controller:
+    """Hears news, rewrites failures so that they name the stored files, prints the race report."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        out = config.getoption("race_out")
+        try:
+            self.merger = Merger(Path(out) if out else None, Plan(seed=config.getoption("race_seed")))
+        except UsageError as error:
+            raise pytest.UsageError(
+                f"--race-out: {str(error).replace('--resume', 'racebench run --resume')}"
+            ) from error
+        self._cells: dict[str, tuple[str, str]] = {}
+        self._failed: dict[str, dict[str, Any]] = {}
+        self._run: dict[str, Any] | None = None
+
+    def planned(self, ids: Sequence[str]) -> None:
+        self.merger.planned(self._rows(ids), self.config.getoption("race_time"))
+
+    def _rows(self, ids: Sequence[str]) -> Iterator[dict[str, str]]:
+        """The cells that item ids mean, each once."""
+        from .pytest_plugin import is_scenario
+
+        seen: dict[tuple[str, str], None] = {}
+        known: dict[str, bool] = {}
+        for nodeid in ids:
+            file, _, name = nodeid.partition("::")
+            path = self.config.rootpath / file
+            if known.setdefault(file, is_scenario(path, file.endswith(".toml"))):
+                seen[str(path), name.partition("[")[0]] = None
+        for path_text, protocol in seen:
+            yield {"scenario": Path(path_text).stem, "file": path_text, "protocol": protocol}
+
+    def heard(self, report: pytest.TestReport) -> None:
+        """News of an item; taken out of the report, which pytest keeps."""
+        for name, text in report.user_properties:
+            if name != "race":
+                continue
+            message = json.loads(str(text))
+            if "begin" in message:
+                stub = message["begin"]
+                self._cells[report.nodeid] = stub["scenario"], stub["protocol"]
+            if "failed" in message:
+                self._failed[report.nodeid] = message["failed"]
+            self.merger.hear(report.nodeid, message)
+        report.user_properties = []
+
+    def shown(self, report: pytest.TestReport) -> None:
+        """Write the failure of a visit anew: here the stored files and the width are known."""
+        failed = self._failed.pop(report.nodeid, None)
+        if failed is None:
+            return
+        record = failed["record"]
+        cell = record["scenario"], record["protocol"]
+        mine = [
+            (self.merger.place(f), f)
+            for _, f in self.merger.findings()
+            if (f["scenario"], f["protocol"]) == cell and f["rule"] in record["found"]
+        ]
+        report.longrepr = failure(record, mine, failed["known"], failed["stands"], self._width())
+
+    def crashed(self, nodeid: str, report: pytest.TestReport) -> None:
+        """The worker of an item is gone: its findings are not."""
+        cell = self._cells.get(nodeid)
+        if cell is None:
+            return
+        stands = self.merger.stands(nodeid)
+        why = "its worker outlived the time limit" if stands else "its worker crashed or was killed"
+        self.merger.lost(nodeid, *cell, why)
+        told = self.merger.of_visit(nodeid)
+        parts = [str(report.longrepr)]
+        if told:
+            parts += ["what it had found by then:", panels(told, self._width())]
+        if stands:
+            parts += ["", stands]
+        report.longrepr = "\n".join(parts)
+
+    def finish(self, exitstatus: int) -> bool:
+        """Store the run; whether it could not be."""
+        if self._run is None:
+            self._run = self.merger.finish(exitstatus == pytest.ExitCode.INTERRUPTED)
+        return bool(self.merger.trouble)
+
+    def summary(self, terminal: Any) -> None:
+        if self._run is None or not (self._run["cells"] or self.merger.trouble):
+            return
+        terminal.section("race report")
+        writer = self.config.get_terminal_writer()
+        report = race_report(self._run, self.merger.findings(), self._width(), bool(writer.hasmarkup))
+        terminal.write_line(report)
+        if self.merger.trouble:
+            terminal.write_line(
+                f"{self.merger.trouble}. Name another folder; what was stored before is there."
+            )
+
+    def _width(self) -> int:
+        if not self.config.pluginmanager.hasplugin("terminalreporter"):
+            return 100
+        return min(self.config.get_terminal_writer().fullwidth, 120)

@@ -1,0 +1,193 @@
+"""The pytest plugin: options, collection, and who does the rest.
+
+pytest loads this in every run, so it imports the rest of RaceBench only when
+there is a scenario to collect (``pytest_items``) or something was told
+(``pytest_merge``).  Under xdist, workers have items and the controller merges;
+without it, one process is both.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .pytest_items import Visits
+    from .pytest_merge import Controller
+
+RACE_S = 2.0
+_VISITS = pytest.StashKey["Visits"]()
+_LARGEST = 1 << 20
+# A scenario says one of these at the start of a line; other files of these kinds do not.
+_TOML = re.compile(r"^(schema\s*=|\[(threads|expect)\])", re.MULTILINE)
+_PYTHON = (re.compile(r"^def variants\b", re.MULTILINE), re.compile(r"^(?:\w+, *)*EXPECT\b.*=", re.MULTILINE))
+
+
+def _duration(text: str) -> float:
+    from .arguments import duration
+
+    return duration(text)
+
+
+def _natural(text: str) -> int:
+    from .arguments import natural
+
+    return natural(text)
+
+
+def _positive(text: str) -> int:
+    from .arguments import positive
+
+    return positive(text)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("racebench", "race scenarios")
+    add = group.addoption
+    add("--race-time", type=_duration, default=RACE_S, metavar="T", help="stress per item (default: 2s)")
+    add("--race-seed", type=_natural, default=0, metavar="N", help="of noise and search (default: 0)")
+    add(
+        "--race-shards",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="each cell as N items, seeds of their own",
+    )
+    add("--race-out", metavar="DIR", help="store what is found in DIR, for racebench explain and replay")
+    add("--soak", type=_duration, metavar="T", help="rounds over all items until the time is up")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "race: an item of a RaceBench scenario")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Reporting(config), "racebench-reporting")
+
+
+def visits(config: pytest.Config) -> Visits:
+    """What runs items, in the process that has them."""
+    found = config.stash.get(_VISITS, None)
+    if found is None:
+        from .pytest_items import Visits
+
+        found = config.stash[_VISITS] = Visits(config)
+    return found
+
+
+# -- collection
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """A scenario file is collected once, as a scenario; a test file stays pytest's."""
+    found = yield
+    given = parent.session.isinitpath(file_path)
+    modules = [c for c in found if isinstance(c, pytest.Module)]
+    if (modules and not given) or not is_scenario(file_path, given):
+        return found
+    from .pytest_items import ScenarioFile
+
+    others = [c for c in found if c not in modules]
+    return [*others, ScenarioFile.from_parent(parent, path=file_path)]
+
+
+def is_scenario(path: Path, given: bool = False) -> bool:
+    """Whether ``path`` looks like a scenario file; runs nothing.  ``given``: it was named itself."""
+    if path.suffix not in (".toml", ".py") or path.name.startswith(("_", ".", "test_")):
+        return False
+    if path.suffix == ".toml" and given:
+        return True
+    try:
+        if path.stat().st_size > _LARGEST:
+            return False
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    if path.suffix == ".toml":
+        return _TOML.search(text) is not None
+    return all(pattern.search(text) for pattern in _PYTHON)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """After -k and -m: what is left is repeated for as long as the soak lasts."""
+    if _VISITS in config.stash:
+        items[:] = visits(config).in_rounds(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
+    """pytest-timeout's timer for our items, with named locks in what it says."""
+    if _VISITS not in item.config.stash:
+        return None
+    return visits(item.config).set_timer(item, settings.timeout)
+
+
+# -- what items tell
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
+    """News of an item that goes on: no test of its own."""
+    return ("", "", "") if report.when == "race" else None
+
+
+class Reporting:
+    """The hooks of the process that reports: xdist's controller, or the only one."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.started = time.monotonic()
+        self._merging: Controller | None = None
+        if config.getoption("race_out") and not config.getoption("collectonly"):
+            # Open the folder now: a run that cannot be stored is refused before it begins.
+            self.merging()
+
+    def merging(self) -> Controller:
+        if self._merging is None:
+            from .pytest_merge import Controller
+
+            self._merging = Controller(self.config)
+        return self._merging
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if _VISITS in self.config.stash and not self.config.getoption("collectonly"):
+            self.merging().planned([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
+        if any(".toml::" in i or ".py::" in i for i in ids):
+            self.merging().planned(ids)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """A worker that replaces another has only the rest of the soak's time."""
+        soak_s = self.config.getoption("soak")
+        if soak_s is not None:
+            node.workerinput["race_left_s"] = max(0.0, soak_s - (time.monotonic() - self.started))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if str(report.when) == "race":
+            self.merging().heard(report)
+        elif report.failed and self._merging is not None:
+            self._merging.shown(report)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
+        if self._merging is not None:
+            self._merging.crashed(crashitem, report)
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._merging is not None and self._merging.finish(exitstatus):
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._merging is not None:
+            self._merging.summary(terminalreporter)
