@@ -39,14 +39,27 @@ class Controller:
         from .pytest_plugin import is_scenario
 
         seen: dict[tuple[str, str], None] = {}
-        known: dict[str, bool] = {}
+        known: dict[str, Path | None] = {}
         for nodeid in ids:
             file, _, name = nodeid.partition("::")
-            path = self.config.rootpath / file
-            if known.setdefault(file, is_scenario(path, file.endswith(".toml"))):
-                seen[str(path), name.partition("[")[0]] = None
+            if file not in known:
+                path = self._here(file)
+                known[file] = path if is_scenario(path, file.endswith(".toml")) else None
+            if known[file] is not None:
+                seen[str(known[file]), name.partition("[")[0]] = None
         for path_text, protocol in seen:
             yield {"scenario": Path(path_text).stem, "file": path_text, "protocol": protocol}
+
+    def _here(self, file: str) -> Path:
+        """The file of an item id on this machine: a far worker's root may be another than ours."""
+        parts = Path(file).parts
+        bases = [self.config.rootpath, *(Path(arg).absolute() for arg in self.config.args)]
+        for i in range(len(parts)):
+            for base in (*bases, *(b.parent for b in bases[1:])):
+                path = base.joinpath(*parts[i:])
+                if path.is_file():
+                    return path
+        return bases[0] / file
 
     def heard(self, report: pytest.TestReport) -> None:
         """News of an item; taken out of the report, which pytest keeps."""

@@ -1,0 +1,396 @@
+"""The pytest plugin, run by pytest in processes of its own."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from racebench import cli
+from racebench.pytest_plugin import is_scenario
+from racebench.store import read_journal, read_run
+
+from .fakes import TWO_ROUTES
+
+Capture = pytest.CaptureFixture[str]
+Pytester = pytest.Pytester
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTALLED = any(
+    e.value == "racebench.pytest_plugin" for e in importlib.metadata.entry_points(group="pytest11")
+)
+LOAD = () if INSTALLED else ("-p", "racebench.pytest_plugin")
+QUICK = ("--race-time", "50ms", "-p", "no:cacheprovider")
+# One cell finds what it expects, one finds what nobody expects, one misses what is expected.
+THREE = (
+    TWO_ROUTES.replace("[threads]", 'tags = ["routing", "two-words"]\n[threads]').partition("[expect]")[0]
+    + """\
+[expect]
+baseline = []
+no_rank_lock = ["mapping.corrupted"]
+domain_lock = ["deadlock.cycle"]
+"""
+)
+PYTHON = """\
+import os, signal, time
+import racebench as rb
+TITLE, TAGS, EXPECT = "account", ["money"], {"lost": ["account.lost"], "kept": []}
+
+class Account(rb.State):
+    balance = rb.shared(0)
+    def __init__(self):
+        self.lock = rb.Lock("account")
+
+def lost(s):
+    s.balance += 1
+
+def kept(s):
+    with s.lock:
+        s.balance += 1
+
+def check(s, results):
+    return None if s.balance == 2 else rb.broken("account.lost", "a deposit is lost", ("balance",))
+
+def program(function, setup=Account):
+    return rb.Program("account", setup=setup, threads={"a": function, "b": function}, check=check)
+
+def variants():
+    return {"lost": program(lost), "kept": program(kept)}
+"""
+# Dies once it has told of a finding: the stress that follows the proof never ends.
+KILLED = PYTHON.replace(
+    'def variants():\n    return {"lost": program(lost), "kept": program(kept)}',
+    """\
+def setup():
+    import sys
+    if sys._getframe(1).f_code.co_filename.endswith("free.py"):
+        DIE
+    return Account()
+
+def variants():
+    return {"lost": program(lost, setup), "kept": program(kept), "more": program(kept)}
+""",
+)
+KILL = KILLED.replace("DIE", "os.kill(os.getpid(), signal.SIGKILL)")
+SEGFAULT = KILLED.replace("DIE", "import ctypes; ctypes.string_at(0)")
+RUDE = KILLED.replace(
+    "        DIE",
+    "        while True:\n            try: time.sleep(60)\n            except BaseException: pass",
+)
+POLITE = KILLED.replace("DIE", "time.sleep(60)")
+
+
+@pytest.fixture
+def inner(pytester: Pytester, monkeypatch: pytest.MonkeyPatch) -> Pytester:
+    """A pytest of its own, with this RaceBench and no settings of ours."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for name in ("PYTEST_ADDOPTS", "PYTEST_TIMEOUT", "PYTEST_XDIST_WORKER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    pytester.makeini("[pytest]\naddopts = -p no:faulthandler --strict-markers")
+    return pytester
+
+
+def run(inner: Pytester, *args: str) -> pytest.RunResult:
+    return inner.runpytest_subprocess(*LOAD, *QUICK, *args)
+
+
+def write(inner: Pytester, **files: str) -> None:
+    for name, text in files.items():
+        path = inner.path / "scenarios" / name.replace("__", ".")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def ids(result: pytest.RunResult) -> list[str]:
+    return [line for line in result.outlines if "::" in line]
+
+
+def test_what_looks_like_a_scenario(tmp_path: Path) -> None:
+    def looks(name: str, text: str, given: bool = False) -> bool:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return is_scenario(path, given)
+
+    assert looks("a.toml", TWO_ROUTES)
+    assert looks("account.py", PYTHON)
+    assert not looks("pyproject.toml", '[project]\nname = "x"\n')
+    assert looks("broken.toml", "[project]", given=True)
+    assert not looks("module.py", "def variants(): ...\n")
+    assert not looks("test_account.py", PYTHON)
+    assert not looks("_private.py", PYTHON)
+    assert not is_scenario(tmp_path / "none.toml")
+
+
+def test_collection_selection_and_markers(inner: Pytester) -> None:
+    write(
+        inner,
+        two_routes__toml=THREE,
+        account__py=PYTHON,
+        other__toml="[tool]\n",
+        helper__py="raise Exception",
+    )
+    inner.makepyfile("def test_of_ones_own(): pass")
+    result = run(inner, "--collect-only", "-q")
+    assert ids(result) == [
+        "scenarios/account.py::lost",
+        "scenarios/account.py::kept",
+        "scenarios/two_routes.toml::baseline",
+        "scenarios/two_routes.toml::domain_lock",
+        "scenarios/two_routes.toml::no_rank_lock",
+        "test_collection_selection_and_markers.py::test_of_ones_own",
+    ]
+    result = run(
+        inner, "--collect-only", "-q", "-m", "money or routing", "-k", "kept or baseline or two-words"
+    )
+    assert len(ids(result)) == 4
+    result = run(inner, "--collect-only", "-q", "--race-shards", "2", "scenarios/account.py")
+    assert [i.partition("::")[2] for i in ids(result)] == [
+        "lost[shard 1/2]", "lost[shard 2/2]", "kept[shard 1/2]", "kept[shard 2/2]",
+    ]  # fmt: skip
+
+
+def test_failures_show_panels_and_no_traceback(inner: Pytester) -> None:
+    write(inner, two_routes__toml=THREE, broken__toml="schema = 1\n[threads]\na = ['route']\n")
+    result = run(inner, "scenarios", "--continue-on-collection-errors")
+    result.assert_outcomes(passed=1, failed=2, errors=1)
+    text = result.stdout.str()
+    assert "Traceback" not in text
+    assert ".py:" not in text.partition("FAILURES")[0]
+    assert re.search(r"broken.toml: .+", text)
+    assert "unexpected: two_routes x no_rank_lock: expected mapping.corrupted, found" in text
+    assert "─ mapping.double_success: two_routes x no_rank_lock ─" in text
+    assert "missed: two_routes x domain_lock: expected deadlock.cycle, found nothing; every schedule" in text
+    assert text.count("race report") == 1
+    assert "1 of 3 cells as expected" in text
+
+
+def test_shards_under_xdist_are_one_stored_run(inner: Pytester, capsys: Capture) -> None:
+    write(inner, two_routes__toml=THREE, account__py=PYTHON)
+    out = inner.path / "out"
+    args = ("scenarios", "-n", "2", "--race-shards", "2", "--race-out", "out")
+    result = run(inner, *args, "-k", "account or no_rank_lock")
+    result.assert_outcomes(passed=4, failed=2)
+    text = result.stdout.str()
+    assert text.count("race report") == 1
+    assert "replay: racebench replay out/findings/000" in text
+    stored = read_run(out)
+    assert [(c["scenario"], c["protocol"], c["verdict"]) for c in stored["cells"]] == [
+        ("account", "kept", "as_expected"),
+        ("account", "lost", "as_expected"),
+        ("two_routes", "no_rank_lock", "unexpected"),
+    ]
+    assert all(c["verify"]["complete"] and c["stress"]["collisions"] > 0 for c in stored["cells"])
+    journal = read_journal(out)
+    assert journal.plan is not None
+    assert {row["protocol"] for row in journal.plan["cells"]} == {"kept", "lost", "no_rank_lock"}
+    findings = [json.loads(path.read_text()) for path in sorted((out / "findings").iterdir())]
+    assert len({(f["scenario"], f["signature"]) for f in findings}) == len(findings) == 3
+    assert cli.main(["explain", str(out)]) == 0
+    assert "2 of 3 cells as expected" in capsys.readouterr().out
+    corrupted = next(i for i, f in enumerate(findings, 1) if f["rule"] == "mapping.corrupted")
+    assert cli.main(["replay", str(out / "findings" / f"{corrupted:04d}.json")]) == 0
+    again = run(inner, "scenarios", "--race-out", str(out))
+    assert again.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"--race-out: {out}: already holds a run" in again.stderr.str()
+
+
+@pytest.mark.parametrize(("source", "limit"), [(KILL, ()), (SEGFAULT, ()), (RUDE, ("--timeout", "3"))])
+def test_a_lost_worker_costs_its_item_not_what_it_found(
+    inner: Pytester, source: str, limit: tuple[str, ...]
+) -> None:
+    write(inner, account__py=source)
+    out = inner.path / "out"
+    result = run(inner, "scenarios", "-n", "2", "--race-out", str(out), *limit)
+    result.assert_outcomes(passed=2, failed=1)
+    text = result.stdout.str()
+    assert "crashed while running 'scenarios/account.py::lost'" in text
+    assert "─ account.lost: account x lost ─" in text
+    if limit:
+        assert "thread MainThread" in text
+        assert ", in setup" in text
+    [cell] = [c for c in read_run(out)["cells"] if c["protocol"] == "lost"]
+    assert (cell["verdict"], cell["found"]) == ("unknown", ["account.lost"])
+    [path] = cell["findings"]
+    assert json.loads((out / path).read_text())["schedule"]
+
+
+def test_an_item_that_outlives_its_deadline_is_interrupted_and_the_others_go_on(inner: Pytester) -> None:
+    write(inner, account__py=POLITE)
+    result = run(inner, "scenarios", "--timeout", "3")
+    result.assert_outcomes(passed=2, failed=1)
+    text = result.stdout.str()
+    assert "it outlived its deadline and was interrupted" in text
+    assert ", in setup" in text
+
+
+def test_alone_the_backstop_ends_the_process_and_keeps_what_was_found(inner: Pytester) -> None:
+    write(inner, account__py=RUDE)
+    out = inner.path / "out"
+    result = run(inner, "scenarios", "--timeout", "3", "--race-out", str(out))
+    assert result.ret == 1
+    assert "no heed of an interrupt" in result.stderr.str()
+    stored = read_run(out)
+    assert stored["interrupted"]
+    assert [c["found"] for c in stored["cells"]] == [["account.lost"]]
+
+
+def test_a_soak_goes_round_with_seeds_of_its_own(inner: Pytester) -> None:
+    write(inner, account__py=PYTHON)
+    out = inner.path / "out"
+    result = run(inner, "scenarios", "-n", "2", "--soak", "600ms", "--race-out", str(out), "-v")
+    rounds = set(re.findall(r"kept\[round (\d+)/12\]", result.stdout.str()))
+    assert rounds == {str(n) for n in range(1, 13)}
+    assert result.ret == 0
+    assert len(read_journal(out).findings) == 1
+
+
+def test_without_xdist_and_pytest_timeout(inner: Pytester) -> None:
+    write(inner, account__py=PYTHON)
+    result = run(inner, "scenarios", "-p", "no:xdist", "-p", "no:timeout")
+    result.assert_outcomes(passed=2)
+    assert "2 of 2 cells as expected" in result.stdout.str()
+
+
+def test_a_run_without_scenarios_pays_almost_nothing(inner: Pytester) -> None:
+    inner.makepyfile("""
+        import sys
+        def test_lazy():
+            loaded = {name for name in sys.modules if name.startswith("racebench.")}
+            assert not any(name.startswith(("racebench.engine", "racebench.report")) for name in loaded)
+            assert not loaded & {"racebench.cell", "racebench.scenario", "rich"}
+    """)
+    result = inner.runpytest_subprocess(*LOAD)
+    result.assert_outcomes(passed=1)
+    assert "race report" not in result.stdout.str()
+
+
+def test_a_full_disk_is_said_and_ends_nothing(inner: Pytester) -> None:
+    write(inner, account__py=PYTHON)
+    inner.makeconftest("""
+        import errno, os
+        from racebench.store import RunFolder
+        add, stored = RunFolder.add_finding, []
+        def add_finding(self, finding):
+            if stored:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            stored.append(finding)
+            return add(self, finding)
+        RunFolder.add_finding = add_finding
+    """)
+    out = inner.path / "out"
+    result = run(inner, "scenarios", "--race-out", str(out))
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    text = result.stdout.str()
+    assert "2 passed" in text
+    assert f"{out}: cannot be written: No space left on device" in text
+    assert len(read_journal(out).findings) == 1
+
+
+# -- Python tests
+
+
+RACE_TESTS = (
+    PYTHON.partition("def variants")[0]
+    .replace("TITLE", "IGNORED, TITLE", 1)
+    .replace('= "account", [', '= 0, "account", [')
+    + """
+import pytest
+
+@rb.race_test(mode="verify")
+def test_kept():
+    return program(kept)
+
+@pytest.mark.parametrize("function", [lost, kept])
+@rb.race_test(mode="explore", executions=50)
+def test_explored(function):
+    return program(function)
+
+@rb.race_test(mode="stress", seconds=0.05)
+def test_hammered(tmp_path):
+    return program(kept)
+
+@rb.race_test(mode="verify", expect=["account.lost"])
+def test_expected():
+    return program(lost)
+
+@rb.race_test(mode="verify", expect=["account.lost"])
+def test_expected_but_kept():
+    return program(kept)
+
+@rb.race_test(mode="verify", max_executions=1)
+def test_no_answer():
+    return program(kept)
+"""
+)
+
+
+def test_race_tests(inner: Pytester) -> None:
+    inner.makepyfile(RACE_TESTS)
+    result = run(inner, "-rA")
+    text = result.stdout.str()
+    result.assert_outcomes(passed=4, failed=3)
+    assert "Traceback" not in text
+    assert "─ account.lost: account x explore ─" in text
+    assert "expected account.lost, not found after" in text
+    assert "no answer after" in text
+
+
+# -- several machines
+
+
+@contextmanager
+def socket_server(folder: Path) -> Iterator[str]:
+    """execnet's own socket server on a free port of 127.0.0.1, in ``folder``."""
+    import execnet
+
+    script = Path(execnet.__file__).parent / "script" / "socketserver.py"
+    server = subprocess.Popen(
+        [sys.executable, "-u", str(script), "127.0.0.1:0"], cwd=folder, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        found = re.search(r"\('127\.0\.0\.1', (\d+)\)", line)
+        assert found is not None, line
+        yield f"127.0.0.1:{found[1]}"
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def machines(inner: Pytester, *specs: str) -> dict[str, Any]:
+    """A run over gateways that have folders of their own: each gets a copy of the scenarios."""
+    write(inner, account__py=PYTHON, two_routes__toml=THREE)
+    out = inner.path / "out"
+    gateways = [arg for spec in specs for arg in ("--tx", spec)]
+    # xdist takes each argument that exists for a path below the folders it copies: hence the "=".
+    folder = inner.path / "scenarios"
+    result = run(inner, "-d", *gateways, f"--rsyncdir={folder}", f"--race-out={out}", str(folder))
+    result.assert_outcomes(passed=3, failed=2)
+    return read_run(out)
+
+
+def test_two_gateways_with_folders_of_their_own(inner: Pytester, tmp_path_factory: Any) -> None:
+    folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
+    stored = machines(inner, *(f"popen//chdir={folder}" for folder in folders))
+    assert [len(c["findings"]) for c in stored["cells"]] == [0, 1, 0, 0, 2]
+    assert all((folder / "scenarios" / "account.py").exists() for folder in folders)
+
+
+def test_a_socket_server_on_this_machine(inner: Pytester, tmp_path_factory: Any) -> None:
+    with socket_server(tmp_path_factory.mktemp("far")) as address:
+        stored = machines(inner, f"socket={address}")
+    assert [len(c["findings"]) for c in stored["cells"]] == [0, 1, 0, 0, 2]
+    assert {row["file"] for row in stored["options"]["cells"]} == {
+        str(inner.path / "scenarios" / name) for name in ("account.py", "two_routes.toml")
+    }
