@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -294,6 +296,55 @@ def test_a_full_disk_is_said_and_ends_nothing(inner: Pytester) -> None:
     assert "2 passed" in text
     assert f"{out}: cannot be written: No space left on device" in text
     assert len(read_journal(out).findings) == 1
+
+
+def test_a_killed_controller_leaves_a_journal_that_can_be_read_and_resumed(
+    inner: Pytester, capsys: Capture
+) -> None:
+    write(inner, two_routes__toml=TWO_ROUTES)
+    out = inner.path / "out"
+    only = ("-k", "no_rank_lock", "-n", "2", "--soak", "10m", "--race-out", str(out))
+    command = [sys.executable, "-m", "pytest", *LOAD, *QUICK, "scenarios", *only]
+    with subprocess.Popen(
+        command, cwd=inner.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as pytest_:
+        try:
+            while pytest_.poll() is None and not (
+                out.exists() and read_journal(out).findings and read_journal(out).cells
+            ):
+                time.sleep(0.05)
+        finally:
+            pytest_.kill()
+        assert pytest_.stdout is not None
+        # The pipe is at its end when the last worker, too, is gone.
+        pytest_.stdout.read()
+    journal = read_journal(out)
+    assert journal.findings
+    assert all((out / path).exists() for path in journal.findings.values())
+    assert cli.main(["explain", str(out)]) == 0
+    assert "interrupted: " in capsys.readouterr().out
+    assert cli.main(["run", "--resume", str(out), "--time", "1s"]) == 1
+    verdicts = {c["protocol"]: c["verdict"] for c in read_run(out)["cells"]}
+    assert verdicts == {
+        "no_rank_lock": "as_expected",
+        "no_rank_lock_guard": "as_expected",
+        "no_rank_lock_lockfree": "unexpected",
+    }
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_refused(inner: Pytester) -> None:
+    inner.mkdir("locked").chmod(0o500)
+    result = run(inner, "--race-out", "locked/out")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "locked/out: cannot be written" in result.stderr.str()
+
+
+def test_an_out_that_cannot_be_a_folder_is_refused(inner: Pytester) -> None:
+    (inner.path / "file").write_text("")
+    result = run(inner, "--race-out", "file/out")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "--race-out: file/out: cannot be written: Not a directory" in result.stderr.str()
 
 
 # -- Python tests
