@@ -79,8 +79,9 @@ class Pace:
     def next(self) -> float:
         """Seconds for the next visit."""
         self._begun += 1
-        seconds = self._begun * self.visit_s - (self._clock() - self._start)
-        return min(max(seconds, 0.25 * self.visit_s), 4 * self.visit_s)
+        spent = self._clock() - self._start
+        least = 0.25 * self.visit_s if spent < self._soak_s else 0.0
+        return min(max(self._begun * self.visit_s - spent, least), 4 * self.visit_s)
 
 
 @dataclass

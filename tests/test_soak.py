@@ -52,6 +52,8 @@ def test_pace_makes_up_for_lost_time() -> None:
     assert pace.next() == 5.0
     now = 50.0
     assert pace.next() == 2.5  # never less than a quarter
+    now = 101.0
+    assert pace.next() == 0.0  # but the time is up
 
 
 def test_who_replaces_a_crashed_worker_takes_up_its_pace() -> None:
