@@ -105,10 +105,10 @@ class Merger:
 
     def _over(self, record: Mapping[str, Any], seen: Mapping[str, Mapping[str, int]]) -> None:
         name = record["scenario"], record["protocol"]
-        cell = self.cells.setdefault(name, dict(record))
+        cell = self.cells.setdefault(name, {**record, "verify": None, "stress": None})
         if record["verify"] is not None and not (cell["verify"] or {}).get("complete"):
             cell["verify"] = record["verify"]
-        if record["stress"] is not None and cell is not record:
+        if record["stress"] is not None:
             cell["stress"] = _summed(cell["stress"], record["stress"])
         if "error" in record:
             cell["error"] = record["error"]

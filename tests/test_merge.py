@@ -58,6 +58,13 @@ def test_visits_of_one_cell_are_one_cell() -> None:
     assert (merged["count"], merged["seen"]) == (12, {"stress": 12})
 
 
+def test_a_visit_whose_beginning_was_not_heard_counts_once() -> None:
+    merger = Merger(None, Plan())
+    merger.hear("1", over(verify=PROVED, stress=stress(100)))
+    [cell] = merger.finish(False)["cells"]
+    assert (cell["stress"]["collisions"], cell["verify"]) == (100, PROVED)
+
+
 def test_a_shorter_schedule_takes_the_place_of_a_longer_one_or_none() -> None:
     merger = Merger(None, Plan())
     for length in (0, 5, 3, 4, 0):
