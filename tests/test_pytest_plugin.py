@@ -53,7 +53,10 @@ class Account(rb.State):
         self.lock = rb.Lock("account")
 
 def lost(s):
-    s.balance += 1
+    with s.lock:
+        seen = s.balance
+    with s.lock:
+        s.balance = seen + 1
 
 def kept(s):
     with s.lock:

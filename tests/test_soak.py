@@ -19,7 +19,7 @@ FIRST, LATER = Share(0, 2, 0, 3), Share(1, 2, 0, 3)
 
 def visitor(monkeypatch: Patch, **answers: Any) -> tuple[Visitor, Engine]:
     fake = Engine(**answers)
-    monkeypatch.setattr(cell_module, "engine", fake)
+    monkeypatch.setattr(cell_module, "modes", fake)
     return Visitor(Plan(seed=7)), fake
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from .finding import finding_panel, sentence
+from .facts import sentence
+from .finding import finding_panel
 from .matrix import matrix
 from .terminal import distinct, summary
 from .text import clean, count, counted, joined

@@ -45,7 +45,7 @@ def found(first, second, under=NewVgic, **initial):
     """The rules that verify finds broken by two threads, all schedules run."""
     result = verify(program({"a": first, "b": second}, under, **initial), seconds=20)
     assert result.complete
-    return sorted(f.rule for f in result.findings)
+    return sorted({f.rule for f in result.findings})
 
 
 class TestLocks:
