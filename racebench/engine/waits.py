@@ -13,6 +13,12 @@ Why what it sees is true: an owner that is entered as waiting is asleep, or
 about to be, and cannot release; its entry is removed only when it has got
 what it wanted, which nobody in the ring can give it.
 
+Why a collision that is called stuck is: first every worker is seen to be past
+it or entered as waiting, which both stay so while the mutex is held, and so none
+of them runs the program; then each is asked what it waits for.  Asked on the
+way, one could wait for a lock whose owner lets go of it and passes before its
+turn comes.
+
 Why nobody is woken by a lie: the last thread never goes to sleep.  It unwinds
 and releases what it holds as anybody would; that wakes its predecessor, which
 finds itself aborted, releases in turn, and so on round the ring.  Only what
@@ -108,10 +114,9 @@ class Waits:
                 continue
             if worker.slot < slot or worker.obj is None or worker.aborted:
                 return
-            if not worker.obj.stuck_for(worker):
-                return
             asleep.append(worker)
-        if not asleep:
+        # Only now, with everybody known to be past or asleep, does an answer stay true.
+        if not asleep or not all([worker.obj.stuck_for(worker) for worker in asleep]):
             return
         first = asleep[0]
         known = [event for w in self.workers for at, event in w.events if at == slot]
