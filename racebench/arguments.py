@@ -10,8 +10,9 @@ from typing import Any
 
 from . import __version__, engine
 from .errors import UsageError
+from .vgic.drawing import STATES
 
-RUN_S, VERIFY_S, ABLATE_S = 30.0, 60.0, 600.0
+RUN_S, VERIFY_S, ABLATE_S, FUZZ_S = 30.0, 60.0, 600.0, 60.0
 FORMATS = {
     "html": "one page with matrix, findings and swimlanes",
     "markdown": "plain text for a mailing list or a pull request",
@@ -70,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"racebench {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for add in (_run, _verify, _explore, _replay, _explain, _report, _compare, _ablate, _list, _bench):
+    for add in (_run, _verify, _explore, _replay, _explain, _report, _compare, _ablate, _fuzz, _list, _bench):
         add(verbs)
     return top
 
@@ -154,6 +155,19 @@ def _ablate(verbs: Any) -> None:
     add("--time", type=duration, default=ABLATE_S, metavar="T", help="budget of it all (default: 10m)")
     add("--out", type=Path, metavar="DIR", help="folder for the findings (default: reports/<time>-ablate)")
     add("--json", metavar="FILE", help="write the answers; - prints them, alone")
+
+
+def _fuzz(verbs: Any) -> None:
+    add = _verb(
+        verbs, "fuzz", "draw small scenarios at random and keep what no bundled one shows; 1 if there is any",
+        "racebench fuzz baseline --time 60s",
+    )  # fmt: skip
+    add("protocol", metavar="PROTOCOL", help="bundled id, or path/to/file.py:Name")
+    add("--time", type=duration, default=FUZZ_S, metavar="T", help="how long (default: 60s)")
+    add("--seed", type=natural, default=0, metavar="N", help="of the drawing (default: 0)")
+    add("--state", choices=STATES, help="the domain's state (default: drawn too)")
+    add("--out", type=Path, metavar="DIR", help="folder for what is new (default: reports/<time>-fuzz)")
+    add("--json", metavar="FILE", help="write the run object; - prints it, alone")
 
 
 def _report(verbs: Any) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from . import ablate, bench, claims, engine, modes, store, vgic
+from . import ablate, bench, claims, engine, fuzz, modes, store, vgic
 from .arguments import RUN_S, parser
 from .campaign import Options, cells_for, run_campaign
 from .cell import Plan
@@ -29,6 +29,7 @@ from .reading import do_compare, do_explain, do_report
 from .records import Cell
 from .report.ablation import ablation_report
 from .report.finding import finding_panel
+from .report.fuzzing import FuzzScreen, fuzz_report
 from .report.listing import bench_table, listing
 from .report.live import LiveScreen, PlainLines
 from .report.terminal import show_run
@@ -102,8 +103,7 @@ def _campaign(
 ) -> int:
     alone = args.json == "-"
     screen = Console(stderr=True, highlight=False) if alone else console
-    fancy = screen.is_terminal and not screen.is_dumb_terminal and not os.environ.get("CI")
-    collected = _Collected(LiveScreen(screen) if fancy else PlainLines(screen))
+    collected = _Collected(LiveScreen(screen) if _fancy(screen) else PlainLines(screen))
     try:
         run = run_campaign(cells, options, collected, stop)
     finally:
@@ -120,6 +120,11 @@ def _campaign(
     if errors:
         return 2
     return 0 if all(c["verdict"] == "as_expected" for c in run["cells"]) else 1
+
+
+def _fancy(screen: Console) -> bool:
+    """Whether a live display is fit for ``screen``."""
+    return screen.is_terminal and not screen.is_dumb_terminal and not os.environ.get("CI")
 
 
 class _Collected:
@@ -213,6 +218,24 @@ def do_ablate(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     return 1 if any(answer.verdict == ablate.OPEN for answer in found.answers) else 0
 
 
+def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
+    choice = load_protocol(args.protocol)
+    folder = RunFolder(args.out or default_folder("fuzz"))
+    alone = args.json == "-"
+    screen = Console(stderr=True, highlight=False) if alone else console
+    with FuzzScreen(screen, args.time, _fancy(screen)) as shown:
+        fuzzed = fuzz.fuzz(choice, args.time, args.seed, folder, shown, stop, args.state)
+    run = fuzz.run_record(fuzzed, args.time, args.state)
+    folder.finish(run)
+    if args.json:
+        write_json(args.json, run)
+    if not alone:
+        console.print(fuzz_report(run, str(folder.path), console.width))
+    if fuzzed.interrupted:
+        return 130
+    return 1 if fuzzed.new else 0
+
+
 def do_list(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if args.what == "scenarios":
         rows = [(s.name, " ".join(f"@{t}" for t in s.tags), ", ".join(s.settles), s.title) for s in bundled()]
@@ -246,6 +269,7 @@ _VERBS: Mapping[str, Callable[[argparse.Namespace, Console, Stop], int]] = {
     "explore": do_explore,
     "replay": do_replay,
     "ablate": do_ablate,
+    "fuzz": do_fuzz,
     "explain": do_explain,
     "report": do_report,
     "compare": do_compare,

@@ -105,3 +105,9 @@ def replay(program: Program, schedule: Schedule) -> Result:
 def reproduce(program: Program, finding: Finding, seconds: float = 5.0, seed: int = 0) -> Finding | None:
     """Search under control for ``finding``'s rule; None if the budget ends first."""
     return engine.reproduce(program, finding, seconds, seed, detect=detect)
+
+
+def glance(program: Program, executions: int, seed: int = 0, *, wanted: str = "") -> dict[str, str]:
+    """The rule of each signature that a short search meets; nothing is shrunk or explained."""
+    met = engine.glance(program, executions, seed, detect=detect, wanted=wanted)
+    return {signature: seen.rule for signature, seen in met.items()}

@@ -68,6 +68,13 @@ class RunFolder:
         self._append({"finding": name, **told})
         return name
 
+    def add_scenario(self, name: str, text: str) -> Path:
+        """Store a scenario file that this run has made; its path."""
+        path = self.path / "scenarios" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
     def earlier_findings(self, scenario: str, protocol: str) -> list[dict[str, Any]]:
         """What an earlier, unfinished run of this folder has stored for one cell."""
         names = [n for (s, p, _), n in self.earlier.findings.items() if (s, p) == (scenario, protocol)]

@@ -2,6 +2,7 @@
 
 from .exploring import Progress, ProgressCall, explore, reproduce
 from .free import stress
+from .glancing import glance
 from .osthreads import STALL_S
 from .replaying import replay
 from .strategies import STRATEGIES
@@ -13,6 +14,7 @@ __all__ = [
     "Progress",
     "ProgressCall",
     "explore",
+    "glance",
     "replay",
     "reproduce",
     "stress",

@@ -10,9 +10,9 @@ from ..findings import Finding
 from ..program import Program
 from .controlled import Scheduler
 from .evidence import Detect, nothing
+from .glancing import glance
 from .replaying import completed
 from .shrinking import Shrinker, nearest_passing
-from .strategies.portfolio import Portfolio
 from .strategies.replay import Replay
 from .tally import Seen, Tally, finding_of
 
@@ -80,7 +80,8 @@ def with_needs(program: Program, finding: Finding, detect: Detect = nothing) -> 
     smaller = program
     while True:
         for candidate in smaller.smaller() if smaller.smaller is not None else ():
-            if _shows(candidate, finding.signature, detect):
+            met = glance(candidate, _NEEDS_EXECUTIONS, detect=detect, wanted=finding.signature)
+            if finding.signature in met:
                 smaller = candidate
                 break
         else:
@@ -92,20 +93,3 @@ def with_needs(program: Program, finding: Finding, detect: Detect = nothing) -> 
 
 def _needing(finding: Finding, needs: dict[str, Any]) -> Finding:
     return replace(finding, evidence={**finding.evidence, "needs": needs})
-
-
-def _shows(program: Program, signature: str, detect: Detect) -> bool:
-    """Whether a short search finds ``signature`` in ``program``."""
-    strategy = Portfolio(0, len(program.threads))
-    with Scheduler(program) as scheduler:
-        for _ in range(_NEEDS_EXECUTIONS):
-            outcome = scheduler.run(strategy)
-            strategy.end(outcome.log, False)
-            tally = Tally()
-            tally.add(outcome, 1, "")
-            tally.look(detect, scheduler, outcome, 1, "")
-            if signature in tally.seen:
-                return True
-            if scheduler.lost:
-                return False
-    return False

@@ -1,0 +1,40 @@
+"""A short search that only says what it met: no shrinking, no replay, no evidence."""
+
+from __future__ import annotations
+
+from ..program import Program
+from .classes import Classes
+from .controlled import Scheduler
+from .evidence import Detect, nothing
+from .strategies.portfolio import Portfolio
+from .tally import Seen, Tally
+
+_NOTHING_NEW = 40
+
+
+def glance(
+    program: Program, executions: int, seed: int = 0, *, detect: Detect = nothing, wanted: str = ""
+) -> dict[str, Seen]:
+    """What at most ``executions`` executions broke, by signature.
+
+    Ends early once 40 executions in a row were of classes seen before, or
+    ``wanted`` was met.
+    """
+    strategy, tally = Portfolio(seed, len(program.threads)), Tally()
+    classes = Classes(len(program.threads))
+    stale = 0
+    with Scheduler(program) as scheduler:
+        for n in range(1, executions + 1):
+            outcome = scheduler.run(strategy)
+            found = bool(outcome.events or outcome.broken)
+            strategy.end(outcome.log, found)
+            new = classes.new(outcome.log)
+            if found:
+                tally.add(outcome, n, strategy.NAME)
+            if new:
+                tally.look(detect, scheduler, outcome, n, strategy.NAME)
+            strategy.reward(new)
+            stale = 0 if new else stale + 1
+            if stale >= _NOTHING_NEW or wanted in tally.seen or scheduler.lost:
+                break
+    return tally.seen

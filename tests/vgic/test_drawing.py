@@ -1,0 +1,87 @@
+"""Random scenarios: only what a machine can be in, and smaller ones of each."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from racebench.scenario import scenario_from_text
+from racebench.scenario_text import scenario_text
+from racebench.vgic.drawing import STATES, Drawn, draw, smaller
+
+MANY = 600
+
+
+def drawn(seed: int = 3, state: str | None = None, count: int = MANY) -> list[Drawn]:
+    rng = random.Random(seed)
+    return [draw(rng, state) for _ in range(count)]
+
+
+def names(one: Drawn) -> Counter[str]:
+    return Counter(op.name for ops in one.threads.values() for op in ops)
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    assert drawn(5) == drawn(5) != drawn(6)
+
+
+def test_every_one_is_a_scenario_file_that_says_the_same() -> None:
+    for one in drawn():
+        text = scenario_text("a title", "s", ["fuzz"], "why\n\nmore", one.initial, one.threads, {"*": []})
+        read = scenario_from_text(Path("x.toml"), text)
+        assert (read.initial, dict(read.threads)) == (one.initial, dict(one.threads))
+        assert read.comment == "why\n\nmore"
+
+
+def test_all_operations_but_kill_are_drawn() -> None:
+    seen = {name for one in drawn() for name in names(one)}
+    assert {
+        "route",
+        "release",
+        "isenabler",
+        "icenabler",
+        "itargetsr",
+        "ipriorityr",
+        "irq",
+        "late_irq",
+    } <= seen
+    assert {"eoi", "restore", "move", "cpu_on", "unpause", "destroy", "setup_irq"} <= seen
+
+
+def test_a_pirq_comes_once_and_not_while_it_is_not_ended() -> None:
+    for one in drawn():
+        fired = [op.value("pirq") for ops in one.threads.values() for op in ops if op.name.endswith("irq")
+                 and op.name != "setup_irq"]  # fmt: skip
+        assert len(fired) == len(set(fired))
+        busy = {pirq for virq, pirq, _ in one.initial.routed if virq in dict(one.initial.pending)}
+        assert not busy & set(fired)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_who_runs_in_which_state(state: str) -> None:
+    for one in drawn(state=state, count=200):
+        assert one.initial.state == state
+        assert 1 <= len(one.threads) <= 3
+        guests = [ops for name, ops in one.threads.items() if name.startswith("vcpu")]
+        if state == "dying":
+            assert not guests
+        if state == "creating":
+            assert all(ops[0].name == "unpause" for ops in guests)
+            assert not any(enabled for _, _, enabled in one.initial.routed)
+            assert not one.initial.pending
+
+
+def test_smaller_ones_are_smaller_and_come_to_an_end() -> None:
+    for one in drawn(count=80):
+        while True:
+            candidates = list(smaller(one))
+            # A pIRQ or vIRQ with a lower number counts as smaller; it is the last.
+            assert all(c.size() < one.size() for c in candidates[:-1])
+            assert all(c.key() != one.key() for c in candidates)
+            if not candidates:
+                break
+            one = candidates[-1]
+        assert one.size()[:2] == (1, 1)
