@@ -105,6 +105,8 @@ class _Run:
         for scenario in scenarios:
             if scenario.initial is None:
                 raise UsageError(f"{scenario.path}: a Python scenario has no protocol to take locks from.")
+            if scenario.mix is not None:
+                raise UsageError(f"{scenario.path}: threads that draw cannot be verified. Name another one.")
         self.choice, self.scenarios = choice, scenarios
         self.stop, self.say = stop, say
         self.deadline = time.perf_counter() + seconds

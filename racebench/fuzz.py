@@ -133,7 +133,7 @@ class _Run:
         """For each signature that a bundled scenario shows under this protocol, which one does."""
         covered: dict[str, str] = {}
         for scenario in bundled():
-            if scenario.initial is None or self.stop.asked:
+            if not scenario.threads or self.stop.asked:
                 continue
             result = modes.verify(scenario.program(self.code), seconds=_COVER_S)
             for finding in result.findings:

@@ -67,6 +67,20 @@ def installed(runtime: Runtime) -> Iterator[None]:
         _install_lock.release()
 
 
+@contextmanager
+def lent(runtime: Runtime) -> Iterator[None]:
+    """Make ``runtime`` the process's for a while, in the place of one that is installed, if any.
+
+    For a check, which runs while all threads of the run are at rest.
+    """
+    global _runtime
+    before, _runtime = _runtime, runtime
+    try:
+        yield
+    finally:
+        _runtime = before
+
+
 # --------------------------------------------------------------------------
 # Shared fields
 

@@ -24,6 +24,8 @@ class Program:
     ``snapshot(state)`` returns JSON values shown as the state before and after.
     ``recycle(state)`` may put a state whose threads all ended normally back to
     exactly what ``setup`` would make, and return True; stress then reuses it.
+    ``story(state)`` returns JSON values that tell what an execution was about, if
+    that differs from one to the next.
     ``parts`` has each thread's operations in words, and ``smaller()`` gives the
     programs with one of them less, among which shrinking looks for what is needed.
     All threads start at once.  ProgramError if a part is not of this shape.
@@ -35,6 +37,7 @@ class Program:
     check: Check | None = None
     snapshot: Snapshot | None = field(default=None, kw_only=True)
     recycle: Callable[[Any], bool] | None = field(default=None, kw_only=True)
+    story: Callable[[Any], Any] | None = field(default=None, kw_only=True)
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
     smaller: Callable[[], Iterable[Program]] | None = field(default=None, kw_only=True)
 
@@ -54,6 +57,7 @@ class Program:
             ("check", self.check),
             ("snapshot", self.snapshot),
             ("recycle", self.recycle),
+            ("story", self.story),
             ("smaller", self.smaller),
         ):
             if value is not None and not callable(value):

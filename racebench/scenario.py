@@ -27,6 +27,8 @@ class Scenario:
 
     ``expect`` and ``allow`` map a protocol (or variant, or ``*``: every one not
     named) to rules.  ``text`` is the TOML file as it stands, empty for Python.
+    With a ``mix`` its threads draw, and there is nothing to verify; with
+    ``history`` the return codes are held against the serial orders.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Scenario:
     initial: vgic.Initial | None = None
     threads: Mapping[str, tuple[vgic.Operation, ...]] = field(default_factory=dict)
     variants: Mapping[str, Program] = field(default_factory=dict)
+    mix: vgic.Mix | None = None
+    history: bool = False
     text: str = ""
 
     def protocols(self) -> list[str]:
@@ -72,7 +76,9 @@ class Scenario:
                 )
             return program
         code = vgic.protocol(protocol) if isinstance(protocol, str) else protocol
-        return vgic.build_program(self.name, self.initial, self.threads, code)
+        if self.mix is not None:
+            return vgic.build_hammer(self.name, self.initial, self.mix, code)
+        return vgic.build_program(self.name, self.initial, self.threads, code, self.history)
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -88,6 +94,7 @@ def scenario_from_text(path: Path, text: str) -> Scenario:
     loaded = Loader(path, text)
     initial = loaded.initial()
     expect, allow = loaded.expectations()
+    mix = loaded.mix(initial)
     return Scenario(
         path.stem,
         path,
@@ -99,7 +106,9 @@ def scenario_from_text(path: Path, text: str) -> Scenario:
         expect,
         allow,
         initial,
-        loaded.threads(initial),
+        {} if mix is not None else loaded.threads(initial),
+        mix=mix,
+        history=loaded.history(),
         text=text,
     )
 

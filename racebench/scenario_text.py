@@ -19,11 +19,12 @@ def scenario_text(
     initial: vgic.Initial,
     threads: Mapping[str, Sequence[vgic.Operation]],
     expect: Mapping[str, Sequence[str]],
+    history: bool = False,
 ) -> str:
     """The file's whole text; what is as by default is left out."""
     lines = [("# " + line).rstrip() for line in _wrapped(comment)]
     lines += ["schema = 1", f"title = {_quoted(title)}", f"source = {_quoted(source)}"]
-    lines += [f"tags = {_list(tags)}", ""]
+    lines += [f"tags = {_list(tags)}", *(["history = true"] if history else []), ""]
     domain = _domain(initial)
     if domain:
         lines += ["[domain]", *domain, ""]
@@ -54,10 +55,13 @@ def _domain(initial: vgic.Initial) -> list[str]:
         for virq, pirq, enabled in initial.routed
     ]
     pending = [f"{{ virq = {virq}, on = {_quoted(on)} }}" for virq, on in initial.pending]
-    lines += [
-        f"{key} = [{', '.join(rows)}]" for key, rows in (("routed", routed), ("pending", pending)) if rows
-    ]
-    return lines
+    lists = {
+        "routed": routed,
+        "pending": pending,
+        "enabled": list(map(str, initial.enabled)),
+        "down": list(map(str, initial.down)),
+    }
+    return lines + [f"{key} = [{', '.join(rows)}]" for key, rows in lists.items() if rows]
 
 
 def _quoted(text: str) -> str:

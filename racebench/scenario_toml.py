@@ -18,11 +18,14 @@ from .findings import RULES
 from .vgic.state import FIRST_PIRQ, LAST_PIRQ, MAX_SPIS, NR_LOCAL_IRQS, NR_LRS
 
 SCHEMA = 1
-MAX_VCPUS, MAX_THREADS, MAX_OPERATIONS = 8, 16, 64
+MAX_VCPUS, MAX_THREADS, MAX_OPERATIONS, MAX_WEIGHT = 8, 16, 64, 1000
 STATES = ("creating", "running", "dying")
 PENDING_ON = ("lr_pending", "lr", "inflight")
-_KEYS = ("schema", "title", "source", "settles", "tags", "domain", "threads", "expect")
-_DOMAIN_KEYS = ("vcpus", "spis", "state", "routed", "pending")
+_KEYS = (
+    *("schema", "title", "source", "settles", "tags"),
+    *("domain", "threads", "hammer", "history", "expect"),
+)
+_DOMAIN_KEYS = ("vcpus", "spis", "state", "routed", "pending", "enabled", "down")
 
 Rules = dict[str, tuple[str, ...]]
 
@@ -133,7 +136,26 @@ class Loader:
             raise self.error("domain.state", f"{_shown(state)} is no state", hint)
         routed = self.routed(domain.get("routed", []), spis)
         pending = self.pending(domain.get("pending", []), spis)
-        return vgic.Initial(vcpus, spis, state, routed, pending)
+        last = NR_LOCAL_IRQS + spis - 1
+        enabled = self.numbers(domain, "enabled", NR_LOCAL_IRQS, last)
+        both = [virq for virq, _, _ in routed if virq in enabled]
+        if both:
+            what = f"virq {both[0]} is routed"
+            raise self.error("domain.enabled", what, "Write enabled = true beside its pirq.")
+        down = self.numbers(domain, "down", 0, vcpus - 1)
+        return vgic.Initial(vcpus, spis, state, routed, pending, enabled, down)
+
+    def numbers(self, table: Mapping[str, Any], key: str, low: int, high: int) -> tuple[int, ...]:
+        """A list of different numbers of ``low`` to ``high``; empty if it is not there."""
+        value = table.get(key, [])
+        place = f"domain.{key}"
+        if not isinstance(value, list):
+            raise self.error(place, f"{_shown(value)} is not a list of numbers", f"Write {key} = [{low}].")
+        rows = [{key: number} for number in value]
+        made = tuple(self.number(row, key, "domain", low, high) for row in rows)
+        if len(set(made)) < len(made):
+            raise self.error(place, "a number is there twice", "Name each once.")
+        return made
 
     def entries(self, value: Any, place: str, known: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
         if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
@@ -186,16 +208,8 @@ class Loader:
 
     def threads(self, initial: vgic.Initial) -> dict[str, tuple[vgic.Operation, ...]]:
         table = self.table("threads", required=True)
-        if not table:
-            raise self.error("threads", "no thread", 'Write vcpu0 = ["isenabler virq=40"].')
-        if len(table) > MAX_THREADS:
-            raise self.error("threads", f"{len(table)} threads", f"Write {MAX_THREADS} at most.")
         threads = {}
-        for name, value in table.items():
-            place = _plain(f"threads.{name}")
-            if not name.strip():
-                raise self.error(place, "a thread without a name", 'Write vcpu0 = ["isenabler virq=40"].')
-            self.clean(name, place)
+        for name, place, value in self.named_threads(table, "threads", 'vcpu0 = ["isenabler virq=40"]'):
             texts = self.strings(value, place)
             if not texts:
                 raise self.error(place, "no operation", 'Write ["isenabler virq=40"].')
@@ -206,6 +220,56 @@ class Loader:
                 for i, text in enumerate(texts)
             )
         return threads
+
+    def named_threads(self, table: Mapping[str, Any], place: str, example: str) -> list[tuple[str, str, Any]]:
+        """Name, place and value of each thread in ``table``."""
+        if not table:
+            raise self.error(place, "no thread", f"Write {example}.")
+        if len(table) > MAX_THREADS:
+            raise self.error(place, f"{len(table)} threads", f"Write {MAX_THREADS} at most.")
+        rows = []
+        for name, value in table.items():
+            where = _plain(f"{place}.{name}")
+            if not name.strip():
+                raise self.error(where, "a thread without a name", f"Write {example}.")
+            self.clean(name, where)
+            rows.append((name, where, value))
+        return rows
+
+    def mix(self, initial: vgic.Initial) -> vgic.Mix | None:
+        """The [hammer] table: operations with weights, for threads that draw."""
+        if "hammer" not in self.data:
+            return None
+        if "threads" in self.data:
+            raise self.error("hammer", "there is [threads] as well", "Write one of the two.")
+        table = {"operations": 4, "threads": {}, **self.table("hammer")}
+        self.only(table, ("operations", "threads"), "hammer")
+        operations = self.number(table, "operations", "hammer", 1, MAX_OPERATIONS)
+        named = table["threads"]
+        example = '[hammer.threads.vcpu0] with "isenabler virq=40" = 2'
+        if not isinstance(named, dict):
+            raise self.error("hammer.threads", f"{_shown(named)} is not a table", f"Write {example}.")
+        threads = {}
+        for name, place, value in self.named_threads(named, "hammer.threads", example):
+            if not isinstance(value, dict) or not value:
+                what = f"{_shown(value)} is not a table of operations with weights"
+                raise self.error(place, what, f"Write {example}.")
+            if len(value) > MAX_OPERATIONS:
+                raise self.error(place, f"{len(value)} operations", f"Write {MAX_OPERATIONS} at most.")
+            threads[name] = tuple(
+                (
+                    vgic.parse_operation(self.clean(text, place), str(self.path), place, initial),
+                    self.number(value, text, place, 1, MAX_WEIGHT),
+                )
+                for text in value
+            )
+        return vgic.Mix(operations, threads)
+
+    def history(self) -> bool:
+        value = self.data.get("history", False)
+        if not isinstance(value, bool):
+            raise self.error("history", f"{_shown(value)} is not true or false", "Write true or false.")
+        return value
 
     def expectations(self) -> tuple[Rules, Rules]:
         table = dict(self.table("expect", required=True))

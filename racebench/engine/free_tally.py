@@ -130,6 +130,8 @@ class FreeTally:
         if self.program.snapshot is not None:
             evidence["before"] = self.program.snapshot(self.program.setup())
             evidence["after"] = self.program.snapshot(self.run.states[slot])
+        if self.program.story is not None:
+            evidence["story"] = self.program.story(self.run.states[slot])
         self._seen[signature] = Seen(
             rule, signature, summary, evidence, (), self.collisions + slot + 1, "free"
         )

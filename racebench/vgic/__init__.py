@@ -1,8 +1,10 @@
 """The machine under test: Xen's ARM vGIC and its locking protocols."""
 
+from .bench import bench_states
 from .domain import Protocol
+from .hammer import Mix, build_hammer
 from .language import OPERATIONS, Initial, Operation, parse_operation, usage
-from .program import bench_states, build_program
+from .program import build_program
 from .protocols import protocol, protocol_ids
 from .protocols.baseline import Baseline
 
@@ -10,9 +12,11 @@ __all__ = [
     "OPERATIONS",
     "Baseline",
     "Initial",
+    "Mix",
     "Operation",
     "Protocol",
     "bench_states",
+    "build_hammer",
     "build_program",
     "parse_operation",
     "protocol",

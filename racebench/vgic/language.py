@@ -1,7 +1,7 @@
 """The operation language of scenario files: ``route virq=40 pirq=64``.
 
 To add an operation, add its line to ``OPERATIONS`` and its code to
-``program.CODE``.
+``bench.CODE``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class Initial:
     """The state before the threads start.
 
     ``routed`` has (virq, pirq, enabled), ``pending`` (virq, "lr_pending", "lr"
-    or "inflight"); ``state`` is "creating", "running" or "dying".
+    or "inflight"); ``enabled`` are vIRQs that the guest enabled without a pIRQ
+    behind them, ``down`` vCPUs that are not up yet; ``state`` is "creating",
+    "running" or "dying".
     """
 
     vcpus: int = 2
@@ -53,6 +55,8 @@ class Initial:
     state: str = "running"
     routed: tuple[tuple[int, int, bool], ...] = ()
     pending: tuple[tuple[int, str], ...] = ()
+    enabled: tuple[int, ...] = ()
+    down: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

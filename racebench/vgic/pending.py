@@ -40,11 +40,13 @@ class PendingIrqStructures(Structures):
         d.ranks[virq // NR_INTERRUPT_PER_RANK].irq[virq & INTERRUPT_RANK_MASK]
 
     def route_at_start(self, d: Domain, virq: int, desc: IrqDesc, enabled: bool) -> None:
-        p = d.pending_irqs[virq]
-        p.desc = desc
+        d.pending_irqs[virq].desc = desc
         if enabled:
-            d.ranks[virq // NR_INTERRUPT_PER_RANK].ienable |= 1 << (virq & INTERRUPT_RANK_MASK)
-            p.ENABLED = True
+            self.enable_at_start(d, virq)
+
+    def enable_at_start(self, d: Domain, virq: int) -> None:
+        d.ranks[virq // NR_INTERRUPT_PER_RANK].ienable |= 1 << (virq & INTERRUPT_RANK_MASK)
+        d.pending_irqs[virq].ENABLED = True
 
     def make_pending(self, d: Domain, virq: int, where: str) -> None:
         p, v = d.pending_irqs[virq], d.vcpu[0]

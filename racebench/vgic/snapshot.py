@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .state import NULL, Domain, Machine
+from .structures import VirqRow
 
 _DESC_BITS = ("GUEST", "DISABLED", "INPROGRESS")
 
@@ -29,6 +30,55 @@ def snapshot(machine: Machine) -> dict[str, Any]:
             for v in d.vcpu
         ],
     }
+
+
+Glimpse = tuple[tuple[Any, ...], ...]
+"""What is worth knowing of a machine at rest, to tell states apart: a row a vIRQ and pIRQ."""
+
+
+def glimpse(machine: Machine) -> Glimpse:
+    """``machine`` as it is now.
+
+    A vIRQ's row: domain, virq, pirq, enabled, ienable, list, its vCPU, target;
+    a pIRQ's: pirq, GUEST, its action's virq, INPROGRESS, DISABLED, affinity.
+    """
+    virqs = [
+        (
+            d.domain_id,
+            row.virq,
+            None if row.desc is NULL else row.desc.irq,
+            row.enabled,
+            row.ienable,
+            *_queue(d, row),
+            None if row.target is NULL else row.target.vcpu_id,
+        )
+        for d in machine.domains.values()
+        for row in d.structures.rows(d)
+    ]
+    descs = [
+        (
+            irq,
+            desc.GUEST,
+            None if desc.action is NULL else desc.action.virq,
+            desc.INPROGRESS,
+            desc.DISABLED,
+            desc.affinity,
+        )
+        for irq, desc in machine.descs.items()
+    ]
+    return *virqs, *descs
+
+
+def _queue(d: Domain, row: VirqRow) -> tuple[str, int | None]:
+    """On which list the vIRQ is, as scenario files have it, and of which vCPU."""
+    if row.on is NULL:
+        return "", None
+    queues = d.structures.queues(row.on)
+    if row.virq in queues["lrs"]:
+        return "lr", row.on.vcpu_id
+    return "inflight" if row.virq not in queues.get(
+        "lr_pending", [row.virq]
+    ) else "lr_pending", row.on.vcpu_id
 
 
 def _mapping(d: Domain) -> list[dict[str, Any]]:

@@ -57,6 +57,10 @@ class Structures:
         """Leave behind what route, and ISENABLER if ``enabled``, would in the vGIC."""
         raise NotImplementedError
 
+    def enable_at_start(self, d: Domain, virq: int) -> None:
+        """Leave behind what ISENABLER would in the vGIC."""
+        raise NotImplementedError
+
     def make_pending(self, d: Domain, virq: int, where: str) -> None:
         """Leave behind what an interrupt for vCPU 0 would.
 

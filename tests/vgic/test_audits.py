@@ -8,7 +8,8 @@ import pytest
 
 from racebench import vgic
 from racebench.vgic.audits import DoubleSuccess, audit
-from racebench.vgic.program import Bench, MachineBuilder
+from racebench.vgic.bench import Bench
+from racebench.vgic.program import MachineBuilder
 
 INITIAL = vgic.Initial(routed=((40, 64, True),), pending=((40, "lr_pending"),))
 

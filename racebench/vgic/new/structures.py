@@ -36,7 +36,10 @@ class NewVgicStructures(Structures):
         irq.hw = True
         irq.hwintid = desc.irq
         if enabled:
-            irq.enabled = True
+            self.enable_at_start(d, virq)
+
+    def enable_at_start(self, d: Domain, virq: int) -> None:
+        vgic_get_irq(d, virq).enabled = True
 
     def make_pending(self, d: Domain, virq: int, where: str) -> None:
         irq, v = vgic_get_irq(d, virq), vgic_cpu(d.vcpu[0])

@@ -1,0 +1,224 @@
+"""Threads that draw operations from a weighted mix, on domains that live on.
+
+A collision is one *round*: every thread draws its operations, and when all are
+done (the rendezvous) the machine is audited and every return code is held
+against the serial order of the round's operations.  The next round starts
+where this one ended.  A free run keeps a few dozen such domains going side by
+side, each with draws of its own; one that broke a rule is replaced.
+
+What orders the accesses: a thread's ``rounds`` entry and its random numbers are
+its own during a round and the coordinator's at the rendezvous.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..findings import Broken
+from ..program import Program
+from .audits import audit
+from .bench import Bench, compiled
+from .domain import Protocol
+from .history import said, unexplained
+from .language import Initial, Operation
+from .program import MachineBuilder
+from .serial import Serial
+from .snapshot import Glimpse, glimpse, snapshot
+
+PENDING: Any = "did not return"
+
+_VIRQ, _DESC = 8, 6
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What each thread draws from: operations with weights; ``operations`` of them a round."""
+
+    operations: int
+    threads: Mapping[str, tuple[tuple[Operation, int], ...]]
+
+    def named(self) -> dict[str, tuple[Operation, ...]]:
+        """Every operation that a thread may draw."""
+        return {name: tuple(op for op, _ in mix) for name, mix in self.threads.items()}
+
+
+class _Thread:
+    """One thread's part of one machine: its draws, and what this round's returned."""
+
+    __slots__ = ("log", "rng")
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.log: list[list[Any]] = []
+
+
+class HammeredBench(Bench):
+    """A machine between rounds: the serial states that it can be in, and how the round began."""
+
+    __slots__ = ("began", "possible", "serial", "spoilt", "threads", "tick")
+
+    def start(self, threads: Mapping[str, _Thread], serial: Serial) -> None:
+        self.threads, self.serial = threads, serial
+        self.tick = itertools.count().__next__
+        self.possible = {0}
+        self.spoilt = False
+        self.began = glimpse(self.machine)
+
+    def recycle(self) -> bool:
+        """The same machine, as it is, goes into the next round, unless it is spoilt."""
+        return not self.spoilt
+
+
+def build_hammer(name: str, initial: Initial, mix: Mix, protocol: type[Protocol]) -> Program:
+    """A Program for ``stress``; a controlled engine would draw anew in each execution.
+
+    A thread's result is what it drew and what that returned, in words.
+    """
+    return _Hammer(name, initial, mix, protocol).program()
+
+
+class _Hammer:
+    def __init__(self, name: str, initial: Initial, mix: Mix, protocol: type[Protocol]) -> None:
+        self.name, self.initial, self.mix = name, initial, mix
+        self._builder = MachineBuilder(initial, mix.named(), protocol, HammeredBench)
+        drawn = {op for ops in mix.named().values() for op in ops}
+        self._operations = sorted(drawn, key=str)
+        self._codes = [compiled(op) for op in self._operations]
+        self._serial = self._new_serial()
+        self._made = itertools.count().__next__
+
+    def _new_serial(self) -> Serial:
+        return Serial(self._builder.build, self._codes)
+
+    def program(self) -> Program:
+        return Program(
+            self.name,
+            self._setup,
+            {name: self._thread(name, drawn) for name, drawn in self.mix.threads.items()},
+            self._check,
+            snapshot=lambda bench: snapshot(bench.machine),
+            recycle=HammeredBench.recycle,
+            story=self._story,
+        )
+
+    def _setup(self) -> HammeredBench:
+        bench = self._builder.build()
+        assert isinstance(bench, HammeredBench)
+        if self._serial.full:
+            self._serial = self._new_serial()
+        number = self._made()
+        threads = {n: _Thread(random.Random(f"{self.name} {number} {n}")) for n in self.mix.threads}
+        bench.start(threads, self._serial)
+        return bench
+
+    def _thread(
+        self, name: str, drawn: Sequence[tuple[Operation, int]]
+    ) -> Callable[[HammeredBench], list[str]]:
+        numbers = [self._operations.index(op) for op, _ in drawn]
+        weights = list(itertools.accumulate(weight for _, weight in drawn))
+        codes, operations, total = self._codes, self._operations, weights[-1]
+        count = range(self.mix.operations)
+
+        def run(bench: HammeredBench) -> list[str]:
+            mine, tick = bench.threads[name], bench.tick
+            log, rng = mine.log, mine.rng
+            log.clear()
+            for _ in count:
+                number = numbers[bisect_right(weights, rng.random() * total)]
+                entry = [number, PENDING, 0]
+                log.append(entry)
+                entry[1] = codes[number](bench)
+                entry[2] = tick()
+            return [said(operations[number], result) for number, result, _ in log]
+
+        return run
+
+    # -- at the rendezvous
+
+    def _check(self, bench: HammeredBench, results: Mapping[str, Any]) -> list[Broken]:
+        rules = list(audit(bench.machine))
+        now = glimpse(bench.machine)
+        rules += self._history(bench, now)
+        if rules:
+            bench.spoilt = True
+        else:
+            bench.began = now
+        return rules
+
+    def _history(self, bench: HammeredBench, now: Glimpse) -> list[Broken]:
+        """Hold the round's return codes against every serial order, the one they came in first."""
+        serial, threads = bench.serial, bench.threads.values()
+        came = sorted((tick, number, result) for t in threads for number, result, tick in t.log)
+        order = [(number, result) for _, number, result in came]
+        before = bench.possible
+        ends = {serial.along(state, order) for state in before}
+        bench.possible = {end for end in ends if end is not None and serial.glimpse(end) == now}
+        if not bench.possible:
+            every = serial.ends(before, [[(n, result) for n, result, _ in t.log] for t in threads])
+            if every is not None and not every:
+                return [unexplained({name: self._words(t) for name, t in bench.threads.items()})]
+            bench.possible = {end for end in every or () if serial.glimpse(end) == now}
+        # A state that no serial order leads to is the audits' business: a new domain takes over.
+        bench.spoilt = not bench.possible or serial.full
+        return []
+
+    def _words(self, thread: _Thread) -> list[str]:
+        return [said(self._operations[number], result) for number, result, _ in thread.log]
+
+    def _story(self, bench: HammeredBench) -> dict[str, Any]:
+        """The round: how it began, as a scenario would have it, what was drawn and what that returned."""
+        initial = expressed(bench.began, self.initial)
+        return {
+            "initial": None if initial is None else as_domain(initial),
+            "threads": {
+                name: [str(self._operations[number]) for number, _, _ in t.log]
+                for name, t in bench.threads.items()
+            },
+            "returned": {
+                name: [None if result is PENDING else result for _, result, _ in t.log]
+                for name, t in bench.threads.items()
+            },
+        }
+
+
+def expressed(began: Glimpse, initial: Initial) -> Initial | None:
+    """The initial state of a scenario that begins as ``began`` did; None if a file has no words for it."""
+    routed, pending, enabled = [], [], []
+    descs = {row[0]: row for row in began if len(row) == _DESC}
+    for row in began:
+        if len(row) != _VIRQ:
+            continue
+        dom, virq, pirq, on, ienable, where, vcpu, target = row
+        if dom != 1 or on != ienable or target not in (0, None) or vcpu not in (0, None):
+            return None
+        if pirq is not None:
+            routed.append((virq, pirq, on))
+        elif on:
+            enabled.append(virq)
+        if where:
+            pending.append((virq, where))
+    lines = {pirq: (virq, on) for virq, pirq, on in routed}
+    for pirq, guest, virq, inprogress, disabled, _ in descs.values():
+        if guest != (pirq in lines) or (not guest and (virq is not None or inprogress)):
+            return None
+        if guest and (lines[pirq] != (virq, not disabled) or inprogress != (virq in dict(pending))):
+            return None
+    return replace(initial, routed=tuple(routed), pending=tuple(pending), enabled=tuple(enabled))
+
+
+def as_domain(initial: Initial) -> dict[str, Any]:
+    """``initial`` as the keys of a scenario's [domain]."""
+    return {
+        "vcpus": initial.vcpus,
+        "spis": initial.spis,
+        "state": initial.state,
+        "routed": [{"virq": v, "pirq": p, "enabled": on} for v, p, on in initial.routed],
+        "pending": [{"virq": v, "on": on} for v, on in initial.pending],
+        "enabled": list(initial.enabled),
+        "down": list(initial.down),
+    }

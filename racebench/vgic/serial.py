@@ -1,0 +1,177 @@
+"""The machine run by one thread: which results some serial order of operations explains.
+
+The model of what a protocol's operations do one after another is the protocol
+itself, on a machine that only the caller touches.  What an operation does in a
+state is worked out once and remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from ..primitives import Lock, lent
+from .bench import Bench, states
+from .snapshot import Glimpse, glimpse
+from .state import IrqAction
+
+Log = Sequence[tuple[int, Any]]
+"""What one thread did: the number of each operation, and what it returned."""
+
+_MOST_STATES, _MOST_ORDERS = 4_000, 100_000
+
+
+class _WouldHang(Exception):
+    """Alone, an operation waits for something that nobody will give it."""
+
+
+class _SerialLock(Lock):
+    def acquire(self, blocking: bool = True) -> bool:
+        if self.real.acquire(False):
+            return True
+        if blocking:
+            raise _WouldHang(self.name)
+        return False
+
+
+class _Alone:
+    """The runtime of a machine that one thread uses: what would wait raises."""
+
+    numbers = False
+
+    def __init__(self) -> None:
+        self.types: dict[type, Any] = {Lock: _SerialLock}
+
+    def substitute(self, cls: type) -> Any:
+        self.types[cls] = cls
+        return cls
+
+    def created(self, obj: Any) -> None:
+        """Nobody asks."""
+
+    def wait_until(self, predicate: Callable[[], Any]) -> None:
+        if not predicate():
+            raise _WouldHang("its predicate")
+
+    def check_failed(self, rule: str, message: str) -> None:
+        raise _WouldHang(message)
+
+
+class Serial:
+    """What operations do one after another.  States are numbers; 0 is the first.
+
+    Used by one thread at a time, while those of the run are at rest.
+    """
+
+    def __init__(self, build: Callable[[], Bench], codes: Sequence[Callable[[Bench], Any]]) -> None:
+        self._codes = codes
+        self._runtime = _Alone()
+        self._steps: dict[tuple[int, int], tuple[Any, int] | None] = {}
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._states: list[list[tuple[Any, ...]]] = []
+        self._glimpses: list[Glimpse] = []
+        with lent(self._runtime):
+            self._bench = build()
+        self._objects = [(s, tuple(s._rb_fields)) for s in states(self._bench.machine)]
+        self._number()
+
+    @property
+    def full(self) -> bool:
+        """Whether it knows so many states that another one had better take over."""
+        return len(self._states) > _MOST_STATES
+
+    def glimpse(self, state: int) -> Glimpse:
+        return self._glimpses[state]
+
+    def _number(self) -> int:
+        """The number of the state that the machine is in."""
+        values = [tuple([vars(s)[name] for name in names]) for s, names in self._objects]
+        key = tuple([_plain(value) for own in values for value in own])
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self._states)
+            self._states.append(values)
+            self._glimpses.append(glimpse(self._bench.machine))
+        return number
+
+    def step(self, state: int, code: int) -> tuple[Any, int] | None:
+        """What operation ``code`` returns in ``state``, and the state after; None if it does not end."""
+        key = state, code
+        if key not in self._steps:
+            self._steps[key] = self._step(state, code)
+        return self._steps[key]
+
+    def _step(self, state: int, code: int) -> tuple[Any, int] | None:
+        for (s, names), values in zip(self._objects, self._states[state], strict=True):
+            vars(s).update(zip(names, values, strict=True))
+        try:
+            with lent(self._runtime):
+                result = self._codes[code](self._bench)
+        except Exception:
+            self._unlock()
+            return None
+        # Whoever leaves a lock behind has not come to its end either.
+        return None if self._unlock() else (result, self._number())
+
+    def _unlock(self) -> bool:
+        """Free every lock that is held; whether there was one."""
+        held = [
+            lock
+            for s, _ in self._objects
+            for lock in vars(s).values()
+            if isinstance(lock, Lock) and lock.locked()
+        ]
+        for lock in held:
+            lock.real.release()
+        return bool(held)
+
+    def along(self, state: int, order: Iterable[tuple[int, Any]]) -> int | None:
+        """The state after ``order``, if each operation returns there what it returned."""
+        for code, result in order:
+            step = self.step(state, code)
+            if step is None or step[0] != result:
+                return None
+            state = step[1]
+        return state
+
+    def ends(self, starts: Iterable[int], logs: Sequence[Log]) -> set[int] | None:
+        """Every state in which a serial order of ``logs`` that explains all results can end.
+
+        Each thread's operations stay in their order.  None if there are too
+        many orders to look at.
+        """
+        goal = tuple(map(len, logs))
+        stack = [((0,) * len(logs), state) for state in starts]
+        seen, ends = set(stack), set[int]()
+        while stack:
+            at, state = stack.pop()
+            if at == goal:
+                ends.add(state)
+                continue
+            if len(seen) > _MOST_ORDERS:
+                return None
+            for thread, log in enumerate(logs):
+                if at[thread] == len(log):
+                    continue
+                code, result = log[at[thread]]
+                step = self.step(state, code)
+                if step is None or step[0] != result:
+                    continue
+                after = (*at[:thread], at[thread] + 1, *at[thread + 1 :]), step[1]
+                if after not in seen:
+                    seen.add(after)
+                    stack.append(after)
+        return ends
+
+
+def _plain(value: Any) -> Any:
+    """``value`` so that equal states compare equal: an action is what it says."""
+    return (value.d, value.virq) if isinstance(value, IrqAction) else value
+
+
+def _moved(value: Any, moved: dict[int, Any]) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_moved(v, moved) for v in value)
+    if isinstance(value, IrqAction):
+        return IrqAction(moved.get(id(value.d), value.d), value.virq)
+    return moved.get(id(value), value)
