@@ -100,6 +100,11 @@ class Campaign:
 
     def __init__(self, cells: Sequence[Cell], options: Options, listener: Listener, stop: Stop) -> None:
         self.cells, self.options, self.listener, self.stop = cells, options, listener, stop
+        if "stress" not in options.plan.modes:
+            for cell in cells:
+                if cell.scenario.mix is not None:
+                    what = f"{cell.scenario.name}: its threads draw, so it can only be hammered."
+                    raise UsageError(f"{what} Use `racebench run {cell.scenario.name}`.")
         self.started = time.perf_counter()
         self.done: dict[tuple[str, str], dict[str, Any]] = {}
         self.told: dict[tuple[str, str, str], tuple[str, str]] = {}

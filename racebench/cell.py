@@ -12,6 +12,8 @@ from . import engine, modes
 from .errors import ProgramError
 from .findings import Finding, Result
 from .records import Cell, Merged, cell_record, finding_from_record, finding_record
+from .rounds import smallest_round
+from .scenario import scenario_from_text
 from .stop import Stop
 from .trace import switches
 
@@ -77,6 +79,8 @@ class _CellRun:
     def __init__(self, cell: Cell, plan: Plan, seconds: float, listener: CellListener, stop: Stop) -> None:
         self.cell, self.plan, self.listener, self.stop = cell, plan, listener, stop
         self.program = cell.scenario.program(cell.choice.code)
+        # Threads that draw do not do the same twice: nothing of them can be proved.
+        self.asked = plan.modes if cell.scenario.mix is None else ("stress",)
         self.seconds = seconds
         self.deadline = time.perf_counter() + seconds
         self.merged: dict[str, Merged] = {}
@@ -86,19 +90,22 @@ class _CellRun:
     def go(self, earlier: Iterable[Mapping[str, Any]]) -> CellResult:
         for stored in earlier:
             finding = finding_from_record(stored)
-            self.merged[finding.signature] = Merged(finding, dict(stored.get("seen") or {}))
+            merged = Merged(finding, dict(stored.get("seen") or {}))
+            if self.cell.scenario.mix is not None and finding.schedule and stored.get("source"):
+                merged.scenario = scenario_from_text(self.cell.scenario.path, stored["source"])
+            self.merged[finding.signature] = merged
         # The proof comes first: it is often quick, what it leaves goes to stress,
         # and what it finds has a schedule already.
         runs: dict[str, Callable[[], None]] = {
             "verify": self._verify, "stress": self._stress, "explore": self._explore,
         }  # fmt: skip
         for mode, run in runs.items():
-            if mode in self.plan.modes and not self.stop.asked and not self.error:
+            if mode in self.asked and not self.stop.asked and not self.error:
                 run()
         self._reproduce()
         interrupted = self.stop.asked
         proved = None
-        if "verify" in self.plan.modes:
+        if "verify" in self.asked:
             proved = self.modes.get("verify", {}).get("complete", False)
         rules = [m.finding.rule for m in self.merged.values()]
         record = cell_record(self.cell, rules, self.modes, proved, interrupted, self.error)
@@ -207,7 +214,7 @@ class _CellRun:
             share = self._left() / (len(open_) - n)
             budget = max(_SHORTEST_REPRODUCE_S, min(share, _LONGEST_REPRODUCE_S))
             self.listener.cell_started(scenario, protocol, "reproduce", budget)
-            found = self._searched(merged.finding, budget)
+            found = self._searched(merged, budget)
             if found is not None:
                 old = merged.finding
                 merged.finding = replace(
@@ -220,8 +227,18 @@ class _CellRun:
         for merged in self.merged.values():
             self.listener.finding(self._record(merged))
 
-    def _searched(self, finding: Finding, budget: float) -> Finding | None:
-        """``finding`` under control, looked for second by second: the engine does not tell of Ctrl-C."""
+    def _searched(self, merged: Merged, budget: float) -> Finding | None:
+        """The finding under control, looked for second by second: the engine does not tell of Ctrl-C."""
+        finding, program = merged.finding, self.program
+        if self.cell.scenario.mix is not None:
+            try:
+                with self.stop.interruptible():
+                    merged.scenario = smallest_round(self.cell, finding, budget, self.stop)
+            except KeyboardInterrupt:
+                return None
+            if merged.scenario is None:
+                return None
+            program = merged.scenario.program(self.cell.choice.code)
         end = time.perf_counter() + budget
         for n in itertools.count():
             left = end - time.perf_counter()
@@ -229,7 +246,7 @@ class _CellRun:
                 return None
             try:
                 with self.stop.interruptible():
-                    found = modes.reproduce(self.program, finding, min(left, 1.0), self.plan.seed + n)
+                    found = modes.reproduce(program, finding, min(left, 1.0), self.plan.seed + n)
             except (KeyboardInterrupt, ProgramError):
                 return None
             if found is not None:
@@ -237,7 +254,8 @@ class _CellRun:
         return None
 
     def _record(self, merged: Merged) -> dict[str, Any]:
-        return finding_record(self.cell, list(self.program.threads), merged)
+        threads = self.program.threads if merged.scenario is None else merged.scenario.threads
+        return finding_record(self.cell, list(threads), merged)
 
 
 def _added(total: dict[str, Any] | None, result: Result) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from .scenario_text import scenario_text
 from .selection import Choice, bundled
 from .stop import Stop
 from .store import SCHEMA, RunFolder
-from .vgic.drawing import STATES, Drawn, draw, smaller
+from .vgic.drawing import STATES, Drawn, draw, smallest
 
 _LOOK, _LOOK_AGAIN = 120, 400
 _COVER_S, _VERIFY_S = 2.0, 20.0
@@ -174,14 +174,7 @@ class _Run:
         self.listener.met(met)
 
     def _small(self, drawn: Drawn, signature: str) -> Drawn:
-        """The least that is left of ``drawn`` when everything that is not needed for it is gone."""
-        while True:
-            for candidate in smaller(drawn):
-                if signature in self._look(candidate, _LOOK_AGAIN, signature):
-                    drawn = candidate
-                    break
-            else:
-                return drawn
+        return smallest(drawn, lambda small: signature in self._look(small, _LOOK_AGAIN, signature))
 
     def _kept(self, drawn: Drawn, met: Met) -> Met:
         """``drawn`` verified and stored; every signature that it shows is known from now on."""

@@ -26,10 +26,14 @@ class Cell:
 
 @dataclass
 class Merged:
-    """One signature over all modes; ``seen`` counts it by mode."""
+    """One signature over all modes; ``seen`` counts it by mode.
+
+    ``scenario`` is the one that its schedule belongs to, if not the cell's.
+    """
 
     finding: Finding
     seen: dict[str, int] = field(default_factory=dict)
+    scenario: Scenario | None = None
 
 
 def finding_record(cell: Cell, threads: list[str], merged: Merged) -> dict[str, Any]:
@@ -39,7 +43,7 @@ def finding_record(cell: Cell, threads: list[str], merged: Merged) -> dict[str, 
     replayed elsewhere; ``replay_args`` names the code, if any, that replay
     must be given on the command line.
     """
-    finding, scenario, choice = merged.finding, cell.scenario, cell.choice
+    finding, scenario, choice = merged.finding, merged.scenario or cell.scenario, cell.choice
     replay_args: list[str] = []
     if not scenario.text and not is_bundled(scenario.path):
         replay_args += ["--scenario", str(scenario.path)]

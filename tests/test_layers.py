@@ -16,7 +16,7 @@ WINGS = {"vgic", "engine", "detect", "report"}
 JOINS = {
     *("scenario", "scenario_toml", "userfile", "selection", "claims", "bench", "modes", "ablate"),
     *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
-    *("soak", "merge", "deadline", "fuzz", "scenario_text"),
+    *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text"),
 }
 THIN = {"cli", "arguments", "reading", "output", "pytest_plugin", "pytest_items", "pytest_merge", "__main__"}
 

@@ -40,7 +40,7 @@ class Drawn:
     def size(self) -> tuple[int, int, int]:
         """Operations, threads, and numbers that they and the state before them name."""
         before = len(self.initial.routed) + len(self.initial.pending)
-        before += sum(on for _, _, on in self.initial.routed)
+        before += sum(on for _, _, on in self.initial.routed) + len(self.initial.enabled)
         ops = [op for ops in self.threads.values() for op in ops]
         return len(ops), len(self.threads), before + sum(len(n) for op in ops for _, n in op.args)
 
@@ -180,6 +180,8 @@ def smaller(drawn: Drawn) -> Iterator[Drawn]:
         routed = tuple(r for r in initial.routed if r[0] != virq)
         pending = tuple(p for p in initial.pending if p[0] != virq)
         yield Drawn(replace(initial, routed=routed, pending=pending), threads)
+    for virq in initial.enabled:
+        yield Drawn(replace(initial, enabled=tuple(v for v in initial.enabled if v != virq)), threads)
     for virq, _ in initial.pending:
         yield Drawn(replace(initial, pending=tuple(p for p in initial.pending if p[0] != virq)), threads)
     for name, ops in threads.items():
@@ -202,6 +204,17 @@ def smaller(drawn: Drawn) -> Iterator[Drawn]:
         yield renamed
 
 
+def smallest(drawn: Drawn, shows: Callable[[Drawn], bool]) -> Drawn:
+    """What is left of ``drawn`` when everything is gone without which it ``shows`` the same."""
+    while True:
+        for candidate in smaller(drawn):
+            if shows(candidate):
+                drawn = candidate
+                break
+        else:
+            return drawn
+
+
 def _renamed(drawn: Drawn) -> Drawn | None:
     """The same with the first vIRQ and pIRQ in the place of the second, if they are free."""
     names: dict[str, dict[int, int]] = {}
@@ -216,6 +229,7 @@ def _renamed(drawn: Drawn) -> Drawn | None:
         drawn.initial,
         routed=tuple((virq.get(v, v), pirq.get(p, p), on) for v, p, on in drawn.initial.routed),
         pending=tuple((virq.get(v, v), on) for v, on in drawn.initial.pending),
+        enabled=tuple(virq.get(v, v) for v in drawn.initial.enabled),
     )
     threads = {
         name: tuple(
@@ -236,7 +250,8 @@ def _renamed(drawn: Drawn) -> Drawn | None:
 def _used(drawn: Drawn, key: str) -> set[int]:
     column = 0 if key == "virq" else 1
     used = {routed[column] for routed in drawn.initial.routed}
-    used |= {virq for virq, _ in drawn.initial.pending} if key == "virq" else set()
+    if key == "virq":
+        used |= {virq for virq, _ in drawn.initial.pending} | set(drawn.initial.enabled)
     for ops in drawn.threads.values():
         for one in ops:
             used.update(dict(one.args).get(key, ()))
