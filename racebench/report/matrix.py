@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -42,6 +42,7 @@ CODES = {
 MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
 MARK_LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
 CELL_ROWS, _WIDE, _NAME, _GAP = 12, 120, 26, 2
+_MOST_ROWS = 40
 
 
 def matrix(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
@@ -189,10 +190,7 @@ def _done(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
     wide = width >= _WIDE
     table = Table.grid(padding=(0, 2))
     lines: list[RenderableType] = [table] if wide else []
-    for cell in cells:
-        if cell["verdict"] != "as_expected" or not cell["found"]:
-            continue
-        name = Text(f"{clean(cell['scenario'])} x {clean(cell['protocol'])}")
+    for name, cell in _told([c for c in cells if c["verdict"] == "as_expected" and c["found"]]):
         done = Text(evidence(cell), style="dim")
         if wide:
             table.add_row(name, _rules(cell, ", "), done)
@@ -200,6 +198,38 @@ def _done(cells: Sequence[Mapping[str, Any]], width: int) -> RenderableType:
             lines += [name.append(": ").append_text(_rules(cell, ", ")), Padding(done, (0, 0, 0, 4))]
     fine = [c for c in cells if c["verdict"] == "as_expected" and not c["found"]]
     return Group(*lines, *([_clean_line(fine)] if fine else []))
+
+
+def _told(cells: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Text, Mapping[str, Any]]]:
+    """Each cell with its name; too many for a screen are put together by scenario and rules."""
+    if len(cells) <= _MOST_ROWS:
+        for cell in cells:
+            yield Text(f"{clean(cell['scenario'])} x {clean(cell['protocol'])}"), cell
+        return
+    alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for cell in cells:
+        alike.setdefault((cell["scenario"], *cell["found"]), []).append(cell)
+    for group in alike.values():
+        yield Text(f"{clean(group[0]['scenario'])} x {counted(len(group), 'protocol')}"), _together(group)
+
+
+def _together(cells: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What was done for all of ``cells``, as if they were one."""
+    total: dict[str, Any] = {**cells[0]}
+    for mode in ("stress", "verify", "explore"):
+        done = [cell[mode] for cell in cells if cell.get(mode)]
+        if not done:
+            continue
+        added = {k: sum(d[k] for d in done) for k in ("collisions", "executions", "failures") if k in done[0]}
+        total[mode] = {**done[0], **added}
+        first = [d["first_failure_s"] for d in done if d.get("first_failure_s") is not None]
+        if mode == "stress":
+            total[mode]["first_failure_s"] = min(first, default=None)
+        if mode == "verify":
+            # The one that says least, if one is not complete.
+            least = min(done, key=lambda d: bool(d["complete"]))
+            total[mode] = {**least, **added}
+    return total
 
 
 def _clean_line(cells: Sequence[Mapping[str, Any]]) -> Text:
