@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from .cell import Plan
 from .errors import ResultError, ScenarioError, UsageError
 from .records import Cell
 from .scenario import Scenario, load_scenario
-from .selection import Choice, bundled, is_bundled
+from .selection import Choice, bundled_file, is_bundled
 from .vgic import protocol_ids
 
 
@@ -39,24 +39,25 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell],
     except (KeyError, TypeError, ValueError) as error:
         what = f"{folder}: its plan cannot be read ({error!r})"
         raise ResultError(f"{what}. Name the scenarios again.") from error
-    ours = {s.name: s for s in bundled()}
-    loaded: dict[str, Scenario] = {}
+    loaded: dict[tuple[str, str], Scenario] = {}
     cells = []
     for name, file, protocol in rows:
-        if file not in loaded:
-            loaded[file] = _scenario(name, Path(file), ours, folder)
-        if protocol not in protocol_ids() and protocol not in loaded[file].variants:
+        if (name, file) not in loaded:
+            loaded[name, file] = _scenario(name, Path(file), folder)
+        scenario = loaded[name, file]
+        if protocol not in protocol_ids() and protocol not in scenario.variants:
             raise UsageError(f"{folder}: needs code: name the scenarios again, and --protocol {protocol}.")
-        cells.append(Cell(loaded[file], Choice(protocol, protocol, protocol)))
+        cells.append(Cell(scenario, Choice(protocol, protocol, protocol)))
     return cells, plan, seconds
 
 
-def _scenario(name: str, path: Path, ours: Mapping[str, Scenario], folder: Path) -> Scenario:
-    if name in ours and (is_bundled(path) or not path.exists()):
-        return ours[name]
-    if path.suffix != ".toml":
+def _scenario(name: str, path: Path, folder: Path) -> Scenario:
+    """What ``name`` was in the run; a bundled one is found wherever RaceBench is installed now."""
+    if not path.exists():
+        path = bundled_file(name) or path
+    if path.suffix != ".toml" and not is_bundled(path):
         raise UsageError(f"{folder}: needs code: name {path} again, with the other scenarios.")
     try:
-        return load_scenario(path)
+        return replace(load_scenario(path), name=name)
     except ScenarioError as error:
         raise UsageError(f"{folder}: cannot go on: {error}") from error

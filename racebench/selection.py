@@ -63,7 +63,7 @@ def select(names: Sequence[str]) -> list[Scenario]:
     by_name: dict[str, Scenario] = {}
     for scenario in chosen.values():
         if scenario.name in by_name:
-            scenario = replace(scenario, name=_with_folder(scenario.path))
+            scenario = replace(scenario, name=with_folder(scenario.path))
         other = by_name.setdefault(scenario.name, scenario)
         if other is not scenario:
             raise UsageError(
@@ -72,7 +72,18 @@ def select(names: Sequence[str]) -> list[Scenario]:
     return list(by_name.values())
 
 
-def _with_folder(path: Path) -> str:
+def bundled_file(name: str) -> Path | None:
+    """The bundled scenario that ``name`` means: a stem, or folder/stem; None if there is none.
+
+    Of two with one stem it is the one about the claims; the other is folder/stem.
+    """
+    wanted = name.replace("-", "_")
+    named = [f for f in scenario_files(bundled_root()) if wanted in (f.stem, with_folder(f))]
+    return min(named, key=lambda f: (f.parent.name != DEFAULT_TAG[1:], f), default=None)
+
+
+def with_folder(path: Path) -> str:
+    """The name of a scenario whose stem another one has too: ``pairs/route_vs_route``."""
     return f"{path.resolve().parent.name}/{path.stem}"
 
 
@@ -82,18 +93,16 @@ def _meant(name: str) -> list[Scenario]:
         return [load_scenario(path)]
     if name.startswith("@"):
         return _tagged(name[1:])
-    files = scenario_files(bundled_root())
-    wanted = name.replace("-", "_")
-    named = [file for file in files if wanted in (file.stem, _with_folder(file))]
-    if named:
-        # The claims' scenarios go first; the others of that name are folder/name.
-        return [load_scenario(min(named, key=lambda file: (file.parent.name != DEFAULT_TAG[1:], file)))]
+    named = bundled_file(name)
+    if named is not None:
+        return [load_scenario(named)]
     if path.is_dir():
         found = [load_scenario(file) for file in scenario_files(path)]
         if not found:
             raise UsageError(f"{name}: no scenario file below this folder. Name another one.")
         return found
-    close = difflib.get_close_matches(name.replace("-", "_"), [f.stem for f in files], 1)
+    stems = [file.stem for file in scenario_files(bundled_root())]
+    close = difflib.get_close_matches(name.replace("-", "_"), stems, 1)
     hint = f"Did you mean {close[0]}?" if close else "See `racebench list scenarios`."
     raise UsageError(f"unknown scenario {name!r}. {hint}")
 

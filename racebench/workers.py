@@ -18,7 +18,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -59,6 +59,7 @@ class Boss(Protocol):
 class Job:
     """A cell as another process can find it again."""
 
+    scenario: str
     path: str
     id: str
     spec: str
@@ -82,8 +83,8 @@ class _Worker:
 
     def give(self, cell: Cell, seconds: float, earlier: list[dict[str, Any]]) -> None:
         self.cell = cell
-        choice = cell.choice
-        self.talk.send(Job(str(cell.scenario.path), choice.id, choice.spec, seconds, earlier))
+        scenario, choice = cell.scenario, cell.choice
+        self.talk.send(Job(scenario.name, str(scenario.path), choice.id, choice.spec, seconds, earlier))
 
     def pull_leash(self) -> None:
         with suppress(OSError):
@@ -213,7 +214,8 @@ def _work(talk: Connection, leash: Connection, plan: Plan) -> None:
 
 def _run(job: Job, plan: Plan, teller: _Teller, stop: Stop) -> CellResult:
     code: Any = load_protocol(job.spec).code if ":" in job.spec else job.spec
-    cell = Cell(load_scenario(Path(job.path)), Choice(job.id, job.spec, code))
+    scenario = replace(load_scenario(Path(job.path)), name=job.scenario)
+    cell = Cell(scenario, Choice(job.id, job.spec, code))
     return run_cell(cell, plan, job.seconds, teller, stop, job.earlier)
 
 

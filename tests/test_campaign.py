@@ -14,6 +14,7 @@ from racebench import campaign, cell, resume
 from racebench.campaign import Options, cells_for, run_campaign
 from racebench.cell import Plan
 from racebench.errors import HarnessBug, ResultError, UsageError
+from racebench.selection import select
 from racebench.stop import Stop
 from racebench.store import read_finding, read_journal, read_run
 
@@ -235,6 +236,18 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
     for path_in_run in many["cells"][0]["findings"]:
         assert read_finding(tmp_path / "many" / path_in_run)["schedule"]
     assert {name[1] for name in heard.all("cell_started")} == {"lost", "kept"}
+
+
+def test_two_scenarios_of_one_stem_stay_two_in_processes_and_in_a_plan(tmp_path: Path) -> None:
+    names = ["route_vs_route", "pairs/route_vs_route"]
+    cells = cells_for(select(names), ["baseline"])
+    run = run_campaign(cells, Options(VERIFY, 20.0, jobs=2), Heard())
+    assert [c["scenario"] for c in run["cells"]] == names
+    again, _, _ = resume.planned(resume.plan_record(cells, VERIFY, 20.0), tmp_path)
+    assert [c.name for c in again] == [c.name for c in cells]
+    moved = [{"scenario": n, "file": "/gone/x.toml", "protocol": "baseline"} for n in names]
+    again, _, _ = resume.planned({**resume.plan_record([], VERIFY, 20.0), "cells": moved}, tmp_path)
+    assert [c.scenario.path.parent.name for c in again] == ["thread", "pairs"]
 
 
 def test_a_worker_that_dies_costs_its_cell(tmp_path: Path) -> None:
