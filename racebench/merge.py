@@ -140,14 +140,15 @@ class Merger:
         cell["found"] = sorted({k.finding["rule"] for k in mine})
         cell["findings"] = sorted(k.path for k in mine if k.path)
         proved = bool(cell["verify"] and cell["verify"]["complete"])
-        wanted = proved if "verify" in self.plan.modes else None
+        to_prove = "verify" in self.plan.modes and not cell.get("hammered")
+        wanted = proved if to_prove else None
         cut_off = "error" in cell
         verdict = judge(cell["expected"], cell["allowed"], cell["found"], wanted, cut_off)
         cell["verdict"] = verdict.value
         if verdict is CellVerdict.UNKNOWN and name in self._lost:
             cell["error"] = self._lost[name]
         # A cell without its proof is not done: --resume runs it again.
-        if not proved and "verify" in self.plan.modes:
+        if to_prove and not proved:
             return
         collisions = (cell["stress"] or {}).get("collisions", 0)
         before = self._written.get(name)

@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from .errors import RaceBenchError
 from .records import Cell
 from .report.merged import failure
 from .scenario import Scenario, load_scenario
-from .selection import choices
+from .selection import choices, name_of, with_folder
 from .soak import Pace, Share, Visit, Visitor, cell_stub, deadline_s, rounds_for
 
 _WIDTH = 100
@@ -38,7 +38,7 @@ class ScenarioFile(pytest.File):
 
         try:
             scenario = load_scenario(self.path)
-            visits(self.config).named(scenario)
+            scenario = visits(self.config).named(scenario)
         except RaceBenchError as error:
             raise self.CollectError(str(error)) from error
         self.add_marker("race")
@@ -102,12 +102,19 @@ class Visits:
         self._pace: Pace | None = None
         self._limit = _timeout_limit(config)
 
-    def named(self, scenario: Scenario) -> None:
-        """Results are stored by a scenario's name: ScenarioError-like if two files share one."""
+    def named(self, scenario: Scenario) -> Scenario:
+        """``scenario`` by the name that its results are stored under.
+
+        RaceBenchError if two files share one, and their folder's too.
+        """
+        scenario = replace(scenario, name=name_of(scenario.path))
+        if self._files.get(scenario.name, scenario).path != scenario.path:
+            scenario = replace(scenario, name=with_folder(scenario.path))
         other = self._files.setdefault(scenario.name, scenario)
         if other.path != scenario.path:
             what = f"{other.path} and {scenario.path} have the same name"
             raise RaceBenchError(f"{what}. Rename one, or run them apart.")
+        return scenario
 
     # -- rounds
 

@@ -13,6 +13,7 @@ from .cell import Plan
 from .errors import UsageError
 from .merge import Merger
 from .report.merged import failure, panels, race_report
+from .selection import name_of
 
 
 class Controller:
@@ -48,7 +49,7 @@ class Controller:
             if known[file] is not None:
                 seen[str(known[file]), name.partition("[")[0]] = None
         for path_text, protocol in seen:
-            yield {"scenario": Path(path_text).stem, "file": path_text, "protocol": protocol}
+            yield {"scenario": name_of(Path(path_text)), "file": path_text, "protocol": protocol}
 
     def _here(self, file: str) -> Path:
         """The file of an item id on this machine: a far worker's root may be another than ours."""

@@ -114,6 +114,7 @@ def cell_record(
         "verify": modes.get("verify"),
         "explore": modes.get("explore"),
         "settles": list(scenario.settles),
+        "hammered": scenario.mix is not None,
         "findings": [],
     }
     return {**record, "error": error} if error else record

@@ -82,6 +82,16 @@ def bundled_file(name: str) -> Path | None:
     return min(named, key=lambda f: (f.parent.name != DEFAULT_TAG[1:], f), default=None)
 
 
+def name_of(path: Path) -> str:
+    """The name that results of the scenario in ``path`` go by: its stem.
+
+    If another bundled scenario is meant by that, it is folder/stem.
+    """
+    path = path.resolve()
+    taken = is_bundled(path) and bundled_file(path.stem) != path
+    return with_folder(path) if taken else path.stem
+
+
 def with_folder(path: Path) -> str:
     """The name of a scenario whose stem another one has too: ``pairs/route_vs_route``."""
     return f"{path.resolve().parent.name}/{path.stem}"

@@ -149,9 +149,10 @@ class _VisitRun:
         self.before = set(memory)
         self.seen: dict[str, dict[str, int]] = {}
         self.runs: dict[str, CellResult] = {}
+        self.proves = share.proves and "verify" in plan.modes and cell.scenario.mix is None
 
     def go(self, seconds: float) -> None:
-        if self.share.proves and "verify" in self.plan.modes:
+        if self.proves:
             self._run("verify", VERIFY_S)
         if "stress" in self.plan.modes and not self.stop.asked and not self._error():
             self._run("stress", seconds * _REPRODUCE_SHARE)
@@ -196,7 +197,7 @@ class _VisitRun:
         interrupted = self.stop.asked
         error = self._error()
         proved: bool | None = None
-        if "verify" in self.plan.modes and self.share.proves:
+        if self.proves:
             proved = bool(verify and verify["complete"])
         # An expected rule that this visit did not meet is the proof's business, not its own.
         wanted = expected if proved is not None else [r for r in expected if r in rules]
@@ -235,6 +236,7 @@ def cell_stub(cell: Cell) -> dict[str, Any]:
         "verify": None,
         "explore": None,
         "settles": list(scenario.settles),
+        "hammered": scenario.mix is not None,
         "findings": [],
     }
 

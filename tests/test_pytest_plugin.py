@@ -448,3 +448,13 @@ def test_a_socket_server_on_this_machine(inner: Pytester, tmp_path_factory: Any)
     assert {row["file"] for row in stored["options"]["cells"]} == {
         str(inner.path / "scenarios" / name) for name in ("account.py", "two_routes.toml")
     }
+
+
+def test_two_files_of_one_stem_are_two_cells(inner: Pytester) -> None:
+    for folder in ("a", "b"):
+        path = inner.path / "scenarios" / folder
+        path.mkdir(parents=True)
+        (path / "same.toml").write_text(TWO_ROUTES)
+    out = inner.path / "out"
+    run(inner, "-k", "baseline", "--race-out", str(out))
+    assert {c["scenario"] for c in read_run(out)["cells"]} == {"same", "b/same"}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from racebench import cell as cell_module
+from racebench import vgic
 from racebench.cell import Plan
 from racebench.soak import MOST_VISITS, Pace, Share, Visitor, deadline_s, rounds_for, unexpected
+from racebench.vgic.drawing import op
 
 from .fakes import STEPS, Engine, cell, finding, result
 
@@ -113,3 +116,14 @@ def test_ctrl_c_ends_a_visit_with_what_is_known(tmp_path: Path, monkeypatch: Pat
 
 def test_the_deadline_leaves_room_for_the_proof() -> None:
     assert deadline_s(FIRST, 2.0) > deadline_s(LATER, 2.0) > 3 * 2.0
+
+
+def test_a_visit_of_threads_that_draw_proves_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
+    runs, fake = visitor(monkeypatch, stress=result())
+    drawn = cell(tmp_path)
+    mix = vgic.Mix(1, {"a": ((op("release", virq=40), 1),)})
+    drawn = replace(drawn, scenario=replace(drawn.scenario, mix=mix))
+    told: list[dict[str, Any]] = []
+    assert runs.visit(drawn, FIRST, 0.0, told.append).passed
+    assert [mode for mode, _ in fake.calls] == ["stress"]
+    assert told[-1]["visit"]["hammered"]
