@@ -168,7 +168,7 @@ class _Run:
 
     def _breakage(self, scenario: Scenario, program: Program, watch: Watch, finding: Finding) -> Breakage:
         cell = Cell(scenario, self.choice)
-        record = finding_record(cell, list(program.threads), Merged(finding, {"verify": finding.count}))
+        record = finding_record(cell, list(program.actors), Merged(finding, {"verify": finding.count}))
         record["signature"] = f"{finding.signature} ({watch.change})"
         record["ablation"] = _stored(watch)
         return Breakage(scenario.name, finding.rule, finding.evidence.get("preemptions"), record)

@@ -254,8 +254,8 @@ class _CellRun:
         return None
 
     def _record(self, merged: Merged) -> dict[str, Any]:
-        threads = self.program.threads if merged.scenario is None else merged.scenario.threads
-        return finding_record(self.cell, list(threads), merged)
+        actors = self.program.actors if merged.scenario is None else merged.scenario.threads
+        return finding_record(self.cell, list(actors), merged)
 
 
 def _added(total: dict[str, Any] | None, result: Result) -> dict[str, Any]:

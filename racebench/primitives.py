@@ -13,11 +13,12 @@ Locks here are identified by a class ("desc") and an optional index ("64").
 from __future__ import annotations
 
 import copy
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
 from .errors import CheckFailed, UsageError
@@ -41,6 +42,9 @@ class Runtime(Protocol):
         """A new State or lock exists; called before its ``__init__`` goes on."""
 
     def wait_until(self, predicate: Callable[[], Any]) -> None: ...
+
+    def irqs(self, on: bool | None) -> bool:
+        """Switch the calling thread's interrupts on or off (None: neither); whether they were on."""
 
     def check_failed(self, rule: str, message: str) -> None:
         """Report and unwind the calling thread."""
@@ -223,6 +227,45 @@ class Lock(_Primitive):
     ) -> None:
         self.release()
 
+    def irq(self) -> IrqGuard:
+        """``with lock.irq():`` holds it with interrupts off, and **switches them on** after.
+
+        Xen: spin_lock_irq, spin_unlock_irq.  On also if they were off before:
+        right only where they never are; see ``irqsave``.
+        """
+        return IrqGuard(self, False)
+
+    def irqsave(self) -> IrqGuard:
+        """``with lock.irqsave():`` holds it with interrupts off, and puts them back as they were.
+
+        Xen: spin_lock_irqsave, spin_unlock_irqrestore.
+        """
+        return IrqGuard(self, True)
+
+    def held_from(self, frame: FrameType) -> None:
+        """In a run: say that ``frame`` took the lock just now, not one that it called."""
+
+
+class IrqGuard:
+    """A lock that is held with interrupts off, as a context manager."""
+
+    __slots__ = ("_lock", "_restore", "_were_on")
+
+    def __init__(self, lock: Lock, restore: bool) -> None:
+        self._lock, self._restore = lock, restore
+        self._were_on = True
+
+    def __enter__(self) -> bool:
+        self._were_on = _irqs(False) or not self._restore
+        self._lock.acquire()
+        self._lock.held_from(sys._getframe(1))
+        return True
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()
+        if self._were_on:
+            _irqs(True)
+
 
 class RLock(Lock):
     """A lock that its holder may take again; released as often as taken."""
@@ -402,6 +445,60 @@ def wait_until(predicate: Callable[[], Any]) -> None:
         return
     while not predicate():
         time.sleep(0)
+
+
+# --------------------------------------------------------------------------
+# Interrupts
+
+
+class _Outside(threading.local):
+    irqs = True
+
+
+_outside = _Outside()
+
+
+def _irqs(on: bool | None) -> bool:
+    runtime = _runtime
+    if runtime is not None:
+        return runtime.irqs(on)
+    were = _outside.irqs
+    if on is not None:
+        _outside.irqs = on
+    return were
+
+
+def irqs_off() -> None:
+    """Keep interrupts off the calling thread (Xen: local_irq_disable)."""
+    _irqs(False)
+
+
+def irqs_on() -> None:
+    """Let interrupts come to the calling thread (Xen: local_irq_enable)."""
+    _irqs(True)
+
+
+def irqs_enabled() -> bool:
+    """Whether an interrupt may come to the calling thread (Xen: local_irq_is_enabled)."""
+    return _irqs(None)
+
+
+class _IrqsOff:
+    """Interrupts off for a while, as a context manager."""
+
+    __slots__ = ("_were_on",)
+
+    def __enter__(self) -> None:
+        self._were_on = _irqs(False)
+
+    def __exit__(self, *exc: object) -> None:
+        if self._were_on:
+            _irqs(True)
+
+
+def irqsave() -> _IrqsOff:
+    """``with rb.irqsave():`` has interrupts off, and puts them back as they were."""
+    return _IrqsOff()
 
 
 def check_that(condition: Any, rule: str, message: str) -> None:

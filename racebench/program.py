@@ -28,6 +28,12 @@ class Program:
     that differs from one to the next.
     ``parts`` has each thread's operations in words, and ``smaller()`` gives the
     programs with one of them less, among which shrinking looks for what is needed.
+    ``interrupts`` maps a name to (a thread's name, ``handler(state)``).  It comes
+    once, on that thread's processor: between any two of the thread's steps unless
+    it has interrupts off (``irqs_off``, ``Lock.irq``, ``irqsave``), at the latest
+    when the thread has ended; never, if that leaves them off.  The handler runs
+    to its end before the thread goes on.  It starts with interrupts off, and no
+    other one comes to that processor meanwhile, whatever it does.
     All threads start at once.  ProgramError if a part is not of this shape.
     """
 
@@ -40,6 +46,7 @@ class Program:
     story: Callable[[Any], Any] | None = field(default=None, kw_only=True)
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
     smaller: Callable[[], Iterable[Program]] | None = field(default=None, kw_only=True)
+    interrupts: Mapping[str, tuple[str, ThreadFunction]] = field(default_factory=dict, kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -63,6 +70,27 @@ class Program:
             if value is not None and not callable(value):
                 raise ProgramError(f"{self.name}: {part} is not callable.")
         object.__setattr__(self, "threads", dict(self.threads))
+        object.__setattr__(self, "interrupts", self._checked_interrupts())
+
+    def _checked_interrupts(self) -> dict[str, tuple[str, ThreadFunction]]:
+        if not isinstance(self.interrupts, Mapping):
+            raise ProgramError(f"{self.name}: interrupts must map names to (thread, callable).")
+        for name, value in self.interrupts.items():
+            if not isinstance(name, str) or not name or name in self.threads:
+                raise ProgramError(f"{self.name}: interrupt name {name!r} is empty, or a thread's.")
+            if not isinstance(value, tuple) or len(value) != 2 or not callable(value[1]):
+                raise ProgramError(f"{self.name}: interrupt {name!r} is not (thread, callable).")
+            if value[0] not in self.threads:
+                known = ", ".join(self.threads)
+                raise ProgramError(
+                    f"{self.name}: interrupt {name!r} is for thread {value[0]!r}. Choose one of {known}."
+                )
+        return dict(self.interrupts)
+
+    @property
+    def actors(self) -> tuple[str, ...]:
+        """Who makes steps: the threads, then the interrupts."""
+        return (*self.threads, *self.interrupts)
 
     def broken_rules(self, state: Any, results: dict[str, Any]) -> tuple[Broken, ...]:
         """What ``check`` says of one finished execution."""

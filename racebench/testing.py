@@ -92,7 +92,7 @@ def _record(program: Program, mode: str, finding: Finding) -> Mapping[str, Any]:
         "scenario": program.name,
         "protocol": mode,
         "found_by": {"mode": finding.mode, "strategy": finding.strategy, "seed": finding.seed},
-        "threads": list(program.threads),
+        "threads": list(program.actors),
         "schedule": [list(step) for step in finding.schedule],
         "evidence": dict(finding.evidence),
         "count": finding.count,

@@ -37,6 +37,10 @@ class Kind(enum.Enum):
     TRY_DOWN = "try_down"
     UP = "up"
     WAIT_UNTIL = "wait_until"
+    IRQS_OFF = "irqs_off"
+    IRQS_ON = "irqs_on"
+    INTERRUPT = "interrupt"
+    RETURN = "return"
 
 
 class Op:
@@ -46,12 +50,13 @@ class Op:
     offer allocates nothing.
     """
 
-    __slots__ = ("atomic", "field", "is_field", "kind", "writes")
+    __slots__ = ("atomic", "field", "is_field", "kind", "nested", "writes")
 
     def __init__(self, kind: Kind, field: str = "", atomic: bool = False) -> None:
         self.kind, self.field, self.atomic = kind, field, atomic
         self.is_field = bool(field)
         self.writes = kind is not Kind.READ and kind is not Kind.LOCKED
+        self.nested = kind in (Kind.WAIT, Kind.INTERRUPT, Kind.RETURN)
 
     def __repr__(self) -> str:
         return f"<Op {self.kind.value} {self.field}>"

@@ -32,15 +32,27 @@ def class_of(log: list[tuple[Any, Op, Any]], threads: int) -> int:
         if op.writes:
             mine = hash((last[i], id(op), obj._rb_id, writes.get(key, 0), reads.pop(key, 0)))
             writes[key] = mine
-            if kind is Kind.WAIT:
-                lock = (obj.lock, "")
-                mine = writes[lock] = hash((mine, writes.get(lock, 0), reads.pop(lock, 0)))
+            if op.nested:
+                mine = _nested(op, obj, last, writes, reads, mine)
             last[i] = mine
         else:
             mine = last[i] = hash((last[i], id(op), obj._rb_id, writes.get(key, 0)))
             # Reads of one key commute: their sum does not tell their order.
             reads[key] = reads.get(key, 0) + mine & 0xFFFFFFFFFFFFFFFF
     return hash(tuple(last))
+
+
+def _nested(
+    op: Op, obj: Any, last: list[int], writes: dict[Any, int], reads: dict[Any, int], mine: int
+) -> int:
+    """A step that touches more: a wait its lock; an interrupt, coming and going, its processor's thread."""
+    if op.kind is Kind.WAIT:
+        lock = (obj.lock, "")
+        mine = writes[lock] = hash((mine, writes.get(lock, 0), reads.pop(lock, 0)))
+    else:
+        below = obj.task.index
+        mine = last[below] = hash((mine, last[below]))
+    return mine
 
 
 def _read(writes: dict[Any, int], reads: dict[Any, int], obj: Any, op: Op, before: int) -> int:

@@ -75,6 +75,7 @@ def with_needs(program: Program, finding: Finding, detect: Detect = nothing) -> 
     if program.smaller is None:
         # A stranger's check and threads may not bear to be run without one another.
         names = {thread for thread, _, _ in finding.schedule}
+        names |= {thread for name, (thread, _) in program.interrupts.items() if name in names}
         needs: dict[str, Any] = {name: [] for name in program.threads if name in names}
         return _needing(finding, needs) if len(needs) < len(program.threads) else finding
     smaller = program

@@ -30,10 +30,10 @@ from ..findings import Broken
 from ..primitives import Field, State, installed
 from ..program import Program
 from ..trace import Kind, Op
-from . import osthreads
+from . import interrupts, osthreads
 from .garbage import Collector, tamed
 from .instrument import Twins, derived
-from .ops import ACQUIRE, SLEEP
+from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED
 from .stuck import (
     Event,
     crash_event,
@@ -69,12 +69,13 @@ class Task:
     ``op`` and ``obj`` are its offer; ``ready`` says that the offer can be met
     now, ``blocked`` is the one that was still unmet when the execution ended.
     ``held`` has the locks it holds, outermost first, each with the code and
-    instruction that took it.
+    instruction that took it.  ``cpu`` is what its interrupts come to, None if it
+    has none; ``onto`` is the processor that an interrupt's own task comes to.
     """
 
     __slots__ = (
-        "aborted", "alive", "baton", "blocked", "function", "held", "index", "name", "obj",
-        "op", "ready", "result", "thread",
+        "aborted", "alive", "baton", "blocked", "cpu", "function", "held", "index", "irqs", "name", "obj",
+        "onto", "op", "ready", "result", "thread",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, function: Callable[[Any], Any]) -> None:
@@ -82,6 +83,8 @@ class Task:
         self.baton = threading.Lock()
         self.baton.acquire()
         self.thread: threading.Thread | None = None
+        self.cpu: interrupts.Cpu | None = None
+        self.onto: interrupts.Cpu | None = None
         self.held: list[tuple[Any, CodeType, int]] = []
         self.reset()
 
@@ -90,9 +93,24 @@ class Task:
         self.obj: Any = None
         self.ready = self.aborted = False
         self.blocked: tuple[Op, Any] | None = None
-        self.alive = True
+        self.alive = self.irqs = True
         self.result: Any = None
         self.held.clear()
+
+    @property
+    def below(self) -> Task | None:
+        """For an interrupt: the thread that it comes to."""
+        return None if self.onto is None else self.onto.task
+
+    @property
+    def handling(self) -> tuple[str, int]:
+        """The interrupt that this task is, "" if it is a thread; all it holds it took itself."""
+        return ("" if self.onto is None else self.name), 0
+
+    @property
+    def suspended(self) -> bool:
+        """Whether a handler runs in this thread's place."""
+        return self.op is SUSPENDED
 
 
 class Outcome:
@@ -141,7 +159,10 @@ class Scheduler:
 
         self.program = program
         self.stall_s, self.max_steps, self.ghost = stall_s, max_steps, ghost
-        self.tasks = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
+        threads = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
+        self._threads = threads
+        self._interrupts = interrupts.tasks_of(program, threads, Task)
+        self.tasks = threads + self._interrupts
         self.lost: list[str] = []
         self.recorder: Recorder | None = None
         self._control = threading.Lock()
@@ -201,6 +222,9 @@ class Scheduler:
 
         wait_until(self, predicate)
 
+    def irqs(self, on: bool | None) -> bool:
+        return interrupts.switch(self, on)
+
     def check_failed(self, rule: str, message: str) -> None:
         task = self.current
         if task is None:
@@ -213,6 +237,8 @@ class Scheduler:
         task.aborted = self.crashed = True
         site = osthreads.caller_site()
         self.outcome.events.append(crash_event(rule, message, site, len(self.log)))
+        if task.cpu is not None:
+            self.settle(task.cpu, task)
         raise ThreadAbort
 
     def _accessor(self, declared: Field) -> tuple[str, str]:
@@ -366,12 +392,15 @@ class Scheduler:
             if self._closing:
                 return
             try:
-                task.result = task.function(self.outcome.state)
+                if task.onto is None:
+                    task.result = task.function(self.outcome.state)
+                else:
+                    interrupts.handle(self, task)
             except ThreadAbort:
                 task.aborted = True
             except BaseException as error:
                 if not task.aborted:
-                    self.outcome.events.append(error_event(task, error, len(self.log)))
+                    self.outcome.events.append(error_event(task.name, error, len(self.log)))
             self._finish(task)
 
     def _finish(self, task: Task) -> None:
@@ -412,6 +441,8 @@ class Scheduler:
         self._strategy, self._always = strategy, always_ask
         for task in self.tasks:
             task.reset()
+        for task in self._interrupts:
+            interrupts.offer(task)
         outcome = self.outcome
         try:
             outcome.state = self.program.setup()
@@ -420,7 +451,7 @@ class Scheduler:
         if self.recorder is not None and self.program.snapshot is not None:
             outcome.before = self.program.snapshot(outcome.state)
         strategy.begin()
-        self._unstarted = self.tasks[:0:-1]
+        self._unstarted = self._threads[:0:-1]
         self._pick = self._first_pick
         self.many = True
         first = self.tasks[0]
@@ -435,7 +466,7 @@ class Scheduler:
         return outcome
 
     def _conclude(self, outcome: Outcome) -> None:
-        outcome.results = {t.name: t.result for t in self.tasks}
+        outcome.results = {t.name: t.result for t in self._threads}
         if self.crashed or outcome.events or self._ending or self.lost:
             return
         try:
@@ -443,7 +474,7 @@ class Scheduler:
         except ProgramError:
             raise
         except Exception as error:
-            outcome.events.append(error_event(None, error, len(self.log)))
+            outcome.events.append(error_event("check", error, len(self.log)))
 
     def _await_end(self) -> None:
         """Wait for the execution, then unwind whoever did not end."""
@@ -474,14 +505,21 @@ class Scheduler:
         stuck = [t for t in self.tasks if t.alive and t.name not in self.lost]
         started = [t for t in stuck if t not in self._unstarted]
         if started and not self._ending:
-            self.outcome.events.extend(wait_event(started, self.outcome.events, len(self.log)))
+            waiting = [task for task in started if not task.suspended]
+            self.outcome.events.extend(wait_event(waiting, self.outcome.events, len(self.log)))
         if stuck:
             self._ending = True
         for task in started:
+            offered = task.op, task.obj
+            if task.suspended and task.cpu is not None and task.cpu.saved is not None:
+                offered = task.cpu.saved
             # A sleeper has nothing to offer until somebody notifies it.
-            task.blocked = None if task.ready or task.op is SLEEP else (task.op, task.obj)
+            task.blocked = None if task.ready or offered[0] is SLEEP else offered
             if self.recorder is not None and task.blocked is not None:
                 self.recorder.blocked(task)
+        for task in self._interrupts:
+            if task.op is INTERRUPT and task.obj is task.onto and not task.ready:
+                task.blocked = INTERRUPT, task.onto
         for task in self._unstarted:
             task.alive = False
         for task in started:

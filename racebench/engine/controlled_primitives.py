@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from sys import _getframe
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HarnessBug, ThreadAbort
@@ -94,11 +95,15 @@ def _make_lock(s: Scheduler) -> type[Lock]:
             if me.aborted:
                 return
             s.point(ops.RELEASE, self)
-            if self.owner is not me:
+            if self.owner is not me and not self._again_by(me):
                 _misuse(s, me, self)
                 return
             self._disown(me)
             s.settle(self, me)
+
+        def _again_by(self, me: Task) -> bool:
+            """Whether a handler gives back what it took again."""
+            return False
 
         def _disown(self, me: Task) -> None:
             held = me.held
@@ -111,6 +116,11 @@ def _make_lock(s: Scheduler) -> type[Lock]:
 
         def __exit__(self, *exc: object) -> None:
             self.release()
+
+        def held_from(self, frame: FrameType) -> None:
+            me = s.current
+            if me is not None and me.held and me.held[-1][0] is self:
+                me.held[-1] = (self, frame.f_code, frame.f_lasti)
 
         def locked(self) -> bool:
             if s.current is not None:
@@ -135,13 +145,16 @@ def _make_rlock(s: Scheduler, base: type[Lock]) -> type[Lock]:
         depth = 0
 
         def _take(self, me: Task, depth: int) -> bool:
-            mine = self.owner is me
-            _want(s, me, ops.ACQUIRE, self, mine or self.owner is None)
+            _want(s, me, ops.ACQUIRE, self, self._free_for(me))
             self._again(me, depth + 1)
             return True
 
+        def _free_for(self, task: Task) -> bool:
+            """A handler takes again what the thread below it holds: the processor has it."""
+            return self.owner is None or self.owner is task or self.owner is task.below
+
         def _again(self, me: Task, depth: int) -> None:
-            if self.owner is not me:
+            if self.owner is None:
                 self._own(me, depth + 1)
             self.depth += 1
             s.settle(self, me)
@@ -150,10 +163,13 @@ def _make_rlock(s: Scheduler, base: type[Lock]) -> type[Lock]:
             s.point(ops.TRY_ACQUIRE, self)
             if me.aborted:
                 raise ThreadAbort
-            if self.owner not in (None, me):
+            if not self._free_for(me):
                 return False
             self._again(me, 3)
             return True
+
+        def _again_by(self, me: Task) -> bool:
+            return self.owner is not None and self.owner is me.below and self.depth > 1
 
         def _disown(self, me: Task) -> None:
             self.depth -= 1
@@ -161,7 +177,7 @@ def _make_rlock(s: Scheduler, base: type[Lock]) -> type[Lock]:
                 super()._disown(me)
 
         def ready_for(self, task: Task) -> bool:
-            return self.owner is None or self.owner is task or task.op is not ops.ACQUIRE
+            return task.op is not ops.ACQUIRE or self._free_for(task)
 
     return ControlledRLock
 
@@ -303,6 +319,9 @@ def _make_condition(s: Scheduler) -> type[Condition]:
                 return
             woken, self._waiters = self._waiters[:n], self._waiters[len(self._waiters[:n]) :]
             for task in woken:
+                if task.suspended:
+                    task.cpu.saved = ops.ACQUIRE, self.lock
+                    continue
                 task.op, task.obj = ops.ACQUIRE, self.lock
                 task.ready = self.lock.ready_for(task)
             if woken:

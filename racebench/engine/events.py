@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..trace import Kind, Op
@@ -30,10 +31,16 @@ class Event:
 
 
 class Events:
-    """Makes events, and keeps those that are the same in every execution."""
+    """Makes events, and keeps those that are the same in every execution.
 
-    def __init__(self) -> None:
+    ``cpus`` has the key of each thread's processor that an interrupt can come
+    to.  The thread's every step writes it, and so does what comes to it: an
+    interrupt does not commute with the steps of the thread.
+    """
+
+    def __init__(self, cpus: Mapping[int, Key]) -> None:
         self._known: dict[tuple[int, Op, Any], Event] = {}
+        self._cpus = cpus
 
     def of(self, proc: int, op: Op, obj: Any) -> Event:
         """The event of thread ``proc`` doing ``op`` on ``obj``."""
@@ -50,6 +57,8 @@ class Events:
                 known.writes = (key, (obj.lock._rb_id, ""))
             else:
                 known.writes = (key,)
+            if proc in self._cpus and self._cpus[proc] != key:
+                known.writes += (self._cpus[proc],)
             self._known[proc, op, ident] = known
         if op.kind in (Kind.DOWN, Kind.UP, Kind.TRY_DOWN):
             counted = Event(proc, op, ident)
@@ -60,6 +69,8 @@ class Events:
     def _predicate(self, proc: int, op: Op, obj: Any) -> Event:
         event = Event(proc, op, None)
         event.reads = tuple(dict.fromkeys((o._rb_id, p.field) for p, o in obj.reads))
+        if proc in self._cpus:
+            event.writes = (self._cpus[proc],)
         return event
 
 

@@ -61,6 +61,8 @@ def _independent(log: Log, ends: set[int], threads: int) -> list[int]:
     kept = []
     for i, (task, op, obj) in enumerate(log):
         touched = _touched(op, obj)
+        if task.cpu is not None:
+            touched.append(((task.cpu, ""), True))
         after = spoilt_threads[task.index] or any(
             key in written or (writes and key in read) for key, writes in touched
         )

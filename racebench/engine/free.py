@@ -58,6 +58,7 @@ class Worker:
         self.go, self.done = _taken_lock(), _taken_lock()
         self.gate, self.hold = _taken_lock(), _taken_lock()
         self.idle, self.lost, self.aborted = True, False, False
+        self.irqs = True
         self.batch = self.slot = 0
         self.fuel = 1
         self.obj: Any = None
@@ -66,6 +67,12 @@ class Worker:
         self.chains: dict[Any, list[LockEdge]] = {}
         self.events: list[tuple[int, Event]] = []
         self.results: list[Any] = []
+
+    suspended = False
+    """A handler runs on the thread that it interrupts."""
+
+    handling = ("", 0)
+    """The interrupt being handled, and how many of ``held`` were taken before it came."""
 
     @property
     def awake(self) -> bool:
@@ -112,6 +119,15 @@ class FreeRun:
 
     def wait_until(self, predicate: Callable[[], Any]) -> None:
         wait_until(self, predicate)
+
+    def irqs(self, on: bool | None) -> bool:
+        me = self.local.worker
+        if me is None:
+            return True
+        were = me.irqs
+        if on is not None:
+            me.irqs = on
+        return were
 
     def check_failed(self, rule: str, message: str) -> None:
         me = self.local.worker
@@ -187,7 +203,7 @@ class FreeRun:
                 pass
             except BaseException as error:
                 if not me.aborted:
-                    me.events.append((i, error_event(me, error, self.tick())))
+                    me.events.append((i, error_event(me.name, error, self.tick())))
             if held:
                 self._leaked(me, i)
             if me.aborted:

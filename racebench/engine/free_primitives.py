@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from sys import _getframe
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ThreadAbort
@@ -120,6 +121,11 @@ def _make_lock(run: FreeRun) -> type[Lock]:
             if namespace["noisy"]:
                 noise()
             return self.real.locked()
+
+        def held_from(self, frame: FrameType) -> None:
+            me = local.worker
+            if me is not None and me.held and me.held[-1][0] is self:
+                me.held[-1] = (self, frame.f_code, frame.f_lasti)
 
         def owners_for(self, worker: Worker) -> Iterable[Worker]:
             owner = self.owner

@@ -103,7 +103,7 @@ class FreeTally:
             raise
         except Exception as error:
             self._first(slot, started)
-            self._event(error_event(None, error, 0), slot)
+            self._event(error_event("check", error, 0), slot)
             return True
         if not broken:
             return False

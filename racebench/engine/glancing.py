@@ -20,8 +20,8 @@ def glance(
     Ends early once 40 executions in a row were of classes seen before, or
     ``wanted`` was met.
     """
-    strategy, tally = Portfolio(seed, len(program.threads)), Tally()
-    classes = Classes(len(program.threads))
+    strategy, tally = Portfolio(seed, len(program.actors)), Tally()
+    classes = Classes(len(program.actors))
     stale = 0
     with Scheduler(program) as scheduler:
         for n in range(1, executions + 1):

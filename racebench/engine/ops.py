@@ -23,6 +23,12 @@ DOWN = Op(Kind.DOWN)
 TRY_DOWN = Op(Kind.TRY_DOWN)
 UP = Op(Kind.UP)
 WAIT_UNTIL = Op(Kind.WAIT_UNTIL)
+IRQS_OFF = Op(Kind.IRQS_OFF)
+IRQS_ON = Op(Kind.IRQS_ON)
+INTERRUPT = Op(Kind.INTERRUPT)
+RETURN = Op(Kind.RETURN)
+SUSPENDED = Op(Kind.INTERRUPT)
+"""A thread whose processor is in an interrupt; never executed."""
 
 
 def racing(op: Op, obj: Any, other: Op, other_obj: Any) -> bool:

@@ -109,7 +109,10 @@ class History:
 
     def races_of(self, event: Event, ready: Ready) -> Iterator[int]:
         """Steps that ``event``, coming next, races with; ``ready[i]``: who could move before i."""
-        before = self._last[event.proc]
+        return self._races_after(self._last[event.proc], event, ready)
+
+    def _races_after(self, before: int, event: Event, ready: Ready) -> Iterator[int]:
+        """As ``races_of``, with what happens ``before`` it."""
         if event.kind in ACQUIRES:
             return self._acquire_races(event, before)
         if event.kind is Kind.DOWN:

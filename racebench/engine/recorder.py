@@ -7,9 +7,14 @@ from typing import Any
 from ..primitives import _Primitive
 from ..trace import Op, Site, Step, object_name
 from .controlled import Task
-from .instrument import SLOT, show
+from .instrument import SLOT, show, site_of
 from .osthreads import caller_frame, stack_from
-from .stuck import wanted_site
+from .stuck import UNKNOWN_SITE, wanted_site
+
+
+def _site_of_function(function: Any) -> Site:
+    code = getattr(function, "__code__", None)
+    return UNKNOWN_SITE if code is None else site_of(code, -1)
 
 
 class StepRecorder:
@@ -26,7 +31,8 @@ class StepRecorder:
 
     def step(self, task: Task, op: Op, obj: Any) -> None:
         self.end()
-        stack = stack_from(caller_frame(2))
+        # An interrupt comes and goes in no function: it is told as its handler's.
+        stack = stack_from(caller_frame(2)) or (_site_of_function(task.function),)
         lock_class = obj.cls if isinstance(obj, _Primitive) else ""
         held = tuple(lock.name for lock, _, _ in task.held)
         step = Step(task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic)

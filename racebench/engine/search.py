@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .controlled import Outcome, Scheduler
 from .events import Event
+from .interrupt_races import InterruptedHistory
 from .races import History
 from .strategies.exhaustive import Exhaustive
 from .wakeup import covered, insert
@@ -20,7 +21,8 @@ class Search:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
-        self.strategy = Exhaustive()
+        self._cpus = {t.index: (t.cpu._rb_id, "") for t in scheduler.tasks if t.cpu is not None}
+        self.strategy = Exhaustive(self._cpus)
         self.executions = self.redundant = 0
         self.complete = False
         self._fresh = 0
@@ -57,7 +59,7 @@ class Search:
     def _insert_races(self) -> None:
         """Only steps from where this execution left the last one can bring new races."""
         stack = self.strategy.stack
-        history = History(len(self.scheduler.tasks))
+        history = self._history()
         ready = [node.ready for node in stack]
         races: list[tuple[int, Event]] = []
         for i, node in enumerate(stack):
@@ -70,6 +72,10 @@ class Search:
                 races += [(e, event) for e in history.races_of(event, ready)]
         for e, event in races:
             self._reverse(history, e, event)
+
+    def _history(self) -> History:
+        n = len(self.scheduler.tasks)
+        return InterruptedHistory(n, self._cpus) if self._cpus else History(n)
 
     def _reverse(self, history: History, e: int, event: Event) -> None:
         """Have ``event`` come before step ``e`` in some execution to come."""

@@ -29,6 +29,14 @@ class Waiter(Protocol):
     held: list[tuple[Any, CodeType, int]]
     thread: threading.Thread | None
 
+    @property
+    def suspended(self) -> bool:
+        """Whether another task runs a handler in its place."""
+
+    @property
+    def handling(self) -> tuple[str, int]:
+        """The interrupt that it handles ("": none), and how many of ``held`` were taken before."""
+
 
 @dataclass(slots=True)
 class Event:
@@ -75,41 +83,64 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
 
 
 def ring_event(me: Waiter, ring: list[Any], at: int) -> Event:
-    """The deadlock that ``me``'s new want closes: ``ring`` as ``find_ring`` gave it."""
-    if len(ring) == 1:
-        return _self_event(me, at)
+    """The deadlock that ``me``'s new want closes: ``ring`` as ``find_ring`` gave it.
+
+    A thread that a handler of the ring has interrupted waits for its return.
+    """
+    following = ring[1:] + ring[:1]
+    if not [task for task in ring[1:] if not task.suspended]:
+        return _self_event(me, following[0], at)
     edges = []
     parts = []
-    for task, following in zip(ring, ring[1:] + ring[:1], strict=True):
-        lock = task.obj
-        wants = wanted_site(task)
-        holds = [
-            {"lock": held.name, "class": held.cls, "site": str(site_of(code, lasti))}
-            for held, code, lasti in task.held
-        ]
-        taken = _taken(following, lock)
+    for task, holder in zip(ring, following, strict=True):
+        if task.suspended:
+            edges.append(_interrupted(task, holder.name, wanted_site(task)))
+            continue
+        lock, wants = task.obj, wanted_site(task)
+        taken = _taken(holder, lock)
         parts.append((lock.cls, wants.function, taken.function))
-        edges.append(
-            {
-                "thread": task.name,
-                "holds": holds,
-                "wants": {"lock": lock.name, "class": lock.cls, "site": str(wants)},
-                "holder": following.name,
-                "taken": str(taken),
-            }
-        )
+        edges.append(_edge(task.name, _holds(task), lock, wants, holder.name, taken))
     # One ring has as many starting points as threads; begin at the least.
     first = min(range(len(parts)), key=lambda i: (parts[i], i))
-    parts, edges = parts[first:] + parts[:first], edges[first:] + edges[:first]
+    parts = parts[first:] + parts[:first]
+    start = [i for i, e in enumerate(edges) if "holder" in e][first]
+    edges = edges[start:] + edges[:start]
     signature = "deadlock.cycle: " + " -> ".join(
         f"{cls} wanted in {wanted}, held in {taken}" for cls, wanted, taken in parts
     )
     message = "; ".join(
         f"{e['thread']} wants {e['wants']['lock']} ({e['wants']['site']}), "
         f"held by {e['holder']} (taken in {e['taken']})"
+        if "holder" in e
+        else f"{e['thread']} waits for {e['wants']['lock']}"
         for e in edges
     )
     return Event("deadlock.cycle", signature, message, at, {"ring": edges})
+
+
+def _holds(task: Waiter, first: int = 0, last: int | None = None) -> list[dict[str, str]]:
+    return [
+        {"lock": held.name, "class": held.cls, "site": str(site_of(code, lasti))}
+        for held, code, lasti in task.held[first:last]
+    ]
+
+
+def _edge(
+    name: str, holds: list[dict[str, str]], lock: Any, wants: Site, holder: str, taken: Site
+) -> dict[str, Any]:
+    return {
+        "thread": name,
+        "holds": holds,
+        "wants": {"lock": lock.name, "class": lock.cls, "site": str(wants)},
+        "holder": holder,
+        "taken": str(taken),
+    }
+
+
+def _interrupted(task: Waiter, handler: str, site: Site, last: int | None = None) -> dict[str, Any]:
+    """How a ring tells of the thread under ``handler``."""
+    wants = {"lock": f"{handler} to return", "class": "cpu", "site": str(site)}
+    return {"thread": task.name, "holds": _holds(task, 0, last), "wants": wants}
 
 
 def _taken(task: Waiter, lock: Any) -> Site:
@@ -119,29 +150,38 @@ def _taken(task: Waiter, lock: Any) -> Site:
     return UNKNOWN_SITE
 
 
-def _self_event(me: Waiter, at: int) -> Event:
+def _self_event(me: Any, holder: Any, at: int) -> Event:
+    """``me`` wants what it holds, or what ``holder`` does: the thread that it interrupts."""
     lock = me.obj
-    wants, taken = wanted_site(me), _taken(me, lock)
-    return Event(
-        "deadlock.self",
-        f"deadlock.self: {lock.cls} wanted in {wants.function}, held in {taken.function}",
-        f"{me.name} waits for {lock.name} ({wants}), which it took itself in {taken}",
-        at,
-        {
-            "ring": [
-                {
-                    "thread": me.name,
-                    "holds": [
-                        {"lock": held.name, "class": held.cls, "site": str(site_of(code, lasti))}
-                        for held, code, lasti in me.held
-                    ],
-                    "wants": {"lock": lock.name, "class": lock.cls, "site": str(wants)},
-                    "holder": me.name,
-                    "taken": str(taken),
-                }
-            ]
-        },
+    wants, taken = wanted_site(me), _taken(holder, lock)
+    handling, below = me.handling
+    if not handling or not _is_below(me, holder, lock):
+        message = f"{me.name} waits for {lock.name} ({wants}), which it took itself in {taken}"
+        signature = f"deadlock.self: {lock.cls} wanted in {wants.function}, held in {taken.function}"
+        ring = [_edge(me.name, _holds(me), lock, wants, me.name, taken)]
+        return Event("deadlock.self", signature, message, at, {"ring": ring})
+    thread = holder.name
+    message = (
+        f"{handling} interrupts {thread} and waits for {lock.name} ({wants}), "
+        f"which {thread} took in {taken} and cannot release before {handling} returns"
     )
+    signature = (
+        f"deadlock.self: {lock.cls} wanted in interrupt context in {wants.function}, held in {taken.function}"
+    )
+    where = wanted_site(holder) if holder is not me else taken
+    ring = [
+        _edge(handling, _holds(me, below), lock, wants, thread, taken),
+        _interrupted(holder, handling, where, below if holder is me else None),
+    ]
+    return Event("deadlock.self", signature, message, at, {"ring": ring})
+
+
+def _is_below(me: Any, holder: Any, lock: Any) -> bool:
+    """Whether the interrupted thread took ``lock``, not the handler itself."""
+    if holder is not me:
+        return True
+    _, below = me.handling
+    return any(held is lock for held, _, _ in me.held[:below])
 
 
 def wait_event(stuck: Sequence[Any], events: Iterable[Event], at: int) -> list[Event]:
@@ -202,8 +242,8 @@ def crash_event(rule: str, message: str, site: Site, at: int) -> Event:
     return Event(rule, f"{rule} in {site.function}", message, at, {"site": str(site)}, crash=True)
 
 
-def error_event(task: Waiter | None, error: BaseException, at: int) -> Event:
-    """The code under test raised; ``task`` is None for the program's check."""
+def error_event(who: str, error: BaseException, at: int) -> Event:
+    """The code under test raised in ``who``: a thread, an interrupt, or the check."""
     theirs = []
     tb = error.__traceback__
     while tb is not None:
@@ -211,7 +251,6 @@ def error_event(task: Waiter | None, error: BaseException, at: int) -> Event:
             theirs.append(site_of(tb.tb_frame.f_code, tb.tb_lasti))
         tb = tb.tb_next
     site = theirs[-1] if theirs else UNKNOWN_SITE
-    who = "check" if task is None else task.name
     return Event(
         "program.error",
         f"program.error: {type(error).__name__} in {site.function}",

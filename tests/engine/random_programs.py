@@ -66,6 +66,10 @@ def _run(s: Shared, block: list[Statement], seen: list[int]) -> None:
             rb.wait_until(lambda f=statement[1], v=statement[2]: getattr(s, f) >= v)
         elif kind == "crash":
             rb.check_that(getattr(s, statement[1]) != statement[2], f"crash.{statement[1]}", "hit")
+        elif kind == "off":
+            rb.irqs_off()
+        elif kind == "on":
+            rb.irqs_on()
         elif kind in ("notify", "wait"):
             with s.cond:
                 s.cond.notify() if kind == "notify" else s.cond.wait()
@@ -77,6 +81,8 @@ def _run(s: Shared, block: list[Statement], seen: list[int]) -> None:
         else:
             guard = {
                 "lock": lambda n=statement[1]: getattr(s, n),
+                "irq": lambda n=statement[1]: getattr(s, n).irq(),
+                "irqsave": lambda n=statement[1]: getattr(s, n).irqsave(),
                 "rw_read": s.rw.read,
                 "rw_write": s.rw.write,
                 "sem": lambda: s.sem,
@@ -104,6 +110,45 @@ def random_program(seed: int, rich: bool, ends: set[Any]) -> rb.Program:
         ends.add((s.x, s.y, tuple(results.values())))
 
     return rb.Program(f"random{seed}", Shared, {f"t{i}": _thread(b) for i, b in enumerate(blocks)}, check)
+
+
+def _masked(rng: random.Random, block: list[Statement]) -> list[Statement]:
+    """``block`` with interrupts off in places."""
+    made: list[Statement] = []
+    for statement in block:
+        if rng.random() < 0.25:
+            made.append((rng.choice(("off", "off", "on")),))
+        if statement[0] == "lock" and rng.random() < 0.6:
+            made.append((rng.choice(("irq", "irqsave")), *statement[1:]))
+        else:
+            made.append(statement)
+    return made
+
+
+def interrupted_program(seed: int, rich: bool, ends: set[Any]) -> rb.Program:
+    """1 to 3 threads and interrupts that come to one or two of them."""
+    rng = random.Random(seed)
+    n, m = rng.choice(((1, 1), (1, 2), (2, 1), (2, 1), (2, 2), (3, 1)))
+    small = 3 if n + m == 2 else 2
+    threads = {f"t{i}": _thread(_masked(rng, _block(rng, 0, small, rich))) for i in range(n)}
+    interrupts: dict[str, Any] = {}
+    last: list[Any] = []
+    for i in range(m):
+        handler = _thread(_masked(rng, _block(rng, 0, 2 if n < 3 else 1, rich)))
+
+        def kept(s: Shared, handler: Any = handler) -> None:
+            last.append(handler(s))
+
+        interrupts[f"irq{i}"] = (f"t{rng.randrange(n)}", kept)
+
+    def setup() -> Shared:
+        last.clear()
+        return Shared()
+
+    def check(s: Shared, results: dict[str, Any]) -> None:
+        ends.add((s.x, s.y, tuple(results.values()), tuple(sorted(last))))
+
+    return rb.Program(f"interrupted{seed}", setup, threads, check, interrupts=interrupts)
 
 
 def brute_force(program: rb.Program, most: int) -> set[str] | None:
