@@ -119,6 +119,7 @@ class Finding:
 
 EVIDENCE: Mapping[str, str] = {
     "ring": "deadlock: [{thread, holds: [{lock, site}], wants: {lock, site}}]",
+    "interrupt": "with a ring: the interrupt that waits for the thread that it interrupts",
     "before": "the program's snapshot before the threads started",
     "after": "the program's snapshot at the end",
     "results": "thread -> repr of its result",

@@ -79,7 +79,8 @@ class Execution:
     """What the threads of one execution did, in order: what detectors look at.
 
     ``steps`` and ``blocked`` (what threads still waited for at the end) hold
-    (actor, op, object); an object has a ``label()``, a lock also a ``cls``.
+    (actor, op, object); an object has a ``label()``, a lock also a ``cls``, and
+    what an INTERRUPT comes to has the interrupted actor as ``task``.
     ``sites`` has the place of each step, if the execution was recorded with
     places, and ``wanted`` that of each entry of ``blocked``.
     """

@@ -95,11 +95,23 @@ class _Run:
                     left[k] = value
         clock[i] += 1
 
+    def _come(self, i: int, j: int) -> None:
+        """``i`` goes on where ``j`` stops: an interrupt comes to a thread, or returns."""
+        clock, other = self.clocks[i], self.clocks[j]
+        for k, value in enumerate(other):
+            if value > clock[k]:
+                clock[k] = value
+        other[j] += 1
+
     def _synchronise(self, n: int, i: int, kind: Kind, obj: Any) -> None:
         if kind is Kind.WAIT_UNTIL:
             for op, read in obj.reads:
                 self._join(i, (read, op.field) if op.is_field else read)
             return
+        if kind is Kind.INTERRUPT:
+            self._come(i, obj.task.index)
+        elif kind is Kind.RETURN:
+            self._come(obj.task.index, i)
         change = self.held.apply(n, i, kind, obj)
         if kind is Kind.RELEASE_READ and change:
             # Readers are not ordered among themselves, only before the next writer.

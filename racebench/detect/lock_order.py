@@ -31,14 +31,20 @@ def edges_of(execution: Execution) -> list[LockEdge]:
     """Each nested acquisition once; locks that threads still waited for count as wanted."""
     held = Held(execution.threads)
     found: dict[tuple[str, str, str], LockEdge] = {}
+    # An interrupt has its locks on top of those of the thread below it, as one processor.
+    below: dict[int, Any] = {}
     for n, (actor, op, obj) in enumerate(execution.steps):
         if op.is_field:
             continue
+        if op.kind is Kind.INTERRUPT:
+            below[actor.index] = obj.task
+        actor = below.get(actor.index, actor)
         holding = held.of[actor.index]
         if holding and op.kind in _WANTS:
             _want(found, execution, n, actor.name, holding, obj, _WANTS[op.kind])
         held.apply(n, actor.index, op.kind, obj)
     for k, (actor, op, obj) in enumerate(execution.blocked):
+        actor = below.get(actor.index, actor)
         holding = held.of[actor.index]
         if holding and op.kind in _WANTS:
             at = len(execution.steps) + k

@@ -8,10 +8,10 @@ from typing import Any
 
 from ..findings import Finding
 from .controlled import Scheduler
-from .strategies.steering import Steering
+from .strategies.steering import Steering, Striking
 from .tally import schedule_of
 
-INVERSION, HANG = "lock_order.inversion", "deadlock.cycle"
+INVERSION, HANGS = "lock_order.inversion", ("deadlock.cycle", "deadlock.self")
 
 _TRIES = 200
 
@@ -23,7 +23,7 @@ def labelled(
 
     ``complete`` says that all of the program's schedules were run.
     """
-    hangs = {_ring(f.evidence): f for f in findings if f.rule == HANG}
+    hangs = {_ring(f.evidence): f for f in findings if f.rule in HANGS}
     return tuple(
         _labelled(scheduler, f, hangs, complete, executions) if f.rule == INVERSION else f for f in findings
     )
@@ -70,16 +70,22 @@ def _steered(
     scheduler: Scheduler, finding: Finding, ring: Sequence[str]
 ) -> tuple[str, list[list[str]]] | None:
     """The signature and schedule of a hang around ``ring``, if steering leads to one."""
-    edges = {
-        entry["thread"]: (entry["holds"][0]["class"], entry["wants"]["class"])
-        for entry in finding.evidence["ring"]
-    }
-    strategy = Steering(edges, 0)
+    strategy = _strategy(finding.evidence)
     for _ in range(_TRIES):
         outcome = scheduler.run(strategy, always_ask=True)
         for event in outcome.events:
-            if event.rule == HANG and _ring(event.evidence) == ring:
+            if event.rule in HANGS and _ring(event.evidence) == ring:
                 return event.signature, [list(step) for step in schedule_of(outcome.log, event.at)]
         if scheduler.lost:
             return None
     return None
+
+
+def _strategy(evidence: Mapping[str, Any]) -> Steering | Striking:
+    """What leads to the hang that ``evidence`` predicts."""
+    ring = evidence["ring"]
+    if evidence.get("interrupt"):
+        interrupt, thread = ring
+        return Striking(interrupt["thread"], thread["thread"], interrupt["wants"]["class"], 0)
+    edges = {entry["thread"]: (entry["holds"][0]["class"], entry["wants"]["class"]) for entry in ring}
+    return Steering(edges, 0)

@@ -90,6 +90,8 @@ class FreeRun:
     """The runtime of one ``stress`` call, and the work of its threads."""
 
     numbers = False
+    steps_matter = False
+    """Whether something happens at steps even without noise."""
 
     def __init__(self, program: Program, seed: int) -> None:
         self.program = program
@@ -157,6 +159,9 @@ class FreeRun:
     def set_noisy(self, noisy: bool) -> None:
         self.namespace["noisy"] = noisy
 
+    def about_to_wait(self, me: Worker) -> None:
+        """``me`` may go to sleep now."""
+
     def quietly(self, test: Callable[[], Any]) -> bool:
         """``test()`` without noise in the calling thread; True if it raises."""
         me = self.local.worker
@@ -195,6 +200,7 @@ class FreeRun:
         noise, waits, held = self.noise, self.waits, me.held
         for i in range(len(states)):
             me.slot = i
+            me.irqs = True
             if self.stopping:
                 return
             try:
@@ -317,8 +323,10 @@ class Stress:
         progress: ProgressCall | None = None,
         rings: Rings = no_rings,
     ) -> None:
+        from .free_interrupts import free_run
+
         self.program, self.seed, self.progress = program, seed, progress
-        self.run = FreeRun(program, seed)
+        self.run = free_run(program, seed)
         self.adviser = Adviser()
         self.tally = FreeTally(program, self.run, rings)
         self.interrupted = False
@@ -360,7 +368,7 @@ class Stress:
         started = time.perf_counter()
         run.prepare(size)
         sys.setswitchinterval(setting.switch_interval_s)
-        run.set_noisy(setting.jolt is not Jolt.NONE)
+        run.set_noisy(run.steps_matter or setting.jolt is not Jolt.NONE)
         whole = run.collide()
         run.set_noisy(False)
         failures = self.tally.take(size, self._started)

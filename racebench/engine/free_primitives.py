@@ -79,6 +79,7 @@ def _make_lock(run: FreeRun) -> type[Lock]:
 
         def _sleep(self, me: Worker) -> None:
             waits = run.waits
+            run.about_to_wait(me)
             waits.enter(me, self)
             self.real.acquire()
             waits.leave(me)
@@ -266,6 +267,7 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
 
         def _enter(self, me: Worker, writing: bool) -> None:
             run.maybe_step()
+            run.about_to_wait(me)
             if me.held:
                 note(me, self, writing)
             ticket: object | None = object()
@@ -378,6 +380,7 @@ def _make_condition(run: FreeRun) -> type[Condition]:
             if me is None:
                 return super().wait()
             run.maybe_step()
+            run.about_to_wait(me)
             lock = self.lock
             if lock.owner is not me:
                 me.events.append((me.slot, misuse_event(me, lock, caller_site(), run.tick())))
@@ -431,6 +434,8 @@ def _make_semaphore(run: FreeRun) -> type[Semaphore]:
             if me is None:
                 return super().acquire(blocking)
             run.maybe_step()
+            if blocking:
+                run.about_to_wait(me)
             with self._guard:
                 if self.count:
                     self.count -= 1
@@ -488,6 +493,7 @@ def wait_until(run: FreeRun, test: Callable[[], Any]) -> None:
         return
     if test():
         return
+    run.about_to_wait(me)
     run.waits.enter(me, Predicate(test, run))
     pause = 0.0
     try:

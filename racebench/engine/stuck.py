@@ -173,7 +173,7 @@ def _self_event(me: Any, holder: Any, at: int) -> Event:
         _edge(handling, _holds(me, below), lock, wants, thread, taken),
         _interrupted(holder, handling, where, below if holder is me else None),
     ]
-    return Event("deadlock.self", signature, message, at, {"ring": ring})
+    return Event("deadlock.self", signature, message, at, {"ring": ring, "interrupt": handling})
 
 
 def _is_below(me: Any, holder: Any, lock: Any) -> bool:

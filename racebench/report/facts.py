@@ -39,7 +39,7 @@ class Changed:
 def sentence(finding: Mapping[str, Any]) -> str:
     """What happened, in one sentence; a ring's detail is in its table."""
     ring = finding["evidence"].get("ring")
-    if ring and len(ring) > 1:
+    if ring and len(ring) > 1 and not finding["evidence"].get("interrupt"):
         names = [clean(edge["thread"]) for edge in ring]
         others = ", ".join(names[:-1])
         if finding["rule"] == "lock_order.inversion":

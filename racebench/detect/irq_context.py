@@ -1,0 +1,111 @@
+"""A lock held with interrupts on, that an interrupt there takes: a hang on one processor.
+
+As Linux' lockdep has it (irq-safe and irq-unsafe): neither need have met the
+other to be seen.  Locks are told apart by class; a trylock in the handler never
+waits, and a recursive lock lets its own processor in.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..findings import Alarm
+from ..primitives import RLock
+from ..trace import Execution, Kind
+from .held import EXCLUSIVE, SHARED, Held
+
+RULE = "lock_order.inversion"
+
+_WANTS = {Kind.ACQUIRE: EXCLUSIVE, Kind.ACQUIRE_WRITE: EXCLUSIVE, Kind.ACQUIRE_READ: SHARED}
+
+Use = tuple[Any, Any, bool, int, int]
+"""(actor, lock, mode, step that took it or wants it, step at which it is so)."""
+
+
+def detect(execution: Execution) -> list[Alarm]:
+    """An alarm for each lock class used both ways in ``execution``."""
+    if not any(op.nested for _, op, _ in execution.steps):
+        return []
+    return _Run(execution).go()
+
+
+class _Run:
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.held = Held(execution.threads)
+        self.below: dict[int, int] = {}
+        self.masked: set[int] = set()
+        self.on: dict[tuple[int, str], list[Use]] = {}
+        self.within: dict[tuple[int, str], list[Use]] = {}
+
+    def go(self) -> list[Alarm]:
+        for n, (actor, op, obj) in enumerate(self.execution.steps):
+            if not op.is_field:
+                self._step(n, actor, op.kind, obj)
+        for k, (actor, op, obj) in enumerate(self.execution.blocked):
+            self._want(len(self.execution.steps) + k, actor, op.kind, obj)
+        found: dict[str, Alarm] = {}
+        for key, within in self.within.items():
+            for use in within:
+                for other in self.on.get(key, ()):
+                    if use[2] or other[2]:
+                        alarm = self._alarm(other, use)
+                        found.setdefault(alarm.signature, alarm)
+        return list(found.values())
+
+    def _step(self, n: int, actor: Any, kind: Kind, obj: Any) -> None:
+        i = actor.index
+        if kind is Kind.INTERRUPT:
+            self.below[i] = obj.task.index
+        elif kind is Kind.IRQS_OFF:
+            self.masked.add(i)
+        elif kind is Kind.IRQS_ON:
+            self.masked.discard(i)
+            for lock, taken, mode in self.held.of[i]:
+                self._unmasked(actor, lock, mode, taken, n)
+        else:
+            self._want(n, actor, kind, obj)
+            if self.held.apply(n, i, kind, obj) > 0 and i not in self.below and i not in self.masked:
+                lock, taken, mode = self.held.of[i][-1]
+                self._unmasked(actor, lock, mode, taken, n)
+
+    def _want(self, n: int, actor: Any, kind: Kind, obj: Any) -> None:
+        if actor.index in self.below and kind in _WANTS and not isinstance(obj, RLock):
+            uses = self.within.setdefault((self.below[actor.index], obj.cls), [])
+            uses.append((actor, obj, _WANTS[kind], n, n))
+
+    def _unmasked(self, actor: Any, lock: Any, mode: bool, taken: int, n: int) -> None:
+        self.on.setdefault((actor.index, lock.cls), []).append((actor, lock, mode, taken, n))
+
+    def _alarm(self, on: Use, within: Use) -> Alarm:
+        thread, held, _, taken, since = on
+        irq, wanted, _, at, _ = within
+        place = self.execution.place
+        took, wants = place(taken), place(at)
+        how = f"{thread.name} holds {held.label()} with interrupts on"
+        if since != taken:
+            how += ", switched on while it holds it"
+            if place(since):
+                how += f" in {place(since)}"
+        story = f"{how}{f' (taken in {took})' if took else ''}, and {irq.name}, which can come there, "
+        story += f"takes {wanted.label()}{f' ({wants})' if wants else ''}"
+        back = {"lock": f"{irq.name} to return", "class": "cpu", "site": place(since)}
+        evidence = {
+            "interrupt": irq.name,
+            "ring": [
+                {
+                    "thread": irq.name,
+                    "holds": [],
+                    "wants": {"lock": wanted.label(), "class": wanted.cls, "site": wants},
+                },
+                {
+                    "thread": thread.name,
+                    "holds": [{"lock": held.label(), "class": held.cls, "site": took}],
+                    "wants": back,
+                },
+            ],
+            "instances": "the same lock" if held is wanted else "other locks of the same class",
+        }
+        steps = tuple(sorted({taken, since, at}))
+        signature = f"{RULE}: {held.cls} taken with interrupts on, and in interrupt context"
+        return Alarm(RULE, signature, story, steps, evidence)
