@@ -76,8 +76,8 @@ def with_needs(program: Program, finding: Finding, detect: Detect = nothing) -> 
         # A stranger's check and threads may not bear to be run without one another.
         names = {thread for thread, _, _ in finding.schedule}
         names |= {thread for name, (thread, _) in program.interrupts.items() if name in names}
-        needs: dict[str, Any] = {name: [] for name in program.threads if name in names}
-        return _needing(finding, needs) if len(needs) < len(program.threads) else finding
+        needs: dict[str, Any] = {name: [] for name in program.actors if name in names}
+        return _needing(finding, needs) if len(needs) < len(program.actors) else finding
     smaller = program
     while True:
         for candidate in smaller.smaller() if smaller.smaller is not None else ():

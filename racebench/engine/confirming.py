@@ -9,6 +9,7 @@ from typing import Any
 from ..findings import Finding
 from .controlled import Scheduler
 from .strategies.steering import Steering, Striking
+from .stuck import CPU
 from .tally import schedule_of
 
 INVERSION, HANGS = "lock_order.inversion", ("deadlock.cycle", "deadlock.self")
@@ -30,8 +31,12 @@ def labelled(
 
 
 def _ring(evidence: Mapping[str, Any]) -> tuple[str, ...]:
-    """The classes wanted around a ring, from the least on."""
+    """The lock classes wanted around a ring, from the least on; of one on one processor, that first."""
     classes = [entry["wants"]["class"] for entry in evidence.get("ring", ())]
+    if evidence.get("interrupt"):
+        return tuple(classes)
+    # A thread under a handler wants no lock, but its processor.
+    classes = [cls for cls in classes if cls != CPU]
     if not classes:
         return ()
     return min(tuple(classes[i:] + classes[:i]) for i in range(len(classes)))

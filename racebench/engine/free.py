@@ -159,8 +159,12 @@ class FreeRun:
     def set_noisy(self, noisy: bool) -> None:
         self.namespace["noisy"] = noisy
 
+    def has_due(self, me: Worker) -> bool:
+        """Whether something must come to ``me`` before it sleeps."""
+        return False
+
     def about_to_wait(self, me: Worker) -> None:
-        """``me`` may go to sleep now."""
+        """``me`` is going to sleep: let that come."""
 
     def quietly(self, test: Callable[[], Any]) -> bool:
         """``test()`` without noise in the calling thread; True if it raises."""

@@ -85,8 +85,12 @@ class InterruptedRun(FreeRun):
             self.maybe_step()
         return super().irqs(on)
 
+    def has_due(self, me: Worker) -> bool:
+        due = self._due.get(me)
+        return due is not None and bool(due.left) and me.irqs and not (me.aborted or me.handling[0])
+
     def about_to_wait(self, me: Worker) -> None:
-        if not me.handling[0]:
+        if self.has_due(me):
             self._all(me)
 
     def quietly(self, test: Callable[[], Any]) -> bool:

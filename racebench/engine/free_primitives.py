@@ -267,17 +267,20 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
 
         def _enter(self, me: Worker, writing: bool) -> None:
             run.maybe_step()
-            run.about_to_wait(me)
             if me.held:
                 note(me, self, writing)
             ticket: object | None = object()
-            with self._guard:
-                if self._free_for(writing):
-                    self._grant(me, writing)
-                    ticket = None
-                else:
-                    me.parked = ticket
-                    self._queue.append((me, ticket, writing))
+            while True:
+                with self._guard:
+                    if self._free_for(writing):
+                        self._grant(me, writing)
+                        ticket = None
+                        break
+                    if not run.has_due(me):
+                        me.parked = ticket
+                        self._queue.append((me, ticket, writing))
+                        break
+                run.about_to_wait(me)
             if ticket is not None:
                 try:
                     self._park(me, ticket)
@@ -434,17 +437,19 @@ def _make_semaphore(run: FreeRun) -> type[Semaphore]:
             if me is None:
                 return super().acquire(blocking)
             run.maybe_step()
-            if blocking:
+            while True:
+                with self._guard:
+                    if self.count:
+                        self.count -= 1
+                        return True
+                    if not blocking:
+                        return False
+                    if not run.has_due(me):
+                        ticket = object()
+                        me.parked = ticket
+                        self._queue.append((me, ticket))
+                        break
                 run.about_to_wait(me)
-            with self._guard:
-                if self.count:
-                    self.count -= 1
-                    return True
-                if not blocking:
-                    return False
-                ticket = object()
-                me.parked = ticket
-                self._queue.append((me, ticket))
             self._park(me, ticket)
             return True
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ThreadAbort
 from ..trace import Kind, Op
 from . import ops
-from .stuck import error_event
+from .stuck import CPU, error_event
 
 if TYPE_CHECKING:
     from .controlled import Scheduler, Task
@@ -33,7 +33,7 @@ class Cpu:
 
     __slots__ = ("_rb_id", "handler", "saved", "task", "watched")
 
-    cls = "cpu"
+    cls = CPU
 
     def __init__(self, task: Task) -> None:
         self.task = task

@@ -20,6 +20,9 @@ from .osthreads import is_ours, stack_of
 
 UNKNOWN_SITE = Site("?", "?", 0)
 
+CPU = "cpu"
+"""The class of what a thread under a handler waits for: its processor."""
+
 
 class Waiter(Protocol):
     """A thread of the program, as either engine keeps it."""
@@ -139,7 +142,7 @@ def _edge(
 
 def _interrupted(task: Waiter, handler: str, site: Site, last: int | None = None) -> dict[str, Any]:
     """How a ring tells of the thread under ``handler``."""
-    wants = {"lock": f"{handler} to return", "class": "cpu", "site": str(site)}
+    wants = {"lock": f"{handler} to return", "class": CPU, "site": str(site)}
     return {"thread": task.name, "holds": _holds(task, 0, last), "wants": wants}
 
 
