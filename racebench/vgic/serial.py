@@ -53,6 +53,10 @@ class _Alone:
         if not predicate():
             raise _WouldHang("its predicate")
 
+    def irqs(self, on: bool | None) -> bool:
+        """Nothing interrupts it."""
+        return True
+
     def check_failed(self, rule: str, message: str) -> None:
         raise _WouldHang(message)
 
