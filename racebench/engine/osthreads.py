@@ -50,9 +50,14 @@ def stack_from(frame: FrameType | None) -> tuple[Site, ...]:
     return tuple(reversed(sites))
 
 
+def frame_of(thread: threading.Thread | None) -> FrameType | None:
+    """The innermost frame of ``thread`` now; None if it does not run."""
+    return None if thread is None else sys._current_frames().get(thread.ident or 0)
+
+
 def stack_of(thread: threading.Thread) -> tuple[Site, ...]:
     """Where ``thread`` is now, innermost last."""
-    return stack_from(sys._current_frames().get(thread.ident or 0))
+    return stack_from(frame_of(thread))
 
 
 def interrupt(thread: threading.Thread) -> None:

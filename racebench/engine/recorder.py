@@ -6,9 +6,10 @@ from typing import Any
 
 from ..primitives import _Primitive
 from ..trace import Op, Site, Step, object_name
+from .citations import Citations
 from .controlled import Task
 from .instrument import SLOT, show, site_of
-from .osthreads import caller_frame, stack_from
+from .osthreads import caller_frame, frame_of, stack_from
 from .stuck import UNKNOWN_SITE, wanted_site
 
 
@@ -27,12 +28,20 @@ class StepRecorder:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.wanted: dict[str, Site] = {}
+        self._citations = Citations()
         self._last: tuple[Step, Any, str] | None = None
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """What each function on the way to a step stands for, by its name."""
+        return self._citations.sources
 
     def step(self, task: Task, op: Op, obj: Any) -> None:
         self.end()
+        frame = caller_frame(2)
+        self._citations.cite(frame)
         # An interrupt comes and goes in no function: it is told as its handler's.
-        stack = stack_from(caller_frame(2)) or (_site_of_function(task.function),)
+        stack = stack_from(frame) or (_site_of_function(task.function),)
         lock_class = obj.cls if isinstance(obj, _Primitive) else ""
         held = tuple(lock.name for lock, _, _ in task.held)
         step = Step(task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic)
@@ -45,6 +54,7 @@ class StepRecorder:
     def blocked(self, task: Task) -> None:
         """``task`` still waits when the execution ends; its stack is as it waits."""
         self.wanted[task.name] = wanted_site(task)
+        self._citations.cite(frame_of(task.thread))
 
     def end(self) -> None:
         if self._last is not None:

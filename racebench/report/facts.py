@@ -8,7 +8,7 @@ that RaceBench writes, beyond what reading it has checked.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,13 @@ _TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One line of a ring: ``thread`` holds or wants ``lock``."""
+    """One line of a ring: ``thread`` holds or wants ``lock``; ``source`` is what the place stands for."""
 
     thread: str
     verb: str
     lock: str
     place: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,29 @@ def waits(finding: Mapping[str, Any]) -> list[Wait]:
     for edge in evidence.get("ring") or evidence.get("waiting") or ():
         thread = clean(edge["thread"])
         for held in edge["holds"]:
-            told.append(Wait(thread, "holds", clean(held["lock"]), f"taken in {clean(held['site'])}"))
+            site = clean(held["site"])
+            told.append(Wait(thread, "holds", clean(held["lock"]), f"taken in {site}", source(finding, site)))
         wants = edge["wants"]
         holder = f", held by {clean(edge['holder'])}" if edge.get("holder") else ""
-        told.append(Wait(thread, "wants", clean(wants["lock"]), f"in {clean(wants['site'])}{holder}"))
+        site = clean(wants["site"])
+        place = f"in {site}{holder}"
+        told.append(Wait(thread, "wants", clean(wants["lock"]), place, source(finding, site)))
     return told
+
+
+def source(finding: Mapping[str, Any], site: str) -> str:
+    """What the function of ``site`` stands for in the source that the model cites; empty if unknown."""
+    sources = finding["evidence"].get("sources")
+    if not isinstance(sources, Mapping):
+        return ""
+    return clean(sources.get(site.split(" (")[0], ""))
+
+
+def stands_for(finding: Mapping[str, Any], functions: Iterable[str]) -> list[tuple[str, str]]:
+    """Each of ``functions`` that stands for one of the source, with it; none that a ring has told."""
+    told = {wait.source for wait in waits(finding)}
+    pairs = ((name, source(finding, name)) for name in dict.fromkeys(functions))
+    return [(name, what) for name, what in pairs if what and what not in told]
 
 
 def changes(finding: Mapping[str, Any]) -> list[Changed]:

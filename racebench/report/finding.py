@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import facts
+from .lanes import functions, rows
 from .proofs import proofs
 from .swimlanes import swimlanes
 from .text import clean, joined, plain
@@ -52,6 +53,9 @@ def finding_body(finding: Mapping[str, Any], width: int, *, full: bool = False) 
     blocks += [Text(note, style="dim") for note in facts.notes(finding)]
     if finding["schedule"]:
         blocks.append(swimlanes(finding, width, full=full))
+        cited = facts.stands_for(finding, functions(rows(finding, full=full)))
+        if cited:
+            blocks.append(_cited(cited))
     known = proofs(finding)
     if known:
         blocks.append(Group(*known))
@@ -69,8 +73,21 @@ def _waits(waits: Sequence[facts.Wait]) -> Table:
         wants = wait.verb == "wants"
         name = Text("" if wait.thread == last else wait.thread, style="bold")
         lock = Text(wait.lock, style="bold red" if wants else "magenta")
-        table.add_row(name, Text(wait.verb, style="red" if wants else ""), lock, Text(wait.place))
+        place = Text(wait.place)
+        if wait.source:
+            place.append(f"\nXen: {wait.source}", style="dim")
+        table.add_row(name, Text(wait.verb, style="red" if wants else ""), lock, place)
         last = wait.thread
+    return table
+
+
+def _cited(cited: Sequence[tuple[str, str]]) -> Table:
+    """The functions of the model and those of Xen that they stand for."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", overflow="fold")
+    table.add_column(style="dim", overflow="fold")
+    for function, source in cited:
+        table.add_row(Text(function), Text(f"Xen: {source}"))
     return table
 
 

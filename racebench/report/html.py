@@ -8,6 +8,7 @@ from typing import Any
 
 from . import facts
 from .html_assets import SCRIPT, STYLE, policy
+from .lanes import functions, rows
 from .lanes_svg import lanes_svg
 from .matrix import MARK_LEGEND, MARKS, code_of, evidence, missing, order
 from .proofs import proofs
@@ -191,14 +192,15 @@ def _finding(number: int, one: Distinct, stored: Stored, verdicts: Iterable[str]
     ]
     if finding["schedule"]:
         parts.append(f'<div class="wide">{lanes_svg(finding)}</div>')
+        parts.append(_cited(facts.stands_for(finding, functions(rows(finding)))))
     known = "<br>".join(e(text.plain) for text in proofs(finding))
     parts.append(f"<p>{known}</p>" if known else "")
     seen = [("seen", e(facts.seen(finding)))]
     history = stored.history.get(finding["signature"])
     seen += [("", e(history))] if history else []
     seen += [("also", e(joined(one.also)))] if one.also else []
-    rows = "".join(f"<tr><th>{name}</th><td>{said}</td></tr>" for name, said in seen)
-    parts.append(f'<table class="facts">{rows}</table>')
+    counted = "".join(f"<tr><th>{name}</th><td>{said}</td></tr>" for name, said in seen)
+    parts.append(f'<table class="facts">{counted}</table>')
     command = facts.replay_command(finding, one.path)
     parts.append(f"<pre>{e(command or facts.not_replayable(finding))}</pre>")
     return "\n".join([*filter(None, parts), "</article>"])
@@ -214,10 +216,19 @@ def _waits(waits: Sequence[facts.Wait]) -> str:
         name = "" if wait.thread == last else e(wait.thread)
         rows.append(
             f"<tr><td><b>{name}</b></td><td{style}>{wait.verb}</td>"
-            f"<td{style}><code>{e(wait.lock)}</code></td><td>{e(wait.place)}</td></tr>"
+            f"<td{style}><code>{e(wait.lock)}</code></td><td>{e(wait.place)}{_source(wait.source)}</td></tr>"
         )
         last = wait.thread
     return _table("facts", "", rows)
+
+
+def _cited(cited: Iterable[tuple[str, str]]) -> str:
+    listed = [_row("td", (f"<code>{e(name)}</code>", f"Xen: {e(source)}")) for name, source in cited]
+    return _table("facts", "", listed) if listed else ""
+
+
+def _source(source: str) -> str:
+    return f'<br><span class="dim">Xen: {e(source)}</span>' if source else ""
 
 
 def _changed(changed: facts.Changed) -> str:

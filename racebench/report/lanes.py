@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -78,6 +78,11 @@ def rows(finding: Mapping[str, Any], *, full: bool = False) -> list[Row]:
         text = f"wants {clean(edge['wants']['lock'])}: blocked for ever"
         made.append(Row(Kind.WANTS, thread, text, held=held, after=held))
     return made
+
+
+def functions(shown: Iterable[Row]) -> list[str]:
+    """The functions that ``shown`` names, in their order."""
+    return list(dict.fromkeys(row.text.removesuffix("()") for row in shown if row.kind is Kind.CALL))
 
 
 def _held(step: Step) -> tuple[str, ...]:

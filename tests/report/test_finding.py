@@ -27,6 +27,24 @@ def test_a_deadlock_says_who_holds_what_and_wants_what_where(width: int) -> None
         assert "replay: racebench replay run/findings/0001.json" in words
 
 
+def test_each_place_says_what_it_stands_for_in_xen() -> None:
+    sources = {"write_isenabler": "vgic-v2.c, vgic_v2_distr_mmio_write @ baf2950213", "release": 64}
+    evidence = {**finding()["evidence"], "sources": sources}
+    words = " ".join(panel(120, evidence=evidence).replace("│", " ").split())
+    assert (
+        "write_isenabler (vgic/vgic_v2.py:38) Xen: vgic-v2.c, vgic_v2_distr_mmio_write @ baf2950213" in words
+    )
+    without = panel(120, evidence={**evidence, "sources": "none"})
+    assert "Xen:" not in without
+
+
+def test_functions_of_the_lanes_are_explained_once() -> None:
+    stacks = [{**step, "stack": ["map_irq"]} for step in STEPS]
+    evidence = {"steps": stacks, "sources": {"map_irq": "gic.c, gic_route_irq_to_guest @ baf2950213"}}
+    words = " ".join(panel(120, evidence=evidence).replace("│", " ").split())
+    assert words.count("map_irq Xen: gic.c, gic_route_irq_to_guest @ baf2950213") == 1
+
+
 def test_a_corrupted_mapping_shows_what_changed() -> None:
     row = {"virq": 40, "pirq": None, "status": []}
     before = {"mapping": [row], "vcpus": [{"vcpu": 0}]}

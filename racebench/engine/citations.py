@@ -1,0 +1,54 @@
+"""Which function of the real source a function under test stands for, as its docstring says.
+
+A docstring with ``Xen: irq.c, release_guest_irq @ baf2950213`` cites it.  A
+function that cites nothing is a part of the one that called it.
+"""
+
+from __future__ import annotations
+
+import re
+from types import CodeType, FrameType
+
+from .osthreads import is_ours
+
+_CITES = re.compile(r"\bXen: ([^\n]+)")
+_UNTIL_COMMIT = re.compile(r".*? @ [\w.]*\w\^?")
+_MOST = 200
+
+
+def cited(code: CodeType) -> str:
+    """What ``code`` stands for; empty if it does not say."""
+    doc = code.co_consts[0] if code.co_consts else None
+    if not isinstance(doc, str):
+        return ""
+    found = _CITES.search(doc)
+    if found is None:
+        return ""
+    line = found[1].split(".  ")[0]
+    until = _UNTIL_COMMIT.match(line)
+    return (until[0] if until else line.rstrip(". "))[:_MOST]
+
+
+class Citations:
+    """What each function met so far stands for, by its name."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, str] = {}
+
+    def cite(self, frame: FrameType | None) -> None:
+        """Look at the functions under test from ``frame`` outwards."""
+        parts = []
+        while frame is not None:
+            code = frame.f_code
+            if not is_ours(code.co_filename):
+                name = code.co_name
+                if name in self.sources:
+                    source = self.sources[name]
+                else:
+                    source = cited(code)
+                    parts.append(name)
+                if source:
+                    for part in parts:
+                        self.sources[part] = source
+                    return
+            frame = frame.f_back
