@@ -23,6 +23,16 @@ STATES = ("creating", "running", "dying")
 _STATE_WEIGHTS = (2, 7, 2)
 _ROUTED = {40: 0.7, 41: 0.25}
 _MOST_OPERATIONS = 3
+_GUEST = {
+    "isenabler": 4,
+    "icenabler": 4,
+    "itargetsr": 3,
+    "ipriorityr": 1,
+    "eoi": 3,
+    "restore": 1,
+    "cpu_on": 0.3,
+}
+"""What a vCPU does, and how often: nothing of it before the domain runs."""
 
 
 def op(name: str, **args: int | tuple[int, ...]) -> Operation:
@@ -146,10 +156,7 @@ class _Draw:
 
     def _guest(self, me: int) -> Operation | None:
         rng, virq = self.rng, self._virq()
-        what = rng.choices(
-            ("isenabler", "icenabler", "itargetsr", "ipriorityr", "eoi", "restore", "cpu_on"),
-            (4, 4, 3, 1, 3, 1, 0.3),
-        )[0]
+        what = rng.choices(list(_GUEST), list(_GUEST.values()))[0]
         if what in ("isenabler", "icenabler"):
             return op(what, virq=VIRQS if rng.random() < 0.1 else (virq,))
         if what == "itargetsr":
@@ -171,7 +178,31 @@ class _Draw:
 
 
 def smaller(drawn: Drawn) -> Iterator[Drawn]:
-    """What is left of ``drawn`` without one thing, the largest things first."""
+    """What is left of ``drawn`` without one thing, the largest things first.
+
+    Nothing that the machine cannot be in: no guest runs before its unpause.
+    """
+    if drawn.initial.state == "creating":
+        rest = {
+            name: tuple(one for one in ops if one.name != "unpause") for name, ops in drawn.threads.items()
+        }
+        if rest != dict(drawn.threads) and all(rest.values()):
+            yield Drawn(replace(drawn.initial, state="running"), rest)
+    yield from filter(_possible, _less(drawn))
+
+
+def _possible(drawn: Drawn) -> bool:
+    """Whether every vCPU of a domain that is still made lets it go first."""
+    if drawn.initial.state != "creating":
+        return True
+    return all(ops[0].name == "unpause" for ops in drawn.threads.values() if any(map(_guests, ops)))
+
+
+def _guests(one: Operation) -> bool:
+    return one.name in _GUEST
+
+
+def _less(drawn: Drawn) -> Iterator[Drawn]:
     initial, threads = drawn.initial, drawn.threads
     for name in threads:
         if len(threads) > 1:

@@ -10,7 +10,8 @@ import pytest
 
 from racebench.scenario import scenario_from_text
 from racebench.scenario_text import scenario_text
-from racebench.vgic.drawing import STATES, Drawn, draw, smaller
+from racebench.vgic.drawing import STATES, Drawn, draw, op, smaller
+from racebench.vgic.language import Initial
 
 MANY = 600
 
@@ -72,6 +73,25 @@ def test_who_runs_in_which_state(state: str) -> None:
             assert all(ops[0].name == "unpause" for ops in guests)
             assert not any(enabled for _, _, enabled in one.initial.routed)
             assert not one.initial.pending
+
+
+def test_no_smaller_one_lets_a_guest_run_that_was_not_started() -> None:
+    looked = 0
+    for one in drawn(state="creating", count=100):
+        for candidate in smaller(one):
+            if candidate.initial.state == "creating":
+                for name, ops in candidate.threads.items():
+                    assert not name.startswith("vcpu") or ops[0].name == "unpause"
+                    looked += name.startswith("vcpu")
+    assert looked > 100
+
+
+def test_a_guest_that_only_has_to_run_runs_from_the_start() -> None:
+    guest = (op("unpause"), op("isenabler", virq=40))
+    one = Drawn(Initial(state="creating"), {"vcpu0": guest, "toolstack0": (op("route", virq=40, pirq=64),)})
+    running = next(iter(smaller(one)))
+    assert running.initial.state == "running"
+    assert [str(o) for o in running.threads["vcpu0"]] == ["isenabler virq=40"]
 
 
 def test_smaller_ones_are_smaller_and_come_to_an_end() -> None:
