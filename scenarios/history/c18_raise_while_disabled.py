@@ -43,7 +43,9 @@ class LooksAnyway(vgic.protocol("lockfree_priority")):
 
     def gic_update_one_lr(self, v, i):
         """Read register ``i``, whatever ``i`` is.  Xen: gic.c, gic_update_one_lr @ c84e4b2dd4."""
-        rb.check_that(i < NR_LRS, "crash.assertion", f"gicv3_ich_read_lr({i}): there is no such list register")
+        rb.check_that(
+            i < NR_LRS, "crash.assertion", f"gicv3_ich_read_lr({i}): there is no such list register"
+        )
         lrs = v.lrs
         # The zeroes of an empty register say: vIRQ 0, neither pending nor active.
         if lrs[i] is None:
