@@ -4,7 +4,7 @@ from .bench import bench_states
 from .domain import Protocol
 from .hammer import Mix, build_hammer
 from .language import OPERATIONS, Initial, Operation, parse_operation, usage
-from .program import build_program
+from .program import build_program, written_program
 from .protocols import protocol, protocol_ids
 from .protocols.baseline import Baseline
 
@@ -22,4 +22,5 @@ __all__ = [
     "protocol",
     "protocol_ids",
     "usage",
+    "written_program",
 ]

@@ -121,8 +121,15 @@ class GicLr(Header):
             return
         # Off the list first: an IRQ that the new pCPU takes must not find it inflight.
         INFLIGHT.remove(v, p)
+        self.finish_migration(v, p)
+
+    def finish_migration(self, v: Vcpu, p: PendingIrq) -> None:
+        """A vIRQ that was sent away while it was in an LR has ended: its line follows it.
+
+        Xen: in gic_update_one_lr @ baf2950213.
+        """
         if p.MIGRATING:
-            v_target = self.vgic_get_target_vcpu(v, virq)
+            v_target = self.vgic_get_target_vcpu(v, p.irq)
             self.irq_set_affinity(p.desc, v_target.processor)
             p.MIGRATING = False
 

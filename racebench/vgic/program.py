@@ -12,7 +12,7 @@ from .bench import Bench, compiled
 from .domain import Protocol
 from .handlers import GIC_GUEST_IRQ_TYPE
 from .history import History
-from .language import Initial, Operation
+from .language import Initial, Operation, parse_operation
 from .snapshot import snapshot
 from .state import NULL, Domain, IrqAction, Machine
 from .structures import Structures
@@ -51,6 +51,17 @@ def build_program(
         parts={name: tuple(str(op) for op in ops) for name, ops in operations.items()},
         smaller=lambda: _smaller(name, initial, operations, protocol, history),
     )
+
+
+def written_program(
+    name: str, initial: Initial, threads: Mapping[str, Sequence[str]], protocol: type[Protocol]
+) -> Program:
+    """``build_program`` with operations as a scenario file writes them: ``route virq=40 pirq=64``."""
+    operations = {
+        thread: [parse_operation(text, name, f"{thread}[{i}]", initial) for i, text in enumerate(texts)]
+        for thread, texts in threads.items()
+    }
+    return build_program(name, initial, operations, protocol)
 
 
 def _smaller(

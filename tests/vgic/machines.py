@@ -7,7 +7,7 @@ from typing import Any
 
 from racebench.primitives import Lock
 from racebench.program import Program
-from racebench.vgic import Initial, Protocol, build_program, parse_operation, protocol
+from racebench.vgic import Initial, Protocol, protocol, written_program
 from racebench.vgic.program import Bench
 
 EBUSY, EINVAL, EIO = -16, -22, -5
@@ -17,13 +17,8 @@ def program(
     threads: dict[str, Sequence[str]], under: str | type[Protocol] = "baseline", **initial: Any
 ) -> Program:
     """The program of ``threads`` from ``Initial(**initial)``."""
-    start = Initial(**initial)
-    operations = {
-        name: [parse_operation(text, "test.toml", name, start) for text in texts]
-        for name, texts in threads.items()
-    }
     code = protocol(under) if isinstance(under, str) else under
-    return build_program("test", start, operations, code)
+    return written_program("test", Initial(**initial), threads, code)
 
 
 def bench(*, under: str | type[Protocol] = "baseline", naming: Sequence[str] = (), **initial: Any) -> Bench:
