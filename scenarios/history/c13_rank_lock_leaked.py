@@ -8,6 +8,8 @@ read the priority under the rank lock, with desc->lock held.  No race: Coverity
 found it in the text.
 
 The fix is the missing unlock on the error path.
+
+Unlike Xen, all but that function is of May 2017.
 """
 
 from racebench.vgic import Baseline, Initial, written_program
