@@ -141,7 +141,7 @@ def a_number_once(v, results):
 
 
 def snapshot(v):
-    return {"list registers": [virq or "-" for virq in v.lrs], "lr_pending": [p.label() for p in v.lr_pending]}
+    return {"list registers": [virq or "-" for virq in v.lrs]}
 
 
 def variants():

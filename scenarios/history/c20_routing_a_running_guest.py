@@ -8,7 +8,7 @@ before      Both go on at any time.  vgic_enable_irqs reads p->desc without its
             handler is set, irq_set_affinity calls through the NULL of the none
             handler.  And release holds desc->lock and wants the rank lock, while
             ISENABLER holds the rank lock and wants desc->lock.
-guard       b857754723 (2018): -EBUSY once creation_finished for a route, unless
+after       b857754723 (2018): -EBUSY once creation_finished for a route, unless
             is_dying for a release.  Its message argues with virtual and physical
             state that are never synchronised; the races end with it.
 route_again 1c77496bc8 (2024): device tree overlays route to a running guest, so
@@ -26,7 +26,7 @@ SOURCE = "gic.c: gic_route_irq_to_guest, gic_remove_irq_from_guest @ b857754723,
 TAGS = ["history", "routing", "guard", "C20"]
 EXPECT = {
     "before": ["crash.null_handler", "data_race", "deadlock.cycle", "lock_order.inversion"],
-    "guard": [],
+    "after": [],
     "route_again": ["crash.null_handler", "data_race", "lock_order.inversion"],
 }
 
@@ -40,6 +40,6 @@ def variants():
 
     return {
         "before": program("connect_hw_irq"),
-        "guard": program("creation_guard"),
+        "after": program("creation_guard"),
         "route_again": program("route_while_running"),
     }
