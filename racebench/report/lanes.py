@@ -58,9 +58,13 @@ def steps(finding: Mapping[str, Any]) -> list[Step]:
 
 
 def rows(finding: Mapping[str, Any], *, full: bool = False) -> list[Row]:
-    """Time going down.  Unless ``full``, steps that neither touch a lock nor meet another's are folded."""
+    """Time going down.  Unless ``full``, steps that neither touch a lock nor meet another's are folded.
+
+    Where no thread is interrupted the order of operations is the story, not
+    that of steps: then every write that changes something is told.
+    """
     done = steps(finding)
-    shared = None if full else _meeting(done)
+    told = [full or told for told in _telling(done, finding["evidence"].get("preemptions") == 0)]
     after = _after(done)
     made: list[Row] = []
     first = 0
@@ -68,7 +72,7 @@ def rows(finding: Mapping[str, Any], *, full: bool = False) -> list[Row]:
         block = list(run)
         held = _held(block[0])
         made.append(Row(Kind.SWITCH, thread, "", held=held, after=held))
-        made += _block(thread, block, first, shared, after)
+        made += _block(thread, block, first, told, after)
         first += len(block)
     for edge in finding["evidence"].get("ring") or ():
         if not str(finding["rule"]).startswith("deadlock"):
@@ -117,8 +121,16 @@ def _meeting(done: Sequence[Step]) -> set[str]:
     return {name for name in written if len(touched[name]) > 1}
 
 
+def _telling(done: Sequence[Step], changes: bool) -> Iterator[bool]:
+    """Of each step whether it is worth a row; ``changes``: every write that changes a value is."""
+    shared = _meeting(done)
+    for step in done:
+        changed = changes and step["op"] == "write" and step["old"] != step["new"]
+        yield step["op"] not in LOOKS or step["object"] in shared or changed
+
+
 def _block(
-    thread: str, block: Sequence[Step], first: int, shared: set[str] | None, after: Sequence[tuple[str, ...]]
+    thread: str, block: Sequence[Step], first: int, told: Sequence[bool], after: Sequence[tuple[str, ...]]
 ) -> Iterator[Row]:
     """One thread's uninterrupted run of steps."""
     call = ""
@@ -126,7 +138,7 @@ def _block(
     dull = 0
     for at, step in enumerate(block, first):
         held = _held(step)
-        if shared is not None and step["op"] in LOOKS and step["object"] not in shared:
+        if not told[at]:
             dull += 1
             folded = folded or Row(Kind.FOLDED, thread, "", held=held)
             folded = replace(folded, text=f"({counted(dull, 'step')})", after=after[at])

@@ -49,6 +49,19 @@ def test_what_no_other_thread_meets_is_folded_unless_full() -> None:
     assert not [line for line in full if "step)" in line]
 
 
+def test_where_no_thread_is_interrupted_each_change_is_told() -> None:
+    alone = [
+        step("vcpu0", "acquire", "rank[1]"),
+        step("vcpu0", "read", "rank[1].ienable", old="0", new="0"),
+        step("vcpu0", "write", "rank[1].ienable", old="0", new="256"),
+        step("vcpu0", "write", "p[40].QUEUED", old="True", new="True"),
+    ]
+    lines = lanes(evidence={"steps": alone, "preemptions": 0})
+    assert row(lines, "write rank[1].ienable: 0 → 256")
+    assert sum("(1 step)" in line for line in lines) == 2
+    assert row(lanes(evidence={"steps": alone, "preemptions": 1}), "(3 steps)")
+
+
 def test_a_deadlock_ends_with_what_each_waits_for() -> None:
     assert "wants desc[64]: blocked for ever" in lanes()[-2]
     assert "wants rank[1]: blocked for ever" in lanes()[-1]
