@@ -192,9 +192,12 @@ def _compare(verbs: Any) -> None:
 
 
 def _list(verbs: Any) -> None:
-    add = _verb(verbs, "list", "list what there is", "racebench list protocols")
-    what = ("scenarios", "protocols", "strategies", "rules")
-    add("what", nargs="?", choices=what, default="scenarios", help="(default: scenarios)")
+    add = _verb(
+        verbs, "list", "list what there is, or what runs a function of Xen",
+        "racebench list release_guest_irq",
+    )  # fmt: skip
+    what = "scenarios, protocols, strategies, rules, or a function of Xen"
+    add("what", nargs="?", default="scenarios", metavar="WHAT", help=f"{what} (default: scenarios)")
 
 
 def _bench(verbs: Any) -> None:

@@ -10,7 +10,8 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from . import ablate, bench, claims, engine, fuzz, modes, store, vgic
+from . import ablate, bench, catalogue, claims, engine, fuzz, modes, store, vgic
 from .arguments import RUN_S, parser
 from .campaign import Options, cells_for, run_campaign
 from .cell import Plan
@@ -30,13 +31,13 @@ from .records import Cell
 from .report.ablation import ablation_report
 from .report.finding import finding_panel
 from .report.fuzzing import FuzzScreen, fuzz_report
-from .report.listing import bench_table, listing
+from .report.listing import bench_table, function_list, listing, scenario_list
 from .report.live import LiveScreen, PlainLines
 from .report.terminal import show_run
 from .report.text import clean
 from .resume import planned
 from .scenario import Scenario, scenario_from_text
-from .selection import bundled, load_protocol, select
+from .selection import bundled, load_protocol, name_of, select
 from .stop import Stop
 from .store import SCHEMA, RunFolder, read_finding, read_journal
 from .trace import schedule_from_json
@@ -238,17 +239,28 @@ def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
 
 def do_list(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if args.what == "scenarios":
-        rows = [(s.name, " ".join(f"@{t}" for t in s.tags), ", ".join(s.settles), s.title) for s in bundled()]
-        console.print(listing(("scenario", "tags", "settles", "what"), rows))
+        shown = [(g.name, g.what, _told(g.scenarios)) for g in catalogue.groups()]
+        tags = Counter(tag for group in catalogue.groups() for s in group.scenarios for tag in s.tags)
+        console.print(scenario_list(shown, tags))
     elif args.what == "protocols":
         codes = [vgic.protocol(p) for p in vgic.protocol_ids()]
         console.print(listing(("protocol", "what"), [(c.ID, c.SUMMARY) for c in codes]))
     elif args.what == "strategies":
         known = [(n, (c.__doc__ or "").splitlines()[0]) for n, c in engine.STRATEGIES.items()]
         console.print(listing(("strategy", "what"), known))
-    else:
+    elif args.what == "rules":
         console.print(listing(("rule", "broken when"), RULES.items()))
+    else:
+        cited, scenarios = catalogue.running(args.what)
+        past = [s for s in scenarios if s.variants]
+        console.print(function_list(cited, _told(s for s in scenarios if not s.variants), _told(past)))
     return 0
+
+
+def _told(scenarios: Iterable[Scenario]) -> list[tuple[str, str]]:
+    return [
+        (name_of(s.path), f"{s.title} ({', '.join(s.settles)})" if s.settles else s.title) for s in scenarios
+    ]
 
 
 def do_bench(args: argparse.Namespace, console: Console, stop: Stop) -> int:

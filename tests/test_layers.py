@@ -14,7 +14,17 @@ PACKAGE = Path(__file__).resolve().parent.parent / "racebench"
 WORDS = {"errors", "primitives", "program", "trace", "findings"}
 WINGS = {"vgic", "engine", "detect", "report"}
 JOINS = {
-    *("scenario", "scenario_toml", "userfile", "selection", "claims", "bench", "modes", "ablate"),
+    *(
+        "scenario",
+        "scenario_toml",
+        "userfile",
+        "selection",
+        "catalogue",
+        "claims",
+        "bench",
+        "modes",
+        "ablate",
+    ),
     *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
     *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text"),
 }

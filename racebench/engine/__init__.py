@@ -1,5 +1,6 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
+from .citing import sources_of
 from .exploring import Progress, ProgressCall, explore, reproduce
 from .free import stress
 from .glancing import glance
@@ -17,6 +18,7 @@ __all__ = [
     "glance",
     "replay",
     "reproduce",
+    "sources_of",
     "stress",
     "verify",
 ]

@@ -1,0 +1,24 @@
+"""Which functions of the real source a program runs."""
+
+from __future__ import annotations
+
+from ..program import Program
+from .controlled import Scheduler
+from .recorder import StepRecorder
+from .strategies.random_walk import RandomWalk
+
+_EXECUTIONS = 4
+
+
+def sources_of(program: Program) -> dict[str, str]:
+    """What each function that makes a step stands for, by its name, in a few random executions."""
+    recorder = StepRecorder()
+    strategy = RandomWalk(0, len(program.actors))
+    with Scheduler(program) as scheduler:
+        scheduler.recorder = recorder
+        for _ in range(_EXECUTIONS):
+            outcome = scheduler.run(strategy)
+            strategy.end(outcome.log, False)
+            if scheduler.lost:
+                break
+    return recorder.sources
