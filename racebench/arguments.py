@@ -83,6 +83,10 @@ def _verb(verbs: Any, name: str, about: str, example: str) -> Callable[..., Any]
     return sub.add_argument
 
 
+def _quiet(add: Callable[..., Any], about: str = "no progress") -> None:
+    add("--quiet", "-q", action="store_true", help=about)
+
+
 def _cells(add: Callable[..., Any]) -> None:
     add("scenario", nargs="*", metavar="SCENARIO", help="name, @tag, file or folder (default: @thread)")
     add(
@@ -91,6 +95,7 @@ def _cells(add: Callable[..., Any]) -> None:
     )  # fmt: skip
     add("--out", type=Path, metavar="DIR", help="the run's own folder (default: reports/<time>-VERB)")
     add("--json", metavar="FILE", help="write the run object; - prints it, alone")
+    _quiet(add, "no progress; at the end only what is not as expected")
 
 
 def _run(verbs: Any) -> None:
@@ -155,6 +160,7 @@ def _ablate(verbs: Any) -> None:
     add("--time", type=duration, default=ABLATE_S, metavar="T", help="budget of it all (default: 10m)")
     add("--out", type=Path, metavar="DIR", help="folder for the findings (default: reports/<time>-ablate)")
     add("--json", metavar="FILE", help="write the answers; - prints them, alone")
+    _quiet(add)
 
 
 def _fuzz(verbs: Any) -> None:
@@ -168,6 +174,7 @@ def _fuzz(verbs: Any) -> None:
     add("--state", choices=STATES, help="the domain's state (default: drawn too)")
     add("--out", type=Path, metavar="DIR", help="folder for what is new (default: reports/<time>-fuzz)")
     add("--json", metavar="FILE", help="write the run object; - prints it, alone")
+    _quiet(add)
 
 
 def _report(verbs: Any) -> None:

@@ -32,7 +32,7 @@ from .report.ablation import ablation_report
 from .report.finding import finding_panel
 from .report.fuzzing import FuzzScreen, fuzz_report
 from .report.listing import bench_table, function_list, listing, scenario_list
-from .report.live import LiveScreen, PlainLines
+from .report.live import LiveScreen, PlainLines, Quiet
 from .report.terminal import show_run
 from .report.text import clean
 from .resume import planned
@@ -104,7 +104,7 @@ def _campaign(
 ) -> int:
     alone = args.json == "-"
     screen = Console(stderr=True, highlight=False) if alone else console
-    collected = _Collected(LiveScreen(screen) if _fancy(screen) else PlainLines(screen))
+    collected = _Collected(_progress(screen, args.quiet))
     try:
         run = run_campaign(cells, options, collected, stop)
     finally:
@@ -112,7 +112,7 @@ def _campaign(
     if args.json:
         write_json(args.json, {k: v for k, v in run.items() if k != "dir"})
     if not alone:
-        show_run(console, run, claims.judge(run), collected.findings())
+        show_run(console, run, claims.judge(run), collected.findings(), brief=args.quiet)
     errors = {cell["error"] for cell in run["cells"] if "error" in cell}
     for error in sorted(errors):
         print(f"racebench: {clean(error)}", file=sys.stderr)
@@ -121,6 +121,12 @@ def _campaign(
     if errors:
         return 2
     return 0 if all(c["verdict"] == "as_expected" for c in run["cells"]) else 1
+
+
+def _progress(screen: Console, quiet: bool) -> Quiet | LiveScreen | PlainLines:
+    if quiet:
+        return Quiet(screen)
+    return LiveScreen(screen) if _fancy(screen) else PlainLines(screen)
 
 
 def _fancy(screen: Console) -> bool:
@@ -202,7 +208,7 @@ def do_ablate(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     choice, scenarios = load_protocol(args.protocol), select(args.scenario or ["@pairs"])
     folder = RunFolder(args.out or default_folder("ablate"))
     alone = args.json == "-"
-    said = Console(stderr=True, highlight=False) if alone else console
+    said = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
     with said.status("") as status:
         found = ablate.ablate(
             choice, scenarios, args.time, stop, lambda text: status.update(Text(f"{choice.id}: {text}"))
@@ -223,7 +229,7 @@ def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     choice = load_protocol(args.protocol)
     folder = RunFolder(args.out or default_folder("fuzz"))
     alone = args.json == "-"
-    screen = Console(stderr=True, highlight=False) if alone else console
+    screen = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
     with FuzzScreen(screen, args.time, _fancy(screen)) as shown:
         fuzzed = fuzz.fuzz(choice, args.time, args.seed, folder, shown, stop, args.state)
     run = fuzz.run_record(fuzzed, args.time, args.state)

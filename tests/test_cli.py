@@ -325,3 +325,13 @@ def test_the_module_runs() -> None:
     done = in_a_process(code, stdout=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"racebench ")
+
+
+def test_quiet_tells_only_what_is_not_as_expected(capsys: Capture) -> None:
+    assert cli.main(["verify", "route_vs_route", "--protocol", "no_rank_lock", "--quiet", "--out", "q"]) == 0
+    good = capsys.readouterr().out
+    assert good.split("\n")[1].startswith("1 of 1 cell as expected") and "mapping.corrupted" not in good
+    Path("mine.toml").write_text(TWO_ROUTES.partition("[expect]")[0] + "[expect]\nno_rank_lock = []\n")
+    assert cli.main(["verify", "mine.toml", "--quiet", "--out", "r"]) == 1
+    bad = capsys.readouterr().out
+    assert "unexpected" in bad and "replay: racebench replay" in bad and "[1/1]" not in bad

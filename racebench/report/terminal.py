@@ -34,12 +34,20 @@ def show_run(
     claims: Sequence[Any],
     findings: Sequence[tuple[str, Mapping[str, Any]]],
     history: Mapping[str, str] | None = None,
+    *,
+    brief: bool = False,
 ) -> None:
     """Print a run; ``findings`` are (path inside the run's folder, finding) pairs.
 
-    ``history`` says of a signature in which runs it was seen.
+    ``history`` says of a signature in which runs it was seen; ``brief`` leaves
+    out what is as expected.
     """
     cells = run["cells"]
+    if brief:
+        cells = [cell for cell in cells if cell["verdict"] != "as_expected"]
+        bad = {(cell["scenario"], cell["protocol"]) for cell in cells}
+        findings = [pair for pair in findings if (pair[1]["scenario"], pair[1]["protocol"]) in bad]
+        claims = ()
     if cells:
         _heading(console, "verdicts")
         console.print(matrix(cells, console.width))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from racebench.engine import Progress
-from racebench.report.live import LiveScreen, PlainLines
+import pytest
 
-from .samples import ESC, EVIL, cell, console, finding
+from racebench.engine import Progress
+from racebench.report.live import LiveScreen, PlainLines, Quiet
+
+from .samples import ESC, EVIL, cell, console, finding, printed
 
 
 class Clock:
@@ -65,14 +67,20 @@ def test_a_terminal_gets_rate_failures_and_time_left() -> None:
     assert threading.active_count() == before
     said = text(out)
     assert "0 of 117 cells" in said
+    assert "so far: clean" in said
     assert "12,345 collisions  4,115/s  212 failed" in said
     assert "6.0 s" in said
     assert "25.0 s left" in said
     clock.now = 7.0
-    screen.finding("findings/0001.json", finding())
-    screen.cell_done(cell("route", verdict="unexpected"))
+    screen.finding("findings/0001.json", {**finding(), "scenario": "route", "protocol": "baseline"})
+    clock.now = 7.5
+    screen.cell_progress("route", "baseline", "stress", Progress(12_345, 212, 3.0))
+    assert "so far: deadlock.cycle" in text(out)
+    clock.now = 8.0
+    screen.cell_done(cell("route", verdict="unexpected", found=["deadlock.cycle"]))
     assert "1 of 117 cells" in text(out)
-    assert "1 finding, 1 not as expected" in text(out)
+    assert "unexpected: deadlock.cycle" in text(out)
+    assert "1 unexpected  1 distinct finding" in text(out)
     screen.note("a torn line")
     screen.close()
     assert "a torn line" in text(out)
@@ -88,3 +96,50 @@ def test_it_is_not_drawn_more_often_than_ten_times_a_second() -> None:
         screen.cell_progress("route", "baseline", "stress", Progress(1, 0, 0.1))
     assert len(text(out)) == size
     screen.close()
+
+
+def test_a_process_keeps_its_rows_from_cell_to_cell() -> None:
+    clock, out = Clock(), console(terminal=True)
+    screen = LiveScreen(out, clock)
+    screen.started(4, 30.0)
+    heights = []
+    for protocol in ("a", "b", "c"):
+        for scenario in ("one", "two"):
+            clock.now += 1.0
+            screen.cell_started(scenario, protocol, "verify", 3.0)
+            heights.append(len(printed(screen._screen(clock.now), 80).splitlines()))
+        for scenario in ("two", "one"):
+            clock.now += 1.0
+            screen.cell_done(cell(scenario, protocol))
+            heights.append(len(printed(screen._screen(clock.now), 80).splitlines()))
+    assert heights[1:] == [heights[1]] * 11
+    screen.close()
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_no_row_is_wider_than_the_terminal(width: int) -> None:
+    clock, out = Clock(), console(width, terminal=True)
+    screen = LiveScreen(out, clock)
+    screen.started(10**6, 1e6)
+    screen.cell_started("s" * 300, "p" * 300, "reproduce", 1e6)
+    screen.cell_progress("s" * 300, "p" * 300, "reproduce", Progress(10**12, 10**12, 1e-6, "n" * 300))
+    for rule in ("a.rule", "b" * 300):
+        screen.finding("f", {"rule": rule, "signature": rule, "scenario": "s" * 300, "protocol": "p" * 300})
+    lines = printed(screen._screen(1.0), width).splitlines()
+    assert all(len(line) <= width for line in lines)
+    assert len(lines) == 5
+    screen.close()
+
+
+def test_quiet_says_only_what_the_user_has_to_know() -> None:
+    out = console(80)
+    quiet = Quiet(out)
+    quiet.started(2, 30.0)
+    quiet.cell_started("route", "baseline", "verify", 3.0)
+    quiet.cell_progress("route", "baseline", "verify", Progress(10, 0, 0.1))
+    quiet.finding("f", finding())
+    quiet.cell_done(cell("route"))
+    assert text(out) == ""
+    quiet.note(f"a torn line {ESC}")
+    quiet.close()
+    assert "a torn line" in text(out) and ESC not in text(out)
