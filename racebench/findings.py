@@ -7,6 +7,7 @@ stored as JSON.  Live locks, threads and states never appear in it.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -127,6 +128,24 @@ EVIDENCE: Mapping[str, str] = {
     "stacks": "thread -> [function (file:line)], innermost last",
     "message": "what the check or the exception said",
     "site": "function (file:line) at which the rule broke",
+    "sources": "function -> the function of the real source that it stands for",
+    "strategies": "strategy -> how often it met this, if several explored",
+    "preemptions": "how many the schedule has",
+    "fewest": "whether no schedule with fewer preemptions shows it",
+    "replays": "[how often it came again, of how many strict replays]",
+    "passing": "{schedule, ...}: the nearest schedule that passes, and the decision that differs",
+    "needs": "thread -> its operations, if less than the whole program shows it",
+    "accesses": "data_race: [{thread, op, site, held}]",
+    "lock": "data_race: the lock that would have ordered the accesses",
+    "instances": "lock_order.inversion: whether the same locks, or others of their classes, were taken",
+    "guarded_by": "lock_order.inversion: the classes of locks that all its threads hold",
+    "confirmation": "lock_order.inversion: {label: confirmed, unreachable or open, why, executions}",
+    "waiting": "deadlock.wait: [{thread, holds, wants}]",
+    "holds": "lock.leaked: [{lock, site}]",
+    "reproduced": "whether a finding of the free run came again under control",
+    "not_reproduced": "why it did not",
+    "not_deterministic": "how a strict replay left the schedule",
+    "story": "hammer: {initial, threads}: the round that it comes from",
 }
 
 
@@ -149,3 +168,17 @@ class Result:
     first_failure_s: float | None = None
     interrupted: bool = False
     stats: Mapping[str, Any] = field(default_factory=dict)
+
+
+_Z = 1.96
+
+
+def interval(hits: int, tries: int) -> tuple[float, float]:
+    """The 95 % interval, after Wilson, of a probability of which ``hits`` of ``tries`` were seen."""
+    if tries <= 0:
+        return 0.0, 1.0
+    p = min(1.0, max(0.0, hits / tries))
+    scale = 1 + _Z**2 / tries
+    middle = p + _Z**2 / (2 * tries)
+    spread = _Z * math.sqrt(p * (1 - p) / tries + _Z**2 / (4 * tries**2))
+    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

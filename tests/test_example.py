@@ -9,10 +9,11 @@ import pytest
 
 import racebench as rb
 from racebench.cli import main
+from racebench.findings import EVIDENCE
 from racebench.scenario import Scenario
 from racebench.selection import select
 
-from .example import DISCOVERIES, EXAMPLE, PAGES, broken, campaign, filled
+from .example import DISCOVERIES, EXAMPLE, PAGES, broken, campaign, filled, findings_of
 
 SCENARIOS = select(["@thread", "@pairs", str(DISCOVERIES)])
 
@@ -53,3 +54,8 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_the_folder_is_a_run_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(EXAMPLE)]) == 0
     assert "cells as expected" in capsys.readouterr().out
+
+
+def test_every_key_of_the_evidence_is_explained() -> None:
+    used = {key for cell in campaign()["cells"] for _, f in findings_of(cell) for key in f["evidence"]}
+    assert used <= set(EVIDENCE)

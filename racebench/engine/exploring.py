@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import UsageError
-from ..findings import Finding, Result, Verdict
+from ..findings import Finding, Result, Verdict, interval
 from ..program import Program
 from . import osthreads
 from .classes import Classes
@@ -88,17 +87,6 @@ class Row:
         return told
 
 
-def interval(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a rate of ``hits`` in ``n``, after Wilson."""
-    if not n:
-        return 0.0, 1.0
-    z2 = 1.96 * 1.96
-    rate = hits / n
-    middle = (rate + z2 / (2 * n)) / (1 + z2 / n)
-    half = math.sqrt(rate * (1 - rate) / n + z2 / (4 * n * n)) * 1.96 / (1 + z2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 class Exploration:
     """One call of ``explore``; ``wanted`` lets a caller stop at a finding of its own."""
 
@@ -138,7 +126,8 @@ class Exploration:
                 self.interrupted = True
             searched = time.perf_counter() - started
             findings = tuple(
-                concluded(scheduler, seen, "explore", self.seed, self.detect) for seen in self.tally.told()
+                _by_strategy(concluded(scheduler, seen, "explore", self.seed, self.detect), seen.by)
+                for seen in self.tally.told()
             )
             findings = labelled(scheduler, findings, False, self.executions)
         findings = tuple(with_needs(self.program, finding, self.detect) for finding in findings)
@@ -205,6 +194,13 @@ class Exploration:
             verdict, False, self.executions, seconds, findings, self.tally.first_finding,
             self.tally.failures, interrupted=self.interrupted, stats=stats,
         )  # fmt: skip
+
+
+def _by_strategy(finding: Finding, by: Mapping[str, int]) -> Finding:
+    """``finding`` with how often each strategy met it, if there are several."""
+    if len(by) < 2:
+        return finding
+    return replace(finding, evidence={**finding.evidence, "strategies": dict(by)})
 
 
 def _hung(events: list[Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..findings import Alarm, Broken, Finding
@@ -41,6 +41,7 @@ class Seen:
     strategy: str
     count: int = 1
     alarm: bool = False
+    by: dict[str, int] = field(default_factory=dict)
 
 
 class Tally:
@@ -118,9 +119,12 @@ class Tally:
         known = self.seen.get(signature)
         if known is None:
             schedule = schedule_of(log, end)
-            self.seen[signature] = Seen(rule, signature, summary, evidence, schedule, executions, strategy)
+            seen = Seen(rule, signature, summary, evidence, schedule, executions, strategy)
+            seen.by[strategy] = 1
+            self.seen[signature] = seen
             return True
         known.count += 1
+        known.by[strategy] = known.by.get(strategy, 0) + 1
         length = len(log) if end is None else end
         if length <= len(known.schedule):
             schedule = schedule_of(log, end)

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..findings import interval
 from .stored import Stored
 
 MACHINE = 1.5
@@ -103,17 +104,6 @@ def _signatures(stored: Stored, other: Stored) -> list[dict[str, Any]]:
 def _within(signature: Mapping[str, Any], cells: Mapping[Name, Cell]) -> bool:
     """Whether a run that has ``cells`` could have seen it where it was seen."""
     return any((c["scenario"], c["protocol"]) in cells for c in signature["cells"])
-
-
-def interval(hits: int, tries: int) -> tuple[float, float]:
-    """The 95 % interval of a probability of which ``hits`` of ``tries`` were seen."""
-    if tries <= 0:
-        return 0.0, 1.0
-    p = min(1.0, max(0.0, hits / tries))
-    scale = 1 + _Z**2 / tries
-    middle = p + _Z**2 / (2 * tries)
-    spread = _Z * math.sqrt(p * (1 - p) / tries + _Z**2 / (4 * tries**2))
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
 
 
 def _rates(

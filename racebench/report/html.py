@@ -13,6 +13,7 @@ from .lanes_svg import lanes_svg
 from .matrix import MARK_LEGEND, MARKS, code_of, evidence, missing, order
 from .proofs import proofs
 from .stored import Stored
+from .strategies import HEADINGS, strategy_rows
 from .terminal import Distinct, summary
 from .text import VERDICT_STYLES, clean, clipped, joined
 
@@ -38,6 +39,9 @@ def html(stored: Stored) -> str:
         _filter(stored.cells),
         _section("Verdicts", _grid(stored.cells, places) + _legend(stored.cells)) if stored.cells else "",
         _section("Not as expected", _cells(bad, places)) if 0 < len(bad) <= _FEW else "",
+        _section("Strategies", _strategies(strategy_rows(stored.cells)))
+        if strategy_rows(stored.cells)
+        else "",
         _section("Claims", _claims(stored.told_claims())) if stored.told_claims() else "",
     ]
     if told:
@@ -168,6 +172,10 @@ def _cells(cells: Sequence[Cell], places: Places) -> str:
 
 def _row(tag: str, cells: Iterable[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+
+
+def _strategies(rows: Sequence[Sequence[str]]) -> str:
+    return _table("rows", _row("th", HEADINGS), (_row("td", map(e, row)) for row in rows))
 
 
 def _claims(claims: Sequence[Any]) -> str:

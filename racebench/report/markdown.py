@@ -19,6 +19,7 @@ from . import facts
 from .finding import finding_body
 from .matrix import CELL_ROWS, evidence, grid, legend, missing, order
 from .stored import Stored
+from .strategies import strategies_table
 from .terminal import Distinct, summary
 from .text import clean, clipped, joined
 
@@ -32,6 +33,9 @@ def markdown(stored: Stored, width: int = WIDTH) -> str:
     parts = ["# RaceBench report", _block([Text(summary(stored.run))], width)]
     if stored.cells:
         parts += ["## Verdicts", _block(_verdicts(stored.cells, width - len(_INDENT)), width)]
+    strategies = strategies_table(stored.cells)
+    if strategies is not None:
+        parts += ["## Strategies", _block([strategies], width)]
     claims = stored.told_claims()
     if claims:
         parts += ["## Claims", _block(_claims(claims), width)]

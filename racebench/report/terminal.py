@@ -14,6 +14,7 @@ from rich.text import Text
 from .claims import claims_table
 from .finding import finding_panel
 from .matrix import matrix
+from .strategies import strategies_table
 from .text import clean, count, counted, duration
 
 MOST_PANELS = 12
@@ -51,6 +52,10 @@ def show_run(
     if cells:
         _heading(console, "verdicts")
         console.print(matrix(cells, console.width))
+    strategies = strategies_table(cells)
+    if strategies is not None:
+        _heading(console, "strategies")
+        console.print(strategies)
     _claims(console, claims)
     told = distinct(run, findings)
     if told:

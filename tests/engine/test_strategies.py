@@ -207,3 +207,18 @@ def test_pos_draws_afresh_only_what_races_with_the_step() -> None:
     assert strategy.pick(offers, None) is first  # type: ignore[arg-type]
     assert strategy._score[second.index] != before[second.index]
     assert strategy._score[third.index] == before[third.index]
+
+
+def test_a_portfolio_says_how_often_each_member_met_a_finding() -> None:
+    result = explore(bugs.BUGS["deadlock01"], strategy="portfolio", executions=400, seed=1)
+    [deadlock] = [f for f in result.findings if f.rule == "deadlock.cycle"]
+    by = deadlock.evidence["strategies"]
+    assert set(by) <= set(STRATEGIES) - {"portfolio"} and len(by) > 1
+    assert sum(by.values()) == deadlock.count
+    rows = result.stats["strategies"]
+    assert all(by[name] <= rows[name]["hits"] for name in by)
+
+
+def test_one_strategy_needs_no_such_table() -> None:
+    result = explore(bugs.BUGS["deadlock01"], strategy="random", executions=100, seed=1)
+    assert all("strategies" not in f.evidence for f in result.findings)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from racebench.report.compare import compare, interval
+from racebench.findings import interval
+from racebench.report.compare import compare
 from racebench.report.comparison import show_comparison
 
 from .samples import ESC, EVIL, cell, console, finding, stored
