@@ -22,7 +22,7 @@ from .errors import ProgramError, UsageError
 from .records import Cell
 from .scenario import Scenario, scenario_from_text
 from .scenario_text import scenario_text
-from .selection import Choice, bundled
+from .selection import Choice, bundled, stored_name
 from .stop import Stop
 from .store import SCHEMA, RunFolder
 from .vgic.drawing import STATES, Drawn, draw, smallest
@@ -190,7 +190,7 @@ class _Run:
         path = self.folder.add_scenario(f"{name}.toml", scenario.text)
         for signature in found:
             finding = collected.findings[signature]
-            finding.update(source=scenario.text, scenario_file=str(path))
+            finding.update(source=scenario.text, scenario_file=stored_name(path))
             result.cell["findings"].append(self.folder.add_finding(finding))
             self.known.add(signature)
         self.folder.add_cell(result.cell)

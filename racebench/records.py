@@ -8,7 +8,7 @@ from typing import Any
 
 from .findings import CellVerdict, Finding
 from .scenario import Scenario
-from .selection import Choice, is_bundled
+from .selection import Choice, is_bundled, stored_name
 from .trace import schedule_from_json
 
 
@@ -66,7 +66,7 @@ def finding_record(cell: Cell, threads: list[str], merged: Merged) -> dict[str, 
         "evidence": dict(finding.evidence),
         "count": max(1, sum(merged.seen.values())),
         "seen": dict(merged.seen),
-        "scenario_file": str(scenario.path),
+        "scenario_file": stored_name(scenario.path),
         "source": scenario.text,
         "replay_args": replay_args,
     }

@@ -11,14 +11,15 @@ from .cell import Plan
 from .errors import ResultError, ScenarioError, UsageError
 from .records import Cell
 from .scenario import Scenario, load_scenario
-from .selection import Choice, bundled_file, is_bundled
+from .selection import Choice, bundled_file, is_bundled, stored_file, stored_name
 from .vgic import protocol_ids
 
 
 def plan_record(cells: Sequence[Cell], plan: Plan, seconds: float) -> dict[str, Any]:
     """JSON for ``planned`` to read back."""
     rows = [
-        {"scenario": c.scenario.name, "file": str(c.scenario.path), "protocol": c.choice.spec} for c in cells
+        {"scenario": c.scenario.name, "file": stored_name(c.scenario.path), "protocol": c.choice.spec}
+        for c in cells
     ]
     return {**asdict(plan), "modes": list(plan.modes), "seconds": seconds, "cells": rows}
 
@@ -43,7 +44,7 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell],
     cells = []
     for name, file, protocol in rows:
         if (name, file) not in loaded:
-            loaded[name, file] = _scenario(name, Path(file), folder)
+            loaded[name, file] = _scenario(name, stored_file(file), folder)
         scenario = loaded[name, file]
         if protocol not in protocol_ids() and protocol not in scenario.variants:
             raise UsageError(f"{folder}: needs code: name the scenarios again, and --protocol {protocol}.")

@@ -39,6 +39,25 @@ def is_bundled(path: Path) -> bool:
     return path.resolve().is_relative_to(bundled_root())
 
 
+def stored_name(path: Path) -> str:
+    """How a stored result names the file ``path``, so that it means the same on another machine.
+
+    A bundled one from the folder of scenarios on, another one from the current
+    folder on if it is below that.
+    """
+    path = path.resolve()
+    for folder in (bundled_root(), Path.cwd()):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return str(path)
+
+
+def stored_file(name: str) -> Path:
+    """The file that ``stored_name`` named so; a bundled one comes first."""
+    bundled_path = bundled_root() / name
+    return bundled_path if is_bundled(bundled_path) and bundled_path.is_file() else Path(name)
+
+
 def scenario_files(folder: Path) -> list[Path]:
     """Every scenario file below ``folder``, sorted."""
     return sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and not p.name.startswith(("_", ".")))

@@ -8,7 +8,7 @@ import pytest
 
 from racebench import vgic
 from racebench.errors import ScenarioError, UsageError
-from racebench.selection import bundled, load_protocol, select
+from racebench.selection import bundled, bundled_root, load_protocol, select, stored_file, stored_name
 
 from .fakes import scenario
 
@@ -108,3 +108,21 @@ def test_a_protocol_file_without_a_class_is_told() -> None:
         load_protocol("mine.py")
     with pytest.raises(UsageError, match="Did you mean baseline"):
         load_protocol("baselin")
+
+
+def test_a_stored_name_means_the_same_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "here" / "mine.toml"
+    own.parent.mkdir()
+    own.write_text("schema = 1")
+    bundled_one = bundled_root() / "thread" / "route_vs_route.toml"
+    assert stored_name(bundled_one) == "thread/route_vs_route.toml"
+    assert stored_file("thread/route_vs_route.toml") == bundled_one
+    monkeypatch.chdir(tmp_path)
+    assert stored_name(Path("here/mine.toml")) == "here/mine.toml"
+    assert stored_file("here/mine.toml") == Path("here/mine.toml")
+    monkeypatch.chdir(own.parent)
+    assert stored_name(tmp_path / "other.toml") == str(tmp_path.resolve() / "other.toml")
+
+
+def test_a_stored_name_never_leads_out_of_the_bundled_folder() -> None:
+    assert stored_file("../tests/test_selection.py") == Path("../tests/test_selection.py")
