@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from . import vgic
+from .bounds import MOST_PARTS, beyond, long_key
 from .errors import ScenarioError
 from .findings import RULES
+from .userfile import MAX_BYTES
 from .vgic.state import FIRST_PIRQ, LAST_PIRQ, MAX_SPIS, NR_LOCAL_IRQS, NR_LRS
 
 SCHEMA = 1
@@ -53,12 +55,19 @@ class Loader:
 
     def __init__(self, path: Path, text: str) -> None:
         self.path, self.text = path, text
+        if len(text) > MAX_BYTES:
+            raise self.error("", "larger than 1 MiB", "A scenario is a page of text.")
+        if long_key(text):
+            raise self.error("", f"a key of more than {MOST_PARTS} parts", "A scenario has two levels.")
         try:
             self.data = tomllib.loads(text)
         except ValueError as error:
             raise self.error("", f"not TOML: {_plain(str(error))}", "Mend the syntax.") from error
         except RecursionError as error:
             raise self.error("", "nested too deeply", "A scenario has two levels.") from error
+        too_much = beyond(self.data)
+        if too_much:
+            raise self.error("", too_much, "A scenario has two levels and small numbers.")
         self.check_schema()
         self.only(self.data, _KEYS, "")
         self.title = self.string(self.data, "title", "", required=True)

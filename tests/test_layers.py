@@ -26,7 +26,7 @@ JOINS = {
         "ablate",
     ),
     *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
-    *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text"),
+    *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text", "bounds"),
 }
 THIN = {"cli", "arguments", "reading", "output", "pytest_plugin", "pytest_items", "pytest_merge", "__main__"}
 

@@ -200,6 +200,20 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         load_scenario(toml(tmp_path, "a = " + "[" * 5000))
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("title" + ".a" * 400_000 + " = 1", "a key of more than 16 parts"),
+        ("title = " + "{ a = " * 90 + "1" + " }" * 90, "nested too deeply"),
+        ("schema = 0x" + "f" * 5000, "beyond 64 bits"),
+        ("title = [[0x" + "f" * 5000 + "]]", "beyond 64 bits"),
+    ],
+)
+def test_what_python_cannot_show_or_is_slow_to_read_is_refused(tmp_path: Path, line: str, told: str) -> None:
+    with pytest.raises(ScenarioError, match=told):
+        load_scenario(toml(tmp_path, line + "\n"))
+
+
 PYTHON = '''\
 """Two deposits."""
 from __future__ import annotations
