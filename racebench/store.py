@@ -13,16 +13,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from .bounds import beyond
 from .errors import ResultError, UsageError
 from .trace import schedule_from_json
 
 SCHEMA = 1
-_LARGEST = 64 << 20
+_LARGEST, _LARGEST_JOURNAL, _LONGEST_LINE = 64 << 20, 1 << 30, 16 << 20
 _FINDING = re.compile(r"findings/[0-9]{4,9}\.json")
 
 
@@ -42,6 +43,8 @@ class RunFolder:
         if resume and not taken:
             raise UsageError(f"{path}: holds no run to resume. Check the folder.")
         self.earlier = read_journal(path) if resume else Journal()
+        for name in ("journal.jsonl", "findings", "scenarios"):
+            _refuse_strange(path / name, folder=name != "journal.jsonl")
         try:
             self._findings.mkdir(parents=True, exist_ok=True)
             _end_torn_line(path / "journal.jsonl")
@@ -72,7 +75,7 @@ class RunFolder:
         """Store a scenario file that this run has made; its path."""
         path = self.path / "scenarios" / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        _write(path, text)
         return path
 
     def earlier_findings(self, scenario: str, protocol: str) -> list[dict[str, Any]]:
@@ -103,12 +106,25 @@ def _end_torn_line(path: Path) -> None:
                 file.write(b"\n")
 
 
+def _refuse_strange(path: Path, folder: bool) -> None:
+    """UsageError if what is at ``path`` is not ours: a link leads out, a FIFO or device never ends."""
+    if path.is_symlink():
+        raise UsageError(f"{path}: is a symbolic link, and may lead anywhere. Remove it.")
+    if path.exists() and not (path.is_dir() if folder else path.is_file()):
+        raise UsageError(f"{path}: is not a {'folder' if folder else 'file'}. Name another folder.")
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write ``value`` so that ``path`` holds the old content or the new, never half."""
+    _write(path, json.dumps(value, indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """The same for a text.  A link at ``path`` is replaced, never followed."""
     temporary = path.with_name(path.name + ".part")
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
-        file.write("\n")
+    temporary.unlink(missing_ok=True)
+    with open(temporary, "x", encoding="utf-8") as file:
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -123,11 +139,14 @@ def _read(path: Path, what: str) -> dict[str, Any]:
             raise ResultError(f"{path}: larger than {_LARGEST >> 20} MiB. Give a stored {what}.")
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ResultError(f"{path}: cannot be read: {error.strerror}.") from error
+        raise ResultError(f"{path}: cannot be read: {error.strerror}. Check the file.") from error
     except (ValueError, RecursionError) as error:
         raise ResultError(f"{path}: not JSON: {error}. Give a stored {what}.") from error
     if not isinstance(value, dict):
         raise ResultError(f"{path}: not a JSON object. Give a stored {what}.")
+    too_much = beyond(value)
+    if too_much:
+        raise ResultError(f"{path}: {too_much}. Give a stored {what}.")
     check_schema(value, path)
     return value
 
@@ -274,14 +293,15 @@ def read_journal(folder: Path) -> Journal:
     journal = Journal()
     path = folder / "journal.jsonl"
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            for line in file:
-                try:
-                    entry = json.loads(line)
-                except (ValueError, RecursionError):
-                    journal.torn += 1
-                    continue
-                if not isinstance(entry, dict):
+        # Asked first: to open a FIFO waits for a writer, and a device never ends.
+        if not path.is_file():
+            raise ResultError(f"{path}: no such file. Give a run's folder.")
+        if path.stat().st_size > _LARGEST_JOURNAL:
+            raise ResultError(f"{path}: larger than {_LARGEST_JOURNAL >> 20} MiB. Give a run's folder.")
+        with open(path, "rb") as file:
+            for line in _lines(file):
+                entry = _entry(line)
+                if entry is None:
                     journal.torn += 1
                     continue
                 check_schema(entry, path)
@@ -289,3 +309,22 @@ def read_journal(folder: Path) -> Journal:
     except OSError as error:
         raise ResultError(f"{path}: cannot be read: {error.strerror}. Give a run's folder.") from error
     return journal
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of ``file``; one that is too long for ours is empty."""
+    whole = True
+    while line := file.readline(_LONGEST_LINE):
+        ends = line.endswith(b"\n") or len(line) < _LONGEST_LINE
+        if whole:
+            yield line if ends else b""
+        whole = ends
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """The object in a line of a journal; None if there is none."""
+    try:
+        entry = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) and not beyond(entry) else None

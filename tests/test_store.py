@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from racebench import store
 from racebench.errors import ResultError, UsageError
 from racebench.records import Merged, cell_record, finding_record
 from racebench.store import RunFolder, read_finding, read_journal, read_run, write_json
@@ -143,3 +145,71 @@ def test_a_run_with_a_broken_cell_is_refused(tmp_path: Path) -> None:
             read_run(tmp_path)
     write_json(tmp_path / "run.json", {"schema": 1, "cells": [good]})
     assert read_run(tmp_path)["cells"] == [good]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_journal_that_is_no_file_is_never_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "journal.jsonl")
+    with pytest.raises(ResultError, match=r"journal\.jsonl: no such file"):
+        read_journal(tmp_path)
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(ResultError, match=r"journal\.jsonl: no such file"):
+        RunFolder(tmp_path, resume=True)
+    with pytest.raises(UsageError, match="already holds a run"):
+        RunFolder(tmp_path)
+
+
+def test_a_huge_journal_is_refused_by_its_size(tmp_path: Path) -> None:
+    with open(tmp_path / "journal.jsonl", "wb") as file:
+        file.truncate(2 << 30)
+    with pytest.raises(ResultError, match="larger than 1024 MiB"):
+        read_journal(tmp_path)
+
+
+def test_a_line_that_is_too_long_is_torn_and_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_LONGEST_LINE", 40)
+    fits = b'{"schema": 1, "plan": {"seed": 1}}\n'
+    too_long = b'{"schema": 1, "x": 0, "plan": {"seed": 2}}\n'
+    assert len(fits) < 40 < len(too_long)
+    (tmp_path / "journal.jsonl").write_bytes(fits + too_long + b"[" * 100 + fits + b"\n" + fits)
+    journal = read_journal(tmp_path)
+    assert (journal.plan, journal.torn) == ({"seed": 1}, 3)
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "findings", "scenarios"])
+def test_nothing_is_written_through_a_link(tmp_path: Path, name: str) -> None:
+    run, outside = tmp_path / "run", tmp_path / "outside"
+    run.mkdir()
+    (run / name).symlink_to(outside)
+    with pytest.raises(UsageError, match=rf"{name}: is a symbolic link"):
+        RunFolder(run)
+    outside.mkdir()
+    if name != "journal.jsonl":
+        with pytest.raises(UsageError, match=rf"{name}: is a symbolic link"):
+            RunFolder(run)
+    assert not list(outside.iterdir())
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    for name in ("run.json", "run.json.part"):
+        (tmp_path / name).symlink_to(outside)
+    write_json(tmp_path / "run.json", {"schema": 1})
+    assert outside.read_text() == "mine"
+    assert json.loads((tmp_path / "run.json").read_text()) == {"schema": 1}
+    assert not (tmp_path / "run.json").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [("[" * 200 + "]" * 200, "nested too deeply"), ("9" * 20, "64 bits")]
+)
+def test_what_is_too_deep_or_too_large_is_refused(tmp_path: Path, value: str, told: str) -> None:
+    text = f'{{"schema": 1, "cells": [], "extra": {value}}}'
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ResultError, match=told):
+        read_run(tmp_path)
+    (tmp_path / "journal.jsonl").write_text(text + "\n")
+    assert read_journal(tmp_path).torn == 1
