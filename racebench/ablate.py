@@ -205,30 +205,31 @@ def _stored(watch: Watch) -> dict[str, Any]:
     return {**change.as_json(), "taken": taken}
 
 
-def as_found(program: Program, finding: Mapping[str, Any]) -> Program:
-    """``program`` with the change, if any, under which a stored ``finding`` was made."""
+def as_found(program: Program, finding: Mapping[str, Any], file: str) -> Program:
+    """``program`` with the change, if any, under which the ``finding`` stored in ``file`` was made."""
     stored = finding.get("ablation")
     if stored is None:
         return program
     if not isinstance(stored, Mapping):
-        raise ResultError("ablation: not an object. Store the finding again.")
-    remove, outer, inner = (_site(stored.get(key), key) for key in ("remove", "outer", "inner"))
+        raise ResultError(f"{file}: ablation: not an object. Store the finding again.")
+    remove, outer, inner = (_site(stored.get(key), key, file) for key in ("remove", "outer", "inner"))
     if (remove is None) == (outer is None) or (outer is None) != (inner is None):
-        raise ResultError("ablation: neither a site to remove nor a pair. Store the finding again.")
+        raise ResultError(f"{file}: ablation: neither a site to remove nor a pair. Store the finding again.")
     watch = Watch(Change(remove, outer, inner))
-    for entry in stored.get("taken") or ():
+    taken = stored.get("taken", [])
+    for entry in taken if isinstance(taken, list) else [taken]:
         if not _texts(entry):
-            raise ResultError("ablation.taken: not pairs of locks. Store the finding again.")
+            raise ResultError(f"{file}: ablation.taken: not pairs of locks. Store the finding again.")
         if outer is not None and inner is not None:
             watch.taken[outer, inner, entry[0]] = entry[1]
     return watched(program, watch, vgic.bench_states)
 
 
-def _site(value: Any, key: str) -> LockSite | None:
+def _site(value: Any, key: str, file: str) -> LockSite | None:
     if value is None:
         return None
     if not _texts(value):
-        raise ResultError(f"ablation.{key}: not [function, lock class]. Store the finding again.")
+        raise ResultError(f"{file}: ablation.{key}: not [function, lock class]. Store the finding again.")
     return LockSite(value[0], value[1])
 
 

@@ -55,6 +55,17 @@ def columns(text: str) -> int:
     return value
 
 
+def named(text: str) -> str:
+    """What can name a file: an empty variable of a script would mean the current folder."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a file or folder")
+    return text
+
+
+def path(text: str) -> Path:
+    return Path(named(text))
+
+
 class _Parser(argparse.ArgumentParser):
     """Bad usage is a UsageError, as every other bad input."""
 
@@ -93,8 +104,8 @@ def _cells(add: Callable[..., Any]) -> None:
         "--protocol", nargs="+", action="extend", metavar="P",
         help="bundled id, or path/to/file.py:Name (default: those the scenario names)",
     )  # fmt: skip
-    add("--out", type=Path, metavar="DIR", help="the run's own folder (default: reports/<time>-VERB)")
-    add("--json", metavar="FILE", help="write the run object; - prints it, alone")
+    add("--out", type=path, metavar="DIR", help="the run's own folder (default: reports/<time>-VERB)")
+    add("--json", type=named, metavar="FILE", help="write the run object; - prints it, alone")
     _quiet(add, "no progress; at the end only what is not as expected")
 
 
@@ -108,7 +119,7 @@ def _run(verbs: Any) -> None:
     add("--only", choices=("stress", "verify"), help="one mode instead of both")
     add("--jobs", type=positive, default=1, metavar="N", help="processes (default: 1)")
     add("--seed", type=natural, metavar="N", help="of noise and search (default: 0)")
-    add("--resume", type=Path, metavar="DIR", help="go on with the run in DIR")
+    add("--resume", type=path, metavar="DIR", help="go on with the run in DIR")
 
 
 def _verify(verbs: Any) -> None:
@@ -138,7 +149,7 @@ def _replay(verbs: Any) -> None:
         verbs, "replay", "run a stored schedule again, step by step",
         "racebench replay reports/nightly/findings/0001.json --trace",
     )  # fmt: skip
-    add("finding", type=Path, metavar="FINDING.json")
+    add("finding", type=path, metavar="FINDING.json")
     add("--trace", action="store_true", help="show every step")
     add("--scenario", metavar="FILE", help="the Python scenario it was found in: a stored file runs no code")
     add("--protocol", metavar="FILE:NAME", help="the protocol of your own that it was found with")
@@ -146,7 +157,7 @@ def _replay(verbs: Any) -> None:
 
 def _explain(verbs: Any) -> None:
     add = _verb(verbs, "explain", "show a stored finding or run", "racebench explain reports/nightly")
-    add("stored", type=Path, metavar="FINDING.json|RUN_DIR")
+    add("stored", type=path, metavar="FINDING.json|RUN_DIR")
     add("--full", action="store_true", help="unfold the schedule of a finding")
 
 
@@ -158,8 +169,8 @@ def _ablate(verbs: Any) -> None:
     add("protocol", metavar="PROTOCOL", help="bundled id, or path/to/file.py:Name")
     add("scenario", nargs="*", metavar="SCENARIO", help="name, @tag, file or folder (default: @pairs)")
     add("--time", type=duration, default=ABLATE_S, metavar="T", help="budget of it all (default: 10m)")
-    add("--out", type=Path, metavar="DIR", help="folder for the findings (default: reports/<time>-ablate)")
-    add("--json", metavar="FILE", help="write the answers; - prints them, alone")
+    add("--out", type=path, metavar="DIR", help="folder for the findings (default: reports/<time>-ablate)")
+    add("--json", type=named, metavar="FILE", help="write the answers; - prints them, alone")
     _quiet(add)
 
 
@@ -172,8 +183,8 @@ def _fuzz(verbs: Any) -> None:
     add("--time", type=duration, default=FUZZ_S, metavar="T", help="how long (default: 60s)")
     add("--seed", type=natural, default=0, metavar="N", help="of the drawing (default: 0)")
     add("--state", choices=STATES, help="the domain's state (default: drawn too)")
-    add("--out", type=Path, metavar="DIR", help="folder for what is new (default: reports/<time>-fuzz)")
-    add("--json", metavar="FILE", help="write the run object; - prints it, alone")
+    add("--out", type=path, metavar="DIR", help="folder for what is new (default: reports/<time>-fuzz)")
+    add("--json", type=named, metavar="FILE", help="write the run object; - prints it, alone")
     _quiet(add)
 
 
@@ -182,9 +193,9 @@ def _report(verbs: Any) -> None:
         verbs, "report", "write a stored run as files for people and for CI",
         "racebench report reports/nightly --html nightly.html",
     )  # fmt: skip
-    add("run", type=Path, metavar="RUN_DIR")
+    add("run", type=path, metavar="RUN_DIR")
     for name, what in FORMATS.items():
-        add(f"--{name}", metavar="F", help=what)
+        add(f"--{name}", type=named, metavar="F", help=what)
     add("--width", type=columns, metavar="N", help="of markdown (default: 72) and svg (default: 80)")
 
 
@@ -193,9 +204,9 @@ def _compare(verbs: Any) -> None:
         verbs, "compare", "tell what two stored runs say differently; 1 if the new one is worse",
         "racebench compare reports/monday reports/tuesday",
     )  # fmt: skip
-    add("base", type=Path, metavar="BASE_RUN")
-    add("new", type=Path, metavar="NEW_RUN")
-    add("--json", metavar="FILE", help="write what differs; - prints it, alone")
+    add("base", type=path, metavar="BASE_RUN")
+    add("new", type=path, metavar="NEW_RUN")
+    add("--json", type=named, metavar="FILE", help="write what differs; - prints it, alone")
 
 
 def _list(verbs: Any) -> None:
@@ -209,4 +220,4 @@ def _list(verbs: Any) -> None:
 
 def _bench(verbs: Any) -> None:
     add = _verb(verbs, "bench", "measure what this machine can do", "racebench bench --json bench.json")
-    add("--json", metavar="FILE", help="write the figures; - prints them, alone")
+    add("--json", type=named, metavar="FILE", help="write the figures; - prints them, alone")

@@ -103,7 +103,7 @@ class Campaign:
         if "stress" not in options.plan.modes:
             for cell in cells:
                 if cell.scenario.mix is not None:
-                    what = f"{cell.scenario.name}: its threads draw, so it can only be hammered."
+                    what = f"{cell.scenario.path}: its threads draw, so it can only be hammered."
                     raise UsageError(f"{what} Use `racebench run {cell.scenario.name}`.")
         self.started = time.perf_counter()
         self.done: dict[tuple[str, str], dict[str, Any]] = {}

@@ -23,7 +23,7 @@ from . import ablate, bench, catalogue, claims, engine, fuzz, modes, store, vgic
 from .arguments import RUN_S, parser
 from .campaign import Options, cells_for, run_campaign
 from .cell import Plan
-from .errors import HarnessBug, RaceBenchError, ReplayDiverged, UsageError
+from .errors import HarnessBug, RaceBenchError, ReplayDiverged, ScenarioError, UsageError
 from .findings import RULES
 from .output import write_json
 from .reading import do_compare, do_explain, do_report
@@ -34,7 +34,7 @@ from .report.fuzzing import FuzzScreen, fuzz_report
 from .report.listing import bench_table, function_list, listing, scenario_list
 from .report.live import LiveScreen, PlainLines, Quiet
 from .report.terminal import show_run
-from .report.text import clean
+from .report.text import brief, clean
 from .resume import planned
 from .scenario import Scenario, scenario_from_text
 from .selection import bundled, load_protocol, name_of, select
@@ -115,7 +115,7 @@ def _campaign(
         show_run(console, run, claims.judge(run), collected.findings(), brief=args.quiet)
     errors = {cell["error"] for cell in run["cells"] if "error" in cell}
     for error in sorted(errors):
-        print(f"racebench: {clean(error)}", file=sys.stderr)
+        print(f"racebench: {brief(error)}", file=sys.stderr)
     if run["interrupted"]:
         return 130
     if errors:
@@ -166,7 +166,7 @@ def do_replay(args: argparse.Namespace, console: Console, stop: Stop) -> int:
         raise UsageError(f"{args.finding}: protocol {code!r} is not bundled. Add {hint}.")
     try:
         with stop.interruptible():
-            program = ablate.as_found(scenario.program(code), finding)
+            program = ablate.as_found(scenario.program(code), finding, str(args.finding))
             result = modes.replay(program, schedule)
     except ReplayDiverged as error:
         console.print(Text(f"diverged: {clean(error)}", style="bold red"))
@@ -181,7 +181,11 @@ def _scenario_of(args: argparse.Namespace, finding: Mapping[str, Any]) -> Scenar
     if args.scenario:
         return select([args.scenario])[0]
     if finding.get("source"):
-        return scenario_from_text(Path(f"{finding['scenario']}.toml"), finding["source"])
+        try:
+            return scenario_from_text(Path(f"{finding['scenario']}.toml"), finding["source"])
+        except ScenarioError as error:
+            place = f"source: {error.place}" if error.place else "source"
+            raise ScenarioError(str(args.finding), place, error.what, error.remedy) from error
     for scenario in bundled():
         if scenario.name == finding["scenario"]:
             return scenario
@@ -316,8 +320,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except HarnessBug as error:
         return _failed(error)
-    except (RaceBenchError, OSError) as error:
-        print(f"racebench: {clean(error)}", file=sys.stderr)
+    except RaceBenchError as error:
+        print(f"racebench: {brief(error)}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        what = f"{where}{error.strerror or error}. Check the path and the disk."
+        print(f"racebench: {brief(what)}", file=sys.stderr)
         return 2
     except Exception as error:
         return _failed(error)
@@ -326,7 +335,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _failed(error: Exception) -> int:
     if os.environ.get("RACEBENCH_DEBUG") == "1":
         traceback.print_exception(error)
-    what = clean(f"{type(error).__name__}: {error}")
+    what = brief(f"{type(error).__name__}: {error}")
     print(
         f"racebench: RaceBench itself failed: {what}. "
         "Please report it, with the traceback that RACEBENCH_DEBUG=1 shows.",

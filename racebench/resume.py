@@ -47,7 +47,8 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell],
             loaded[name, file] = _scenario(name, stored_file(file), folder)
         scenario = loaded[name, file]
         if protocol not in protocol_ids() and protocol not in scenario.variants:
-            raise UsageError(f"{folder}: needs code: name the scenarios again, and --protocol {protocol}.")
+            what = f"{folder}: needs code, which only a command line may name"
+            raise UsageError(f"{what}. Name the scenarios again, and --protocol {protocol}.")
         cells.append(Cell(scenario, Choice(protocol, protocol, protocol)))
     return cells, plan, seconds
 
@@ -57,7 +58,8 @@ def _scenario(name: str, path: Path, folder: Path) -> Scenario:
     if not path.exists():
         path = bundled_file(name) or path
     if path.suffix != ".toml" and not is_bundled(path):
-        raise UsageError(f"{folder}: needs code: name {path} again, with the other scenarios.")
+        what = f"{folder}: needs code, which only a command line may name"
+        raise UsageError(f"{what}. Name {path} again, with the other scenarios.")
     try:
         return replace(load_scenario(path), name=name)
     except ScenarioError as error:

@@ -117,6 +117,9 @@ def with_folder(path: Path) -> str:
 
 
 def _meant(name: str) -> list[Scenario]:
+    if not name:
+        # As a path it is the current folder, whose Python files nobody has named.
+        raise UsageError("'' names no scenario. Give a name, @tag, file or folder, or none at all.")
     path = Path(name)
     if path.suffix in SUFFIXES:
         return [load_scenario(path)]

@@ -97,9 +97,11 @@ def test_from_the_command_line_with_a_replay(
         {"outer": ["f", "rank"]},
         {},
         {"remove": ["f", "rank"], "taken": [["a"]]},
+        {"remove": ["f", "rank"], "taken": 5},
+        {"remove": ["f", "rank"], "taken": None},
     ],
 )
 def test_a_stored_change_of_another_shape_is_refused(stored: object) -> None:
     [scenario] = select(["pairs/route_vs_route"])
-    with pytest.raises(ResultError, match="ablation"):
-        module.as_found(scenario.program("baseline"), {"ablation": stored})
+    with pytest.raises(ResultError, match=r"f\.json: ablation"):
+        module.as_found(scenario.program("baseline"), {"ablation": stored}, "f.json")

@@ -197,7 +197,7 @@ def test_a_plan_never_runs_code(tmp_path: Path) -> None:
     account(tmp_path)
     plan: dict[str, Any] = {"modes": ["verify"], "seconds": 1.0}
     row = {"scenario": "account", "file": str(tmp_path / "account.py"), "protocol": "lost"}
-    with pytest.raises(UsageError, match=r"needs code: name .*account.py again"):
+    with pytest.raises(UsageError, match=r"needs code, .* Name .*account.py again"):
         resume.planned({**plan, "cells": [row]}, tmp_path)
     row = {"scenario": "route_vs_route", "file": "gone.toml", "protocol": "mine.py:Mine"}
     with pytest.raises(UsageError, match=r"--protocol mine\.py:Mine"):

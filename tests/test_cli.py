@@ -101,6 +101,13 @@ def test_each_verb_has_help_with_an_example(verb: str, capsys: Capture) -> None:
         ["run", "--protocol", "none.py:Mine"],
         ["run", "--out", "a", "--resume", "b"],
         ["run", "--resume", "none"],
+        ["run", ""],
+        ["run", "--out", ""],
+        ["run", "--out", "a\0b"],
+        ["run", "--resume", ""],
+        ["verify", "route_vs_route", "--json", ""],
+        ["report", "r", "--html", ""],
+        ["run", "route_vs_route", "--out", "x" * 300],
         ["explore", "--strategy", "guess"],
         ["replay"],
         ["replay", "none.json"],
@@ -251,6 +258,26 @@ def test_a_finding_is_replayed_without_its_scenario_file(tmp_path: Path, capsys:
     [file, _] = found(["verify", str(made.path), "--protocol", "no_rank_lock"], capsys)
     made.path.unlink()
     assert cli.main(["replay", str(file)]) == 0
+
+
+def test_a_scenario_in_a_finding_is_told_with_the_file_it_is_in(tmp_path: Path, capsys: Capture) -> None:
+    [file, _] = found(["verify", "route_vs_route", "--protocol", "no_rank_lock"], capsys)
+    value = json.loads(file.read_text())
+    file.write_text(json.dumps({**value, "source": value["source"].replace("virq=40", "virq=4")}))
+    assert cli.main(["replay", str(file)]) == 2
+    assert f"{file}: source: threads.toolstack0[0]: virq 4 is outside" in one_line(capsys)
+
+
+def test_a_very_long_error_keeps_its_place_and_its_remedy(tmp_path: Path, capsys: Capture) -> None:
+    Path("bad.toml").write_text(TWO_ROUTES.replace("schema = 1", "schema = 1\n" + "k" * 100_000 + " = 1", 1))
+    assert cli.main(["run", "bad.toml"]) == 2
+    said = one_line(capsys)
+    assert len(said) < 1500 and "bad.toml: kkk" in said and "unknown key. Known here: schema," in said
+
+
+def test_the_system_s_errors_have_a_place_and_a_remedy(tmp_path: Path, capsys: Capture) -> None:
+    assert cli.main(["run", "route_vs_route", "--out", "x" * 300]) == 2
+    assert one_line(capsys).rstrip().endswith("/run.json: File name too long. Check the path and the disk.")
 
 
 def test_a_replay_that_leaves_its_recording_is_1(capsys: Capture) -> None:

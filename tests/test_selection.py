@@ -58,6 +58,7 @@ def test_files_that_their_folder_does_not_tell_apart_are_refused(tmp_path: Path)
     ("name", "told"),
     [
         ("route_vs_rout", "Did you mean route_vs_route?"),
+        ("", "'' names no scenario"),
         ("zzz", "See `racebench list scenarios`"),
         ("@zzz", "no scenario has the tag '@zzz'. Known: @"),
     ],

@@ -14,12 +14,19 @@ VERDICT_STYLES = {
     "missed": "bold yellow",
     "unknown": "yellow",
 }
+_LONGEST = 1200
 _ENUM = re.compile(r"<(\w+\.\w+): [^<>]*>")
 
 
 def clean(value: Any) -> str:
     """``value`` as one line without control characters."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))
+
+
+def brief(value: Any) -> str:
+    """The same, and what is in the middle of a very long one left out: a message ends with the remedy."""
+    text = clean(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
 
 
 def plain(value: Any, style: str = "") -> Text:
