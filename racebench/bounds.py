@@ -7,6 +7,7 @@ every place that quotes a value would have to expect it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -19,16 +20,21 @@ _PART = r"(?:[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')"
 _LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MOST_PARTS}}}")
 
 
-def beyond(value: Any) -> str:
-    """What is too deep or too large in ``value``, of lists, dicts and scalars; empty if nothing is."""
+def beyond(value: Any, *, numbers: bool = True) -> str:
+    """What is too deep or too large in ``value``, of lists, dicts and scalars; empty if nothing is.
+
+    Without ``numbers`` only the depth counts: a program's own values may be any.
+    """
     level: list[Any] = [value]
     for _ in range(MOST_LEVELS):
         below: list[Any] = []
         for one in level:
             if isinstance(one, (dict, list)):
                 below += _inside(one)
-            elif isinstance(one, int) and not -_LARGEST <= one < _LARGEST:
+            elif numbers and isinstance(one, int) and not -_LARGEST <= one < _LARGEST:
                 return "a number is beyond 64 bits"
+            elif numbers and isinstance(one, float) and not math.isfinite(one):
+                return "a number is not finite"
         if not below:
             return ""
         level = below

@@ -144,7 +144,7 @@ def _read(path: Path, what: str) -> dict[str, Any]:
         raise ResultError(f"{path}: not JSON: {error}. Give a stored {what}.") from error
     if not isinstance(value, dict):
         raise ResultError(f"{path}: not a JSON object. Give a stored {what}.")
-    too_much = beyond(value)
+    too_much = beyond(value, numbers=what != "finding")
     if too_much:
         raise ResultError(f"{path}: {too_much}. Give a stored {what}.")
     check_schema(value, path)
@@ -204,7 +204,7 @@ _FINDING_KEYS: Mapping[str, Any] = {
 def _fits(value: Any, shape: Any, *, partly: bool = False) -> bool:
     """Whether ``value`` has ``shape``; with ``partly`` an object's keys may be missing."""
     if isinstance(shape, type):
-        return isinstance(value, shape)
+        return isinstance(value, shape) and not (shape is int and beyond(value))
     if isinstance(shape, list):
         return isinstance(value, list) and all(_fits(v, shape[0]) for v in value)
     if not isinstance(value, dict):

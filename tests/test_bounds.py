@@ -23,8 +23,10 @@ def test_as_deep_as_may_be_and_one_more() -> None:
 
 
 def test_as_large_as_may_be_and_one_more() -> None:
-    assert beyond([2**63 - 1, -(2**63), 1e300, float("inf"), True, None, "9" * 9999]) == ""
+    assert beyond([2**63 - 1, -(2**63), 1e300, True, None, "9" * 9999]) == ""
     assert beyond({"a": [2**63]}) == beyond({"a": [-(2**63) - 1]}) == "a number is beyond 64 bits"
+    assert beyond([float("inf")]) == beyond({"a": float("nan")}) == "a number is not finite"
+    assert beyond([10**400, float("nan")], numbers=False) == ""
 
 
 @pytest.mark.parametrize("part", ["a", "b-1", '"x y"', "'.'"])

@@ -57,7 +57,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         stored = {"schema": 1, **poisoned({**one, "signature": str(i), "source": "", "scenario_file": "x/y"})}
         (path / "findings" / f"{i:04d}.json").write_text(json.dumps(stored))
     host = {"python": "3", "platform": "p"}
-    run = {"schema": 1, "racebench": HOSTILE, "wall_s": float("inf"), "host": host, "cells": cells}
+    run = {"schema": 1, "racebench": HOSTILE, "wall_s": 1e300, "host": host, "cells": cells}
     (path / "run.json").write_text(json.dumps(poisoned(run)))
     return path
 
