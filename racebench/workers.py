@@ -35,6 +35,7 @@ from .stop import Stop
 
 _LOOK_S = 0.1
 _GRACE_S = 1.5
+_SAFE = "PYTHONSAFEPATH"
 
 
 class Boss(Protocol):
@@ -76,7 +77,7 @@ class _Worker:
         leash_end, self.leash = context.Pipe(duplex=False)
         self.cell: Cell | None = None
         self.process = context.Process(target=_work, args=(theirs, leash_end, plan), daemon=True)
-        with _ctrl_c_held_back():
+        with _nothing_from_here(), _ctrl_c_held_back():
             self.process.start()
         theirs.close()
         leash_end.close()
@@ -97,6 +98,25 @@ class _Worker:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+
+
+@contextmanager
+def _nothing_from_here() -> Iterator[None]:
+    """A process started in here imports nothing from the current folder.
+
+    It begins as ``python -c``, which looks there first: a pickle.py that lies
+    beside somebody's scenarios would run.  Costs a Python that a user's program
+    starts in a worker its own look there.
+    """
+    before = os.environ.get(_SAFE)
+    os.environ[_SAFE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE]
+        else:
+            os.environ[_SAFE] = before
 
 
 @contextmanager
