@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from .cell import Plan
+from .engine import STRATEGIES
 from .errors import ResultError, ScenarioError, UsageError
 from .records import Cell
 from .scenario import Scenario, load_scenario
 from .selection import Choice, bundled_file, is_bundled, stored_file, stored_name
 from .vgic import protocol_ids
+
+_MODES, _LARGEST, _LONGEST_S = ("verify", "stress", "explore"), 10**12, 1e10
 
 
 def plan_record(cells: Sequence[Cell], plan: Plan, seconds: float) -> dict[str, Any]:
@@ -34,8 +37,10 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell],
         raise UsageError(f"{folder}: does not say what it was to do. Name the scenarios again.")
     known = {f.name: record[f.name] for f in fields(Plan) if f.name in record}
     try:
-        plan = Plan(**{**known, "modes": tuple(known["modes"])})
+        plan = _checked(Plan(**{**known, "modes": tuple(known["modes"])}))
         seconds = float(record["seconds"])
+        if not 0 <= seconds <= _LONGEST_S:
+            raise ValueError(f"{seconds} seconds")
         rows = [(str(r["scenario"]), str(r["file"]), str(r["protocol"])) for r in record["cells"]]
     except (KeyError, TypeError, ValueError) as error:
         what = f"{folder}: its plan cannot be read ({error!r})"
@@ -51,6 +56,20 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell],
             raise UsageError(f"{what}. Name the scenarios again, and --protocol {protocol}.")
         cells.append(Cell(scenario, Choice(protocol, protocol, protocol)))
     return cells, plan, seconds
+
+
+def _checked(plan: Plan) -> Plan:
+    """``plan`` if the command line could have said it; ValueError names what it could not."""
+    limits = {"preemptions": plan.preemptions, "executions": plan.executions}
+    given = {"seed": plan.seed, **{name: limit for name, limit in limits.items() if limit is not None}}
+    for name, number in given.items():
+        if not isinstance(number, int) or not 0 <= number <= _LARGEST:
+            raise ValueError(name)
+    if plan.strategy not in list(STRATEGIES):
+        raise ValueError("strategy")
+    if not set(plan.modes) <= set(_MODES):
+        raise ValueError("modes")
+    return plan
 
 
 def _scenario(name: str, path: Path, folder: Path) -> Scenario:

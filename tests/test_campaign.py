@@ -208,7 +208,45 @@ def test_a_plan_never_runs_code(tmp_path: Path) -> None:
         resume.planned(None, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("seed", v) for v in (None, -1, 1.5, "1", [], 10**13)),
+        *(("executions", v) for v in (-1, 2.5, "x", "", [])),
+        *(("preemptions", v) for v in (-1, "x", {"a": 1})),
+        *(("strategy", v) for v in (None, [], "guess")),
+        *(("modes", v) for v in (None, 5, "verify", ["bench"], [[]])),
+        *(("seconds", v) for v in (None, -1, float("nan"), float("inf"), 1e300, "x", [])),
+        *(("cells", v) for v in (None, 5, [5], [{}])),
+    ],
+)
+def test_a_plan_that_no_command_line_could_say_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    good = resume.plan_record([], Plan(seed=1, executions=5), 20.0)
+    assert resume.planned(good, tmp_path)[1:] == (Plan(seed=1, executions=5), 20.0)
+    with pytest.raises(ResultError, match="its plan cannot be read"):
+        resume.planned({**good, key: value}, tmp_path)
+
+
 # -- in processes, with the real engines
+
+
+@pytest.mark.parametrize("before", [None, "0"])
+def test_a_process_imports_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    if before is None:
+        monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    else:
+        monkeypatch.setenv("PYTHONSAFEPATH", before)
+    made = scenario(tmp_path)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    for name in ("pickle", "multiprocessing", "json"):
+        Path(f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    run = run_campaign(cells_for([made], PROTOCOLS[:2]), Options(VERIFY, 20.0, jobs=2), Heard())
+    assert [c.get("error") for c in run["cells"]] == [None, None]
+    assert not (tmp_path / "ran").exists()
+    assert os.environ.get("PYTHONSAFEPATH") == before
 
 
 def in_processes(
