@@ -257,6 +257,8 @@ def _wrong_in_cell(cell: Mapping[str, Any]) -> str | None:
         value = cell.get(key)
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
             return key
+    if not isinstance(cell.get("error", ""), str):
+        return "error"
     for mode, keys in _MODES.items():
         value = cell.get(mode)
         if value is None:

@@ -213,3 +213,11 @@ def test_what_is_too_deep_or_too_large_is_refused(tmp_path: Path, value: str, to
         read_run(tmp_path)
     (tmp_path / "journal.jsonl").write_text(text + "\n")
     assert read_journal(tmp_path).torn == 1
+
+
+@pytest.mark.parametrize("error", [None, 5, [], {"a": 1}])
+def test_the_error_of_a_cell_is_a_text(tmp_path: Path, error: Any) -> None:
+    for told, cells in (("it was lost", 1), (error, 0)):
+        entry = {"schema": 1, "cell": {**a_cell(tmp_path), "error": told}}
+        (tmp_path / "journal.jsonl").write_text(json.dumps(entry) + "\n")
+        assert len(read_journal(tmp_path).cells) == cells
