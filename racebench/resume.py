@@ -74,9 +74,15 @@ def _checked(plan: Plan) -> Plan:
 
 def _scenario(name: str, path: Path, folder: Path) -> Scenario:
     """What ``name`` was in the run; a bundled one is found wherever RaceBench is installed now."""
-    if not path.exists():
-        path = bundled_file(name) or path
-    if path.suffix != ".toml" and not is_bundled(path):
+    try:
+        if not path.exists():
+            path = bundled_file(name) or path
+        needs_code = path.suffix != ".toml" and not is_bundled(path)
+    except (OSError, ValueError, RuntimeError) as error:
+        # Too long, with a NUL, a ring of links: the system does not even look.
+        what = f"{folder}: its plan cannot be read (no file can have the name {str(path)[:100]!r})"
+        raise ResultError(f"{what}. Name the scenarios again.") from error
+    if needs_code:
         what = f"{folder}: needs code, which only a command line may name"
         raise UsageError(f"{what}. Name {path} again, with the other scenarios.")
     try:

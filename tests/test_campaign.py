@@ -227,6 +227,21 @@ def test_a_plan_that_no_command_line_could_say_is_refused(tmp_path: Path, key: s
         resume.planned({**good, key: value}, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a\0b", "a\0b.toml", "x" * 5000, "ring"])
+def test_a_plan_with_a_file_that_cannot_be_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ring").symlink_to("ring")
+    row = {"scenario": "none", "file": name, "protocol": "baseline"}
+    plan = {**resume.plan_record([], VERIFY, 20.0), "cells": [row]}
+    with pytest.raises(
+        (ResultError, UsageError), match=r"its plan cannot be read|needs code|cannot go on"
+    ) as error:
+        resume.planned(plan, tmp_path)
+    assert str(error.value).startswith(f"{tmp_path}: ")
+
+
 # -- in processes, with the real engines
 
 
