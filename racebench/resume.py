@@ -49,7 +49,7 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell],
     cells = []
     for name, file, protocol in rows:
         if (name, file) not in loaded:
-            loaded[name, file] = _scenario(name, stored_file(file), folder)
+            loaded[name, file] = _scenario(name, file, folder)
         scenario = loaded[name, file]
         if protocol not in protocol_ids() and protocol not in scenario.variants:
             what = f"{folder}: needs code, which only a command line may name"
@@ -72,15 +72,16 @@ def _checked(plan: Plan) -> Plan:
     return plan
 
 
-def _scenario(name: str, path: Path, folder: Path) -> Scenario:
+def _scenario(name: str, file: str, folder: Path) -> Scenario:
     """What ``name`` was in the run; a bundled one is found wherever RaceBench is installed now."""
     try:
+        path = stored_file(file)
         if not path.exists():
             path = bundled_file(name) or path
         needs_code = path.suffix != ".toml" and not is_bundled(path)
     except (OSError, ValueError, RuntimeError) as error:
         # Too long, with a NUL, a ring of links: the system does not even look.
-        what = f"{folder}: its plan cannot be read (no file can have the name {str(path)[:100]!r})"
+        what = f"{folder}: its plan cannot be read (no file can have the name {file[:100]!r})"
         raise ResultError(f"{what}. Name the scenarios again.") from error
     if needs_code:
         what = f"{folder}: needs code, which only a command line may name"
