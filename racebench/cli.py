@@ -156,7 +156,8 @@ def do_replay(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     finding = read_finding(args.finding)
     schedule = schedule_from_json(finding["schedule"], str(args.finding))
     if not schedule:
-        raise UsageError(f"{args.finding}: holds no schedule: it was not reproduced under control.")
+        what = f"{args.finding}: holds no schedule: it was not reproduced under control"
+        raise UsageError(f"{what}. Show it with `racebench explain`.")
     scenario = _scenario_of(args, finding)
     code: Any = finding["protocol"]
     if args.protocol:
