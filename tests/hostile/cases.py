@@ -10,14 +10,16 @@ from .folders import run_folder
 from .inputs import finding, scenario
 from .lines import command_line
 from .samples import Samples
-from .special import special
+from .special import EACH, one_of_each, special
 
 
 def build(seed: int, number: int, box: Box, samples: Samples) -> Case:
     """Case ``number`` of ``seed``, with its files in ``box``."""
     rng = random.Random(f"{seed}/{number}")
     stored(box, "good", samples)
+    if number < EACH:
+        return one_of_each(number, rng, box, samples)
     family: Callable[[random.Random, Box, Samples], Case] = rng.choices(
-        (scenario, finding, run_folder, command_line, special), (7, 6, 6, 4, 4)
+        (scenario, finding, run_folder, command_line, special), (7, 6, 6, 4, 2)
     )[0]
     return family(rng, box, samples)
