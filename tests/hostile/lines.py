@@ -46,6 +46,9 @@ _PROTOCOLS = (
 def _word(rng: random.Random, box: Box) -> str:
     kind = rng.choice((NAMES, DURATIONS, NUMBERS, _PROTOCOLS, _PROTOCOLS, _PLACES))
     word = rng.choice(kind).replace("BOX", str(box.path))
+    if word in (".", ".."):
+        # To name a folder is to ask for the Python files below it.
+        word = "..."
     return rng.choice(values.LONG) if rng.random() < 0.01 else word
 
 
