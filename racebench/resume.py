@@ -41,6 +41,8 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell],
         seconds = float(record["seconds"])
         if not 0 <= seconds <= _LONGEST_S:
             raise ValueError(f"{seconds} seconds")
+        if not all(r["scenario"] and r["file"] for r in record["cells"]):
+            raise ValueError("a cell without a name")
         rows = [(str(r["scenario"]), str(r["file"]), str(r["protocol"])) for r in record["cells"]]
     except (KeyError, TypeError, ValueError) as error:
         what = f"{folder}: its plan cannot be read ({error!r})"

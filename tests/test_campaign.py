@@ -218,6 +218,7 @@ def test_a_plan_never_runs_code(tmp_path: Path) -> None:
         *(("modes", v) for v in (None, 5, "verify", ["bench"], [[]])),
         *(("seconds", v) for v in (None, -1, float("nan"), float("inf"), 1e300, "x", [])),
         *(("cells", v) for v in (None, 5, [5], [{}])),
+        ("cells", [{"scenario": "", "file": "a.toml", "protocol": "baseline"}]),
     ],
 )
 def test_a_plan_that_no_command_line_could_say_is_refused(tmp_path: Path, key: str, value: Any) -> None:

@@ -127,7 +127,9 @@ def torn(rng: random.Random, data: bytes) -> bytes:
     if what == 2:
         return b"\xef\xbb\xbf" + data
     if what == 3:
-        return data.decode("utf-8", "replace").encode(rng.choice(("utf-16", "utf-32", "utf-7", "cp037")))
+        return data.decode("utf-8", "replace").encode(
+            rng.choice(("utf-16", "utf-32", "utf-7", "cp037")), "replace"
+        )
     if what == 4:
         return data[:at] + rng.choice((b"\xe9", b"\xff\xfe", b"\xed\xa0\x80", b"\xc0\xaf")) + data[at:]
     if what == 5:
