@@ -30,6 +30,8 @@ from .primitives import (
     irqs_on,
     irqsave,
     shared,
+    smp_mb,
+    smp_wmb,
     wait_until,
 )
 from .program import Program
@@ -87,6 +89,8 @@ __all__ = [
     "race_test",
     "replay",
     "shared",
+    "smp_mb",
+    "smp_wmb",
     "stress",
     "verify",
     "wait_until",

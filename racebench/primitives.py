@@ -46,6 +46,9 @@ class Runtime(Protocol):
     def irqs(self, on: bool | None) -> bool:
         """Switch the calling thread's interrupts on or off (None: neither); whether they were on."""
 
+    def fence(self) -> None:
+        """The calling thread's stores so far are visible before anything that it does next."""
+
     def check_failed(self, rule: str, message: str) -> None:
         """Report and unwind the calling thread."""
 
@@ -95,23 +98,40 @@ class Field:
     Not a descriptor: outside a run the field is a plain instance attribute.
     """
 
-    __slots__ = ("atomic", "default", "name")
+    __slots__ = ("atomic", "default", "delayed", "name")
 
-    def __init__(self, default: Any, atomic: bool) -> None:
-        self.default, self.atomic, self.name = default, atomic, ""
+    def __init__(self, default: Any, atomic: bool, delayed: bool = False) -> None:
+        self.default, self.atomic, self.delayed, self.name = default, atomic, delayed, ""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
 
-def shared(default: T, *, atomic: bool = False) -> T:
+def shared(default: T, *, atomic: bool = False, delayed: bool = False) -> T:
     """Declare an instrumented field of a State class.
 
     Each read and each write is one step.  ``atomic=True`` says that the code
     under test accesses it atomically: exempt from ``data_race``, and ordering.
     A list, dict or set given as default is copied for each instance.
+
+    ``delayed=True``: a write may become visible to other threads later than what
+    the writer does after it, as on ARM; UsageError together with ``atomic``.
+    Each thread has a first-in first-out buffer for each delayed field of each
+    object.  A write goes there (step STORE), and leaves it for all to see in a
+    step of the buffer (WRITE), at any time.  The writer itself reads its own
+    latest write.  Before a thread goes on from ``smp_wmb`` or ``smp_mb``, takes or
+    releases a lock or semaphore, waits on a condition, or is interrupted, and
+    before its handler returns, its buffers have run empty; so they have at
+    the end, before ``check``.  Loads are not delayed, nor are other fields.
+    In a run the objects of a class with delayed fields are made in ``setup``.
     """
-    return cast(T, Field(default, atomic))
+    if atomic and delayed:
+        raise UsageError("a field is atomic or delayed, not both. Take one of the two away.")
+    return cast(T, Field(default, atomic, delayed))
+
+
+delays_declared = False
+"""Whether any class of this process has a delayed field."""
 
 
 _bare = object.__new__
@@ -123,6 +143,7 @@ class State:
     _rb_fields: ClassVar[dict[str, Field]] = {}
     _rb_defaults: ClassVar[dict[str, Any]] = {}
     _rb_copied: ClassVar[tuple[str, ...]] = ()
+    _rb_delayed: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -132,6 +153,10 @@ class State:
         fields.update({k: v for k, v in cls.__dict__.items() if isinstance(v, Field)})
         cls._rb_fields = fields
         cls._rb_defaults = {name: f.default for name, f in fields.items()}
+        cls._rb_delayed = tuple(name for name, f in fields.items() if f.delayed)
+        if cls._rb_delayed:
+            global delays_declared
+            delays_declared = True
         cls._rb_copied = tuple(
             name for name, f in fields.items() if isinstance(f.default, (list, dict, set, bytearray))
         )
@@ -499,6 +524,26 @@ class _IrqsOff:
 def irqsave() -> _IrqsOff:
     """``with rb.irqsave():`` has interrupts off, and puts them back as they were."""
     return _IrqsOff()
+
+
+# --------------------------------------------------------------------------
+# Barriers
+
+
+def smp_mb() -> None:
+    """Everything the calling thread wrote is visible before it goes on (Xen: smp_mb)."""
+    runtime = _runtime
+    if runtime is not None:
+        runtime.fence()
+
+
+def smp_wmb() -> None:
+    """Everything the calling thread wrote is visible before it goes on (Xen: smp_wmb).
+
+    Unlike Xen, the same as ``smp_mb``: a later read waits too.  So code that has
+    smp_wmb where it needs smp_mb is not found out.
+    """
+    smp_mb()
 
 
 def check_that(condition: Any, rule: str, message: str) -> None:

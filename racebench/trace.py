@@ -41,21 +41,27 @@ class Kind(enum.Enum):
     IRQS_ON = "irqs_on"
     INTERRUPT = "interrupt"
     RETURN = "return"
+    STORE = "store"
+    FENCE = "fence"
 
 
 class Op:
     """One operation of a thread: its kind, and for a field its name.
 
     One Op exists for each field of each class and each kind of access, so an
-    offer allocates nothing.
+    offer allocates nothing.  ``drains`` says of a WRITE that it is done by a store
+    buffer: then the actor has the thread whose store it was as ``source``.
+    ``apart`` marks what orders steps in a way of its own.
     """
 
-    __slots__ = ("atomic", "field", "is_field", "kind", "nested", "writes")
+    __slots__ = ("apart", "atomic", "drains", "field", "is_field", "kind", "nested", "writes")
 
-    def __init__(self, kind: Kind, field: str = "", atomic: bool = False) -> None:
-        self.kind, self.field, self.atomic = kind, field, atomic
+    def __init__(self, kind: Kind, field: str = "", atomic: bool = False, drains: bool = False) -> None:
+        self.kind, self.field, self.atomic, self.drains = kind, field, atomic, drains
         self.is_field = bool(field)
-        self.writes = kind is not Kind.READ and kind is not Kind.LOCKED
+        # A store that waits in a buffer has changed nothing yet.
+        self.writes = kind not in (Kind.READ, Kind.LOCKED, Kind.STORE)
+        self.apart = drains or kind in (Kind.WAIT_UNTIL, Kind.STORE, Kind.FENCE)
         self.nested = kind in (Kind.WAIT, Kind.INTERRUPT, Kind.RETURN)
 
     def __repr__(self) -> str:

@@ -4,6 +4,10 @@ Happens-before with epochs, after FastTrack (Flanagan and Freund 2009), and
 beside it the locks held, after Eraser (Savage et al. 1997), so that an alarm
 names the lock that would have prevented it.  Locks, conditions, semaphores,
 ``wait_until`` and atomic fields order accesses.
+
+A write to a delayed field is one where it leaves the store buffer: after its
+store, before its thread's next fence, and else unordered with what its thread
+does, other than its accesses to that field.
 """
 
 from __future__ import annotations
@@ -37,6 +41,13 @@ class _Variable:
         self.reads: dict[int, Access] = {}
 
 
+def _raise(clock: Clock, other: Clock) -> None:
+    """``clock`` knows from now on what ``other`` knows."""
+    for k, value in enumerate(other):
+        if value > clock[k]:
+            clock[k] = value
+
+
 def detect(execution: Execution) -> list[Alarm]:
     """The first race on each field in ``execution``."""
     return _Run(execution).go()
@@ -52,6 +63,8 @@ class _Run:
         self.held = Held(n)
         self.left: dict[Any, Clock] = {}
         self.variables: dict[tuple[Any, str], _Variable] = {}
+        self.stored: dict[Any, list[Clock]] = {}
+        self.behind = list(range(n))
         self.raced: dict[tuple[Any, str], tuple[Access, Access]] = {}
         self.spun = {
             (obj, op.field)
@@ -63,7 +76,9 @@ class _Run:
     def go(self) -> list[Alarm]:
         for n, (actor, op, obj) in enumerate(self.execution.steps):
             i = actor.index
-            if not op.is_field:
+            if op.apart and op.kind is not Kind.WAIT_UNTIL:
+                self._buffered(n, actor, op, obj)
+            elif not op.is_field:
                 self._synchronise(n, i, op.kind, obj)
             elif op.atomic:
                 self._join(i, (obj, op.field))
@@ -75,13 +90,27 @@ class _Run:
 
     # -- ordering
 
+    def _buffered(self, n: int, actor: Any, op: Any, obj: Any) -> None:
+        i = actor.index
+        if op.kind is Kind.FENCE:
+            self._join(i, ("stores", i))
+            return
+        key = (actor.source.index if op.drains else i, obj, op.field)
+        if op.kind is Kind.STORE:
+            self.stored.setdefault(key, []).append(self.clocks[i][:])
+            self.clocks[i][i] += 1
+            return
+        # A buffer is not another thread to the one whose stores it has.
+        self.behind[i] = source = actor.source.index
+        _raise(self.clocks[i], self.stored[key].pop(0))
+        self.held.of[i] = self.held.of[source]
+        self._access(n, i, op, obj)
+        self._leave(i, ("stores", source))
+
     def _join(self, i: int, key: Any) -> None:
         left = self.left.get(key)
         if left is not None:
-            clock = self.clocks[i]
-            for k, value in enumerate(left):
-                if value > clock[k]:
-                    clock[k] = value
+            _raise(self.clocks[i], left)
 
     def _leave(self, i: int, key: Any) -> None:
         """What thread ``i`` did so far is before whatever joins ``key`` from now on."""
@@ -90,17 +119,13 @@ class _Run:
         if left is None:
             self.left[key] = clock[:]
         else:
-            for k, value in enumerate(clock):
-                if value > left[k]:
-                    left[k] = value
+            _raise(left, clock)
         clock[i] += 1
 
     def _come(self, i: int, j: int) -> None:
         """``i`` goes on where ``j`` stops: an interrupt comes to a thread, or returns."""
-        clock, other = self.clocks[i], self.clocks[j]
-        for k, value in enumerate(other):
-            if value > clock[k]:
-                clock[k] = value
+        other = self.clocks[j]
+        _raise(self.clocks[i], other)
         other[j] += 1
 
     def _synchronise(self, n: int, i: int, kind: Kind, obj: Any) -> None:
@@ -110,6 +135,7 @@ class _Run:
             return
         if kind is Kind.INTERRUPT:
             self._come(i, obj.task.index)
+            self._join(i, ("stores", obj.task.index))
         elif kind is Kind.RETURN:
             self._come(obj.task.index, i)
         change = self.held.apply(n, i, kind, obj)
@@ -132,16 +158,16 @@ class _Run:
         variable = self.variables.get(key)
         if variable is None:
             variable = self.variables[key] = _Variable()
-        clock = self.clocks[i]
+        clock, behind = self.clocks[i], self.behind
         me: Access = (i, clock[i], n, self.held.of[i])
         write = variable.write
-        if write is not None and write[1] > clock[write[0]] and write[0] != i:
+        if write is not None and write[1] > clock[write[0]] and behind[write[0]] != behind[i]:
             self.raced.setdefault(key, (write, me))
         if not op.writes:
             variable.reads[i] = me
             return
         for read in variable.reads.values():
-            if read[1] > clock[read[0]] and read[0] != i:
+            if read[1] > clock[read[0]] and behind[read[0]] != behind[i]:
                 self.raced.setdefault(key, (read, me))
         variable.reads.clear()
         variable.write = me

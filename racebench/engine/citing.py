@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..program import Program
 from .controlled import Scheduler
+from .delays import actors
 from .recorder import StepRecorder
 from .strategies.random_walk import RandomWalk
 
@@ -13,7 +14,7 @@ _EXECUTIONS = 4
 def sources_of(program: Program) -> dict[str, str]:
     """What each function that makes a step stands for, by its name, in a few random executions."""
     recorder = StepRecorder()
-    strategy = RandomWalk(0, len(program.actors))
+    strategy = RandomWalk(0, actors(program))
     with Scheduler(program) as scheduler:
         scheduler.recorder = recorder
         for _ in range(_EXECUTIONS):

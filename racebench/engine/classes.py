@@ -25,8 +25,11 @@ def class_of(log: list[tuple[Any, Op, Any]], threads: int) -> int:
     for task, op, obj in log:
         i = task.index
         kind = op.kind
-        if kind is Kind.WAIT_UNTIL:
-            last[i] = hash((last[i], *[_read(writes, reads, o, p, last[i]) for p, o in obj.reads]))
+        if op.apart:
+            if kind is Kind.WAIT_UNTIL:
+                last[i] = hash((last[i], *[_read(writes, reads, o, p, last[i]) for p, o in obj.reads]))
+            else:
+                last[i] = _buffered(task, op, obj, last[i], writes, reads)
             continue
         key = (obj, op.field)
         if op.writes:
@@ -51,7 +54,29 @@ def _nested(
         mine = writes[lock] = hash((mine, writes.get(lock, 0), reads.pop(lock, 0)))
     else:
         below = obj.task.index
-        mine = last[below] = hash((mine, last[below]))
+        mine = last[below] = hash((mine, last[below], reads.pop(obj.task.buffer, 0)))
+    return mine
+
+
+def _buffered(task: Any, op: Op, obj: Any, before: int, writes: dict[Any, int], reads: dict[Any, int]) -> int:
+    """A step into a store buffer, out of one, or that waits for one to be empty.
+
+    What a buffer's steps have in common is kept as if they read it, and its
+    stores, oldest first, as if each wrote a place of its own.
+    """
+    if op.kind is Kind.FENCE:
+        return hash((before, reads.pop(obj, 0)))
+    if op.kind is Kind.STORE:
+        fifo = obj._rb_fifos[task.index, op.field]
+        mine = hash((before, obj._rb_id, op.field))
+        made = writes[fifo, "made"] = writes.get((fifo, "made"), 0) + 1
+        writes[fifo, made] = mine
+        return mine
+    fifo, key = task.fifo, (obj, op.field)
+    done = writes[fifo, "done"] = writes.get((fifo, "done"), 0) + 1
+    mine = hash((before, obj._rb_id, op.field, writes[fifo, done], writes.get(key, 0), reads.pop(key, 0)))
+    writes[key] = mine
+    reads[fifo.buffer] = reads.get(fifo.buffer, 0) + mine & 0xFFFFFFFFFFFFFFFF
     return mine
 
 

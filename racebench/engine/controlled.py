@@ -20,6 +20,7 @@ strategy sees what each thread is about to do, and an offer that cannot be met
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CodeType
@@ -29,10 +30,12 @@ from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..findings import Broken
 from ..primitives import Field, State, installed
 from ..program import Program
-from ..trace import Kind, Op
-from . import interrupts, osthreads
+from ..trace import Kind, Op, Site
+from . import buffers, interrupts, osthreads
+from .delays import delayed_fields, late
 from .garbage import Collector, tamed
 from .instrument import Twins, derived
+from .numbering import Numbers
 from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED
 from .stuck import (
     Event,
@@ -71,11 +74,13 @@ class Task:
     ``held`` has the locks it holds, outermost first, each with the code and
     instruction that took it.  ``cpu`` is what its interrupts come to, None if it
     has none; ``onto`` is the processor that an interrupt's own task comes to.
+    ``buffer`` has its stores to delayed fields, if the program has any; ``fifo``
+    is what the task of a store buffer itself puts forth.
     """
 
     __slots__ = (
-        "aborted", "alive", "baton", "blocked", "cpu", "function", "held", "index", "irqs", "name", "obj",
-        "onto", "op", "ready", "result", "thread",
+        "aborted", "alive", "baton", "blocked", "buffer", "cpu", "fifo", "function", "held", "index", "irqs",
+        "name", "obj", "onto", "op", "ready", "result", "thread",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, function: Callable[[Any], Any]) -> None:
@@ -85,6 +90,8 @@ class Task:
         self.thread: threading.Thread | None = None
         self.cpu: interrupts.Cpu | None = None
         self.onto: interrupts.Cpu | None = None
+        self.buffer: buffers.Buffer | None = None
+        self.fifo: buffers.Fifo | None = None
         self.held: list[tuple[Any, CodeType, int]] = []
         self.reset()
 
@@ -101,6 +108,11 @@ class Task:
     def below(self) -> Task | None:
         """For an interrupt: the thread that it comes to."""
         return None if self.onto is None else self.onto.task
+
+    @property
+    def source(self) -> Task | None:
+        """For a store buffer: the thread whose stores it has."""
+        return None if self.fifo is None else self.fifo.buffer.task
 
     @property
     def handling(self) -> tuple[str, int]:
@@ -132,12 +144,14 @@ class Recorder(Protocol):
 
     def step(self, task: Task, op: Op, obj: Any) -> None: ...
 
+    def stored(self, places: deque[tuple[Site, ...]], value: Any) -> None: ...
+
     def blocked(self, task: Task) -> None: ...
 
     def end(self) -> None: ...
 
 
-class Scheduler:
+class Scheduler(Numbers):
     """Runs one Program's threads, one execution after another.
 
     Use as a context manager: it owns the worker threads, the process's runtime
@@ -157,6 +171,7 @@ class Scheduler:
     ) -> None:
         from .controlled_primitives import substitutes
 
+        super().__init__()
         self.program = program
         self.stall_s, self.max_steps, self.ghost = stall_s, max_steps, ghost
         threads = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
@@ -169,9 +184,16 @@ class Scheduler:
         self._control.acquire()
         self._closing = False
         self.types: dict[type, Any] = dict(substitutes(self))
-        self._twins = Twins({"point": self.point}, self._accessor)
-        self._serials: dict[Any, int] = {}
-        self._ids: dict[str, int] = {}
+        self.buffers: buffers.Buffers | None = None
+        namespace: dict[str, Any] = {"point": self.point}
+        delayed = delayed_fields(program)
+        if delayed:
+            self.buffers = made = buffers.Buffers(self, delayed, Task)
+            self.tasks = self.tasks + made.actors
+            self.types = dict(buffers.fenced(self.types, made))
+            self.created = made.created  # type: ignore[method-assign]
+            namespace.update(load=made.load, store=made.store)
+        self._twins = Twins(namespace, self._accessor)
         self._prepare()
 
     # -- what engine code reads during an execution; owned by the floor holder
@@ -182,6 +204,7 @@ class Scheduler:
         self.many = False
         self.watchers: list[Task] = []
         self.spy: list[tuple[Op, Any]] | None = None
+        self.seeing: Task | None = None
         self.outcome = Outcome()
         self.log = self.outcome.log
         self.crashed = False
@@ -194,28 +217,18 @@ class Scheduler:
     # -- the runtime interface (primitives.Runtime)
 
     def substitute(self, cls: type) -> Any:
-        own = self._twins.of(cls) if issubclass(cls, State) else derived(cls, self.types)
+        if issubclass(cls, State):
+            if cls._rb_delayed and self.buffers is None:
+                raise late(cls)
+            own = self._twins.of(cls)
+        else:
+            own = derived(cls, self.types)
         self.types[cls] = own
         return own
 
-    def created(self, obj: Any) -> None:
-        """Number ``obj``, and tell it from its likes: by creation order, per creating thread.
-
-        The number is the same in every execution of a deterministic program.
-        """
-        current = self.current
-        who = "" if current is None else current.name
-        ids = self._ids
-        n = ids.get(who, 0)
-        ids[who] = n + 1
-        obj._rb_id = n if current is None else (who, n)
-        key = (who, type(obj)) if isinstance(obj, State) else (who, obj.cls, obj.index)
-        n = self._serials.get(key, 0) + 1
-        self._serials[key] = n
-        if current is not None:
-            obj._rb_serial = f"@{who}#{n}"
-        elif n > 1:
-            obj._rb_serial = f"#{n}"
+    def fence(self) -> None:
+        if self.buffers is not None:
+            self.buffers.fence()
 
     def wait_until(self, predicate: Callable[[], Any]) -> None:
         from .controlled_primitives import wait_until
@@ -245,6 +258,9 @@ class Scheduler:
         name, namespace = declared.name, self._twins._namespace
         stem = f"op{len(namespace)}_{name}"
         namespace[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
+        if declared.delayed:
+            namespace[stem + "_w"] = Op(Kind.STORE, name)
+            return f"load({stem}_r, self)", f"store({stem}_w, self, value)"
         namespace[stem + "_w"] = Op(Kind.WRITE, name, declared.atomic)
         return f"point({stem}_r, self)", f"point({stem}_w, self)"
 
@@ -443,6 +459,10 @@ class Scheduler:
             task.reset()
         for task in self._interrupts:
             interrupts.offer(task)
+        if self.buffers is not None:
+            # It is asked at every step, so that it never has to be told of a buffer's.
+            self._strategy, self._always = buffers.Draining(self.buffers, strategy, always_ask), True
+            self.buffers.reset()
         outcome = self.outcome
         try:
             outcome.state = self.program.setup()
@@ -555,7 +575,7 @@ class Scheduler:
     @contextmanager
     def _running(self) -> Iterator[None]:
         with installed(self), osthreads.pinned(), tamed() as self._collector:
-            for task in self.tasks:
+            for task in self._threads + self._interrupts:
                 task.thread = threading.Thread(
                     target=self._work, args=(task,), name=f"racebench-{task.name}", daemon=True
                 )
@@ -565,7 +585,7 @@ class Scheduler:
             finally:
                 self._closing = True
                 for task in self.tasks:
-                    if task.name not in self.lost and task.thread is not None:
+                    if task.thread is not None and task.name not in self.lost:
                         task.baton.release()
                         task.thread.join(self.stall_s)
 

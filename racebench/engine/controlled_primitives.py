@@ -77,13 +77,13 @@ def _make_lock(s: Scheduler) -> type[Lock]:
             frame = _getframe(depth)
             me.held.append((self, frame.f_code, frame.f_lasti))
 
-        def _try(self, me: Task) -> bool:
+        def _try(self, me: Task, depth: int = 3) -> bool:
             s.point(ops.TRY_ACQUIRE, self)
             if me.aborted:
                 raise ThreadAbort
             if self.owner is not None:
                 return False
-            self._own(me, 3)
+            self._own(me, depth)
             s.settle(self, me)
             return True
 
@@ -159,13 +159,13 @@ def _make_rlock(s: Scheduler, base: type[Lock]) -> type[Lock]:
             self.depth += 1
             s.settle(self, me)
 
-        def _try(self, me: Task) -> bool:
+        def _try(self, me: Task, depth: int = 3) -> bool:
             s.point(ops.TRY_ACQUIRE, self)
             if me.aborted:
                 raise ThreadAbort
             if not self._free_for(me):
                 return False
-            self._again(me, 3)
+            self._again(me, depth)
             return True
 
         def _again_by(self, me: Task) -> bool:
@@ -381,12 +381,12 @@ def _make_semaphore(s: Scheduler) -> type[Semaphore]:
 class Predicate:
     """What a thread in ``wait_until`` waits for."""
 
-    __slots__ = ("_label", "reads", "test")
+    __slots__ = ("_label", "me", "reads", "test")
 
     cls = "wait_until"
 
-    def __init__(self, test: Callable[[], Any]) -> None:
-        self.test = test
+    def __init__(self, test: Callable[[], Any], me: Task) -> None:
+        self.test, self.me = test, me
         self.reads: list[tuple[Op, Any]] = []
         self._label = ""
 
@@ -394,12 +394,13 @@ class Predicate:
         """Evaluate without making steps; one that raises holds, and raises in its thread."""
         floor, s.current = s.current, None
         s.spy = self.reads = []
+        s.seeing = self.me
         try:
             return bool(self.test())
         except Exception:
             return True
         finally:
-            s.spy, s.current = None, floor
+            s.spy, s.current, s.seeing = None, floor, None
 
     def label(self) -> str:
         names = (f"{obj.label()}.{op.field}" if op.is_field else obj.label() for op, obj in self.reads)
@@ -418,7 +419,7 @@ def wait_until(s: Scheduler, test: Callable[[], Any]) -> None:
         if not test():
             raise HarnessBug("wait_until outside the program's threads would never end")
         return
-    predicate = Predicate(test)
+    predicate = Predicate(test, me)
     s.watchers.append(me)
     try:
         _want(s, me, ops.WAIT_UNTIL, predicate, predicate.holds(s))
@@ -426,11 +427,11 @@ def wait_until(s: Scheduler, test: Callable[[], Any]) -> None:
         if me in s.watchers:
             s.watchers.remove(me)
     me.obj = None
-    s.current = None
+    s.current, s.seeing = None, me
     try:
         test()
     finally:
-        s.current = me
+        s.current, s.seeing = me, None
 
 
 def substitutes(s: Scheduler) -> dict[type, type]:

@@ -63,9 +63,9 @@ def _independent(log: Log, ends: set[int], threads: int) -> list[int]:
         touched = _touched(op, obj)
         if task.cpu is not None:
             touched.append(((task.cpu, ""), True))
-        after = spoilt_threads[task.index] or any(
-            key in written or (writes and key in read) for key, writes in touched
-        )
+        # A store of a crashed thread is not told from one that it would have made later.
+        spoilt = spoilt_threads[task.index] or (op.drains and spoilt_threads[task.source.index])
+        after = spoilt or any(key in written or (writes and key in read) for key, writes in touched)
         if not after:
             kept.append(i)
         if after or i in ends:

@@ -15,6 +15,7 @@ from .classes import Classes
 from .concluding import concluded, with_needs
 from .confirming import labelled
 from .controlled import Outcome, Scheduler
+from .delays import actors
 from .evidence import Detect, nothing
 from .strategies import STRATEGIES, Strategy
 from .strategies.pct import Pct
@@ -61,7 +62,7 @@ def explore(
 
     ``detect`` looks at one execution of each equivalence class.
     """
-    chooser = strategy_named(strategy)(seed, len(program.actors))
+    chooser = strategy_named(strategy)(seed, actors(program))
     exploration = Exploration(program, chooser, seed, progress, detect)
     return exploration.go(executions, seconds, stop_on_first, stall_s)
 
@@ -100,7 +101,7 @@ class Exploration:
     ) -> None:
         self.program, self.strategy, self.seed = program, strategy, seed
         self.progress, self.detect = progress, detect
-        self.classes = Classes(len(program.actors))
+        self.classes = Classes(actors(program))
         self.tally = Tally()
         self.executions = 0
         self.rows: dict[str, Row] = {}
@@ -220,7 +221,7 @@ def reproduce(
     The same signature is preferred; any finding of the same rule will do when
     the budget is over.
     """
-    exploration = Exploration(program, Portfolio(seed, len(program.actors)), seed, None, detect)
+    exploration = Exploration(program, Portfolio(seed, actors(program)), seed, None, detect)
     result = exploration.go(10**9, seconds, False, wanted=lambda tally: finding.signature in tally.seen)
     same = [f for f in result.findings if f.signature == finding.signature]
     alike = [f for f in result.findings if f.rule == finding.rule]

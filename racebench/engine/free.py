@@ -27,15 +27,16 @@ from typing import Any
 
 from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..findings import Finding, Result, Verdict
-from ..primitives import State, installed
+from ..primitives import Field, State, installed
 from ..program import Program
 from ..trace import LockEdge
 from . import osthreads
+from .delays import late
 from .exploring import PROGRESS_S, Progress, ProgressCall
 from .free_primitives import substitutes, wait_until
 from .free_tally import FreeTally, Rings, no_rings
 from .garbage import tamed
-from .instrument import Twins, derived
+from .instrument import SLOT, Twins, derived
 from .noise import Adviser, Jolt, Noise
 from .stuck import Event, crash_event, error_event, leak_event
 from .waits import Waits
@@ -86,6 +87,13 @@ def _taken_lock() -> threading.Lock:
     return lock
 
 
+def _accessor(declared: Field) -> tuple[str, str]:
+    if declared.delayed:
+        slot = repr(SLOT + declared.name)
+        return f"load(self, {slot})", f"store(self, {slot}, value)"
+    return "if noisy: noise()", "if noisy: noise()"
+
+
 class FreeRun:
     """The runtime of one ``stress`` call, and the work of its threads."""
 
@@ -107,12 +115,17 @@ class FreeRun:
         self.stalled = threading.Event()
         self.watchdog_error: Exception | None = None
         self.types: dict[type, Any] = dict(substitutes(self))
-        self._twins = Twins(self.namespace, lambda declared: ("if noisy: noise()", "if noisy: noise()"))
+        self._twins = Twins(self.namespace, _accessor)
 
     # -- the runtime interface (primitives.Runtime)
 
     def substitute(self, cls: type) -> Any:
-        own = self._twins.of(cls) if issubclass(cls, State) else derived(cls, self.types)
+        if issubclass(cls, State):
+            if cls._rb_delayed and "load" not in self.namespace:
+                raise late(cls)
+            own = self._twins.of(cls)
+        else:
+            own = derived(cls, self.types)
         self.types[cls] = own
         return own
 
@@ -130,6 +143,9 @@ class FreeRun:
         if on is not None:
             me.irqs = on
         return were
+
+    def fence(self) -> None:
+        """Nothing is delayed."""
 
     def check_failed(self, rule: str, message: str) -> None:
         me = self.local.worker
@@ -327,7 +343,7 @@ class Stress:
         progress: ProgressCall | None = None,
         rings: Rings = no_rings,
     ) -> None:
-        from .free_interrupts import free_run
+        from .free_buffers import free_run
 
         self.program, self.seed, self.progress = program, seed, progress
         self.run = free_run(program, seed)

@@ -125,8 +125,3 @@ class InterruptedRun(FreeRun):
         finally:
             me.handling = "", 0
             me.irqs = True
-
-
-def free_run(program: Program, seed: int) -> FreeRun:
-    """The run that ``program`` needs."""
-    return InterruptedRun(program, seed) if program.interrupts else FreeRun(program, seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..program import Program
 from .classes import Classes
 from .controlled import Scheduler
+from .delays import actors
 from .evidence import Detect, nothing
 from .strategies.portfolio import Portfolio
 from .tally import Seen, Tally
@@ -20,8 +21,8 @@ def glance(
     Ends early once 40 executions in a row were of classes seen before, or
     ``wanted`` was met.
     """
-    strategy, tally = Portfolio(seed, len(program.actors)), Tally()
-    classes = Classes(len(program.actors))
+    strategy, tally = Portfolio(seed, actors(program)), Tally()
+    classes = Classes(actors(program))
     stale = 0
     with Scheduler(program) as scheduler:
         for n in range(1, executions + 1):

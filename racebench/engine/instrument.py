@@ -25,7 +25,8 @@ class Twins:
     """Makes and remembers the twins of one engine.
 
     ``namespace`` is the globals of the accessors; ``body(field) ->
-    (getter, setter)`` gives the lines that run before the plain access.
+    (getter, setter)`` gives the lines that run before the plain access, and
+    for a delayed field those in place of it.
     Not thread-safe on purpose: classes are first met in ``setup``, or by the
     one thread that runs; two free threads that race here make equal twins.
     """
@@ -61,10 +62,13 @@ class Twins:
 
     def _property(self, name: str, declared: Field) -> property:
         before_get, before_set = self._body(declared)
-        source = (
-            f"def get(self):\n    {before_get}\n    return self.{SLOT}{name}\n"
-            f"def set(self, value):\n    {before_set}\n    self.{SLOT}{name} = value\n"
-        )
+        if declared.delayed:
+            source = f"def get(self):\n    return {before_get}\ndef set(self, value):\n    {before_set}\n"
+        else:
+            source = (
+                f"def get(self):\n    {before_get}\n    return self.{SLOT}{name}\n"
+                f"def set(self, value):\n    {before_set}\n    self.{SLOT}{name} = value\n"
+            )
         made: dict[str, Any] = {}
         # The source is ours but for the field's name, which Python itself has
         # accepted as an attribute name in a class body.

@@ -52,8 +52,11 @@ class Cpu:
 
     def ready_for(self, task: Task) -> bool:
         if task.op is ops.INTERRUPT:
+            victim = self.task
+            if victim.buffer is not None and victim.buffer.pending:
+                return False
             # A thread that crashed has taken its processor with it.
-            return self.task.irqs and self.handler is None and not self.task.aborted
+            return victim.irqs and self.handler is None and not victim.aborted
         return task.op is not ops.SUSPENDED
 
     def owners_for(self, task: Task) -> Iterable[Task]:
@@ -117,6 +120,7 @@ def handle(s: Scheduler, task: Task) -> None:
         s.outcome.events.append(error_event(task.name, error, len(s.log)))
     if task.aborted:
         raise ThreadAbort
+    s.fence()
     s.point(ops.RETURN, cpu)
     _resume(s, cpu, task)
 

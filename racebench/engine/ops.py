@@ -27,6 +27,7 @@ IRQS_OFF = Op(Kind.IRQS_OFF)
 IRQS_ON = Op(Kind.IRQS_ON)
 INTERRUPT = Op(Kind.INTERRUPT)
 RETURN = Op(Kind.RETURN)
+FENCE = Op(Kind.FENCE)
 SUSPENDED = Op(Kind.INTERRUPT)
 """A thread whose processor is in an interrupt; never executed."""
 

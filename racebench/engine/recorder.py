@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from ..primitives import _Primitive
@@ -38,10 +39,14 @@ class StepRecorder:
 
     def step(self, task: Task, op: Op, obj: Any) -> None:
         self.end()
-        frame = caller_frame(2)
-        self._citations.cite(frame)
-        # An interrupt comes and goes in no function: it is told as its handler's.
-        stack = stack_from(frame) or (_site_of_function(task.function),)
+        if task.fifo is not None:
+            # A buffer is no function either: it is told as the place of the store.
+            stack = task.fifo.places.popleft()
+        else:
+            frame = caller_frame(2)
+            self._citations.cite(frame)
+            # An interrupt comes and goes in no function: it is told as its handler's.
+            stack = stack_from(frame) or (_site_of_function(task.function),)
         lock_class = obj.cls if isinstance(obj, _Primitive) else ""
         held = tuple(lock.name for lock, _, _ in task.held)
         step = Step(task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic)
@@ -50,6 +55,13 @@ class StepRecorder:
             step.old = show(obj.__dict__.get(slot))
             self._last = (step, obj, slot)
         self.steps.append(step)
+
+    def stored(self, places: deque[tuple[Site, ...]], value: Any) -> None:
+        """The step just told was a store: what went into the buffer, and from where."""
+        step = self.steps[-1]
+        step.new = show(value)
+        places.append(step.stack)
+        self._last = None
 
     def blocked(self, task: Task) -> None:
         """``task`` still waits when the execution ends; its stack is as it waits."""

@@ -8,8 +8,9 @@ Memory is bounded by the depth of an execution, not by their number.
 
 from __future__ import annotations
 
+from .buffer_races import BufferedEvents, BufferedHistory, BufferedInterruptedHistory
 from .controlled import Outcome, Scheduler
-from .events import Event
+from .events import Event, Events
 from .interrupt_races import InterruptedHistory
 from .races import History
 from .strategies.exhaustive import Exhaustive
@@ -22,7 +23,7 @@ class Search:
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
         self._cpus = {t.index: (t.cpu._rb_id, "") for t in scheduler.tasks if t.cpu is not None}
-        self.strategy = Exhaustive(self._cpus)
+        self.strategy = Exhaustive(self._events())
         self.executions = self.redundant = 0
         self.complete = False
         self._fresh = 0
@@ -73,8 +74,14 @@ class Search:
         for e, event in races:
             self._reverse(history, e, event)
 
+    def _events(self) -> Events:
+        buffers = self.scheduler.buffers
+        return Events(self._cpus) if buffers is None else BufferedEvents(self._cpus, buffers.fifos)
+
     def _history(self) -> History:
         n = len(self.scheduler.tasks)
+        if self.scheduler.buffers is not None:
+            return BufferedInterruptedHistory(n, self._cpus) if self._cpus else BufferedHistory(n)
         return InterruptedHistory(n, self._cpus) if self._cpus else History(n)
 
     def _reverse(self, history: History, e: int, event: Event) -> None:

@@ -57,6 +57,9 @@ class _Alone:
         """Nothing interrupts it."""
         return True
 
+    def fence(self) -> None:
+        """Nobody else looks."""
+
     def check_failed(self, rule: str, message: str) -> None:
         raise _WouldHang(message)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...errors import ProgramError, ThreadAbort
-from ..events import Event, Events, Key, dependent
+from ..events import Event, Events, dependent
 from ..wakeup import Branch
 
 if TYPE_CHECKING:
@@ -30,9 +29,9 @@ class Node:
 class Exhaustive:
     """Follows the stack of nodes; beyond its end takes the least preempting step not asleep."""
 
-    def __init__(self, cpus: Mapping[int, Key]) -> None:
+    def __init__(self, events: Events) -> None:
         self.stack: list[Node] = []
-        self.events = Events(cpus)
+        self.events = events
         self.asleep_at_end = False
         self._depth = 0
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ..controlled import Task
 
 # Giving back comes after taking: the order of the takes is all there is to choose.
-_RELEASES = frozenset({Kind.RELEASE, Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.UP})
+# Stores and fences are a thread's own: what meets others is what leaves its buffer.
+_RELEASES = frozenset({Kind.RELEASE, Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.UP, Kind.STORE, Kind.FENCE})
 
 
 class Surw(Strategy):
@@ -89,7 +90,7 @@ class Surw(Strategy):
 
     def _interesting(self, op: Op, obj: Any) -> bool:
         if op.is_field:
-            return op.field == self._field
+            return op.field == self._field and op.kind is not Kind.STORE
         return bool(self._lock) and obj.cls == self._lock and op.kind not in _RELEASES
 
     def _draw(self, indexes: Sequence[int]) -> int:

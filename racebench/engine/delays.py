@@ -1,0 +1,86 @@
+"""Which delayed fields a program has: asked of one setup before a run.
+
+Programs without any are known at once in a process that declares none, and
+otherwise by one more setup, and run exactly as if there were no store buffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import primitives
+from ..errors import ProgramError
+from ..primitives import State
+from ..program import Program
+from .numbering import Numbers
+
+
+class _Looker(Numbers):
+    """A runtime that only looks at what setup makes."""
+
+    numbers = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.types: dict[type, Any] = {}
+        self.met: list[State] = []
+
+    def substitute(self, cls: type) -> Any:
+        self.types[cls] = cls
+        return cls
+
+    def created(self, obj: Any) -> None:
+        super().created(obj)
+        if isinstance(obj, State) and obj._rb_delayed:
+            self.met.append(obj)
+
+    def wait_until(self, predicate: Callable[[], Any]) -> None:
+        if not predicate():
+            raise ProgramError("setup waits for what nobody will do")
+
+    def irqs(self, on: bool | None) -> bool:
+        """Nothing interrupts it."""
+        return True
+
+    def fence(self) -> None:
+        """Nothing is delayed in setup."""
+
+    def check_failed(self, rule: str, message: str) -> None:
+        raise ProgramError(f"check_that failed in setup: {rule}: {message}")
+
+
+def delayed_fields(program: Program) -> list[tuple[Any, str, str]]:
+    """(number of the object, field, both in words) of each delayed field that setup makes.
+
+    Empty also if setup raises: the run will say so.
+    """
+    if not primitives.delays_declared:
+        return []
+    looker = _Looker()
+    with primitives.lent(looker):
+        try:
+            program.setup()
+        except Exception:
+            return []
+    found: dict[str, tuple[Any, str, str]] = {}
+    for obj in looker.met:
+        for name in obj._rb_delayed:
+            text = f"{obj.label()}.{name}"
+            if text in found:
+                text += f" ({len(found)})"
+            found[text] = (obj._rb_id, name, text)  # type: ignore[attr-defined]
+    return list(found.values())
+
+
+def actors(program: Program) -> int:
+    """How many make steps: the program's own, and a buffer of each for each delayed field."""
+    return len(program.actors) * (1 + len(delayed_fields(program)))
+
+
+def late(cls: type) -> ProgramError:
+    """Said of an object with delayed fields that setup did not make."""
+    return ProgramError(
+        f"{cls.__name__} has delayed fields, and not all its objects are made in setup, "
+        "the same each time. Make them there."
+    )

@@ -1,0 +1,35 @@
+"""Numbers and names for what a program makes, the same in every execution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..primitives import State
+
+
+class Numbers:
+    """Hears of each new object; ``current`` is the task that makes it, None in setup."""
+
+    def __init__(self) -> None:
+        self.current: Any = None
+        self._serials: dict[Any, int] = {}
+        self._ids: dict[str, int] = {}
+
+    def created(self, obj: Any) -> None:
+        """Number ``obj``, and tell it from its likes: by creation order, per creating thread.
+
+        The number is the same in every execution of a deterministic program.
+        """
+        current = self.current
+        who = "" if current is None else current.name
+        ids = self._ids
+        n = ids.get(who, 0)
+        ids[who] = n + 1
+        obj._rb_id = n if current is None else (who, n)
+        key = (who, type(obj)) if isinstance(obj, State) else (who, obj.cls, obj.index)
+        n = self._serials.get(key, 0) + 1
+        self._serials[key] = n
+        if current is not None:
+            obj._rb_serial = f"@{who}#{n}"
+        elif n > 1:
+            obj._rb_serial = f"#{n}"
