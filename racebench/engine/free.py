@@ -42,7 +42,9 @@ from .stuck import Event, crash_event, error_event, leak_event
 from .waits import Waits
 from .watchdog import Watchdog
 
-_FIRST_BATCH, _LARGEST_BATCH, _BATCH_S = 32, 512, 0.02
+# A batch's states are walked by setup, by each thread and by the check: they
+# had better all stay in the processor's cache.
+_FIRST_BATCH, _LARGEST_BATCH, _BATCH_S = 32, 512, 0.003
 
 
 class _Local(threading.local):
@@ -279,7 +281,8 @@ class FreeRun:
         """Drop the states of the batch that was checked, but for those fit to be used again."""
         if self.program.recycle is not None:
             spoilt = {slot for worker in self.workers for slot, _ in worker.events}
-            self.spent = [s for slot, s in enumerate(self.states) if slot not in spoilt]
+            fit = [s for slot, s in enumerate(self.states) if slot not in spoilt]
+            self.spent = (fit + self.spent)[:_LARGEST_BATCH]
         self.states = []
 
     def prepare(self, size: int) -> None:
@@ -289,7 +292,8 @@ class FreeRun:
             if recycle is None:
                 self.states = [setup() for _ in range(size)]
             else:
-                self.states = [s for s in self.spent[:size] if recycle(s)]
+                again, self.spent = self.spent[:size], self.spent[size:]
+                self.states = [s for s in again if recycle(s)]
                 self.states += [setup() for _ in range(size - len(self.states))]
         except Exception as error:
             raise ProgramError(f"{self.program.name}: setup raised {error!r}. Mend setup.") from error

@@ -14,35 +14,35 @@ from .state import Machine
 class Bench:
     """One execution's machine, the protocol that runs it, and how it was at first."""
 
-    __slots__ = ("_at_first", "_size", "domain", "machine", "xen")
+    __slots__ = ("_at_first", "_tables", "domain", "machine", "xen")
 
     def __init__(self, machine: Machine, xen: Protocol) -> None:
         self.machine, self.xen = machine, xen
         self.domain = machine.domains[1]
-        self._at_first: list[tuple[dict[str, Any], dict[str, Any]]] = []
-        self._size = 0
+        self._at_first: list[tuple[Callable[[dict[str, Any]], None], dict[str, Any]]] = []
+        self._tables: list[tuple[dict[int, Any], int]] = []
 
     def recycle(self) -> bool:
         """Put every object back as it was built; False if threads have made new ones.
 
         All field values are immutable, so a shallow copy is exact.
         """
-        if self._size != _size(self.machine):
-            return False
-        for now, first in self._at_first:
-            now.update(first)
+        for table, size in self._tables:
+            if len(table) != size:
+                return False
+        for update, first in self._at_first:
+            update(first)
         return True
 
     def remember(self) -> Bench:
         """Keep the present state for ``recycle``."""
-        self._size = _size(self.machine)
-        self._at_first = [(vars(s), dict(vars(s))) for s in states(self.machine)]
+        machine = self.machine
+        tables = [machine.descs]
+        for d in machine.domains.values():
+            tables += d.structures.tables(d)
+        self._tables = [(table, len(table)) for table in tables]
+        self._at_first = [(vars(s).update, dict(vars(s))) for s in states(machine)]
         return self
-
-
-def _size(machine: Machine) -> int:
-    """How many objects the machine's tables hold."""
-    return len(machine.descs) + sum([d.structures.size(d) for d in machine.domains.values()])
 
 
 def bench_states(bench: Bench) -> Iterator[State]:

@@ -70,11 +70,8 @@ class PendingIrqStructures(Structures):
             yield rank
             yield from rank.irq.values()
 
-    def size(self, d: Domain) -> int:
-        n = len(d.pending_irqs) + len(d.ranks)
-        for rank in d.ranks.values():
-            n += len(rank.irq)
-        return n
+    def tables(self, d: Domain) -> list[dict[int, Any]]:
+        return [d.pending_irqs, d.ranks, *(rank.irq for rank in d.ranks.values())]
 
     def desc_of(self, d: Domain, virq: int) -> IrqDesc:
         return d.pending_irqs[virq].desc

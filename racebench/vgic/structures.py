@@ -73,8 +73,8 @@ class Structures:
         """Every object of ``d`` whose fields threads can change."""
         raise NotImplementedError
 
-    def size(self, d: Domain) -> int:
-        """How many objects ``states`` would yield, or another figure that grows with it."""
+    def tables(self, d: Domain) -> list[dict[int, Any]]:
+        """What grows when a thread makes one more of the objects that ``states`` yields."""
         raise NotImplementedError
 
     def desc_of(self, d: Domain, virq: int) -> IrqDesc:

@@ -60,8 +60,8 @@ class NewVgicStructures(Structures):
         yield from d.vcpu
         yield from vgic_dist(d).spis.values()
 
-    def size(self, d: Domain) -> int:
-        return len(vgic_dist(d).spis)
+    def tables(self, d: Domain) -> list[dict[int, Any]]:
+        return [vgic_dist(d).spis]
 
     def desc_of(self, d: Domain, virq: int) -> IrqDesc:
         irq = vgic_get_irq(d, virq)
