@@ -80,3 +80,11 @@ class ThreadAbort(BaseException):
     Derives from BaseException so that ``except Exception`` in the code under
     test does not swallow it.
     """
+
+
+def told(error: BaseException) -> str:
+    """``error`` of a user's program in words; its own may raise."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__

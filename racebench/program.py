@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import ProgramError
+from .errors import ProgramError, told
 from .findings import Broken
 
 ThreadFunction = Callable[[Any], Any]
@@ -91,6 +91,26 @@ class Program:
     def actors(self) -> tuple[str, ...]:
         """Who makes steps: the threads, then the interrupts."""
         return (*self.threads, *self.interrupts)
+
+    def fresh(self) -> Any:
+        """The state that ``setup`` makes; ProgramError if it raises."""
+        try:
+            return self.setup()
+        except (ProgramError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise ProgramError(f"{self.name}: setup raised {told(error)}. Mend setup.") from error
+
+    def pictured(self, state: Any) -> Any:
+        """What ``snapshot`` makes of ``state``; ProgramError if it raises."""
+        if self.snapshot is None:
+            return None
+        try:
+            return self.snapshot(state)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise ProgramError(f"{self.name}: snapshot raised {told(error)}. Mend snapshot.") from error
 
     def broken_rules(self, state: Any, results: dict[str, Any]) -> tuple[Broken, ...]:
         """What ``check`` says of one finished execution."""

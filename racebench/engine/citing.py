@@ -20,6 +20,6 @@ def sources_of(program: Program) -> dict[str, str]:
         for _ in range(_EXECUTIONS):
             outcome = scheduler.run(strategy)
             strategy.end(outcome.log, False)
-            if scheduler.lost:
+            if scheduler.lost or scheduler.hangs:
                 break
     return recorder.sources

@@ -28,7 +28,7 @@ def concluded(scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: De
     evidence says so.
     """
     finding = finding_of(seen, mode, seed)
-    if scheduler.lost or seen.rule.startswith(_UNSHRINKABLE):
+    if not scheduler.fit or seen.rule.startswith(_UNSHRINKABLE):
         return finding
     try:
         shrunk = Shrinker(scheduler, seen, detect).go()
@@ -50,8 +50,9 @@ def concluded(scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: De
 
 def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int]:
     """[how many strict replays showed the same signature, of how many]."""
-    same = 0
-    for _ in range(REPLAYS):
+    same = tried = 0
+    while tried < REPLAYS and scheduler.fit:
+        tried += 1
         strategy = Replay(finding.schedule)
         try:
             outcome = scheduler.run(strategy, always_ask=True)
@@ -62,14 +63,23 @@ def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int
         tally.add(outcome, 1, "replay")
         tally.look(detect, scheduler, outcome, 1, "replay")
         same += finding.signature in tally.seen
-    return [same, REPLAYS]
+    return [same, tried]
 
 
-def with_needs(program: Program, finding: Finding, detect: Detect = nothing) -> Finding:
-    """``finding`` with the fewest threads and operations that still show it, as evidence.
+def with_needs(
+    program: Program, findings: tuple[Finding, ...], detect: Detect = nothing
+) -> tuple[Finding, ...]:
+    """``findings``, each with the fewest threads and operations that still show it, as evidence.
 
     Not to be called during a run: each smaller program gets one of its own.
+    Where a thread hangs nothing is tried: a smaller program would hang as well.
     """
+    if any(finding.rule == "stall.hang" for finding in findings):
+        return findings
+    return tuple(_with_needs(program, finding, detect) for finding in findings)
+
+
+def _with_needs(program: Program, finding: Finding, detect: Detect) -> Finding:
     if finding.rule.startswith(_UNSHRINKABLE) or not finding.schedule:
         return finding
     if program.smaller is None:

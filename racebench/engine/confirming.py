@@ -59,7 +59,7 @@ def _labelled(
             finding, "unreachable", f"proved: every class of schedules ran ({executions}); none hangs there",
             executions=executions,
         )  # fmt: skip
-    found = None if scheduler.lost else _steered(scheduler, finding, ring)
+    found = _steered(scheduler, finding, ring) if scheduler.fit else None
     if found is None:
         return _with(finding, "open", f"not confirmed by {_TRIES} steered executions, not refuted")
     signature, schedule = found
@@ -81,7 +81,7 @@ def _steered(
         for event in outcome.events:
             if event.rule in HANGS and _ring(event.evidence) == ring:
                 return event.signature, [list(step) for step in schedule_of(outcome.log, event.at)]
-        if scheduler.lost:
+        if not scheduler.fit:
             return None
     return None
 

@@ -55,6 +55,9 @@ MAX_STEPS = 10_000
 
 _COLLECT_EVERY = 64
 
+_MOST_HANGS = 2
+"""One ends the search; another one, and nothing more is run to explain what was found."""
+
 
 class Strategy(Protocol):
     """Decides who runs; see ``strategies/``."""
@@ -179,6 +182,7 @@ class Scheduler(Numbers):
         self._interrupts = interrupts.tasks_of(program, threads, Task)
         self.tasks = threads + self._interrupts
         self.lost: list[str] = []
+        self.hangs = 0
         self.recorder: Recorder | None = None
         self._control = threading.Lock()
         self._control.acquire()
@@ -210,6 +214,7 @@ class Scheduler(Numbers):
         self.crashed = False
         self.limit = self.max_steps
         self.error: BaseException | None = None
+        self._too_deep: RecursionError | None = None
         self._unstarted: list[Task] = []
         self._ending = False
         self._pick: Callable[[list[Task], Task | None], Task] = _nobody
@@ -368,7 +373,10 @@ class Scheduler(Numbers):
         The error must not travel through the code under test, which may catch
         it.  From here ``me`` makes no more steps while it unwinds.
         """
-        if not isinstance(error, ThreadAbort):
+        if isinstance(error, RecursionError):
+            # The program's, not the strategy's; to be told where there is stack again.
+            self._too_deep = error
+        elif not isinstance(error, ThreadAbort):
             self.error = error
         me.aborted = True
         raise ThreadAbort
@@ -414,6 +422,10 @@ class Scheduler(Numbers):
                     interrupts.handle(self, task)
             except ThreadAbort:
                 task.aborted = True
+                if self._too_deep is not None:
+                    self.hangs += 1
+                    self.outcome.events.append(error_event(task.name, self._too_deep, len(self.log)))
+                    self._too_deep = None
             except BaseException as error:
                 if not task.aborted:
                     self.outcome.events.append(error_event(task.name, error, len(self.log)))
@@ -464,12 +476,9 @@ class Scheduler(Numbers):
             self._strategy, self._always = buffers.Draining(self.buffers, strategy, always_ask), True
             self.buffers.reset()
         outcome = self.outcome
-        try:
-            outcome.state = self.program.setup()
-        except Exception as error:
-            raise ProgramError(f"{self.program.name}: setup raised {error!r}. Mend setup.") from error
-        if self.recorder is not None and self.program.snapshot is not None:
-            outcome.before = self.program.snapshot(outcome.state)
+        outcome.state = self.program.fresh()
+        if self.recorder is not None:
+            outcome.before = self.program.pictured(outcome.state)
         strategy.begin()
         self._unstarted = self._threads[:0:-1]
         self._pick = self._first_pick
@@ -491,9 +500,9 @@ class Scheduler(Numbers):
             return
         try:
             outcome.broken = self.program.broken_rules(outcome.state, outcome.results)
-        except ProgramError:
+        except (ProgramError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             outcome.events.append(error_event("check", error, len(self.log)))
 
     def _await_end(self) -> None:
@@ -557,6 +566,7 @@ class Scheduler(Numbers):
             if self._control.acquire(timeout=0.1):
                 return
             raise HarnessBug("an execution stopped without anybody running")
+        self.hangs += 1
         self.outcome.events.append(hang_event(task, len(self.log), osthreads.stack_of(task.thread)))
         task.aborted = self._ending = True
         osthreads.interrupt(task.thread)
@@ -571,6 +581,15 @@ class Scheduler(Numbers):
 
     def __exit__(self, *exc: Any) -> None:
         self._scope.__exit__(*exc)
+
+    @property
+    def fit(self) -> bool:
+        """Whether another execution is worth its price: a thread that makes no steps costs seconds.
+
+        One that ran out of stack inside a strategy counts as well: what the
+        strategy knows of that execution may be wrong.
+        """
+        return not self.lost and self.hangs < _MOST_HANGS
 
     @contextmanager
     def _running(self) -> Iterator[None]:

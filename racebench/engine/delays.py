@@ -60,8 +60,8 @@ def delayed_fields(program: Program) -> list[tuple[Any, str, str]]:
     looker = _Looker()
     with primitives.lent(looker):
         try:
-            program.setup()
-        except Exception:
+            program.fresh()
+        except ProgramError:
             return []
     found: dict[str, tuple[Any, str, str]] = {}
     for obj in looker.met:

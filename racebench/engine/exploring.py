@@ -131,7 +131,7 @@ class Exploration:
                 for seen in self.tally.told()
             )
             findings = labelled(scheduler, findings, False, self.executions)
-        findings = tuple(with_needs(self.program, finding, self.detect) for finding in findings)
+        findings = with_needs(self.program, findings, self.detect)
         return self._result(findings, searched)
 
     def _loop(
@@ -153,7 +153,7 @@ class Exploration:
             told = self._take(scheduler, outcome, found)
             if told and done(tally):
                 return
-            if found and (scheduler.lost or _hung(outcome.events)):
+            if found and (scheduler.lost or scheduler.hangs):
                 return
             now = time.perf_counter()
             if deadline is not None and now >= deadline:
@@ -202,10 +202,6 @@ def _by_strategy(finding: Finding, by: Mapping[str, int]) -> Finding:
     if len(by) < 2:
         return finding
     return replace(finding, evidence={**finding.evidence, "strategies": dict(by)})
-
-
-def _hung(events: list[Any]) -> bool:
-    return any(event.rule == "stall.hang" for event in events)
 
 
 def reproduce(

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import HarnessBug, ProgramError, ThreadAbort
+from ..errors import HarnessBug, ProgramError, ThreadAbort, told
 from ..findings import Finding, Result, Verdict
 from ..primitives import Field, State, installed
 from ..program import Program
@@ -285,18 +285,23 @@ class FreeRun:
             self.spent = (fit + self.spent)[:_LARGEST_BATCH]
         self.states = []
 
-    def prepare(self, size: int) -> None:
-        """Fresh states for ``size`` collisions; ProgramError if setup raises."""
-        setup, recycle = self.program.setup, self.program.recycle
+    def _recycled(self, states: list[Any]) -> list[Any]:
+        recycle = self.program.recycle
+        if recycle is None:
+            return []
         try:
-            if recycle is None:
-                self.states = [setup() for _ in range(size)]
-            else:
-                again, self.spent = self.spent[:size], self.spent[size:]
-                self.states = [s for s in again if recycle(s)]
-                self.states += [setup() for _ in range(size - len(self.states))]
-        except Exception as error:
-            raise ProgramError(f"{self.program.name}: setup raised {error!r}. Mend setup.") from error
+            return [state for state in states if recycle(state)]
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise ProgramError(f"{self.program.name}: recycle raised {told(error)}. Mend recycle.") from error
+
+    def prepare(self, size: int) -> None:
+        """States for ``size`` collisions; ProgramError if setup or recycle raises."""
+        fresh = self.program.fresh
+        again, self.spent = self.spent[:size], self.spent[size:]
+        self.states = self._recycled(again)
+        self.states += [fresh() for _ in range(size - len(self.states))]
         for worker in self.workers:
             worker.results = [None] * size
             worker.events.clear()

@@ -99,9 +99,9 @@ class FreeTally:
         state = self.run.states[slot]
         try:
             broken = self.program.broken_rules(state, results)
-        except ProgramError:
+        except (ProgramError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:
             self._first(slot, started)
             self._event(error_event("check", error, 0), slot)
             return True
@@ -128,8 +128,8 @@ class FreeTally:
             return
         evidence["results"] = {w.name: show(w.results[slot]) for w in self.run.workers}
         if self.program.snapshot is not None:
-            evidence["before"] = self.program.snapshot(self.program.setup())
-            evidence["after"] = self.program.snapshot(self.run.states[slot])
+            evidence["before"] = self.program.pictured(self.program.fresh())
+            evidence["after"] = self.program.pictured(self.run.states[slot])
         if self.program.story is not None:
             evidence["story"] = self.program.story(self.run.states[slot])
         self._seen[signature] = Seen(

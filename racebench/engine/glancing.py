@@ -36,6 +36,6 @@ def glance(
                 tally.look(detect, scheduler, outcome, n, strategy.NAME)
             strategy.reward(new)
             stale = 0 if new else stale + 1
-            if stale >= _NOTHING_NEW or wanted in tally.seen or scheduler.lost:
+            if stale >= _NOTHING_NEW or wanted in tally.seen or scheduler.lost or scheduler.hangs:
                 break
     return tally.seen

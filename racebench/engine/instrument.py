@@ -91,17 +91,25 @@ def show(value: Any, depth: int = 2) -> str:
     if isinstance(value, enum.Enum):
         return value.name
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
-        text = repr(value)
+        text = _repr(value)
     elif isinstance(value, (list, tuple, set, frozenset)) and depth:
-        items = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+        items = sorted(value, key=_repr) if isinstance(value, (set, frozenset)) else value
         text = "[" + ", ".join(show(item, depth - 1) for item in items) + "]"
     elif isinstance(value, dict) and depth:
         text = "{" + ", ".join(f"{show(k, 0)}: {show(v, depth - 1)}" for k, v in value.items()) + "}"
     elif callable(value) or getattr(type(value), "__repr__", None) is object.__repr__:
         text = getattr(value, "__qualname__", type(value).__name__)
     else:
-        text = repr(value)
+        text = _repr(value)
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+
+
+def _repr(value: Any) -> str:
+    """``repr``, which may be a user's own and raise."""
+    try:
+        return repr(value)
+    except Exception as error:
+        return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
 
 
 def line_of(code: CodeType, lasti: int) -> int:

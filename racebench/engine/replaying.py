@@ -61,7 +61,7 @@ def completed(scheduler: Scheduler, finding: Finding, detect: Detect = nothing) 
     A program that does not do the same twice keeps what it has, and the
     evidence says so.
     """
-    if finding.rule in _UNREPLAYABLE or scheduler.lost:
+    if finding.rule in _UNREPLAYABLE or not scheduler.fit:
         return finding
     try:
         outcome, recorder = recorded(scheduler, finding.schedule)
@@ -87,5 +87,5 @@ def _with_evidence(
     evidence["results"] = results_shown(outcome)
     if program.snapshot is not None and outcome.before is not None:
         evidence["before"] = outcome.before
-        evidence["after"] = program.snapshot(outcome.state)
+        evidence["after"] = program.pictured(outcome.state)
     return replace(finding, evidence=evidence)

@@ -76,7 +76,7 @@ class Shrinker:
         return found
 
     def _in_time(self) -> bool:
-        return time.perf_counter() < self._deadline and not self.scheduler.lost
+        return time.perf_counter() < self._deadline and self.scheduler.fit
 
     def _try(self, deviations: Deviations) -> Shrunk | None:
         strategy = Deviating(deviations, len(self.scheduler.tasks))
@@ -190,7 +190,7 @@ def nearest_passing(scheduler: Scheduler, schedule: Schedule) -> dict[str, Any] 
         for other in range(len(scheduler.tasks)):
             if other == order[at]:
                 continue
-            if tries >= _MOST_BRANCHES or scheduler.lost:
+            if tries >= _MOST_BRANCHES or not scheduler.fit:
                 return None
             tries += 1
             strategy = Branching(order, at, other)

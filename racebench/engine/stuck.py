@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, Protocol
 
+from ..errors import told
 from ..trace import Site
 from .instrument import site_of
 from .osthreads import is_ours, stack_of
@@ -257,7 +258,7 @@ def error_event(who: str, error: BaseException, at: int) -> Event:
     return Event(
         "program.error",
         f"program.error: {type(error).__name__} in {site.function}",
-        f"{who} raised {type(error).__name__}: {error} ({site})",
+        f"{who} raised {told(error)} ({site})",
         at,
         {"site": str(site), "stacks": {who: [str(s) for s in theirs]}},
     )

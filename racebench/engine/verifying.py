@@ -74,7 +74,7 @@ class Verification:
                 concluded(scheduler, seen, "verify", 0, self.detect) for seen in self.tally.told()
             )
             findings = labelled(scheduler, findings, self.complete, self.executions)
-        findings = tuple(with_needs(self.program, finding, self.detect) for finding in findings)
+        findings = with_needs(self.program, findings, self.detect)
         return self._result(findings, searched)
 
     @property
@@ -102,7 +102,7 @@ class Verification:
                 done = self.executions
                 tally.add(outcome, done, "exhaustive")
                 tally.look(detect, scheduler, outcome, done, "exhaustive")
-                if scheduler.lost or _stalled(outcome):
+                if scheduler.lost or scheduler.hangs or _stalled(outcome):
                     return False
             if not search.advance():
                 self.complete = search.complete

@@ -37,7 +37,7 @@ class Bench:
     def remember(self) -> Bench:
         """Keep the present state for ``recycle``."""
         machine = self.machine
-        tables = [machine.descs]
+        tables: list[dict[int, Any]] = [machine.descs]
         for d in machine.domains.values():
             tables += d.structures.tables(d)
         self._tables = [(table, len(table)) for table in tables]

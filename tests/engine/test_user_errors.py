@@ -1,0 +1,153 @@
+"""Programs whose own parts fail: each ends in an answer, soon, and leaves no thread behind."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import racebench as rb
+from racebench.engine import controlled
+
+
+class Counter(rb.State):
+    x = rb.shared(0)
+
+    def __init__(self) -> None:
+        self.lock = rb.Lock("lock")
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise ValueError("repr")
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("str")
+
+
+def increments(s: Counter) -> None:
+    s.x += 1
+
+
+def program(first: Any = increments, **more: Any) -> rb.Program:
+    return rb.Program("user", more.pop("setup", Counter), {"a": first, "b": increments}, **more)
+
+
+def boom(*args: Any) -> Any:
+    raise RuntimeError("boom")
+
+
+def leaves(*args: Any) -> Any:
+    sys.exit(3)
+
+
+def verify(p: rb.Program) -> rb.Result:
+    return rb.verify(p, seconds=20)
+
+
+def explore(p: rb.Program) -> rb.Result:
+    return rb.explore(p, executions=30)
+
+
+def stress(p: rb.Program) -> rb.Result:
+    return rb.stress(p, seconds=0.1)
+
+
+MODES = (verify, explore, stress)
+
+
+def rules(result: rb.Result) -> set[str]:
+    return {finding.rule for finding in result.findings}
+
+
+@pytest.fixture(autouse=True)
+def no_thread_stays() -> Iterator[None]:
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_value_that_cannot_be_shown_is_shown_as_that(mode: Any) -> None:
+    def stores(s: Counter) -> Any:
+        s.x = Unshowable()  # type: ignore[assignment]
+        return [Unshowable(), {Unshowable()}]
+
+    result = mode(program(stores, check=lambda s, results: rb.broken("always", "always")))
+    assert rules(result) >= {"always"}
+    told = str([finding.evidence for finding in result.findings])
+    assert "<Unshowable, whose repr raised ValueError>" in told
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("error", [SystemExit(3), Unspeakable(), GeneratorExit()], ids=lambda e: type(e).__name__)
+def test_a_check_that_raises_anything_is_a_finding(mode: Any, error: BaseException) -> None:
+    def check(s: Counter, results: Any) -> None:
+        raise error
+
+    result = mode(program(check=check))
+    [finding] = [f for f in result.findings if f.rule == "program.error"]
+    assert type(error).__name__ in finding.summary
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("setup", [boom, leaves])
+def test_a_setup_that_raises_anything_is_a_program_error(mode: Any, setup: Any) -> None:
+    with pytest.raises(rb.ProgramError, match="setup raised"):
+        mode(program(setup=setup))
+
+
+def test_a_recycle_that_raises_is_said_to() -> None:
+    with pytest.raises(rb.ProgramError, match="recycle raised RuntimeError: boom"):
+        stress(program(recycle=boom))
+
+
+def test_a_snapshot_that_raises_is_said_to() -> None:
+    always = {"check": lambda s, results: rb.broken("always", "always"), "snapshot": boom}
+    with pytest.raises(rb.ProgramError, match="snapshot raised RuntimeError: boom"):
+        stress(program(**always))
+    # Nothing but the evidence is missing.
+    for mode in (verify, explore):
+        found = mode(program(**always))
+        assert rules(found) >= {"always"}
+        assert "snapshot raised" in found.findings[0].evidence["not_deterministic"]
+    with pytest.raises(rb.ProgramError, match="snapshot raised RuntimeError: boom"):
+        rb.replay(program(**always), found.findings[0].schedule)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_endless_recursion_is_the_programs_error(mode: Any) -> None:
+    def deep(s: Counter) -> Any:
+        return s.x + deep(s)
+
+    result = mode(program(deep))
+    [finding] = [f for f in result.findings if f.rule == "program.error"][:1]
+    assert "RecursionError" in finding.summary
+
+
+@pytest.mark.parametrize("mode", [rb.verify, lambda p: rb.explore(p, stall_s=0.2)], ids=["verify", "explore"])
+def test_once_a_thread_hung_next_to_nothing_more_is_run(mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = controlled.Scheduler.__init__.__kwdefaults__
+    monkeypatch.setitem(defaults, "stall_s", 0.2)
+    hung: list[str] = []
+    real = controlled.Scheduler._hang
+
+    def hang(self: Any) -> None:
+        hung.append(self.current.name)
+        real(self)
+
+    monkeypatch.setattr(controlled.Scheduler, "_hang", hang)
+
+    def loops(s: Counter) -> None:
+        s.x += 1
+        while True:
+            pass
+
+    result = mode(program(loops))
+    assert "stall.hang" in rules(result)
+    assert 1 <= len(hung) <= 2
