@@ -87,7 +87,7 @@ KILLED = PYTHON.replace(
     """\
 def setup():
     import sys
-    if sys._getframe(1).f_code.co_filename.endswith("free.py"):
+    if sys._getframe(2).f_code.co_filename.endswith("free.py"):
         DIE
     return Account()
 
