@@ -158,10 +158,12 @@ def _block(
 
 
 def _value(step: Step) -> str:
-    """`` = old`` of a read, ``: old → new`` of a write."""
+    """`` = old`` of a read, ``: old → new`` of a write, ``: new`` of what waits in a store buffer."""
     old, new = field_value(step["old"]), field_value(step["new"])
     if step["op"] == "read" and old:
         return f" = {old}"
     if step["op"] == "write" and (old or new):
         return f": {old} → {new}"
+    if step["op"] == "store" and new:
+        return f": {new} (buffered)"
     return ""

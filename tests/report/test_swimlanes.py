@@ -79,3 +79,8 @@ def test_a_bare_schedule_will_do() -> None:
     lines = lanes(evidence={})
     assert row(lines, "acquire rank[1]")
     assert row(lines, "write p[40].desc")
+
+
+def test_a_store_says_what_waits() -> None:
+    buffered = [step("vcpu0", "store", "p[40].desc", old="None", new="desc[64]")]
+    assert row(lanes(evidence={"steps": buffered}), "store p[40].desc: desc[64] (buffered)")
