@@ -85,7 +85,9 @@ def test_a_value_that_cannot_be_shown_is_shown_as_that(mode: Any) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("error", [SystemExit(3), Unspeakable(), GeneratorExit()], ids=["exit", "str", "generator"])
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), Unspeakable(), GeneratorExit()], ids=["exit", "str", "generator"]
+)
 def test_a_check_that_raises_anything_is_a_finding(mode: Any, error: BaseException) -> None:
     def check(s: Counter, results: Any) -> None:
         raise error
