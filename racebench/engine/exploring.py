@@ -17,6 +17,7 @@ from .confirming import labelled
 from .controlled import Outcome, Scheduler
 from .delays import actors
 from .evidence import Detect, nothing
+from .garbage import leaves_nothing
 from .strategies import STRATEGIES, Strategy
 from .strategies.pct import Pct
 from .strategies.portfolio import Portfolio
@@ -46,6 +47,7 @@ def strategy_named(name: str) -> type[Strategy]:
     return found
 
 
+@leaves_nothing
 def explore(
     program: Program,
     strategy: str = "portfolio",
@@ -204,6 +206,7 @@ def _by_strategy(finding: Finding, by: Mapping[str, int]) -> Finding:
     return replace(finding, evidence={**finding.evidence, "strategies": dict(by)})
 
 
+@leaves_nothing
 def reproduce(
     program: Program,
     finding: Finding,

@@ -35,7 +35,7 @@ from .delays import late
 from .exploring import PROGRESS_S, Progress, ProgressCall
 from .free_primitives import substitutes, wait_until
 from .free_tally import FreeTally, Rings, no_rings
-from .garbage import tamed
+from .garbage import leaves_nothing, tamed
 from .instrument import SLOT, Twins, derived
 from .noise import Adviser, Jolt, Noise
 from .stuck import Event, crash_event, error_event, leak_event
@@ -324,6 +324,7 @@ class FreeRun:
         return all(w.idle or w.lost for w in self.workers)
 
 
+@leaves_nothing
 def stress(
     program: Program,
     seconds: float = 2.0,

@@ -7,12 +7,14 @@ from .classes import Classes
 from .controlled import Scheduler
 from .delays import actors
 from .evidence import Detect, nothing
+from .garbage import leaves_nothing
 from .strategies.portfolio import Portfolio
 from .tally import Seen, Tally
 
 _NOTHING_NEW = 40
 
 
+@leaves_nothing
 def glance(
     program: Program, executions: int, seed: int = 0, *, detect: Detect = nothing, wanted: str = ""
 ) -> dict[str, Seen]:

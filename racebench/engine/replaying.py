@@ -12,6 +12,7 @@ from ..program import Program
 from ..trace import Schedule
 from .controlled import Outcome, Scheduler
 from .evidence import Detect, executions_of, nothing
+from .garbage import leaves_nothing
 from .recorder import StepRecorder
 from .strategies.replay import Replay
 from .tally import Tally, finding_of, results_shown
@@ -19,6 +20,7 @@ from .tally import Tally, finding_of, results_shown
 _UNREPLAYABLE = ("stall.hang", "stall.livelock")
 
 
+@leaves_nothing
 def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) -> Result:
     """Run ``program`` along ``schedule``, step by step; see ``modes.replay``."""
     started = time.perf_counter()

@@ -20,6 +20,7 @@ from .confirming import labelled
 from .controlled import MAX_STEPS, Outcome, Scheduler
 from .evidence import Detect, nothing
 from .exploring import PROGRESS_S, Progress, ProgressCall
+from .garbage import leaves_nothing
 from .search import Search
 from .tally import Tally
 
@@ -27,6 +28,7 @@ _ALONE = 2_000
 _TURN = 500
 
 
+@leaves_nothing
 def verify(
     program: Program,
     preemptions: int | None = None,
