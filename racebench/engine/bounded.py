@@ -6,13 +6,16 @@ is sound without a bound is not with one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ProgramError
+from .parts import Level, Part, Wire
 
 if TYPE_CHECKING:
     from .controlled import Outcome, Scheduler, Task
+    from .sharing import Shared
 
 
 @dataclass(slots=True)
@@ -24,18 +27,22 @@ class _Choice:
 
 
 class Bounded:
-    """Depth-first over all schedules with at most ``bound`` preemptions.
+    """Depth-first over all schedules with at most ``bound`` preemptions, or those in one ``part``.
 
     A preemption is a switch away from a thread that could go on.
     """
 
-    def __init__(self, scheduler: Scheduler, bound: int) -> None:
+    redundant = 0
+
+    def __init__(self, scheduler: Scheduler, bound: int, part: Part | None = None) -> None:
         self.scheduler, self.bound = scheduler, bound
         self.executions = 0
-        self._path: list[_Choice] = []
+        self._path = [_Choice([proc]) for proc in (part.path if part is not None else ())]
+        self._floor = len(self._path)
+        self._levels: list[Level] = []
         self._depth = self.used = 0
         self._last: int | None = None
-        self.cut = False
+        self.cut = self.complete = False
 
     def begin(self) -> None:
         self._depth = self.used = 0
@@ -75,43 +82,71 @@ class Bounded:
 
     def advance(self) -> bool:
         """Go to the next schedule; False when there is none."""
-        while self._path:
+        while len(self._path) > self._floor:
             choice = self._path[-1]
             choice.left.pop(0)
             choice.done += 1
             if choice.left:
                 return True
             self._path.pop()
+        self.complete = True
         return False
 
+    def split(self) -> None:
+        path, floor = self._path, self._floor
+        for depth in range(floor, len(path)):
+            if len(path[depth].left) > 1:
+                self._floor = depth + 1
+                self._levels += [_handed_over(choice) for choice in path[floor : depth + 1]]
+                return
+
+    def handed_over(self) -> list[Level]:
+        levels, self._levels = self._levels, []
+        return levels
+
+    def learned(self) -> list[tuple[int, tuple[Wire, ...]]]:
+        """Nothing: each choice is known when a state is first seen."""
+        return []
+
     def done(self) -> float:
-        """An estimate of the share that is explored, 0..1."""
+        """An estimate of the share of the part that is explored, 0..1."""
         share, weight = 0.0, 1.0
-        for choice in self._path:
+        for choice in self._path[self._floor :]:
             total = choice.done + len(choice.left)
             share += weight * choice.done / total
             weight /= total
         return share
 
 
+def _handed_over(choice: _Choice) -> Level:
+    """``choice`` as it is; from here on only its first alternative is left."""
+    twigs = tuple(((proc, (), ()), ()) for proc in choice.left)
+    level = Level((), twigs, choice.done, frozenset(choice.left), False)
+    del choice.left[1:]
+    return level
+
+
 class Ladder:
     """Bounds 0, 1, 2, ... in turn, up to ``last`` if that is given.
 
-    ``proved`` is the largest bound that was covered.  A bound that kept
-    nothing out has covered every schedule: the search is ``complete``.
+    ``bound`` is the one being searched, ``proved`` the largest that was covered.
+    A bound that kept nothing out has covered every schedule: the search is
+    ``complete``.
     """
 
-    def __init__(self, scheduler: Scheduler, last: int | None = None) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        last: int | None = None,
+        rung: Callable[[Scheduler, int], Bounded | Shared] = Bounded,
+    ) -> None:
         self.scheduler, self.last = scheduler, last
         self.proved: int | None = None
         self.complete = False
+        self.bound = 0
         self._before = 0
-        self._rung = Bounded(scheduler, 0)
-
-    @property
-    def bound(self) -> int:
-        """The bound being searched."""
-        return self._rung.bound
+        self._make = rung
+        self._rung = rung(scheduler, 0)
 
     @property
     def executions(self) -> int:
@@ -125,12 +160,15 @@ class Ladder:
         rung = self._rung
         if rung.advance():
             return True
-        self.proved = rung.bound
+        if not rung.complete:
+            return False
+        self.proved = self.bound
         self.complete = not rung.cut
-        if self.complete or rung.bound == self.last:
+        if self.complete or self.bound == self.last:
             return False
         self._before += rung.executions
-        self._rung = Bounded(self.scheduler, rung.bound + 1)
+        self.bound += 1
+        self._rung = self._make(self.scheduler, self.bound)
         return True
 
     def done(self) -> float:

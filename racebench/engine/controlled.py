@@ -378,7 +378,8 @@ class Scheduler(Numbers):
             self._too_deep = error
         elif not isinstance(error, ThreadAbort):
             self.error = error
-        me.aborted = True
+        # A crash before this lets the others go on after a thread is aborted; this does not.
+        me.aborted = self._ending = True
         raise ThreadAbort
 
     # -- picking
@@ -405,7 +406,7 @@ class Scheduler(Numbers):
             running = [task.name for task in self.tasks if task.alive]
             at = len(self.log)
             self.outcome.events.append(livelock_event(running, f"{at} steps", at))
-        me.aborted = True
+        me.aborted = self._ending = True
         raise ThreadAbort
 
     # -- workers

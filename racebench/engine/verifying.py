@@ -14,7 +14,7 @@ from typing import Any
 
 from ..findings import Finding, Result, Verdict
 from ..program import Program
-from .bounded import Ladder
+from .bounded import Bounded, Ladder
 from .concluding import concluded, with_needs
 from .confirming import labelled
 from .controlled import MAX_STEPS, Outcome, Scheduler
@@ -22,6 +22,7 @@ from .evidence import Detect, nothing
 from .exploring import PROGRESS_S, Progress, ProgressCall
 from .garbage import leaves_nothing
 from .search import Search
+from .sharing import Crew, Shared
 from .tally import Tally
 
 _ALONE = 2_000
@@ -38,9 +39,13 @@ def verify(
     progress: ProgressCall | None = None,
     max_steps: int = MAX_STEPS,
     detect: Detect = nothing,
+    crew: Crew | None = None,
 ) -> Result:
-    """Run ``program`` in every schedule; see ``modes.verify``."""
-    run = Verification(program, preemptions, progress, detect)
+    """Run ``program`` in every schedule; see ``modes.verify``.
+
+    ``crew`` helps with it: see ``helping``.
+    """
+    run = Verification(program, preemptions, progress, detect, crew)
     return run.go(seconds, max_executions, max_steps)
 
 
@@ -53,9 +58,10 @@ class Verification:
         preemptions: int | None,
         progress: ProgressCall | None,
         detect: Detect = nothing,
+        crew: Crew | None = None,
     ) -> None:
         self.program, self.preemptions = program, preemptions
-        self.progress, self.detect = progress, detect
+        self.progress, self.detect, self.crew = progress, detect, crew
         self.tally = Tally()
         self.interrupted = self.complete = False
         self._started = self._report_at = 0.0
@@ -65,8 +71,8 @@ class Verification:
         self._deadline = self._started + seconds
         self._most = max_executions
         with Scheduler(self.program, max_steps=max_steps, ghost=True) as scheduler:
-            self.search = Search(scheduler)
-            self.ladder = Ladder(scheduler, self.preemptions)
+            self.search = self._search(scheduler)
+            self.ladder = Ladder(scheduler, self.preemptions, self._rung)
             try:
                 self._loop()
             except KeyboardInterrupt:
@@ -78,6 +84,16 @@ class Verification:
             findings = labelled(scheduler, findings, self.complete, self.executions)
         findings = with_needs(self.program, findings, self.detect)
         return self._result(findings, searched)
+
+    def _search(self, scheduler: Scheduler) -> Search | Shared:
+        if self.crew is None or self.preemptions is not None:
+            return Search(scheduler)
+        return Shared(self.crew, self.tally, lambda part: Search(scheduler, part))
+
+    def _rung(self, scheduler: Scheduler, bound: int) -> Bounded | Shared:
+        if self.crew is None or self.preemptions is None:
+            return Bounded(scheduler, bound)
+        return Shared(self.crew, self.tally, lambda part: Bounded(scheduler, bound, part), bound)
 
     @property
     def executions(self) -> int:
@@ -97,14 +113,14 @@ class Verification:
 
     def _run(self, search: Any, turn: int) -> bool:
         """Up to ``turn`` executions of ``search``; False when all is over."""
-        tally, scheduler, detect = self.tally, self.search.scheduler, self.detect
+        tally, scheduler, detect = self.tally, self.ladder.scheduler, self.detect
         for _ in range(turn):
             outcome = search.execute()
             if outcome is not None:
                 done = self.executions
                 tally.add(outcome, done, "exhaustive")
                 tally.look(detect, scheduler, outcome, done, "exhaustive")
-                if scheduler.lost or scheduler.hangs or _stalled(outcome):
+                if scheduler.lost or scheduler.hangs or stalled(outcome):
                     return False
             if not search.advance():
                 self.complete = search.complete
@@ -174,5 +190,5 @@ class Verification:
         )  # fmt: skip
 
 
-def _stalled(outcome: Outcome) -> bool:
+def stalled(outcome: Outcome) -> bool:
     return any(event.rule.startswith("stall.") for event in outcome.events)

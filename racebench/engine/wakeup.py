@@ -21,7 +21,7 @@ class Branch:
         self.children: list[Branch] = children if children is not None else []
 
 
-def _position(event: Event, sequence: Sequence[Event]) -> int | None:
+def position(event: Event, sequence: Sequence[Event]) -> int | None:
     """Where ``event``'s thread first steps in ``sequence``, if it can go first there.
 
     -1 if the thread makes no step there but its event commutes with all of it;
@@ -35,7 +35,7 @@ def _position(event: Event, sequence: Sequence[Event]) -> int | None:
 
 def covered(sequence: Sequence[Event], asleep: Iterable[Event]) -> bool:
     """Whether a thread in the sleep set could go first: the sequence was explored."""
-    return any(_position(event, sequence) is not None for event in asleep)
+    return any(position(event, sequence) is not None for event in asleep)
 
 
 def insert(tree: list[Branch], sequence: list[Event]) -> bool:
@@ -43,7 +43,7 @@ def insert(tree: list[Branch], sequence: list[Event]) -> bool:
     rest = list(sequence)
     while True:
         for branch in tree:
-            at = _position(branch.event, rest)
+            at = position(branch.event, rest)
             if at is None:
                 continue
             if at >= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...errors import ProgramError, ThreadAbort
@@ -16,27 +17,37 @@ class Node:
     """A state on the path being explored: what goes on here, and what is left to do.
 
     ``tree[0]`` is the branch being explored.  ``asleep`` has the threads whose
-    step from here needs no further exploration, by index.
+    step from here needs no further exploration, by index.  ``others`` has the
+    steps that somebody else explores; it is for states above the part explored.
     """
 
-    __slots__ = ("asleep", "done", "ready", "tree")
+    __slots__ = ("asleep", "done", "others", "ready", "tree")
 
     def __init__(self, tree: list[Branch], asleep: dict[int, Event], ready: list[Task]) -> None:
         self.tree, self.asleep, self.ready = tree, asleep, ready
+        self.others: dict[int, Event] = {}
         self.done = 0
 
 
 class Exhaustive:
-    """Follows the stack of nodes; beyond its end takes the least preempting step not asleep."""
+    """Follows the stack of nodes; beyond its end takes the least preempting step not asleep.
 
-    def __init__(self, events: Events) -> None:
+    ``tree`` is to be explored first from the beginning; ``given`` has, for the
+    first states on the way, the steps that are asleep there.  ``led`` is how many
+    steps of the last execution beyond the stack a tree asked for.
+    """
+
+    def __init__(
+        self, events: Events, tree: Sequence[Branch] = (), given: Sequence[dict[int, Event]] = ()
+    ) -> None:
         self.stack: list[Node] = []
         self.events = events
+        self._tree, self._given = list(tree), given
         self.asleep_at_end = False
-        self._depth = 0
+        self._depth = self.led = 0
 
     def begin(self) -> None:
-        self._depth = 0
+        self._depth = self.led = 0
         self.asleep_at_end = False
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
@@ -45,13 +56,19 @@ class Exhaustive:
         if depth < len(self.stack):
             return self._along(self.stack[depth], enabled)
         asleep: dict[int, Event] = {}
-        tree: list[Branch] = []
+        tree = self._tree
         if depth:
             parent = self.stack[depth - 1]
             made = parent.tree[0].event
             asleep = {q: e for q, e in parent.asleep.items() if not dependent(e, made)}
             tree = parent.tree[0].children
-        chosen = self._guided(tree, enabled) or self._free(enabled, current, asleep)
+        if depth < len(self._given):
+            asleep = self._given[depth]
+        chosen = self._guided(tree, enabled)
+        if chosen is not None:
+            self.led += 1
+        else:
+            chosen = self._free(enabled, current, asleep)
         if chosen is None:
             self.asleep_at_end = True
             raise ThreadAbort
