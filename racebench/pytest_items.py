@@ -175,6 +175,8 @@ class Visits:
         timer.daemon = True
 
         def cancel() -> None:
+            # The item outlives its run, and would keep the timer.
+            del item.cancel_timeout  # type: ignore[attr-defined]
             timer.cancel()
             timer.join()
 

@@ -66,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "race: an item of a RaceBench scenario")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reporting(config), "racebench-reporting")
+    config.pluginmanager.register(Forgetting(config), "racebench-forgetting")
 
 
 def visits(config: pytest.Config) -> Visits:
@@ -191,3 +192,23 @@ class Reporting:
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._merging is not None:
             self._merging.summary(terminalreporter)
+
+
+class Forgetting:
+    """Keeps a soak's reports from piling up: pytest's terminal keeps every one to the end.
+
+    News is of no use once it is told, and in a worker of xdist, where there is
+    no terminal, no report is.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self._worker = hasattr(config, "workerinput")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if str(report.when) == "race" or (self._worker and _VISITS in self.config.stash):
+            terminal = self.config.pluginmanager.getplugin("terminalreporter")
+            for kept in getattr(terminal, "stats", {}).values():
+                if kept and kept[-1] is report:
+                    kept.pop()

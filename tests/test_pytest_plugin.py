@@ -468,3 +468,27 @@ def test_two_files_of_one_stem_are_two_cells(inner: Pytester) -> None:
     out = inner.path / "out"
     run(inner, "-k", "baseline", "--race-out", str(out))
     assert {c["scenario"] for c in read_run(out)["cells"]} == {"same", "b/same"}
+
+
+def test_reports_do_not_pile_up(inner: Pytester) -> None:
+    """A terminal keeps every report: the news of a soak, and in a worker all, are taken out again."""
+    inner.makefile(".toml", two=TWO_ROUTES)
+    inner.makepyfile(
+        kept="""
+        import pytest
+        class Kept:
+            def pytest_sessionfinish(self, session):
+                stats = session.config.pluginmanager.getplugin("terminalreporter").stats
+                kept = [r.when for reports in stats.values() for r in reports if hasattr(r, "when")]
+                where = "worker" if hasattr(session.config, "workerinput") else "controller"
+                with open("kept.txt", "a") as file:
+                    file.write(f"{where} {sorted(set(kept))}\\n")
+        def pytest_configure(config):
+            config.pluginmanager.register(Kept())
+        """
+    )
+    run(inner, "two.toml", "-p", "kept", "-n", "1")
+    assert sorted((inner.path / "kept.txt").read_text().splitlines()) == [
+        "controller ['call', 'setup', 'teardown']",
+        "worker []",
+    ]

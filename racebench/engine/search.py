@@ -61,7 +61,9 @@ class Search:
     def _arrived(self, part: Part) -> None:
         """The first execution has made the states above the part, and those that its tree led through.
 
-        Who else is led through those has to ask the owner: they are handed over.
+        Other reversals may lead through those, so they are handed over: down to
+        where nothing sleeps that slept above the part.  That is where the tree
+        ends, unless a step that it asked for was not possible.
         """
         self._part = None
         stack, floor = self.strategy.stack, self._floor
@@ -72,7 +74,10 @@ class Search:
             )
         for node, others in zip(stack, part.others, strict=False):
             node.others.update(by_thread(others))
-        self._hand_over(self.strategy.led, True)
+        depth = self.strategy.led
+        while depth < len(stack) and stack[depth].asleep:
+            depth += 1
+        self._hand_over(depth, True)
 
     def _hand_over(self, depth: int, led: bool) -> None:
         """The states above ``depth`` are the owner's from now on."""
