@@ -17,6 +17,7 @@ from .engine.search import Search
 from .engine.tally import Tally
 from .primitives import installed
 from .program import Program
+from .scaling import scaling
 
 Say = Callable[[str], None]
 Figures = dict[str, float | None]
@@ -54,6 +55,7 @@ def bars(figures: Mapping[str, float | None]) -> dict[str, tuple[str, bool]]:
         "stress.first_failure_ms": at_most("stress.first_failure_ms", 50, "<= 50 ms"),
         "deadlock.detect_us": at_most("deadlock.detect_us", 1000, "<= 1,000 us"),
         "deadlock.per_s": at_least("deadlock.per_s", 100, ">= 100/s"),
+        "jobs.scaling": at_least("jobs.scaling", 1.7, ">= 1.7, on two cores"),
     }
 
 
@@ -68,6 +70,7 @@ def measure(say: Say = lambda text: None) -> Figures:
         ("overhead", _overhead),
         ("first failure", _first_failure),
         ("deadlock", _deadlock),
+        ("jobs", _jobs),
     ):
         say(name)
         part(figures)
@@ -226,3 +229,7 @@ def _deadlock(figures: Figures) -> None:
     detect = result.stats["detect_us"]
     figures["deadlock.detect_us"] = statistics.median(detect) if detect else None
     figures["deadlock.per_s"] = sum(f.count for f in found) / result.seconds
+
+
+def _jobs(figures: Figures) -> None:
+    figures["jobs.scaling"] = scaling()

@@ -120,8 +120,8 @@ class Campaign:
     def go(self) -> None:
         left = [cell for cell in self.cells if cell.name not in self.done]
         self.listener.started(len(left), self.options.seconds)
-        if self.options.jobs > 1 and len(left) > 1:
-            with Workers(min(self.options.jobs, len(left)), self.options.plan, self, self.stop) as workers:
+        if self.options.jobs > 1 and left:
+            with Workers(self.options.jobs, len(left), self.options.plan, self, self.stop) as workers:
                 workers.run(left)
             return
         for n, cell in enumerate(left):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -47,6 +48,20 @@ class CellListener(Protocol):
         """A finding is new, or has more to say than when it was last told."""
 
 
+class Hands(Protocol):
+    """Other processes that help with a cell as they become free."""
+
+    @property
+    def crew(self) -> engine.Crew:
+        """Those who help with a proof."""
+
+    def search_over(self) -> None:
+        """Let them go: the proof is done, or cut short."""
+
+    def gather(self) -> list[Result]:
+        """What came of their hammering; returns when they are done."""
+
+
 @dataclass
 class CellResult:
     """One cell's outcome as it is stored, without the paths of its findings."""
@@ -63,6 +78,7 @@ def run_cell(
     listener: CellListener,
     stop: Stop,
     earlier: Iterable[Mapping[str, Any]] = (),
+    hands: Hands | None = None,
 ) -> CellResult:
     """Run one cell within about ``seconds``; ``earlier`` findings of it are kept.
 
@@ -70,14 +86,37 @@ def run_cell(
     schedule and their final count.  What is wrong with the program itself
     (ProgramError) is the cell's ``error``, and its verdict is unknown.
     """
-    return _CellRun(cell, plan, seconds, listener, stop).go(earlier)
+    return _CellRun(cell, plan, seconds, listener, stop, hands).go(earlier)
+
+
+def hammer(cell: Cell, seed: int, seconds: float, stop: Stop) -> list[Result]:
+    """Hammer ``cell`` for another process that does so too, with a ``seed`` of its own."""
+    program, results = cell.scenario.program(cell.choice.code), []
+    with suppress(KeyboardInterrupt, ProgramError):
+        for n, budget in _slices(time.perf_counter() + seconds, stop):
+            with stop.interruptible():
+                results.append(modes.stress(program, budget, seed + n * _SLICE_SEED))
+            if results[-1].stats.get("lost"):
+                break
+    return results
+
+
+def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
+    """Number and seconds of each slice of stress until ``end``; at least one."""
+    for n in itertools.count():
+        left = end - time.perf_counter()
+        if (n and left < _SHORTEST_S) or stop.asked:
+            return
+        yield n, max(_SHORTEST_S, min(left, _SLICE_S))
 
 
 class _CellRun:
     """One cell while it is run."""
 
-    def __init__(self, cell: Cell, plan: Plan, seconds: float, listener: CellListener, stop: Stop) -> None:
-        self.cell, self.plan, self.listener, self.stop = cell, plan, listener, stop
+    def __init__(
+        self, cell: Cell, plan: Plan, seconds: float, listener: CellListener, stop: Stop, hands: Hands | None
+    ) -> None:
+        self.cell, self.plan, self.listener, self.stop, self.hands = cell, plan, listener, stop, hands
         self.program = cell.scenario.program(cell.choice.code)
         # Threads that draw do not do the same twice: nothing of them can be proved.
         self.asked = plan.modes if cell.scenario.mix is None else ("stress",)
@@ -120,7 +159,12 @@ class _CellRun:
     def _verify(self) -> None:
         alone = self.plan.modes == ("verify",)
         budget = max(_VERIFY_AT_LEAST_S, self._left() * (1.0 if alone else _VERIFY_SHARE))
-        result = self._call("verify", budget, modes.verify, preemptions=self.plan.preemptions, seconds=budget)
+        how: dict[str, Any] = {"preemptions": self.plan.preemptions, "seconds": budget}
+        if self.hands is None:
+            result = self._call("verify", budget, modes.verify, **how)
+        else:
+            result = self._call("verify", budget, modes.verify, crew=self.hands.crew, **how)
+            self.hands.search_over()
         if result is not None:
             self.modes["verify"] = {
                 "complete": result.complete,
@@ -133,18 +177,22 @@ class _CellRun:
     def _stress(self) -> None:
         """Hammer in slices, so that what a long run finds is told, and stored, on the way."""
         end = time.perf_counter() + self._left() - self.seconds * _REPRODUCE_SHARE
-        for n in itertools.count():
-            left = end - time.perf_counter()
-            if (n and left < _SHORTEST_S) or self.stop.asked:
-                return
-            budget = max(_SHORTEST_S, min(left, _SLICE_S))
+        for n, budget in _slices(end, self.stop):
+            left = max(budget, end - time.perf_counter())
             seed = self.plan.seed + n * _SLICE_SEED
-            result = self._call("stress", max(budget, left), modes.stress, seconds=budget, seed=seed)
+            result = self._call("stress", left, modes.stress, seconds=budget, seed=seed)
             if result is None:
-                return
-            self.modes["stress"] = _added(self.modes.get("stress"), result)
+                break
+            self._add_stress(result)
             if result.stats.get("lost"):
-                return
+                break
+        for result in () if self.hands is None else self.hands.gather():
+            for finding in result.findings:
+                self._take("stress", finding)
+            self._add_stress(result)
+
+    def _add_stress(self, result: Result) -> None:
+        self.modes["stress"] = _added(self.modes.get("stress"), result)
 
     def _explore(self) -> None:
         executions = self.plan.executions

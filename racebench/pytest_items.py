@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from .cell import Plan
+from .engine import spread
 from .errors import RaceBenchError
 from .records import Cell
 from .report.merged import failure
@@ -101,6 +102,9 @@ class Visits:
         self._files: dict[str, Scenario] = {}
         self._pace: Pace | None = None
         self._limit = _timeout_limit(config)
+        number = str(self.worker.get("workerid", "")).removeprefix("gw")
+        if number.isdigit():
+            spread(int(number))
 
     def named(self, scenario: Scenario) -> Scenario:
         """``scenario`` by the name that its results are stored under.

@@ -53,6 +53,18 @@ class Stop:
         finally:
             self._inside = False
 
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """A part of an ``interruptible`` block that must not be cut in two; a wish waits for its end."""
+        inside, self._inside = self._inside, False
+        try:
+            yield
+        finally:
+            self._inside = inside
+        if inside and self.asked and not self._raised:
+            self._raised = True
+            raise KeyboardInterrupt
+
     def checked(self, call: Callable[..., None]) -> Callable[..., None]:
         """``call``, raising KeyboardInterrupt after it if someone asked to stop.
 

@@ -4,37 +4,40 @@ Each worker runs one cell at a time and tells what it finds as it finds it.
 Only the parent stores.  A worker that crashes or is killed costs its cell,
 not the findings, and is replaced.
 
-Two pipes a worker: ``talk`` carries cells down and news up; ``leash`` goes
-down only, and is read by a thread of the worker's: a byte means stop, its end
-means that the parent is gone.
+When there are fewer cells left than workers, those without a cell are lent to
+those that have one for a while: to explore parts of its search, or to hammer
+it with seeds of their own.  The parent only carries what they say to each
+other; a helper that is lost costs its part of the search, which is done again.
 """
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import signal
-import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
+from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from . import engine
-from .cell import CellResult, Plan, run_cell
-from .errors import HarnessBug, RaceBenchError, UsageError
+from .cell import CellResult, Plan
+from .errors import HarnessBug, UsageError
+from .findings import Result
 from .records import Cell
-from .scenario import load_scenario
-from .selection import Choice, load_protocol
+from .soak import Share
 from .stop import Stop
+from .worker import Hammer, Help, Job, Place, work
 
 _LOOK_S = 0.1
 _GRACE_S = 1.5
+_PATIENCE_S = 0.15
+_WORTH_HAMMERING_S = 0.5
 _SAFE = "PYTHONSAFEPATH"
 
 
@@ -56,36 +59,53 @@ class Boss(Protocol):
     def cell_lost(self, cell: Cell, why: str) -> None: ...
 
 
-@dataclass(frozen=True)
-class Job:
-    """A cell as another process can find it again."""
-
-    scenario: str
-    path: str
-    id: str
-    spec: str
-    seconds: float
-    earlier: list[dict[str, Any]]
-
-
 class _Worker:
-    """The parent's side of one process."""
+    """The parent's side of one process.
 
-    def __init__(self, plan: Plan) -> None:
+    ``cell`` is the one that it runs, in ``mode`` since ``since`` and until
+    ``until``; ``owner`` is the worker that it is lent to, ``released`` says that
+    it has been called back, and ``given`` counts those lent to it so far.
+    """
+
+    def __init__(self, plan: Plan, number: int) -> None:
         context = multiprocessing.get_context("spawn")
+        self.number = number
         self.talk, theirs = context.Pipe()
         leash_end, self.leash = context.Pipe(duplex=False)
         self.cell: Cell | None = None
-        self.process = context.Process(target=_work, args=(theirs, leash_end, plan), daemon=True)
+        self.mode = ""
+        self.since = self.until = 0.0
+        self.owner: _Worker | None = None
+        self.released = self.gathering = False
+        self.given = 0
+        self.hammered: list[Result] = []
+        self.process = context.Process(target=work, args=(theirs, leash_end, plan, number), daemon=True)
         with _nothing_from_here(), _ctrl_c_held_back():
             self.process.start()
         theirs.close()
         leash_end.close()
 
+    @property
+    def idle(self) -> bool:
+        return self.cell is None and self.owner is None
+
     def give(self, cell: Cell, seconds: float, earlier: list[dict[str, Any]]) -> None:
-        self.cell = cell
-        scenario, choice = cell.scenario, cell.choice
-        self.talk.send(Job(scenario.name, str(scenario.path), choice.id, choice.spec, seconds, earlier))
+        self.cell, self.mode, self.given = cell, "", 0
+        self.hammered, self.gathering = [], False
+        self.send(Job(Place.of(cell), seconds, earlier))
+
+    def lend(self, owner: _Worker, job: Help | Hammer) -> None:
+        self.owner, self.released = owner, False
+        owner.given += 1
+        self.send(job)
+
+    def send(self, what: Any) -> None:
+        """``what``, unless the process is gone: that is noticed when it is listened to."""
+        with suppress(OSError):
+            self.talk.send(what)
+
+    def tell(self, word: str, *what: Any) -> None:
+        self.send((word, what))
 
     def pull_leash(self) -> None:
         with suppress(OSError):
@@ -135,13 +155,17 @@ def _ctrl_c_held_back() -> Iterator[None]:
 
 
 class Workers:
-    """``jobs`` processes for the length of a ``with`` block."""
+    """Up to ``jobs`` processes for the length of a ``with`` block; begins with one for each of ``cells``."""
 
-    def __init__(self, jobs: int, plan: Plan, boss: Boss, stop: Stop) -> None:
-        self.plan, self.boss, self.stop = plan, boss, stop
-        self.workers = [_Worker(plan) for _ in range(jobs)]
+    def __init__(self, jobs: int, cells: int, plan: Plan, boss: Boss, stop: Stop) -> None:
+        self.jobs, self.plan, self.boss, self.stop = jobs, plan, boss, stop
+        self._numbers = itertools.count()
+        self.workers = [self._worker() for _ in range(min(jobs, cells))]
         self.waiting: deque[Cell] = deque()
         self._pulled = False
+
+    def _worker(self) -> _Worker:
+        return _Worker(self.plan, next(self._numbers))
 
     def __enter__(self) -> Self:
         return self
@@ -159,15 +183,16 @@ class Workers:
         self.waiting = deque(cells)
         for worker in self.workers:
             self._next(worker)
-        while busy := [w for w in self.workers if w.cell is not None]:
+        while any(w.cell is not None for w in self.workers):
             if self.stop.asked and not self._pulled:
                 self._pulled = True
-                for worker in busy:
+                for worker in self.workers:
                     worker.pull_leash()
-            ready = wait([w.talk for w in busy], timeout=_LOOK_S)
-            for worker in busy:
+            ready = wait([w.talk for w in self.workers], timeout=_LOOK_S)
+            for worker in list(self.workers):
                 if worker.talk in ready:
                     self._hear(worker)
+            self._lend()
 
     def _next(self, worker: _Worker) -> None:
         worker.cell = None
@@ -178,91 +203,117 @@ class Workers:
 
     def _hear(self, worker: _Worker) -> None:
         try:
-            word, args = worker.talk.recv()
+            word, what = worker.talk.recv()
         except (EOFError, OSError):
-            self._replace(worker)
+            self._gone(worker)
             return
-        if word == "done":
-            self.boss.cell_done(*args)
-            self._next(worker)
-        elif word == "failed":
-            ours, text = args
-            raise HarnessBug(text) if ours else UsageError(text)
-        else:
-            getattr(self.boss, word)(*args)
+        match word:
+            case "done":
+                self.boss.cell_done(*what)
+                self._call_back(worker)
+                self._next(worker)
+            case "failed":
+                ours, text = what
+                raise HarnessBug(text) if ours else UsageError(text)
+            case "tell":
+                self._to_helper(worker, *what)
+            case "report":
+                if worker.owner is not None and not worker.released:
+                    worker.owner.tell("report", worker.number, *what)
+            case "over":
+                self._call_back(worker)
+            case "home":
+                worker.owner = None
+                self._next(worker)
+            case "hammered":
+                self._hammered(worker, *what)
+                self._next(worker)
+            case "gather":
+                worker.gathering, worker.mode = True, ""
+                self._gathered(worker)
+            case _:
+                if word == "cell_started":
+                    self._started(worker, *what)
+                getattr(self.boss, word)(*what)
 
-    def _replace(self, worker: _Worker) -> None:
-        cell = worker.cell
+    # -- lending
+
+    def _started(self, worker: _Worker, scenario: str, protocol: str, mode: str, seconds: float) -> None:
+        worker.mode, worker.since = mode, time.monotonic()
+        worker.until = worker.since + seconds
+
+    def _lend(self) -> None:
+        """Whoever has nothing to do helps the one with the fewest helpers."""
+        if self.waiting or self.stop.asked:
+            return
+        while True:
+            owners = [w for w in self.workers if w.cell is not None and self._wants_help(w)]
+            if not owners:
+                return
+            owner = min(owners, key=lambda w: sum(other.owner is w for other in self.workers))
+            helper = next((w for w in self.workers if w.idle), None)
+            if helper is None:
+                if len(self.workers) >= self.jobs:
+                    return
+                helper = self._worker()
+                self.workers.append(helper)
+            assert owner.cell is not None
+            place = Place.of(owner.cell)
+            if owner.mode == "verify":
+                helper.lend(owner, Help(place))
+                owner.tell("joined", helper.number)
+            else:
+                share = Share(shard=owner.given + 1, shards=owner.given + 2)
+                seconds = owner.until - time.monotonic()
+                helper.lend(owner, Hammer(place, share.seed(self.plan.seed), seconds))
+
+    def _wants_help(self, worker: _Worker) -> bool:
+        now = time.monotonic()
+        if worker.mode == "verify":
+            return now - worker.since > _PATIENCE_S
+        return worker.mode == "stress" and worker.until - now > _WORTH_HAMMERING_S
+
+    def _to_helper(self, owner: _Worker, number: int, word: str, what: Any) -> None:
+        for helper in self.workers:
+            if helper.number == number and helper.owner is owner and not helper.released:
+                helper.tell(word, what)
+                return
+        owner.tell("left", number)
+
+    def _call_back(self, owner: _Worker) -> None:
+        """The search of ``owner`` is over: nobody reports to it any more."""
+        owner.mode = ""
+        for helper in self.workers:
+            if helper.owner is owner and not helper.released:
+                helper.released = True
+                helper.tell("home")
+
+    def _hammered(self, helper: _Worker, results: list[Result]) -> None:
+        owner, helper.owner = helper.owner, None
+        if owner is not None and not helper.released:
+            owner.hammered += results
+            self._gathered(owner)
+
+    def _gathered(self, owner: _Worker) -> None:
+        """Once nobody hammers for ``owner`` any more, it has what came of it."""
+        if owner.gathering and not any(w.owner is owner and not w.released for w in self.workers):
+            owner.gathering = False
+            owner.tell("gathered", owner.hammered)
+
+    # -- losses
+
+    def _gone(self, worker: _Worker) -> None:
+        """The process of ``worker`` has ended by itself."""
+        cell, owner = worker.cell, worker.owner
         worker.end()
+        self.workers.remove(worker)
+        self._call_back(worker)
+        if owner is not None:
+            owner.tell("left", worker.number)
+            self._gathered(owner)
         if cell is not None:
             self.boss.cell_lost(cell, f"its process ended with status {worker.process.exitcode}")
-        if self.stop.asked or not self.waiting:
-            worker.cell = None
-            return
-        fresh = _Worker(self.plan)
-        self.workers[self.workers.index(worker)] = fresh
-        self._next(fresh)
-
-
-# -- in the worker
-
-
-def _work(talk: Connection, leash: Connection, plan: Plan) -> None:
-    """A worker's whole life."""
-    # Ctrl-C reaches us twice, from the terminal and by the leash: insisting is the parent's.
-    stop = Stop(insist=1 << 30)
-    thread = threading.Thread(target=_held_by, args=(leash, threading.main_thread()), daemon=True)
-    thread.name = "leash"
-    with stop.on_signals():
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        thread.start()
-        teller = _Teller(talk)
-        while True:
-            try:
-                job = talk.recv()
-            except (EOFError, OSError):
-                return
-            try:
-                news: tuple[str, Any] = ("done", (_run(job, plan, teller, stop),))
-            except RaceBenchError as error:
-                news = ("failed", (isinstance(error, HarnessBug), str(error)))
-            except Exception as error:
-                news = ("failed", (True, f"{type(error).__name__}: {error}"))
-            talk.send(news)
-
-
-def _run(job: Job, plan: Plan, teller: _Teller, stop: Stop) -> CellResult:
-    code: Any = load_protocol(job.spec).code if ":" in job.spec else job.spec
-    scenario = replace(load_scenario(Path(job.path)), name=job.scenario)
-    cell = Cell(scenario, Choice(job.id, job.spec, code))
-    return run_cell(cell, plan, job.seconds, teller, stop, job.earlier)
-
-
-def _held_by(leash: Connection, main: threading.Thread) -> None:
-    try:
-        leash.recv()
-    except (EOFError, OSError):
-        os._exit(1)
-    if hasattr(signal, "pthread_kill") and main.ident is not None:
-        signal.pthread_kill(main.ident, signal.SIGINT)
-    else:
-        import _thread
-
-        _thread.interrupt_main()
-
-
-class _Teller:
-    """Sends what a cell tells to the parent."""
-
-    def __init__(self, talk: Connection) -> None:
-        self._talk = talk
-
-    def cell_started(self, *args: Any) -> None:
-        self._talk.send(("cell_started", args))
-
-    def cell_progress(self, *args: Any) -> None:
-        self._talk.send(("cell_progress", args))
-
-    def finding(self, *args: Any) -> None:
-        self._talk.send(("finding", args))
+        if self.waiting and not self.stop.asked:
+            fresh = self._worker()
+            self.workers.append(fresh)
+            self._next(fresh)

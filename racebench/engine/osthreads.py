@@ -71,6 +71,15 @@ def interrupt(thread: threading.Thread) -> None:
         )
 
 
+def spread(n: int) -> None:
+    """This process is number ``n`` of several side by side: it pins itself to a CPU of its own, if it can."""
+    global _place
+    _place = n
+
+
+_place = os.getpid()
+
+
 @contextmanager
 def pinned() -> Iterator[None]:
     """Keep the calling thread, and threads it starts, on one CPU; put it back after."""
@@ -79,8 +88,7 @@ def pinned() -> Iterator[None]:
         return
     before = os.sched_getaffinity(0)
     try:
-        # Processes side by side spread over the CPUs that there are.
-        os.sched_setaffinity(0, {sorted(before)[os.getpid() % len(before)]})
+        os.sched_setaffinity(0, {sorted(before)[_place % len(before)]})
     except OSError:
         yield
         return

@@ -179,17 +179,23 @@ class Shared:
                 self.cut = self.cut or explorer.cut
                 self._explorer = None
                 self._end(self._mine)
+        self.listen()
+        if self._stuck:
+            return False
+        self.complete = self._explorer is None and not self._flying
+        return not self.complete
+
+    def listen(self) -> None:
+        """Take in what helpers found, and give them something to do; costs next to nothing if often called."""
         for helper, report in self.crew.news():
             self._hear(helper, report)
         if self._stuck:
-            return False
+            return
         if self._explorer is None and self._waiting:
             self._mine = self._next()
             self._explorer = self._make(self._part(self._mine))
         if self._hungry or self._explorer is None:
             self._feed()
-        self.complete = self._explorer is None and not self._flying
-        return not self.complete
 
     def done(self) -> float:
         """An estimate of the share that is explored, 0..1."""

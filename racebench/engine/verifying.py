@@ -97,8 +97,8 @@ class Verification:
 
     @property
     def executions(self) -> int:
-        """All that were run.  Those of the reduced search alone when that was enough."""
-        return self.search.executions + self.ladder.executions
+        """All that were run; once the reduced search has covered everything, its own: one a class."""
+        return self.search.executions + (0 if self.search.complete else self.ladder.executions)
 
     def _loop(self) -> None:
         if self.preemptions is not None:
@@ -127,6 +127,8 @@ class Verification:
                 return False
             if not self._in_budget():
                 return False
+            if search is self.ladder and isinstance(self.search, Shared):
+                self.search.listen()
         return True
 
     def _in_budget(self) -> bool:

@@ -26,19 +26,27 @@ def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "_WORTH_IT", 1)
 
 
+def _run(scheduler: Scheduler, search: Search | Shared, tally: Tally, most: int = 10**9) -> bool:
+    """Run ``search`` to its end; False if that is beyond ``most`` executions."""
+    going_on = True
+    while going_on:
+        outcome = search.execute()
+        if outcome is not None:
+            tally.add(outcome, search.executions, "exhaustive")
+            tally.look(detect, scheduler, outcome, search.executions, "exhaustive")
+        going_on = search.advance()
+        if search.executions > most:
+            return False
+    assert search.complete
+    return True
+
+
 def shared(program: rb.Program, crew: Crew) -> tuple[Tally, Shared]:
     with Scheduler(program, ghost=True) as scheduler:
         crew.begin(scheduler)
         tally = Tally()
         search = Shared(crew, tally, lambda part: Search(scheduler, part))
-        going_on = True
-        while going_on:
-            outcome = search.execute()
-            if outcome is not None:
-                tally.add(outcome, search.executions, "exhaustive")
-                tally.look(detect, scheduler, outcome, search.executions, "exhaustive")
-            going_on = search.advance()
-    assert search.complete
+        _run(scheduler, search, tally)
     return tally, search
 
 
@@ -64,22 +72,21 @@ def test_random_programs_shared_and_alone(make: Any, block: int) -> None:
     for seed in range(block * 20, block * 20 + 20):
         rich = seed % 2 == 1
         alone_ends: set[Any] = set()
-        alone = rb.verify(make(seed, rich, alone_ends), max_executions=600)
-        if not alone.complete:
-            continue
+        with Scheduler(make(seed, rich, alone_ends), ghost=True) as scheduler:
+            told, alone = Tally(), Search(scheduler)
+            if not _run(scheduler, alone, told, most=600):
+                continue
         ends: set[Any] = set()
         crew = Crew(1 + seed % 3, seed)
         tally, search = shared(make(seed, rich, ends), crew)
         parts += crew.parts
-        assert ends == alone_ends, seed
-        assert set(tally.seen) == {f.signature for f in alone.findings}, seed
-        assert search.executions == alone.executions, seed
-        if not rich:
-            assert search.redundant == 0, seed
+        assert (ends, set(tally.seen)) == (alone_ends, set(told.seen)), seed
+        if not alone.redundant:
+            # With semaphores and predicates, one search may meet a class again that another does not.
+            assert (search.executions, search.redundant) == (alone.executions, 0), seed
         ends.clear()
         tally, search = shared(make(seed, rich, ends), Crew(2, seed, lose=2))
-        assert ends == alone_ends, seed
-        assert set(tally.seen) == {f.signature for f in alone.findings}, seed
+        assert (ends, set(tally.seen)) == (alone_ends, set(told.seen)), seed
     assert parts > 5
 
 

@@ -1,0 +1,260 @@
+"""A process that runs cells, or helps with them; the parent is ``workers``.
+
+Two pipes: ``talk`` carries work down and news up; ``leash`` goes down only,
+and is read by a thread of its own: a byte means stop, its end means that the
+parent is gone.  Only the main thread reads and writes ``talk``, and never so
+that an interrupt could cut a message in two.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from . import engine, modes
+from .cell import Plan, hammer, run_cell
+from .errors import HarnessBug, ProgramError, RaceBenchError
+from .findings import Result
+from .records import Cell
+from .scenario import load_scenario
+from .selection import Choice, load_protocol
+from .stop import Stop
+
+_LOOK_S = 0.005
+_SOON_S = 0.5
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cell as another process can find it again."""
+
+    scenario: str
+    path: str
+    id: str
+    spec: str
+
+    @staticmethod
+    def of(cell: Cell) -> Place:
+        scenario, choice = cell.scenario, cell.choice
+        return Place(scenario.name, str(scenario.path), choice.id, choice.spec)
+
+    def cell(self) -> Cell:
+        code: Any = load_protocol(self.spec).code if ":" in self.spec else self.spec
+        scenario = replace(load_scenario(Path(self.path)), name=self.scenario)
+        return Cell(scenario, Choice(self.id, self.spec, code))
+
+
+@dataclass(frozen=True)
+class Job:
+    """Run a cell."""
+
+    place: Place
+    seconds: float
+    earlier: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Help:
+    """Help with the proof of a cell."""
+
+    place: Place
+
+
+@dataclass(frozen=True)
+class Hammer:
+    """Hammer a cell beside the one who runs it."""
+
+    place: Place
+    seed: int
+    seconds: float
+
+
+def work(talk: Connection, leash: Connection, plan: Plan, number: int) -> None:
+    """The process's whole life."""
+    engine.spread(number)
+    # Ctrl-C reaches us twice, from the terminal and by the leash: insisting is the parent's.
+    stop = Stop(insist=1 << 30)
+    thread = threading.Thread(target=_held_by, args=(leash, threading.main_thread()), daemon=True)
+    thread.name = "leash"
+    with stop.on_signals():
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        thread.start()
+        line = _Line(talk, stop)
+        while True:
+            try:
+                job = talk.recv()
+            except (EOFError, OSError):
+                return
+            try:
+                news = _do(job, plan, line, stop)
+            except RaceBenchError as error:
+                news = ("failed", isinstance(error, HarnessBug), str(error))
+            except Exception as error:
+                news = ("failed", True, f"{type(error).__name__}: {error}")
+            try:
+                if news:
+                    line.send(*news)
+            except OSError:
+                # The parent has closed its end: it is over for us all.
+                return
+
+
+def _do(job: Any, plan: Plan, line: _Line, stop: Stop) -> tuple[Any, ...]:
+    """What came of one job.  What is none was meant for the one before."""
+    if isinstance(job, Job):
+        teller, hands = _Teller(line), _Hands(line)
+        return "done", run_cell(job.place.cell(), plan, job.seconds, teller, stop, job.earlier, hands)
+    if isinstance(job, Help):
+        _help(job, line, stop)
+        return ("home",)
+    if isinstance(job, Hammer):
+        return "hammered", hammer(job.place.cell(), job.seed, job.seconds, stop)
+    return ()
+
+
+def _help(job: Help, line: _Line, stop: Stop) -> None:
+    cell = job.place.cell()
+    program = cell.scenario.program(cell.choice.code)
+    try:
+        with stop.interruptible():
+            modes.help_verify(program, _Helping(line))
+    except KeyboardInterrupt:
+        return
+    except ProgramError as error:
+        line.send("report", engine.Report(failed=str(error)))
+
+
+def _held_by(leash: Connection, main: threading.Thread) -> None:
+    try:
+        leash.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+    if hasattr(signal, "pthread_kill") and main.ident is not None:
+        signal.pthread_kill(main.ident, signal.SIGINT)
+    else:
+        import _thread
+
+        _thread.interrupt_main()
+
+
+class _Line:
+    """``talk``, whole messages only."""
+
+    def __init__(self, talk: Connection, stop: Stop) -> None:
+        self._talk, self._stop = talk, stop
+        self._look_at = 0.0
+
+    def send(self, word: str, *what: Any) -> None:
+        with self._stop.shielded():
+            self._talk.send((word, what))
+
+    def receive(self) -> tuple[str, tuple[Any, ...]]:
+        """The next message, whenever it comes."""
+        while not self._talk.poll(_SOON_S):
+            pass
+        with self._stop.shielded():
+            word, what = self._talk.recv()
+        return word, what
+
+    def news(self) -> Sequence[tuple[str, tuple[Any, ...]]]:
+        """What is there; asked at every step of a search, looks now and then."""
+        now = time.perf_counter()
+        if now < self._look_at:
+            return ()
+        self._look_at = now + _LOOK_S
+        told = []
+        while self._talk.poll():
+            told.append(self.receive())
+        return told
+
+    def wait(self, seconds: float) -> None:
+        self._talk.poll(seconds)
+        self._look_at = 0.0
+
+
+class _Teller:
+    """Tells the parent what a cell tells."""
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+
+    def cell_started(self, *args: Any) -> None:
+        self._line.send("cell_started", *args)
+
+    def cell_progress(self, *args: Any) -> None:
+        self._line.send("cell_progress", *args)
+
+    def finding(self, *args: Any) -> None:
+        self._line.send("finding", *args)
+
+
+class _Hands:
+    """Who helps this process with its cell."""
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+        self.crew = _Crew(line)
+
+    def search_over(self) -> None:
+        self._line.send("over")
+        self.crew.helpers.clear()
+
+    def gather(self) -> list[Result]:
+        self._line.send("gather")
+        while True:
+            word, what = self._line.receive()
+            if word == "gathered":
+                results: list[Result] = what[0]
+                return results
+
+
+class _Crew:
+    """engine.Crew, through the parent."""
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+        self.helpers: list[int] = []
+
+    def news(self) -> Sequence[tuple[int, engine.Report | None]]:
+        told: list[tuple[int, engine.Report | None]] = []
+        for word, what in self._line.news():
+            if word == "report":
+                told.append((what[0], what[1]))
+            elif word == "joined":
+                self.helpers.append(what[0])
+                told.append((what[0], None))
+            elif word == "left" and what[0] in self.helpers:
+                self.helpers.remove(what[0])
+                told.append((what[0], None))
+        return told
+
+    def wait(self, seconds: float) -> None:
+        self._line.wait(seconds)
+
+    def send(self, helper: int, word: str, what: Any) -> None:
+        self._line.send("tell", helper, word, what)
+
+
+class _Helping:
+    """engine.Line, through the parent."""
+
+    def __init__(self, line: _Line) -> None:
+        self._line = line
+
+    def receive(self) -> tuple[str, Any]:
+        word, what = self._line.receive()
+        return word, what[0] if what else None
+
+    def news(self) -> Sequence[tuple[str, Any]]:
+        return [(word, what[0] if what else None) for word, what in self._line.news()]
+
+    def report(self, report: engine.Report) -> None:
+        self._line.send("report", report)
