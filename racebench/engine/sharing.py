@@ -186,7 +186,7 @@ class Shared:
         return not self.complete
 
     def listen(self) -> None:
-        """Take in what helpers found, and give them something to do; costs next to nothing if often called."""
+        """Take in what helpers found, and give them something to do; cheap if there is no news."""
         for helper, report in self.crew.news():
             self._hear(helper, report)
         if self._stuck:
