@@ -166,11 +166,13 @@ class Campaign:
         self.listener.cell_done(cell)
 
     def cell_lost(self, cell: Cell, why: str) -> None:
-        """The process that ran ``cell`` is gone; what it told is kept."""
+        """The process that ran ``cell`` is gone; what it told is kept, and --resume runs it again."""
         told = {key[2]: rule for key, (_, rule) in self.told.items() if key[:2] == cell.name}
         proved = False if "verify" in self.options.plan.modes else None
+        if self.folder is not None:
+            why = f"{why}. `racebench run --resume {self.folder.path}` runs the cell again"
         record = cell_record(cell, told.values(), {}, proved, True, why)
-        self.cell_done(CellResult(record, list(told)))
+        self.cell_done(CellResult({**record, "lost": True}, list(told), interrupted=True))
 
     def finish(self) -> dict[str, Any]:
         """The run object, stored."""

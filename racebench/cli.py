@@ -114,11 +114,12 @@ def _campaign(
     if not alone:
         show_run(console, run, claims.judge(run), collected.findings(), brief=args.quiet)
     errors = {cell["error"] for cell in run["cells"] if "error" in cell}
+    faults = {cell["error"] for cell in run["cells"] if "error" in cell and not cell.get("lost")}
     for error in sorted(errors):
         print(f"racebench: {brief(error)}", file=sys.stderr)
     if run["interrupted"]:
         return 130
-    if errors:
+    if faults:
         return 2
     return 0 if all(c["verdict"] == "as_expected" for c in run["cells"]) else 1
 

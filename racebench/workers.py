@@ -312,8 +312,15 @@ class Workers:
             owner.tell("left", worker.number)
             self._gathered(owner)
         if cell is not None:
-            self.boss.cell_lost(cell, f"its process ended with status {worker.process.exitcode}")
+            self.boss.cell_lost(cell, _end_of(worker.process.exitcode))
         if self.waiting and not self.stop.asked:
             fresh = self._worker()
             self.workers.append(fresh)
             self._next(fresh)
+
+
+def _end_of(status: int | None) -> str:
+    if status is not None and status < 0:
+        with suppress(ValueError):
+            return f"its process was ended by {signal.Signals(-status).name}"
+    return f"its process ended with status {status}"

@@ -336,8 +336,24 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     assert len(run["cells"]) == 5
     lost = [c for c in run["cells"] if "error" in c]
     assert 1 <= len(lost) <= 2
-    assert {c["error"] for c in lost} == {"its process ended with status -9"}
+    assert {c["error"] for c in lost} == {"its process was ended by SIGKILL"}
     assert all(c["verdict"] == "as_expected" for c in run["cells"] if c not in lost)
+
+
+def test_a_cell_whose_process_was_lost_is_run_again(tmp_path: Path) -> None:
+    from racebench.scenario import load_scenario
+
+    made = account(tmp_path)
+    text = made.read_text()
+    out = tmp_path / "out"
+    run = in_processes(made, ["crash", "kept"], Heard(), out)
+    [lost] = [c for c in run["cells"] if c.get("lost")]
+    assert lost["error"].endswith(f"ended with status 7. `racebench run --resume {out}` runs the cell again")
+    made.write_text(text.replace("os._exit(7)", "kept(s)"))
+    cells, heard = cells_for([load_scenario(made)], ["crash", "kept"]), Heard()
+    again = run_campaign(cells, Options(VERIFY, 20.0, out=out, resume=True), heard)
+    assert [c["verdict"] for c in again["cells"]] == ["as_expected", "as_expected"]
+    assert {name[1] for name in heard.all("cell_started")} == {"crash"}
 
 
 def test_a_stop_ends_the_processes(tmp_path: Path) -> None:
