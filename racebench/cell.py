@@ -12,7 +12,16 @@ from typing import Any, Protocol
 from . import engine, modes
 from .errors import ProgramError
 from .findings import Finding, Result
-from .records import Cell, Merged, cell_record, finding_from_record, finding_record
+from .records import (
+    Cell,
+    Merged,
+    cell_record,
+    explore_record,
+    finding_from_record,
+    finding_record,
+    stress_record,
+    verify_record,
+)
 from .rounds import smallest_round
 from .scenario import scenario_from_text
 from .stop import Stop
@@ -166,13 +175,7 @@ class _CellRun:
             result = self._call("verify", budget, modes.verify, crew=self.hands.crew, **how)
             self.hands.search_over()
         if result is not None:
-            self.modes["verify"] = {
-                "complete": result.complete,
-                "executions": result.executions,
-                "preemption_bound": result.stats.get("preemption_bound"),
-                "done": result.stats.get("done"),
-                "seconds": round(result.seconds, 3),
-            }
+            self.modes["verify"] = verify_record(result)
 
     def _stress(self) -> None:
         """Hammer in slices, so that what a long run finds is told, and stored, on the way."""
@@ -192,7 +195,7 @@ class _CellRun:
             self._add_stress(result)
 
     def _add_stress(self, result: Result) -> None:
-        self.modes["stress"] = _added(self.modes.get("stress"), result)
+        self.modes["stress"] = stress_record(result, self.modes.get("stress"))
 
     def _explore(self) -> None:
         executions = self.plan.executions
@@ -206,14 +209,7 @@ class _CellRun:
             seconds=self._left() if executions is None else None,
         )
         if result is not None:
-            self.modes["explore"] = {
-                "strategy": self.plan.strategy,
-                "executions": result.executions,
-                "failures": result.failures,
-                "first_failure": result.first_failure,
-                "seconds": round(result.seconds, 3),
-                "strategies": result.stats.get("strategies"),
-            }
+            self.modes["explore"] = explore_record(result, self.plan.strategy)
 
     def _call(self, mode: str, budget: float, run: Callable[..., Result], **how: Any) -> Result | None:
         """One engine call, its findings taken in; None if it ended with nothing to say."""
@@ -304,23 +300,6 @@ class _CellRun:
     def _record(self, merged: Merged) -> dict[str, Any]:
         actors = self.program.actors if merged.scenario is None else merged.scenario.threads
         return finding_record(self.cell, list(actors), merged)
-
-
-def _added(total: dict[str, Any] | None, result: Result) -> dict[str, Any]:
-    """One more slice of stress on top of what the cell has."""
-    before = total or {"collisions": 0, "failures": 0, "first_failure_s": None, "seconds": 0.0}
-    first = before["first_failure_s"]
-    if first is None and result.first_failure_s is not None:
-        first = before["seconds"] + result.first_failure_s
-    collisions = before["collisions"] + result.executions
-    failures = before["failures"] + result.failures
-    return {
-        "collisions": collisions,
-        "failures": failures,
-        "first_failure_s": first,
-        "seconds": round(before["seconds"] + result.seconds, 3),
-        "miss_bound": 3 / collisions if collisions and not failures else None,
-    }
 
 
 def _wants_schedule(finding: Finding) -> bool:

@@ -191,6 +191,8 @@ def _scenario_of(args: argparse.Namespace, finding: Mapping[str, Any]) -> Scenar
     for scenario in bundled():
         if scenario.name == finding["scenario"]:
             return scenario
+    if finding.get("rerun"):
+        raise UsageError(f"{args.finding}: its program is in a test. Run `{finding['rerun']}`.")
     hint = " ".join(finding.get("replay_args") or ("--scenario", "FILE"))
     raise UsageError(f"{args.finding}: scenario {finding['scenario']!r} is code. Add {hint}.")
 

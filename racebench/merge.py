@@ -106,6 +106,8 @@ class Merger:
     def _over(self, record: Mapping[str, Any], seen: Mapping[str, Mapping[str, int]]) -> None:
         name = record["scenario"], record["protocol"]
         cell = self.cells.setdefault(name, {**record, "verify": None, "stress": None})
+        if "proof" in record:
+            cell.update(proof=record["proof"], explore=record["explore"])
         if record["verify"] is not None and not (cell["verify"] or {}).get("complete"):
             cell["verify"] = record["verify"]
         if record["stress"] is not None:
@@ -140,7 +142,7 @@ class Merger:
         cell["found"] = sorted({k.finding["rule"] for k in mine})
         cell["findings"] = sorted(k.path for k in mine if k.path)
         proved = bool(cell["verify"] and cell["verify"]["complete"])
-        to_prove = "verify" in self.plan.modes and not cell.get("hammered")
+        to_prove = cell.get("proof", "verify" in self.plan.modes and not cell.get("hammered"))
         wanted = proved if to_prove else None
         cut_off = "error" in cell
         verdict = judge(cell["expected"], cell["allowed"], cell["found"], wanted, cut_off)

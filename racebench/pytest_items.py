@@ -189,7 +189,7 @@ class Visits:
         return True
 
 
-def news(item: RaceItem, message: dict[str, Any]) -> None:
+def news(item: pytest.Item, message: dict[str, Any]) -> None:
     """Tell the reporting process ``message`` now: what is sent survives this one.
 
     As a report of the item, since that is what pytest and xdist carry; as text,

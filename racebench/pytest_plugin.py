@@ -9,6 +9,7 @@ without it, one process is both.
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -120,6 +121,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """After -k and -m: what is left is repeated for as long as the soak lasts."""
     if _VISITS in config.stash:
         items[:] = visits(config).in_rounds(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """What a race test finds is news, as that of a scenario is."""
+    testing: Any = sys.modules.get("racebench.testing")
+    if testing is None:
+        return (yield)
+    from .pytest_items import news
+
+    testing.running = item.nodeid, lambda message: news(item, message)
+    try:
+        return (yield)
+    finally:
+        testing.running = None
 
 
 @pytest.hookimpl(optionalhook=True)

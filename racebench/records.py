@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .findings import CellVerdict, Finding
+from .findings import CellVerdict, Finding, Result
 from .scenario import Scenario
 from .selection import Choice, is_bundled, stored_name
 from .trace import schedule_from_json
@@ -118,6 +118,46 @@ def cell_record(
         "findings": [],
     }
     return {**record, "error": error} if error else record
+
+
+def verify_record(result: Result) -> dict[str, Any]:
+    """The ``verify`` of a cell."""
+    return {
+        "complete": result.complete,
+        "executions": result.executions,
+        "preemption_bound": result.stats.get("preemption_bound"),
+        "done": result.stats.get("done"),
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def explore_record(result: Result, strategy: str) -> dict[str, Any]:
+    """The ``explore`` of a cell."""
+    return {
+        "strategy": strategy,
+        "executions": result.executions,
+        "failures": result.failures,
+        "first_failure": result.first_failure,
+        "seconds": round(result.seconds, 3),
+        "strategies": result.stats.get("strategies"),
+    }
+
+
+def stress_record(result: Result, total: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The ``stress`` of a cell: one more slice on top of the ``total`` that it has."""
+    before = total or {"collisions": 0, "failures": 0, "first_failure_s": None, "seconds": 0.0}
+    first = before["first_failure_s"]
+    if first is None and result.first_failure_s is not None:
+        first = before["seconds"] + result.first_failure_s
+    collisions = before["collisions"] + result.executions
+    failures = before["failures"] + result.failures
+    return {
+        "collisions": collisions,
+        "failures": failures,
+        "first_failure_s": first,
+        "seconds": round(before["seconds"] + result.seconds, 3),
+        "miss_bound": 3 / collisions if collisions and not failures else None,
+    }
 
 
 def judge(

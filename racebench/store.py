@@ -196,6 +196,7 @@ _FINDING_KEYS: Mapping[str, Any] = {
     "found_by": dict,
     "seen": dict,
     "replay_args": [str],
+    "rerun": str,
     "scenario_file": str,
     "source": str,
 }

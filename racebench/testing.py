@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any, ParamSpec
 
 from . import modes
-from .errors import ProgramError, UsageError
+from .as_cell import RaceTest, Tell, finding_record
+from .errors import ProgramError, RaceBenchError, UsageError
 from .findings import Finding, Result, Verdict
 from .program import Program
 
 P = ParamSpec("P")
+
+running: tuple[str, Tell] | None = None
+"""The id of the test that runs, and who hears of it; set by the pytest plugin."""
 
 _MODES = ("explore", "verify", "stress")
 _WIDTH = 100
@@ -45,11 +49,21 @@ def race_test(
         @functools.wraps(factory)
         def test(*args: P.args, **kwargs: P.kwargs) -> None:
             __tracebackhide__ = True
-            program = factory(*args, **kwargs)
-            if not isinstance(program, Program):
-                what = f"{factory.__name__} returned {type(program).__name__}, not a Program"
-                raise ProgramError(f"{what}. Return racebench.Program(...).")
-            result = getattr(modes, mode)(program, **how)
+            reported = None if running is None else RaceTest(running[0], mode, expect, running[1])
+            if reported is not None:
+                reported.begin()
+            try:
+                program = factory(*args, **kwargs)
+                if not isinstance(program, Program):
+                    what = f"{factory.__name__} returned {type(program).__name__}, not a Program"
+                    raise ProgramError(f"{what}. Return racebench.Program(...).")
+                result = getattr(modes, mode)(program, **how)
+            except RaceBenchError as error:
+                if reported is not None:
+                    reported.failed(error)
+                raise
+            if reported is not None:
+                reported.over(program, result, _answered(mode, result), how.get("strategy", "portfolio"))
             _judge(program, mode, result, expect)
 
         test.__annotations__ = {**test.__annotations__, "return": None}
@@ -70,30 +84,19 @@ def _judge(program: Program, mode: str, result: Result, expect: Collection[str])
         raise RaceFailed(f"{program.name}: expected {', '.join(missing)}, not found {executions}")
     if result.interrupted:
         raise KeyboardInterrupt
-    # A bound on preemptions is the author's choice: within it, done is an answer.
-    answered = result.complete or result.stats.get("done") or mode != "verify"
-    if not answered or result.verdict is Verdict.UNKNOWN:
+    if not _answered(mode, result) or result.verdict is Verdict.UNKNOWN:
         raise RaceFailed(f"{program.name}: no answer {executions}: the budget ended first. Give it more.")
+
+
+def _answered(mode: str, result: Result) -> bool:
+    # A bound on preemptions is the author's choice: within it, done is an answer.
+    return result.complete or result.stats.get("done") == 1 or mode != "verify"
 
 
 def _panels(program: Program, mode: str, findings: Collection[Finding]) -> str:
     # Only a failure needs rich, and `import racebench` is to be quick.
     from .report.merged import panels
 
-    return "\n" + panels([("", _record(program, mode, f)) for f in findings], _WIDTH)
-
-
-def _record(program: Program, mode: str, finding: Finding) -> Mapping[str, Any]:
-    """A finding of a program that is no scenario, as far as a panel needs it."""
-    return {
-        "rule": finding.rule,
-        "signature": finding.signature,
-        "summary": finding.summary,
-        "scenario": program.name,
-        "protocol": mode,
-        "found_by": {"mode": finding.mode, "strategy": finding.strategy, "seed": finding.seed},
-        "threads": list(program.actors),
-        "schedule": [list(step) for step in finding.schedule],
-        "evidence": dict(finding.evidence),
-        "count": finding.count,
-    }
+    records = [("", finding_record(program.name, program, mode, finding)) for finding in findings]
+    rules = ", ".join(dict.fromkeys(finding.rule for finding in findings))
+    return f"{program.name}: {rules}\n{panels(records, _WIDTH)}"

@@ -289,15 +289,17 @@ def test_a_run_without_scenarios_pays_almost_nothing(inner: Pytester) -> None:
     assert "race report" not in result.stdout.str()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_said_and_ends_nothing(inner: Pytester) -> None:
     write(inner, account__py=PYTHON)
+    # From the second finding on the journal is on a device that is always full.
     inner.makeconftest("""
-        import errno, os
+        import os
         from racebench.store import RunFolder
         add, stored = RunFolder.add_finding, []
         def add_finding(self, finding):
             if stored:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.dup2(os.open("/dev/full", os.O_WRONLY), self._journal.fileno())
             stored.append(finding)
             return add(self, finding)
         RunFolder.add_finding = add_finding
@@ -345,12 +347,13 @@ def test_a_killed_controller_leaves_a_journal_that_can_be_read_and_resumed(
     }
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_refused(inner: Pytester) -> None:
     inner.mkdir("locked").chmod(0o500)
-    result = run(inner, "--race-out", "locked/out")
+    # Root may write anywhere but where the kernel says no.
+    out = "/sys/racebench-out" if hasattr(os, "geteuid") and os.geteuid() == 0 else "locked/out"
+    result = run(inner, "--race-out", out)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "locked/out: cannot be written" in result.stderr.str()
+    assert f"{out}: cannot be written: " in result.stderr.str()
 
 
 def test_an_out_that_cannot_be_a_folder_is_refused(inner: Pytester) -> None:
@@ -407,6 +410,47 @@ def test_race_tests(inner: Pytester) -> None:
     assert "─ account.lost: account x explore ─" in text
     assert "expected account.lost, not found after" in text
     assert "no answer after" in text
+
+
+@pytest.mark.parametrize("args", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_race_tests_are_in_the_merged_report(inner: Pytester, capsys: Capture, args: tuple[str, ...]) -> None:
+    inner.makepyfile(test_money=RACE_TESTS)
+    write(inner, two_routes__toml=THREE)
+    out = inner.path / "out"
+    result = run(inner, ".", "--race-out", str(out), *args)
+    result.assert_outcomes(passed=5, failed=5)
+    stored = {(c["scenario"], c["protocol"]): c for c in read_run(out)["cells"]}
+    verdicts = {name.removeprefix("test_money.py::"): c["verdict"] for (name, _), c in stored.items()}
+    assert {name: v for name, v in verdicts.items() if name.startswith("test_")} == {
+        "test_expected": "as_expected",
+        "test_expected_but_kept": "missed",
+        "test_explored[kept]": "as_expected",
+        "test_explored[lost]": "unexpected",
+        "test_hammered": "as_expected",
+        "test_kept": "as_expected",
+        "test_no_answer": "unknown",
+    }
+    assert stored["test_money.py::test_explored[kept]", "explore"]["explore"]["executions"] == 50
+    assert stored["test_money.py::test_hammered", "stress"]["stress"]["collisions"] > 0
+    assert len([name for name in stored if name[0] == "two_routes"]) == 3
+    assert "race report" in result.stdout.str()
+    capsys.readouterr()
+    assert cli.main(["explain", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "replay: pytest 'test_money.py::test_explored[lost]'" in shown
+    [path] = [p for key, p in read_journal(out).findings.items() if key[0].endswith("test_expected")]
+    assert cli.main(["replay", str(out / path)]) == 2
+    assert "its program is in a test. Run `pytest test_money.py::test_expected`" in capsys.readouterr().err
+    assert cli.main(["compare", str(out), str(out)]) == 0
+
+
+def test_a_race_test_that_is_lost_is_in_the_report_too(inner: Pytester) -> None:
+    inner.makepyfile(test_money=RACE_TESTS.replace("def test_kept():", "def test_kept():\n    os._exit(3)"))
+    out = inner.path / "out"
+    result = run(inner, ".", "-k", "kept", "-n", "1", "--race-out", str(out))
+    result.assert_outcomes(passed=1, failed=2)
+    [lost] = [c for c in read_run(out)["cells"] if c["scenario"].endswith("::test_kept")]
+    assert (lost["verdict"], lost["error"]) == ("unknown", "its worker crashed or was killed")
 
 
 # -- several machines

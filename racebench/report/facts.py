@@ -148,9 +148,11 @@ def seen(finding: Mapping[str, Any]) -> str:
 
 
 def replay_command(finding: Mapping[str, Any], path: str) -> str:
-    """What replays it; empty if nothing does."""
+    """What replays it, or runs the test again that it is of; empty if nothing does."""
     if not finding["schedule"] or not path:
         return ""
+    if finding.get("rerun"):
+        return clean(finding["rerun"])
     return clean(shlex.join(["racebench", "replay", path, *(finding.get("replay_args") or ())]))
 
 
