@@ -26,6 +26,7 @@ JOINS = {
         "ablate",
     ),
     *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
+    *("worker", "scaling", "as_cell"),
     *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text", "bounds"),
 }
 THIN = {"cli", "arguments", "reading", "output", "pytest_plugin", "pytest_items", "pytest_merge", "__main__"}
@@ -35,7 +36,7 @@ MAY_IMPORT = {
     **{wing: WORDS | {wing} for wing in WINGS},
     **{join: WORDS | WINGS | JOINS | {"__init__"} for join in JOINS},
     **{thin: WORDS | WINGS | JOINS | THIN | {"__init__"} for thin in THIN},
-    "testing": WORDS | {"modes", "report"},
+    "testing": WORDS | {"modes", "report", "as_cell"},
     "__init__": WORDS | {"modes", "testing"},
 }
 STDLIB_ONLY = WORDS | {"vgic", "engine", "detect"} | JOINS
