@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.02
 _GRACE_S = 0.5
+_SAY_S = 0.01
 _MUCH = 1 << 40
 
 
@@ -80,8 +81,6 @@ class Watchdog:
             event = livelock_event([worker.name], f"{self._stall_s:g} s", run.tick())
             worker.events.append((worker.slot, event))
             worker.aborted = True
-            worker.fuel = 0
-            run.set_noisy(True)
         elif thread is not None:
             event = hang_event(worker, run.tick(), osthreads.stack_of(thread))
             worker.events.append((worker.slot, event))
@@ -89,7 +88,13 @@ class Watchdog:
             osthreads.interrupt(thread)
         # A program that stalls once mostly stalls again: end with what is known.
         run.stopping = True
-        self._stop.wait(_GRACE_S)
-        if (worker.batch, worker.slot) == where and not worker.idle:
-            worker.lost = True
+        deadline = time.monotonic() + _GRACE_S
+        while (worker.batch, worker.slot) == where and not worker.idle:
+            if time.monotonic() > deadline:
+                worker.lost = True
+                break
+            # Its count-down is no atomic step, and may overwrite what we say: say it until it is heard.
+            worker.fuel = 0
+            run.set_noisy(True)
+            self._stop.wait(_SAY_S)
         run.end_early()
