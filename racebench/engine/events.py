@@ -18,10 +18,13 @@ class Event:
     """One step: thread index, operation, and the keys it reads and writes.
 
     Keys are made of creation numbers, so they are the same in every
-    execution.  ``count`` is a semaphore's count before the step.
+    execution.  ``count`` is a semaphore's count before the step, ``sent`` the
+    event in the words of ``parts``, once it has been sent.
     """
 
-    __slots__ = ("count", "ident", "kind", "op", "proc", "reads", "writes")
+    __slots__ = ("count", "ident", "kind", "op", "proc", "reads", "sent", "writes")
+
+    sent: tuple[int, tuple[Key, ...], tuple[Key, ...]]
 
     def __init__(self, proc: int, op: Op, ident: Any) -> None:
         self.proc, self.op, self.kind, self.ident = proc, op, op.kind, ident

@@ -8,7 +8,7 @@ operation: order and dependence are in who steps and what is touched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -118,7 +118,12 @@ class Explorer(Protocol):
 
 
 def wire(event: Event) -> Wire:
-    return event.proc, event.reads, event.writes
+    """The same tuple each time: however often a message has it, it travels once."""
+    try:
+        sent: Wire = event.sent
+    except AttributeError:
+        sent = event.sent = event.proc, event.reads, event.writes
+    return sent
 
 
 def event_of(sent: Wire) -> Event:
@@ -131,8 +136,8 @@ def twig(branch: Branch) -> Twig:
     return wire(branch.event), tuple(twig(child) for child in branch.children)
 
 
-def branch_of(sent: Twig) -> Branch:
-    return Branch(event_of(sent[0]), [branch_of(child) for child in sent[1]])
+def branch_of(sent: Twig, event: Callable[[Wire], Event] = event_of) -> Branch:
+    return Branch(event(sent[0]), [branch_of(child, event) for child in sent[1]])
 
 
 def by_thread(sent: Iterable[Wire]) -> dict[int, Event]:

@@ -27,12 +27,13 @@ from typing import Any, Protocol
 from ..errors import ProgramError
 from .controlled import Outcome
 from .events import Event, dependent
-from .parts import Explorer, Level, Part, Report, Wire, branch_of, event_of, twig, wire
+from .parts import Explorer, Level, Part, Report, Twig, Wire, branch_of, event_of, twig, wire
 from .tally import Tally
 from .wakeup import Branch, covered, insert, position
 
 _WORTH_IT = 50
 _WAIT_S = 0.05
+_MOST_KEPT = 20_000
 
 
 class Crew(Protocol):
@@ -147,6 +148,8 @@ class Shared:
         self._flying: dict[int, _Held] = {}
         self._hungry = list(crew.helpers)
         self._asked: set[int] = set()
+        self._events: dict[Wire, Event] = {}
+        self._kept = 0
         self._executions = self._redundant = 0
         self._finished = 0.0
         self._stuck = False
@@ -191,7 +194,7 @@ class Shared:
             self._hear(helper, report)
         if self._stuck:
             return
-        if self._explorer is None and self._waiting:
+        if self._explorer is None and self._waiting and not self._ahead():
             self._mine = self._next()
             self._explorer = self._make(self._part(self._mine))
         if self._hungry or self._explorer is None:
@@ -247,6 +250,8 @@ class Shared:
     def _feed(self) -> None:
         """Give parts to those who have none, as long as there are any to give."""
         while self._hungry and (self._waiting or self._split_mine()):
+            if self._ahead() and not (self._split_mine() and not self._ahead()):
+                break
             held = self._next()
             helper = self._hungry.pop()
             self._flying[helper] = held
@@ -301,8 +306,30 @@ class Shared:
                 if step.live:
                     below = step.state or step.inner
                     break
-                step.held = step.state = step.inner = None
+                self._forget(step)
             at = below
+
+    def _forget(self, step: _Step) -> None:
+        """Nothing leads below ``step`` any more."""
+        steps = [step]
+        while steps:
+            step = steps.pop()
+            for state in (step.state, step.inner):
+                if state is not None:
+                    self._kept -= 1
+                    steps += state.steps
+            step.held = step.state = step.inner = None
+
+    def _ahead(self) -> bool:
+        """Whether so much is kept for the sake of the first part explored that nobody may go further ahead.
+
+        What comes before the others is then split instead, and soon done.
+        """
+        if self._kept < _MOST_KEPT:
+            return False
+        exploring = [*self._flying.values(), *([] if self._explorer is None else [self._mine])]
+        first = min(held.order for held in exploring) if exploring else None
+        return first is not None and min(held.order for held in self._waiting) > first
 
     # -- states
 
@@ -311,35 +338,52 @@ class Shared:
         settling = held.begun and not held.settled
         step, way = held.step, held.way
         for level in levels:
-            state = _State(map(event_of, level.asleep), level.ready)
-            if step is None:
-                self._root = state
-            elif level.led and settling:
-                step.state = state
-            else:
-                step.inner = state
+            state = _State(map(self._event, level.asleep), level.ready)
+            self._link(step, state, level.led and settling)
             # An order that some lock forbids was asked for: there is no such execution.
             twigs = [t for n, t in enumerate(level.twigs) if n == 0 or t[0][0] in level.ready]
-            state.steps = [_Step(event_of(event)) for event, _ in twigs]
+            state.steps = [_Step(self._event(event)) for event, _ in twigs]
             each = held.weight / (level.done + len(twigs))
             self._finished += each * level.done
             for n in range(1, len(twigs)):
-                self._new([*held.way, (state, n)], list(map(branch_of, twigs[n][1])), each)
+                self._new([*held.way, (state, n)], self._tree(twigs[n]), each)
             step = state.steps[0]
             step.live += 1
             held.way, held.weight = [*held.way, (state, 0)], each
-            held.asleep, held.tree = state.asleep_after(0), list(map(branch_of, twigs[0][1]))
+            held.asleep, held.tree = state.asleep_after(0), self._tree(twigs[0])
         if settling:
             held.settled = True
             late, held.late = held.late, []
             for sequence in late:
                 self._below(held, way, sequence)
 
+    def _link(self, step: _Step | None, state: _State, led: bool) -> None:
+        """``state`` is where ``step`` leads.  Within a bound there is no reversal that could lead there."""
+        if self.bound is not None:
+            return
+        self._kept += 1
+        if step is None:
+            self._root = state
+        elif led:
+            step.state = state
+        else:
+            step.inner = state
+
+    def _event(self, sent: Wire) -> Event:
+        """One object for each event, however many states have it."""
+        event = self._events.get(sent)
+        if event is None:
+            event = self._events[sent] = event_of(sent)
+        return event
+
+    def _tree(self, sent: Twig) -> list[Branch]:
+        return [branch_of(child, self._event) for child in sent[1]]
+
     def _insert(self, held: _Held, reversals: Iterable[tuple[int, tuple[Wire, ...]]]) -> None:
         """Have each sequence explored from the state at its depth above ``held``."""
         for depth, sequence in reversals:
             state, n = held.way[depth]
-            events = [event_of(sent) for sent in sequence]
+            events = [self._event(sent) for sent in sequence]
             if not covered(events, state.before(n)):
                 self._from(held, held.way[:depth], state, n + 1, events)
 
