@@ -33,7 +33,7 @@ from .wakeup import Branch, covered, insert, position
 
 _WORTH_IT = 50
 _WAIT_S = 0.05
-_MOST_KEPT = 20_000
+_MUCH_KEPT = 5_000
 
 
 class Crew(Protocol):
@@ -194,7 +194,8 @@ class Shared:
             self._hear(helper, report)
         if self._stuck:
             return
-        if self._explorer is None and self._waiting and not self._ahead():
+        if self._explorer is None and self._waiting:
+            self._chop()
             self._mine = self._next()
             self._explorer = self._make(self._part(self._mine))
         if self._hungry or self._explorer is None:
@@ -250,17 +251,14 @@ class Shared:
     def _feed(self) -> None:
         """Give parts to those who have none, as long as there are any to give."""
         while self._hungry and (self._waiting or self._split_mine()):
-            if self._ahead() and not (self._split_mine() and not self._ahead()):
-                break
+            self._chop()
             held = self._next()
             helper = self._hungry.pop()
             self._flying[helper] = held
             self.crew.send(helper, "part", self._part(held))
         if self._hungry or self._explorer is None:
             for helper in self._flying:
-                if helper not in self._asked:
-                    self._asked.add(helper)
-                    self.crew.send(helper, "split", None)
+                self._ask(helper)
 
     def _split_mine(self) -> bool:
         explorer = self._explorer
@@ -320,16 +318,25 @@ class Shared:
                     steps += state.steps
             step.held = step.state = step.inner = None
 
-    def _ahead(self) -> bool:
-        """Whether so much is kept for the sake of the first part explored that nobody may go further ahead.
+    def _chop(self) -> None:
+        """Have the first part in order split, when much is kept for its sake.
 
-        What comes before the others is then split instead, and soon done.
+        What it keeps for itself is then smaller, and sooner done; what it gives
+        away is the next to be explored.
         """
-        if self._kept < _MOST_KEPT:
-            return False
-        exploring = [*self._flying.values(), *([] if self._explorer is None else [self._mine])]
-        first = min(held.order for held in exploring) if exploring else None
-        return first is not None and min(held.order for held in self._waiting) > first
+        if self._kept < _MUCH_KEPT or self._explorer is None and not self._flying:
+            return
+        mine = [] if self._explorer is None else [(self._mine.order, -1)]
+        _, helper = min(mine + [(held.order, helper) for helper, held in self._flying.items()])
+        if helper < 0:
+            self._split_mine()
+        else:
+            self._ask(helper)
+
+    def _ask(self, helper: int) -> None:
+        if helper not in self._asked:
+            self._asked.add(helper)
+            self.crew.send(helper, "split", None)
 
     # -- states
 

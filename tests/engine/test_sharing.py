@@ -71,8 +71,8 @@ def test_random_programs_shared_and_alone(make: Any, block: int, monkeypatch: py
     parts = 0
     for seed in range(block * 20, block * 20 + 20):
         rich = seed % 2 == 1
-        # Some may go ahead of the first part as far as they like, some hardly at all.
-        monkeypatch.setattr(sharing, "_MOST_KEPT", 1 if seed % 3 else 1_000)
+        # The first part is split when anything is kept for its sake, or never.
+        monkeypatch.setattr(sharing, "_MUCH_KEPT", 0 if seed % 3 else 1_000)
         alone_ends: set[Any] = set()
         with Scheduler(make(seed, rich, alone_ends), ghost=True) as scheduler:
             told, alone = Tally(), Search(scheduler)
