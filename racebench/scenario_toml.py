@@ -50,6 +50,12 @@ def _plain(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+_EXAMPLES = {
+    "threads": 'toolstack = ["route virq=40 pirq=64"].',
+    "expect": '"*" = [], if no rule may break under any protocol.',
+}
+
+
 class Loader:
     """One TOML file; what is wrong with it is a ScenarioError."""
 
@@ -100,7 +106,7 @@ class Loader:
         value = self.data.get(key)
         if value is None:
             if required:
-                raise self.error(key, "missing", f"Add a [{key}] table.")
+                raise self.error(key, "missing", f"Add a [{key}] table, for example: {_EXAMPLES[key]}")
             return {}
         if not isinstance(value, dict):
             raise self.error(key, f"{_shown(value)} is not a table", f"Write [{key}].")

@@ -324,7 +324,7 @@ class Shared:
         What it keeps for itself is then smaller, and sooner done; what it gives
         away is the next to be explored.
         """
-        if self._kept < _MUCH_KEPT or self._explorer is None and not self._flying:
+        if self._kept < _MUCH_KEPT or (self._explorer is None and not self._flying):
             return
         mine = [] if self._explorer is None else [(self._mine.order, -1)]
         _, helper = min(mine + [(held.order, helper) for helper, held in self._flying.items()])
