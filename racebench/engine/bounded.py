@@ -97,7 +97,7 @@ class Bounded:
         for depth in range(floor, len(path)):
             if len(path[depth].left) > 1:
                 self._floor = depth + 1
-                self._levels += [_handed_over(choice) for choice in path[floor : depth + 1]]
+                self._levels += [_level(choice) for choice in path[floor : depth + 1]]
                 return
 
     def handed_over(self) -> list[Level]:
@@ -118,12 +118,10 @@ class Bounded:
         return share
 
 
-def _handed_over(choice: _Choice) -> Level:
-    """``choice`` as it is; from here on only its first alternative is left."""
+def _level(choice: _Choice) -> Level:
+    """``choice`` in the words of ``parts``; only the first of what is left is ours once it is handed over."""
     twigs = tuple(((proc, (), ()), ()) for proc in choice.left)
-    level = Level((), twigs, choice.done, frozenset(choice.left), False)
-    del choice.left[1:]
-    return level
+    return Level((), twigs, choice.done, frozenset(choice.left), False)
 
 
 class Ladder:

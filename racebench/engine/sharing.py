@@ -29,7 +29,7 @@ from .controlled import Outcome
 from .events import Event, dependent
 from .parts import Explorer, Level, Part, Report, Twig, Wire, branch_of, event_of, twig, wire
 from .tally import Tally
-from .wakeup import Branch, covered, insert, position
+from .wakeup import Branch, insert, position
 
 _WORTH_IT = 50
 _WAIT_S = 0.05
@@ -390,9 +390,8 @@ class Shared:
         """Have each sequence explored from the state at its depth above ``held``."""
         for depth, sequence in reversals:
             state, n = held.way[depth]
-            events = [self._event(sent) for sent in sequence]
-            if not covered(events, state.before(n)):
-                self._from(held, held.way[:depth], state, n + 1, events)
+            # Its explorer knows what comes before its own step there, and reports nothing that this covers.
+            self._from(held, held.way[:depth], state, n + 1, [self._event(sent) for sent in sequence])
 
     def _from(
         self, held: _Held, way: list[tuple[_State, int]], state: _State, first: int, rest: list[Event]

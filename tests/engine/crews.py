@@ -71,7 +71,7 @@ class Crew:
         self.rng = random.Random(seed)
         self.inbox: list[tuple[int, Report | None]] = []
         self.hands: dict[int, _Hand] = {}
-        self.n, self.lose, self.parts, self.splits = n, lose, 0, 0
+        self.n, self.lose, self.lost, self.parts = n, lose, 0, 0
         self.scheduler: Scheduler | None = None
 
     @property
@@ -90,7 +90,6 @@ class Crew:
 
     def send(self, helper: int, word: str, what: Any) -> None:
         self.parts += word == "part"
-        self.splits += word == "split"
         if helper in self.hands:
             self.hands[helper].hear(word, pickle.loads(pickle.dumps(what)))
 
@@ -102,6 +101,7 @@ class Crew:
         number = self.rng.choice([n for n, hand in self.hands.items() if hand.explorer])
         if self.lose and self.rng.random() < 0.2:
             self.lose -= 1
+            self.lost += 1
             del self.hands[number]
             self.inbox = [(n, report) for n, report in self.inbox if n != number]
             self.inbox.append((number, None))

@@ -10,7 +10,9 @@ import racebench as rb
 from racebench.detect import detect
 from racebench.engine import sharing
 from racebench.engine.bounded import Bounded, Ladder
+from racebench.engine.classes import class_of
 from racebench.engine.controlled import Scheduler
+from racebench.engine.parts import Report
 from racebench.engine.search import Search
 from racebench.engine.sharing import Shared
 from racebench.engine.tally import Tally
@@ -41,13 +43,37 @@ def _run(scheduler: Scheduler, search: Search | Shared, tally: Tally, most: int 
     return True
 
 
+@pytest.fixture
+def classes(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The class of each execution that any explorer runs."""
+    met: set[int] = set()
+    execute = Search.execute
+
+    def noted(self: Search) -> Any:
+        outcome = execute(self)
+        if outcome is not None:
+            met.add(class_of(outcome.log, len(self.scheduler.tasks)))
+        return outcome
+
+    monkeypatch.setattr(Search, "execute", noted)
+    return met
+
+
 def shared(program: rb.Program, crew: Crew) -> tuple[Tally, Shared]:
     with Scheduler(program, ghost=True) as scheduler:
-        crew.begin(scheduler)
-        tally = Tally()
-        search = Shared(crew, tally, lambda part: Search(scheduler, part))
-        _run(scheduler, search, tally)
+        return _shared(scheduler, crew)
+
+
+def _shared(scheduler: Scheduler, crew: Crew) -> tuple[Tally, Shared]:
+    crew.begin(scheduler)
+    tally = Tally()
+    search = Shared(crew, tally, lambda part: Search(scheduler, part))
+    _run(scheduler, search, tally)
     return tally, search
+
+
+def _counts(tally: Tally) -> dict[str, int]:
+    return {signature: seen.count for signature, seen in tally.seen.items()}
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -66,30 +92,33 @@ def test_one_execution_per_class_whoever_explores_it(functions: list[Any], optim
 
 @pytest.mark.parametrize("make", [random_program, interrupted_program], ids=["threads", "interrupts"])
 @pytest.mark.parametrize("block", range(8))
-def test_random_programs_shared_and_alone(make: Any, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same ends, signatures and counts; a lost helper costs executions, nothing else."""
+def test_random_programs_shared_and_alone(
+    make: Any, block: int, classes: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same ends, classes and counts; a lost helper costs executions, nothing else."""
     parts = 0
     for seed in range(block * 20, block * 20 + 20):
-        rich = seed % 2 == 1
         # The first part is split when anything is kept for its sake, or never.
         monkeypatch.setattr(sharing, "_MUCH_KEPT", 0 if seed % 3 else 1_000)
-        alone_ends: set[Any] = set()
-        with Scheduler(make(seed, rich, alone_ends), ghost=True) as scheduler:
+        ends: set[Any] = set()
+        with Scheduler(make(seed, seed % 2 == 1, ends), ghost=True) as scheduler:
             told, alone = Tally(), Search(scheduler)
+            classes.clear()
             if not _run(scheduler, alone, told, most=600):
                 continue
-        ends: set[Any] = set()
-        crew = Crew(1 + seed % 3, seed)
-        tally, search = shared(make(seed, rich, ends), crew)
-        parts += crew.parts
-        assert (ends, set(tally.seen)) == (alone_ends, set(told.seen)), seed
-        if not alone.redundant:
-            # With semaphores and predicates, one search may meet a class again that another does not.
-            assert (search.executions, search.redundant) == (alone.executions, 0), seed
-        ends.clear()
-        tally, search = shared(make(seed, rich, ends), Crew(2, seed, lose=2))
-        assert (ends, set(tally.seen)) == (alone_ends, set(told.seen)), seed
-    assert parts > 5
+            expected = set(ends), set(classes)
+            for crew in (Crew(1, seed), Crew(1 + seed % 3, seed), Crew(2, seed, lose=2)):
+                ends.clear()
+                classes.clear()
+                tally, search = _shared(scheduler, crew)
+                parts += crew.parts
+                assert (ends, classes) == expected, seed
+                assert set(tally.seen) == set(told.seen), seed
+                # With semaphores and predicates, one search may meet a class again that another does not.
+                if not alone.redundant and not crew.lost:
+                    assert (search.executions, search.redundant) == (alone.executions, 0), seed
+                    assert _counts(tally) == _counts(told), seed
+    assert parts > 10
 
 
 @pytest.mark.parametrize("bound", [0, 1, 2])
@@ -114,3 +143,32 @@ def test_a_bounded_search_in_parts(bound: int) -> None:
     assert (ladder.proved, ladder.complete) == (alone.proved, alone.complete)
     assert ladder.executions == alone.executions
     assert crew.parts
+
+
+def test_a_bound_that_only_a_helper_met_is_met() -> None:
+    """What a helper left out, because of the bound, is not proved."""
+
+    class OnePart:
+        helpers = (7,)
+
+        def __init__(self) -> None:
+            self.sent: list[str] = []
+
+        def news(self) -> list[tuple[int, Report | None]]:
+            return [(7, Report(executions=3, over=True, cut=True))] if "part" in self.sent else []
+
+        def wait(self, seconds: float) -> None: ...
+
+        def send(self, helper: int, word: str, what: Any) -> None:
+            self.sent.append(word)
+
+    crew = OnePart()
+    with Scheduler(_program(unlocked_increment, unlocked_increment), ghost=True) as scheduler:
+        search = Shared(crew, Tally(), lambda part: Bounded(scheduler, 9, part), 9)
+        going_on = True
+        while going_on:
+            search.execute()
+            going_on = search.advance()
+    assert "part" in crew.sent
+    assert search.complete
+    assert search.cut
