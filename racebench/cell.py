@@ -64,9 +64,6 @@ class Hands(Protocol):
     def crew(self) -> engine.Crew:
         """Those who help with a proof."""
 
-    def search_over(self) -> None:
-        """Let them go: the proof is done, or cut short."""
-
     def gather(self) -> list[Result]:
         """What came of their hammering; returns when they are done."""
 
@@ -168,12 +165,9 @@ class _CellRun:
     def _verify(self) -> None:
         alone = self.plan.modes == ("verify",)
         budget = max(_VERIFY_AT_LEAST_S, self._left() * (1.0 if alone else _VERIFY_SHARE))
-        how: dict[str, Any] = {"preemptions": self.plan.preemptions, "seconds": budget}
-        if self.hands is None:
-            result = self._call("verify", budget, modes.verify, **how)
-        else:
-            result = self._call("verify", budget, modes.verify, crew=self.hands.crew, **how)
-            self.hands.search_over()
+        helped = {} if self.hands is None else {"crew": self.hands.crew}
+        how = {"preemptions": self.plan.preemptions, "seconds": budget, **helped}
+        result = self._call("verify", budget, modes.verify, **how)
         if result is not None:
             self.modes["verify"] = verify_record(result)
 

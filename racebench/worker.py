@@ -203,10 +203,6 @@ class _Hands:
         self._line = line
         self.crew = _Crew(line)
 
-    def search_over(self) -> None:
-        self._line.send("over")
-        self.crew.helpers.clear()
-
     def gather(self) -> list[Result]:
         self._line.send("gather")
         while True:
@@ -241,6 +237,10 @@ class _Crew:
 
     def send(self, helper: int, word: str, what: Any) -> None:
         self._line.send("tell", helper, word, what)
+
+    def close(self) -> None:
+        self._line.send("over")
+        self.helpers.clear()
 
 
 class _Helping:

@@ -16,12 +16,14 @@ import itertools
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -38,6 +40,7 @@ _LOOK_S = 0.1
 _GRACE_S = 1.5
 _PATIENCE_S = 0.15
 _WORTH_HAMMERING_S = 0.5
+_MOST_LOSSES = 5
 _SAFE = "PYTHONSAFEPATH"
 
 
@@ -64,7 +67,8 @@ class _Worker:
 
     ``cell`` is the one that it runs, in ``mode`` since ``since`` and until
     ``until``; ``owner`` is the worker that it is lent to, ``released`` says that
-    it has been called back, and ``given`` counts those lent to it so far.
+    it has been called back; ``given`` counts those lent to it so far, ``losses``
+    those of them that were lost.
     """
 
     def __init__(self, plan: Plan, number: int) -> None:
@@ -77,20 +81,23 @@ class _Worker:
         self.since = self.until = 0.0
         self.owner: _Worker | None = None
         self.released = self.gathering = False
-        self.given = 0
+        self.given = self.losses = 0
         self.hammered: list[Result] = []
         self.process = context.Process(target=work, args=(theirs, leash_end, plan, number), daemon=True)
         with _nothing_from_here(), _ctrl_c_held_back():
             self.process.start()
         theirs.close()
         leash_end.close()
+        # Who waits for us to read must not find us waiting for them to: another thread writes.
+        self._outbox: SimpleQueue[Any] = SimpleQueue()
+        threading.Thread(target=self._post, name=f"to worker {number}", daemon=True).start()
 
     @property
     def idle(self) -> bool:
         return self.cell is None and self.owner is None
 
     def give(self, cell: Cell, seconds: float, earlier: list[dict[str, Any]]) -> None:
-        self.cell, self.mode, self.given = cell, "", 0
+        self.cell, self.mode, self.given, self.losses = cell, "", 0, 0
         self.hammered, self.gathering = [], False
         self.send(Job(Place.of(cell), seconds, earlier))
 
@@ -100,9 +107,14 @@ class _Worker:
         self.send(job)
 
     def send(self, what: Any) -> None:
-        """``what``, unless the process is gone: that is noticed when it is listened to."""
-        with suppress(OSError):
-            self.talk.send(what)
+        """``what``, some time; if the process is gone, that is noticed when it is listened to."""
+        self._outbox.put(what)
+
+    def _post(self) -> None:
+        # TypeError: ``end`` closed the pipe while a message was going through it.
+        with suppress(OSError, TypeError):
+            while (what := self._outbox.get()) is not None:
+                self.talk.send(what)
 
     def tell(self, word: str, *what: Any) -> None:
         self.send((word, what))
@@ -112,6 +124,7 @@ class _Worker:
             self.leash.send(None)
 
     def end(self) -> None:
+        self._outbox.put(None)
         self.talk.close()
         self.leash.close()
         self.process.join(_GRACE_S)
@@ -243,31 +256,35 @@ class Workers:
         worker.until = worker.since + seconds
 
     def _lend(self) -> None:
-        """Whoever has nothing to do helps the one with the fewest helpers."""
-        if self.waiting or self.stop.asked:
-            return
-        while True:
+        """Whoever has nothing to do helps the one with the fewest helpers; one new process at a time."""
+        while not self.waiting and not self.stop.asked:
             owners = [w for w in self.workers if w.cell is not None and self._wants_help(w)]
             if not owners:
                 return
             owner = min(owners, key=lambda w: sum(other.owner is w for other in self.workers))
             helper = next((w for w in self.workers if w.idle), None)
-            if helper is None:
-                if len(self.workers) >= self.jobs:
-                    return
-                helper = self._worker()
-                self.workers.append(helper)
-            assert owner.cell is not None
-            place = Place.of(owner.cell)
-            if owner.mode == "verify":
-                helper.lend(owner, Help(place))
-                owner.tell("joined", helper.number)
-            else:
-                share = Share(shard=owner.given + 1, shards=owner.given + 2)
-                seconds = owner.until - time.monotonic()
-                helper.lend(owner, Hammer(place, share.seed(self.plan.seed), seconds))
+            if helper is not None:
+                self._lend_to(owner, helper)
+                continue
+            if len(self.workers) < self.jobs:
+                self.workers.append(self._worker())
+                self._lend_to(owner, self.workers[-1])
+            return
+
+    def _lend_to(self, owner: _Worker, helper: _Worker) -> None:
+        assert owner.cell is not None
+        place = Place.of(owner.cell)
+        if owner.mode == "verify":
+            helper.lend(owner, Help(place))
+            owner.tell("joined", helper.number)
+            return
+        share = Share(shard=owner.given + 1, shards=owner.given + 2)
+        seconds = owner.until - time.monotonic()
+        helper.lend(owner, Hammer(place, share.seed(self.plan.seed), seconds))
 
     def _wants_help(self, worker: _Worker) -> bool:
+        if worker.losses >= _MOST_LOSSES:
+            return False
         now = time.monotonic()
         if worker.mode == "verify":
             return now - worker.since > _PATIENCE_S
@@ -309,6 +326,7 @@ class Workers:
         self.workers.remove(worker)
         self._call_back(worker)
         if owner is not None:
+            owner.losses += 1
             owner.tell("left", worker.number)
             self._gathered(owner)
         if cell is not None:

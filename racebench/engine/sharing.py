@@ -54,6 +54,9 @@ class Crew(Protocol):
 
     def send(self, helper: int, word: str, what: Any) -> None: ...
 
+    def close(self) -> None:
+        """The search is over, whatever came of it: nobody listens any more."""
+
 
 class _State:
     """A state that parts begin at: what sleeps there from above, the steps in order, who can step."""

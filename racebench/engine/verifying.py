@@ -77,6 +77,9 @@ class Verification:
                 self._loop()
             except KeyboardInterrupt:
                 self.interrupted = True
+            finally:
+                if self.crew is not None:
+                    self.crew.close()
             searched = time.perf_counter() - self._started
             findings = tuple(
                 concluded(scheduler, seen, "verify", 0, self.detect) for seen in self.tally.told()

@@ -115,3 +115,6 @@ class Crew:
                 self._move()
         told, self.inbox = self.inbox, []
         return told
+
+    def close(self) -> None:
+        self.hands.clear()

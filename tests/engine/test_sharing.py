@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench import engine
 from racebench.detect import detect
 from racebench.engine import sharing
 from racebench.engine.bounded import Bounded, Ladder
@@ -162,6 +163,8 @@ def test_a_bound_that_only_a_helper_met_is_met() -> None:
         def send(self, helper: int, word: str, what: Any) -> None:
             self.sent.append(word)
 
+        def close(self) -> None: ...
+
     crew = OnePart()
     with Scheduler(_program(unlocked_increment, unlocked_increment), ghost=True) as scheduler:
         search = Shared(crew, Tally(), lambda part: Bounded(scheduler, 9, part), 9)
@@ -172,3 +175,21 @@ def test_a_bound_that_only_a_helper_met_is_met() -> None:
     assert "part" in crew.sent
     assert search.complete
     assert search.cut
+
+
+def test_nobody_is_left_talking_while_the_findings_are_shrunk() -> None:
+    told: list[str] = []
+
+    def check(s: Four, results: dict[str, Any]) -> rb.Broken:
+        told.append("run")
+        return rb.broken("always", "it breaks")
+
+    class Noting(Crew):
+        def close(self) -> None:
+            told.append("close")
+
+    program = rb.Program("four", Four, {name: four_writes for name in "abc"}, check)
+    result = engine.verify(program, max_executions=5, crew=Noting(0, 0))
+    assert result.findings[0].rule == "always"
+    assert told[:6] == [*["run"] * 5, "close"]
+    assert "run" in told[6:]
