@@ -105,9 +105,11 @@ class Merger:
 
     def _over(self, record: Mapping[str, Any], seen: Mapping[str, Mapping[str, int]]) -> None:
         name = record["scenario"], record["protocol"]
-        cell = self.cells.setdefault(name, {**record, "verify": None, "stress": None})
+        cell = self.cells.setdefault(name, {**record, "verify": None, "stress": None, "explore": None})
         if "proof" in record:
-            cell.update(proof=record["proof"], explore=record["explore"])
+            cell["proof"] = record["proof"]
+        if record["explore"] is not None:
+            cell["explore"] = _explored(cell["explore"], record["explore"])
         if record["verify"] is not None and not (cell["verify"] or {}).get("complete"):
             cell["verify"] = record["verify"]
         if record["stress"] is not None:
@@ -213,6 +215,23 @@ class Merger:
 
 def _better(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
     return bool(new["schedule"]) and (not old["schedule"] or len(new["schedule"]) < len(old["schedule"]))
+
+
+def _explored(total: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
+    """The explore of two visits as one; rates of single strategies do not add up."""
+    if total is None:
+        return dict(more)
+    first = total["first_failure"]
+    if first is None and more["first_failure"] is not None:
+        first = total["executions"] + more["first_failure"]
+    return {
+        "strategy": total["strategy"],
+        "executions": total["executions"] + more["executions"],
+        "failures": total["failures"] + more["failures"],
+        "first_failure": first,
+        "seconds": round(total["seconds"] + more["seconds"], 3),
+        "strategies": None,
+    }
 
 
 def _summed(total: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:

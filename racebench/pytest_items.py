@@ -20,6 +20,7 @@ from .report.merged import failure
 from .scenario import Scenario, load_scenario
 from .selection import choices, name_of, with_folder
 from .soak import Pace, Share, Visit, Visitor, cell_stub, deadline_s, rounds_for
+from .testing import Running
 
 _WIDTH = 100
 _AFTER_DEADLINE_S = 15.0
@@ -123,18 +124,22 @@ class Visits:
     # -- rounds
 
     def in_rounds(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-        """``items``, the race items among them once a round; others stay first and single."""
+        """``items``, the race items and tests among them once a round; others stay first and single."""
         mine = [i for i in items if isinstance(i, RaceItem)]
-        if self.soak_s is not None and mine and not self.config.getoption("collectonly"):
+        tests = [i for i in items if _soaks(i)]
+        if self.soak_s is not None and (mine or tests) and not self.config.getoption("collectonly"):
             workers = self.worker.get("workercount", 1)
-            rounds = rounds_for(len(mine), self.race_s, self.soak_s, workers)
+            visits = len(mine) + len(tests)
+            rounds = rounds_for(visits, self.race_s, self.soak_s, workers)
             left_s = self.worker.get("race_left_s", self.soak_s)
-            self._pace = Pace(self.soak_s, left_s, len(mine) * rounds / workers)
-            again = [
-                RaceItem.make(i.parent, i.cell, Share(i.share.shard, i.share.shards, r, rounds))
-                for r in range(rounds)
-                for i in mine
-            ]
+            self._pace = Pace(self.soak_s, left_s, visits * rounds / workers)
+            again: list[pytest.Item] = []
+            for r in range(rounds):
+                again += [
+                    RaceItem.make(i.parent, i.cell, Share(i.share.shard, i.share.shards, r, rounds))
+                    for i in mine
+                ]
+                again += [_in_round(i, Share(0, 1, r, rounds)) for i in tests if r]
             items = [*(i for i in items if not isinstance(i, RaceItem)), *again]
         for item in items:
             if isinstance(item, RaceItem):
@@ -143,6 +148,10 @@ class Visits:
 
     # -- one item
 
+    def next_s(self) -> float:
+        """Seconds for the next visit."""
+        return self.race_s if self._pace is None else self._pace.next()
+
     def run(self, item: RaceItem) -> None:
         """The item's work; VisitFailed has the report if it is not as expected."""
 
@@ -150,7 +159,7 @@ class Visits:
             news(item, message)
 
         tell({"begin": cell_stub(item.cell)})
-        seconds = self.race_s if self._pace is None else self._pace.next()
+        seconds = self.next_s()
         visit = self.visitor.visit(item.cell, item.share, seconds, tell, self._limit.seconds)
         if visit.interrupted:
             raise KeyboardInterrupt
@@ -200,6 +209,53 @@ def news(item: pytest.Item, message: dict[str, Any]) -> None:
         user_properties=[("race", json.dumps(message))],
     )  # fmt: skip
     item.ihook.pytest_runtest_logreport(report=report)
+
+
+# -- race tests
+
+
+_ROUND = pytest.StashKey[tuple[str, Share]]()
+
+
+def _soaks(item: pytest.Item) -> bool:
+    """Whether ``item`` is a race test that does something else in each round: a proof does not."""
+    mode = getattr(getattr(item, "function", None), "racebench_mode", "verify")
+    return isinstance(item, pytest.Function) and mode != "verify"
+
+
+def _in_round(item: pytest.Item, share: Share) -> pytest.Item:
+    """Another item of the same race test."""
+    assert isinstance(item, pytest.Function)
+    again: pytest.Function = pytest.Function.from_parent(
+        item.parent,
+        name=f"{item.name}{share}",
+        callspec=getattr(item, "callspec", None),
+        fixtureinfo=item._fixtureinfo,
+        originalname=item.originalname,
+    )
+    # pytest makes a function's id of its own name, and has no public way to say another.
+    known: Any = getattr(again, "_id", None)
+    if known is None:
+        again._nodeid = f"{item.nodeid}{share}"  # type: ignore[attr-defined]
+    else:
+        again._id = type(known).parse(f"{item.nodeid}{share}")
+    again.stash[_ROUND] = item.nodeid, share
+    return again
+
+
+def running(item: pytest.Item) -> Running:
+    """What a race test is told when it runs as ``item``."""
+    from .pytest_plugin import visits
+
+    def tell(message: dict[str, Any]) -> None:
+        news(item, message)
+
+    nodeid, share = item.stash.get(_ROUND, (item.nodeid, None))
+    # The first round takes what time it says itself; the others make up for it.
+    seconds = visits(item.config).next_s() if _soaks(item) else 0.0
+    if share is None:
+        return Running(nodeid, tell)
+    return Running(nodeid, tell, share.seed(item.config.getoption("race_seed")), seconds)
 
 
 def _failure(visit: Visit) -> str:

@@ -119,19 +119,21 @@ def is_scenario(path: Path, given: bool = False) -> bool:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """After -k and -m: what is left is repeated for as long as the soak lasts."""
-    if _VISITS in config.stash:
+    soaks_tests = config.getoption("soak") is not None and "racebench.testing" in sys.modules
+    if _VISITS in config.stash or soaks_tests:
         items[:] = visits(config).in_rounds(items)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """What a race test finds is news, as that of a scenario is."""
+    __tracebackhide__ = True
     testing: Any = sys.modules.get("racebench.testing")
     if testing is None:
         return (yield)
-    from .pytest_items import news
+    from .pytest_items import running
 
-    testing.running = item.nodeid, lambda message: news(item, message)
+    testing.running = running(item)
     try:
         return (yield)
     finally:

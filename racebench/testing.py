@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 from . import modes
@@ -14,11 +15,37 @@ from .program import Program
 
 P = ParamSpec("P")
 
-running: tuple[str, Tell] | None = None
-"""The id of the test that runs, and who hears of it; set by the pytest plugin."""
+
+@dataclass(frozen=True)
+class Running:
+    """The test that runs now: its id, and who hears of it.
+
+    In a later round of a soak it also has a seed of its own and its seconds;
+    what it does not find there, the first round has found or missed.
+    """
+
+    nodeid: str
+    tell: Tell
+    seed: int | None = None
+    seconds: float = 0.0
+
+    def adapted(self, mode: str, how: Mapping[str, Any]) -> dict[str, Any]:
+        """``how`` the test is to be run now."""
+        if self.seed is None:
+            return dict(how)
+        endless = {"executions": _ENDLESS} if mode == "explore" else {}
+        return {**how, **endless, "seconds": self.seconds, "seed": self.seed}
+
+
+running: Running | None = None
+"""Set by the pytest plugin."""
+
+# What a soak's earlier round has shown in this process, by test and signature: it is not shown again in full.
+_shown: set[tuple[str, str]] = set()
 
 _MODES = ("explore", "verify", "stress")
 _WIDTH = 100
+_ENDLESS = 10**9
 
 
 class RaceFailed(AssertionError):
@@ -44,12 +71,14 @@ def race_test(
         raise UsageError(f"race_test: unknown mode {mode!r}. Choose one of {', '.join(_MODES)}.")
     if mode == "stress":
         how = {"seconds": 2.0, **how}
+    strategy = how.get("strategy", "portfolio")
 
     def decorate(factory: Callable[P, Program]) -> Callable[P, None]:
         @functools.wraps(factory)
         def test(*args: P.args, **kwargs: P.kwargs) -> None:
             __tracebackhide__ = True
-            reported = None if running is None else RaceTest(running[0], mode, expect, running[1])
+            now = running
+            reported = None if now is None else RaceTest(now.nodeid, mode, expect, now.tell)
             if reported is not None:
                 reported.begin()
             try:
@@ -57,22 +86,24 @@ def race_test(
                 if not isinstance(program, Program):
                     what = f"{factory.__name__} returned {type(program).__name__}, not a Program"
                     raise ProgramError(f"{what}. Return racebench.Program(...).")
-                result = getattr(modes, mode)(program, **how)
+                result = getattr(modes, mode)(program, **(how if now is None else now.adapted(mode, how)))
             except RaceBenchError as error:
                 if reported is not None:
                     reported.failed(error)
                 raise
             if reported is not None:
-                reported.over(program, result, _answered(mode, result), how.get("strategy", "portfolio"))
-            _judge(program, mode, result, expect)
+                reported.over(program, result, _answered(mode, result), strategy)
+            _judge(program, mode, result, expect, again=now is not None and now.seed is not None)
 
+        test.racebench_mode = mode  # type: ignore[attr-defined]
         test.__annotations__ = {**test.__annotations__, "return": None}
         return test
 
     return decorate
 
 
-def _judge(program: Program, mode: str, result: Result, expect: Collection[str]) -> None:
+def _judge(program: Program, mode: str, result: Result, expect: Collection[str], again: bool) -> None:
+    """Raise RaceFailed if ``result`` is not as expected; ``again``, only if it is what nobody expects."""
     __tracebackhide__ = True
     found = {f.rule for f in result.findings}
     odd = [f for f in result.findings if f.rule not in expect]
@@ -80,11 +111,11 @@ def _judge(program: Program, mode: str, result: Result, expect: Collection[str])
     executions = f"after {result.executions:,} executions"
     if odd:
         raise RaceFailed(_panels(program, mode, odd))
-    if missing:
+    if missing and not again:
         raise RaceFailed(f"{program.name}: expected {', '.join(missing)}, not found {executions}")
     if result.interrupted:
         raise KeyboardInterrupt
-    if not _answered(mode, result) or result.verdict is Verdict.UNKNOWN:
+    if not again and (not _answered(mode, result) or result.verdict is Verdict.UNKNOWN):
         raise RaceFailed(f"{program.name}: no answer {executions}: the budget ended first. Give it more.")
 
 
@@ -97,6 +128,11 @@ def _panels(program: Program, mode: str, findings: Collection[Finding]) -> str:
     # Only a failure needs rich, and `import racebench` is to be quick.
     from .report.merged import panels
 
-    records = [("", finding_record(program.name, program, mode, finding)) for finding in findings]
-    rules = ", ".join(dict.fromkeys(finding.rule for finding in findings))
-    return f"{program.name}: {rules}\n{panels(records, _WIDTH)}"
+    nodeid = "" if running is None else running.nodeid
+    new = [f for f in findings if not nodeid or (nodeid, f.signature) not in _shown]
+    _shown.update((nodeid, f.signature) for f in new)
+    lines = [f"{program.name}: {', '.join(dict.fromkeys(f.rule for f in findings))}"]
+    lines += [f"again: {f.rule}: {f.summary}" for f in findings if f not in new]
+    if new:
+        lines.append(panels([("", finding_record(program.name, program, mode, f)) for f in new], _WIDTH))
+    return "\n".join(lines)

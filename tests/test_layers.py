@@ -35,7 +35,7 @@ MAY_IMPORT = {
     **{word: WORDS for word in WORDS},
     **{wing: WORDS | {wing} for wing in WINGS},
     **{join: WORDS | WINGS | JOINS | {"__init__"} for join in JOINS},
-    **{thin: WORDS | WINGS | JOINS | THIN | {"__init__"} for thin in THIN},
+    **{thin: WORDS | WINGS | JOINS | THIN | {"__init__", "testing"} for thin in THIN},
     "testing": WORDS | {"modes", "report", "as_cell"},
     "__init__": WORDS | {"modes", "testing"},
 }

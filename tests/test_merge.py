@@ -58,6 +58,25 @@ def test_visits_of_one_cell_are_one_cell() -> None:
     assert (merged["count"], merged["seen"]) == (12, {"stress": 12})
 
 
+def test_explorations_of_one_cell_add_up() -> None:
+    merger = Merger(None, Plan())
+    explore = {
+        "strategy": "pct", "executions": 10, "failures": 0, "first_failure": None, "seconds": 1.0,
+        "strategies": {"pct": {}},
+    }  # fmt: skip
+    test = {**STUB, "expected": [], "proof": False}
+    merger.hear("1", {"begin": test})
+    merger.hear("1", {"visit": {**test, "explore": explore}, "seen": {}})
+    failed = {**explore, "failures": 2, "first_failure": 4}
+    merger.hear("2", {"visit": {**test, "explore": failed}, "seen": {}})
+    [cell] = merger.finish(False)["cells"]
+    assert cell["explore"] == {
+        "strategy": "pct", "executions": 20, "failures": 2, "first_failure": 14, "seconds": 2.0,
+        "strategies": None,
+    }  # fmt: skip
+    assert cell["verdict"] == "as_expected"
+
+
 def test_a_visit_whose_beginning_was_not_heard_counts_once() -> None:
     merger = Merger(None, Plan())
     merger.hear("1", over(verify=PROVED, stress=stress(100)))

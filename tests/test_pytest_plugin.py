@@ -444,6 +444,38 @@ def test_race_tests_are_in_the_merged_report(inner: Pytester, capsys: Capture, a
     assert cli.main(["compare", str(out), str(out)]) == 0
 
 
+@pytest.mark.parametrize("args", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_race_tests_go_round_in_a_soak(inner: Pytester, args: tuple[str, ...]) -> None:
+    """What explores or hammers comes again, with seeds of its own; a proof and an ordinary test do not."""
+    inner.makepyfile(test_money=RACE_TESTS + "\ndef test_plain(): pass\n")
+    out = inner.path / "out"
+    picked = "kept and not expected or hammered or plain"
+    result = run(inner, ".", "-k", picked, "--soak", "800ms", "--race-out", str(out), "-v", *args)
+    text = result.stdout.str()
+    assert result.ret == 0
+    rounds = re.search(r"test_hammered\[round 2/(\d+)\]", text)
+    assert rounds is not None
+    n = int(rounds[1])
+    assert len(set(re.findall(r"test_explored\[kept\]\[round (\d+)/", text))) == n - 1
+    assert not re.search(r"test_(kept|plain)\[round", text)
+    result.assert_outcomes(passed=2 * n + 2)
+    stored = {c["scenario"].partition("::")[2]: c for c in read_run(out)["cells"]}
+    assert set(stored) == {"test_kept", "test_explored[kept]", "test_hammered"}
+    assert stored["test_explored[kept]"]["explore"]["executions"] > 50
+    assert all(c["verdict"] == "as_expected" for c in stored.values())
+
+
+def test_a_soak_shows_once_what_a_race_test_finds_again(inner: Pytester) -> None:
+    inner.makepyfile(test_money=RACE_TESTS)
+    result = run(inner, ".", "-k", "explored and lost", "--soak", "300ms")
+    text = result.stdout.str()
+    failed = result.parseoutcomes()["failed"]
+    assert failed > 1
+    assert text.count("─ account.lost: account x explore ─") == 1
+    assert text.count("again: account.lost: a deposit is lost") == failed - 1
+    assert "pytest_plugin.py" not in text
+
+
 def test_a_race_test_that_is_lost_is_in_the_report_too(inner: Pytester) -> None:
     inner.makepyfile(test_money=RACE_TESTS.replace("def test_kept():", "def test_kept():\n    os._exit(3)"))
     out = inner.path / "out"
