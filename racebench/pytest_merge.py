@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,43 @@ from .errors import UsageError
 from .merge import Merger
 from .report.merged import failure, panels, race_report
 from .selection import name_of
+
+# By name: to import it here would tell the plugin that there are race tests.
+_RACE_FAILED = "racebench.testing.RaceFailed"
+
+
+@dataclass(frozen=True)
+class Crash:
+    """What pytest's short summary and JUnit's ``message`` take of a failure: the fields they ask for."""
+
+    path: str
+    lineno: int
+    message: str
+
+
+class Told:
+    """A failure that shows ``text`` in full once and its first line elsewhere, as pytest's own do.
+
+    A plain string is repeated whole in the short summary with -vv and wherever CI is set.
+    pytest asks for these methods; the base class that has them is private to it.
+    """
+
+    def __init__(self, nodeid: str, text: str) -> None:
+        self.text = text
+        self.reprcrash = Crash(nodeid.partition("::")[0], 0, text.partition("\n")[0])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def toterminal(self, tw: Any) -> None:
+        tw.line(self.text)
+
+
+def _in_brief(report: pytest.TestReport) -> None:
+    """The panel of a race test is not repeated where one line stands for the failure."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is not None and crash.message.startswith(_RACE_FAILED):
+        crash.message = crash.message.partition("\n")[0]
 
 
 class Controller:
@@ -80,6 +118,7 @@ class Controller:
         """Write the failure of a visit anew: here the stored files and the width are known."""
         failed = self._failed.pop(report.nodeid, None)
         if failed is None:
+            _in_brief(report)
             return
         record = failed["record"]
         cell = record["scenario"], record["protocol"]
@@ -88,7 +127,8 @@ class Controller:
             for _, f in self.merger.findings()
             if (f["scenario"], f["protocol"]) == cell and f["rule"] in record["found"]
         ]
-        report.longrepr = failure(record, mine, failed["known"], failed["stands"], self._width())
+        text = failure(record, mine, failed["known"], failed["stands"], self._width())
+        report.longrepr = Told(report.nodeid, text)  # type: ignore[assignment]
 
     def crashed(self, nodeid: str, report: pytest.TestReport) -> None:
         """The worker of an item is gone: its findings are not."""
@@ -104,7 +144,7 @@ class Controller:
             parts += ["what it had found by then:", panels(told, self._width())]
         if stands:
             parts += ["", stands]
-        report.longrepr = "\n".join(parts)
+        report.longrepr = Told(nodeid, "\n".join(parts))  # type: ignore[assignment]
 
     def finish(self, exitstatus: int) -> bool:
         """Store the run; whether it could not be."""

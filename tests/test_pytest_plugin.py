@@ -108,7 +108,7 @@ POLITE = KILLED.replace("DIE", "time.sleep(60)")
 def inner(pytester: Pytester, monkeypatch: pytest.MonkeyPatch) -> Pytester:
     """A pytest of its own, with this RaceBench and no settings of ours."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    for name in ("PYTEST_ADDOPTS", "PYTEST_TIMEOUT", "PYTEST_XDIST_WORKER"):
+    for name in ("PYTEST_ADDOPTS", "PYTEST_TIMEOUT", "PYTEST_XDIST_WORKER", "CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
     pytester.makeini("[pytest]\naddopts = -p no:faulthandler --strict-markers")
@@ -474,6 +474,27 @@ def test_a_soak_shows_once_what_a_race_test_finds_again(inner: Pytester) -> None
     assert text.count("─ account.lost: account x explore ─") == 1
     assert text.count("again: account.lost: a deposit is lost") == failed - 1
     assert "pytest_plugin.py" not in text
+
+
+@pytest.mark.parametrize("where", ["terminal", "CI", "verbose"])
+def test_a_panel_is_shown_once_wherever_pytest_runs(
+    inner: Pytester, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """With CI set or -vv, pytest's short summary has the whole message of a failure."""
+    if where == "CI":
+        monkeypatch.setenv("CI", "true")
+    more = ["-vv"] if where == "verbose" else []
+    inner.makepyfile(test_money=RACE_TESTS)
+    write(inner, account__py=SHORT)
+    result = run(inner, *more, "--junitxml=junit.xml", "test_money.py::test_explored[lost]", "scenarios")
+    result.assert_outcomes(passed=2, failed=2)
+    text, _, summary = result.stdout.str().partition("short test summary info")
+    assert text.count("─ account.lost: account x explore ─") == 1
+    assert text.count("─ account.short: account x short ─") == 1
+    assert "─" not in summary
+    assert len([line for line in summary.splitlines() if line.startswith("FAILED")]) == 2
+    assert ("unexpected: account x short: expected nothing" in summary) == (where != "terminal")
+    assert "─ account.short: account x short ─" in (inner.path / "junit.xml").read_text()
 
 
 def test_a_race_test_that_is_lost_is_in_the_report_too(inner: Pytester) -> None:
