@@ -26,6 +26,7 @@ from .rounds import smallest_round
 from .scenario import scenario_from_text
 from .stop import Stop
 from .trace import switches
+from .userfile import folder_kept
 
 _VERIFY_SHARE = 0.6
 _VERIFY_AT_LEAST_S = 1.0
@@ -92,13 +93,14 @@ def run_cell(
     schedule and their final count.  What is wrong with the program itself
     (ProgramError) is the cell's ``error``, and its verdict is unknown.
     """
-    return _CellRun(cell, plan, seconds, listener, stop, hands).go(earlier)
+    with folder_kept():
+        return _CellRun(cell, plan, seconds, listener, stop, hands).go(earlier)
 
 
 def hammer(cell: Cell, seed: int, seconds: float, stop: Stop) -> list[Result]:
     """Hammer ``cell`` for another process that does so too, with a ``seed`` of its own."""
     program, results = cell.scenario.program(cell.choice.code), []
-    with suppress(KeyboardInterrupt, ProgramError):
+    with folder_kept(), suppress(KeyboardInterrupt, ProgramError):
         for n, budget in _slices(time.perf_counter() + seconds, stop):
             with stop.interruptible():
                 results.append(modes.stress(program, budget, seed + n * _SLICE_SEED))

@@ -41,6 +41,7 @@ from .selection import bundled, load_protocol, name_of, select
 from .stop import Stop
 from .store import SCHEMA, RunFolder, read_finding, read_journal
 from .trace import schedule_from_json
+from .userfile import folder_kept
 
 
 class _Screen(Console):
@@ -217,7 +218,7 @@ def do_ablate(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     folder = RunFolder(args.out or default_folder("ablate"))
     alone = args.json == "-"
     said = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
-    with said.status("") as status:
+    with folder_kept(), said.status("") as status:
         found = ablate.ablate(
             choice, scenarios, args.time, stop, lambda text: status.update(Text(f"{choice.id}: {text}"))
         )
@@ -238,7 +239,7 @@ def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     folder = RunFolder(args.out or default_folder("fuzz"))
     alone = args.json == "-"
     screen = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
-    with FuzzScreen(screen, args.time, _fancy(screen)) as shown:
+    with folder_kept(), FuzzScreen(screen, args.time, _fancy(screen)) as shown:
         fuzzed = fuzz.fuzz(choice, args.time, args.seed, folder, shown, stop, args.state)
     run = fuzz.run_record(fuzzed, args.time, args.state)
     folder.finish(run)

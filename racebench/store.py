@@ -31,24 +31,27 @@ class RunFolder:
     """The folder of one run, opened for writing.
 
     A finding keeps its file: stored again (with a schedule, with a higher
-    count, by a resumed run) it replaces what was there.
+    count, by a resumed run) it replaces what was there.  ``path`` is as it was
+    given, for messages; what is written goes where it led at the start, since
+    the code under test may change the working folder.
     """
 
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         self.path = path
-        self._findings = path / "findings"
-        taken = any((path / name).exists() for name in ("run.json", "journal.jsonl"))
+        self._root = _absolute(path)
+        self._findings = self._root / "findings"
+        taken = any((self._root / name).exists() for name in ("run.json", "journal.jsonl"))
         if taken and not resume:
             raise UsageError(f"{path}: already holds a run. Name another folder, or use --resume {path}.")
         if resume and not taken:
             raise UsageError(f"{path}: holds no run to resume. Check the folder.")
-        self.earlier = read_journal(path) if resume else Journal()
+        self.earlier = read_journal(self._root) if resume else Journal()
         for name in ("journal.jsonl", "findings", "scenarios"):
             _refuse_strange(path / name, folder=name != "journal.jsonl")
         try:
             self._findings.mkdir(parents=True, exist_ok=True)
-            _end_torn_line(path / "journal.jsonl")
-            self._journal = (path / "journal.jsonl").open("a", encoding="utf-8")
+            _end_torn_line(self._root / "journal.jsonl")
+            self._journal = (self._root / "journal.jsonl").open("a", encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{path}: cannot be written: {error.strerror}. Name another folder.") from error
         self._paths = dict(self.earlier.findings)
@@ -66,14 +69,14 @@ class RunFolder:
         if name is None:
             name = self._paths[key] = f"findings/{self._next:04d}.json"
             self._next += 1
-        write_json(self.path / name, {"schema": SCHEMA, **finding})
+        write_json(self._root / name, {"schema": SCHEMA, **finding})
         told = {k: finding[k] for k in ("rule", "scenario", "protocol", "signature", "count")}
         self._append({"finding": name, **told})
         return name
 
     def add_scenario(self, name: str, text: str) -> Path:
         """Store a scenario file that this run has made; its path."""
-        path = self.path / "scenarios" / name
+        path = self._root / "scenarios" / name
         path.parent.mkdir(exist_ok=True)
         _write(path, text)
         return path
@@ -81,20 +84,27 @@ class RunFolder:
     def earlier_findings(self, scenario: str, protocol: str) -> list[dict[str, Any]]:
         """What an earlier, unfinished run of this folder has stored for one cell."""
         names = [n for (s, p, _), n in self.earlier.findings.items() if (s, p) == (scenario, protocol)]
-        return [read_finding(self.path / name) for name in names if (self.path / name).exists()]
+        return [read_finding(self._root / name) for name in names if (self._root / name).exists()]
 
     def add_cell(self, cell: Mapping[str, Any]) -> None:
         self._append({"cell": cell})
 
     def finish(self, run: Mapping[str, Any]) -> None:
         """Write run.json and close the journal."""
-        write_json(self.path / "run.json", run)
+        write_json(self._root / "run.json", run)
         self._journal.close()
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         self._journal.write(json.dumps({"schema": SCHEMA, **entry}) + "\n")
         self._journal.flush()
         os.fsync(self._journal.fileno())
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise UsageError(f"{path}: the working folder is gone: {error.strerror}. Name a full path.") from error
 
 
 def _end_torn_line(path: Path) -> None:

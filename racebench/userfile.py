@@ -5,7 +5,10 @@ A file is run only because it, or its folder, was named on the command line.
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,6 +36,22 @@ def read_text(path: Path) -> str:
         raise ScenarioError(file, "", f"cannot be read: {what}", "Check the file.") from error
 
 
+@contextmanager
+def folder_kept() -> Iterator[None]:
+    """Users' code may change the working folder: afterwards relative paths mean again what they did."""
+    try:
+        here = os.getcwd()
+    except OSError:
+        # It has been removed already: nothing is relative to it.
+        yield
+        return
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.chdir(here)
+
+
 def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
     """The names that a user's Python file defines; ScenarioError if it raises.
 
@@ -45,7 +64,8 @@ def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
     source = read_text(path) if text is None else text
     sys.modules[module.__name__] = module
     try:
-        exec(compile(source, str(path), "exec"), module.__dict__)
+        with folder_kept():
+            exec(compile(source, str(path), "exec"), module.__dict__)
     except RaceBenchError:
         raise
     except SyntaxError as error:

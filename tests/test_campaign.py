@@ -42,11 +42,14 @@ def kept(s):
 def crash(s):
     os._exit(7)
 
+def wander(s):
+    os.chdir("/")
+
 def check(s, results):
     return None if s.balance == 2 else rb.broken("account.lost", "a deposit is lost", ("balance",))
 
 def variants():
-    functions = {"lost": lost, "kept": kept, "crash": crash}
+    functions = {"wander": wander, "lost": lost, "kept": kept, "crash": crash}
     return {
         name: rb.Program("account", setup=Account, threads={"a": f, "b": f}, check=check)
         for name, f in functions.items()
@@ -290,6 +293,26 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
     for path_in_run in many["cells"][0]["findings"]:
         assert read_finding(tmp_path / "many" / path_in_run)["schedule"]
     assert {name[1] for name in heard.all("cell_started")} == {"lost", "kept"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_program_that_changes_the_working_folder_takes_nothing_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    account(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    cells = cells_for(select(["account.py"]), ["wander", "lost"])
+    options = Options(Plan(("verify", "stress")), 1.0, jobs=jobs, out=Path("out"))
+    run = run_campaign(cells, options, Heard())
+    assert Path.cwd() == tmp_path
+    assert [(c["protocol"], "account.lost" in c["found"]) for c in run["cells"]] == [
+        ("wander", True),
+        ("lost", True),
+    ]
+    assert run["dir"] == "out"
+    assert read_run(tmp_path / "out")["cells"] == run["cells"]
+    for name in run["cells"][0]["findings"]:
+        read_finding(tmp_path / "out" / name)
 
 
 def test_two_scenarios_of_one_stem_stay_two_in_processes_and_in_a_plan(tmp_path: Path) -> None:

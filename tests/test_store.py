@@ -51,6 +51,29 @@ def test_a_finding_told_again_keeps_its_file(tmp_path: Path) -> None:
     folder.finish({"schema": 1, "cells": []})
 
 
+def test_a_folder_stays_where_it_was_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder(Path("run"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    name = folder.add_finding(a_finding(tmp_path))
+    folder.finish({"schema": 1, "cells": []})
+    assert folder.path == Path("run")
+    assert read_finding(tmp_path / "run" / name)
+    assert read_run(tmp_path / "run")["cells"] == []
+
+
+def test_without_a_working_folder_only_a_full_path_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="the working folder is gone"):
+        RunFolder(Path("run"))
+    RunFolder(tmp_path / "run").finish({"schema": 1, "cells": []})
+
+
 def test_a_folder_with_a_run_is_refused(tmp_path: Path) -> None:
     RunFolder(tmp_path).finish({"schema": 1, "cells": []})
     with pytest.raises(UsageError, match="already holds a run"):
