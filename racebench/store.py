@@ -104,7 +104,7 @@ def _absolute(path: Path) -> Path:
     try:
         return path.absolute()
     except OSError as error:
-        raise UsageError(f"{path}: the working folder is gone: {error.strerror}. Name a full path.") from error
+        raise UsageError(f"{path}: the working folder is gone. Name a full path.") from error
 
 
 def _end_torn_line(path: Path) -> None:

@@ -31,6 +31,7 @@ from ..primitives import Field, State, installed
 from ..program import Program
 from ..trace import LockEdge
 from . import osthreads
+from .batches import LARGEST, Batches
 from .delays import late
 from .exploring import PROGRESS_S, Progress, ProgressCall
 from .free_primitives import substitutes, wait_until
@@ -41,10 +42,6 @@ from .noise import Adviser, Jolt, Noise
 from .stuck import Event, crash_event, error_event, leak_event
 from .waits import Waits
 from .watchdog import Watchdog
-
-# A batch's states are walked by setup, by each thread and by the check: they
-# had better all stay in the processor's cache.
-_FIRST_BATCH, _LARGEST_BATCH, _BATCH_S = 32, 512, 0.003
 
 
 class _Local(threading.local):
@@ -282,7 +279,7 @@ class FreeRun:
         if self.program.recycle is not None:
             spoilt = {slot for worker in self.workers for slot, _ in worker.events}
             fit = [s for slot, s in enumerate(self.states) if slot not in spoilt]
-            self.spent = (fit + self.spent)[:_LARGEST_BATCH]
+            self.spent = (fit + self.spent)[:LARGEST]
         self.states = []
 
     def _recycled(self, states: list[Any]) -> list[Any]:
@@ -361,7 +358,7 @@ class Stress:
         self.tally = FreeTally(program, self.run, rings)
         self.interrupted = False
         self._stall_s = stall_s
-        self._sizes = [_FIRST_BATCH] * len(self.adviser.settings)
+        self.batches = Batches(len(self.adviser.settings))
         self._started = 0.0
         self._report_at = 0.0
 
@@ -393,7 +390,7 @@ class Stress:
     def _one_batch(self) -> bool:
         run, at = self.run, self.adviser.choose()
         setting = self.adviser.settings[at]
-        size = self._sizes[at]
+        size = self.batches.next(at)
         run.noise.setting = setting
         started = time.perf_counter()
         run.prepare(size)
@@ -404,8 +401,7 @@ class Stress:
         failures = self.tally.take(size, self._started)
         took = time.perf_counter() - started
         self.adviser.learn(at, took, failures)
-        wanted = int(size * _BATCH_S / took) + 1
-        self._sizes[at] = max(_FIRST_BATCH, min(_LARGEST_BATCH, wanted, size * 2))
+        self.batches.took(at, size, took)
         return whole
 
     def _drain(self) -> None:
