@@ -26,12 +26,14 @@ from .rounds import smallest_round
 from .scenario import scenario_from_text
 from .stop import Stop
 from .trace import switches
-from .userfile import folder_kept
+from .userfile import surroundings_kept
 
 _VERIFY_SHARE = 0.6
 _VERIFY_AT_LEAST_S = 1.0
 _REPRODUCE_SHARE = 0.1
 _SHORTEST_S, _SHORTEST_REPRODUCE_S, _LONGEST_REPRODUCE_S = 0.05, 0.5, 10.0
+_CONTROLLED = {"verify", "explore"}
+_AT_ONCE = "it happens before the first step, so there is no schedule to replay"
 _SLICE_S = 10.0
 _SLICE_SEED = 1_000_003
 
@@ -93,14 +95,14 @@ def run_cell(
     schedule and their final count.  What is wrong with the program itself
     (ProgramError) is the cell's ``error``, and its verdict is unknown.
     """
-    with folder_kept():
+    with surroundings_kept():
         return _CellRun(cell, plan, seconds, listener, stop, hands).go(earlier)
 
 
 def hammer(cell: Cell, seed: int, seconds: float, stop: Stop) -> list[Result]:
     """Hammer ``cell`` for another process that does so too, with a ``seed`` of its own."""
     program, results = cell.scenario.program(cell.choice.code), []
-    with folder_kept(), suppress(KeyboardInterrupt, ProgramError):
+    with surroundings_kept(), suppress(KeyboardInterrupt, ProgramError):
         for n, budget in _slices(time.perf_counter() + seconds, stop):
             with stop.interruptible():
                 results.append(modes.stress(program, budget, seed + n * _SLICE_SEED))
@@ -248,7 +250,14 @@ class _CellRun:
 
     def _reproduce(self) -> None:
         """Give each finding of the free run a schedule, or say that the budget ended first."""
-        open_ = [m for m in self.merged.values() if _wants_schedule(m.finding)]
+        open_ = []
+        for merged in self.merged.values():
+            if merged.finding.schedule or merged.finding.rule.startswith("stall."):
+                continue
+            if _CONTROLLED & merged.seen.keys():
+                _not_reproduced(merged, _AT_ONCE)
+            else:
+                open_.append(merged)
         scenario, protocol = self.cell.name
         for n, merged in enumerate(open_):
             share = self._left() / (len(open_) - n)
@@ -262,8 +271,7 @@ class _CellRun:
                 )
                 continue
             why = "interrupted" if self.stop.asked else f"not within {budget:.3g} s under control"
-            evidence = {**merged.finding.evidence, "reproduced": False, "not_reproduced": why}
-            merged.finding = replace(merged.finding, evidence=evidence)
+            _not_reproduced(merged, why)
         for merged in self.merged.values():
             self.listener.finding(self._record(merged))
 
@@ -298,8 +306,9 @@ class _CellRun:
         return finding_record(self.cell, list(actors), merged)
 
 
-def _wants_schedule(finding: Finding) -> bool:
-    return not finding.schedule and not finding.rule.startswith("stall.")
+def _not_reproduced(merged: Merged, why: str) -> None:
+    evidence = {**merged.finding.evidence, "reproduced": False, "not_reproduced": why}
+    merged.finding = replace(merged.finding, evidence=evidence)
 
 
 def _better(new: Finding, old: Finding) -> bool:

@@ -29,19 +29,20 @@ from .output import write_json
 from .reading import do_compare, do_explain, do_report
 from .records import Cell
 from .report.ablation import ablation_report
+from .report.facts import cell_name
 from .report.finding import finding_panel
 from .report.fuzzing import FuzzScreen, fuzz_report
 from .report.listing import bench_table, function_list, listing, scenario_list
 from .report.live import LiveScreen, PlainLines, Quiet
 from .report.terminal import show_run
-from .report.text import brief, clean
+from .report.text import brief, clean, counted
 from .resume import planned
 from .scenario import Scenario, scenario_from_text
 from .selection import bundled, load_protocol, name_of, select
 from .stop import Stop
 from .store import SCHEMA, RunFolder, read_finding, read_journal
 from .trace import schedule_from_json
-from .userfile import folder_kept
+from .userfile import surroundings_kept
 
 
 class _Screen(Console):
@@ -114,10 +115,12 @@ def _campaign(
         write_json(args.json, {k: v for k, v in run.items() if k != "dir"})
     if not alone:
         show_run(console, run, claims.judge(run), collected.findings(), brief=args.quiet)
-    errors = {cell["error"] for cell in run["cells"] if "error" in cell}
-    faults = {cell["error"] for cell in run["cells"] if "error" in cell and not cell.get("lost")}
-    for error in sorted(errors):
-        print(f"racebench: {brief(error)}", file=sys.stderr)
+    wrong = [cell for cell in run["cells"] if "error" in cell]
+    for error in sorted({cell["error"] for cell in wrong}):
+        names = [cell_name(cell) for cell in wrong if cell["error"] == error]
+        others = f" and {counted(len(names) - 1, 'more cell')}" if len(names) > 1 else ""
+        print(f"racebench: {names[0]}{others}: {brief(error)}", file=sys.stderr)
+    faults = [cell for cell in wrong if not cell.get("lost")]
     if run["interrupted"]:
         return 130
     if faults:
@@ -218,7 +221,7 @@ def do_ablate(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     folder = RunFolder(args.out or default_folder("ablate"))
     alone = args.json == "-"
     said = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
-    with folder_kept(), said.status("") as status:
+    with surroundings_kept(), said.status("") as status:
         found = ablate.ablate(
             choice, scenarios, args.time, stop, lambda text: status.update(Text(f"{choice.id}: {text}"))
         )
@@ -239,7 +242,7 @@ def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     folder = RunFolder(args.out or default_folder("fuzz"))
     alone = args.json == "-"
     screen = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
-    with folder_kept(), FuzzScreen(screen, args.time, _fancy(screen)) as shown:
+    with surroundings_kept(), FuzzScreen(screen, args.time, _fancy(screen)) as shown:
         fuzzed = fuzz.fuzz(choice, args.time, args.seed, folder, shown, stop, args.state)
     run = fuzz.run_record(fuzzed, args.time, args.state)
     folder.finish(run)

@@ -82,9 +82,20 @@ class ThreadAbort(BaseException):
     """
 
 
+LONGEST_SAID = 2000
+
+
+def shortened(said: str) -> str:
+    """What a user's program says, the middle of very long words left out."""
+    if len(said) <= LONGEST_SAID:
+        return said
+    half = LONGEST_SAID // 2
+    return f"{said[:half]} [{len(said) - 2 * half:,} characters left out] {said[-half:]}"
+
+
 def told(error: BaseException) -> str:
     """``error`` of a user's program in words; its own may raise."""
     try:
-        return f"{type(error).__name__}: {error}"
+        return shortened(f"{type(error).__name__}: {error}")
     except Exception:
         return type(error).__name__

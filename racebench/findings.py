@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .errors import LONGEST_SAID, shortened
 from .trace import Schedule
 
 RULES: Mapping[str, str] = {
@@ -64,11 +65,26 @@ class Broken:
 
     ``fields`` names what is wrong in words that do not change from run to run
     ("p.desc", "desc.action"); with the rule it makes the finding's signature.
+    TypeError if one of them is no string; a very long message is shortened.
     """
 
     rule: str
     message: str
     fields: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_words(self.rule, self.message)
+        if isinstance(self.fields, str) or not all(isinstance(name, str) for name in self.fields):
+            raise TypeError(f"the fields of a broken rule are a tuple of strings, not {self.fields!r:.60}")
+        if len(self.message) > LONGEST_SAID:
+            object.__setattr__(self, "message", shortened(self.message))
+
+
+def check_words(rule: str, message: str) -> None:
+    """TypeError unless both are strings: what a user's program says is not typed."""
+    for part, word in (("rule", rule), ("message", message)):
+        if not isinstance(word, str):
+            raise TypeError(f"the {part} of a broken rule is a string, not {word!r:.60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +105,7 @@ class Alarm:
 
 
 def broken(rule: str, message: str, fields: tuple[str, ...] = ()) -> Broken:
-    """A broken ``rule`` for a program's ``check`` to return."""
+    """A broken ``rule`` for a program's ``check`` to return; TypeError as for ``Broken``."""
     return Broken(rule, message, fields)
 
 

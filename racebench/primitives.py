@@ -22,6 +22,7 @@ from types import FrameType, TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
 from .errors import CheckFailed, UsageError
+from .findings import check_words
 
 T = TypeVar("T")
 
@@ -551,9 +552,11 @@ def check_that(condition: Any, rule: str, message: str) -> None:
 
     During a run a false ``condition`` is a finding of ``rule`` and ends the
     execution (in stress: the collision); outside it raises CheckFailed.
+    TypeError if it fails and ``rule`` or ``message`` is no string.
     """
     if condition:
         return
+    check_words(rule, message)
     runtime = _runtime
     if runtime is None:
         raise CheckFailed(rule, message)

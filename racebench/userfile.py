@@ -37,19 +37,25 @@ def read_text(path: Path) -> str:
 
 
 @contextmanager
-def folder_kept() -> Iterator[None]:
-    """Users' code may change the working folder: afterwards relative paths mean again what they did."""
+def surroundings_kept() -> Iterator[None]:
+    """Users' code may change what belongs to the whole process: it is put back afterwards.
+
+    The working folder, so that relative paths mean again what they did, and
+    where is printed to.
+    """
+    printed = sys.stdout, sys.stderr
     try:
         here = os.getcwd()
     except OSError:
-        # It has been removed already: nothing is relative to it.
-        yield
-        return
+        # It has been removed: nothing is relative to it.
+        here = ""
     try:
         yield
     finally:
-        with suppress(OSError):
-            os.chdir(here)
+        sys.stdout, sys.stderr = printed
+        if here:
+            with suppress(OSError):
+                os.chdir(here)
 
 
 def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
@@ -64,7 +70,7 @@ def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
     source = read_text(path) if text is None else text
     sys.modules[module.__name__] = module
     try:
-        with folder_kept():
+        with surroundings_kept():
             exec(compile(source, str(path), "exec"), module.__dict__)
     except RaceBenchError:
         raise

@@ -26,7 +26,7 @@ from .records import Cell
 from .scenario import load_scenario
 from .selection import Choice, load_protocol
 from .stop import Stop
-from .userfile import folder_kept
+from .userfile import surroundings_kept
 
 _LOOK_S = 0.005
 _SOON_S = 0.5
@@ -125,7 +125,7 @@ def _help(job: Help, line: _Line, stop: Stop) -> None:
     cell = job.place.cell()
     program = cell.scenario.program(cell.choice.code)
     try:
-        with folder_kept(), stop.interruptible():
+        with surroundings_kept(), stop.interruptible():
             modes.help_verify(program, _Helping(line))
     except KeyboardInterrupt:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ VERIFY = Plan(("verify",))
 PROTOCOLS = ["baseline", "no_rank_lock", "domain_lock"]
 ACCOUNT = """\
 import os
+import sys
 import racebench as rb
 TITLE, TAGS, EXPECT = "account", [], {"lost": ["account.lost", "data_race"], "kept": []}
 
@@ -44,6 +46,7 @@ def crash(s):
 
 def wander(s):
     os.chdir("/")
+    sys.stdout = sys.stderr = None
 
 def check(s, results):
     return None if s.balance == 2 else rb.broken("account.lost", "a deposit is lost", ("balance",))
@@ -296,15 +299,17 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_program_that_changes_the_working_folder_takes_nothing_along(
+def test_what_a_program_changes_in_its_process_is_put_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
 ) -> None:
     account(tmp_path)
     monkeypatch.chdir(tmp_path)
     cells = cells_for(select(["account.py"]), ["wander", "lost"])
     options = Options(Plan(("verify", "stress")), 1.0, jobs=jobs, out=Path("out"))
+    printed = sys.stdout, sys.stderr
     run = run_campaign(cells, options, Heard())
     assert Path.cwd() == tmp_path
+    assert (sys.stdout, sys.stderr) == printed
     assert [(c["protocol"], "account.lost" in c["found"]) for c in run["cells"]] == [
         ("wander", True),
         ("lost", True),

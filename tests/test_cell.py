@@ -80,6 +80,14 @@ def test_what_is_not_reproduced_says_so(tmp_path: Path, monkeypatch: Patch) -> N
     assert "under control" in last["evidence"]["not_reproduced"]
 
 
+def test_what_fails_before_the_first_step_is_not_searched_for(tmp_path: Path, monkeypatch: Patch) -> None:
+    fake = Engine(verify=result(finding(), complete=True), stress=result(finding(count=7)))
+    _, heard = run(tmp_path, monkeypatch, fake)
+    assert [mode for mode, _ in fake.calls] == ["verify", "stress"]
+    *_, (last,) = heard.all("finding")
+    assert last["evidence"]["not_reproduced"].startswith("it happens before the first step")
+
+
 def test_a_hang_has_no_schedule_to_look_for(tmp_path: Path, monkeypatch: Patch) -> None:
     fake = Engine(stress=result(finding("stall.hang"), stats={"lost": ["a"]}))
     run(tmp_path, monkeypatch, fake, STRESS)

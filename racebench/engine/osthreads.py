@@ -18,7 +18,12 @@ STALL_S = 5.0
 """Seconds without a step after which a thread counts as hung."""
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_OWN = (os.path.join(_PACKAGE, "engine") + os.sep, os.path.join(_PACKAGE, "primitives.py"), "<racebench")
+_OWN = (
+    os.path.join(_PACKAGE, "engine") + os.sep,
+    os.path.join(_PACKAGE, "primitives.py"),
+    os.path.join(_PACKAGE, "findings.py"),
+    "<racebench",
+)
 
 
 def is_ours(filename: str) -> bool:

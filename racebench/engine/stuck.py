@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, Protocol
 
-from ..errors import told
+from ..errors import shortened, told
 from ..trace import Site
 from .instrument import site_of
 from .osthreads import is_ours, stack_of
 
 UNKNOWN_SITE = Site("?", "?", 0)
+_MOST_FRAMES = 24
 
 CPU = "cpu"
 """The class of what a thread under a handler waits for: its processor."""
@@ -243,7 +244,7 @@ def misuse_event(task: Waiter, lock: Any, site: Site, at: int) -> Event:
 
 def crash_event(rule: str, message: str, site: Site, at: int) -> Event:
     """A ``check_that`` failed: the machine stops."""
-    return Event(rule, f"{rule} in {site.function}", message, at, {"site": str(site)}, crash=True)
+    return Event(rule, f"{rule} in {site.function}", shortened(message), at, {"site": str(site)}, crash=True)
 
 
 def error_event(who: str, error: BaseException, at: int) -> Event:
@@ -260,7 +261,7 @@ def error_event(who: str, error: BaseException, at: int) -> Event:
         f"program.error: {type(error).__name__} in {site.function}",
         f"{who} raised {told(error)} ({site})",
         at,
-        {"site": str(site), "stacks": {who: [str(s) for s in theirs]}},
+        {"site": str(site), "stacks": {who: _frames(theirs)}},
     )
 
 
@@ -282,5 +283,15 @@ def hang_event(task: Any, at: int, stack: tuple[Site, ...]) -> Event:
         f"{task.name} makes no steps and does not come back; it is in {where}. "
         "It blocks on, or computes, something that RaceBench does not see.",
         at,
-        {"stacks": {task.name: [str(s) for s in stack]}},
+        {"stacks": {task.name: _frames(stack)}},
     )
+
+
+def _frames(stack: Sequence[Site]) -> list[str]:
+    """``stack`` for a report; of a deep recursion both ends."""
+    frames = [str(site) for site in stack]
+    left_out = len(frames) - _MOST_FRAMES
+    if left_out <= 0:
+        return frames
+    half = _MOST_FRAMES // 2
+    return [*frames[:half], f"[{left_out:,} calls left out]", *frames[-half:]]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from .text import clean, count, joined
+from .text import brief, clean, count, joined
 
 _TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
 
@@ -118,7 +119,7 @@ def _table(title: str, before: list[Any], after: list[Mapping[str, Any]]) -> Cha
 def value(stored: Any) -> str:
     if isinstance(stored, list):
         return joined(stored, " ") or "-"
-    return "-" if stored is None else clean(stored)
+    return "-" if stored is None else brief(stored)
 
 
 def notes(finding: Mapping[str, Any]) -> list[str]:
@@ -129,8 +130,14 @@ def notes(finding: Mapping[str, Any]) -> list[str]:
     if results and not waits(finding):
         told.append(", ".join(f"{clean(t)} returned {clean(r)}" for t, r in results.items()))
     for thread, sites in (evidence.get("stacks") or {}).items():
-        told.append(f"{clean(thread)} was in: {joined(sites if isinstance(sites, list) else [sites], ' > ')}")
+        told.append(f"{clean(thread)} was in: {_frames(sites if isinstance(sites, list) else [sites])}")
     return told
+
+
+def _frames(sites: list[Any]) -> str:
+    """A stack in one line, what is the same again only counted."""
+    runs = ((clean(site), len(list(same))) for site, same in groupby(sites))
+    return joined((site if n == 1 else f"{site} {n} times" for site, n in runs), " > ")
 
 
 def seen(finding: Mapping[str, Any]) -> str:

@@ -25,8 +25,10 @@ def clean(value: Any) -> str:
 
 def brief(value: Any) -> str:
     """The same, and what is in the middle of a very long one left out: a message ends with the remedy."""
-    text = clean(value)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    text = str(value)
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    return clean(text)
 
 
 def plain(value: Any, style: str = "") -> Text:

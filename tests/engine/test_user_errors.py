@@ -153,3 +153,62 @@ def test_once_a_thread_hung_next_to_nothing_more_is_run(mode: Any, monkeypatch: 
     result = mode(program(loops))
     assert "stall.hang" in rules(result)
     assert 1 <= len(hung) <= 2
+
+
+class Wordy(Exception):
+    def __str__(self) -> str:
+        return "begin" + "-" * 1_000_000 + "end"
+
+
+def says_much(*args: Any) -> Any:
+    raise Wordy
+
+
+def checks_much(s: Counter) -> None:
+    rb.check_that(False, "user.rule", str(Wordy()))
+
+
+def breaks_much(s: Counter, results: Any) -> Any:
+    return rb.broken("user.rule", str(Wordy()))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "said", [{"first": says_much}, {"check": says_much}, {"first": checks_much}, {"check": breaks_much}]
+)
+def test_of_very_long_words_both_ends_are_told(mode: Any, said: dict[str, Any]) -> None:
+    for finding in mode(program(**said)).findings:
+        if finding.rule != "data_race":
+            assert len(finding.summary) < 2_500
+            assert "begin" in finding.summary and "end" in finding.summary
+            assert "characters left out]" in finding.summary
+            assert len(str(finding.evidence["message"])) < 2_500
+            assert len(finding.signature) < 2_500
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_of_a_deep_recursion_both_ends_are_told(mode: Any) -> None:
+    def falls(s: Counter) -> Any:
+        return falls(s)
+
+    [stack] = [
+        finding.evidence["stacks"]["a"]
+        for finding in mode(program(falls)).findings
+        if finding.rule == "program.error"
+    ]
+    assert len(stack) == 25
+    assert "falls" in stack[0] and "falls" in stack[-1]
+    assert stack[12].endswith(" calls left out]")
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "words", [(7, "message"), ("user.rule", 7), ("user.rule", "m", "field"), ("user.rule", "m", (7,))]
+)
+def test_what_is_no_word_is_the_programs_error(mode: Any, words: tuple[Any, ...]) -> None:
+    found = mode(program(check=lambda s, results: rb.broken(*words)))
+    assert rules(found) - {"data_race"} == {"program.error"}
+    if len(words) == 2:
+        found = mode(program(lambda s: rb.check_that(False, *words)))
+        [error] = [f for f in found.findings if f.rule != "data_race"]
+        assert "test_user_errors.py" in error.evidence["site"]

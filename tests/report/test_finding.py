@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from racebench.report import facts
 from racebench.report.finding import finding_panel
 
 from .samples import ESC, EVIL, STEPS, finding, printed
@@ -89,3 +90,16 @@ def test_nothing_in_a_file_is_obeyed() -> None:
     )
     assert ESC not in text
     assert text.count("[bold]x[/bold]") >= 8
+
+
+def test_a_recursion_is_counted_not_repeated() -> None:
+    sites = ["a (x.py:1)", *["f (x.py:2)"] * 12, "[900 calls left out]", *["f (x.py:2)"] * 12]
+    found = {"evidence": {"stacks": {"a": sites}}}
+    [note] = facts.notes(found)
+    assert note == ("a was in: a (x.py:1) > f (x.py:2) 12 times > [900 calls left out] > f (x.py:2) 12 times")
+
+
+def test_of_a_very_long_value_both_ends_are_shown() -> None:
+    shown = facts.value("begin" + "-" * 1_000_000 + "end")
+    assert shown.startswith("begin-") and shown.endswith("-end")
+    assert len(shown) < 1_300
