@@ -16,20 +16,22 @@ from .cell import Plan
 from .engine import spread
 from .errors import RaceBenchError
 from .records import Cell
-from .report.merged import failure
+from .report.merged import verdict
 from .scenario import Scenario, load_scenario
 from .selection import choices, name_of, with_folder
-from .soak import Pace, Share, Visit, Visitor, cell_stub, deadline_s, rounds_for
+from .soak import Pace, Share, Visitor, cell_stub, deadline_s, rounds_for
 from .testing import Running
 
-_WIDTH = 100
 _AFTER_DEADLINE_S = 15.0
 # Tags that pytest or pytest-timeout would obey.
 _TAKEN = {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings", "timeout"}
 
 
 class VisitFailed(Exception):
-    """A visit that is not as expected; the message is what is shown."""
+    """A visit that is not as expected; the message is its verdict.
+
+    Panels are for the reporting process, which has been told all it takes for them.
+    """
 
 
 class ScenarioFile(pytest.File):
@@ -165,7 +167,7 @@ class Visits:
             raise KeyboardInterrupt
         if not visit.passed:
             tell({"failed": {"record": visit.record, "known": visit.known, "stands": visit.stands}})
-            raise VisitFailed(_failure(visit))
+            raise VisitFailed(verdict(visit.record))
 
     # -- pytest-timeout, the backstop
 
@@ -256,11 +258,6 @@ def running(item: pytest.Item) -> Running:
     if share is None:
         return Running(nodeid, tell)
     return Running(nodeid, tell, share.seed(item.config.getoption("race_seed")), seconds)
-
-
-def _failure(visit: Visit) -> str:
-    findings = [("", f) for f in visit.findings]
-    return failure(visit.record, findings, visit.known, visit.stands, _WIDTH)
 
 
 def _timeout_limit(config: pytest.Config) -> _Limit:

@@ -94,7 +94,6 @@ class Visit:
     """
 
     record: dict[str, Any]
-    findings: list[dict[str, Any]]
     known: list[str] = field(default_factory=list)
     stands: str = ""
     interrupted: bool = False
@@ -108,7 +107,8 @@ class Visit:
 class Visitor:
     """Runs visits in this process, and remembers what they found.
 
-    What was found before is not searched for a schedule again.
+    What was found before is not searched for a schedule again: its record is
+    kept for that, without the evidence.
     """
 
     plan: Plan
@@ -183,15 +183,15 @@ class _VisitRun:
             self.seen[signature] = dict(finding["seen"])
         known = self.memory.get(signature)
         if known is None or finding["schedule"] != known["schedule"]:
-            self.memory[signature] = finding
+            # Who is told has the evidence; a process that soaks all night need not keep it.
+            self.memory[signature] = {**finding, "evidence": {}}
             self.tell({"finding": finding})
 
     # -- the outcome
 
     def result(self, stands: str) -> Visit:
         scenario, protocol = self.cell.scenario, self.cell.choice.id
-        found = [self.memory[signature] for signature in self.seen]
-        rules = sorted({f["rule"] for f in found})
+        rules = sorted({self.memory[signature]["rule"] for signature in self.seen})
         expected, allowed = sorted(scenario.expected(protocol)), sorted(scenario.allowed(protocol))
         verify = self._mode("verify")
         interrupted = self.stop.asked
@@ -214,7 +214,7 @@ class _VisitRun:
             record["error"] = error
         self.tell({"visit": record, "seen": self.seen})
         known = [s for s in self.seen if s in self.before]
-        return Visit(record, found, known, stands, interrupted and not stands)
+        return Visit(record, known, stands, interrupted and not stands)
 
     def _mode(self, mode: str) -> dict[str, Any] | None:
         run = self.runs.get(mode)

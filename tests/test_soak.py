@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,20 @@ def test_what_was_told_is_told_once_and_counted_each_time(tmp_path: Path, monkey
     assert [len(m["finding"]["schedule"]) for m in told if "finding" in m] == [0, len(STEPS)]
     assert [m["seen"] for m in told if "visit" in m] == [{odd.signature: {"stress": 5}}] * 2
     assert [mode for mode, _ in fake.calls].count("reproduce") == 1
+
+
+def test_evidence_is_told_and_not_kept(tmp_path: Path, monkeypatch: Patch) -> None:
+    long = {"message": "-" * 100_000}
+    odd = finding("deadlock.cycle", schedule=STEPS, evidence=long)
+    shorter = finding("deadlock.cycle", schedule=STEPS[:2], evidence=long)
+    runs, _ = visitor(monkeypatch, stress=[result(odd), result(odd), result(shorter)])
+    told: list[dict[str, Any]] = []
+    for round_ in range(3):
+        runs.visit(cell(tmp_path), Share(1, 2, round_, 3), 0.0, told.append)
+        assert len(pickle.dumps(runs)) < 10_000
+    findings = [m["finding"] for m in told if "finding" in m]
+    assert [len(f["schedule"]) for f in findings] == [3, 2]
+    assert all(f["evidence"] == long for f in findings)
 
 
 def test_ctrl_c_ends_a_visit_with_what_is_known(tmp_path: Path, monkeypatch: Patch) -> None:

@@ -48,7 +48,7 @@ def failure(
     fine = {*record["expected"], *record["allowed"]}
     odd = [(path, f) for path, f in findings if f["rule"] not in fine]
     new = [(path, f) for path, f in odd if f["signature"] not in known]
-    blocks = [_verdict(record)]
+    blocks = [verdict(record)]
     blocks += [f"again: {clean(f['rule'])}: {sentence(f)}" for _, f in odd if f["signature"] in known]
     blocks += [panels(new, width)] if new else []
     if stands:
@@ -56,7 +56,8 @@ def failure(
     return "\n".join(blocks)
 
 
-def _verdict(record: Mapping[str, Any]) -> str:
+def verdict(record: Mapping[str, Any]) -> str:
+    """A visit's verdict in one line: what was expected, what was found, what was proved."""
     scenario, protocol = clean(record["scenario"]), clean(record["protocol"])
     expected = joined(record["expected"]) or "nothing"
     found = joined(record["found"]) or "nothing"
