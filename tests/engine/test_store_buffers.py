@@ -554,12 +554,13 @@ def interrupted(seed: int, ends: set[Any]) -> rb.Program:
     return rb.Program("interrupted", setup, own, check, interrupts={"irq": ("t0", kept)})
 
 
-def test_verify_agrees_with_brute_force_also_with_interrupts() -> None:
+@pytest.mark.parametrize("most", [600, pytest.param(1_500, marks=pytest.mark.soak)])
+def test_verify_agrees_with_brute_force_also_with_interrupts(most: int) -> None:
     compared = 0
     for seed in range(60):
         for make in (interrupted, lambda seed, ends: built(drawn(seed), ends)):
             all_ends: set[Any] = set()
-            broken = brute_force(make(seed, all_ends), most=1_500)
+            broken = brute_force(make(seed, all_ends), most=most)
             if broken is None:
                 continue
             ends: set[Any] = set()
