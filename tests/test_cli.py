@@ -20,7 +20,10 @@ from racebench.errors import HarnessBug
 
 from .fakes import TWO_ROUTES, Engine, finding, result, scenario
 
-VERBS = ("run", "verify", "explore", "replay", "explain", "report", "compare", "list", "bench")
+VERBS = (
+    *("run", "verify", "explore", "replay", "explain", "report"),
+    *("compare", "ablate", "fuzz", "list", "bench"),
+)
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 

@@ -1,0 +1,94 @@
+"""README.md keeps its word: its programs, protocol and scenario run, its commands exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from racebench import cli
+from racebench.arguments import parser
+
+pytest_plugins = ["pytester"]
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+Capture = pytest.CaptureFixture[str]
+
+
+def blocks(language: str) -> list[str]:
+    return [text for found, text in _BLOCK.findall(README) if found == language]
+
+
+def commands() -> list[list[str]]:
+    """Every command line of the shell blocks, as words; what is joined by && apart."""
+    lines = "\n".join(blocks("sh")).replace("\\\n", " ").replace(" && ", "\n").splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def block_with(language: str, words: str) -> str:
+    (found,) = [text for text in blocks(language) if words in text]
+    return found
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("words", [w for w in commands() if w[0] == "racebench"], ids=" ".join)
+def test_each_command_is_one_that_racebench_takes(words: list[str]) -> None:
+    parser().parse_args(words[1:])
+
+
+@pytest.mark.parametrize("words", [w for w in commands() if w[0] == "pytest"], ids=" ".join)
+def test_each_command_is_one_that_pytest_takes(words: list[str], pytester: pytest.Pytester) -> None:
+    pytester.mkdir("scenarios")
+    pytester.parseconfig(*words[1:])
+
+
+def test_the_verbs_that_are_told_of_are_those_that_there_are(capsys: Capture) -> None:
+    told = set(re.findall(r"^\| `racebench (\w+)", README, re.MULTILINE))
+    with pytest.raises(SystemExit):
+        parser().parse_args(["--help"])
+    helped = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
+    assert told == set(helped)
+
+
+def test_its_protocol_is_complete_and_does_what_is_said(here: Path, capsys: Capture) -> None:
+    (here / "rank_outermost.py").write_text(block_with("python", "class RankOutermost"))
+    mine = ["--protocol", "rank_outermost.py:RankOutermost", "--quiet"]
+    assert cli.main(["verify", "route_vs_isenabler", "route_vs_route", *mine]) == 0
+    assert cli.main(["verify", "release_vs_isenabler", *mine]) == 0
+
+
+def test_its_scenario_is_as_it_expects(here: Path, capsys: Capture) -> None:
+    (here / "my.toml").write_text(block_with("toml", "[threads]"))
+    assert cli.main(["verify", "my.toml", "--quiet"]) == 0
+
+
+def test_its_program_runs_as_printed(here: Path, capsys: Capture) -> None:
+    (here / "account.py").write_text(block_with("python", "rb.verify(program)"))
+    runpy.run_path("account.py")
+    assert capsys.readouterr().out.startswith("Verdict.FOUND ")
+
+
+def test_its_race_test_fails_with_the_race(here: Path) -> None:
+    before, _ = block_with("python", "rb.verify(program)").split("program = ")
+    (here / "its_test.py").write_text(before + block_with("python", "@rb.race_test"))
+    # A process of its own: in this one its race would be in the report of the suite.
+    call = [sys.executable, "-c", "import its_test; its_test.test_deposits()"]
+    told = subprocess.run(
+        call, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": f"{here}:{ROOT}"}
+    )
+    assert told.returncode == 1
+    assert "RaceFailed: account: data_race" in told.stderr
