@@ -160,7 +160,7 @@ class Visits:
         def tell(message: dict[str, Any]) -> None:
             news(item, message)
 
-        tell({"begin": cell_stub(item.cell)})
+        tell({"begin": cell_stub(item.cell), "limit_s": self._backstop_s(item)})
         seconds = self.next_s()
         visit = self.visitor.visit(item.cell, item.share, seconds, tell, self._limit.seconds)
         if visit.interrupted:
@@ -173,13 +173,17 @@ class Visits:
 
     def _set_backstop(self, item: RaceItem) -> None:
         """A limit of the item's own, beyond our deadline, unless the user has set one."""
-        if not self.config.pluginmanager.hasplugin("timeout") or self._limit.asked:
-            return
+        if self.config.pluginmanager.hasplugin("timeout") and not self._limit.asked:
+            item.add_marker(pytest.mark.timeout(self._backstop_s(item), method="thread"))
+
+    def _backstop_s(self, item: RaceItem) -> float | None:
+        """By when ``item`` is over or its process ended; None if the user wants no limit."""
+        if self._limit.asked:
+            return self._limit.seconds
         seconds = self.race_s if self._pace is None else 4 * self._pace.visit_s
         limit = deadline_s(item.share, seconds) + _AFTER_DEADLINE_S
         # A limit in the ini file is meant for tests: it never cuts a longer budget short.
-        ours = max(limit, self._limit.seconds or 0.0)
-        item.add_marker(pytest.mark.timeout(ours, method="thread"))
+        return max(limit, self._limit.seconds or 0.0)
 
     def set_timer(self, item: pytest.Item, seconds: float) -> bool | None:
         """The timer that pytest-timeout asks for; None for items that are not ours."""

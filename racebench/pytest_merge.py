@@ -70,8 +70,11 @@ class Controller:
         self._failed: dict[str, dict[str, Any]] = {}
         self._run: dict[str, Any] | None = None
 
-    def planned(self, ids: Sequence[str]) -> None:
-        self.merger.planned(self._rows(ids), self.config.getoption("race_time"))
+    def planned(self, ids: Sequence[str]) -> bool:
+        """The items of a session; whether there are scenarios among them."""
+        rows = list(self._rows(ids))
+        self.merger.planned(rows, self.config.getoption("race_time"))
+        return bool(rows)
 
     def _rows(self, ids: Sequence[str]) -> Iterator[dict[str, str]]:
         """The cells that item ids mean, each once."""
@@ -100,8 +103,9 @@ class Controller:
                     return path
         return bases[0] / file
 
-    def heard(self, report: pytest.TestReport) -> None:
-        """News of an item; taken out of the report, which pytest keeps."""
+    def heard(self, report: pytest.TestReport) -> list[dict[str, Any]]:
+        """The news of an item; taken out of the report, which pytest keeps."""
+        messages = []
         for name, text in report.user_properties:
             if name != "race":
                 continue
@@ -112,7 +116,9 @@ class Controller:
             if "failed" in message:
                 self._failed[report.nodeid] = message["failed"]
             self.merger.hear(report.nodeid, message)
+            messages.append(message)
         report.user_properties = []
+        return messages
 
     def shown(self, report: pytest.TestReport) -> None:
         """Write the failure of a visit anew: here the stored files and the width are known."""
@@ -130,16 +136,20 @@ class Controller:
         text = failure(record, mine, failed["known"], failed["stands"], self._width())
         report.longrepr = Told(report.nodeid, text)  # type: ignore[assignment]
 
-    def crashed(self, nodeid: str, report: pytest.TestReport) -> None:
-        """The worker of an item is gone: its findings are not."""
+    def crashed(self, nodeid: str, report: pytest.TestReport, silent: bool) -> None:
+        """The worker of an item is gone, ended by us if it was ``silent``: its findings are not."""
         cell = self._cells.get(nodeid)
         if cell is None:
             return
         stands = self.merger.stands(nodeid)
-        why = "its worker outlived the time limit" if stands else "its worker crashed or was killed"
+        why = "its worker crashed or was killed"
+        if stands:
+            why = "its worker outlived the time limit"
+        elif silent:
+            why = "its worker said nothing long after its time limit, and was ended"
         self.merger.lost(nodeid, *cell, why)
         told = self.merger.of_visit(nodeid)
-        parts = [str(report.longrepr)]
+        parts = [str(report.longrepr), *([why] if silent and not stands else [])]
         if told:
             parts += ["what it had found by then:", panels(told, self._width())]
         if stands:

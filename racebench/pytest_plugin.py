@@ -2,8 +2,8 @@
 
 pytest loads this in every run, so it imports the rest of RaceBench only when
 there is a scenario to collect (``pytest_items``) or something was told
-(``pytest_merge``).  Under xdist, workers have items and the controller merges;
-without it, one process is both.
+(``pytest_merge``).  Under xdist, workers have items, and the controller merges
+and minds the workers (``pytest_workers``); without it, one process is both.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pytest
 if TYPE_CHECKING:
     from .pytest_items import Visits
     from .pytest_merge import Controller
+    from .pytest_workers import Workers
 
 RACE_S = 2.0
 _VISITS = pytest.StashKey["Visits"]()
@@ -157,6 +158,13 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
     return ("", "", "") if report.when == "race" else None
 
 
+def _far_errors() -> tuple[type[Exception], ...]:
+    """What a machine gives rise to that is not there, or not as it should be."""
+    execnet: Any = sys.modules.get("execnet")
+    own = () if execnet is None else (execnet.HostNotFound, execnet.RemoteError)
+    return (OSError, EOFError, *own)
+
+
 class Reporting:
     """The hooks of the process that reports: xdist's controller, or the only one."""
 
@@ -164,6 +172,7 @@ class Reporting:
         self.config = config
         self.started = time.monotonic()
         self._merging: Controller | None = None
+        self._workers: Workers | None = None
         if config.getoption("race_out") and not config.getoption("collectonly"):
             # Open the folder now: a run that cannot be stored is refused before it begins.
             self.merging()
@@ -175,35 +184,82 @@ class Reporting:
             self._merging = Controller(self.config)
         return self._merging
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionstart(self) -> Generator[None, None, None]:
+        """A machine that is not there when a soak begins is the user's to mend."""
+        try:
+            return (yield)
+        except Exception as error:
+            machines = self.config.getoption("tx", None)
+            if not machines or not self._asked() or not isinstance(error, _far_errors()):
+                raise
+            # What a far machine raised is told as a traceback, the error last.
+            what = (str(error).strip() or type(error).__name__).splitlines()[-1]
+            one = "one of " if len(machines) > 1 else ""
+            raise pytest.UsageError(
+                f"--tx: {one}{', '.join(map(str, machines))} cannot be used: {what}. "
+                "See whether its ssh, python and chdir work by hand."
+            ) from error
+
+    def _asked(self) -> bool:
+        """Whether this run is meant for race items."""
+        return self.config.getoption("soak") is not None or bool(self.config.getoption("race_out"))
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if _VISITS in self.config.stash and not self.config.getoption("collectonly"):
             self.merging().planned([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
-        if any(".toml::" in i or ".py::" in i for i in ids):
-            self.merging().planned(ids)
+        if any(".toml::" in i or ".py::" in i for i in ids) and self.merging().planned(ids):
+            self._mind_workers()
+        if self._workers is not None:
+            self._workers.ready(node)
+
+    def _mind_workers(self) -> None:
+        """From the first sign of a race item on; in other runs workers are xdist's own affair."""
+        if self._workers is None:
+            from .pytest_workers import Workers
+
+            xdist = self.config.pluginmanager.getplugin("dsession")
+            if Workers.can_mind(xdist):
+                self._workers = Workers(xdist, self.left_s, time.monotonic)
+
+    def left_s(self) -> float | None:
+        """What is left of the soak; None if this is not one."""
+        soak_s: float | None = self.config.getoption("soak")
+        return None if soak_s is None else max(0.0, soak_s - (time.monotonic() - self.started))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """A worker that replaces another has only the rest of the soak's time."""
-        soak_s = self.config.getoption("soak")
-        if soak_s is not None:
-            node.workerinput["race_left_s"] = max(0.0, soak_s - (time.monotonic() - self.started))
+        left_s = self.left_s()
+        if left_s is not None:
+            node.workerinput["race_left_s"] = left_s
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        node = getattr(report, "node", None)
         if str(report.when) == "race":
-            self.merging().heard(report)
+            if node is not None:
+                self._mind_workers()
+            for message in self.merging().heard(report):
+                if self._workers is not None and "begin" in message:
+                    self._workers.begun(node, report.nodeid, message.get("limit_s"))
         elif report.failed and self._merging is not None:
             self._merging.shown(report)
+        if self._workers is not None and report.when == "teardown":
+            self._workers.over(node)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         if self._merging is not None:
-            self._merging.crashed(crashitem, report)
+            silent = self._workers is not None and crashitem in self._workers.silent
+            self._merging.crashed(crashitem, report, silent)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._workers is not None:
+            self._workers.stop()
         if self._merging is not None and self._merging.finish(exitstatus):
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 

@@ -40,7 +40,9 @@ class RunFolder:
         self.path = path
         self._root = _absolute(path)
         self._findings = self._root / "findings"
-        taken = any((self._root / name).exists() for name in ("run.json", "journal.jsonl"))
+        # A run that never began, because a machine was not there say, has an empty journal and holds nothing.
+        journal = self._root / "journal.jsonl"
+        taken = (self._root / "run.json").exists() or (journal.exists() and journal.stat().st_size > 0)
         if taken and not resume:
             raise UsageError(f"{path}: already holds a run. Name another folder, or use --resume {path}.")
         if resume and not taken:
@@ -50,8 +52,8 @@ class RunFolder:
             _refuse_strange(path / name, folder=name != "journal.jsonl")
         try:
             self._findings.mkdir(parents=True, exist_ok=True)
-            _end_torn_line(self._root / "journal.jsonl")
-            self._journal = (self._root / "journal.jsonl").open("a", encoding="utf-8")
+            _end_torn_line(journal)
+            self._journal = journal.open("a", encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{path}: cannot be written: {error.strerror}. Name another folder.") from error
         self._paths = dict(self.earlier.findings)

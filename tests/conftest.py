@@ -1,4 +1,4 @@
-"""What every test is held to: it leaves no thread of ours behind."""
+"""What every test is held to, it leaves no thread of ours behind, and the pytest inside some of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+
+from .inner import ROOT
 
 
 def _ours() -> set[str]:
@@ -29,3 +31,14 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     assert sys.getswitchinterval() == interval
     if affinity is not None:
         assert os.sched_getaffinity(0) == affinity
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A pytest of its own, with this RaceBench and no settings of ours."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for name in ("PYTEST_ADDOPTS", "PYTEST_TIMEOUT", "PYTEST_XDIST_WORKER", "CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    pytester.makeini("[pytest]\naddopts = -p no:faulthandler --strict-markers")
+    return pytester

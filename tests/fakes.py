@@ -63,7 +63,7 @@ class Engine:
         answer = self._answers.get(mode)
         if isinstance(answer, list):
             answer = answer.pop(0)
-        if isinstance(answer, Callable):
+        if callable(answer):
             answer = answer(**how)
         if isinstance(answer, BaseException):
             raise answer

@@ -29,7 +29,17 @@ JOINS = {
     *("worker", "scaling", "as_cell"),
     *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text", "bounds"),
 }
-THIN = {"cli", "arguments", "reading", "output", "pytest_plugin", "pytest_items", "pytest_merge", "__main__"}
+THIN = {
+    "cli",
+    "arguments",
+    "reading",
+    "output",
+    "pytest_plugin",
+    "pytest_items",
+    "pytest_merge",
+    "pytest_workers",
+    "__main__",
+}
 
 MAY_IMPORT = {
     **{word: WORDS for word in WORDS},

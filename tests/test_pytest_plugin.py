@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,56 +17,23 @@ from racebench.pytest_plugin import is_scenario
 from racebench.store import read_journal, read_run
 
 from .fakes import TWO_ROUTES
+from .inner import (
+    KILL,
+    LOAD,
+    POLITE,
+    PYTHON,
+    QUICK,
+    RUDE,
+    SEGFAULT,
+    THREE,
+    run,
+    write,
+)
 
 Capture = pytest.CaptureFixture[str]
 Pytester = pytest.Pytester
 pytest_plugins = ["pytester"]
 
-ROOT = Path(__file__).resolve().parent.parent
-INSTALLED = any(
-    e.value == "racebench.pytest_plugin" for e in importlib.metadata.entry_points(group="pytest11")
-)
-LOAD = () if INSTALLED else ("-p", "racebench.pytest_plugin")
-QUICK = ("--race-time", "50ms", "-p", "no:cacheprovider")
-# One cell finds what it expects, one finds what nobody expects, one misses what is expected.
-THREE = (
-    TWO_ROUTES.replace("[threads]", 'tags = ["routing", "two-words"]\n[threads]').partition("[expect]")[0]
-    + """\
-[expect]
-baseline = []
-no_rank_lock = ["mapping.corrupted"]
-domain_lock = ["deadlock.cycle"]
-"""
-)
-PYTHON = """\
-import os, signal, time
-import racebench as rb
-TITLE, TAGS, EXPECT = "account", ["money"], {"lost": ["account.lost"], "kept": []}
-
-class Account(rb.State):
-    balance = rb.shared(0)
-    def __init__(self):
-        self.lock = rb.Lock("account")
-
-def lost(s):
-    with s.lock:
-        seen = s.balance
-    with s.lock:
-        s.balance = seen + 1
-
-def kept(s):
-    with s.lock:
-        s.balance += 1
-
-def check(s, results):
-    return None if s.balance == 2 else rb.broken("account.lost", "a deposit is lost", ("balance",))
-
-def program(function, setup=Account):
-    return rb.Program("account", setup=setup, threads={"a": function, "b": function}, check=check)
-
-def variants():
-    return {"lost": program(lost), "kept": program(kept)}
-"""
 # A third cell breaks a rule that nobody expects in each of its executions, however few there are.
 SHORT = PYTHON.replace(
     '"kept": program(kept)}',
@@ -81,49 +44,6 @@ def short():
         return rb.broken("account.short", "one more is owed", ("balance",))
     return rb.Program("account", setup=Account, threads={"a": kept, "b": kept}, check=check)""",
 )
-# Dies once it has told of a finding: the stress that follows the proof never ends.
-KILLED = PYTHON.replace(
-    'def variants():\n    return {"lost": program(lost), "kept": program(kept)}',
-    """\
-def setup():
-    import sys
-    if sys._getframe(2).f_code.co_filename.endswith("free.py"):
-        DIE
-    return Account()
-
-def variants():
-    return {"lost": program(lost, setup), "kept": program(kept), "more": program(kept)}
-""",
-)
-KILL = KILLED.replace("DIE", "os.kill(os.getpid(), signal.SIGKILL)")
-SEGFAULT = KILLED.replace("DIE", "import ctypes; ctypes.string_at(0)")
-RUDE = KILLED.replace(
-    "        DIE",
-    "        while True:\n            try: time.sleep(60)\n            except BaseException: pass",
-)
-POLITE = KILLED.replace("DIE", "time.sleep(60)")
-
-
-@pytest.fixture
-def inner(pytester: Pytester, monkeypatch: pytest.MonkeyPatch) -> Pytester:
-    """A pytest of its own, with this RaceBench and no settings of ours."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    for name in ("PYTEST_ADDOPTS", "PYTEST_TIMEOUT", "PYTEST_XDIST_WORKER", "CI", "BUILD_NUMBER"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COLUMNS", "80")
-    pytester.makeini("[pytest]\naddopts = -p no:faulthandler --strict-markers")
-    return pytester
-
-
-def run(inner: Pytester, *args: str) -> pytest.RunResult:
-    return inner.runpytest_subprocess(*LOAD, *QUICK, *args)
-
-
-def write(inner: Pytester, **files: str) -> None:
-    for name, text in files.items():
-        path = inner.path / "scenarios" / name.replace("__", ".")
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 def ids(result: pytest.RunResult) -> list[str]:
@@ -504,57 +424,6 @@ def test_a_race_test_that_is_lost_is_in_the_report_too(inner: Pytester) -> None:
     result.assert_outcomes(passed=1, failed=2)
     [lost] = [c for c in read_run(out)["cells"] if c["scenario"].endswith("::test_kept")]
     assert (lost["verdict"], lost["error"]) == ("unknown", "its worker crashed or was killed")
-
-
-# -- several machines
-
-
-@contextmanager
-def socket_server(folder: Path) -> Iterator[str]:
-    """execnet's own socket server on a free port of 127.0.0.1, in ``folder``."""
-    import execnet
-
-    script = Path(execnet.__file__).parent / "script" / "socketserver.py"
-    server = subprocess.Popen(
-        [sys.executable, "-u", str(script), "127.0.0.1:0"], cwd=folder, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        found = re.search(r"\('127\.0\.0\.1', (\d+)\)", line)
-        assert found is not None, line
-        yield f"127.0.0.1:{found[1]}"
-    finally:
-        server.kill()
-        server.communicate()
-
-
-def machines(inner: Pytester, *specs: str) -> dict[str, Any]:
-    """A run over gateways that have folders of their own: each gets a copy of the scenarios."""
-    write(inner, account__py=PYTHON, two_routes__toml=THREE)
-    out = inner.path / "out"
-    gateways = [arg for spec in specs for arg in ("--tx", spec)]
-    # xdist takes each argument that exists for a path below the folders it copies: hence the "=".
-    folder = inner.path / "scenarios"
-    result = run(inner, "-d", *gateways, f"--rsyncdir={folder}", f"--race-out={out}", str(folder))
-    result.assert_outcomes(passed=3, failed=2)
-    return read_run(out)
-
-
-def test_two_gateways_with_folders_of_their_own(inner: Pytester, tmp_path_factory: Any) -> None:
-    folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
-    stored = machines(inner, *(f"popen//chdir={folder}" for folder in folders))
-    assert [len(c["findings"]) for c in stored["cells"]] == [0, 1, 0, 0, 2]
-    assert all((folder / "scenarios" / "account.py").exists() for folder in folders)
-
-
-def test_a_socket_server_on_this_machine(inner: Pytester, tmp_path_factory: Any) -> None:
-    with socket_server(tmp_path_factory.mktemp("far")) as address:
-        stored = machines(inner, f"socket={address}")
-    assert [len(c["findings"]) for c in stored["cells"]] == [0, 1, 0, 0, 2]
-    assert {row["file"] for row in stored["options"]["cells"]} == {
-        str(inner.path / "scenarios" / name) for name in ("account.py", "two_routes.toml")
-    }
 
 
 def test_two_files_of_one_stem_are_two_cells(inner: Pytester) -> None:
