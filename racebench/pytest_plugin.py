@@ -8,6 +8,7 @@ and minds the workers (``pytest_workers``); without it, one process is both.
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import time
@@ -114,7 +115,16 @@ def is_scenario(path: Path, given: bool = False) -> bool:
         return False
     if path.suffix == ".toml":
         return _TOML.search(text) is not None
-    return all(pattern.search(text) for pattern in _PYTHON)
+    return all(pattern.search(text) for pattern in _PYTHON) and _defines_scenario(text)
+
+
+def _defines_scenario(text: str) -> bool:
+    """Whether what looks like a scenario is no mere text; what cannot be parsed is said when it is loaded."""
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
+    return any(isinstance(s, ast.FunctionDef) and s.name == "variants" for s in body)
 
 
 @pytest.hookimpl(trylast=True)

@@ -61,6 +61,8 @@ def test_what_looks_like_a_scenario(tmp_path: Path) -> None:
     assert not looks("pyproject.toml", '[project]\nname = "x"\n')
     assert looks("broken.toml", "[project]", given=True)
     assert not looks("module.py", "def variants(): ...\n")
+    assert not looks("module.py", f'text = """\\\n{PYTHON}"""\n')
+    assert looks("account.py", PYTHON + "def broken(:\n")
     assert not looks("test_account.py", PYTHON)
     assert not looks("_private.py", PYTHON)
     assert not is_scenario(tmp_path / "none.toml")
