@@ -320,11 +320,12 @@ def test_a_handler_may_crash_the_machine_or_leak_a_lock(mode: Any) -> None:
 
 @pytest.mark.parametrize("rich", [False, True], ids=["plain", "rich"])
 @pytest.mark.parametrize("block", range(4))
-def test_verify_agrees_with_brute_force(rich: bool, block: int) -> None:
+@pytest.mark.parametrize("most", [200, pytest.param(1_500, marks=pytest.mark.soak)])
+def test_verify_agrees_with_brute_force(rich: bool, block: int, most: int) -> None:
     """4 x 25 x 2 programs with interrupts: the same end states, the same broken rules."""
     for seed in range(block * 25, block * 25 + 25):
         all_ends: set[Any] = set()
-        broken = brute_force(interrupted_program(seed, rich, all_ends), most=1_000)
+        broken = brute_force(interrupted_program(seed, rich, all_ends), most)
         if broken is None:
             continue
         ends: set[Any] = set()
@@ -334,7 +335,8 @@ def test_verify_agrees_with_brute_force(rich: bool, block: int) -> None:
         assert ends == all_ends, seed
 
 
-def test_one_execution_a_class() -> None:
+@pytest.mark.parametrize("most", [300, pytest.param(1_000, marks=pytest.mark.soak)])
+def test_one_execution_a_class(most: int) -> None:
     """As many as brute force finds classes, an interrupt's place being part of a class."""
     compared = 0
     for seed in range(60):
@@ -346,7 +348,7 @@ def test_one_execution_a_class() -> None:
                 assert outcome is not None
                 classes.add(class_of(outcome.log, len(scheduler.tasks)))
                 more = search.advance()
-                if not more or search.executions >= 1_000:
+                if not more or search.executions >= most:
                     break
         if more:
             continue

@@ -554,7 +554,7 @@ def interrupted(seed: int, ends: set[Any]) -> rb.Program:
     return rb.Program("interrupted", setup, own, check, interrupts={"irq": ("t0", kept)})
 
 
-@pytest.mark.parametrize("most", [600, pytest.param(1_500, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("most", [400, pytest.param(1_500, marks=pytest.mark.soak)])
 def test_verify_agrees_with_brute_force_also_with_interrupts(most: int) -> None:
     compared = 0
     for seed in range(60):
@@ -572,7 +572,8 @@ def test_verify_agrees_with_brute_force_also_with_interrupts(most: int) -> None:
     assert compared > 20
 
 
-def test_one_execution_a_class() -> None:
+@pytest.mark.parametrize("most", [600, pytest.param(1_500, marks=pytest.mark.soak)])
+def test_one_execution_a_class(most: int) -> None:
     compared = 0
     for seed in range(40):
         classes = set()
@@ -583,7 +584,7 @@ def test_one_execution_a_class() -> None:
                 assert outcome is not None
                 classes.add(class_of(outcome.log, len(scheduler.tasks)))
                 more = search.advance()
-                if not more or search.executions >= 1_500:
+                if not more or search.executions >= most:
                     break
         if more:
             continue
