@@ -230,6 +230,8 @@ class _CellRun:
             return None
         except ProgramError as error:
             self.error = str(error)
+            for finding in error.findings:
+                self._take(mode, finding)
             return None
         for finding in result.findings:
             self._take(mode, finding)

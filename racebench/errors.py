@@ -7,6 +7,8 @@ replay left its recording, a stored file is not ours, or RaceBench is at fault.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class RaceBenchError(Exception):
     """Base of every error that RaceBench raises on purpose."""
@@ -30,7 +32,12 @@ class ScenarioError(RaceBenchError):
 
 
 class ProgramError(RaceBenchError):
-    """A program is not one that RaceBench can run; the message says why."""
+    """A program is not one that RaceBench can run; the message says why.
+
+    ``findings`` are those that were known before it said so.
+    """
+
+    findings: tuple[Any, ...] = ()
 
 
 class ReplayDiverged(RaceBenchError):

@@ -174,6 +174,15 @@ def test_a_program_that_cannot_be_run_is_the_cells_error(tmp_path: Path, monkeyp
     assert not done.interrupted
 
 
+def test_what_was_found_before_the_program_failed_is_kept(tmp_path: Path, monkeypatch: Patch) -> None:
+    error = ProgramError("two_routes: setup raised")
+    error.findings = (finding(schedule=STEPS, mode="verify"),)
+    done, heard = run(tmp_path, monkeypatch, Engine(verify=error))
+    assert done.cell["error"] == "two_routes: setup raised"
+    assert done.cell["found"] == ["mapping.corrupted"]
+    assert heard.all("finding")
+
+
 def test_earlier_findings_are_kept(tmp_path: Path, monkeypatch: Patch) -> None:
     _, heard = run(
         tmp_path,

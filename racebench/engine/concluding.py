@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ProgramError, ReplayDiverged
 from ..findings import Finding
@@ -12,13 +14,51 @@ from .controlled import Scheduler
 from .evidence import Detect, nothing
 from .glancing import glance
 from .replaying import completed
-from .shrinking import Shrinker, nearest_passing
+from .shrinking import SECONDS, Shrinker, nearest_passing
 from .strategies.replay import Replay
 from .tally import Seen, Tally, finding_of
 
 REPLAYS = 10
 _NEEDS_EXECUTIONS = 200
 _UNSHRINKABLE = "stall."
+
+T = TypeVar("T")
+
+
+class Ending:
+    """The work on findings after a search, which an interrupt ends and no finding.
+
+    After a search that was itself interrupted there is a little time for it,
+    no more.  ``interrupted`` says whether someone ended either.
+    """
+
+    def __init__(self, interrupted: bool) -> None:
+        self.interrupted = interrupted
+        self._until = time.perf_counter() + SECONDS if interrupted else float("inf")
+
+    def better(self, as_it_is: T, better: Callable[[], T]) -> T:
+        """What ``better`` makes, or ``as_it_is`` if it is ended or the program does not bear it."""
+        if time.perf_counter() >= self._until:
+            return as_it_is
+        try:
+            return better()
+        except KeyboardInterrupt:
+            self.interrupted, self._until = True, 0.0
+        except ProgramError:
+            pass
+        return as_it_is
+
+    def concluded(
+        self, scheduler: Scheduler, tally: Tally, mode: str, seed: int, detect: Detect
+    ) -> tuple[Finding, ...]:
+        """All that ``tally`` has seen, each with the shortest schedule and its evidence."""
+        return tuple(
+            self.better(
+                finding_of(seen, mode, seed),
+                lambda seen=seen: concluded(scheduler, seen, mode, seed, detect),  # type: ignore[misc]
+            )
+            for seen in tally.told()
+        )
 
 
 def concluded(scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: Detect = nothing) -> Finding:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import ProgramError, UsageError
 from ..findings import Finding, Result, Verdict, interval
 from ..program import Program
 from . import osthreads
 from .classes import Classes
-from .concluding import concluded, with_needs
+from .concluding import Ending, with_needs
 from .confirming import labelled
 from .controlled import Outcome, Scheduler
 from .delays import actors
@@ -121,19 +121,21 @@ class Exploration:
         started = time.perf_counter()
         deadline = None if seconds is None else started + seconds
         done = wanted or (lambda tally: stop_on_first and tally.first is not None)
-        findings: tuple[Finding, ...] = ()
         with Scheduler(self.program, stall_s=stall_s) as scheduler:
             try:
                 self._loop(scheduler, executions, started, deadline, done)
             except KeyboardInterrupt:
                 self.interrupted = True
+            except ProgramError as error:
+                error.findings = self.tally.findings("explore", self.seed)
+                raise
             searched = time.perf_counter() - started
-            findings = tuple(
-                _by_strategy(concluded(scheduler, seen, "explore", self.seed, self.detect), seen.by)
-                for seen in self.tally.told()
-            )
-            findings = labelled(scheduler, findings, False, self.executions)
-        findings = with_needs(self.program, findings, self.detect)
+            end = Ending(self.interrupted)
+            found = end.concluded(scheduler, self.tally, "explore", self.seed, self.detect)
+            found = tuple(_by_strategy(f, self.tally.seen[f.signature].by) for f in found)
+            found = end.better(found, lambda: labelled(scheduler, found, False, self.executions))
+        findings = end.better(found, lambda: with_needs(self.program, found, self.detect))
+        self.interrupted = end.interrupted
         return self._result(findings, searched)
 
     def _loop(

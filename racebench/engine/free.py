@@ -379,6 +379,9 @@ class Stress:
             except KeyboardInterrupt:
                 self.interrupted = True
                 self._drain()
+            except ProgramError as error:
+                error.findings = tally.findings(self.seed)
+                raise
             finally:
                 run.set_noisy(False)
                 watchdog.close()

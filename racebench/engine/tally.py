@@ -121,6 +121,10 @@ class Tally:
         """What was seen: what happened first, then what detectors say."""
         return sorted(self.seen.values(), key=lambda seen: seen.alarm)
 
+    def findings(self, mode: str, seed: int) -> tuple[Finding, ...]:
+        """What was seen as findings, as they were found."""
+        return tuple(finding_of(seen, mode, seed) for seen in self.told())
+
     @property
     def first_finding(self) -> int | None:
         """Executions until the first failure, or if nothing failed until the first alarm."""

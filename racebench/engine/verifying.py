@@ -12,10 +12,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ..errors import ProgramError
 from ..findings import Finding, Result, Verdict
 from ..program import Program
 from .bounded import Bounded, Ladder
-from .concluding import concluded, with_needs
+from .concluding import Ending, with_needs
 from .confirming import labelled
 from .controlled import MAX_STEPS, Outcome, Scheduler
 from .evidence import Detect, nothing
@@ -77,15 +78,18 @@ class Verification:
                 self._loop()
             except KeyboardInterrupt:
                 self.interrupted = True
+            except ProgramError as error:
+                error.findings = self.tally.findings("verify", 0)
+                raise
             finally:
                 if self.crew is not None:
                     self.crew.close()
             searched = time.perf_counter() - self._started
-            findings = tuple(
-                concluded(scheduler, seen, "verify", 0, self.detect) for seen in self.tally.told()
-            )
-            findings = labelled(scheduler, findings, self.complete, self.executions)
-        findings = with_needs(self.program, findings, self.detect)
+            end = Ending(self.interrupted)
+            found = end.concluded(scheduler, self.tally, "verify", 0, self.detect)
+            found = end.better(found, lambda: labelled(scheduler, found, self.complete, self.executions))
+        findings = end.better(found, lambda: with_needs(self.program, found, self.detect))
+        self.interrupted = end.interrupted
         return self._result(findings, searched)
 
     def _search(self, scheduler: Scheduler) -> Search | Shared:
