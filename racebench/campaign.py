@@ -12,11 +12,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from . import __version__, engine
-from .cell import CellResult, Plan, run_cell
+from .cell import CellResult, Plan, limit_s, run_cell
+from .deadline import Deadline
 from .errors import UsageError
 from .records import Cell, cell_record
 from .resume import plan_record
@@ -42,6 +44,12 @@ class Listener(Protocol):
     def cell_done(self, cell: dict[str, Any]) -> None: ...
 
     def note(self, text: str) -> None: ...
+
+    def stuck(self, text: str) -> None:
+        """The code under test never ends, and heeds nothing: only the end of the process helps.
+
+        Comes from another thread, while the one that tells all else is stuck.
+        """
 
 
 @dataclass(frozen=True)
@@ -127,8 +135,20 @@ class Campaign:
         for n, cell in enumerate(left):
             if self.stop.asked:
                 return
-            budget = self.share(len(left) - n, 1)
-            self.cell_done(run_cell(cell, self.options.plan, budget, self, self.stop, self.earlier(cell)))
+            plan, budget = self.options.plan, self.share(len(left) - n, 1)
+            with Deadline(limit_s(plan, budget), self.stop, partial(self._stuck, cell)):
+                result = run_cell(cell, plan, budget, self, self.stop, self.earlier(cell))
+            self.cell_done(result)
+
+    def _stuck(self, cell: Cell, why: str) -> None:
+        """``cell`` will not end; called in the deadline's thread, so it touches nothing of ours."""
+        scenario, protocol = cell.name
+        again = "--jobs 2, which ends such a cell and goes on"
+        if self.folder is not None:
+            again = (
+                f"`racebench run --resume {self.folder.path} --jobs 2`, which ends such a cell and goes on"
+            )
+        self.listener.stuck(f"{scenario} x {protocol}: {why}. Use {again}.")
 
     def share(self, left: int, jobs: int) -> float:
         """Seconds for the next of ``left`` cells, ``jobs`` of which run at a time."""

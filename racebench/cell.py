@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from . import engine, modes
+from .deadline import allowed_s
 from .errors import ProgramError
 from .findings import Finding, Result
 from .records import (
@@ -93,7 +94,8 @@ def run_cell(
 
     Findings are told as soon as they are known, and again when they have a
     schedule and their final count.  What is wrong with the program itself
-    (ProgramError) is the cell's ``error``, and its verdict is unknown.
+    (ProgramError, or a deadline that ``stop`` knows of) is the cell's
+    ``error``, and its verdict is unknown.
     """
     with surroundings_kept():
         return _CellRun(cell, plan, seconds, listener, stop, hands).go(earlier)
@@ -115,9 +117,14 @@ def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
     """Number and seconds of each slice of stress until ``end``; at least one."""
     for n in itertools.count():
         left = end - time.perf_counter()
-        if (n and left < _SHORTEST_S) or stop.asked:
+        if (n and left < _SHORTEST_S) or stop.over:
             return
         yield n, max(_SHORTEST_S, min(left, _SLICE_S))
+
+
+def limit_s(plan: Plan, seconds: float) -> float | None:
+    """By when a cell of ``seconds`` must be over; None if its executions are counted."""
+    return None if plan.executions is not None else allowed_s(seconds)
 
 
 class _CellRun:
@@ -149,15 +156,16 @@ class _CellRun:
             "verify": self._verify, "stress": self._stress, "explore": self._explore,
         }  # fmt: skip
         for mode, run in runs.items():
-            if mode in self.asked and not self.stop.asked and not self.error:
+            if mode in self.asked and not self.stop.over and not self.error:
                 run()
         self._reproduce()
         interrupted = self.stop.asked
+        error = self.error or self.stop.outlived
         proved = None
         if "verify" in self.asked:
             proved = self.modes.get("verify", {}).get("complete", False)
         rules = [m.finding.rule for m in self.merged.values()]
-        record = cell_record(self.cell, rules, self.modes, proved, interrupted, self.error)
+        record = cell_record(self.cell, rules, self.modes, proved, interrupted, error)
         order = sorted(self.merged.values(), key=lambda m: (m.finding.rule, m.finding.signature))
         return CellResult(record, [m.finding.signature for m in order], interrupted)
 
@@ -272,7 +280,7 @@ class _CellRun:
                     found, mode=old.mode, strategy=old.strategy, seed=old.seed, after=old.after
                 )
                 continue
-            why = "interrupted" if self.stop.asked else f"not within {budget:.3g} s under control"
+            why = "interrupted" if self.stop.over else f"not within {budget:.3g} s under control"
             _not_reproduced(merged, why)
         for merged in self.merged.values():
             self.listener.finding(self._record(merged))

@@ -153,6 +153,12 @@ class _Collected:
         self._findings[finding["scenario"], finding["protocol"], finding["signature"]] = path, finding
         self.screen.finding(path, finding)
 
+    def stuck(self, text: str) -> None:
+        """All that was told is stored: leave the terminal as it was, say why, and go."""
+        self.screen.close()
+        print(f"racebench: {brief(text)}", file=sys.stderr, flush=True)
+        os._exit(2)
+
     def findings(self) -> list[tuple[str, dict[str, Any]]]:
         return list(self._findings.values())
 

@@ -32,7 +32,7 @@ def smallest_round(cell: Cell, finding: Finding, seconds: float, stop: Stop) -> 
     deadline = time.perf_counter() + seconds
 
     def shows(drawn: Drawn) -> bool:
-        if stop.asked or time.perf_counter() > deadline:
+        if stop.over or time.perf_counter() > deadline:
             return False
         program = _scenario(cell.scenario, drawn).program(cell.choice.code)
         return finding.signature in modes.glance(program, _LOOK, wanted=finding.signature)

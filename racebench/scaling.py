@@ -58,6 +58,8 @@ class _Marks:
 
     def note(self, text: str) -> None: ...
 
+    def stuck(self, text: str) -> None: ...
+
     def per_s(self) -> float:
         """Executions a second once all processes are there."""
         marks = [mark for mark in self.marks if mark[0] >= _FROM_S]

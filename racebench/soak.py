@@ -16,14 +16,13 @@ from typing import Any
 
 from . import engine
 from .cell import CellResult, Plan, run_cell
-from .deadline import Deadline
+from .deadline import Deadline, allowed_s
 from .findings import CellVerdict
 from .records import Cell, judge
 from .stop import Stop
 
 VERIFY_S = 30.0
 MOST_VISITS = 4000
-_SLACK_S = 30.0
 _REPRODUCE_SHARE = 1.1
 
 Tell = Callable[[dict[str, Any]], None]
@@ -127,7 +126,7 @@ class Visitor:
         allowed = deadline_s(share, seconds)
         with (
             run.stop.on_signals(),
-            Deadline(allowed if limit_s is None else min(allowed, 0.7 * limit_s)) as end,
+            Deadline(allowed if limit_s is None else min(allowed, 0.7 * limit_s), run.stop) as end,
         ):
             run.go(seconds)
         return run.result(end.stands)
@@ -135,7 +134,7 @@ class Visitor:
 
 def deadline_s(share: Share, seconds: float) -> float:
     """By when a visit must be over, whatever happens in it."""
-    return _SLACK_S + 3 * (seconds + (VERIFY_S if share.proves else 0.0))
+    return allowed_s(seconds + (VERIFY_S if share.proves else 0.0))
 
 
 class _VisitRun:
@@ -154,7 +153,7 @@ class _VisitRun:
     def go(self, seconds: float) -> None:
         if self.proves:
             self._run("verify", VERIFY_S)
-        if "stress" in self.plan.modes and not self.stop.asked and not self._error():
+        if "stress" in self.plan.modes and not self.stop.over and not self._error():
             self._run("stress", seconds * _REPRODUCE_SHARE)
 
     def _run(self, mode: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Ending early: Ctrl-C, SIGTERM, or another process that says so.
+"""Ending early: Ctrl-C, SIGTERM, another process that says so, or a deadline.
 
 A KeyboardInterrupt that comes while a result is being stored would lose it.
 So the signal handler only notes the wish, and raises just inside
@@ -22,6 +22,10 @@ class Stop:
     """Whether someone asked to stop.  Asking is safe from a signal handler.
 
     Who asks for the ``insist``-th time wants out whatever it costs.
+
+    A deadline is no such wish: it ends the block that is running, by a signal
+    too, and then all goes on.  Its thread sets ``outlived`` and ``_due`` before
+    it sends that signal to the main thread, where alone they are read.
     """
 
     def __init__(self, insist: int = _INSIST) -> None:
@@ -29,25 +33,53 @@ class Stop:
         self._times = 0
         self._inside = False
         self._raised = False
+        self._due = False
+        self.outlived = ""
+        """What the deadline that has come says of it; empty before, and after."""
 
     @property
     def asked(self) -> bool:
         return self._times > 0
 
+    @property
+    def over(self) -> bool:
+        """Whether what is running has to end, with all the rest or alone."""
+        return self.asked or self.outlived != ""
+
     def ask(self, *_signal_and_frame: Any) -> None:
         """Stop soon; raises KeyboardInterrupt in an ``interruptible`` block, once."""
+        if self._due:
+            self._due = False
+            if self._inside:
+                raise KeyboardInterrupt
+            return
         self._times += 1
         if self._times >= self._insist or (self._inside and not self._raised):
             self._raised = True
             raise KeyboardInterrupt
 
+    def wish(self) -> None:
+        """As ``ask``, from a thread that then sends the signal."""
+        self._times += 1
+
+    def due(self, said: str) -> None:
+        """A deadline has come: the signal that its thread now sends is nobody's wish."""
+        self.outlived, self._due = said, True
+
+    def past(self, lost: bool) -> bool:
+        """Whether a deadline whose block is over can be forgotten: its signal has come, or is ``lost``."""
+        if self._due and not lost:
+            return False
+        self.outlived, self._due = "", False
+        return True
+
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """A block that a wish to stop ends with KeyboardInterrupt."""
+        """A block that a wish to stop, or a deadline, ends with KeyboardInterrupt."""
         self._inside = True
         try:
             # The wish may have come before; the flag is set first so that none slips through.
-            if self.asked:
+            if self.over:
                 raise KeyboardInterrupt
             yield
         finally:
@@ -64,9 +96,11 @@ class Stop:
         if inside and self.asked and not self._raised:
             self._raised = True
             raise KeyboardInterrupt
+        if inside and self.outlived:
+            raise KeyboardInterrupt
 
     def checked(self, call: Callable[..., None]) -> Callable[..., None]:
-        """``call``, raising KeyboardInterrupt after it if someone asked to stop.
+        """``call``, raising KeyboardInterrupt after it if what is running has to end.
 
         For callbacks that an engine makes: a signal that the engine swallowed
         is told again.
@@ -74,7 +108,7 @@ class Stop:
 
         def checked(*args: Any) -> None:
             call(*args)
-            if self.asked:
+            if self.over:
                 raise KeyboardInterrupt
 
         return checked
@@ -101,5 +135,5 @@ class Stop:
                 signal.signal(getattr(signal, name), handler)
 
     def _unraisable(self, what: sys.UnraisableHookArgs) -> None:
-        if not (self.asked and isinstance(what.exc_value, KeyboardInterrupt)):
+        if not (self.over and isinstance(what.exc_value, KeyboardInterrupt)):
             sys.__unraisablehook__(what)

@@ -20,6 +20,7 @@ from typing import Any
 
 from . import engine, modes
 from .cell import Plan, hammer, run_cell
+from .deadline import Deadline, interrupt_main
 from .errors import HarnessBug, ProgramError, RaceBenchError
 from .findings import Result
 from .records import Cell
@@ -54,10 +55,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Job:
-    """Run a cell."""
+    """Run a cell, which must be over by ``limit_s`` if that is not None."""
 
     place: Place
     seconds: float
+    limit_s: float | None
     earlier: list[dict[str, Any]]
 
 
@@ -70,11 +72,12 @@ class Help:
 
 @dataclass(frozen=True)
 class Hammer:
-    """Hammer a cell beside the one who runs it."""
+    """Hammer a cell beside the one who runs it; it must be over by ``limit_s``."""
 
     place: Place
     seed: int
     seconds: float
+    limit_s: float
 
 
 def work(talk: Connection, leash: Connection, plan: Plan, number: int) -> None:
@@ -82,7 +85,7 @@ def work(talk: Connection, leash: Connection, plan: Plan, number: int) -> None:
     engine.spread(number)
     # Ctrl-C reaches us twice, from the terminal and by the leash: insisting is the parent's.
     stop = Stop(insist=1 << 30)
-    thread = threading.Thread(target=_held_by, args=(leash, threading.main_thread()), daemon=True)
+    thread = threading.Thread(target=_held_by, args=(leash, stop), daemon=True)
     thread.name = "leash"
     with stop.on_signals():
         if hasattr(signal, "pthread_sigmask"):
@@ -112,12 +115,14 @@ def _do(job: Any, plan: Plan, line: _Line, stop: Stop) -> tuple[Any, ...]:
     """What came of one job.  What is none was meant for the one before."""
     if isinstance(job, Job):
         teller, hands = _Teller(line), _Hands(line)
-        return "done", run_cell(job.place.cell(), plan, job.seconds, teller, stop, job.earlier, hands)
+        with Deadline(job.limit_s, stop):
+            return "done", run_cell(job.place.cell(), plan, job.seconds, teller, stop, job.earlier, hands)
     if isinstance(job, Help):
         _help(job, line, stop)
         return ("home",)
     if isinstance(job, Hammer):
-        return "hammered", hammer(job.place.cell(), job.seed, job.seconds, stop)
+        with Deadline(job.limit_s, stop):
+            return "hammered", hammer(job.place.cell(), job.seed, job.seconds, stop)
     return ()
 
 
@@ -133,17 +138,13 @@ def _help(job: Help, line: _Line, stop: Stop) -> None:
         line.send("report", engine.Report(failed=str(error)))
 
 
-def _held_by(leash: Connection, main: threading.Thread) -> None:
+def _held_by(leash: Connection, stop: Stop) -> None:
     try:
         leash.recv()
     except (EOFError, OSError):
         os._exit(1)
-    if hasattr(signal, "pthread_kill") and main.ident is not None:
-        signal.pthread_kill(main.ident, signal.SIGINT)
-    else:
-        import _thread
-
-        _thread.interrupt_main()
+    stop.wish()
+    interrupt_main()
 
 
 class _Line:

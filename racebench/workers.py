@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from . import engine
-from .cell import CellResult, Plan
+from .cell import CellResult, Plan, limit_s
 from .errors import HarnessBug, UsageError
 from .findings import Result
 from .records import Cell
@@ -41,6 +41,9 @@ _GRACE_S = 1.5
 _PATIENCE_S = 0.15
 _WORTH_HAMMERING_S = 0.5
 _MOST_LOSSES = 5
+_SILENCE_S = 30.0
+_HAMMER_SLACK_S, _HAMMER_SILENCE_S = 10.0, 5.0
+_LONGEST_LOOK_S = 1.0
 _SAFE = "PYTHONSAFEPATH"
 
 
@@ -68,7 +71,8 @@ class _Worker:
     ``cell`` is the one that it runs, in ``mode`` since ``since`` and until
     ``until``; ``owner`` is the worker that it is lent to, ``released`` says that
     it has been called back; ``given`` counts those lent to it so far, ``losses``
-    those of them that were lost.
+    those of them that were lost.  By ``limit``, on the clock of ``Workers``, it
+    has said that it is done, or is ended, and then ``silent``.
     """
 
     def __init__(self, plan: Plan, number: int) -> None:
@@ -79,6 +83,8 @@ class _Worker:
         self.cell: Cell | None = None
         self.mode = ""
         self.since = self.until = 0.0
+        self.limit: float | None = None
+        self.silent = False
         self.owner: _Worker | None = None
         self.released = self.gathering = False
         self.given = self.losses = 0
@@ -96,10 +102,10 @@ class _Worker:
     def idle(self) -> bool:
         return self.cell is None and self.owner is None
 
-    def give(self, cell: Cell, seconds: float, earlier: list[dict[str, Any]]) -> None:
+    def give(self, cell: Cell, job: Job) -> None:
         self.cell, self.mode, self.given, self.losses = cell, "", 0, 0
         self.hammered, self.gathering = [], False
-        self.send(Job(Place.of(cell), seconds, earlier))
+        self.send(job)
 
     def lend(self, owner: _Worker, job: Help | Hammer) -> None:
         self.owner, self.released = owner, False
@@ -176,6 +182,8 @@ class Workers:
         self.workers = [self._worker() for _ in range(min(jobs, cells))]
         self.waiting: deque[Cell] = deque()
         self._pulled = False
+        # A clock that stops while we are stopped, by Ctrl-Z say: nobody was silent then.
+        self._now, self._looked = 0.0, time.monotonic()
 
     def _worker(self) -> _Worker:
         return _Worker(self.plan, next(self._numbers))
@@ -205,14 +213,18 @@ class Workers:
             for worker in list(self.workers):
                 if worker.talk in ready:
                     self._hear(worker)
+            self._end_the_silent()
             self._lend()
 
     def _next(self, worker: _Worker) -> None:
-        worker.cell = None
+        worker.cell = worker.limit = None
         if self.waiting and not self.stop.asked:
             seconds = self.boss.share(len(self.waiting), len(self.workers))
             cell = self.waiting.popleft()
-            worker.give(cell, seconds, self.boss.earlier(cell))
+            allowed = limit_s(self.plan, seconds)
+            worker.give(cell, Job(Place.of(cell), seconds, allowed, self.boss.earlier(cell)))
+            if allowed is not None:
+                worker.limit = self._now + allowed + _SILENCE_S
 
     def _hear(self, worker: _Worker) -> None:
         try:
@@ -280,7 +292,10 @@ class Workers:
             return
         share = Share(shard=owner.given + 1, shards=owner.given + 2)
         seconds = owner.until - time.monotonic()
-        helper.lend(owner, Hammer(place, share.seed(self.plan.seed), seconds))
+        # Sooner over than its owner, who waits for it.
+        allowed = seconds + _HAMMER_SLACK_S
+        helper.lend(owner, Hammer(place, share.seed(self.plan.seed), seconds, allowed))
+        helper.limit = self._now + allowed + _HAMMER_SILENCE_S
 
     def _wants_help(self, worker: _Worker) -> bool:
         if worker.losses >= _MOST_LOSSES:
@@ -304,6 +319,7 @@ class Workers:
             if helper.owner is owner and not helper.released:
                 helper.released = True
                 helper.tell("home")
+                helper.limit = self._now + _SILENCE_S
 
     def _hammered(self, helper: _Worker, results: list[Result]) -> None:
         owner, helper.owner = helper.owner, None
@@ -319,6 +335,15 @@ class Workers:
 
     # -- losses
 
+    def _end_the_silent(self) -> None:
+        now = time.monotonic()
+        self._now += min(now - self._looked, _LONGEST_LOOK_S)
+        self._looked = now
+        for worker in self.workers:
+            if worker.limit is not None and self._now > worker.limit and not worker.silent:
+                worker.silent = True
+                worker.process.kill()
+
     def _gone(self, worker: _Worker) -> None:
         """The process of ``worker`` has ended by itself."""
         cell, owner = worker.cell, worker.owner
@@ -330,14 +355,17 @@ class Workers:
             owner.tell("left", worker.number)
             self._gathered(owner)
         if cell is not None:
-            self.boss.cell_lost(cell, _end_of(worker.process.exitcode))
+            self.boss.cell_lost(cell, _end_of(worker))
         if self.waiting and not self.stop.asked:
             fresh = self._worker()
             self.workers.append(fresh)
             self._next(fresh)
 
 
-def _end_of(status: int | None) -> str:
+def _end_of(worker: _Worker) -> str:
+    status = worker.process.exitcode
+    if worker.silent:
+        return "its process did not end when its time was up, nor when it was interrupted, and was killed"
     if status is not None and status < 0:
         with suppress(ValueError):
             return f"its process was ended by {signal.Signals(-status).name}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from racebench import campaign, cell, resume
+from racebench import campaign, cell, deadline, resume, workers
 from racebench.campaign import Options, cells_for, run_campaign
 from racebench.cell import Plan
 from racebench.errors import HarnessBug, ResultError, UsageError
@@ -26,6 +26,7 @@ PROTOCOLS = ["baseline", "no_rank_lock", "domain_lock"]
 ACCOUNT = """\
 import os
 import sys
+import time
 import racebench as rb
 TITLE, TAGS, EXPECT = "account", [], {"lost": ["account.lost", "data_race"], "kept": []}
 
@@ -44,6 +45,17 @@ def kept(s):
 def crash(s):
     os._exit(7)
 
+def hang():
+    while True:
+        time.sleep(1)
+
+def hang_on():
+    while True:
+        try:
+            time.sleep(1)
+        except BaseException:
+            pass
+
 def wander(s):
     os.chdir("/")
     sys.stdout = sys.stderr = None
@@ -53,10 +65,13 @@ def check(s, results):
 
 def variants():
     functions = {"wander": wander, "lost": lost, "kept": kept, "crash": crash}
-    return {
+    programs = {
         name: rb.Program("account", setup=Account, threads={"a": f, "b": f}, check=check)
         for name, f in functions.items()
     }
+    for setup in (hang, hang_on):
+        programs[setup.__name__] = rb.Program("account", setup=setup, threads={"a": kept})
+    return programs
 """
 
 
@@ -382,6 +397,76 @@ def test_a_cell_whose_process_was_lost_is_run_again(tmp_path: Path) -> None:
     again = run_campaign(cells, Options(VERIFY, 20.0, out=out, resume=True), heard)
     assert [c["verdict"] for c in again["cells"]] == ["as_expected", "as_expected"]
     assert {name[1] for name in heard.all("cell_started")} == {"crash"}
+
+
+class Limits:
+    """``first`` seconds for the first cell to be over, time enough for the others."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, first: float) -> None:
+        self._next = first
+        for module in (campaign, workers):
+            monkeypatch.setattr(module, "limit_s", self)
+
+    def __call__(self, plan: Plan, seconds: float) -> float:
+        limit, self._next = self._next, 600.0
+        return limit
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_cell_that_does_not_end_is_interrupted_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    Limits(monkeypatch, 0.3)
+    made = select([str(account(tmp_path))])
+    cells = [cell for name in ["hang", "kept", "lost"] for cell in cells_for(made, [name])]
+    stop, options = Stop(), Options(VERIFY, 20.0, jobs=jobs, out=tmp_path / "out")
+    with stop.on_signals():
+        run = run_campaign(cells, options, Heard(), stop)
+    verdicts = {c["protocol"]: c["verdict"] for c in run["cells"]}
+    assert verdicts == {"hang": "unknown", "kept": "as_expected", "lost": "as_expected"}
+    [error] = [c["error"] for c in run["cells"] if "error" in c]
+    assert error.startswith("no end within 0.3 s: interrupted in ")
+    assert not run["interrupted"]
+    assert read_run(tmp_path / "out")["cells"] == run["cells"]
+
+
+def test_a_process_that_heeds_no_interrupt_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Limits(monkeypatch, 0.3)
+    monkeypatch.setattr(workers, "_SILENCE_S", 0.3)
+    made = select([str(account(tmp_path))])
+    cells = [cell for name in ["hang_on", "kept", "lost"] for cell in cells_for(made, [name])]
+    run = run_campaign(cells, Options(VERIFY, 20.0, jobs=2), Heard())
+    ended = "its process did not end when its time was up, nor when it was interrupted, and was killed"
+    errors = {c["protocol"]: c.get("error") for c in run["cells"]}
+    assert errors == {"hang_on": ended, "kept": None, "lost": None}
+
+
+def test_alone_what_heeds_no_interrupt_is_said_to_be_stuck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Limits(monkeypatch, 0.3)
+    monkeypatch.setattr(deadline, "_AGAIN_S", 0.05)
+    made = account(tmp_path)
+    # Ends once it is said, as the process would.
+    made.write_text(
+        made.read_text().replace("while True:\n        try", "while not Path('said').exists():\n        try")
+    )
+    made.write_text("from pathlib import Path\n" + made.read_text())
+    monkeypatch.chdir(tmp_path)
+
+    class Ended(Heard):
+        def stuck(self, text: str) -> None:
+            self.events.append(("stuck", text))
+            Path("said").touch()
+
+    cells, heard, stop = cells_for(select(["account.py"]), ["hang_on"]), Ended(), Stop()
+    with stop.on_signals():
+        run_campaign(cells, Options(VERIFY, 20.0, out=Path("out")), heard, stop)
+    [(text,)] = heard.all("stuck")
+    assert text.startswith(
+        "account x hang_on: no end within 0.3 s, and no heed of an interrupt: it is in hang_on"
+    )
+    assert text.endswith("`racebench run --resume out --jobs 2`, which ends such a cell and goes on.")
 
 
 def test_a_stop_ends_the_processes(tmp_path: Path) -> None:

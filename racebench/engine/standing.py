@@ -6,16 +6,20 @@ the run's, and what is read may be a step old.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from .. import primitives
 from .instrument import site_of
 
 _INNERMOST = 12
+_OURS = str(Path(__file__).parents[1]) + os.sep
 
 
 def standing() -> str:
@@ -38,6 +42,20 @@ def standing() -> str:
         stack = "".join(traceback.format_stack(frames[ident], limit=_INNERMOST)).rstrip()
         blocks.append("\n".join([head, *locks, stack]))
     return "\n\n".join(blocks)
+
+
+def where_main_is() -> str:
+    """The place in the function that we have called in the main thread; in our own if there is none."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    if frame is None:
+        return "?"
+    while not _ours(frame) and frame.f_back is not None and not _ours(frame.f_back):
+        frame = frame.f_back
+    return str(site_of(frame.f_code, frame.f_lasti))
+
+
+def _ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_OURS)
 
 
 def _locks(member: Any) -> Iterator[str]:
