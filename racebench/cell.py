@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -268,48 +268,50 @@ class _CellRun:
                 _not_reproduced(merged, _AT_ONCE)
             else:
                 open_.append(merged)
-        scenario, protocol = self.cell.name
-        for n, merged in enumerate(open_):
-            share = self._left() / (len(open_) - n)
-            budget = max(_SHORTEST_REPRODUCE_S, min(share, _LONGEST_REPRODUCE_S))
-            self.listener.cell_started(scenario, protocol, "reproduce", budget)
-            found = self._searched(merged, budget)
-            if found is not None:
-                old = merged.finding
-                merged.finding = replace(
-                    found, mode=old.mode, strategy=old.strategy, seed=old.seed, after=old.after
-                )
-                continue
-            why = "interrupted" if self.stop.over else f"not within {budget:.3g} s under control"
-            _not_reproduced(merged, why)
+        if self.cell.scenario.mix is None:
+            self._search(open_, 1)
+        else:
+            # What threads draw is a program of its own for each finding.
+            for n, merged in enumerate(open_):
+                self._search([merged], len(open_) - n)
         for merged in self.merged.values():
             self.listener.finding(self._record(merged))
 
-    def _searched(self, merged: Merged, budget: float) -> Finding | None:
-        """The finding under control, looked for second by second: the engine does not tell of Ctrl-C."""
-        finding, program = merged.finding, self.program
-        if self.cell.scenario.mix is not None:
-            try:
-                with self.stop.interruptible():
-                    merged.scenario = smallest_round(self.cell, finding, budget, self.stop)
-            except KeyboardInterrupt:
-                return None
-            if merged.scenario is None:
-                return None
-            program = merged.scenario.program(self.cell.choice.code)
+    def _search(self, open_: Sequence[Merged], shares: int) -> None:
+        """Look for ``open_`` under control, in one of ``shares`` parts of the time that is left."""
+        if not open_:
+            return
+        longest = _LONGEST_REPRODUCE_S * len(open_)
+        budget = max(_SHORTEST_REPRODUCE_S, min(self._left() / shares, longest))
+        self.listener.cell_started(*self.cell.name, "reproduce", budget)
+        try:
+            with self.stop.interruptible():
+                found = self._found_again(open_, budget)
+        except (KeyboardInterrupt, ProgramError):
+            found = {}
+        for merged in open_:
+            old, again = merged.finding, found.get(merged.finding.signature)
+            if again is None:
+                why = "interrupted" if self.stop.over else f"not within {budget:.3g} s under control"
+                _not_reproduced(merged, why)
+                continue
+            merged.finding = replace(
+                again, mode=old.mode, strategy=old.strategy, seed=old.seed, after=old.after
+            )
+
+    def _found_again(self, open_: Sequence[Merged], budget: float) -> dict[str, Finding]:
         end = time.perf_counter() + budget
-        for n in itertools.count():
-            left = end - time.perf_counter()
-            if left <= 0:
-                return None
-            try:
-                with self.stop.interruptible():
-                    found = modes.reproduce(program, finding, min(left, 1.0), self.plan.seed + n)
-            except (KeyboardInterrupt, ProgramError):
-                return None
-            if found is not None:
-                return found
-        return None
+        program = self.program
+        if self.cell.scenario.mix is not None:
+            [merged] = open_
+            merged.scenario = smallest_round(self.cell, merged.finding, budget, self.stop)
+            if merged.scenario is None:
+                return {}
+            program = merged.scenario.program(self.cell.choice.code)
+        wanted = [merged.finding for merged in open_]
+        left = max(_SHORTEST_S, end - time.perf_counter())
+        progress = self.stop.checked(lambda progress: None)
+        return modes.reproduce(program, wanted, left, self.plan.seed, progress=progress)
 
     def _record(self, merged: Merged) -> dict[str, Any]:
         actors = self.program.actors if merged.scenario is None else merged.scenario.threads

@@ -5,6 +5,8 @@ The engines know no detector and the detectors no engine; here they meet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from . import engine
 from .detect import detect
 from .detect.lock_order import rings
@@ -110,9 +112,16 @@ def replay(program: Program, schedule: Schedule) -> Result:
     return engine.replay(program, schedule, detect=detect)
 
 
-def reproduce(program: Program, finding: Finding, seconds: float = 5.0, seed: int = 0) -> Finding | None:
-    """Search under control for ``finding``'s rule; None if the budget ends first."""
-    return engine.reproduce(program, finding, seconds, seed, detect=detect)
+def reproduce(
+    program: Program,
+    wanted: Sequence[Finding],
+    seconds: float = 5.0,
+    seed: int = 0,
+    *,
+    progress: engine.ProgressCall | None = None,
+) -> dict[str, Finding]:
+    """Search under control for ``wanted``; what came again within the budget, by the signature wanted."""
+    return engine.reproduce(program, wanted, seconds, seed, progress=progress, detect=detect)
 
 
 def glance(program: Program, executions: int, seed: int = 0, *, wanted: str = "") -> dict[str, str]:

@@ -78,8 +78,9 @@ class Engine:
     def explore(self, program: Any, **how: Any) -> Any:
         return self._answer("explore", how)
 
-    def reproduce(self, program: Any, finding: Finding, seconds: float, seed: int) -> Any:
-        return self._answer("reproduce", {"finding": finding, "seconds": seconds, "seed": seed})
+    def reproduce(self, program: Any, wanted: Any, seconds: float, seed: int, **how: Any) -> Any:
+        again = self._answer("reproduce", {"wanted": wanted, "seconds": seconds, "seed": seed})
+        return {} if again is None else {again.signature: again}
 
 
 class Heard:

@@ -71,6 +71,20 @@ def test_a_finding_of_the_free_run_is_told_at_once_and_again_with_its_schedule(
     assert second["found_by"] == {"mode": "stress", "strategy": "", "seed": 0, "after": 3}
 
 
+def test_all_that_has_no_schedule_is_looked_for_at_once(tmp_path: Path, monkeypatch: Patch) -> None:
+    rules = ("mapping.corrupted", "deadlock.cycle", "crash.null_desc")
+    fake = Engine(
+        stress=result(*(finding(rule, mode="stress") for rule in rules)),
+        reproduce=finding("deadlock.cycle", schedule=STEPS),
+    )
+    _, heard = run(tmp_path, monkeypatch, fake, STRESS)
+    [asked] = [how for mode, how in fake.calls if mode == "reproduce"]
+    assert [f.rule for f in asked["wanted"]] == list(rules)
+    last = {f["rule"]: f for (f,) in heard.all("finding")}
+    assert [rule for rule in rules if last[rule]["schedule"]] == ["deadlock.cycle"]
+    assert [mode for _, _, mode, _ in heard.all("cell_started")].count("reproduce") == 1
+
+
 def test_what_is_not_reproduced_says_so(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(module, "_SHORTEST_REPRODUCE_S", 0.01)
     _, heard = run(tmp_path, monkeypatch, Engine(stress=result(finding())), STRESS)

@@ -1,13 +1,14 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
 from .citing import sources_of
-from .exploring import Progress, ProgressCall, explore, reproduce
+from .exploring import Progress, ProgressCall, explore
 from .free import stress
 from .glancing import glance
 from .helping import Line, help_verify
 from .osthreads import STALL_S, spread
 from .parts import Report
 from .replaying import replay
+from .reproducing import reproduce
 from .sharing import Crew
 from .strategies import STRATEGIES
 from .verifying import verify

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from ..errors import ProgramError, ReplayDiverged
 from ..findings import Finding
 from ..program import Program
 from .controlled import Scheduler
-from .evidence import Detect, nothing
+from .evidence import Detect
 from .glancing import glance
 from .replaying import completed
 from .shrinking import SECONDS, Shrinker, nearest_passing
@@ -28,41 +28,54 @@ T = TypeVar("T")
 class Ending:
     """The work on findings after a search, which an interrupt ends and no finding.
 
-    After a search that was itself interrupted there is a little time for it,
-    no more.  ``interrupted`` says whether someone ended either.
+    It has what is left of the search's time, ``until``, and a few seconds at
+    the least, shared out among the findings.  When that is over each still gets
+    its evidence, which takes a few executions; after an interrupt, not even
+    that.  ``interrupted`` says whether someone ended the search, or this.
     """
 
-    def __init__(self, interrupted: bool) -> None:
+    def __init__(self, interrupted: bool, until: float = 0.0) -> None:
         self.interrupted = interrupted
-        self._until = time.perf_counter() + SECONDS if interrupted else float("inf")
+        least = time.perf_counter() + SECONDS
+        self.until = least if interrupted else max(until, least)
 
     def better(self, as_it_is: T, better: Callable[[], T]) -> T:
         """What ``better`` makes, or ``as_it_is`` if it is ended or the program does not bear it."""
-        if time.perf_counter() >= self._until:
+        if self.interrupted and time.perf_counter() >= self.until:
             return as_it_is
         try:
             return better()
         except KeyboardInterrupt:
-            self.interrupted, self._until = True, 0.0
+            self.interrupted, self.until = True, 0.0
         except ProgramError:
             pass
         return as_it_is
 
     def concluded(
-        self, scheduler: Scheduler, tally: Tally, mode: str, seed: int, detect: Detect
+        self, scheduler: Scheduler, all_seen: Sequence[Seen], mode: str, seed: int, detect: Detect
     ) -> tuple[Finding, ...]:
-        """All that ``tally`` has seen, each with the shortest schedule and its evidence."""
-        return tuple(
-            self.better(
-                finding_of(seen, mode, seed),
-                lambda seen=seen: concluded(scheduler, seen, mode, seed, detect),  # type: ignore[misc]
+        """A finding for each of ``all_seen``, with the shortest schedule and its evidence."""
+        found = []
+        for n, seen in enumerate(all_seen):
+            # One share more than there are findings: what comes after them needs time too.
+            shares = len(all_seen) - n + 1
+            now = time.perf_counter()
+            until = now + max(0.0, self.until - now) / shares
+            found.append(
+                self.better(
+                    finding_of(seen, mode, seed),
+                    lambda seen=seen, until=until: concluded(  # type: ignore[misc]
+                        scheduler, seen, mode, seed, detect, until
+                    ),
+                )
             )
-            for seen in tally.told()
-        )
+        return tuple(found)
 
 
-def concluded(scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: Detect = nothing) -> Finding:
-    """The finding for ``seen``, with the shortest schedule and its evidence.
+def concluded(
+    scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: Detect, until: float
+) -> Finding:
+    """The finding for ``seen``, with the shortest schedule that is found ``until`` then, and its evidence.
 
     A program that does not do the same twice keeps what it has, and the
     evidence says so.
@@ -71,7 +84,7 @@ def concluded(scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: De
     if not scheduler.fit or seen.rule.startswith(_UNSHRINKABLE):
         return finding
     try:
-        shrunk = Shrinker(scheduler, seen, detect).go()
+        shrunk = Shrinker(scheduler, seen, detect, until).go()
     except ProgramError:
         shrunk = None
     if shrunk is not None:
@@ -82,7 +95,7 @@ def concluded(scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: De
         return finding
     evidence = {**finding.evidence, "replays": _replays(scheduler, finding, detect)}
     if not seen.alarm:
-        passing = nearest_passing(scheduler, finding.schedule)
+        passing = nearest_passing(scheduler, finding.schedule, until)
         if passing is not None:
             evidence["passing"] = passing
     return replace(finding, evidence=evidence)
@@ -107,19 +120,20 @@ def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int
 
 
 def with_needs(
-    program: Program, findings: tuple[Finding, ...], detect: Detect = nothing
+    program: Program, findings: tuple[Finding, ...], detect: Detect, until: float
 ) -> tuple[Finding, ...]:
     """``findings``, each with the fewest threads and operations that still show it, as evidence.
 
     Not to be called during a run: each smaller program gets one of its own.
     Where a thread hangs nothing is tried: a smaller program would hang as well.
+    ``until`` then no more are tried, and a finding keeps what it has.
     """
     if any(finding.rule == "stall.hang" for finding in findings):
         return findings
-    return tuple(_with_needs(program, finding, detect) for finding in findings)
+    return tuple(_with_needs(program, finding, detect, until) for finding in findings)
 
 
-def _with_needs(program: Program, finding: Finding, detect: Detect) -> Finding:
+def _with_needs(program: Program, finding: Finding, detect: Detect, until: float) -> Finding:
     if finding.rule.startswith(_UNSHRINKABLE) or not finding.schedule:
         return finding
     if program.smaller is None:
@@ -131,6 +145,8 @@ def _with_needs(program: Program, finding: Finding, detect: Detect) -> Finding:
     smaller = program
     while True:
         for candidate in smaller.smaller() if smaller.smaller is not None else ():
+            if time.perf_counter() >= until:
+                break
             met = glance(candidate, _NEEDS_EXECUTIONS, detect=detect, wanted=finding.signature)
             if finding.signature in met:
                 smaller = candidate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,15 +19,17 @@ _TRIES = 200
 
 
 def labelled(
-    scheduler: Scheduler, findings: tuple[Finding, ...], complete: bool, executions: int
+    scheduler: Scheduler, findings: tuple[Finding, ...], complete: bool, executions: int, until: float
 ) -> tuple[Finding, ...]:
     """``findings`` with each inversion labelled confirmed, unreachable or open.
 
-    ``complete`` says that all of the program's schedules were run.
+    ``complete`` says that all of the program's schedules were run, in so many
+    ``executions``; what needs steering is tried ``until`` then.
     """
     hangs = {_ring(f.evidence): f for f in findings if f.rule in HANGS}
     return tuple(
-        _labelled(scheduler, f, hangs, complete, executions) if f.rule == INVERSION else f for f in findings
+        _labelled(scheduler, f, hangs, complete, executions, until) if f.rule == INVERSION else f
+        for f in findings
     )
 
 
@@ -48,6 +51,7 @@ def _labelled(
     hangs: Mapping[tuple[str, ...], Finding],
     complete: bool,
     executions: int,
+    until: float,
 ) -> Finding:
     ring = _ring(finding.evidence)
     hang = hangs.get(ring)
@@ -59,10 +63,10 @@ def _labelled(
             finding, "unreachable", f"proved: every class of schedules ran ({executions}); none hangs there",
             executions=executions,
         )  # fmt: skip
-    found = _steered(scheduler, finding, ring) if scheduler.fit else None
-    if found is None:
-        return _with(finding, "open", f"not confirmed by {_TRIES} steered executions, not refuted")
-    signature, schedule = found
+    tries, hang_at = _steered(scheduler, finding, ring, until)
+    if hang_at is None:
+        return _with(finding, "open", f"not confirmed by {tries} steered executions, not refuted")
+    signature, schedule = hang_at
     return _with(finding, "confirmed", "the hang was steered to", signature=signature, schedule=schedule)
 
 
@@ -72,18 +76,19 @@ def _with(finding: Finding, label: str, why: str, **more: Any) -> Finding:
 
 
 def _steered(
-    scheduler: Scheduler, finding: Finding, ring: Sequence[str]
-) -> tuple[str, list[list[str]]] | None:
-    """The signature and schedule of a hang around ``ring``, if steering leads to one."""
+    scheduler: Scheduler, finding: Finding, ring: Sequence[str], until: float
+) -> tuple[int, tuple[str, list[list[str]]] | None]:
+    """How often it was steered; signature and schedule of a hang around ``ring``, if that led to one."""
     strategy = _strategy(finding.evidence)
-    for _ in range(_TRIES):
+    for tries in range(_TRIES):
+        if not scheduler.fit or time.perf_counter() >= until:
+            return tries, None
         outcome = scheduler.run(strategy, always_ask=True)
         for event in outcome.events:
             if event.rule in HANGS and _ring(event.evidence) == ring:
-                return event.signature, [list(step) for step in schedule_of(outcome.log, event.at)]
-        if not scheduler.fit:
-            return None
-    return None
+                schedule = [list(step) for step in schedule_of(outcome.log, event.at)]
+                return tries + 1, (event.signature, schedule)
+    return _TRIES, None
 
 
 def _strategy(evidence: Mapping[str, Any]) -> Steering | Striking:

@@ -21,7 +21,7 @@ from .garbage import leaves_nothing
 from .strategies import STRATEGIES, Strategy
 from .strategies.pct import Pct
 from .strategies.portfolio import Portfolio
-from .tally import Tally
+from .tally import Seen, Tally
 
 PROGRESS_S = 0.1
 
@@ -91,7 +91,7 @@ class Row:
 
 
 class Exploration:
-    """One call of ``explore``; ``wanted`` lets a caller stop at a finding of its own."""
+    """One call of ``explore``."""
 
     def __init__(
         self,
@@ -116,25 +116,23 @@ class Exploration:
         seconds: float | None,
         stop_on_first: bool,
         stall_s: float = osthreads.STALL_S,
-        wanted: Callable[[Tally], bool] | None = None,
     ) -> Result:
         started = time.perf_counter()
-        deadline = None if seconds is None else started + seconds
-        done = wanted or (lambda tally: stop_on_first and tally.first is not None)
+        deadline = float("inf") if seconds is None else started + seconds
         with Scheduler(self.program, stall_s=stall_s) as scheduler:
             try:
-                self._loop(scheduler, executions, started, deadline, done)
+                self._loop(scheduler, executions, started, deadline, stop_on_first)
             except KeyboardInterrupt:
                 self.interrupted = True
             except ProgramError as error:
                 error.findings = self.tally.findings("explore", self.seed)
                 raise
             searched = time.perf_counter() - started
-            end = Ending(self.interrupted)
-            found = end.concluded(scheduler, self.tally, "explore", self.seed, self.detect)
+            end = Ending(self.interrupted, deadline)
+            found = end.concluded(scheduler, self._worked_on(), "explore", self.seed, self.detect)
             found = tuple(_by_strategy(f, self.tally.seen[f.signature].by) for f in found)
-            found = end.better(found, lambda: labelled(scheduler, found, False, self.executions))
-        findings = end.better(found, lambda: with_needs(self.program, found, self.detect))
+            found = end.better(found, lambda: labelled(scheduler, found, False, self.executions, end.until))
+        findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
         return self._result(findings, searched)
 
@@ -143,8 +141,8 @@ class Exploration:
         scheduler: Scheduler,
         executions: int,
         started: float,
-        deadline: float | None,
-        done: Callable[[Tally], bool],
+        deadline: float,
+        stop_on_first: bool,
     ) -> None:
         strategy, tally = self.strategy, self.tally
         report_at = started
@@ -155,16 +153,23 @@ class Exploration:
             found = bool(outcome.events or outcome.broken)
             strategy.end(outcome.log, found)
             told = self._take(scheduler, outcome, found)
-            if told and done(tally):
+            if told and self._enough(stop_on_first):
                 return
             if found and (scheduler.lost or scheduler.hangs):
                 return
             now = time.perf_counter()
-            if deadline is not None and now >= deadline:
+            if now >= deadline:
                 return
             if self.progress is not None and now >= report_at:
                 report_at = now + PROGRESS_S
                 self.progress(Progress(self.executions, tally.failures, now - started))
+
+    def _enough(self, stop_on_first: bool) -> bool:
+        return stop_on_first and self.tally.first is not None
+
+    def _worked_on(self) -> list[Seen]:
+        """What becomes a finding."""
+        return self.tally.told()
 
     def _take(self, scheduler: Scheduler, outcome: Outcome, found: bool) -> bool:
         """Count one execution; True if it has something to report."""
@@ -206,26 +211,3 @@ def _by_strategy(finding: Finding, by: Mapping[str, int]) -> Finding:
     if len(by) < 2:
         return finding
     return replace(finding, evidence={**finding.evidence, "strategies": dict(by)})
-
-
-@leaves_nothing
-def reproduce(
-    program: Program,
-    finding: Finding,
-    seconds: float = 5.0,
-    seed: int = 0,
-    *,
-    detect: Detect = nothing,
-) -> Finding | None:
-    """Search under control for ``finding``'s rule; None if the budget ends first.
-
-    The same signature is preferred; any finding of the same rule will do when
-    the budget is over.
-    """
-    exploration = Exploration(program, Portfolio(seed, actors(program)), seed, None, detect)
-    result = exploration.go(10**9, seconds, False, wanted=lambda tally: finding.signature in tally.seen)
-    same = [f for f in result.findings if f.signature == finding.signature]
-    alike = [f for f in result.findings if f.rule == finding.rule]
-    for found in same or alike:
-        return replace(found, count=finding.count, mode=finding.mode)
-    return None

@@ -46,14 +46,16 @@ class Shrunk:
 class Shrinker:
     """Shrinks one finding on a running scheduler."""
 
-    def __init__(self, scheduler: Scheduler, seen: Seen, detect: Detect = nothing) -> None:
+    def __init__(
+        self, scheduler: Scheduler, seen: Seen, detect: Detect = nothing, until: float = float("inf")
+    ) -> None:
         self.scheduler, self.seen, self.detect = scheduler, seen, detect
         self.executions = 0
         self._index = {task.name: task.index for task in scheduler.tasks}
-        self._deadline = time.perf_counter() + SECONDS
+        self._deadline = min(until, time.perf_counter() + SECONDS)
 
     def go(self) -> Shrunk | None:
-        """The shortest schedule found; None if the finding did not come again at all."""
+        """The shortest schedule found in time; None if the finding did not come again at all."""
         deviations = self._deviations(self.seen.schedule)
         best = self._try(deviations)
         if best is None:
@@ -177,8 +179,10 @@ class Shrinker:
         return best
 
 
-def nearest_passing(scheduler: Scheduler, schedule: Schedule) -> dict[str, Any] | None:
-    """The clean schedule that shares the longest beginning with ``schedule``.
+def nearest_passing(
+    scheduler: Scheduler, schedule: Schedule, until: float = float("inf")
+) -> dict[str, Any] | None:
+    """The clean schedule that shares the longest beginning with ``schedule``, looked for ``until`` then.
 
     As stored: the schedule, the step at which they part, and what each does
     there; None if none was found.
@@ -190,7 +194,7 @@ def nearest_passing(scheduler: Scheduler, schedule: Schedule) -> dict[str, Any] 
         for other in range(len(scheduler.tasks)):
             if other == order[at]:
                 continue
-            if tries >= _MOST_BRANCHES or not scheduler.fit:
+            if tries >= _MOST_BRANCHES or not scheduler.fit or time.perf_counter() >= until:
                 return None
             tries += 1
             strategy = Branching(order, at, other)

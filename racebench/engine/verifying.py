@@ -85,10 +85,12 @@ class Verification:
                 if self.crew is not None:
                     self.crew.close()
             searched = time.perf_counter() - self._started
-            end = Ending(self.interrupted)
-            found = end.concluded(scheduler, self.tally, "verify", 0, self.detect)
-            found = end.better(found, lambda: labelled(scheduler, found, self.complete, self.executions))
-        findings = end.better(found, lambda: with_needs(self.program, found, self.detect))
+            end = Ending(self.interrupted, self._deadline)
+            found = end.concluded(scheduler, self.tally.told(), "verify", 0, self.detect)
+            found = end.better(
+                found, lambda: labelled(scheduler, found, self.complete, self.executions, end.until)
+            )
+        findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
         return self._result(findings, searched)
 

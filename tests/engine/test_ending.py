@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench.engine import concluding
 from racebench.engine.concluding import Ending
 
 Run = Callable[[rb.Program], rb.Result]
@@ -71,9 +72,9 @@ def failing(monkeypatch: pytest.MonkeyPatch, later: int, error: BaseException, m
     """A setup that fails in the ``later``-th call after the search."""
     setup, init = Setup(1 << 30, error, most), Ending.__init__
 
-    def begun(self: Ending, interrupted: bool) -> None:
+    def begun(self: Ending, interrupted: bool, until: float) -> None:
         setup.bad = setup.calls + later
-        init(self, interrupted)
+        init(self, interrupted, until)
 
     monkeypatch.setattr(Ending, "__init__", begun)
     return setup
@@ -128,3 +129,48 @@ def test_a_setup_that_fails_after_all_says_what_was_found_before(run: Run, bad: 
     with pytest.raises(rb.ProgramError, match="setup raised OSError: too many open files") as caught:
         run(rb.Program("falls", setup, {"t0": forwards, "t1": falls, "t2": forwards}))
     assert [f.rule for f in caught.value.findings] == ["never.falls"]
+
+
+def test_without_time_for_it_each_finding_still_has_its_schedule_and_its_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual = rb.verify(program(Counter))
+    monkeypatch.setattr(concluding, "SECONDS", 0.0)
+    setup = Setup(1 << 30, KeyboardInterrupt())
+    result = rb.verify(program(setup), seconds=0.0, max_executions=None)
+    assert result.executions == 1
+    assert not result.interrupted
+    assert result.findings
+    for finding in result.findings:
+        assert finding.signature in {f.signature for f in usual.findings}
+        assert finding.schedule
+        assert finding.evidence["steps"]
+        assert "passing" not in finding.evidence
+    # The search, and for each finding one try to shrink it, one recorded replay and ten more.
+    assert setup.calls <= 1 + 12 * len(result.findings) + 1
+
+
+def test_the_time_is_shared_out_among_the_findings(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+
+    class Clock:
+        now = 100.0
+
+        def perf_counter(self) -> float:
+            return self.now
+
+    clock = Clock()
+
+    def concluded(scheduler: Any, seen: Any, mode: Any, seed: Any, detect: Any, until: float) -> Any:
+        given.append(until - clock.now)
+        clock.now = until
+        return seen
+
+    monkeypatch.setattr(concluding, "time", clock)
+    monkeypatch.setattr(concluding, "concluded", concluded)
+    monkeypatch.setattr(concluding, "finding_of", lambda seen, mode, seed: seen)
+    end = Ending(False, 108.0)
+    scheduler: Any = None
+    end.concluded(scheduler, ["a", "b", "c"], "verify", 0, concluding.glance)  # type: ignore[arg-type, list-item]
+    assert given == [2.0, 2.0, 2.0]
+    assert end.until - clock.now == 2.0
