@@ -196,14 +196,16 @@ class Campaign:
 
     def finish(self) -> dict[str, Any]:
         """The run object, stored."""
+        cells = [self.done[c.name] for c in self.cells if c.name in self.done]
         run = {
             "schema": SCHEMA,
             "racebench": __version__,
             "host": host_record(),
             "options": plan_record(self.cells, self.options.plan, self.options.seconds),
             "wall_s": round(time.perf_counter() - self.started, 3),
-            "interrupted": self.stop.asked,
-            "cells": [self.done[c.name] for c in self.cells if c.name in self.done],
+            # Something may have failed, too.
+            "interrupted": self.stop.asked or len(cells) < len(self.cells),
+            "cells": cells,
         }
         if self.folder is not None:
             self.folder.finish(run)

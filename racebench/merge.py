@@ -16,6 +16,7 @@ from typing import Any
 from . import __version__
 from .campaign import host_record
 from .cell import Plan
+from .errors import UsageError
 from .findings import CellVerdict
 from .records import judge
 from .store import SCHEMA, RunFolder
@@ -166,9 +167,8 @@ class Merger:
             return
         try:
             write(self.folder)
-        except (OSError, ValueError) as error:
-            what = getattr(error, "strerror", None) or error
-            self.trouble = f"{self.folder.path}: cannot be written: {what}"
+        except UsageError as error:
+            self.trouble = str(error)
 
     # -- the end
 

@@ -170,9 +170,7 @@ class Controller:
         report = race_report(self._run, self.merger.findings(), self._width(), bool(writer.hasmarkup))
         terminal.write_line(report)
         if self.merger.trouble:
-            terminal.write_line(
-                f"{self.merger.trouble}. Name another folder; what was stored before is there."
-            )
+            terminal.write_line(self.merger.trouble)
 
     def _width(self) -> int:
         if not self.config.pluginmanager.hasplugin("terminalreporter"):

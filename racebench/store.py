@@ -14,6 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -71,7 +72,8 @@ class RunFolder:
         if name is None:
             name = self._paths[key] = f"findings/{self._next:04d}.json"
             self._next += 1
-        write_json(self._root / name, {"schema": SCHEMA, **finding})
+        with self._writing():
+            write_json(self._root / name, {"schema": SCHEMA, **finding})
         told = {k: finding[k] for k in ("rule", "scenario", "protocol", "signature", "count")}
         self._append({"finding": name, **told})
         return name
@@ -79,8 +81,9 @@ class RunFolder:
     def add_scenario(self, name: str, text: str) -> Path:
         """Store a scenario file that this run has made; its path."""
         path = self._root / "scenarios" / name
-        path.parent.mkdir(exist_ok=True)
-        _write(path, text)
+        with self._writing():
+            path.parent.mkdir(exist_ok=True)
+            _write(path, text)
         return path
 
     def earlier_findings(self, scenario: str, protocol: str) -> list[dict[str, Any]]:
@@ -93,13 +96,29 @@ class RunFolder:
 
     def finish(self, run: Mapping[str, Any]) -> None:
         """Write run.json and close the journal."""
-        write_json(self._root / "run.json", run)
-        self._journal.close()
+        with self._writing():
+            write_json(self._root / "run.json", run)
+            self._journal.close()
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        self._journal.write(json.dumps({"schema": SCHEMA, **entry}) + "\n")
-        self._journal.flush()
-        os.fsync(self._journal.fileno())
+        with self._writing():
+            self._journal.write(json.dumps({"schema": SCHEMA, **entry}) + "\n")
+            self._journal.flush()
+            os.fsync(self._journal.fileno())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A full disk is somebody's to mend, and then the run goes on.
+
+        ValueError: the journal was closed, all the same.
+        """
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            again = f"`racebench run --resume {self.path}` goes on"
+            why = getattr(error, "strerror", None) or error
+            what = f"{self.path}: cannot be written: {why}. Make room there"
+            raise UsageError(f"{what}: what was told before is stored, and {again}.") from error
 
 
 def _absolute(path: Path) -> Path:
@@ -246,9 +265,10 @@ def _run_from_journal(folder: Path) -> dict[str, Any]:
     journal = read_journal(folder)
     return {
         "schema": SCHEMA,
-        "options": {},
+        "options": journal.plan or {},
         "wall_s": None,
         "interrupted": True,
+        "torn": journal.torn,
         "cells": list(journal.cells.values()),
     }
 

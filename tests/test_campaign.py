@@ -211,7 +211,9 @@ def test_a_bug_of_ours_does_not_lose_what_is_done(tmp_path: Path, monkeypatch: p
     cells = cells_for([scenario(tmp_path)], PROTOCOLS)
     with pytest.raises(HarnessBug):
         run_campaign(cells, Options(VERIFY, out=tmp_path / "run"), Heard())
-    assert [c["protocol"] for c in read_run(tmp_path / "run")["cells"]] == ["baseline"]
+    stored = read_run(tmp_path / "run")
+    assert [c["protocol"] for c in stored["cells"]] == ["baseline"]
+    assert stored["interrupted"]
 
 
 def test_a_plan_never_runs_code(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from racebench import cell as cell_module
 from racebench import cli
 from racebench.arguments import duration, natural, parser, positive
 from racebench.errors import HarnessBug
+from racebench.store import RunFolder, read_journal
 
 from .fakes import TWO_ROUTES, Engine, finding, result, scenario
 
@@ -319,6 +320,48 @@ def test_explain_shows_a_stored_run_even_one_that_was_cut_off(capsys: Capture) -
     out = capsys.readouterr().out
     assert "vcpu0 and toolstack wait for one another" in out
     assert "interrupted: 1 of 1 cell as expected" in out
+
+
+def test_what_was_cut_off_says_how_much_is_left_and_how_to_go_on(capsys: Capture) -> None:
+    found(["verify", "release_vs_isenabler", "--protocol", "baseline", "no_rank_lock"], capsys)
+    Path("r/run.json").unlink()
+    journal = Path("r/journal.jsonl")
+    lines = journal.read_text().splitlines()
+    second = next(i for i, line in enumerate(lines) if '"cell"' in line and "no_rank_lock" in line)
+    journal.write_text("\n".join([*lines[:second], lines[second][:40]]))
+    assert cli.main(["explain", "r"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "interrupted: 1 of 1 cell as expected" in told
+    assert "1 cell not run to the end, 1 torn line in the journal" in told
+    assert told.endswith("saved in r go on with: racebench run --resume r")
+    assert cli.main(["run", "--resume", "r"]) == 0
+    out = capsys.readouterr().out
+    assert "2 of 2 cells as expected" in out
+    assert "go on with" not in out
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
+    jobs: str, monkeypatch: Patch, capsys: Capture
+) -> None:
+    add_cell = RunFolder.add_cell
+
+    def full(self: RunFolder, told: Any) -> None:
+        add_cell(self, told)
+        os.dup2(os.open("/dev/full", os.O_WRONLY), self._journal.fileno())
+
+    argv = ["release_vs_isenabler", "--protocol", "baseline", "no_rank_lock"]
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "add_cell", full)
+        assert cli.main(["run", *argv, "--only", "verify", "--jobs", jobs, "--out", "r"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert err.startswith("racebench: r: cannot be written: No space left on device. Make room there")
+    assert "`racebench run --resume r` goes on" in err
+    assert len(read_journal(Path("r")).cells) == 1
+    assert cli.main(["run", "--resume", "r"]) == 0
+    assert "2 of 2 cells as expected" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("what", ["scenarios", "protocols", "strategies", "rules"])

@@ -69,7 +69,10 @@ def show_run(
     console.print()
     console.print(Text(summary(run), style="bold"))
     if run.get("dir"):
-        console.print(Text(f"saved in {clean(run['dir'])}"), soft_wrap=True)
+        folder = clean(run["dir"])
+        console.print(Text(f"saved in {folder}"), soft_wrap=True)
+        if unfinished(run):
+            console.print(Text(f"go on with: racebench run --resume {folder}"), soft_wrap=True)
 
 
 def _heading(console: Console, text: str) -> None:
@@ -118,6 +121,16 @@ def distinct(run: Mapping[str, Any], findings: Sequence[tuple[str, Mapping[str, 
     return sorted(told.values(), key=order)
 
 
+def unfinished(run: Mapping[str, Any]) -> int:
+    """How many cells of its plan a run that was cut off has not done."""
+    options = run.get("options")
+    planned = options.get("cells") if isinstance(options, Mapping) else None
+    if not run.get("interrupted") or not isinstance(planned, list):
+        return 0
+    lacking = sum(c.get("lost", False) is True for c in run["cells"])
+    return max(0, len(planned) - len(run["cells"])) + lacking
+
+
 def summary(run: Mapping[str, Any]) -> str:
     """The run in a line."""
     cells = run["cells"]
@@ -131,4 +144,8 @@ def summary(run: Mapping[str, Any]) -> str:
         text += f", {count(executions)} controlled executions"
     if run.get("wall_s"):
         text += f", {duration(run['wall_s'])}"
+    if unfinished(run):
+        text += f", {counted(unfinished(run), 'cell')} not run to the end"
+    if run.get("torn"):
+        text += f", {counted(run['torn'], 'torn line')} in the journal"
     return ("interrupted: " if run.get("interrupted") else "") + text
