@@ -203,6 +203,10 @@ class Reporting:
             machines = self.config.getoption("tx", None)
             if not machines or not self._asked() or not isinstance(error, _far_errors()):
                 raise
+            # Those that are there: execnet ends them when Python exits, which 3.12 no longer lets it do.
+            manager = getattr(self.config.pluginmanager.getplugin("dsession"), "nodemanager", None)
+            if manager is not None:
+                manager.teardown_nodes()
             # What a far machine raised is told as a traceback, the error last.
             what = (str(error).strip() or type(error).__name__).splitlines()[-1]
             one = "one of " if len(machines) > 1 else ""
