@@ -20,13 +20,15 @@ from . import __version__, engine
 from .cell import CellResult, Plan, limit_s, run_cell
 from .deadline import Deadline
 from .errors import UsageError
-from .records import Cell, cell_record
+from .records import Cell, Earlier, cell_record
 from .resume import plan_record
 from .scenario import Scenario
 from .selection import choices, load_protocol
 from .stop import Stop
 from .store import SCHEMA, RunFolder
 from .workers import Workers
+
+_WORTH_STORING_S = 10.0
 
 
 class Listener(Protocol):
@@ -116,6 +118,8 @@ class Campaign:
         self.started = time.perf_counter()
         self.done: dict[tuple[str, str], dict[str, Any]] = {}
         self.told: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self.so_far: dict[tuple[str, str], dict[str, Any]] = {}
+        self.stored_s: dict[tuple[str, str], float] = {}
         self.folder = None
         if options.out is not None:
             self.folder = RunFolder(options.out, resume=options.resume)
@@ -155,9 +159,9 @@ class Campaign:
         rest = self.started + self.options.seconds - time.perf_counter()
         return max(0.05, min(rest, rest * jobs / left))
 
-    def earlier(self, cell: Cell) -> list[dict[str, Any]]:
-        """What an interrupted run of this folder has found in ``cell``."""
-        return [] if self.folder is None else self.folder.earlier_findings(*cell.name)
+    def earlier(self, cell: Cell) -> Earlier:
+        """What an interrupted run of this folder has of ``cell``."""
+        return Earlier() if self.folder is None else self.folder.earlier_of(*cell.name)
 
     # -- what cells tell, here or in another process
 
@@ -166,6 +170,26 @@ class Campaign:
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None:
         self.listener.cell_progress(scenario, protocol, mode, progress)
+
+    def cell_so_far(self, cell: dict[str, Any]) -> None:
+        """Store it each time there is a tenth more: so much a kill costs, and the journal stays short."""
+        name = cell["scenario"], cell["protocol"]
+        seconds = sum(cell[mode]["seconds"] for mode in ("verify", "stress") if cell[mode])
+        if seconds < max(_WORTH_STORING_S, 1.1 * self.stored_s.get(name, 0.0)):
+            return
+        self.stored_s[name] = seconds
+        self._add_so_far(cell)
+
+    def _add_so_far(self, cell: dict[str, Any]) -> None:
+        told = [
+            path for key, (path, _) in self.told.items() if key[:2] == (cell["scenario"], cell["protocol"])
+        ]
+        self.so_far[cell["scenario"], cell["protocol"]] = cell = {
+            **cell,
+            "findings": sorted(filter(None, told)),
+        }
+        if self.folder is not None:
+            self.folder.add_so_far(cell)
 
     def finding(self, finding: dict[str, Any]) -> None:
         path = "" if self.folder is None else self.folder.add_finding(finding)
@@ -180,8 +204,11 @@ class Campaign:
         paths = (self.told[*name, signature][0] for signature in result.signatures)
         cell["findings"] = [path for path in paths if path]
         self.done[name] = cell
-        # An interrupted cell is run again by --resume: the journal has only those that are done.
-        if self.folder is not None and not result.interrupted:
+        # An interrupted cell is gone on with by --resume, and so is not done in the journal either.
+        if result.interrupted:
+            cell["partial"] = True
+            self._add_so_far(cell)
+        elif self.folder is not None:
             self.folder.add_cell(cell)
         self.listener.cell_done(cell)
 
@@ -191,7 +218,9 @@ class Campaign:
         proved = False if "verify" in self.options.plan.modes else None
         if self.folder is not None:
             why = f"{why}. `racebench run --resume {self.folder.path}` runs the cell again"
-        record = cell_record(cell, told.values(), {}, proved, True, why)
+        so_far = self.so_far.get(cell.name, {})
+        modes = {mode: so_far[mode] for mode in ("verify", "stress") if so_far.get(mode)}
+        record = cell_record(cell, told.values(), modes, proved, True, why)
         self.cell_done(CellResult({**record, "lost": True}, list(told), interrupted=True))
 
     def finish(self) -> dict[str, Any]:

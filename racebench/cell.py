@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from .errors import ProgramError
 from .findings import Finding, Result
 from .records import (
     Cell,
+    Earlier,
     Merged,
     cell_record,
     explore_record,
@@ -57,6 +58,9 @@ class CellListener(Protocol):
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
 
+    def cell_so_far(self, cell: dict[str, Any]) -> None:
+        """What a cell has come to that goes on, as it is stored."""
+
     def finding(self, finding: dict[str, Any]) -> None:
         """A finding is new, or has more to say than when it was last told."""
 
@@ -68,8 +72,11 @@ class Hands(Protocol):
     def crew(self) -> engine.Crew:
         """Those who help with a proof."""
 
+    def hammered(self) -> list[Result]:
+        """What came of their hammering since the last call."""
+
     def gather(self) -> list[Result]:
-        """What came of their hammering; returns when they are done."""
+        """The rest of it; returns when they are done."""
 
 
 @dataclass
@@ -87,10 +94,10 @@ def run_cell(
     seconds: float,
     listener: CellListener,
     stop: Stop,
-    earlier: Iterable[Mapping[str, Any]] = (),
+    earlier: Earlier | None = None,
     hands: Hands | None = None,
 ) -> CellResult:
-    """Run one cell within about ``seconds``; ``earlier`` findings of it are kept.
+    """Run one cell within about ``seconds``, less what it took ``earlier``; what it has is kept.
 
     Findings are told as soon as they are known, and again when they have a
     schedule and their final count.  What is wrong with the program itself
@@ -98,19 +105,19 @@ def run_cell(
     ``error``, and its verdict is unknown.
     """
     with surroundings_kept():
-        return _CellRun(cell, plan, seconds, listener, stop, hands).go(earlier)
+        return _CellRun(cell, plan, seconds, listener, stop, hands).go(earlier or Earlier())
 
 
-def hammer(cell: Cell, seed: int, seconds: float, stop: Stop) -> list[Result]:
+def hammer(cell: Cell, seed: int, seconds: float, stop: Stop, tell: Callable[[Result], None]) -> None:
     """Hammer ``cell`` for another process that does so too, with a ``seed`` of its own."""
-    program, results = cell.scenario.program(cell.choice.code), []
+    program = cell.scenario.program(cell.choice.code)
     with surroundings_kept(), suppress(KeyboardInterrupt, ProgramError):
         for n, budget in _slices(time.perf_counter() + seconds, stop):
             with stop.interruptible():
-                results.append(modes.stress(program, budget, seed + n * _SLICE_SEED))
-            if results[-1].stats.get("lost"):
+                result = modes.stress(program, budget, seed + n * _SLICE_SEED)
+            tell(result)
+            if result.stats.get("lost"):
                 break
-    return results
 
 
 def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
@@ -140,11 +147,15 @@ class _CellRun:
         self.seconds = seconds
         self.deadline = time.perf_counter() + seconds
         self.merged: dict[str, Merged] = {}
+        self.told: dict[str, int] = {}
         self.modes: dict[str, dict[str, Any]] = {}
+        self.started: set[str] = set()
         self.error = ""
 
-    def go(self, earlier: Iterable[Mapping[str, Any]]) -> CellResult:
-        for stored in earlier:
+    def go(self, earlier: Earlier) -> CellResult:
+        self.modes.update(earlier.modes)
+        self.deadline -= min(self.seconds, earlier.seconds)
+        for stored in earlier.findings:
             finding = finding_from_record(stored)
             merged = Merged(finding, dict(stored.get("seen") or {}))
             if self.cell.scenario.mix is not None and finding.schedule and stored.get("source"):
@@ -160,14 +171,17 @@ class _CellRun:
                 run()
         self._reproduce()
         interrupted = self.stop.asked
-        error = self.error or self.stop.outlived
+        record = self._cell_record(interrupted)
+        order = sorted(self.merged.values(), key=lambda m: (m.finding.rule, m.finding.signature))
+        return CellResult(record, [m.finding.signature for m in order], interrupted)
+
+    def _cell_record(self, cut_off: bool) -> dict[str, Any]:
         proved = None
         if "verify" in self.asked:
             proved = self.modes.get("verify", {}).get("complete", False)
         rules = [m.finding.rule for m in self.merged.values()]
-        record = cell_record(self.cell, rules, self.modes, proved, interrupted, error)
-        order = sorted(self.merged.values(), key=lambda m: (m.finding.rule, m.finding.signature))
-        return CellResult(record, [m.finding.signature for m in order], interrupted)
+        error = self.error or self.stop.outlived
+        return cell_record(self.cell, rules, self.modes, proved, cut_off, error)
 
     # -- modes
 
@@ -175,6 +189,8 @@ class _CellRun:
         return max(_SHORTEST_S, self.deadline - time.perf_counter())
 
     def _verify(self) -> None:
+        if "verify" in self.modes:
+            return
         alone = self.plan.modes == ("verify",)
         budget = max(_VERIFY_AT_LEAST_S, self._left() * (1.0 if alone else _VERIFY_SHARE))
         helped = {} if self.hands is None else {"crew": self.hands.crew}
@@ -186,22 +202,32 @@ class _CellRun:
     def _stress(self) -> None:
         """Hammer in slices, so that what a long run finds is told, and stored, on the way."""
         end = time.perf_counter() + self._left() - self.seconds * _REPRODUCE_SHARE
+        # Beyond the seeds of the slices that were run before this one was cut off.
+        before = self.modes.get("stress", {}).get("seconds", 0)
+        first = 1 + int(before / _SLICE_S) if before else 0
         for n, budget in _slices(end, self.stop):
             left = max(budget, end - time.perf_counter())
-            seed = self.plan.seed + n * _SLICE_SEED
+            seed = self.plan.seed + (first + n) * _SLICE_SEED
             result = self._call("stress", left, modes.stress, seconds=budget, seed=seed)
             if result is None:
                 break
             self._add_stress(result)
+            if self.hands is not None:
+                self._add_hammered(self.hands.hammered())
+            self.listener.cell_so_far(self._cell_record(True))
             if result.stats.get("lost"):
                 break
-        for result in () if self.hands is None else self.hands.gather():
-            for finding in result.findings:
-                self._take("stress", finding)
-            self._add_stress(result)
+        if self.hands is not None:
+            self._add_hammered(self.hands.gather())
 
     def _add_stress(self, result: Result) -> None:
         self.modes["stress"] = stress_record(result, self.modes.get("stress"))
+
+    def _add_hammered(self, results: Iterable[Result]) -> None:
+        for result in results:
+            for finding in result.findings:
+                self._take("stress", finding)
+            self._add_stress(result)
 
     def _explore(self) -> None:
         executions = self.plan.executions
@@ -222,7 +248,8 @@ class _CellRun:
         scenario, protocol = self.cell.name
         base = self.modes.get(mode, {})
         done, failed, spent = (base.get(k, 0) for k in ("collisions", "failures", "seconds"))
-        if not base:
+        if mode not in self.started:
+            self.started.add(mode)
             self.listener.cell_started(scenario, protocol, mode, budget)
 
         def progress(p: engine.Progress) -> None:
@@ -249,13 +276,15 @@ class _CellRun:
 
     def _take(self, mode: str, finding: Finding) -> None:
         known = self.merged.get(finding.signature)
-        new = known is None
         if known is None:
             known = self.merged[finding.signature] = Merged(finding)
         elif _better(finding, known.finding):
             known.finding = replace(finding, mode=known.finding.mode, after=known.finding.after)
         known.seen[mode] = known.seen.get(mode, 0) + finding.count
-        if new:
+        # New, or twice as often: what is stored of a run that is cut off is not far from the truth.
+        count = sum(known.seen.values())
+        if count >= 2 * self.told.get(finding.signature, 0):
+            self.told[finding.signature] = count
             self.listener.finding(self._record(known))
 
     def _reproduce(self) -> None:

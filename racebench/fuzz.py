@@ -227,6 +227,9 @@ class _Collected:
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None:
         pass
 
+    def cell_so_far(self, cell: dict[str, Any]) -> None:
+        pass
+
     def finding(self, finding: dict[str, Any]) -> None:
         self.findings[finding["signature"]] = finding
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,19 @@ class Merged:
     finding: Finding
     seen: dict[str, int] = field(default_factory=dict)
     scenario: Scenario | None = None
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What a run that was cut off has stored of a cell: its findings, and what its modes had come to."""
+
+    findings: Sequence[Mapping[str, Any]] = ()
+    modes: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """What it has taken by then."""
+        return float(sum(mode["seconds"] for mode in self.modes.values()))
 
 
 def finding_record(cell: Cell, threads: list[str], merged: Merged) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from . import engine
 from .cell import CellResult, Plan, run_cell
 from .deadline import Deadline, allowed_s
 from .findings import CellVerdict
-from .records import Cell, judge
+from .records import Cell, Earlier, judge
 from .stop import Stop
 
 VERIFY_S = 30.0
@@ -157,13 +157,13 @@ class _VisitRun:
             self._run("stress", seconds * _REPRODUCE_SHARE)
 
     def _run(self, mode: str, seconds: float) -> None:
-        earlier = [
+        known = [
             {**finding, "seen": self.seen.get(signature, {})}
             for signature, finding in self.memory.items()
             if finding["schedule"]
         ]
         plan = replace(self.plan, modes=(mode,))
-        self.runs[mode] = run_cell(self.cell, plan, seconds, self, self.stop, earlier)
+        self.runs[mode] = run_cell(self.cell, plan, seconds, self, self.stop, Earlier(known))
 
     def _error(self) -> str:
         return next((r.cell["error"] for r in self.runs.values() if "error" in r.cell), "")
@@ -174,6 +174,9 @@ class _VisitRun:
         pass
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None:
+        pass
+
+    def cell_so_far(self, cell: dict[str, Any]) -> None:
         pass
 
     def finding(self, finding: dict[str, Any]) -> None:

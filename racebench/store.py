@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 
 from .bounds import beyond
 from .errors import ResultError, UsageError
+from .records import Earlier
 from .trace import schedule_from_json
 
 SCHEMA = 1
@@ -86,13 +87,18 @@ class RunFolder:
             _write(path, text)
         return path
 
-    def earlier_findings(self, scenario: str, protocol: str) -> list[dict[str, Any]]:
+    def earlier_of(self, scenario: str, protocol: str) -> Earlier:
         """What an earlier, unfinished run of this folder has stored for one cell."""
         names = [n for (s, p, _), n in self.earlier.findings.items() if (s, p) == (scenario, protocol)]
-        return [read_finding(self._root / name) for name in names if (self._root / name).exists()]
+        findings = [read_finding(self._root / name) for name in names if (self._root / name).exists()]
+        return Earlier(findings, _counted(self.earlier.so_far.get((scenario, protocol), {})))
 
     def add_cell(self, cell: Mapping[str, Any]) -> None:
         self._append({"cell": cell})
+
+    def add_so_far(self, cell: Mapping[str, Any]) -> None:
+        """A cell that goes on; it takes the place of what was stored of it before."""
+        self._append({"so_far": cell})
 
     def finish(self, run: Mapping[str, Any]) -> None:
         """Write run.json and close the journal."""
@@ -269,7 +275,7 @@ def _run_from_journal(folder: Path) -> dict[str, Any]:
         "wall_s": None,
         "interrupted": True,
         "torn": journal.torn,
-        "cells": list(journal.cells.values()),
+        "cells": [*journal.cells.values(), *({**c, "partial": True} for c in journal.so_far.values())],
     }
 
 
@@ -301,20 +307,49 @@ def _wrong_in_cell(cell: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _counted(cell: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of a cell that was cut off, the modes that can be gone on from: a proof only if it was complete."""
+    modes: dict[str, dict[str, Any]] = {}
+    stress, verify = cell.get("stress"), cell.get("verify")
+    if isinstance(stress, dict):
+        first = stress.get("first_failure_s")
+        if _counts(*(stress.get(key) for key in ("collisions", "failures", "seconds")), first or 0):
+            modes["stress"] = {**stress, "first_failure_s": first}
+    if (
+        isinstance(verify, dict)
+        and verify.get("complete") is True
+        and _counts(verify.get("executions"), verify.get("seconds"))
+    ):
+        modes["verify"] = verify
+    return modes
+
+
+def _counts(*values: Any) -> bool:
+    """Whether these are numbers of things, or of seconds."""
+    return all(isinstance(v, int | float) and not isinstance(v, bool) and v >= 0 for v in values)
+
+
 @dataclass
 class Journal:
-    """What a journal holds: the latest entry of each cell and finding."""
+    """What a journal holds: the latest entry of each cell and finding.
+
+    ``so_far`` has cells that were cut off, as far as they had come.
+    """
 
     plan: dict[str, Any] | None = None
     cells: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    so_far: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     findings: dict[tuple[str, str, str], str] = field(default_factory=dict)
     torn: int = 0
 
     def take(self, entry: Any) -> None:
         """One line; what this RaceBench does not know is ignored."""
-        cell, plan = entry.get("cell"), entry.get("plan")
+        cell, so_far, plan = entry.get("cell"), entry.get("so_far"), entry.get("plan")
         if isinstance(cell, dict) and _wrong_in_cell(cell) is None:
             self.cells[cell["scenario"], cell["protocol"]] = cell
+            self.so_far.pop((cell["scenario"], cell["protocol"]), None)
+        if isinstance(so_far, dict) and _wrong_in_cell(so_far) is None:
+            self.so_far[so_far["scenario"], so_far["protocol"]] = so_far
         if isinstance(plan, dict):
             self.plan = plan
         name = entry.get("finding")

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from .cell import Plan, hammer, run_cell
 from .deadline import Deadline, interrupt_main
 from .errors import HarnessBug, ProgramError, RaceBenchError
 from .findings import Result
-from .records import Cell
+from .records import Cell, Earlier
 from .scenario import load_scenario
 from .selection import Choice, load_protocol
 from .stop import Stop
@@ -60,7 +61,7 @@ class Job:
     place: Place
     seconds: float
     limit_s: float | None
-    earlier: list[dict[str, Any]]
+    earlier: Earlier
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def _do(job: Any, plan: Plan, line: _Line, stop: Stop) -> tuple[Any, ...]:
         return ("home",)
     if isinstance(job, Hammer):
         with Deadline(job.limit_s, stop):
-            return "hammered", hammer(job.place.cell(), job.seed, job.seconds, stop)
+            hammer(job.place.cell(), job.seed, job.seconds, stop, partial(line.send, "slice"))
+        return ("hammered",)
     return ()
 
 
@@ -194,6 +196,9 @@ class _Teller:
     def cell_progress(self, *args: Any) -> None:
         self._line.send("cell_progress", *args)
 
+    def cell_so_far(self, *args: Any) -> None:
+        self._line.send("cell_so_far", *args)
+
     def finding(self, *args: Any) -> None:
         self._line.send("finding", *args)
 
@@ -205,12 +210,17 @@ class _Hands:
         self._line = line
         self.crew = _Crew(line)
 
+    def hammered(self) -> list[Result]:
+        return [what[0] for word, what in self._line.news() if word == "slice"]
+
     def gather(self) -> list[Result]:
+        results: list[Result] = []
         self._line.send("gather")
         while True:
             word, what = self._line.receive()
-            if word == "gathered":
-                results: list[Result] = what[0]
+            if word == "slice":
+                results.append(what[0])
+            elif word == "gathered":
                 return results
 
 

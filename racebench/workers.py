@@ -31,7 +31,7 @@ from . import engine
 from .cell import CellResult, Plan, limit_s
 from .errors import HarnessBug, UsageError
 from .findings import Result
-from .records import Cell
+from .records import Cell, Earlier
 from .soak import Share
 from .stop import Stop
 from .worker import Hammer, Help, Job, Place, work
@@ -52,11 +52,13 @@ class Boss(Protocol):
 
     def share(self, left: int, jobs: int) -> float: ...
 
-    def earlier(self, cell: Cell) -> list[dict[str, Any]]: ...
+    def earlier(self, cell: Cell) -> Earlier: ...
 
     def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
+
+    def cell_so_far(self, cell: dict[str, Any]) -> None: ...
 
     def finding(self, finding: dict[str, Any]) -> None: ...
 
@@ -88,7 +90,6 @@ class _Worker:
         self.owner: _Worker | None = None
         self.released = self.gathering = False
         self.given = self.losses = 0
-        self.hammered: list[Result] = []
         self.process = context.Process(target=work, args=(theirs, leash_end, plan, number), daemon=True)
         with _nothing_from_here(), _ctrl_c_held_back():
             self.process.start()
@@ -104,7 +105,7 @@ class _Worker:
 
     def give(self, cell: Cell, job: Job) -> None:
         self.cell, self.mode, self.given, self.losses = cell, "", 0, 0
-        self.hammered, self.gathering = [], False
+        self.gathering = False
         self.send(job)
 
     def lend(self, owner: _Worker, job: Help | Hammer) -> None:
@@ -250,8 +251,10 @@ class Workers:
             case "home":
                 worker.owner = None
                 self._next(worker)
+            case "slice":
+                self._slice(worker, *what)
             case "hammered":
-                self._hammered(worker, *what)
+                self._hammered(worker)
                 self._next(worker)
             case "gather":
                 worker.gathering, worker.mode = True, ""
@@ -321,17 +324,20 @@ class Workers:
                 helper.tell("home")
                 helper.limit = self._now + _SILENCE_S
 
-    def _hammered(self, helper: _Worker, results: list[Result]) -> None:
+    def _slice(self, helper: _Worker, result: Result) -> None:
+        if helper.owner is not None and not helper.released:
+            helper.owner.tell("slice", result)
+
+    def _hammered(self, helper: _Worker) -> None:
         owner, helper.owner = helper.owner, None
         if owner is not None and not helper.released:
-            owner.hammered += results
             self._gathered(owner)
 
     def _gathered(self, owner: _Worker) -> None:
-        """Once nobody hammers for ``owner`` any more, it has what came of it."""
+        """Once nobody hammers for ``owner`` any more, it has all that came of it."""
         if owner.gathering and not any(w.owner is owner and not w.released for w in self.workers):
             owner.gathering = False
-            owner.tell("gathered", owner.hammered)
+            owner.tell("gathered")
 
     # -- losses
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -264,6 +265,42 @@ def test_a_plan_with_a_file_that_cannot_be_is_refused(
     ) as error:
         resume.planned(plan, tmp_path)
     assert str(error.value).startswith(f"{tmp_path}: ")
+
+
+def test_a_cell_that_goes_on_is_stored_each_time_there_is_a_tenth_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, stored = tmp_path / "run", []
+    made = campaign.Campaign(cells_for([scenario(tmp_path)], ["baseline"]), Options(out=out), Heard(), Stop())
+    monkeypatch.setattr(made.folder, "add_so_far", lambda cell: stored.append(cell["stress"]["seconds"]))
+    for seconds in range(1, 200):
+        told = {"scenario": "two_routes", "protocol": "baseline", "verify": {"seconds": 0.5}}
+        made.cell_so_far({**told, "stress": {"seconds": float(seconds)}})
+    assert stored[0] == 10.0
+    assert all(later >= 1.09 * earlier for earlier, later in itertools.pairwise(stored))
+    assert stored[-1] > 170.0
+
+
+def test_an_interrupted_cell_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, out = Stop(), tmp_path / "run"
+
+    def interrupted(**how: Any) -> Any:
+        with pytest.raises(KeyboardInterrupt):
+            stop.ask()
+        return result(executions=40, seconds=3.0, interrupted=True)
+
+    play(monkeypatch, Engine(verify=clean(), stress=interrupted))
+    run = run_campaign(cells_for([scenario(tmp_path)], ["baseline"]), Options(out=out), Heard(), stop)
+    assert (run["cells"][0]["partial"], run["interrupted"]) == (True, True)
+    fake = play(monkeypatch, Engine(stress=lambda **how: result(executions=2, seconds=30.0)))
+    cells, plan, _ = resume.planned(read_journal(out).plan, out)
+    run = run_campaign(cells, Options(plan, 0.1, out=out, resume=True), Heard())
+    assert {mode for mode, _ in fake.calls} == {"stress"}
+    [told] = run["cells"]
+    assert told["verdict"] == "as_expected"
+    assert told["verify"]["complete"]
+    assert told["stress"]["collisions"] == 40 + 2 * len(fake.calls)
+    assert "partial" not in told
 
 
 # -- in processes, with the real engines

@@ -10,6 +10,7 @@ import pytest
 from racebench import cell as module
 from racebench.cell import CellResult, Plan, run_cell
 from racebench.errors import ProgramError
+from racebench.records import Earlier
 from racebench.stop import Stop
 
 from .fakes import STEPS, Engine, Heard, cell, finding, result
@@ -205,10 +206,54 @@ def test_earlier_findings_are_kept(tmp_path: Path, monkeypatch: Patch) -> None:
         Plan(("verify",)),
     )
     *_, (stored,) = heard.all("finding")
-    done, heard = run(tmp_path, monkeypatch, Engine(verify=PROVED), Plan(("verify",)), earlier=[stored])
+    done, heard = run(
+        tmp_path, monkeypatch, Engine(verify=PROVED), Plan(("verify",)), earlier=Earlier([stored])
+    )
     assert done.cell["found"] == ["mapping.corrupted"]
     *_, (last,) = heard.all("finding")
     assert last == stored
+
+
+STRESSED = {"collisions": 900, "failures": 3, "first_failure_s": 7.0, "seconds": 30.0, "miss_bound": None}
+PROVEN = {"complete": True, "executions": 4, "preemption_bound": None, "done": 1.0, "seconds": 2.0}
+
+
+def test_what_was_cut_off_is_gone_on_with(tmp_path: Path, monkeypatch: Patch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+
+    def stress(seconds: float, **how: Any) -> Any:
+        now[0] += seconds
+        return result(executions=100, seconds=seconds)
+
+    fake, heard = Engine(stress=stress), Heard()
+    monkeypatch.setattr(module, "modes", fake)
+    earlier = Earlier((), {"verify": PROVEN, "stress": STRESSED})
+    done = run_cell(cell(tmp_path), BOTH, 60.0, heard, Stop(), earlier)
+    # 60 s less the 32 it has had and the 6 that reproducing would take.
+    assert [mode for mode, _ in fake.calls] == ["stress"] * 3
+    assert sum(how["seconds"] for _, how in fake.calls) == pytest.approx(22.0)
+    assert done.cell["verify"] == PROVEN
+    assert (done.cell["stress"]["collisions"], done.cell["stress"]["failures"]) == (1200, 3)
+    assert done.cell["stress"]["first_failure_s"] == 7.0
+    assert done.cell["stress"]["seconds"] == pytest.approx(52.0)
+    # Three slices were run before: none of their seeds again.
+    assert [how["seed"] // module._SLICE_SEED for _, how in fake.calls] == [4, 5, 6]
+    assert [told["stress"]["collisions"] for (told,) in heard.all("cell_so_far")] == [1000, 1100, 1200]
+    assert {told["verdict"] for (told,) in heard.all("cell_so_far")} == {"as_expected"}
+
+
+def test_a_count_that_has_doubled_is_told(tmp_path: Path, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(module, "_SLICE_S", 0.0)
+    monkeypatch.setattr(module, "_SHORTEST_S", 0.0)
+    clock = iter(range(1000))
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))
+    same = [result(finding(schedule=STEPS)) for _ in range(9)]
+    fake = Engine(stress=[*same, ProgramError("enough")])
+    monkeypatch.setattr(module, "modes", fake)
+    heard = Heard()
+    run_cell(cell(tmp_path), STRESS, 900.0, heard, Stop())
+    assert [told["count"] for (told,) in heard.all("finding")] == [1, 2, 4, 8, 9]
 
 
 def test_explore_runs_the_executions_it_was_given(tmp_path: Path, monkeypatch: Patch) -> None:

@@ -101,10 +101,43 @@ def test_resuming_goes_on_with_numbers_and_survives_a_torn_line(tmp_path: Path) 
         file.write('{"schema": 1, "cell": {"scen')
     again = RunFolder(tmp_path, resume=True)
     assert again.earlier.torn == 1
-    assert [f["signature"] for f in again.earlier_findings("two_routes", "baseline")] == [record["signature"]]
+    assert [f["signature"] for f in again.earlier_of("two_routes", "baseline").findings] == [
+        record["signature"]
+    ]
     assert again.add_finding({**record, "signature": "another"}) == "findings/0002.json"
     again.finish({"schema": 1, "cells": []})
     assert len(read_journal(tmp_path).findings) == 2
+
+
+def test_a_cell_that_goes_on_is_stored_as_far_as_it_has_come(tmp_path: Path) -> None:
+    folder, cell = RunFolder(tmp_path), a_cell(tmp_path)
+    stress = {"collisions": 5, "failures": 0, "first_failure_s": None, "seconds": 12.0, "miss_bound": 0.6}
+    folder.add_so_far({**cell, "stress": {**stress, "collisions": 3}, "verify": None})
+    folder.add_so_far({**cell, "stress": stress, "verify": None})
+    [told] = read_run(tmp_path)["cells"]
+    assert (told["stress"], told["partial"]) == (stress, True)
+    again = RunFolder(tmp_path, resume=True)
+    assert again.earlier_of("two_routes", "baseline").modes == {"stress": stress}
+    assert again.earlier_of("two_routes", "another").modes == {}
+    again.add_cell(cell)
+    assert read_run(tmp_path)["cells"] == [cell]
+    assert not read_journal(tmp_path).so_far
+
+
+@pytest.mark.parametrize(
+    "modes",
+    [
+        {"stress": {"collisions": 5, "failures": 0, "seconds": "x", "first_failure_s": None}},
+        {"stress": {"collisions": -5, "failures": 0, "seconds": 1, "first_failure_s": None}},
+        {"stress": {"collisions": 5, "failures": 0, "seconds": 1, "first_failure_s": [1]}},
+        {"verify": {"complete": False, "executions": 5, "seconds": 1.0}},
+        {"verify": {"complete": True, "executions": 5, "seconds": None}},
+    ],
+)
+def test_what_nobody_could_go_on_from_is_run_anew(tmp_path: Path, modes: dict[str, Any]) -> None:
+    folder = RunFolder(tmp_path)
+    folder.add_so_far({**a_cell(tmp_path), "stress": None, "verify": None, **modes})
+    assert RunFolder(tmp_path, resume=True).earlier_of("two_routes", "baseline").modes == {}
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path) -> None:

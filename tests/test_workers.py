@@ -123,13 +123,13 @@ def test_a_stop_reaches_owner_and_helper(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_two_processes_hammer_one_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     helped: list[Result] = []
-    hammered = Workers._hammered
+    slice_ = Workers._slice
 
-    def seen(self: Workers, helper: Any, results: list[Result]) -> None:
-        helped.extend(results)
-        hammered(self, helper, results)
+    def seen(self: Workers, helper: Any, result: Result) -> None:
+        helped.append(result)
+        slice_(self, helper, result)
 
-    monkeypatch.setattr(Workers, "_hammered", seen)
+    monkeypatch.setattr(Workers, "_slice", seen)
     cells = cells_for([scenario(tmp_path)], ["no_rank_lock"])
     run = run_campaign(cells, Options(Plan(("stress",)), 4.0, jobs=2), Heard())
     [cell] = run["cells"]

@@ -127,7 +127,7 @@ def unfinished(run: Mapping[str, Any]) -> int:
     planned = options.get("cells") if isinstance(options, Mapping) else None
     if not run.get("interrupted") or not isinstance(planned, list):
         return 0
-    lacking = sum(c.get("lost", False) is True for c in run["cells"])
+    lacking = sum(c.get("partial", False) is True for c in run["cells"])
     return max(0, len(planned) - len(run["cells"])) + lacking
 
 
