@@ -113,7 +113,14 @@ def shared(default: T, *, atomic: bool = False, delayed: bool = False) -> T:
 
     Each read and each write is one step.  ``atomic=True`` says that the code
     under test accesses it atomically: exempt from ``data_race``, and ordering.
-    A list, dict or set given as default is copied for each instance.
+
+    A list, dict or set given as default is copied for each instance, and under
+    control each use of it is a step too: ``s.seen["k"] += 1`` reads the field,
+    reads the dict and writes it, and another thread may come in between.  Any
+    other value that can be changed in place, one assigned later say, may be
+    changed by whoever reads it up to that thread's next step: two such reads are
+    searched in both orders, and what is done in between is taken as one step.
+    ``data_race`` looks at the field's own reads and writes alone.
 
     ``delayed=True``: a write may become visible to other threads later than what
     the writer does after it, as on ARM; UsageError together with ``atomic``.
@@ -136,6 +143,12 @@ delays_declared = False
 
 
 _bare = object.__new__
+_COPIED = (list, dict, set, bytearray)
+
+
+def _copied(default: Any, owner: Any) -> Any:
+    """The value of a new ``owner`` for a field with such a ``default``."""
+    return copy.copy(default)
 
 
 class State:
@@ -143,7 +156,7 @@ class State:
 
     _rb_fields: ClassVar[dict[str, Field]] = {}
     _rb_defaults: ClassVar[dict[str, Any]] = {}
-    _rb_copied: ClassVar[tuple[str, ...]] = ()
+    _rb_copied: ClassVar[tuple[tuple[str, Callable[[Any, Any], Any]], ...]] = ()
     _rb_delayed: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -159,7 +172,7 @@ class State:
             global delays_declared
             delays_declared = True
         cls._rb_copied = tuple(
-            name for name, f in fields.items() if isinstance(f.default, (list, dict, set, bytearray))
+            (name, _copied) for name, f in fields.items() if isinstance(f.default, _COPIED)
         )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -170,8 +183,8 @@ class State:
         if runtime is not None and runtime.numbers:
             runtime.created(obj)
         if own._rb_copied:
-            for name in own._rb_copied:
-                obj.__dict__[name] = copy.copy(obj.__dict__[name])
+            for name, copied in own._rb_copied:
+                obj.__dict__[name] = copied(obj.__dict__[name], obj)
         return obj
 
     def label(self) -> str:

@@ -51,16 +51,25 @@ class Op:
     One Op exists for each field of each class and each kind of access, so an
     offer allocates nothing.  ``drains`` says of a WRITE that it is done by a store
     buffer: then the actor has the thread whose store it was as ``source``.
-    ``apart`` marks what orders steps in a way of its own.
+    ``apart`` marks what orders steps in a way of its own.  Two operations on one
+    object commute unless one ``conflicts``: it writes, or it reads what its
+    reader may then change in place, which an engine sets when it sees such a value.
+    ``inside`` says that it uses the list, dict or set that the field has.
     """
 
-    __slots__ = ("apart", "atomic", "drains", "field", "is_field", "kind", "nested", "writes")
+    __slots__ = (
+        *("apart", "atomic", "conflicts", "drains", "field", "inside"),
+        *("is_field", "kind", "nested", "writes"),
+    )
 
-    def __init__(self, kind: Kind, field: str = "", atomic: bool = False, drains: bool = False) -> None:
-        self.kind, self.field, self.atomic, self.drains = kind, field, atomic, drains
+    def __init__(
+        self, kind: Kind, field: str = "", atomic: bool = False, drains: bool = False, inside: bool = False
+    ) -> None:
+        self.kind, self.field, self.atomic, self.drains, self.inside = kind, field, atomic, drains, inside
         self.is_field = bool(field)
         # A store that waits in a buffer has changed nothing yet.
         self.writes = kind not in (Kind.READ, Kind.LOCKED, Kind.STORE)
+        self.conflicts = self.writes
         self.apart = drains or kind in (Kind.WAIT_UNTIL, Kind.STORE, Kind.FENCE)
         self.nested = kind in (Kind.WAIT, Kind.INTERRUPT, Kind.RETURN)
 

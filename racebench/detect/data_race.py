@@ -80,6 +80,9 @@ class _Run:
                 self._buffered(n, actor, op, obj)
             elif not op.is_field:
                 self._synchronise(n, i, op.kind, obj)
+            elif op.inside:
+                # Two elements of one list are no one variable: which are the same is not known here.
+                continue
             elif op.atomic:
                 self._join(i, (obj, op.field))
                 if op.writes:

@@ -32,7 +32,7 @@ def class_of(log: list[tuple[Any, Op, Any]], threads: int) -> int:
                 last[i] = _buffered(task, op, obj, last[i], writes, reads)
             continue
         key = (obj, op.field)
-        if op.writes:
+        if op.conflicts:
             mine = hash((last[i], id(op), obj._rb_id, writes.get(key, 0), reads.pop(key, 0)))
             writes[key] = mine
             if op.nested:

@@ -32,9 +32,10 @@ from ..primitives import Field, State, installed
 from ..program import Program
 from ..trace import Kind, Op, Site
 from . import buffers, interrupts, osthreads
+from .containers import Containers, trackable
 from .delays import delayed_fields, late
 from .garbage import Collector, tamed
-from .instrument import Twins, derived
+from .instrument import FIXED, Copier, Twins, changes_in_place, derived
 from .numbering import Numbers
 from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED
 from .stuck import (
@@ -189,7 +190,8 @@ class Scheduler(Numbers):
         self._closing = False
         self.types: dict[type, Any] = dict(substitutes(self))
         self.buffers: buffers.Buffers | None = None
-        namespace: dict[str, Any] = {"point": self.point}
+        self._fixed: set[type] = {type(None)}
+        namespace: dict[str, Any] = {"point": self.point, "fixed": self._fixed, "noticed": self._noticed}
         delayed = delayed_fields(program)
         if delayed:
             self.buffers = made = buffers.Buffers(self, delayed, Task)
@@ -197,7 +199,8 @@ class Scheduler(Numbers):
             self.types = dict(buffers.fenced(self.types, made))
             self.created = made.created  # type: ignore[method-assign]
             namespace.update(load=made.load, store=made.store)
-        self._twins = Twins(namespace, self._accessor)
+        self._containers = Containers(self.point)
+        self._twins = Twins(namespace, self._accessor, self._copier)
         self._prepare()
 
     # -- what engine code reads during an execution; owned by the floor holder
@@ -259,15 +262,32 @@ class Scheduler(Numbers):
             self.settle(task.cpu, task)
         raise ThreadAbort
 
-    def _accessor(self, declared: Field) -> tuple[str, str]:
+    def _accessor(self, declared: Field) -> tuple[str, str, str]:
         name, namespace = declared.name, self._twins._namespace
         stem = f"op{len(namespace)}_{name}"
-        namespace[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
+        read = namespace[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
+        if declared.delayed or not trackable(declared.default):
+            self._noticed(read, declared.default)
         if declared.delayed:
             namespace[stem + "_w"] = Op(Kind.STORE, name)
-            return f"load({stem}_r, self)", f"store({stem}_w, self, value)"
+            return f"load({stem}_r, self)", f"store({stem}_w, self, value)", ""
         namespace[stem + "_w"] = Op(Kind.WRITE, name, declared.atomic)
-        return f"point({stem}_r, self)", f"point({stem}_w, self)"
+        after = f"if value.__class__ not in fixed: noticed({stem}_r, value)"
+        return f"point({stem}_r, self)", f"point({stem}_w, self)", after
+
+    def _copier(self, declared: Field, copy: Copier) -> Copier:
+        if declared.delayed or not trackable(declared.default):
+            return copy
+        read = Op(Kind.READ, declared.name, declared.atomic, inside=True)
+        write = Op(Kind.WRITE, declared.name, declared.atomic, inside=True)
+        return lambda default, owner: self._containers.fresh(default, owner, read, write)
+
+    def _noticed(self, read: Op, value: Any) -> None:
+        """A field that ``read`` reads has ``value``, of a class that is not known to be fixed."""
+        if changes_in_place(value):
+            read.conflicts = True
+        elif isinstance(value, FIXED):
+            self._fixed.add(value.__class__)
 
     # -- one step
 

@@ -54,7 +54,7 @@ class Events:
         if known is None:
             known = Event(proc, op, ident)
             key = (ident, op.field)
-            if op.kind in _READS:
+            if op.kind in _READS and not (op.is_field and op.conflicts):
                 known.reads = (key,)
             elif op.kind is Kind.WAIT:
                 known.writes = (key, (obj.lock._rb_id, ""))
@@ -63,6 +63,9 @@ class Events:
             if proc in self._cpus and self._cpus[proc] != key:
                 known.writes += (self._cpus[proc],)
             self._known[proc, op, ident] = known
+        elif op.conflicts and known.reads and op.is_field:
+            # Only now has the field a value that its reader may change.
+            known.writes, known.reads = known.reads + known.writes, ()
         if op.kind in (Kind.DOWN, Kind.UP, Kind.TRY_DOWN):
             counted = Event(proc, op, ident)
             counted.writes, counted.count = known.writes, obj.count

@@ -79,7 +79,7 @@ def _touched(op: Op, obj: Any) -> list[tuple[Any, bool]]:
     reads = getattr(obj, "reads", None)
     if reads is not None and not op.is_field:
         return [((o, p.field), False) for p, o in reads]
-    touched = [((obj, op.field), op.writes)]
+    touched = [((obj, op.field), op.conflicts)]
     lock = getattr(obj, "lock", None)
     if lock is not None and not op.is_field:
         touched.append(((lock, ""), True))

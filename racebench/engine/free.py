@@ -86,11 +86,11 @@ def _taken_lock() -> threading.Lock:
     return lock
 
 
-def _accessor(declared: Field) -> tuple[str, str]:
+def _accessor(declared: Field) -> tuple[str, str, str]:
     if declared.delayed:
         slot = repr(SLOT + declared.name)
-        return f"load(self, {slot})", f"store(self, {slot}, value)"
-    return "if noisy: noise()", "if noisy: noise()"
+        return f"load(self, {slot})", f"store(self, {slot}, value)", ""
+    return "if noisy: noise()", "if noisy: noise()", ""
 
 
 class FreeRun:

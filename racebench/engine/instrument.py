@@ -8,8 +8,8 @@ attribute name written into it costs half of a general one.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
-from types import CodeType
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ..primitives import Field, State, _Primitive
@@ -20,13 +20,25 @@ SLOT = "_rb_"
 
 _MAX_SHOWN = 80
 
+FIXED: tuple[type, ...] = (
+    *(type(None), bool, int, float, complex, str, bytes, range, tuple, frozenset, enum.Enum, type),
+    *(State, _Primitive, FunctionType, BuiltinFunctionType, MethodType, ModuleType),
+)
+"""Classes whose instances are not changed in place, or by instrumented steps only."""
+
+
+Copier = Callable[[Any, Any], Any]
+"""(default, owner) -> the owner's own value."""
+
 
 class Twins:
     """Makes and remembers the twins of one engine.
 
     ``namespace`` is the globals of the accessors; ``body(field) ->
-    (getter, setter)`` gives the lines that run before the plain access, and
-    for a delayed field those in place of it.
+    (getter, setter, after)`` gives the lines that run before the plain access
+    and after a plain write, and for a delayed field those in place of it.
+    ``copier(field, copy)`` gives what makes the value of a new object from a
+    default that is to be copied.
     Not thread-safe on purpose: classes are first met in ``setup``, or by the
     one thread that runs; two free threads that race here make equal twins.
     """
@@ -34,9 +46,10 @@ class Twins:
     def __init__(
         self,
         namespace: dict[str, Any],
-        body: Callable[[Field], tuple[str, str]],
+        body: Callable[[Field], tuple[str, str, str]],
+        copier: Callable[[Field, Copier], Copier] = lambda declared, copy: copy,
     ) -> None:
-        self._namespace, self._body = namespace, body
+        self._namespace, self._body, self._copier = namespace, body, copier
         self._twins: dict[type, type] = {}
 
     def of(self, cls: type) -> type:
@@ -54,26 +67,43 @@ class Twins:
             "__qualname__": cls.__qualname__,
             "__doc__": cls.__doc__,
             "_rb_defaults": {SLOT + name: f.default for name, f in fields.items()},
-            "_rb_copied": tuple(SLOT + name for name in cls._rb_copied),  # type: ignore[attr-defined]
         }
         for name, declared in fields.items():
             members[name] = self._property(name, declared)
+        copied = cls._rb_copied  # type: ignore[attr-defined]
+        members["_rb_copied"] = tuple(
+            (SLOT + name, self._copier(fields[name], copy)) for name, copy in copied
+        )
         return type(cls.__name__, (cls,), members)
 
     def _property(self, name: str, declared: Field) -> property:
-        before_get, before_set = self._body(declared)
+        before_get, before_set, after_set = self._body(declared)
         if declared.delayed:
             source = f"def get(self):\n    return {before_get}\ndef set(self, value):\n    {before_set}\n"
         else:
             source = (
                 f"def get(self):\n    {before_get}\n    return self.{SLOT}{name}\n"
-                f"def set(self, value):\n    {before_set}\n    self.{SLOT}{name} = value\n"
+                f"def set(self, value):\n    {before_set}\n    self.{SLOT}{name} = value\n    {after_set}\n"
             )
         made: dict[str, Any] = {}
         # The source is ours but for the field's name, which Python itself has
         # accepted as an attribute name in a class body.
         exec(compile(source, f"<racebench field {name}>", "exec"), self._namespace, made)
         return property(made["get"], made["set"])
+
+
+def changes_in_place(value: Any) -> bool:
+    """Whether who reads ``value`` from a field may change it without a write to the field.
+
+    What a State holds is instrumented itself.  Of other objects only those that
+    cannot be changed, or are not meant to be, are exempt.
+    """
+    if isinstance(value, FIXED):
+        return False
+    if isinstance(value, (MutableSequence, MutableMapping, MutableSet)):
+        return True
+    frozen = getattr(getattr(value, "__dataclass_params__", None), "frozen", False)
+    return not frozen and bool(getattr(value, "__dict__", None) or getattr(type(value), "__slots__", None))
 
 
 def derived(cls: type, types: Mapping[type, type]) -> type:
@@ -93,15 +123,25 @@ def show(value: Any, depth: int = 2) -> str:
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         text = _repr(value)
     elif isinstance(value, (list, tuple, set, frozenset)) and depth:
-        items = sorted(value, key=_repr) if isinstance(value, (set, frozenset)) else value
+        items = list(_inside(value))
+        if isinstance(value, (set, frozenset)):
+            items.sort(key=_repr)
         text = "[" + ", ".join(show(item, depth - 1) for item in items) + "]"
     elif isinstance(value, dict) and depth:
-        text = "{" + ", ".join(f"{show(k, 0)}: {show(v, depth - 1)}" for k, v in value.items()) + "}"
+        inside = dict.items(value)
+        text = "{" + ", ".join(f"{show(k, 0)}: {show(v, depth - 1)}" for k, v in inside) + "}"
     elif callable(value) or getattr(type(value), "__repr__", None) is object.__repr__:
         text = getattr(value, "__qualname__", type(value).__name__)
     else:
         text = _repr(value)
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    """What is in ``value``, without a step if to look there is one."""
+    base = next(cls for cls in (list, tuple, set, frozenset) if isinstance(value, cls))
+    found: Iterator[Any] = base.__iter__(value)
+    return found
 
 
 def _repr(value: Any) -> str:

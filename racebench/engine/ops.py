@@ -37,5 +37,5 @@ def racing(op: Op, obj: Any, other: Op, other_obj: Any) -> bool:
     if obj is not other_obj:
         return False
     if op.is_field:
-        return op.field == other.field and (op.writes or other.writes)
-    return op.writes or other.writes
+        return op.field == other.field and (op.conflicts or other.conflicts)
+    return op.conflicts or other.conflicts

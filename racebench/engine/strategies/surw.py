@@ -116,7 +116,7 @@ class Surw(Strategy):
             if row is None:
                 row = made[key] = [0] * self.threads
             row[task.index] += 1
-            if op.writes:
+            if op.conflicts:
                 self._changed.add(key)
         for key, row in made.items():
             known = self._counts.get(key)
