@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ class Answer:
     change: Change
     scenarios: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
+    hangs: list[str] = field(default_factory=list)
+    """Scenarios that hang without the change too, which may hide what it breaks."""
     breaks: list[Breakage] = field(default_factory=list)
     executions: int = 0
 
@@ -50,7 +53,7 @@ class Answer:
     def verdict(self) -> str:
         if self.breaks:
             return NEEDED
-        return OPEN if self.open else NOT_NEEDED
+        return OPEN if self.open or len(self.hangs) == len(self.scenarios) else NOT_NEEDED
 
     def best(self) -> Breakage | None:
         """What shows it best: something that happens rather than a prediction, with few preemptions."""
@@ -80,6 +83,8 @@ class Ablation:
 
     protocol: Choice
     scenarios: list[str]
+    breaks: dict[str, list[str]] = field(default_factory=dict)
+    """The rules that the protocol as it is breaks, by scenario; predictions and races left out."""
     answers: list[Answer] = field(default_factory=list)
     executions: int = 0
     seconds: float = 0.0
@@ -131,6 +136,9 @@ class _Run:
         if result is None:
             return None
         rules = frozenset(f.rule for f in result.findings)
+        happens = sorted(rules.difference(_LAST))
+        if happens:
+            self.result.breaks[scenario.name] = happens
         return _Reference(scenario, program, watch, rules, result.complete)
 
     def _verify(self, program: Program) -> Result | None:
@@ -153,6 +161,8 @@ class _Run:
                 continue
             name = reference.scenario.name
             answer.scenarios.append(name)
+            if any(rule.startswith("deadlock.") for rule in reference.rules):
+                answer.hangs.append(name)
             watch = Watch(change, taken=dict(reference.watch.taken))
             program = watched(reference.program, watch, vgic.bench_states)
             result = self._verify(program)
@@ -248,7 +258,8 @@ def told(ablation: Ablation, store: Callable[[Mapping[str, Any]], str]) -> dict[
                 "scenario": best.scenario,
                 "rule": best.rule,
                 "preemptions": best.preemptions,
-                "path": store(best.finding),
+                "path": (path := store(best.finding)),
+                "replay": shlex.join(["racebench", "replay", path, *best.finding["replay_args"]]),
             }
         answers.append(
             {
@@ -259,12 +270,14 @@ def told(ablation: Ablation, store: Callable[[Mapping[str, Any]], str]) -> dict[
                 "breaks": [[b.scenario, b.rule] for b in sorted(answer.breaks, key=_order)],
                 "scenarios": answer.scenarios,
                 "open": answer.open,
+                "hangs": answer.hangs,
                 "executions": answer.executions,
             }
         )
     return {
         "protocol": ablation.protocol.id,
         "scenarios": ablation.scenarios,
+        "breaks": ablation.breaks,
         "answers": answers,
         "executions": ablation.executions,
         "seconds": round(ablation.seconds, 3),

@@ -15,6 +15,7 @@ from . import claims
 from .arguments import FORMATS
 from .errors import RaceBenchError, UsageError
 from .output import write_json, write_text
+from .report.ablation import ablation_report
 from .report.compare import compare
 from .report.comparison import show_comparison
 from .report.finding import finding_panel
@@ -29,7 +30,7 @@ from .report.svg import svg
 from .report.terminal import show_run
 from .report.text import clean
 from .stop import Stop
-from .store import read_finding, read_journal, read_run
+from .store import read_ablation, read_finding, read_journal, read_run
 
 _OLDER_RUNS, _LARGEST = 20, 64 << 20
 Findings = list[tuple[str, dict[str, Any]]]
@@ -39,6 +40,9 @@ def do_explain(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if not args.stored.is_dir():
         finding = read_finding(args.stored)
         console.print(finding_panel(finding, str(args.stored), console.width, full=args.full))
+        return 0
+    if (args.stored / "ablation.json").is_file():
+        console.print(ablation_report(read_ablation(args.stored)))
         return 0
     stored = read_stored(args.stored)
     show_run(console, stored.run, stored.claims, stored.findings, stored.history)
@@ -59,6 +63,10 @@ def do_report(args: argparse.Namespace, console: Console, stop: Stop) -> int:
 def do_compare(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     base, new = read_stored(args.base, beside=False), read_stored(args.new, beside=False)
     compared = compare(base, new)
+    if not compared["cells"]["both"]:
+        raise UsageError(
+            f"{args.base} and {args.new} have no cell in common. Compare runs of the same cells."
+        )
     if args.json:
         write_json(args.json, compared)
     if args.json != "-":

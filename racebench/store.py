@@ -239,6 +239,42 @@ _FINDING_KEYS: Mapping[str, Any] = {
 }
 
 
+_BEST = {"scenario": str, "rule": str}
+_ANSWER = {
+    "what": str,
+    "change": dict,
+    "verdict": str,
+    "breaks": [[str]],
+    "scenarios": [str],
+    "open": [str],
+    "executions": int,
+}
+_ABLATION = {
+    "protocol": str,
+    "answers": [_ANSWER],
+    "scenarios": [str],
+    "executions": int,
+    "interrupted": bool,
+}
+
+
+def read_ablation(folder: Path) -> dict[str, Any]:
+    """The answers of an ablation; ResultError if they are not as RaceBench writes them."""
+    path = folder / "ablation.json"
+    value = _read(path, "ablation")
+    if not _fits(value, _ABLATION) or not _fits(value.get("breaks", {}), dict):
+        raise ResultError(f"{path}: not as RaceBench writes it. Give the folder of an ablation.")
+    for answer in value["answers"]:
+        best = answer.get("best")
+        if best is not None and not (_fits(best, _BEST) and _fits(best.get("replay", ""), str)):
+            raise ResultError(f"{path}: answers.best: not as RaceBench writes it. Store it again.")
+        if any(len(pair) != 2 for pair in answer["breaks"]):
+            raise ResultError(f"{path}: answers.breaks: not pairs. Store it again.")
+    if not all(_fits(rules, [str]) for rules in value.get("breaks", {}).values()):
+        raise ResultError(f"{path}: breaks: not lists of rules. Store it again.")
+    return value
+
+
 def _fits(value: Any, shape: Any, *, partly: bool = False) -> bool:
     """Whether ``value`` has ``shape``; with ``partly`` an object's keys may be missing."""
     if isinstance(shape, type):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,46 @@ def test_a_stored_change_of_another_shape_is_refused(stored: object) -> None:
     [scenario] = select(["pairs/route_vs_route"])
     with pytest.raises(ResultError, match=r"f\.json: ablation"):
         module.as_found(scenario.program("baseline"), {"ablation": stored}, "f.json")
+
+
+HANGS = """\
+from racebench.vgic import protocol
+
+class Hangs(protocol("baseline")):
+    def release_guest_irq(self, d, virq):
+        with self.rank_of(d, virq).lock:
+            return super().release_guest_irq(d, virq)
+"""
+
+
+def test_a_protocol_that_hangs_anyway_has_no_answer_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hangs.py").write_text(HANGS)
+    spec = "hangs.py:Hangs"
+    found = answers(spec, "pairs/release_vs_release")
+    # With the rank lock around it, release waits for itself before it gets to these.
+    assert {a.verdict for a in found.values() if not a.breaks} == {module.OPEN}
+    assert cli.main(["ablate", spec, "pairs/release_vs_release", "--out", "r"]) == 1
+    out = capsys.readouterr().out
+    assert "Hangs itself breaks rules in 1 of 1 scenario: deadlock.self in 1" in out
+    assert "no answer: every scenario that takes it hangs with it too" in out
+    assert cli.main(["explain", "r"]) == 0
+    assert capsys.readouterr().out in out
+    replays = [line.strip() for line in out.splitlines() if "racebench replay" in line]
+    assert all(line.endswith(f"--protocol {spec}") for line in replays)
+
+
+@pytest.mark.parametrize("key", ["protocol", "answers", "scenarios", "breaks"])
+def test_a_stored_ablation_of_another_shape_is_refused(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["ablate", "baseline", "pairs/route_vs_route", "--out", "r"]) == 0
+    stored = Path("r/ablation.json")
+    for wrong in (5, [5], {"a": 5}, [{"what": 5}]):
+        stored.write_text(json.dumps({**json.loads(stored.read_text()), key: wrong}))
+        capsys.readouterr()
+        assert cli.main(["explain", "r"]) == 2
+        assert "ablation.json" in capsys.readouterr().err

@@ -136,3 +136,15 @@ def test_without_a_journal_the_findings_tell() -> None:
     now = run("now", 50, finding())
     (run("old", 40, finding()) / "journal.jsonl").unlink()
     assert history(now) == {finding()["signature"]: "seen in 2 of the last 2 runs"}
+
+
+def test_compare_needs_something_in_common_and_says_who_was_interrupted(capsys: Capture) -> None:
+    run("base", 1)
+    run("other", 1, cells=[cell("another")])
+    assert cli.main(["compare", "base", "other"]) == 2
+    assert "base and other have no cell in common" in capsys.readouterr().err
+    stored = Path("base/run.json")
+    stored.write_text(json.dumps({**json.loads(stored.read_text()), "interrupted": True}))
+    run("whole", 1)
+    assert cli.main(["compare", "whole", "base"]) == 0
+    assert "the new run was interrupted" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ def ablation_report(ablation: Mapping[str, Any]) -> Group:
     answers = ablation["answers"]
     protocol = clean(ablation["protocol"])
     parts: list[RenderableType] = []
+    broken = ablation.get("breaks")
+    if broken:
+        parts += [_as_it_is(protocol, broken, len(ablation["scenarios"])), Text("")]
     for title, chosen in (
         ("each lock acquisition taken away", [a for a in answers if "remove" in a["change"]]),
         ("each nested pair taken the other way round", [a for a in answers if "outer" in a["change"]]),
@@ -26,6 +30,13 @@ def ablation_report(ablation: Mapping[str, Any]) -> Group:
         if chosen:
             parts += [Text(f"{protocol}: {title}", style="bold"), _answers(chosen), Text("")]
     return Group(*parts, _total(ablation))
+
+
+def _as_it_is(protocol: str, broken: Mapping[str, Sequence[str]], scenarios: int) -> Text:
+    rules = Counter(rule for told in broken.values() for rule in told)
+    named = ", ".join(f"{clean(rule)} in {n}" for rule, n in rules.most_common())
+    text = f"{protocol} itself breaks rules in {len(broken)} of {counted(scenarios, 'scenario')}: {named}. "
+    return Text(text + "What a change breaks beyond that counts.", style="yellow")
 
 
 def _answers(answers: Sequence[Mapping[str, Any]]) -> Table:
@@ -46,6 +57,9 @@ def _because(answer: Mapping[str, Any]) -> Iterator[Text]:
     if best is None and answer["open"]:
         yield Text(f"no answer in time from {joined(answer['open'])}")
         return
+    if best is None and answer["verdict"] == "open":
+        yield Text("no answer: every scenario that takes it hangs with it too. Mend that first")
+        return
     if best is None:
         tried = counted(len(answer["scenarios"]), "scenario")
         executions = counted(answer["executions"], "execution")
@@ -59,8 +73,8 @@ def _because(answer: Mapping[str, Any]) -> Iterator[Text]:
     others = [pair for pair in answer["breaks"] if pair != [best["scenario"], best["rule"]]]
     if others:
         yield Text(f"also {_grouped(others)}", style="dim")
-    if best.get("path"):
-        yield Text(f"racebench replay {clean(best['path'])}")
+    if best.get("replay"):
+        yield Text(clean(best["replay"]))
 
 
 def _grouped(pairs: Iterable[Sequence[str]]) -> str:
@@ -75,6 +89,6 @@ def _total(ablation: Mapping[str, Any]) -> Text:
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in _STYLES if v in verdicts) or "no lock is taken"
     text = (
         f"{counts}; {counted(len(ablation['scenarios']), 'scenario')}, "
-        f"{counted(ablation['executions'], 'execution')}, {duration(ablation['seconds'])}"
+        f"{counted(ablation['executions'], 'execution')}, {duration(ablation.get('seconds'))}"
     )
     return Text(f"interrupted: {text}" if ablation["interrupted"] else text, style="bold")

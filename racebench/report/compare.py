@@ -28,7 +28,7 @@ Cell = Mapping[str, Any]
 
 
 def compare(base: Stored, new: Stored) -> dict[str, Any]:
-    """``{schema, regression, cells, signatures, rates, speed, hosts_differ}``.
+    """``{schema, regression, interrupted, cells, signatures, rates, speed, hosts_differ}``.
 
     A regression is a cell that was as expected and is no longer, or a
     signature that the base run has in none of its cells, seen in a cell that
@@ -44,6 +44,7 @@ def compare(base: Stored, new: Stored) -> dict[str, Any]:
     return {
         "schema": 1,
         "regression": any(c["worse"] for c in changed) or any(s["regression"] for s in appeared),
+        "interrupted": [side for side, run in (("base", base), ("new", new)) if run.run.get("interrupted")],
         "cells": {
             "both": len(both),
             "changed": sorted(changed, key=lambda c: (not c["worse"], c["scenario"], c["protocol"])),

@@ -44,6 +44,8 @@ def show_comparison(console: Console, compared: Mapping[str, Any], base: str, ne
             console.print(
                 Text(f"{key}: {counted(len(cells[key]), 'cell')}: {_names(cells[key])}", style="dim")
             )
+    for side in compared["interrupted"]:
+        console.print(Text(f"the {side} run was interrupted: it says less than it could", style="yellow"))
     console.print(_verdict(compared))
 
 
@@ -155,11 +157,7 @@ def _speeds(speed: Mapping[str, Any]) -> list[RenderableType]:
         if told["change"] == "unknown":
             text += f"; {counted(told['cells'], 'cell')}: too few to tell change from noise"
         else:
-            said = {
-                "none": f"no change beyond the machine's own ({MACHINE}x)",
-                "higher": "faster",
-                "lower": "slower",
-            }[told["change"]]
+            said = _SPEED[told["change"]]
             text += f"; a cell's ratio {told['ratio']:.2f} ({told['low']:.2f} to {told['high']:.2f}): {said}"
         lines.append(Text(text))
     return lines
