@@ -147,7 +147,7 @@ def _explore(verbs: Any) -> None:
 def _replay(verbs: Any) -> None:
     add = _verb(
         verbs, "replay", "run a stored schedule again, step by step",
-        "racebench replay reports/nightly/findings/0001.json --trace",
+        "racebench replay reports/example/findings/0001.json --trace",
     )  # fmt: skip
     add("finding", type=path, metavar="FINDING.json")
     add("--trace", action="store_true", help="show every step")
@@ -156,7 +156,7 @@ def _replay(verbs: Any) -> None:
 
 
 def _explain(verbs: Any) -> None:
-    add = _verb(verbs, "explain", "show a stored finding or run", "racebench explain reports/nightly")
+    add = _verb(verbs, "explain", "show a stored finding or run", "racebench explain reports/example")
     add("stored", type=path, metavar="FINDING.json|RUN_DIR")
     add("--full", action="store_true", help="unfold the schedule of a finding")
 
@@ -191,7 +191,7 @@ def _fuzz(verbs: Any) -> None:
 def _report(verbs: Any) -> None:
     add = _verb(
         verbs, "report", "write a stored run as files for people and for CI",
-        "racebench report reports/nightly --html nightly.html",
+        "racebench report reports/example --html example.html",
     )  # fmt: skip
     add("run", type=path, metavar="RUN_DIR")
     for name, what in FORMATS.items():
@@ -202,7 +202,7 @@ def _report(verbs: Any) -> None:
 def _compare(verbs: Any) -> None:
     add = _verb(
         verbs, "compare", "tell what two stored runs say differently; 1 if the new one is worse",
-        "racebench compare reports/monday reports/tuesday",
+        "racebench compare reports/example reports/example",
     )  # fmt: skip
     add("base", type=path, metavar="BASE_RUN")
     add("new", type=path, metavar="NEW_RUN")

@@ -31,7 +31,7 @@ from .records import Cell
 from .report.ablation import ablation_report
 from .report.facts import cell_name
 from .report.finding import finding_panel
-from .report.fuzzing import FuzzScreen, fuzz_report
+from .report.fuzzing import FuzzScreen, fuzz_commands, fuzz_report
 from .report.listing import bench_table, function_list, listing, scenario_list
 from .report.live import LiveScreen, PlainLines, Quiet
 from .report.terminal import show_run
@@ -255,7 +255,9 @@ def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if args.json:
         write_json(args.json, run)
     if not alone:
-        console.print(fuzz_report(run, str(folder.path), console.width))
+        console.print(fuzz_report(run))
+        for command in fuzz_commands(run, str(folder.path), choice.spec):
+            console.print(Text(command, style="bold"), soft_wrap=True)
     if fuzzed.interrupted:
         return 130
     return 1 if fuzzed.new else 0
@@ -277,7 +279,15 @@ def do_list(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     else:
         cited, scenarios = catalogue.running(args.what)
         past = [s for s in scenarios if s.variants]
-        console.print(function_list(cited, _told(s for s in scenarios if not s.variants), _told(past)))
+        told = _told(s for s in scenarios if not s.variants)
+        console.print(function_list(cited, told, _told(past)))
+        if told:
+            names = " ".join(clean(name) for name, _ in told)
+            console.print(Text("\nunder your protocol:", style="dim"))
+            # To be copied, so never wrapped.
+            console.print(
+                Text(f"racebench run {names} --protocol YOURS.py:Name", style="bold"), soft_wrap=True
+            )
     return 0
 
 

@@ -117,6 +117,8 @@ class Loader:
         value = table.get(key)
         if value is None and not required:
             return ""
+        if value is None:
+            raise self.error(where, "missing", f'Write {key} = "...".')
         if not isinstance(value, str) or (required and not value.strip()):
             raise self.error(where, f"{_shown(value)} is not a text", f'Write {key} = "...".')
         return self.clean(value, where)

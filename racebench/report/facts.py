@@ -55,6 +55,12 @@ def cell_name(finding: Mapping[str, Any]) -> str:
     return f"{clean(finding['scenario'])} x {clean(finding['protocol'])}"
 
 
+def label(finding: Mapping[str, Any]) -> str:
+    """What became of a prediction: confirmed, unreachable or open; empty for what happened."""
+    confirmation = finding["evidence"].get("confirmation")
+    return clean(confirmation.get("label", "")) if isinstance(confirmation, Mapping) else ""
+
+
 def waits(finding: Mapping[str, Any]) -> list[Wait]:
     """Who holds what, taken where, and wants what, where."""
     told: list[Wait] = []
@@ -156,10 +162,10 @@ def seen(finding: Mapping[str, Any]) -> str:
 
 def replay_command(finding: Mapping[str, Any], path: str) -> str:
     """What replays it, or runs the test again that it is of; empty if nothing does."""
+    if finding["schedule"] and finding.get("rerun"):
+        return clean(finding["rerun"])
     if not finding["schedule"] or not path:
         return ""
-    if finding.get("rerun"):
-        return clean(finding["rerun"])
     return clean(shlex.join(["racebench", "replay", path, *(finding.get("replay_args") or ())]))
 
 

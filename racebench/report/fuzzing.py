@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -13,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .text import clean, clipped, count, counted, duration, plain
+from .text import clean, clipped, count, counted, duration
 
 _DRAW_S, _LINE_S = 0.1, 15.0
 
@@ -79,8 +80,8 @@ class FuzzScreen:
         self._console.print(Text(clean(text)), soft_wrap=True)
 
 
-def fuzz_report(run: Mapping[str, Any], folder: str, width: int) -> Group:
-    """What a fuzz run met, new things last, and how to go on."""
+def fuzz_report(run: Mapping[str, Any]) -> Group:
+    """What a fuzz run met, new things last."""
     told = run["fuzz"]
     met = sorted(told["met"], key=lambda m: (m["covered"] is None, m["after"]))
     known, new = [m for m in met if m["covered"]], [m for m in met if not m["covered"]]
@@ -95,9 +96,16 @@ def fuzz_report(run: Mapping[str, Any], folder: str, width: int) -> Group:
     if run["interrupted"]:
         total += " (interrupted)"
     parts.append(Text(total, style="bold red" if new else "bold green"))
-    if new:
-        parts.append(plain(f"racebench explain {folder}", "dim"))
     return Group(*parts)
+
+
+def fuzz_commands(run: Mapping[str, Any], folder: str, protocol: str) -> list[str]:
+    """How to see what is new again, a line each; ``protocol`` as it was asked for."""
+    kept = [m["scenario"] for m in run["fuzz"]["met"] if not m["covered"] and m["scenario"]]
+    if not kept:
+        return []
+    again = [shlex.join(["racebench", "run", file, "--protocol", protocol]) for file in dict.fromkeys(kept)]
+    return [clean(command) for command in (f"racebench explain {folder}", *again)]
 
 
 def _known(met: list[Mapping[str, Any]]) -> Table:
@@ -116,8 +124,7 @@ def _new(met: list[Mapping[str, Any]]) -> Table:
     table.add_column(overflow="fold")
     for m in met:
         text = Text(clean(m["signature"]), style="bold")
-        where = m["scenario"] or "did not come again, or comes with one that is stored"
-        table.add_row(
-            Text(f"{m['seconds']:.1f} s", style="dim"), text.append(f"\n{clean(where)}", style="dim")
-        )
+        if not m["scenario"]:
+            text.append("\ndid not come again, or comes with one that is stored", style="dim")
+        table.add_row(Text(f"{m['seconds']:.1f} s", style="dim"), text)
     return table

@@ -65,6 +65,12 @@ def rows(finding: Mapping[str, Any], *, full: bool = False) -> list[Row]:
     """
     done = steps(finding)
     told = [full or told for told in _telling(done, finding["evidence"].get("preemptions") == 0)]
+    # Where it breaks, and where a schedule that passes parts from it, is the point of it all.
+    passing = finding["evidence"].get("passing")
+    breaks_at = None if str(finding["rule"]).startswith("deadlock") else len(told) - 1
+    for at in (breaks_at, passing.get("at") if isinstance(passing, Mapping) else None):
+        if isinstance(at, int) and 0 <= at < len(told):
+            told[at] = True
     after = _after(done)
     made: list[Row] = []
     first = 0

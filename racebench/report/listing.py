@@ -45,12 +45,10 @@ def scenario_list(groups: Sequence[tuple[str, str, Told]], tags: Mapping[str, in
 
 
 def function_list(cited: Sequence[str], told: Told, past: Told) -> Group:
-    """Where Xen has a function, what runs it under any protocol, with the command, and past bugs in it."""
+    """Where Xen has a function, what runs it under any protocol, and past bugs in it."""
     blocks: list[RenderableType] = [Text(f"Xen: {clean(source)}") for source in cited]
     if told:
-        names = " ".join(clean(name) for name, _ in told)
-        command = Text(f"racebench run {names} --protocol YOURS.py:Name", style="bold")
-        blocks += [_heading("run it under your protocol"), _named(told), Text(), command]
+        blocks += [_heading("what runs it"), _named(told)]
     if past:
         blocks += [_heading("past bugs there"), _named(past)]
     return Group(*blocks)

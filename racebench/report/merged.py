@@ -87,6 +87,8 @@ def race_report(run: Mapping[str, Any], findings: Pairs, width: int, color: bool
     if len(told) > _MOST_LINES:
         parts.append(Text(f"  and {len(told) - _MOST_LINES} more"))
     parts.append(Text(("\n" if told else "") + summary(run), style="bold"))
+    text = rendered(parts, width, color)
     if run.get("dir"):
-        parts.append(Text(f"saved in {clean(run['dir'])}: racebench explain {clean(run['dir'])}"))
-    return rendered(parts, width, color)
+        # To be copied, so never wrapped.
+        text += f"\nsaved in {clean(run['dir'])}\nracebench explain {clean(run['dir'])}"
+    return text

@@ -12,6 +12,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from .claims import claims_table
+from .facts import label
 from .finding import finding_panel
 from .matrix import matrix
 from .strategies import strategies_table
@@ -22,7 +23,10 @@ MOST_PANELS = 12
 
 @dataclass
 class Distinct:
-    """One signature: its finding, the path that replays it, the other cells it was seen in."""
+    """One signature: its finding, the path that replays it, the other cells it was seen in.
+
+    What is confirmed in one cell and proved unreachable in another is two.
+    """
 
     path: str
     finding: Mapping[str, Any]
@@ -64,8 +68,10 @@ def show_run(
         seen = (history or {}).get(one.finding["signature"], "")
         console.print(finding_panel(one.finding, one.path, console.width, also=one.also, history=seen))
     if len(told) > MOST_PANELS:
-        more = f"{len(told) - MOST_PANELS} more: racebench explain FINDING, with one of"
-        console.print(Text(f"{more} {', '.join(clean(one.path) for one in told[MOST_PANELS:])}"))
+        console.print(Text(f"{len(told) - MOST_PANELS} more:"))
+        for one in told[MOST_PANELS:]:
+            command = f"racebench explain {clean(one.path)}" if one.path else ""
+            console.print(Text(f"{clean(one.finding['rule'])}  {command}"), soft_wrap=True)
     console.print()
     console.print(Text(summary(run), style="bold"))
     if run.get("dir"):
@@ -110,15 +116,21 @@ def distinct(run: Mapping[str, Any], findings: Sequence[tuple[str, Mapping[str, 
         cell = one.finding["scenario"], one.finding["protocol"]
         return expected(one.finding), place.get(cell, len(place)), one.finding["rule"]
 
-    told: dict[str, Distinct] = {}
+    told: dict[tuple[str, str], Distinct] = {}
     for path, finding in sorted(findings, key=best):
-        one = told.get(finding["signature"])
+        key = finding["signature"], label(finding)
+        one = told.get(key)
         if one is None:
             shown = str(PurePath(folder) / path) if folder and path else path
-            told[finding["signature"]] = Distinct(shown, finding)
+            told[key] = Distinct(shown, finding)
         else:
             one.also.append(f"{finding['scenario']} x {finding['protocol']}")
     return sorted(told.values(), key=order)
+
+
+def cut_off(cell: Mapping[str, Any]) -> bool:
+    """Whether ``cell`` was not run to the end, by no fault of its own."""
+    return cell.get("partial", False) is True
 
 
 def unfinished(run: Mapping[str, Any]) -> int:
@@ -127,7 +139,7 @@ def unfinished(run: Mapping[str, Any]) -> int:
     planned = options.get("cells") if isinstance(options, Mapping) else None
     if not run.get("interrupted") or not isinstance(planned, list):
         return 0
-    lacking = sum(c.get("partial", False) is True for c in run["cells"])
+    lacking = sum(cut_off(cell) for cell in run["cells"])
     return max(0, len(planned) - len(run["cells"])) + lacking
 
 
@@ -135,7 +147,9 @@ def summary(run: Mapping[str, Any]) -> str:
     """The run in a line."""
     cells = run["cells"]
     good = sum(c["verdict"] == "as_expected" for c in cells)
-    text = f"{count(good)} of {counted(len(cells), 'cell')} as expected"
+    # One that was cut off has not missed anything yet.
+    judged = len(cells) - sum(c["verdict"] == "unknown" and cut_off(c) for c in cells)
+    text = f"{count(good)} of {counted(judged, 'cell')} as expected"
     collisions = sum(c["stress"]["collisions"] for c in cells if c.get("stress"))
     if collisions:
         text += f", {count(collisions)} collisions"
