@@ -29,8 +29,8 @@ class RaceTest:
     def begin(self) -> None:
         self.tell({"begin": self._stub()})
 
-    def over(self, program: Program, result: Result, answered: bool, strategy: str) -> None:
-        """Everything of ``result``; ``answered`` says that a proof was not cut short."""
+    def over(self, program: Program, result: Result, answered: bool, strategy: str) -> dict[str, Any]:
+        """Everything of ``result``, whose record it is; ``answered`` says that a proof was not cut short."""
         found = sorted({finding.rule for finding in result.findings})
         for finding in result.findings:
             self.tell({"finding": finding_record(self.nodeid, program, self.mode, finding)})
@@ -47,6 +47,11 @@ class RaceTest:
             record["explore"] = explore_record(result, strategy)
         seen = {finding.signature: {self.mode: finding.count} for finding in result.findings}
         self.tell({"visit": record, "seen": seen})
+        return record
+
+    def unexpected(self, record: Mapping[str, Any], known: Collection[str]) -> None:
+        """The test fails: who reports it draws the findings, but those that are ``known`` from before."""
+        self.tell({"failed": {"record": record, "known": list(known), "stands": ""}})
 
     def failed(self, error: Exception) -> None:
         """The program itself is wrong."""

@@ -109,13 +109,17 @@ def broken(rule: str, message: str, fields: tuple[str, ...] = ()) -> Broken:
     return Broken(rule, message, fields)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Finding:
-    """A broken rule with its evidence.
+    """A broken rule with its evidence.  ``print`` it: rule, summary, schedule.
 
-    ``schedule`` is empty when the finding comes from the free run and was not
-    (yet) reproduced under control.  ``evidence`` holds JSON values only; its
-    keys are listed in ``EVIDENCE``.
+    ``rule`` is one of the rules of RaceBench or of the program's own.  Findings
+    that are the same in kind have one ``signature``, and are one Finding, seen
+    ``count`` times, at first ``after`` so many executions in ``mode`` under
+    ``strategy`` and ``seed``.  ``schedule`` is what ``replay`` takes, a tuple of
+    (thread, operation, object); it is empty when the finding comes from the free
+    run and was not (yet) reproduced under control.  ``evidence`` holds JSON
+    values only; its keys are listed in ``racebench.findings.EVIDENCE``.
     """
 
     rule: str
@@ -128,6 +132,14 @@ class Finding:
     strategy: str = ""
     seed: int = 0
     after: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Finding {self.rule}: {shortened(self.summary)}>"
+
+    def __str__(self) -> str:
+        wide = max((len(thread) for thread, _, _ in self.schedule), default=0)
+        steps = [f"  {n:3}  {t:{wide}}  {op} {obj}" for n, (t, op, obj) in enumerate(self.schedule, 1)]
+        return "\n".join([f"{self.rule}: {self.summary}", *steps])
 
     def counted(self, count: int) -> Finding:
         """The same finding, seen ``count`` times."""
@@ -165,13 +177,16 @@ EVIDENCE: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
-    """What stress, explore, verify or replay has to say.
+    """What stress, explore, verify or replay has to say.  ``print`` it.
 
-    ``first_failure`` counts executions until the first finding, itself
-    included; None if there was none.  ``complete`` is True only when verify
-    has covered every schedule.
+    ``verdict`` is CLEAN, FOUND or UNKNOWN, ``findings`` has one Finding a
+    signature.  ``executions`` were run in ``seconds``, and ``failures`` of them
+    broke a rule; ``first_failure`` counts executions until the first finding,
+    itself included, None if there was none (``first_failure_s``: seconds, of
+    stress).  ``complete`` is True only when verify has covered every schedule;
+    ``interrupted`` after Ctrl-C.  ``stats`` says more, by mode.
     """
 
     verdict: Verdict
@@ -184,6 +199,14 @@ class Result:
     first_failure_s: float | None = None
     interrupted: bool = False
     stats: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        whole = ", every schedule" if self.complete else ""
+        executions = f"{self.executions:,} execution{'s' * (self.executions != 1)}{whole}"
+        return f"<Result {self.verdict.name} after {executions}: {len(self.findings)} findings>"
+
+    def __str__(self) -> str:
+        return "\n".join([repr(self), *map(str, self.findings)])
 
 
 _Z = 1.96

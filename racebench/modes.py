@@ -5,13 +5,14 @@ The engines know no detector and the detectors no engine; here they meet.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 from . import engine
 from .detect import detect
 from .detect.lock_order import rings
 from .engine import STALL_S
-from .findings import Finding, Result
+from .findings import Finding, Result, Verdict
 from .program import Program
 from .trace import Schedule
 
@@ -61,7 +62,7 @@ def explore(
     is how long one thread may go without a step.  CLEAN says only that these
     executions were clean.
     """
-    return engine.explore(
+    result = engine.explore(
         program,
         strategy,
         executions,
@@ -72,6 +73,7 @@ def explore(
         stall_s=stall_s,
         detect=detect,
     )
+    return _seen(program, result)
 
 
 def verify(
@@ -90,11 +92,23 @@ def verify(
     a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.
     ``stats``: ``preemption_bound``, up to which all was covered, and ``done``,
     an estimate of the share seen.  ProgramError if the program does not do the
-    same twice.  ``crew`` are other processes that help (``help_verify``).
+    same twice.  ``crew`` are other processes that help.
     """
-    return engine.verify(
+    result = engine.verify(
         program, preemptions, seconds, max_executions, progress=progress, detect=detect, crew=crew
     )
+    return _seen(program, result)
+
+
+def _seen(program: Program, result: Result) -> Result:
+    """``result``, with a warning if it is about nothing."""
+    if result.verdict is Verdict.CLEAN and not result.stats["steps"] and len(program.threads) > 1:
+        warnings.warn(
+            f"{program.name}: no thread touched a shared field or a lock, so there was nothing to look at. "
+            "Declare fields with racebench.shared in a State, and make the state inside setup.",
+            stacklevel=3,
+        )
+    return result
 
 
 def help_verify(program: Program, line: engine.Line) -> None:

@@ -234,7 +234,10 @@ class _Primitive:
 
 
 class Lock(_Primitive):
-    """A non-recursive lock over a real ``threading.Lock``.
+    """A non-recursive lock over a real ``threading.Lock``; ``with lock:`` holds it.
+
+    ``Lock("desc", 64)`` is called desc[64] in reports: the class says what kind of
+    lock it is, for the order in which kinds are taken, the index which of them.
 
     A subclass whose ``acquire`` and ``__enter__`` call these says in
     ``frames_between`` how many calls deep, so that reports name its caller.

@@ -18,6 +18,22 @@ Snapshot = Callable[[Any], Any]
 class Program:
     """A concurrent program: ``setup() -> state``, threads, an optional check.
 
+        class Account(racebench.State):
+            balance = racebench.shared(0)
+
+        def deposit(s):
+            s.balance += 1
+
+        program = racebench.Program(
+            "account",
+            setup=Account,
+            threads={"a": deposit, "b": deposit},
+            check=lambda s, results: None if s.balance == 2 else racebench.broken("account.lost", "..."),
+        )
+        print(racebench.verify(program))
+
+    ``setup`` is called anew for each execution, and what is shared is made there:
+    of a state that was made before, nothing is seen.
     ``threads`` maps a name to ``callable(state)``; what it returns is the
     thread's result.  ``check(state, results)`` runs at rest, after all threads
     have ended, and returns None, one ``broken(...)`` or several.
@@ -119,7 +135,9 @@ class Program:
         said = self.check(state, results)
         if said is None:
             return ()
-        rules = (said,) if isinstance(said, Broken) else tuple(said)
+        rules: tuple[Any, ...] = (said,)
+        if isinstance(said, Iterable) and not isinstance(said, str):
+            rules = tuple(said)
         for rule in rules:
             if not isinstance(rule, Broken):
                 raise ProgramError(

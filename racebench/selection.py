@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import filecmp
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,9 +107,20 @@ def name_of(path: Path) -> str:
 
     If another bundled scenario is meant by that, it is folder/stem.
     """
-    path = path.resolve()
+    path = _original(path.resolve())
     taken = is_bundled(path) and bundled_file(path.stem) != path
     return with_folder(path) if taken else path.stem
+
+
+def _original(path: Path) -> Path:
+    """The bundled scenario that ``path`` is a copy of, as xdist makes of a folder for another machine."""
+    bundled_path = bundled_root() / path.parent.name / path.name
+    try:
+        if bundled_path.is_file() and filecmp.cmp(bundled_path, path, shallow=False):
+            return bundled_path
+    except OSError:
+        pass
+    return path
 
 
 def with_folder(path: Path) -> str:
@@ -170,7 +182,23 @@ def load_protocol(spec: str) -> Choice:
         hint = f"Protocols there: {', '.join(known)}." if known else "Derive it from racebench.vgic.Baseline."
         what = "no such name in this file" if found is None else "not a Protocol class"
         raise ScenarioError(file, name or "protocol", what, hint)
+    _check_overrides(file, found)
     return Choice(name, spec, found)
+
+
+def _check_overrides(file: str, code: type[vgic.Protocol]) -> None:
+    """ScenarioError if a function overrides nothing, but nearly does: its locks would never be taken."""
+    for cls in code.__mro__:
+        if cls.__module__.startswith("racebench."):
+            break
+        known = {name for base in cls.__mro__[1:] for name in vars(base) if not name.startswith("__")}
+        for name, value in vars(cls).items():
+            if not callable(value) or name.startswith("__") or name in known:
+                continue
+            close = difflib.get_close_matches(name, known, 1, 0.85)
+            if close and close[0] not in vars(cls):
+                what = "overrides nothing, so it is never called"
+                raise ScenarioError(file, f"{cls.__name__}.{name}", what, f"Did you mean {close[0]}?")
 
 
 def choices(scenario: Scenario) -> list[Choice]:

@@ -67,6 +67,8 @@ def race_test(
         def test_deposits():
             return racebench.Program("account", setup=Account, threads={"a": deposit, "b": deposit})
     """
+    if callable(mode):
+        raise UsageError("race_test: it has no mode yet. Write @racebench.race_test() above the function.")
     if mode not in _MODES:
         raise UsageError(f"race_test: unknown mode {mode!r}. Choose one of {', '.join(_MODES)}.")
     if mode == "stress":
@@ -91,9 +93,16 @@ def race_test(
                 if reported is not None:
                     reported.failed(error)
                 raise
-            if reported is not None:
-                reported.over(program, result, _answered(mode, result), strategy)
-            _judge(program, mode, result, expect, again=now is not None and now.seed is not None)
+            again = now is not None and now.seed is not None
+            if reported is None:
+                _judge(program, mode, result, expect, again)
+                return
+            record = reported.over(program, result, _answered(mode, result), strategy)
+            odd = [f.signature for f in result.findings if f.rule not in expect]
+            if odd:
+                reported.unexpected(record, [s for s in odd if (reported.nodeid, s) in _shown])
+                _shown.update((reported.nodeid, signature) for signature in odd)
+            _judge(program, mode, result, expect, again)
 
         test.racebench_mode = mode  # type: ignore[attr-defined]
         test.__annotations__ = {**test.__annotations__, "return": None}
@@ -110,6 +119,9 @@ def _judge(program: Program, mode: str, result: Result, expect: Collection[str],
     missing = sorted(set(expect) - found)
     executions = f"after {result.executions:,} executions"
     if odd:
+        if running is not None:
+            # Who reports draws the panels: see RaceTest.unexpected.
+            raise RaceFailed(f"{program.name}: {', '.join(dict.fromkeys(f.rule for f in odd))}")
         raise RaceFailed(_panels(program, mode, odd))
     if missing and not again:
         raise RaceFailed(f"{program.name}: expected {', '.join(missing)}, not found {executions}")
@@ -128,11 +140,5 @@ def _panels(program: Program, mode: str, findings: Collection[Finding]) -> str:
     # Only a failure needs rich, and `import racebench` is to be quick.
     from .report.merged import panels
 
-    nodeid = "" if running is None else running.nodeid
-    new = [f for f in findings if not nodeid or (nodeid, f.signature) not in _shown]
-    _shown.update((nodeid, f.signature) for f in new)
-    lines = [f"{program.name}: {', '.join(dict.fromkeys(f.rule for f in findings))}"]
-    lines += [f"again: {f.rule}: {f.summary}" for f in findings if f not in new]
-    if new:
-        lines.append(panels([("", finding_record(program.name, program, mode, f)) for f in new], _WIDTH))
-    return "\n".join(lines)
+    drawn = panels([("", finding_record(program.name, program, mode, f)) for f in findings], _WIDTH)
+    return f"{program.name}: {', '.join(dict.fromkeys(f.rule for f in findings))}\n{drawn}"

@@ -80,7 +80,10 @@ def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
         ) from error
     except (Exception, SystemExit) as error:
         what = f"raised {type(error).__name__}: {error}" if str(error) else f"raised {type(error).__name__}"
-        raise ScenarioError(str(path), _line(error, path), what, "Mend the file.") from error
+        remedy = "Mend the file."
+        if isinstance(error, ModuleNotFoundError):
+            remedy = "Install that, or put it into this file: what lies beside it is not imported."
+        raise ScenarioError(str(path), _line(error, path), what, remedy) from error
     finally:
         sys.modules.pop(module.__name__, None)
     return module.__dict__

@@ -329,7 +329,9 @@ def test_race_tests(inner: Pytester) -> None:
     text = result.stdout.str()
     result.assert_outcomes(passed=4, failed=3)
     assert "Traceback" not in text
-    assert "─ account.lost: account x explore ─" in text
+    assert "─ account.lost: test_race_tests.py::test_explored[lost] x explore ─" in text
+    assert "replay: pytest 'test_race_tests.py::test_explored[lost]'" in text
+    assert max(len(line) for line in text.splitlines() if line.startswith("╭")) == 80
     assert "expected account.lost, not found after" in text
     assert "no answer after" in text
 
@@ -393,7 +395,7 @@ def test_a_soak_shows_once_what_a_race_test_finds_again(inner: Pytester) -> None
     text = result.stdout.str()
     failed = result.parseoutcomes()["failed"]
     assert failed > 1
-    assert text.count("─ account.lost: account x explore ─") == 1
+    assert text.count("─ account.lost: test_money.py::test_explored[lost] x explore ─") == 1
     assert text.count("again: account.lost: a deposit is lost") == failed - 1
     assert "pytest_plugin.py" not in text
 
@@ -411,7 +413,7 @@ def test_a_panel_is_shown_once_wherever_pytest_runs(
     result = run(inner, *more, "--junitxml=junit.xml", "test_money.py::test_explored[lost]", "scenarios")
     result.assert_outcomes(passed=2, failed=2)
     text, _, summary = result.stdout.str().partition("short test summary info")
-    assert text.count("─ account.lost: account x explore ─") == 1
+    assert text.count("─ account.lost: test_money.py::test_explored[lost] x explore ─") == 1
     assert text.count("─ account.short: account x short ─") == 1
     assert "─" not in summary
     assert len([line for line in summary.splitlines() if line.startswith("FAILED")]) == 2

@@ -79,7 +79,9 @@ def test_its_scenario_is_as_it_expects(here: Path, capsys: Capture) -> None:
 def test_its_program_runs_as_printed(here: Path, capsys: Capture) -> None:
     (here / "account.py").write_text(block_with("python", "rb.verify(program)"))
     runpy.run_path("account.py")
-    assert capsys.readouterr().out.startswith("Verdict.FOUND ")
+    out = capsys.readouterr().out
+    assert out.startswith("<Result FOUND after 4 executions, every schedule")
+    assert "account.lost: balance 1\n    1  " in out
 
 
 def test_its_race_test_fails_with_the_race(here: Path) -> None:

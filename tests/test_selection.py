@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from racebench import vgic
 from racebench.errors import ScenarioError, UsageError
-from racebench.selection import bundled, bundled_root, load_protocol, select, stored_file, stored_name
+from racebench.selection import (
+    bundled,
+    bundled_root,
+    load_protocol,
+    name_of,
+    select,
+    stored_file,
+    stored_name,
+)
 
 from .fakes import scenario
 
@@ -127,3 +136,32 @@ def test_a_stored_name_means_the_same_elsewhere(tmp_path: Path, monkeypatch: pyt
 
 def test_a_stored_name_never_leads_out_of_the_bundled_folder() -> None:
     assert stored_file("../tests/test_selection.py") == Path("../tests/test_selection.py")
+
+
+def test_what_nearly_overrides_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    text = """\
+from racebench.vgic import Baseline
+class Mine(Baseline):
+    def relase_guest_irq(self, d, virq):
+        return self.helper(d)
+    def helper(self, d):
+        return 0
+"""
+    path.write_text(text)
+    with pytest.raises(
+        ScenarioError, match=r"Mine\.relase_guest_irq: overrides nothing.*Did you mean release_guest_irq"
+    ):
+        load_protocol(f"{path}:Mine")
+    path.write_text(text.replace("relase", "release"))
+    assert load_protocol(f"{path}:Mine").id == "Mine"
+
+
+def test_a_copy_of_a_bundled_scenario_goes_by_its_name(tmp_path: Path) -> None:
+    for folder in ("pairs", "thread"):
+        shutil.copytree(bundled_root() / folder, tmp_path / folder)
+    assert name_of(tmp_path / "pairs/route_vs_route.toml") == "pairs/route_vs_route"
+    assert name_of(tmp_path / "thread/route_vs_route.toml") == "route_vs_route"
+    with (tmp_path / "pairs/route_vs_route.toml").open("a") as file:
+        file.write("# mine")
+    assert name_of(tmp_path / "pairs/route_vs_route.toml") == "route_vs_route"

@@ -65,6 +65,7 @@ class Verification:
         self.progress, self.detect, self.crew = progress, detect, crew
         self.tally = Tally()
         self.interrupted = self.complete = False
+        self.steps = 0
         self._started = self._report_at = 0.0
 
     def go(self, seconds: float, max_executions: int | None, max_steps: int) -> Result:
@@ -127,6 +128,7 @@ class Verification:
             outcome = search.execute()
             if outcome is not None:
                 done = self.executions
+                self.steps += len(outcome.log)
                 tally.add(outcome, done, "exhaustive")
                 tally.look(detect, scheduler, outcome, done, "exhaustive")
                 if scheduler.lost or scheduler.hangs or stalled(outcome):
@@ -192,6 +194,7 @@ class Verification:
             if done
             else None,
             "proved": self._note(seconds) if not self.complete else "every schedule",
+            "steps": self.steps,
             "redundant": self.search.redundant,
             "guarded": dict(self.tally.guarded),
         }

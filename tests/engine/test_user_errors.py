@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -212,3 +213,47 @@ def test_what_is_no_word_is_the_programs_error(mode: Any, words: tuple[Any, ...]
         found = mode(program(lambda s: rb.check_that(False, *words)))
         [error] = [f for f in found.findings if f.rule != "data_race"]
         assert "test_user_errors.py" in error.evidence["site"]
+
+
+@pytest.mark.parametrize("said", [True, 5, "lost", [True]])
+def test_a_check_that_returns_something_else_is_said_to(said: Any) -> None:
+    program = rb.Program("odd", setup=rb.State, threads={"a": lambda s: None}, check=lambda s, r: said)
+    with pytest.raises(rb.ProgramError, match=r"check returned \w+, not None or racebench.broken"):
+        rb.explore(program, executions=1)
+
+
+@pytest.mark.parametrize("run", [rb.verify, lambda p: rb.explore(p, executions=5)], ids=["verify", "explore"])
+def test_a_program_of_which_nothing_is_seen_is_warned_of(run: Any) -> None:
+    class Counter(rb.State):
+        n = rb.shared(0)
+
+    def add(s: Any) -> None:
+        s.n += 1
+
+    before = Counter()
+    with pytest.warns(UserWarning, match="made-before: no thread touched a shared field or a lock"):
+        assert (
+            run(rb.Program("made-before", lambda: before, {"a": add, "b": add})).verdict is rb.Verdict.CLEAN
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(rb.Program("made-in-setup", Counter, {"a": add, "b": add}))
+        run(rb.Program("alone", lambda: None, {"a": lambda s: 1}))
+
+
+def test_a_finding_and_a_result_can_be_printed() -> None:
+    class Counter(rb.State):
+        n = rb.shared(0)
+
+    def add(s: Any) -> None:
+        s.n += 1
+
+    check = lambda s, r: None if s.n == 2 else rb.broken("n.lost", "an addition is lost")  # noqa: E731
+    result = rb.verify(rb.Program("counter", Counter, {"first": add, "b": add}, check=check))
+    finding = next(f for f in result.findings if f.rule == "n.lost")
+    assert repr(finding) == "<Finding n.lost: an addition is lost>"
+    lines = str(finding).splitlines()
+    assert lines[0] == "n.lost: an addition is lost"
+    assert lines[1].split() in (["1", "first", "read", "Counter.n"], ["1", "b", "read", "Counter.n"])
+    assert repr(result) == "<Result FOUND after 4 executions, every schedule: 2 findings>"
+    assert str(finding) in str(result)
