@@ -38,6 +38,7 @@ from .garbage import Collector, tamed
 from .instrument import FIXED, Copier, Twins, changes_in_place, derived
 from .numbering import Numbers
 from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED
+from .shield import Shield
 from .stuck import (
     Event,
     crash_event,
@@ -185,6 +186,7 @@ class Scheduler(Numbers):
         self.lost: list[str] = []
         self.hangs = 0
         self.recorder: Recorder | None = None
+        self._shield = Shield()
         self._control = threading.Lock()
         self._control.acquire()
         self._closing = False
@@ -506,8 +508,9 @@ class Scheduler(Numbers):
         self.many = True
         first = self.tasks[0]
         self.current = first
-        first.baton.release()
-        self._await_end()
+        with self._shield.raised():
+            first.baton.release()
+            self._await_end()
         if self.error is not None:
             raise self.error
         if self.recorder is not None:
@@ -614,7 +617,7 @@ class Scheduler(Numbers):
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        with installed(self), osthreads.pinned(), tamed() as self._collector:
+        with installed(self), osthreads.pinned(), tamed() as self._collector, self._shield.installed():
             for task in self._threads + self._interrupts:
                 task.thread = threading.Thread(
                     target=self._work, args=(task,), name=f"racebench-{task.name}", daemon=True
@@ -624,10 +627,11 @@ class Scheduler(Numbers):
                 yield
             finally:
                 self._closing = True
-                for task in self.tasks:
-                    if task.thread is not None and task.name not in self.lost:
-                        task.baton.release()
-                        task.thread.join(self.stall_s)
+                with self._shield.raised():
+                    for task in self.tasks:
+                        if task.thread is not None and task.name not in self.lost:
+                            task.baton.release()
+                            task.thread.join(self.stall_s)
 
     numbers = True
     _always = False
