@@ -12,7 +12,7 @@ from typing import Any
 
 from .findings import CellVerdict, Finding, Result
 from .program import Program
-from .records import explore_record, judge, stress_record, verify_record
+from .records import explore_record, judge, readable, stress_record, verify_record
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -91,7 +91,7 @@ def finding_record(scenario: str, program: Program, mode: str, finding: Finding)
         },
         "threads": list(program.actors),
         "schedule": [list(step) for step in finding.schedule],
-        "evidence": dict(finding.evidence),
+        "evidence": readable(finding.evidence),
         "count": finding.count,
         "seen": {mode: finding.count},
     }

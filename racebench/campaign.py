@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from . import __version__, engine
-from .cell import CellResult, Plan, limit_s, run_cell
+from .cell import CellResult, Plan, failed, limit_s, run_cell
 from .deadline import Deadline
 from .errors import UsageError
 from .records import Cell, Earlier, cell_record
@@ -212,6 +212,10 @@ class Campaign:
             self.folder.add_cell(cell)
         self.listener.cell_done(cell)
 
+    def cell_failed(self, cell: Cell, error: Exception) -> None:
+        """``cell`` could not be run at all."""
+        self.cell_done(failed(cell, error))
+
     def cell_lost(self, cell: Cell, why: str) -> None:
         """The process that ran ``cell`` is gone; what it told is kept, and --resume runs it again."""
         told = {key[2]: rule for key, (_, rule) in self.told.items() if key[:2] == cell.name}
@@ -225,7 +229,10 @@ class Campaign:
 
     def finish(self) -> dict[str, Any]:
         """The run object, stored."""
-        cells = [self.done[c.name] for c in self.cells if c.name in self.done]
+        asked = [c.name for c in self.cells]
+        cells = [self.done[name] for name in asked if name in self.done]
+        # A run that is gone on with may have cells that were not asked for now.
+        cells += [cell for name, cell in self.done.items() if name not in set(asked)]
         run = {
             "schema": SCHEMA,
             "racebench": __version__,
@@ -233,7 +240,7 @@ class Campaign:
             "options": plan_record(self.cells, self.options.plan, self.options.seconds),
             "wall_s": round(time.perf_counter() - self.started, 3),
             # Something may have failed, too.
-            "interrupted": self.stop.asked or len(cells) < len(self.cells),
+            "interrupted": self.stop.asked or not self.done.keys() >= set(asked),
             "cells": cells,
         }
         if self.folder is not None:

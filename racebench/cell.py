@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,7 +13,7 @@ from typing import Any, Protocol
 
 from . import engine, modes
 from .deadline import allowed_s
-from .errors import ProgramError
+from .errors import HarnessBug, ProgramError, RaceBenchError, UsageError, told
 from .findings import Finding, Result
 from .records import (
     Cell,
@@ -105,7 +107,29 @@ def run_cell(
     ``error``, and its verdict is unknown.
     """
     with surroundings_kept():
-        return _CellRun(cell, plan, seconds, listener, stop, hands).go(earlier or Earlier())
+        run = None
+        try:
+            run = _CellRun(cell, plan, seconds, listener, stop, hands)
+            return run.go(earlier or Earlier())
+        except UsageError:
+            # The folder cannot be written: that is everybody's.
+            raise
+        except Exception as error:
+            return failed(cell, error, run)
+
+
+def failed(cell: Cell, error: Exception, run: _CellRun | None = None) -> CellResult:
+    """What ``run`` had, and that ``error`` ended it; in the record ``failed`` says that the fault is ours."""
+    ours = not isinstance(error, RaceBenchError) or isinstance(error, HarnessBug)
+    why = f"RaceBench itself failed: {told(error)}" if ours else str(error)
+    if ours and os.environ.get("RACEBENCH_DEBUG") == "1":
+        traceback.print_exception(error)
+    if run is None:
+        result = CellResult(cell_record(cell, (), {}, None, True, why), [])
+    else:
+        run.error = why
+        result = run.result()
+    return replace(result, cell={**result.cell, "failed": True}) if ours else result
 
 
 def hammer(cell: Cell, seed: int, seconds: float, stop: Stop, tell: Callable[[Result], None]) -> None:
@@ -170,6 +194,9 @@ class _CellRun:
             if mode in self.asked and not self.stop.over and not self.error:
                 run()
         self._reproduce()
+        return self.result()
+
+    def result(self) -> CellResult:
         interrupted = self.stop.asked
         record = self._cell_record(interrupted)
         order = sorted(self.merged.values(), key=lambda m: (m.finding.rule, m.finding.signature))

@@ -7,6 +7,7 @@ Exit status: 0 as expected, 1 not, 2 bad usage or input, 3 RaceBench failed,
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -123,6 +124,9 @@ def _campaign(
     faults = [cell for cell in wrong if not cell.get("lost")]
     if run["interrupted"]:
         return 130
+    if any(cell.get("failed") for cell in faults):
+        print("Please report it, with the traceback that RACEBENCH_DEBUG=1 shows.", file=sys.stderr)
+        return 3
     if faults:
         return 2
     return 0 if all(c["verdict"] == "as_expected" for c in run["cells"]) else 1
@@ -326,6 +330,8 @@ _VERBS: Mapping[str, Callable[[argparse.Namespace, Console, Stop], int]] = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    # A stream that was closed when we were started is None.
+    sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

@@ -100,9 +100,16 @@ def shortened(said: str) -> str:
     return f"{said[:half]} [{len(said) - 2 * half:,} characters left out] {said[-half:]}"
 
 
+def exactly(text: str) -> str:
+    """``text`` as a str and nothing derived from it: what is stored or sent has no code of a user's in it."""
+    return "".join([text])
+
+
 def told(error: BaseException) -> str:
-    """``error`` of a user's program in words; its own may raise."""
+    """``error`` of a user's program in words; its own may raise anything."""
     try:
-        return shortened(f"{type(error).__name__}: {error}")
-    except Exception:
+        return exactly(shortened(f"{type(error).__name__}: {error}"))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return type(error).__name__

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .errors import LONGEST_SAID, shortened
+from .errors import exactly, shortened
 from .trace import Schedule
 
 RULES: Mapping[str, str] = {
@@ -73,18 +73,20 @@ class Broken:
     fields: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_words(self.rule, self.message)
+        rule, message = check_words(self.rule, self.message)
         if isinstance(self.fields, str) or not all(isinstance(name, str) for name in self.fields):
             raise TypeError(f"the fields of a broken rule are a tuple of strings, not {self.fields!r:.60}")
-        if len(self.message) > LONGEST_SAID:
-            object.__setattr__(self, "message", shortened(self.message))
+        object.__setattr__(self, "rule", rule)
+        object.__setattr__(self, "message", message)
+        object.__setattr__(self, "fields", tuple(exactly(shortened(name)) for name in self.fields))
 
 
-def check_words(rule: str, message: str) -> None:
-    """TypeError unless both are strings: what a user's program says is not typed."""
+def check_words(rule: str, message: str) -> tuple[str, str]:
+    """Both as they are stored; TypeError unless they are strings: what a user's program says is not typed."""
     for part, word in (("rule", rule), ("message", message)):
         if not isinstance(word, str):
             raise TypeError(f"the {part} of a broken rule is a string, not {word!r:.60}")
+    return exactly(shortened(rule)), exactly(shortened(message))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ line when something is new, and again each time its count has doubled.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,10 +56,11 @@ class Merger:
         self.trouble = ""
         self.cells: dict[tuple[str, str], dict[str, Any]] = {}
         self.told: dict[_Key, _Known] = {}
+        self._told_of: defaultdict[tuple[str, str], list[_Known]] = defaultdict(list)
         self._visits: dict[str, list[_Key]] = {}
         self._lost: dict[tuple[str, str], str] = {}
         self._stands: dict[str, str] = {}
-        self._written: dict[tuple[str, str], tuple[str, list[str], int]] = {}
+        self._written: dict[tuple[str, str], tuple[str, list[str], int, int]] = {}
         self._options: dict[str, Any] = {}
         self._started = time.perf_counter()
 
@@ -95,14 +97,20 @@ class Merger:
         key = finding["scenario"], finding["protocol"], finding["signature"]
         self._visits.setdefault(visit, []).append(key)
         known = self.told.get(key)
+        new_rule = False
         if known is None:
             known = self.told[key] = _Known(finding)
+            of_cell = self._told_of[key[:2]]
+            new_rule = all(other.finding["rule"] != finding["rule"] for other in of_cell)
+            of_cell.append(known)
         elif not _better(finding, known.finding):
             return
         else:
             known.finding = {**finding, "found_by": known.finding["found_by"]}
         self._write(known)
-        self._cell(key[:2])
+        # Another signature of a known rule changes no verdict, and there may be thousands.
+        if new_rule:
+            self._cell(key[:2])
 
     def _over(self, record: Mapping[str, Any], seen: Mapping[str, Mapping[str, int]]) -> None:
         name = record["scenario"], record["protocol"]
@@ -141,7 +149,7 @@ class Merger:
         cell = self.cells.get(name)
         if cell is None:
             return
-        mine = [k for key, k in self.told.items() if key[:2] == name]
+        mine = self._told_of[name]
         cell["found"] = sorted({k.finding["rule"] for k in mine})
         cell["findings"] = sorted(k.path for k in mine if k.path)
         proved = bool(cell["verify"] and cell["verify"]["complete"])
@@ -156,9 +164,10 @@ class Merger:
         if to_prove and not proved:
             return
         collisions = (cell["stress"] or {}).get("collisions", 0)
+        now = cell["verdict"], cell["found"], len(mine), collisions
         before = self._written.get(name)
-        if before is None or before[:2] != (cell["verdict"], cell["findings"]) or collisions >= 2 * before[2]:
-            self._written[name] = cell["verdict"], cell["findings"], collisions
+        if before is None or now[:2] != before[:2] or now[2] >= 2 * before[2] > 0 or now[3] >= 2 * before[3]:
+            self._written[name] = now
             self._store(lambda folder: folder.add_cell(cell))
 
     def _store(self, write: Any) -> None:

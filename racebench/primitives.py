@@ -572,7 +572,7 @@ def check_that(condition: Any, rule: str, message: str) -> None:
     """
     if condition:
         return
-    check_words(rule, message)
+    rule, message = check_words(rule, message)
     runtime = _runtime
     if runtime is None:
         raise CheckFailed(rule, message)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .errors import ProgramError, told
+from .errors import ProgramError, exactly, told
 from .findings import Broken
 
 ThreadFunction = Callable[[Any], Any]
 Check = Callable[[Any, dict[str, Any]], Broken | Iterable[Broken] | None]
 Snapshot = Callable[[Any], Any]
+_MOST_TOLD = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Program:
         ):
             if value is not None and not callable(value):
                 raise ProgramError(f"{self.name}: {part} is not callable.")
-        object.__setattr__(self, "threads", dict(self.threads))
+        object.__setattr__(self, "name", exactly(self.name))
+        object.__setattr__(self, "threads", {exactly(name): call for name, call in self.threads.items()})
         object.__setattr__(self, "interrupts", self._checked_interrupts())
 
     def _checked_interrupts(self) -> dict[str, tuple[str, ThreadFunction]]:
@@ -101,7 +104,7 @@ class Program:
                 raise ProgramError(
                     f"{self.name}: interrupt {name!r} is for thread {value[0]!r}. Choose one of {known}."
                 )
-        return dict(self.interrupts)
+        return {exactly(n): (exactly(thread), call) for n, (thread, call) in self.interrupts.items()}
 
     @property
     def actors(self) -> tuple[str, ...]:
@@ -118,15 +121,34 @@ class Program:
             raise ProgramError(f"{self.name}: setup raised {told(error)}. Mend setup.") from error
 
     def pictured(self, state: Any) -> Any:
-        """What ``snapshot`` makes of ``state``; ProgramError if it raises."""
-        if self.snapshot is None:
+        """What ``snapshot`` makes of ``state``, plain JSON; ProgramError if that is not what it makes."""
+        return self._plain("snapshot", self.snapshot, state)
+
+    def retold(self, state: Any) -> Any:
+        """The same of ``story``."""
+        return self._plain("story", self.story, state)
+
+    def _plain(self, part: str, make: Callable[[Any], Any] | None, state: Any) -> Any:
+        if make is None:
             return None
         try:
-            return self.snapshot(state)
+            made = make(state)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise ProgramError(f"{self.name}: snapshot raised {told(error)}. Mend snapshot.") from error
+            raise ProgramError(f"{self.name}: {part} raised {told(error)}. Mend {part}.") from error
+        try:
+            text = json.dumps(made)
+            value = json.loads(text)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            what = f"{self.name}: {part} returned what JSON cannot hold: {told(error)}"
+            raise ProgramError(f"{what}. Return dicts, lists, strings and numbers.") from error
+        if len(text) > _MOST_TOLD:
+            what = f"{part} returned {len(text):,} characters of JSON, more than {_MOST_TOLD:,}"
+            raise ProgramError(f"{self.name}: {what}. Return less.")
+        return value
 
     def broken_rules(self, state: Any, results: dict[str, Any]) -> tuple[Broken, ...]:
         """What ``check`` says of one finished execution."""

@@ -27,6 +27,7 @@ PATIENCE_S = 300.0
 """How long a run without a single worker waits for one, if it is not a soak with time left."""
 _LONGEST_PAUSE_S = 30.0
 _CALL_S = 30.0
+_BURY_TICKS = 3
 _NEEDED = ("_clone_node", "_active_nodes", "queue", "nodemanager", "report_line", "shuttingdown")
 
 Put = Callable[[tuple[str, dict[str, Any]]], None]
@@ -90,6 +91,7 @@ class Workers:
         self._vacancies: list[_Vacancy] = []
         self._good = {n.gateway.id: n for n in xdist._active_nodes if hasattr(n, "workerinfo")}
         self._failed_starts: Counter[str] = Counter()
+        self._dead: Counter[Any] = Counter()
         self._until: dict[Any, tuple[str, float]] = {}
         self.silent: set[str] = set()
         """The ids of items whose workers were ended because they said nothing."""
@@ -196,8 +198,25 @@ class Workers:
                 del self._until[node]
                 self.silent.add(item)
                 _end(node)
+        for node in list(self._xdist._active_nodes):
+            if not isinstance(node, _Vacancy):
+                self._bury(node)
         for vacancy in list(self._vacancies):
             self._look(vacancy)
+
+    def _bury(self, node: Any) -> None:
+        """The process of ``node`` is gone, but a child that it has left behind holds its pipe.
+
+        So nobody hears of it; what it said before is still on its way for a moment.
+        """
+        process = getattr(getattr(node.gateway, "_io", None), "popen", None)
+        if process is None or process.poll() is None:
+            return
+        self._dead[node] += 1
+        if self._dead[node] == _BURY_TICKS and not getattr(node, "_down", True):
+            # As its receiver does when the pipe ends; should that come later, it finds it done.
+            node._down = True
+            self._xdist.queue.put(("errordown", {"node": node, "error": "Not properly terminated"}))
 
     def _look(self, vacancy: _Vacancy) -> None:
         others = [node for node in self._xdist._active_nodes if not isinstance(node, _Vacancy)]

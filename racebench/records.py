@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .bounds import beyond
 from .findings import CellVerdict, Finding, Result
 from .scenario import Scenario
 from .selection import Choice, is_bundled, stored_name
@@ -76,13 +77,22 @@ def finding_record(cell: Cell, threads: list[str], merged: Merged) -> dict[str, 
         },
         "threads": threads,
         "schedule": [list(step) for step in finding.schedule],
-        "evidence": dict(finding.evidence),
+        "evidence": readable(finding.evidence),
         "count": max(1, sum(merged.seen.values())),
         "seen": dict(merged.seen),
         "scenario_file": stored_name(scenario.path),
         "source": scenario.text,
         "replay_args": replay_args,
     }
+
+
+def readable(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """``evidence`` that may be stored: what reading would refuse is said to be left out."""
+    told = {}
+    for key, value in evidence.items():
+        wrong = beyond(value, numbers=False)
+        told[key] = f"left out: {wrong}" if wrong else value
+    return told
 
 
 def finding_from_record(record: Mapping[str, Any]) -> Finding:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from . import vgic
-from .errors import ScenarioError
+from .errors import ScenarioError, told
 from .program import Program
 from .scenario_toml import Loader
 from .userfile import read_text, run_file
@@ -167,9 +167,10 @@ class _Names:
             raise self.error("variants", "missing", "Define variants() -> dict[str, Program].")
         try:
             made = make()
-        except Exception as error:
-            what = f"raised {type(error).__name__}: {error}"
-            raise self.error("variants", what, "Mend variants().") from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise self.error("variants", f"raised {told(error)}", "Mend variants().") from error
         if not isinstance(made, dict) or not made:
             what = "did not return a dict of Programs"
             raise self.error("variants", what, 'Return {"before": Program(...)}.')

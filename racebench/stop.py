@@ -58,6 +58,16 @@ class Stop:
             self._raised = True
             raise KeyboardInterrupt
 
+    @contextmanager
+    def deaf(self) -> Iterator[None]:
+        """A wish is only noted here, however often it is said."""
+        before, self._insist = self._insist, 1 << 30
+        inside, self._inside = self._inside, False
+        try:
+            yield
+        finally:
+            self._insist, self._inside = before, inside
+
     def wish(self) -> None:
         """As ``ask``, from a thread that then sends the signal."""
         self._times += 1

@@ -17,12 +17,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 from .bounds import beyond
 from .errors import ResultError, UsageError
 from .records import Earlier
 from .trace import schedule_from_json
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 SCHEMA = 1
 _LARGEST, _LARGEST_JOURNAL, _LONGEST_LINE = 64 << 20, 1 << 30, 16 << 20
@@ -54,8 +59,13 @@ class RunFolder:
             _refuse_strange(path / name, folder=name != "journal.jsonl")
         try:
             self._findings.mkdir(parents=True, exist_ok=True)
-            _end_torn_line(journal)
             self._journal = journal.open("a", encoding="utf-8")
+            if not _locked(self._journal):
+                what = f"{path}: a run is going on there"
+                raise UsageError(f"{what}, or a process that it has started. Wait for its end.")
+            if taken and not resume and journal.stat().st_size > 0:
+                raise UsageError(f"{path}: already holds a run. Name another folder.")
+            _end_torn_line(journal)
         except OSError as error:
             raise UsageError(f"{path}: cannot be written: {error.strerror}. Name another folder.") from error
         self._paths = dict(self.earlier.findings)
@@ -132,6 +142,20 @@ def _absolute(path: Path) -> Path:
         return path.absolute()
     except OSError as error:
         raise UsageError(f"{path}: the working folder is gone. Name a full path.") from error
+
+
+def _locked(journal: TextIO) -> bool:
+    """Whether this process now has ``journal`` for itself, as long as it is open; so too where none can."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(journal.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # Some file systems know no locks.
+        return True
+    return True
 
 
 def _end_torn_line(path: Path) -> None:

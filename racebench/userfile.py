@@ -6,14 +6,17 @@ A file is run only because it, or its folder, was named on the command line.
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import RaceBenchError, ScenarioError
+from .errors import RaceBenchError, ScenarioError, told
 
 MAX_BYTES = 1 << 20
 
@@ -40,10 +43,14 @@ def read_text(path: Path) -> str:
 def surroundings_kept() -> Iterator[None]:
     """Users' code may change what belongs to the whole process: it is put back afterwards.
 
-    The working folder, so that relative paths mean again what they did, and
-    where is printed to.
+    The working folder, so that relative paths mean again what they did; where
+    is printed to; the handlers of signals, and a timer that sends them; what of
+    ``threading`` and ``time`` we use ourselves; the depth of the stack.
     """
     printed = sys.stdout, sys.stderr
+    handlers = _handlers()
+    used = {(module, name): getattr(module, name) for module, names in _USED.items() for name in names}
+    depth = sys.getrecursionlimit()
     try:
         here = os.getcwd()
     except OSError:
@@ -52,10 +59,50 @@ def surroundings_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = printed
+        for (module, name), value in used.items():
+            setattr(module, name, value)
+        sys.setrecursionlimit(depth)
+        sys.stdout, sys.stderr = (_opened(stream) for stream in printed)
+        _put_back(handlers)
         if here:
             with suppress(OSError):
                 os.chdir(here)
+
+
+_USED: dict[ModuleType, tuple[str, ...]] = {
+    threading: ("Thread", "Lock", "RLock", "Event", "Condition", "Semaphore", "Timer", "excepthook"),
+    time: ("sleep", "monotonic", "perf_counter", "time"),
+}
+
+
+def _opened(stream: Any) -> Any:
+    """``stream``, or one like it if it has been closed; the file below it is open still."""
+    if stream is None or not stream.closed:
+        return stream
+    number = 1 if stream is sys.__stdout__ else 2 if stream is sys.__stderr__ else None
+    if number is None:
+        return stream
+    with suppress(OSError):
+        return open(number, "w", encoding=stream.encoding, errors=stream.errors, closefd=False)
+    return stream
+
+
+def _handlers() -> dict[Any, Any]:
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+def _put_back(handlers: Mapping[Any, Any]) -> None:
+    if handlers and hasattr(signal, "setitimer"):
+        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
+            # One that pytest-timeout has set is of a handler that it has set as well.
+            if timer != signal.ITIMER_REAL or signal.getsignal(signal.SIGALRM) != handlers[signal.SIGALRM]:
+                signal.setitimer(timer, 0)
+    for number, handler in handlers.items():
+        if handler is not None and signal.getsignal(number) != handler:
+            with suppress(OSError, ValueError):
+                signal.signal(number, handler)
 
 
 def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
@@ -78,8 +125,10 @@ def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
         raise ScenarioError(
             str(path), f"line {error.lineno}", f"not Python: {error.msg}", "Mend the syntax."
         ) from error
-    except (Exception, SystemExit) as error:
-        what = f"raised {type(error).__name__}: {error}" if str(error) else f"raised {type(error).__name__}"
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        what = f"raised {told(error).removesuffix(': ')}"
         remedy = "Mend the file."
         if isinstance(error, ModuleNotFoundError):
             remedy = "Install that, or put it into this file: what lies beside it is not imported."

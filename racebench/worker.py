@@ -22,7 +22,7 @@ from typing import Any
 from . import engine, modes
 from .cell import Plan, hammer, run_cell
 from .deadline import Deadline, interrupt_main
-from .errors import HarnessBug, ProgramError, RaceBenchError
+from .errors import HarnessBug, ProgramError, RaceBenchError, told
 from .findings import Result
 from .records import Cell, Earlier
 from .scenario import load_scenario
@@ -89,6 +89,8 @@ def work(talk: Connection, leash: Connection, plan: Plan, number: int) -> None:
     thread = threading.Thread(target=_held_by, args=(leash, stop), daemon=True)
     thread.name = "leash"
     with stop.on_signals():
+        # What ends a process that has been asked in vain must not be another wish.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         thread.start()
@@ -100,10 +102,9 @@ def work(talk: Connection, leash: Connection, plan: Plan, number: int) -> None:
                 return
             try:
                 news = _do(job, plan, line, stop)
-            except RaceBenchError as error:
-                news = ("failed", isinstance(error, HarnessBug), str(error))
             except Exception as error:
-                news = ("failed", True, f"{type(error).__name__}: {error}")
+                ours = not isinstance(error, RaceBenchError) or isinstance(error, HarnessBug)
+                news = ("failed", ours, told(error) if ours else str(error))
             try:
                 if news:
                     line.send(*news)
@@ -141,12 +142,14 @@ def _help(job: Help, line: _Line, stop: Stop) -> None:
 
 
 def _held_by(leash: Connection, stop: Stop) -> None:
-    try:
-        leash.recv()
-    except (EOFError, OSError):
-        os._exit(1)
-    stop.wish()
-    interrupt_main()
+    """Pulled, the leash says stop; once its other end is gone, so are we."""
+    while True:
+        try:
+            leash.recv()
+        except (EOFError, OSError):
+            os._exit(1)
+        stop.wish()
+        interrupt_main()
 
 
 class _Line:

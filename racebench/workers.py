@@ -64,6 +64,8 @@ class Boss(Protocol):
 
     def cell_done(self, result: CellResult) -> None: ...
 
+    def cell_failed(self, cell: Cell, error: Exception) -> None: ...
+
     def cell_lost(self, cell: Cell, why: str) -> None: ...
 
 
@@ -90,7 +92,8 @@ class _Worker:
         self.owner: _Worker | None = None
         self.released = self.gathering = False
         self.given = self.losses = 0
-        self.process = context.Process(target=work, args=(theirs, leash_end, plan, number), daemon=True)
+        # No daemon: a program may start processes of its own.  All are ended when the block is over.
+        self.process = context.Process(target=work, args=(theirs, leash_end, plan, number))
         with _nothing_from_here(), _ctrl_c_held_back():
             self.process.start()
         theirs.close()
@@ -180,7 +183,8 @@ class Workers:
     def __init__(self, jobs: int, cells: int, plan: Plan, boss: Boss, stop: Stop) -> None:
         self.jobs, self.plan, self.boss, self.stop = jobs, plan, boss, stop
         self._numbers = itertools.count()
-        self.workers = [self._worker() for _ in range(min(jobs, cells))]
+        self._first = min(jobs, cells)
+        self.workers: list[_Worker] = []
         self.waiting: deque[Cell] = deque()
         self._pulled = False
         # A clock that stops while we are stopped, by Ctrl-Z say: nobody was silent then.
@@ -190,15 +194,23 @@ class Workers:
         return _Worker(self.plan, next(self._numbers))
 
     def __enter__(self) -> Self:
+        try:
+            while len(self.workers) < self._first:
+                self.workers.append(self._worker())
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        for worker in self.workers:
-            worker.pull_leash()
-        for worker in self.workers:
-            worker.end()
+        # It takes a second or two, and who is impatient would leave processes behind.
+        with self.stop.deaf():
+            for worker in self.workers:
+                worker.pull_leash()
+            for worker in self.workers:
+                worker.end()
 
     def run(self, cells: Sequence[Cell]) -> None:
         """Run ``cells``; returns when all are done, or the running ones are after a stop."""
@@ -215,6 +227,7 @@ class Workers:
                 if worker.talk in ready:
                     self._hear(worker)
             self._end_the_silent()
+            self._bury()
             self._lend()
 
     def _next(self, worker: _Worker) -> None:
@@ -239,8 +252,7 @@ class Workers:
                 self._call_back(worker)
                 self._next(worker)
             case "failed":
-                ours, text = what
-                raise HarnessBug(text) if ours else UsageError(text)
+                self._failed(worker, *what)
             case "tell":
                 self._to_helper(worker, *what)
             case "report":
@@ -340,6 +352,26 @@ class Workers:
             owner.tell("gathered")
 
     # -- losses
+
+    def _failed(self, worker: _Worker, ours: bool, text: str) -> None:
+        """A job of ``worker`` came to nothing; its process goes on."""
+        error = HarnessBug(text) if ours else UsageError(text)
+        self._call_back(worker)
+        if worker.cell is not None:
+            self.boss.cell_failed(worker.cell, error)
+        elif worker.owner is not None and not worker.released:
+            worker.owner.losses += 1
+            worker.owner.tell("left", worker.number)
+            owner, worker.owner = worker.owner, None
+            self._gathered(owner)
+        worker.owner = None
+        self._next(worker)
+
+    def _bury(self) -> None:
+        """A child that the code under test has left behind may hold the pipe of a process that is gone."""
+        for worker in list(self.workers):
+            if worker.process.exitcode is not None and not worker.talk.poll():
+                self._gone(worker)
 
     def _end_the_silent(self) -> None:
         now = time.monotonic()

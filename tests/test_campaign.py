@@ -6,7 +6,10 @@ import itertools
 import json
 import os
 import signal
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -208,13 +211,18 @@ def test_a_stop_keeps_what_is_done_and_resume_does_the_rest(
 
 
 def test_a_bug_of_ours_does_not_lose_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    play(monkeypatch, Engine(verify=[clean(), HarnessBug("oops")]))
+    play(monkeypatch, Engine(verify=[clean(), HarnessBug("oops"), clean()]))
     cells = cells_for([scenario(tmp_path)], PROTOCOLS)
-    with pytest.raises(HarnessBug):
-        run_campaign(cells, Options(VERIFY, out=tmp_path / "run"), Heard())
+    run_campaign(cells, Options(VERIFY, out=tmp_path / "run"), Heard())
     stored = read_run(tmp_path / "run")
-    assert [c["protocol"] for c in stored["cells"]] == ["baseline"]
-    assert stored["interrupted"]
+    assert [c.get("error") for c in stored["cells"]] == [
+        None,
+        "RaceBench itself failed: HarnessBug: oops",
+        None,
+    ]
+    assert [c.get("failed", False) for c in stored["cells"]] == [False, True, False]
+    assert stored["cells"][1]["verdict"] == "unknown"
+    assert not stored["interrupted"]
 
 
 def test_a_plan_never_runs_code(tmp_path: Path) -> None:
@@ -301,6 +309,21 @@ def test_an_interrupted_cell_is_gone_on_with(tmp_path: Path, monkeypatch: pytest
     assert told["verify"]["complete"]
     assert told["stress"]["collisions"] == 40 + 2 * len(fake.calls)
     assert "partial" not in told
+
+
+def test_a_resumed_run_keeps_the_cells_that_are_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(monkeypatch, Engine(verify=clean))
+    out = tmp_path / "run"
+    run_campaign(cells_for([scenario(tmp_path)], PROTOCOLS), Options(VERIFY, out=out), Heard())
+    run = run_campaign(
+        cells_for([scenario(tmp_path)], ["baseline", "new_vgic"]),
+        Options(VERIFY, out=out, resume=True),
+        Heard(),
+    )
+    assert [c["protocol"] for c in run["cells"]] == ["baseline", "new_vgic", "no_rank_lock", "domain_lock"]
+    assert read_run(out)["cells"] == run["cells"]
 
 
 # -- in processes, with the real engines
@@ -520,3 +543,118 @@ def test_a_stop_ends_the_processes(tmp_path: Path) -> None:
     run = in_processes(account(tmp_path), ["lost", "kept"], Impatient(), stop=stop)
     assert run["interrupted"]
     assert not multiprocessing.active_children()
+
+
+ODD = """\
+import os
+import signal
+import sys
+import threading
+import time
+import racebench as rb
+TITLE, TAGS, EXPECT = "odd", [], {"kept": []}
+
+class S(rb.State):
+    x = rb.shared(0, atomic=True)
+
+def kept(s):
+    s.x = 1
+
+def snapshot(s):
+    return {1, 2}
+
+def pictures(s):
+    rb.check_that(False, "never.falls", "it fell")
+
+def alarms():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    return S()
+
+def patches():
+    threading.Lock = time.perf_counter = time.sleep = None
+    return S()
+
+def closes(s):
+    sys.stdout.close()
+    s.x = 1
+
+def forks():
+    if os.fork() == 0:
+        time.sleep(1000)
+    os._exit(7)
+
+def variants():
+    programs = {
+        "pictures": rb.Program("odd", S, {"a": pictures}, snapshot=snapshot),
+        "alarms": rb.Program("odd", alarms, {"a": kept}),
+        "patches": rb.Program("odd", patches, {"a": kept}),
+        "closes": rb.Program("odd", S, {"a": closes}),
+        "kept": rb.Program("odd", S, {"a": kept, "b": kept}),
+    }
+    if hasattr(os, "fork"):
+        programs["forks"] = rb.Program("odd", forks, {"a": kept})
+    return programs
+"""
+
+
+def odd(tmp_path: Path, variants: list[str]) -> list[Any]:
+    path = tmp_path / "odd.py"
+    path.write_text(ODD)
+    made = select([str(path)])
+    return [cell for name in variants for cell in cells_for(made, [name])]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("variant", ["pictures", "alarms", "patches"])
+def test_what_a_program_does_to_its_process_costs_its_cell_alone(
+    variant: str, jobs: int, tmp_path: Path
+) -> None:
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGALRM)}
+    used = threading.Lock, time.perf_counter, time.sleep
+    options = Options(VERIFY, 20.0, jobs=jobs, out=tmp_path / "out")
+    run = run_campaign(odd(tmp_path, [variant, "kept"]), options, Heard())
+    assert {n: signal.getsignal(n) for n in handlers} == handlers
+    assert (threading.Lock, time.perf_counter, time.sleep) == used
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    kept = next(c for c in run["cells"] if c["protocol"] == "kept")
+    assert kept["verdict"] == "as_expected", kept
+    assert read_run(tmp_path / "out")["cells"] == run["cells"]
+
+
+def test_a_closed_stream_is_opened_again(tmp_path: Path) -> None:
+    code = "import sys; from racebench.cli import main; print('printed', main(sys.argv[1:]))"
+    argv = ["verify", str(tmp_path / "odd.py"), "--protocol", "closes", "--out", str(tmp_path / "out")]
+    odd(tmp_path, [])
+    done = subprocess.run(
+        [sys.executable, "-c", code, *argv],
+        cwd=Path(campaign.__file__).parents[1],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"1 of 1 cell as expected" in done.stdout
+    assert b"printed" in done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_leaves_a_child_behind_is_missed_all_the_same(tmp_path: Path) -> None:
+    before = set(_children())
+    options = Options(VERIFY, 20.0, jobs=2, out=tmp_path / "out")
+    run = run_campaign(odd(tmp_path, ["forks", "kept"]), options, Heard())
+    assert {c["protocol"]: c["verdict"] for c in run["cells"]} == {"forks": "unknown", "kept": "as_expected"}
+    for child in set(_children()) - before:
+        os.kill(child, signal.SIGKILL)
+
+
+def _children() -> list[int]:
+    """Processes that are asleep in ``forks``: told by the name of the file that they run."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"multiprocessing.spawn" in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found

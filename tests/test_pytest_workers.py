@@ -362,3 +362,19 @@ def test_an_xdist_that_is_made_otherwise_is_left_alone() -> None:
     assert Workers.can_mind(Xdist(lambda node: None))
     assert not Workers.can_mind(SimpleNamespace(queue=Queue()))
     assert not Workers.can_mind(None)
+
+
+def test_a_process_that_is_gone_is_missed_though_its_pipe_is_held(mind: Callable[..., Minded]) -> None:
+    minded, node, other = mind(lambda node: None), Node(), Node("other")
+    status: list[int | None] = [None]
+    for n, poll in ((node, lambda: status[0]), (other, lambda: None)):
+        n._down = False  # type: ignore[attr-defined]
+        n.gateway._io.popen = SimpleNamespace(poll=poll)
+        minded.xdist._active_nodes.add(n)
+    minded.pass_s(10)
+    status[0] = 7
+    minded.pass_s(10)
+    events = [minded.xdist.queue.get_nowait() for _ in range(minded.xdist.queue.qsize())]
+    [told] = [event for event in events if event[0] == "errordown"]
+    assert told[1]["node"] is node
+    assert node._down  # type: ignore[attr-defined]

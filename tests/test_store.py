@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ def a_finding(tmp_path: Path, **how: Any) -> dict[str, Any]:
 
 def a_cell(tmp_path: Path) -> dict[str, Any]:
     return cell_record(cell(tmp_path), [], {"stress": {"collisions": 3, "failures": 0}}, None, False)
+
+
+def killed(folder: RunFolder) -> None:
+    """What a kill leaves of an open folder."""
+    folder._journal.close()
 
 
 def test_the_journal_has_each_thing_as_it_comes(tmp_path: Path) -> None:
@@ -114,6 +120,7 @@ def test_a_cell_that_goes_on_is_stored_as_far_as_it_has_come(tmp_path: Path) -> 
     stress = {"collisions": 5, "failures": 0, "first_failure_s": None, "seconds": 12.0, "miss_bound": 0.6}
     folder.add_so_far({**cell, "stress": {**stress, "collisions": 3}, "verify": None})
     folder.add_so_far({**cell, "stress": stress, "verify": None})
+    killed(folder)
     [told] = read_run(tmp_path)["cells"]
     assert (told["stress"], told["partial"]) == (stress, True)
     again = RunFolder(tmp_path, resume=True)
@@ -137,6 +144,7 @@ def test_a_cell_that_goes_on_is_stored_as_far_as_it_has_come(tmp_path: Path) -> 
 def test_what_nobody_could_go_on_from_is_run_anew(tmp_path: Path, modes: dict[str, Any]) -> None:
     folder = RunFolder(tmp_path)
     folder.add_so_far({**a_cell(tmp_path), "stress": None, "verify": None, **modes})
+    killed(folder)
     assert RunFolder(tmp_path, resume=True).earlier_of("two_routes", "baseline").modes == {}
 
 
@@ -277,3 +285,16 @@ def test_the_error_of_a_cell_is_a_text(tmp_path: Path, error: Any) -> None:
         entry = {"schema": 1, "cell": {**a_cell(tmp_path), "error": told}}
         (tmp_path / "journal.jsonl").write_text(json.dumps(entry) + "\n")
         assert len(read_journal(tmp_path).cells) == cells
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs flock")
+def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
+    first = RunFolder(tmp_path)
+    first.add_cell(a_cell(tmp_path))
+    for resume in (False, True):
+        with pytest.raises(UsageError, match=r"already holds a run|a run is going on there"):
+            RunFolder(tmp_path, resume=resume)
+    with pytest.raises(UsageError, match="a run is going on there"):
+        RunFolder(tmp_path, resume=True)
+    killed(first)
+    RunFolder(tmp_path, resume=True)

@@ -131,7 +131,7 @@ class FreeTally:
             evidence["before"] = self.program.pictured(self.program.fresh())
             evidence["after"] = self.program.pictured(self.run.states[slot])
         if self.program.story is not None:
-            evidence["story"] = self.program.story(self.run.states[slot])
+            evidence["story"] = self.program.retold(self.run.states[slot])
         self._seen[signature] = Seen(
             rule, signature, summary, evidence, (), self.collisions + slot + 1, "free"
         )

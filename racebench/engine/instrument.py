@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping, Mutable
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from ..errors import exactly
 from ..primitives import Field, State, _Primitive
 from ..trace import Site
 
@@ -115,7 +116,16 @@ def derived(cls: type, types: Mapping[type, type]) -> type:
 
 
 def show(value: Any, depth: int = 2) -> str:
-    """``value`` for a report: labels for our objects, never an address."""
+    """``value`` for a report: labels for our objects, never an address.  It may be anything."""
+    try:
+        return exactly(_shown(value, depth))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return f"<{type(value).__name__}, which cannot be shown>"
+
+
+def _shown(value: Any, depth: int) -> str:
     if isinstance(value, (State, _Primitive)):
         return value.label()
     if isinstance(value, enum.Enum):
@@ -131,7 +141,8 @@ def show(value: Any, depth: int = 2) -> str:
         inside = dict.items(value)
         text = "{" + ", ".join(f"{show(k, 0)}: {show(v, depth - 1)}" for k, v in inside) + "}"
     elif callable(value) or getattr(type(value), "__repr__", None) is object.__repr__:
-        text = getattr(value, "__qualname__", type(value).__name__)
+        name = getattr(value, "__qualname__", None)
+        text = name if isinstance(name, str) else type(value).__name__
     else:
         text = _repr(value)
     return text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
@@ -148,7 +159,9 @@ def _repr(value: Any) -> str:
     """``repr``, which may be a user's own and raise."""
     try:
         return repr(value)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         return f"<{type(value).__name__}, whose repr raised {type(error).__name__}>"
 
 

@@ -15,9 +15,13 @@ from racebench.engine.shield import Shield
 from . import programs as p
 
 
+def explored(program: rb.Program) -> rb.Result:
+    return rb.explore(program, executions=40)
+
+
 @pytest.mark.parametrize("where", ["_await_end", "_unwind"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("run", [rb.verify, lambda p: rb.explore(p, executions=40)], ids=["verify", "explore"])
+@pytest.mark.parametrize("run", [rb.verify, explored], ids=["verify", "explore"])
 def test_wherever_ctrl_c_comes_the_engine_keeps_its_threads_together(
     where: str, after: bool, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -257,3 +257,63 @@ def test_a_finding_and_a_result_can_be_printed() -> None:
     assert lines[1].split() in (["1", "first", "read", "Counter.n"], ["1", "b", "read", "Counter.n"])
     assert repr(result) == "<Result FOUND after 4 executions, every schedule: 2 findings>"
     assert str(finding) in str(result)
+
+
+class Said(str):
+    """A str that sends its own class along."""
+
+
+class Odd:
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+    def __call__(self) -> None:
+        pass
+
+
+class Rude:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __repr__(self) -> str:
+        raise self.error
+
+
+class Broken(list):  # type: ignore[type-arg]
+    def __iter__(self) -> Any:
+        raise SystemExit(0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "value",
+    [Odd(), Rude(SystemExit(0)), Rude(GeneratorExit()), Broken([1])],
+    ids=["odd", "exit", "end", "list"],
+)
+def test_whatever_a_thread_returns_can_be_told(mode: Any, value: Any) -> None:
+    check = lambda s, r: rb.broken("never.well", "it never is")  # noqa: E731
+    result = mode(rb.Program("odd", rb.State, {"a": lambda s: value, "b": lambda s: 1}, check=check))
+    [finding] = result.findings
+    assert isinstance(finding.evidence["results"]["a"], str)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_told_is_plain(mode: Any) -> None:
+    check = lambda s, r: rb.broken(Said("never.well"), Said("it never is"), (Said("field"),))  # noqa: E731
+    program = rb.Program(Said("odd"), rb.State, {Said("a"): lambda s: 1}, check=check)
+    [finding] = mode(program).findings
+    for text in (finding.rule, finding.summary, finding.signature, program.name, *program.threads):
+        assert type(text) is str
+
+
+@pytest.mark.parametrize("part", ["snapshot", "story"])
+@pytest.mark.parametrize(
+    "value",
+    [{1, 2}, object(), 1 << 100_000, "x" * (2 << 20), {(1, 2): 3}],
+    ids=["set", "object", "int", "long", "key"],
+)
+def test_a_picture_that_cannot_be_stored_is_the_programs_error(part: str, value: Any) -> None:
+    fails: Any = lambda s: rb.check_that(False, "never.well", "it never is")  # noqa: E731
+    program = rb.Program("odd", rb.State, {"a": fails}, **{part: lambda s: value})
+    with pytest.raises(rb.ProgramError, match=f"odd: {part} returned"):
+        rb.stress(program, seconds=0.05)
