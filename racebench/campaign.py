@@ -229,10 +229,10 @@ class Campaign:
 
     def finish(self) -> dict[str, Any]:
         """The run object, stored."""
-        asked = [c.name for c in self.cells]
+        asked = dict.fromkeys(c.name for c in self.cells)
         cells = [self.done[name] for name in asked if name in self.done]
         # A run that is gone on with may have cells that were not asked for now.
-        cells += [cell for name, cell in self.done.items() if name not in set(asked)]
+        cells += [cell for name, cell in self.done.items() if name not in asked]
         run = {
             "schema": SCHEMA,
             "racebench": __version__,
@@ -240,7 +240,7 @@ class Campaign:
             "options": plan_record(self.cells, self.options.plan, self.options.seconds),
             "wall_s": round(time.perf_counter() - self.started, 3),
             # Something may have failed, too.
-            "interrupted": self.stop.asked or not self.done.keys() >= set(asked),
+            "interrupted": self.stop.asked or not self.done.keys() >= asked.keys(),
             "cells": cells,
         }
         if self.folder is not None:

@@ -48,7 +48,7 @@ def surroundings_kept() -> Iterator[None]:
     ``threading`` and ``time`` we use ourselves; the depth of the stack.
     """
     printed = sys.stdout, sys.stderr
-    handlers = _handlers()
+    handlers, timers = _handlers(), _timers()
     used = {(module, name): getattr(module, name) for module, names in _USED.items() for name in names}
     depth = sys.getrecursionlimit()
     try:
@@ -63,6 +63,8 @@ def surroundings_kept() -> Iterator[None]:
             setattr(module, name, value)
         sys.setrecursionlimit(depth)
         sys.stdout, sys.stderr = (_opened(stream) for stream in printed)
+        for timer in timers:
+            signal.setitimer(timer, 0)
         _put_back(handlers)
         if here:
             with suppress(OSError):
@@ -93,12 +95,15 @@ def _handlers() -> dict[Any, Any]:
     return {number: signal.getsignal(number) for number in signal.valid_signals()}
 
 
+def _timers() -> list[int]:
+    """Those that nobody has set: pytest-timeout may have set one."""
+    if not hasattr(signal, "getitimer"):
+        return []
+    known = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+    return [timer for timer in known if not any(signal.getitimer(timer))]
+
+
 def _put_back(handlers: Mapping[Any, Any]) -> None:
-    if handlers and hasattr(signal, "setitimer"):
-        for timer in (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF):
-            # One that pytest-timeout has set is of a handler that it has set as well.
-            if timer != signal.ITIMER_REAL or signal.getsignal(signal.SIGALRM) != handlers[signal.SIGALRM]:
-                signal.setitimer(timer, 0)
     for number, handler in handlers.items():
         if handler is not None and signal.getsignal(number) != handler:
             with suppress(OSError, ValueError):
