@@ -119,15 +119,17 @@ def judge(run: Mapping[str, Any]) -> list[ClaimVerdict]:
 
 
 def _judge(claim: Claim, cells: Mapping[tuple[str, str], Mapping[str, Any]]) -> ClaimVerdict:
-    evidence: list[str] = []
+    evidence: list[tuple[bool, str]] = []
     answers: list[tuple[Point, bool | None]] = []
     for point in claim.points:
         cell = cells.get((point.scenario, point.protocol))
         answer = None if cell is None else _answer(point, cell)
         answers.append((point, answer))
         if cell is not None:
-            evidence.append(_evidence(point, cell))
-    return ClaimVerdict(claim.id, claim.text, claim.by, _verdict(answers, cells), tuple(evidence))
+            evidence.append((answer is not False or not point.essential, _evidence(point, cell)))
+    # What refutes a claim comes first.
+    told = tuple(text for _, text in sorted(evidence, key=lambda pair: pair[0]))
+    return ClaimVerdict(claim.id, claim.text, claim.by, _verdict(answers, cells), told)
 
 
 def _verdict(answers: Sequence[tuple[Point, bool | None]], cells: Mapping[Any, Any]) -> str:
