@@ -21,11 +21,12 @@ from .cell import CellResult, Plan, failed, limit_s, run_cell
 from .deadline import Deadline
 from .errors import UsageError
 from .records import Cell, Earlier, cell_record
+from .results import SCHEMA
 from .resume import plan_record
 from .scenario import Scenario
 from .selection import choices, load_protocol
 from .stop import Stop
-from .store import SCHEMA, RunFolder
+from .store import RunFolder
 from .workers import Workers
 
 _WORTH_STORING_S = 10.0

@@ -37,11 +37,12 @@ from .report.listing import bench_table, function_list, listing, scenario_list
 from .report.live import LiveScreen, PlainLines, Quiet
 from .report.terminal import show_run
 from .report.text import brief, clean, counted
+from .results import SCHEMA, read_finding, read_journal
 from .resume import planned
 from .scenario import Scenario, scenario_from_text
 from .selection import bundled, load_protocol, name_of, select
 from .stop import Stop
-from .store import SCHEMA, RunFolder, read_finding, read_journal
+from .store import RunFolder
 from .trace import schedule_from_json
 from .userfile import surroundings_kept
 

@@ -20,11 +20,12 @@ from .campaign import host_record
 from .cell import Plan, run_cell
 from .errors import ProgramError, UsageError
 from .records import Cell
+from .results import SCHEMA
 from .scenario import Scenario, scenario_from_text
 from .scenario_text import scenario_text
 from .selection import Choice, bundled, stored_name
 from .stop import Stop
-from .store import SCHEMA, RunFolder
+from .store import RunFolder
 from .vgic.drawing import STATES, Drawn, draw, smallest
 
 _LOOK, _LOOK_AGAIN = 120, 400

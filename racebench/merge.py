@@ -20,7 +20,8 @@ from .cell import Plan
 from .errors import UsageError
 from .findings import CellVerdict
 from .records import judge
-from .store import SCHEMA, RunFolder
+from .results import SCHEMA
+from .store import RunFolder
 
 _Key = tuple[str, str, str]
 

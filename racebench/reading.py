@@ -29,8 +29,8 @@ from .report.svg import WIDTH as SVG_WIDTH
 from .report.svg import svg
 from .report.terminal import show_run
 from .report.text import clean
+from .results import read_ablation, read_finding, read_journal, read_run
 from .stop import Stop
-from .store import read_ablation, read_finding, read_journal, read_run
 
 _OLDER_RUNS, _LARGEST = 20, 64 << 20
 Findings = list[tuple[str, dict[str, Any]]]

@@ -96,7 +96,7 @@ def readable(evidence: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def finding_from_record(record: Mapping[str, Any]) -> Finding:
-    """The finding in a stored record that has passed ``store.read_finding``."""
+    """The finding in a stored record that has passed ``results.read_finding``."""
     by = record.get("found_by") or {}
     seed, after = by.get("seed"), by.get("after")
     return Finding(

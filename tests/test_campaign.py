@@ -19,9 +19,9 @@ from racebench import campaign, cell, deadline, resume, workers
 from racebench.campaign import Options, cells_for, run_campaign
 from racebench.cell import Plan
 from racebench.errors import HarnessBug, ResultError, UsageError
+from racebench.results import read_finding, read_journal, read_run
 from racebench.selection import select
 from racebench.stop import Stop
-from racebench.store import read_finding, read_journal, read_run
 
 from .fakes import STEPS, Engine, Heard, finding, result, scenario
 

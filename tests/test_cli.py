@@ -17,7 +17,8 @@ from racebench import cell as cell_module
 from racebench import cli
 from racebench.arguments import duration, natural, parser, positive
 from racebench.errors import HarnessBug
-from racebench.store import RunFolder, read_journal
+from racebench.results import read_journal
+from racebench.store import RunFolder
 
 from .fakes import TWO_ROUTES, Engine, finding, result, scenario
 

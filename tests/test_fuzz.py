@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from racebench import cli, fuzz, modes, vgic
+from racebench.results import read_finding, read_run
 from racebench.scenario import load_scenario
 from racebench.selection import load_protocol
 from racebench.stop import Stop
-from racebench.store import RunFolder, read_finding, read_run
+from racebench.store import RunFolder
 from racebench.trace import schedule_from_json
 
 WANTED = {

@@ -25,7 +25,7 @@ JOINS = {
         "modes",
         "ablate",
     ),
-    *("campaign", "cell", "workers", "records", "store", "resume", "stop"),
+    *("campaign", "cell", "workers", "records", "store", "results", "resume", "stop"),
     *("worker", "scaling", "as_cell"),
     *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text", "bounds"),
 }

@@ -12,7 +12,7 @@ import pytest
 from racebench.cell import Plan
 from racebench.errors import UsageError
 from racebench.merge import Merger
-from racebench.store import read_finding, read_journal, read_run
+from racebench.results import read_finding, read_journal, read_run
 
 Patch = pytest.MonkeyPatch
 STUB: dict[str, Any] = {

@@ -14,7 +14,7 @@ import pytest
 
 from racebench import cli
 from racebench.pytest_plugin import is_scenario
-from racebench.store import read_journal, read_run
+from racebench.results import read_journal, read_run
 
 from .fakes import TWO_ROUTES
 from .inner import (

@@ -17,7 +17,7 @@ import pytest
 
 from racebench import pytest_workers
 from racebench.pytest_workers import Workers
-from racebench.store import read_run
+from racebench.results import read_run
 
 from .inner import KILLED, LOAD, PYTHON, QUICK, THREE, run, write
 

@@ -13,11 +13,11 @@ from racebench import cli
 from racebench.errors import ScenarioError
 from racebench.findings import Finding
 from racebench.records import Cell
+from racebench.results import read_finding
 from racebench.rounds import smallest_round
 from racebench.scenario import Scenario, load_scenario, scenario_from_text
 from racebench.selection import load_protocol
 from racebench.stop import Stop
-from racebench.store import read_finding
 
 HAMMER = """\
 schema = 1

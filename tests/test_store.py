@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from racebench import store
+from racebench import results
 from racebench.errors import ResultError, UsageError
 from racebench.records import Merged, cell_record, finding_record
-from racebench.store import RunFolder, read_finding, read_journal, read_run, write_json
+from racebench.results import read_finding, read_journal, read_run
+from racebench.store import RunFolder, write_json
 
 from .fakes import STEPS, cell, finding
 
@@ -233,7 +234,7 @@ def test_a_huge_journal_is_refused_by_its_size(tmp_path: Path) -> None:
 def test_a_line_that_is_too_long_is_torn_and_the_next_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_LONGEST_LINE", 40)
+    monkeypatch.setattr(results, "_LONGEST_LINE", 40)
     fits = b'{"schema": 1, "plan": {"seed": 1}}\n'
     too_long = b'{"schema": 1, "x": 0, "plan": {"seed": 2}}\n'
     assert len(fits) < 40 < len(too_long)
