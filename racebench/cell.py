@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from . import engine, modes
 from .deadline import allowed_s
-from .errors import HarnessBug, ProgramError, RaceBenchError, UsageError, told
+from .errors import ProgramError, UsageError, is_ours, told
 from .findings import Finding, Result
 from .records import (
     Cell,
@@ -120,7 +120,7 @@ def run_cell(
 
 def failed(cell: Cell, error: Exception, run: _CellRun | None = None) -> CellResult:
     """What ``run`` had, and that ``error`` ended it; in the record ``failed`` says that the fault is ours."""
-    ours = not isinstance(error, RaceBenchError) or isinstance(error, HarnessBug)
+    ours = is_ours(error)
     why = f"RaceBench itself failed: {told(error)}" if ours else str(error)
     if ours and os.environ.get("RACEBENCH_DEBUG") == "1":
         traceback.print_exception(error)

@@ -89,6 +89,11 @@ class ThreadAbort(BaseException):
     """
 
 
+def is_ours(error: BaseException) -> bool:
+    """Whether the fault is RaceBench's own: every other error it raises on purpose, as a RaceBenchError."""
+    return not isinstance(error, RaceBenchError) or isinstance(error, HarnessBug)
+
+
 LONGEST_SAID = 2000
 
 

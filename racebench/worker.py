@@ -22,7 +22,7 @@ from typing import Any
 from . import engine, modes
 from .cell import Plan, hammer, run_cell
 from .deadline import Deadline, interrupt_main
-from .errors import HarnessBug, ProgramError, RaceBenchError, told
+from .errors import ProgramError, is_ours, told
 from .findings import Result
 from .records import Cell, Earlier
 from .scenario import load_scenario
@@ -103,7 +103,7 @@ def work(talk: Connection, leash: Connection, plan: Plan, number: int) -> None:
             try:
                 news = _do(job, plan, line, stop)
             except Exception as error:
-                ours = not isinstance(error, RaceBenchError) or isinstance(error, HarnessBug)
+                ours = is_ours(error)
                 news = ("failed", ours, told(error) if ours else str(error))
             try:
                 if news:
