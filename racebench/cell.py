@@ -68,11 +68,7 @@ class CellListener(Protocol):
 
 
 class Hands(Protocol):
-    """Other processes that help with a cell as they become free."""
-
-    @property
-    def crew(self) -> engine.Crew:
-        """Those who help with a proof."""
+    """Other processes that hammer a cell as well, as they become free."""
 
     def hammered(self) -> list[Result]:
         """What came of their hammering since the last call."""
@@ -220,8 +216,7 @@ class _CellRun:
             return
         alone = self.plan.modes == ("verify",)
         budget = max(_VERIFY_AT_LEAST_S, self._left() * (1.0 if alone else _VERIFY_SHARE))
-        helped = {} if self.hands is None else {"crew": self.hands.crew}
-        how = {"preemptions": self.plan.preemptions, "seconds": budget, **helped}
+        how = {"preemptions": self.plan.preemptions, "seconds": budget}
         result = self._call("verify", budget, modes.verify, **how)
         if result is not None:
             self.modes["verify"] = verify_record(result)

@@ -83,7 +83,6 @@ def verify(
     max_executions: int | None = None,
     *,
     progress: engine.ProgressCall | None = None,
-    crew: engine.Crew | None = None,
 ) -> Result:
     """Run ``program`` in every schedule, one execution per equivalence class.
 
@@ -92,11 +91,9 @@ def verify(
     a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.
     ``stats``: ``preemption_bound``, up to which all was covered, and ``done``,
     an estimate of the share seen.  ProgramError if the program does not do the
-    same twice.  ``crew`` are other processes that help.
+    same twice.
     """
-    result = engine.verify(
-        program, preemptions, seconds, max_executions, progress=progress, detect=detect, crew=crew
-    )
+    result = engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
     return _seen(program, result)
 
 
@@ -109,11 +106,6 @@ def _seen(program: Program, result: Result) -> Result:
             stacklevel=3,
         )
     return result
-
-
-def help_verify(program: Program, line: engine.Line) -> None:
-    """Explore parts of another process's ``verify`` of ``program`` until told to go home."""
-    engine.help_verify(program, line, detect=detect)
 
 
 def replay(program: Program, schedule: Schedule) -> Result:

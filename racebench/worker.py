@@ -1,4 +1,4 @@
-"""A process that runs cells, or helps with them; the parent is ``workers``.
+"""A process that runs cells, or hammers beside those who do; the parent is ``workers``.
 
 Two pipes: ``talk`` carries work down and news up; ``leash`` goes down only,
 and is read by a thread of its own: a byte means stop, its end means that the
@@ -19,16 +19,15 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from . import engine, modes
+from . import engine
 from .cell import Plan, hammer, run_cell
 from .deadline import Deadline, interrupt_main
-from .errors import ProgramError, is_ours, told
+from .errors import is_ours, told
 from .findings import Result
 from .records import Cell, Earlier
 from .scenario import load_scenario
 from .selection import Choice, load_protocol
 from .stop import Stop
-from .userfile import surroundings_kept
 
 _LOOK_S = 0.005
 _SOON_S = 0.5
@@ -62,13 +61,6 @@ class Job:
     seconds: float
     limit_s: float | None
     earlier: Earlier
-
-
-@dataclass(frozen=True)
-class Help:
-    """Help with the proof of a cell."""
-
-    place: Place
 
 
 @dataclass(frozen=True)
@@ -119,26 +111,11 @@ def _do(job: Any, plan: Plan, line: _Line, stop: Stop) -> tuple[Any, ...]:
         teller, hands = _Teller(line), _Hands(line)
         with Deadline(job.limit_s, stop):
             return "done", run_cell(job.place.cell(), plan, job.seconds, teller, stop, job.earlier, hands)
-    if isinstance(job, Help):
-        _help(job, line, stop)
-        return ("home",)
     if isinstance(job, Hammer):
         with Deadline(job.limit_s, stop):
             hammer(job.place.cell(), job.seed, job.seconds, stop, partial(line.send, "slice"))
         return ("hammered",)
     return ()
-
-
-def _help(job: Help, line: _Line, stop: Stop) -> None:
-    cell = job.place.cell()
-    program = cell.scenario.program(cell.choice.code)
-    try:
-        with surroundings_kept(), stop.interruptible():
-            modes.help_verify(program, _Helping(line))
-    except KeyboardInterrupt:
-        return
-    except ProgramError as error:
-        line.send("report", engine.Report(failed=str(error)))
 
 
 def _held_by(leash: Connection, stop: Stop) -> None:
@@ -182,10 +159,6 @@ class _Line:
             told.append(self.receive())
         return told
 
-    def wait(self, seconds: float) -> None:
-        self._talk.poll(seconds)
-        self._look_at = 0.0
-
 
 class _Teller:
     """Tells the parent what a cell tells."""
@@ -211,7 +184,6 @@ class _Hands:
 
     def __init__(self, line: _Line) -> None:
         self._line = line
-        self.crew = _Crew(line)
 
     def hammered(self) -> list[Result]:
         return [what[0] for word, what in self._line.news() if word == "slice"]
@@ -225,51 +197,3 @@ class _Hands:
                 results.append(what[0])
             elif word == "gathered":
                 return results
-
-
-class _Crew:
-    """engine.Crew, through the parent."""
-
-    def __init__(self, line: _Line) -> None:
-        self._line = line
-        self.helpers: list[int] = []
-
-    def news(self) -> Sequence[tuple[int, engine.Report | None]]:
-        told: list[tuple[int, engine.Report | None]] = []
-        for word, what in self._line.news():
-            if word == "report":
-                told.append((what[0], what[1]))
-            elif word == "joined":
-                self.helpers.append(what[0])
-                told.append((what[0], None))
-            elif word == "left" and what[0] in self.helpers:
-                self.helpers.remove(what[0])
-                told.append((what[0], None))
-        return told
-
-    def wait(self, seconds: float) -> None:
-        self._line.wait(seconds)
-
-    def send(self, helper: int, word: str, what: Any) -> None:
-        self._line.send("tell", helper, word, what)
-
-    def close(self) -> None:
-        self._line.send("over")
-        self.helpers.clear()
-
-
-class _Helping:
-    """engine.Line, through the parent."""
-
-    def __init__(self, line: _Line) -> None:
-        self._line = line
-
-    def receive(self) -> tuple[str, Any]:
-        word, what = self._line.receive()
-        return word, what[0] if what else None
-
-    def news(self) -> Sequence[tuple[str, Any]]:
-        return [(word, what[0] if what else None) for word, what in self._line.news()]
-
-    def report(self, report: engine.Report) -> None:
-        self._line.send("report", report)

@@ -5,9 +5,8 @@ Only the parent stores.  A worker that crashes or is killed costs its cell,
 not the findings, and is replaced.
 
 When there are fewer cells left than workers, those without a cell are lent to
-those that have one for a while: to explore parts of its search, or to hammer
-it with seeds of their own.  The parent only carries what they say to each
-other; a helper that is lost costs its part of the search, which is done again.
+those that hammer one for a while, with seeds of their own.  The parent only
+carries what they say to each other.  A search is one process's.
 """
 
 from __future__ import annotations
@@ -34,11 +33,10 @@ from .findings import Result
 from .records import Cell, Earlier
 from .soak import Share
 from .stop import Stop
-from .worker import Hammer, Help, Job, Place, work
+from .worker import Hammer, Job, Place, work
 
 _LOOK_S = 0.1
 _GRACE_S = 1.5
-_PATIENCE_S = 0.15
 _WORTH_HAMMERING_S = 0.5
 _MOST_LOSSES = 5
 _SILENCE_S = 30.0
@@ -72,11 +70,11 @@ class Boss(Protocol):
 class _Worker:
     """The parent's side of one process.
 
-    ``cell`` is the one that it runs, in ``mode`` since ``since`` and until
-    ``until``; ``owner`` is the worker that it is lent to, ``released`` says that
-    it has been called back; ``given`` counts those lent to it so far, ``losses``
-    those of them that were lost.  By ``limit``, on the clock of ``Workers``, it
-    has said that it is done, or is ended, and then ``silent``.
+    ``cell`` is the one that it runs, in ``mode`` and until ``until``; ``owner`` is
+    the worker that it is lent to, ``released`` says that it has been called back;
+    ``given`` counts those lent to it so far, ``losses`` those of them that were
+    lost.  By ``limit``, on the clock of ``Workers``, it has said that it is done,
+    or is ended, and then ``silent``.
     """
 
     def __init__(self, plan: Plan, number: int) -> None:
@@ -86,7 +84,7 @@ class _Worker:
         leash_end, self.leash = context.Pipe(duplex=False)
         self.cell: Cell | None = None
         self.mode = ""
-        self.since = self.until = 0.0
+        self.until = 0.0
         self.limit: float | None = None
         self.silent = False
         self.owner: _Worker | None = None
@@ -111,7 +109,7 @@ class _Worker:
         self.gathering = False
         self.send(job)
 
-    def lend(self, owner: _Worker, job: Help | Hammer) -> None:
+    def lend(self, owner: _Worker, job: Hammer) -> None:
         self.owner, self.released = owner, False
         owner.given += 1
         self.send(job)
@@ -253,16 +251,6 @@ class Workers:
                 self._next(worker)
             case "failed":
                 self._failed(worker, *what)
-            case "tell":
-                self._to_helper(worker, *what)
-            case "report":
-                if worker.owner is not None and not worker.released:
-                    worker.owner.tell("report", worker.number, *what)
-            case "over":
-                self._call_back(worker)
-            case "home":
-                worker.owner = None
-                self._next(worker)
             case "slice":
                 self._slice(worker, *what)
             case "hammered":
@@ -279,8 +267,7 @@ class Workers:
     # -- lending
 
     def _started(self, worker: _Worker, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-        worker.mode, worker.since = mode, time.monotonic()
-        worker.until = worker.since + seconds
+        worker.mode, worker.until = mode, time.monotonic() + seconds
 
     def _lend(self) -> None:
         """Whoever has nothing to do helps the one with the fewest helpers; one new process at a time."""
@@ -300,40 +287,24 @@ class Workers:
 
     def _lend_to(self, owner: _Worker, helper: _Worker) -> None:
         assert owner.cell is not None
-        place = Place.of(owner.cell)
-        if owner.mode == "verify":
-            helper.lend(owner, Help(place))
-            owner.tell("joined", helper.number)
-            return
         share = Share(shard=owner.given + 1, shards=owner.given + 2)
         seconds = owner.until - time.monotonic()
         # Sooner over than its owner, who waits for it.
         allowed = seconds + _HAMMER_SLACK_S
-        helper.lend(owner, Hammer(place, share.seed(self.plan.seed), seconds, allowed))
+        helper.lend(owner, Hammer(Place.of(owner.cell), share.seed(self.plan.seed), seconds, allowed))
         helper.limit = self._now + allowed + _HAMMER_SILENCE_S
 
     def _wants_help(self, worker: _Worker) -> bool:
         if worker.losses >= _MOST_LOSSES:
             return False
-        now = time.monotonic()
-        if worker.mode == "verify":
-            return now - worker.since > _PATIENCE_S
-        return worker.mode == "stress" and worker.until - now > _WORTH_HAMMERING_S
-
-    def _to_helper(self, owner: _Worker, number: int, word: str, what: Any) -> None:
-        for helper in self.workers:
-            if helper.number == number and helper.owner is owner and not helper.released:
-                helper.tell(word, what)
-                return
-        owner.tell("left", number)
+        return worker.mode == "stress" and worker.until - time.monotonic() > _WORTH_HAMMERING_S
 
     def _call_back(self, owner: _Worker) -> None:
-        """The search of ``owner`` is over: nobody reports to it any more."""
+        """The cell of ``owner`` is over: nobody reports to it any more."""
         owner.mode = ""
         for helper in self.workers:
             if helper.owner is owner and not helper.released:
                 helper.released = True
-                helper.tell("home")
                 helper.limit = self._now + _SILENCE_S
 
     def _slice(self, helper: _Worker, result: Result) -> None:
@@ -361,7 +332,6 @@ class Workers:
             self.boss.cell_failed(worker.cell, error)
         elif worker.owner is not None and not worker.released:
             worker.owner.losses += 1
-            worker.owner.tell("left", worker.number)
             owner, worker.owner = worker.owner, None
             self._gathered(owner)
         worker.owner = None
@@ -390,7 +360,6 @@ class Workers:
         self._call_back(worker)
         if owner is not None:
             owner.losses += 1
-            owner.tell("left", worker.number)
             self._gathered(owner)
         if cell is not None:
             self.boss.cell_lost(cell, _end_of(worker))

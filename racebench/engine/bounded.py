@@ -6,16 +6,13 @@ is sound without a bound is not with one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import ProgramError
-from .parts import Level, Part, Wire
 
 if TYPE_CHECKING:
     from .controlled import Outcome, Scheduler, Task
-    from .sharing import Shared
 
 
 @dataclass(slots=True)
@@ -27,19 +24,17 @@ class _Choice:
 
 
 class Bounded:
-    """Depth-first over all schedules with at most ``bound`` preemptions, or those in one ``part``.
+    """Depth-first over all schedules with at most ``bound`` preemptions.
 
     A preemption is a switch away from a thread that could go on.
     """
 
     redundant = 0
 
-    def __init__(self, scheduler: Scheduler, bound: int, part: Part | None = None) -> None:
+    def __init__(self, scheduler: Scheduler, bound: int) -> None:
         self.scheduler, self.bound = scheduler, bound
         self.executions = 0
-        self._path = [_Choice([proc]) for proc in (part.path if part is not None else ())]
-        self._floor = len(self._path)
-        self._levels: list[Level] = []
+        self._path: list[_Choice] = []
         self._depth = self.used = 0
         self._last: int | None = None
         self.cut = self.complete = False
@@ -82,7 +77,7 @@ class Bounded:
 
     def advance(self) -> bool:
         """Go to the next schedule; False when there is none."""
-        while len(self._path) > self._floor:
+        while self._path:
             choice = self._path[-1]
             choice.left.pop(0)
             choice.done += 1
@@ -92,36 +87,14 @@ class Bounded:
         self.complete = True
         return False
 
-    def split(self) -> None:
-        path, floor = self._path, self._floor
-        for depth in range(floor, len(path)):
-            if len(path[depth].left) > 1:
-                self._floor = depth + 1
-                self._levels += [_level(choice) for choice in path[floor : depth + 1]]
-                return
-
-    def handed_over(self) -> list[Level]:
-        levels, self._levels = self._levels, []
-        return levels
-
-    def learned(self) -> list[tuple[int, tuple[Wire, ...]]]:
-        """Nothing: each choice is known when a state is first seen."""
-        return []
-
     def done(self) -> float:
-        """An estimate of the share of the part that is explored, 0..1."""
+        """An estimate of the share that is explored, 0..1."""
         share, weight = 0.0, 1.0
-        for choice in self._path[self._floor :]:
+        for choice in self._path:
             total = choice.done + len(choice.left)
             share += weight * choice.done / total
             weight /= total
         return share
-
-
-def _level(choice: _Choice) -> Level:
-    """``choice`` in the words of ``parts``; only the first of what is left is ours once it is handed over."""
-    twigs = tuple(((proc, (), ()), ()) for proc in choice.left)
-    return Level((), twigs, choice.done, frozenset(choice.left), False)
 
 
 class Ladder:
@@ -132,19 +105,13 @@ class Ladder:
     ``complete``.
     """
 
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        last: int | None = None,
-        rung: Callable[[Scheduler, int], Bounded | Shared] = Bounded,
-    ) -> None:
+    def __init__(self, scheduler: Scheduler, last: int | None = None) -> None:
         self.scheduler, self.last = scheduler, last
         self.proved: int | None = None
         self.complete = False
         self.bound = 0
         self._before = 0
-        self._make = rung
-        self._rung = rung(scheduler, 0)
+        self._rung = Bounded(scheduler, 0)
 
     @property
     def executions(self) -> int:
@@ -166,7 +133,7 @@ class Ladder:
             return False
         self._before += rung.executions
         self.bound += 1
-        self._rung = self._make(self.scheduler, self.bound)
+        self._rung = Bounded(self.scheduler, self.bound)
         return True
 
     def done(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..findings import Alarm, Broken, Finding
@@ -96,26 +96,6 @@ class Tally:
         )
         self.seen[alarm.signature].alarm = True
         return new
-
-    def merge(self, other: Tally, before: int) -> None:
-        """Take in what was tallied elsewhere, ``before`` executions having been made here."""
-        self.failures += other.failures
-        if self.first is None and other.first is not None:
-            self.first = before + other.first
-        if self.first_alarm is None and other.first_alarm is not None:
-            self.first_alarm = before + other.first_alarm
-        for signature, message in other.guarded.items():
-            self.guarded.setdefault(signature, message)
-        for signature, seen in other.seen.items():
-            known = self.seen.get(signature)
-            if known is None:
-                self.seen[signature] = replace(seen, after=before + seen.after)
-                continue
-            known.count += seen.count
-            for strategy, n in seen.by.items():
-                known.by[strategy] = known.by.get(strategy, 0) + n
-            if _shorter(seen.schedule, known.schedule):
-                known.schedule, known.summary, known.evidence = seen.schedule, seen.summary, seen.evidence
 
     def told(self) -> list[Seen]:
         """What was seen: what happened first, then what detectors say."""

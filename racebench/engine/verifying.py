@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import ProgramError
 from ..findings import Finding, Result, Verdict
 from ..program import Program
-from .bounded import Bounded, Ladder
+from .bounded import Ladder
 from .concluding import Ending, with_needs
 from .confirming import labelled
 from .controlled import MAX_STEPS, Outcome, Scheduler
@@ -23,7 +23,6 @@ from .evidence import Detect, nothing
 from .exploring import PROGRESS_S, Progress, ProgressCall
 from .garbage import leaves_nothing
 from .search import Search
-from .sharing import Crew, Shared
 from .tally import Tally
 
 _ALONE = 2_000
@@ -40,13 +39,9 @@ def verify(
     progress: ProgressCall | None = None,
     max_steps: int = MAX_STEPS,
     detect: Detect = nothing,
-    crew: Crew | None = None,
 ) -> Result:
-    """Run ``program`` in every schedule; see ``modes.verify``.
-
-    ``crew`` helps with it: see ``helping``.
-    """
-    run = Verification(program, preemptions, progress, detect, crew)
+    """Run ``program`` in every schedule; see ``modes.verify``."""
+    run = Verification(program, preemptions, progress, detect)
     return run.go(seconds, max_executions, max_steps)
 
 
@@ -59,10 +54,9 @@ class Verification:
         preemptions: int | None,
         progress: ProgressCall | None,
         detect: Detect = nothing,
-        crew: Crew | None = None,
     ) -> None:
         self.program, self.preemptions = program, preemptions
-        self.progress, self.detect, self.crew = progress, detect, crew
+        self.progress, self.detect = progress, detect
         self.tally = Tally()
         self.interrupted = self.complete = False
         self.steps = 0
@@ -73,8 +67,8 @@ class Verification:
         self._deadline = self._started + seconds
         self._most = max_executions
         with Scheduler(self.program, max_steps=max_steps, ghost=True) as scheduler:
-            self.search = self._search(scheduler)
-            self.ladder = Ladder(scheduler, self.preemptions, self._rung)
+            self.search = Search(scheduler)
+            self.ladder = Ladder(scheduler, self.preemptions)
             try:
                 self._loop()
             except KeyboardInterrupt:
@@ -82,9 +76,6 @@ class Verification:
             except ProgramError as error:
                 error.findings = self.tally.findings("verify", 0)
                 raise
-            finally:
-                if self.crew is not None:
-                    self.crew.close()
             searched = time.perf_counter() - self._started
             end = Ending(self.interrupted, self._deadline)
             found = end.concluded(scheduler, self.tally.told(), "verify", 0, self.detect)
@@ -94,16 +85,6 @@ class Verification:
         findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
         return self._result(findings, searched)
-
-    def _search(self, scheduler: Scheduler) -> Search | Shared:
-        if self.crew is None or self.preemptions is not None:
-            return Search(scheduler)
-        return Shared(self.crew, self.tally, lambda part: Search(scheduler, part))
-
-    def _rung(self, scheduler: Scheduler, bound: int) -> Bounded | Shared:
-        if self.crew is None or self.preemptions is None:
-            return Bounded(scheduler, bound)
-        return Shared(self.crew, self.tally, lambda part: Bounded(scheduler, bound, part), bound)
 
     @property
     def executions(self) -> int:
@@ -138,8 +119,6 @@ class Verification:
                 return False
             if not self._in_budget():
                 return False
-            if search is self.ladder and isinstance(self.search, Shared):
-                self.search.listen()
         return True
 
     def _in_budget(self) -> bool:
