@@ -129,7 +129,7 @@ def _explore(figures: Figures) -> None:
 def _verify(figures: Figures) -> None:
     """Proofs one after another on one scheduler: a proof of this program is over in two executions."""
     executions = 0
-    with Scheduler(_route("baseline"), ghost=True) as scheduler:
+    with Scheduler(_route("baseline")) as scheduler:
         started = now = time.perf_counter()
         while now - started < _VERIFY_S:
             search, tally, going_on = Search(scheduler), Tally(), True

@@ -38,6 +38,7 @@ from .garbage import Collector, tamed
 from .instrument import FIXED, Copier, Twins, changes_in_place, derived
 from .numbering import Numbers
 from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED
+from .relation import Relation
 from .shield import Shield
 from .stuck import (
     Event,
@@ -80,12 +81,13 @@ class Task:
     instruction that took it.  ``cpu`` is what its interrupts come to, None if it
     has none; ``onto`` is the processor that an interrupt's own task comes to.
     ``buffer`` has its stores to delayed fields, if the program has any; ``fifo``
-    is what the task of a store buffer itself puts forth.
+    is what the task of a store buffer itself puts forth.  ``asked`` says how many
+    sleepers it is about to wake, ``roused`` on which conditions it woke unasked.
     """
 
     __slots__ = (
-        "aborted", "alive", "baton", "blocked", "buffer", "cpu", "fifo", "function", "held", "index", "irqs",
-        "name", "obj", "onto", "op", "ready", "result", "thread",
+        "aborted", "alive", "asked", "baton", "blocked", "buffer", "cpu", "fifo", "function", "held", "index",
+        "irqs", "name", "obj", "onto", "op", "ready", "result", "roused", "thread",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, function: Callable[[Any], Any]) -> None:
@@ -107,6 +109,8 @@ class Task:
         self.blocked: tuple[Op, Any] | None = None
         self.alive = self.irqs = True
         self.result: Any = None
+        self.asked: int | None = None
+        self.roused: set[Any] = set()
         self.held.clear()
 
     @property
@@ -131,9 +135,12 @@ class Task:
 
 
 class Outcome:
-    """One finished execution: its log, events, and what the check said."""
+    """One finished execution: its log, events, and what the check said.
 
-    __slots__ = ("before", "broken", "events", "log", "results", "state")
+    ``parts`` has the steps of each real execution in it, if it went on after a crash.
+    """
+
+    __slots__ = ("before", "broken", "events", "log", "parts", "results", "state")
 
     def __init__(self) -> None:
         self.log: list[tuple[Task, Op, Any]] = []
@@ -142,6 +149,7 @@ class Outcome:
         self.results: dict[str, Any] = {}
         self.before: Any = None
         self.state: Any = None
+        self.parts: list[list[int]] | None = None
 
 
 class Recorder(Protocol):
@@ -163,7 +171,8 @@ class Scheduler(Numbers):
     and, where the OS offers it, the caller's CPU affinity, and puts all back.
     ``ghost`` says what a failed check does: end the execution (False), or stop
     its thread for ever while the others go on, which is what exhaustive search
-    needs to see the steps that could have come before.
+    needs to see the steps that could have come before.  ``relation`` hears what
+    predicates look at, during such a search.
     """
 
     def __init__(
@@ -172,13 +181,14 @@ class Scheduler(Numbers):
         *,
         stall_s: float = osthreads.STALL_S,
         max_steps: int = MAX_STEPS,
-        ghost: bool = False,
     ) -> None:
         from .controlled_primitives import substitutes
 
         super().__init__()
         self.program = program
-        self.stall_s, self.max_steps, self.ghost = stall_s, max_steps, ghost
+        self.stall_s, self.max_steps = stall_s, max_steps
+        self.ghost = False
+        self.relation: Relation | None = None
         threads = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
         self._threads = threads
         self._interrupts = interrupts.tasks_of(program, threads, Task)
@@ -259,10 +269,15 @@ class Scheduler(Numbers):
         # From here the thread makes no more steps: unwinding releases nothing.
         task.aborted = self.crashed = True
         site = osthreads.caller_site()
-        self.outcome.events.append(crash_event(rule, message, site, len(self.log)))
+        self.say(crash_event(rule, message, site, len(self.log)), task)
         if task.cpu is not None:
             self.settle(task.cpu, task)
         raise ThreadAbort
+
+    def say(self, event: Event, *tasks: Task) -> None:
+        """Keep ``event``, which is about what ``tasks`` did last."""
+        event.by = tuple(task.index for task in tasks)
+        self.outcome.events.append(event)
 
     def _accessor(self, declared: Field) -> tuple[str, str, str]:
         name, namespace = declared.name, self._twins._namespace
@@ -287,6 +302,8 @@ class Scheduler(Numbers):
     def _noticed(self, read: Op, value: Any) -> None:
         """A field that ``read`` reads has ``value``, of a class that is not known to be fixed."""
         if changes_in_place(value):
+            if self.relation is not None and not read.conflicts:
+                self.relation.grown = True
             read.conflicts = True
         elif isinstance(value, FIXED):
             self._fixed.add(value.__class__)
@@ -329,7 +346,7 @@ class Scheduler(Numbers):
             self.refresh()
             ring = find_ring(me)
             if ring is not None:
-                self.outcome.events.append(ring_event(me, ring, len(self.log)))
+                self.say(ring_event(me, ring, len(self.log)), *ring)
         if len(self.log) >= self.limit:
             self._overrun(me)
         try:
@@ -401,6 +418,12 @@ class Scheduler(Numbers):
         elif not isinstance(error, ThreadAbort):
             self.error = error
         # A crash before this lets the others go on after a thread is aborted; this does not.
+        self._end_with(me)
+
+    def _end_with(self, me: Task) -> NoReturn:
+        """End the execution from within ``me``, and keep what it could not do."""
+        if not me.ready and me.op is not SLEEP:
+            me.blocked = me.op, me.obj
         me.aborted = self._ending = True
         raise ThreadAbort
 
@@ -410,6 +433,8 @@ class Scheduler(Numbers):
         """Until each thread has made its first offer, start the next one."""
         if self._unstarted:
             return self._unstarted.pop()
+        if self._ending:
+            raise ThreadAbort
         self._pick = self._strategy.pick
         self.refresh()
         return self._pick(self.enabled, current) if self.many else self.enabled[0]
@@ -418,18 +443,19 @@ class Scheduler(Numbers):
         """Who runs next when the caller may be unable to; None if nobody can."""
         if self._unstarted:
             return self._unstarted.pop()
+        if self._ending:
+            raise ThreadAbort
         self.refresh()
         if not self.enabled:
             return None
         return self._pick(self.enabled, current) if self.many else self.enabled[0]
 
-    def _overrun(self, me: Task) -> None:
+    def _overrun(self, me: Task) -> NoReturn:
         if self.limit >= 0:
             running = [task.name for task in self.tasks if task.alive]
             at = len(self.log)
             self.outcome.events.append(livelock_event(running, f"{at} steps", at))
-        me.aborted = self._ending = True
-        raise ThreadAbort
+        self._end_with(me)
 
     # -- workers
 
@@ -447,17 +473,17 @@ class Scheduler(Numbers):
                 task.aborted = True
                 if self._too_deep is not None:
                     self.hangs += 1
-                    self.outcome.events.append(error_event(task.name, self._too_deep, len(self.log)))
+                    self.say(error_event(task.name, self._too_deep, len(self.log)), task)
                     self._too_deep = None
             except BaseException as error:
                 if not task.aborted:
-                    self.outcome.events.append(error_event(task.name, error, len(self.log)))
+                    self.say(error_event(task.name, error, len(self.log)), task)
             self._finish(task)
 
     def _finish(self, task: Task) -> None:
         """``task`` is over: pass the floor on; the caller then sleeps on its baton."""
         if task.held and not task.aborted:
-            self.outcome.events.append(leak_event(task, len(self.log)))
+            self.say(leak_event(task, len(self.log)), task)
         task.alive = task.ready = False
         task.obj = None
         if task.aborted and not (self.crashed and self.ghost):
@@ -472,6 +498,9 @@ class Scheduler(Numbers):
                 self._ending = True
             except Exception as error:
                 self.error, self._ending = error, True
+        elif self.crashed and self._unstarted:
+            # All threads start at once: what they do before their first step a crash does not prevent.
+            chosen = self._unstarted.pop()
         self.current = chosen
         (chosen.baton if chosen is not None else self._control).release()
 
@@ -566,8 +595,9 @@ class Scheduler(Numbers):
             offered = task.op, task.obj
             if task.suspended and task.cpu is not None and task.cpu.saved is not None:
                 offered = task.cpu.saved
-            # A sleeper has nothing to offer until somebody notifies it.
-            task.blocked = None if task.ready or offered[0] is SLEEP else offered
+            # A sleeper has nothing to offer until somebody notifies it; nor has one that could move.
+            could = task.ready and not task.suspended
+            task.blocked = None if could or offered[0] is SLEEP else offered
             if self.recorder is not None and task.blocked is not None:
                 self.recorder.blocked(task)
         for task in self._interrupts:

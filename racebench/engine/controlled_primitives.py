@@ -33,8 +33,7 @@ def _want(scheduler: Scheduler, me: Task, op: Op, obj: Any, ready: bool) -> None
 
 def _misuse(scheduler: Scheduler, me: Task, lock: Any) -> None:
     """Report a release by a thread that does not hold ``lock``; the release is ignored."""
-    outcome = scheduler.outcome
-    outcome.events.append(misuse_event(me, lock, caller_site(), len(outcome.log)))
+    scheduler.say(misuse_event(me, lock, caller_site(), len(scheduler.log)), me)
 
 
 def _drop(me: Task, lock: Any) -> None:
@@ -49,6 +48,7 @@ def _drop(me: Task, lock: Any) -> None:
 def _make_lock(s: Scheduler) -> type[Lock]:
     class ControlledLock(Lock):
         owner: Task | None = None
+        recursive = False
 
         def acquire(self, blocking: bool = True) -> bool:
             me = s.current
@@ -143,6 +143,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
 def _make_rlock(s: Scheduler, base: type[Lock]) -> type[Lock]:
     class ControlledRLock(base, RLock):  # type: ignore[misc, valid-type]
         depth = 0
+        recursive = True
 
         def _take(self, me: Task, depth: int) -> bool:
             _want(s, me, ops.ACQUIRE, self, self._free_for(me))
@@ -184,36 +185,67 @@ def _make_rlock(s: Scheduler, base: type[Lock]) -> type[Lock]:
 
 def _make_rwlock(s: Scheduler) -> type[RWLock]:
     class ControlledRWLock(RWLock):
+        """A read-write lock; of those who asked a fair one and were not let in ``wanting`` has the writers.
+
+        ``behind`` has the readers, each with the writers that must leave before it.
+        """
+
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.readers: list[Task] = []
             self.writer: Task | None = None
-
-        def _enter(self, op: Op, plain: Callable[[], bool]) -> Task | None:
-            me = s.current
-            if me is None:
-                plain()
-                return None
-            me.op = op
-            _want(s, me, op, self, self.ready_for(me))
-            frame = caller_frame(2)
-            if frame is not None:
-                me.held.append((self, frame.f_code, frame.f_lasti))
-            return me
+            self.wanting: list[Task] = []
+            self.behind: dict[Task, list[Task]] = {}
 
         def acquire_read(self) -> bool:
-            me = self._enter(ops.ACQUIRE_READ, super().acquire_read)
+            me = self._enter(False, super().acquire_read)
             if me is not None:
                 self.readers.append(me)
                 s.settle(self, me)
             return True
 
         def acquire_write(self) -> bool:
-            me = self._enter(ops.ACQUIRE_WRITE, super().acquire_write)
+            me = self._enter(True, super().acquire_write)
             if me is not None:
                 self.writer = me
                 s.settle(self, me)
             return True
+
+        def _enter(self, writing: bool, plain: Callable[[], bool]) -> Task | None:
+            me = s.current
+            if me is None:
+                plain()
+                return None
+            if self.fair:
+                # Which of the two this step is depends on the lock when it comes: see `ready_for`.
+                me.op = ops.ASK_WRITE if writing else ops.ASK_READ
+                self.ready_for(me)
+                _want(s, me, me.op, self, True)
+                if me.op is ops.REQUEST_WRITE or me.op is ops.REQUEST_READ:
+                    self._queue(me, writing)
+            else:
+                me.op = ops.ACQUIRE_WRITE if writing else ops.ACQUIRE_READ
+                _want(s, me, me.op, self, self.ready_for(me))
+            frame = caller_frame(2)
+            if frame is not None:
+                me.held.append((self, frame.f_code, frame.f_lasti))
+            return me
+
+        def _queue(self, me: Task, writing: bool) -> None:
+            if writing:
+                self.wanting.append(me)
+                s.settle(self, me)
+                me.op = ops.ACQUIRE_WRITE
+                _want(s, me, me.op, self, self.ready_for(me))
+                self.wanting.remove(me)
+            else:
+                self.behind[me] = self._writers()
+                _want(s, me, ops.ENTER_READ, self, False)
+                del self.behind[me]
+
+        def _writers(self) -> list[Task]:
+            """Who holds the lock for writing, or waits to."""
+            return list(self.wanting) if self.writer is None else [self.writer, *self.wanting]
 
         def release_read(self) -> None:
             me = s.current
@@ -242,20 +274,33 @@ def _make_rwlock(s: Scheduler) -> type[RWLock]:
                 _misuse(s, me, self)
                 return
             self.writer = None
+            for writers in self.behind.values():
+                if me in writers:
+                    writers.remove(me)
             _drop(me, self)
             s.settle(self, me)
 
         def ready_for(self, task: Task) -> bool:
-            if task.op is ops.ACQUIRE_READ:
+            op = task.op
+            if op is ops.ASK_READ or op is ops.REQUEST_READ:
+                task.op = ops.REQUEST_READ if self._writers() else ops.ASK_READ
+            elif op is ops.ASK_WRITE or op is ops.REQUEST_WRITE:
+                task.op = ops.REQUEST_WRITE if self.readers or self._writers() else ops.ASK_WRITE
+            elif op is ops.ACQUIRE_READ:
                 return self.writer is None
-            if task.op is ops.ACQUIRE_WRITE:
+            elif op is ops.ENTER_READ:
+                return self.writer is None and not self.behind[task]
+            elif op is ops.ACQUIRE_WRITE:
                 return self.writer is None and not self.readers
             return True
 
         def owners_for(self, task: Task) -> Iterable[Task]:
+            if task.op is ops.ENTER_READ:
+                holder = [] if self.writer is None else [self.writer]
+                return dict.fromkeys((*holder, *self.behind[task]))
             if self.writer is not None:
                 return (self.writer,)
-            return tuple(self.readers) if task.op is not ops.ACQUIRE_READ else ()
+            return tuple(self.readers) if task.op is ops.ACQUIRE_WRITE else ()
 
     return ControlledRWLock
 
@@ -283,9 +328,7 @@ def _make_condition(s: Scheduler) -> type[Condition]:
                 self.lock._disown(me)
             self._waiters.append(me)
             s.settle(self.lock, me)
-            me.op, me.obj, me.ready = ops.SLEEP, self, False
-            # Woken, our offer has become ACQUIRE on the lock: see `notify`.
-            s.block_or_go(me)
+            self._sleep(me)
             for _ in range(depth):
                 if self.lock.owner is not me:
                     self.lock._own(me, 2)
@@ -293,6 +336,17 @@ def _make_condition(s: Scheduler) -> type[Condition]:
                     self.lock.depth += 1
             s.settle(self.lock, me)
             return True
+
+        def _sleep(self, me: Task) -> None:
+            """Sleep until notified, or once unasked, and take part in the race for the lock."""
+            spurious = self.spurious and self._rb_id not in me.roused  # type: ignore[attr-defined]
+            me.op, me.obj, me.ready = ops.WAKE if spurious else ops.SLEEP, self, spurious
+            # Woken, our offer has become ACQUIRE on the lock: see `_wake`.
+            s.block_or_go(me)
+            if me.op is ops.WAKE:
+                me.roused.add(self._rb_id)  # type: ignore[attr-defined]
+                self._waiters.remove(me)
+                _want(s, me, ops.ACQUIRE, self.lock, self.lock.owner is None)
 
         def acquire(self, blocking: bool = True) -> bool:
             me = s.current
@@ -313,11 +367,13 @@ def _make_condition(s: Scheduler) -> type[Condition]:
                 return
             if me.aborted:
                 return
+            me.asked = n
             s.point(op, self)
             if self.lock.owner is not me:
                 _misuse(s, me, self.lock)
                 return
-            woken, self._waiters = self._waiters[:n], self._waiters[len(self._waiters[:n]) :]
+            woken = self._waiters[:n]
+            del self._waiters[: len(woken)]
             for task in woken:
                 if task.suspended:
                     task.cpu.saved = ops.ACQUIRE, self.lock
@@ -326,6 +382,10 @@ def _make_condition(s: Scheduler) -> type[Condition]:
                 task.ready = self.lock.ready_for(task)
             if woken:
                 s.refresh()
+
+        def next_woken(self, me: Task) -> list[Task]:
+            """Whom the notification that ``me`` offers would wake now."""
+            return self._waiters[: me.asked] if self.lock.owner is me else []
 
         def ready_for(self, task: Task) -> bool:
             return task.op is not ops.SLEEP
@@ -381,14 +441,15 @@ def _make_semaphore(s: Scheduler) -> type[Semaphore]:
 class Predicate:
     """What a thread in ``wait_until`` waits for."""
 
-    __slots__ = ("_label", "me", "reads", "test")
+    __slots__ = ("key", "me", "reads", "test")
 
     cls = "wait_until"
 
     def __init__(self, test: Callable[[], Any], me: Task) -> None:
         self.test, self.me = test, me
         self.reads: list[tuple[Op, Any]] = []
-        self._label = ""
+        # One for all waits of a thread in one function: what each of them looks at, all may.
+        self.key = ("wait_until", me.index), getattr(test, "__code__", type(test))
 
     def holds(self, s: Scheduler) -> bool:
         """Evaluate without making steps; one that raises holds, and raises in its thread."""
@@ -401,6 +462,8 @@ class Predicate:
             return True
         finally:
             s.spy, s.current, s.seeing = None, floor, None
+            if s.relation is not None:
+                s.relation.look(self.key, self.reads)
 
     def label(self) -> str:
         names = (f"{obj.label()}.{op.field}" if op.is_field else obj.label() for op, obj in self.reads)

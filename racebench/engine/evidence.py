@@ -1,9 +1,11 @@
-"""What detectors may look at of a finished execution.
+"""What of a finished execution is real, and what detectors may look at.
 
-After a crash exhaustive search lets the other threads go on, to see the steps
-that could have come before it.  Those steps are real only as far as they do
-not depend on the step that crashed: that part is an execution of its own, with
-the crash at its end.
+A crash stops the machine.  Exhaustive search lets the other threads go on after
+one, to see the steps that could have come before it (see ``relation``).  What
+happens then happens in no real execution if it comes after the crash: after the
+step with which the thread crashed.  What does not come after any crash happens
+in a real one too: the execution of just the steps in its past.  So every event
+keeps its own past as its schedule, and one with a crash in its past is dropped.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from typing import Any
 from ..findings import Alarm
 from ..trace import Execution, Op, Site
 from .controlled import Outcome, Scheduler
+from .races import History
 from .recorder import StepRecorder
-from .stuck import UNKNOWN_SITE
+from .stuck import UNKNOWN_SITE, Event
 
 Log = list[tuple[Any, Op, Any]]
 Detect = Callable[[Execution], list[Alarm]]
@@ -27,6 +30,50 @@ def nothing(execution: Execution) -> list[Alarm]:
     return []
 
 
+def real(outcome: Outcome, history: History) -> Outcome:
+    """``outcome`` of an execution that went on after a crash, without what no real execution shows."""
+    crashes = {_last(outcome, event.by[0], event.at) for event in outcome.events if event.crash}
+    at_start = [event for event in outcome.events if event.crash and not _pasts(outcome, event, history)]
+    spoilt = sum(1 << i for i in crashes if i >= 0)
+    kept, parts = [], []
+    for event in outcome.events:
+        if not event.by:
+            if event.rule == "stall.hang":
+                kept.append(event)
+            continue
+        past = _pasts(outcome, event, history)
+        own = 1 << _last(outcome, event.by[0], event.at) if event.crash and past else 0
+        if at_start:
+            # Threads crash before they make a step: nothing comes before that.
+            if event.crash and not past:
+                event.past = ()
+                kept.append(event)
+        elif not past & spoilt & ~own:
+            event.past = tuple(i for i in range(len(outcome.log)) if past >> i & 1)
+            kept.append(event)
+            if event.crash:
+                free = [i for i, before in enumerate(history.before) if not before & spoilt]
+                parts.append([*free, event.past[-1]])
+    outcome.events = kept
+    outcome.parts = parts
+    return outcome
+
+
+def _last(outcome: Outcome, proc: int, at: int) -> int:
+    """The last step of thread ``proc`` before step ``at``; -1 if it made none."""
+    return next((i for i in range(at - 1, -1, -1) if outcome.log[i][0].index == proc), -1)
+
+
+def _pasts(outcome: Outcome, event: Event, history: History) -> int:
+    """The steps that come before ``event``, as bits: all those in the past of the threads it is about."""
+    past = 0
+    for proc in event.by:
+        last = _last(outcome, proc, event.at)
+        if last >= 0:
+            past |= history.before[last]
+    return past
+
+
 def executions_of(
     scheduler: Scheduler, outcome: Outcome, recorder: StepRecorder | None = None
 ) -> list[Execution]:
@@ -34,53 +81,10 @@ def executions_of(
     log = outcome.log
     n = len(scheduler.tasks)
     sites = [] if recorder is None else [step.site for step in recorder.steps]
-    if scheduler.ghost and scheduler.crashed:
-        # A thread crashes in the same breath as its last step.
-        ends = {event.at - 1 for event in outcome.events if event.crash}
-        return [_part(log, sites, end, ends, n) for end in sorted(ends)]
+    if outcome.parts is not None:
+        return [Execution(n, [log[i] for i in part]) for part in outcome.parts]
     blocked = [] if scheduler.crashed else [(t, *t.blocked) for t in scheduler.tasks if t.blocked is not None]
     wanted: list[Site] = []
     if recorder is not None:
         wanted = [recorder.wanted.get(task.name, UNKNOWN_SITE) for task, _, _ in blocked]
     return [Execution(n, log, blocked, sites, wanted)]
-
-
-def _part(log: Log, sites: list[Site], end: int, ends: set[int], threads: int) -> Execution:
-    """The steps that depend on no crash, then step ``end``."""
-    kept = [i for i in _independent(log, ends, threads) if i not in ends]
-    if end >= 0:
-        kept.append(end)
-    return Execution(threads, [log[i] for i in kept], (), [sites[i] for i in kept] if sites else ())
-
-
-def _independent(log: Log, ends: set[int], threads: int) -> list[int]:
-    """The indices of the steps that do not come after any of ``ends``."""
-    spoilt_threads = [False] * threads
-    written: set[Any] = set()
-    read: set[Any] = set()
-    kept = []
-    for i, (task, op, obj) in enumerate(log):
-        touched = _touched(op, obj)
-        if task.cpu is not None:
-            touched.append(((task.cpu, ""), True))
-        # A store of a crashed thread is not told from one that it would have made later.
-        spoilt = spoilt_threads[task.index] or (op.drains and spoilt_threads[task.source.index])
-        after = spoilt or any(key in written or (writes and key in read) for key, writes in touched)
-        if not after:
-            kept.append(i)
-        if after or i in ends:
-            spoilt_threads[task.index] = True
-            for key, writes in touched:
-                (written if writes else read).add(key)
-    return kept
-
-
-def _touched(op: Op, obj: Any) -> list[tuple[Any, bool]]:
-    reads = getattr(obj, "reads", None)
-    if reads is not None and not op.is_field:
-        return [((o, p.field), False) for p, o in reads]
-    touched = [((obj, op.field), op.conflicts)]
-    lock = getattr(obj, "lock", None)
-    if lock is not None and not op.is_field:
-        touched.append(((lock, ""), True))
-    return touched

@@ -117,7 +117,7 @@ def handle(s: Scheduler, task: Task) -> None:
     except BaseException as error:
         if task.aborted:
             raise ThreadAbort from None
-        s.outcome.events.append(error_event(task.name, error, len(s.log)))
+        s.say(error_event(task.name, error, len(s.log)), task)
     if task.aborted:
         raise ThreadAbort
     s.fence()

@@ -14,9 +14,19 @@ ACQUIRE_READ = Op(Kind.ACQUIRE_READ)
 RELEASE_READ = Op(Kind.RELEASE_READ)
 ACQUIRE_WRITE = Op(Kind.ACQUIRE_WRITE)
 RELEASE_WRITE = Op(Kind.RELEASE_WRITE)
+ASK_READ = Op(Kind.ACQUIRE_READ)
+ASK_WRITE = Op(Kind.ACQUIRE_WRITE)
+"""To ask a fair lock, and be let in at once; always possible, as an offer."""
+REQUEST_READ = Op(Kind.REQUEST_READ)
+REQUEST_WRITE = Op(Kind.REQUEST_WRITE)
+"""To ask a fair lock, and wait where all can see it."""
+ENTER_READ = Op(Kind.ACQUIRE_READ)
+"""To be let in after such a wait, as a reader; for a writer that is ACQUIRE_WRITE."""
 WAIT = Op(Kind.WAIT)
 SLEEP = Op(Kind.WAIT)
 """A thread inside ``wait`` that nobody has notified; never executed."""
+WAKE = Op(Kind.WAKE)
+"""The same where it may also wake unasked."""
 NOTIFY = Op(Kind.NOTIFY)
 NOTIFY_ALL = Op(Kind.NOTIFY_ALL)
 DOWN = Op(Kind.DOWN)

@@ -1,9 +1,20 @@
-"""Happens-before over one execution, and its reversible races.
+"""Happens-before over one execution, and its races: which steps can come the other way round.
 
-A race is a pair of dependent steps of different threads with nothing ordered
-between them, which another schedule can have the other way round.  For locks
-that is acquire against acquire: a release and the acquire that it lets in
-cannot be swapped.  A thread that ends blocked races with its offer.
+A race is a pair of conflicting steps of different threads (see ``relation``)
+with nothing ordered between them, which another schedule can reverse.  A step
+that is always possible races with the last step on each of its keys that it
+conflicts with.  One that has a guard (a take, a wait) cannot come before what
+made it possible: a release and the take that it lets in have no other order.
+Such a step looks further back, to the last moment at which it was possible: a
+take that follows a release races with the take before that.  A step that is
+still impossible when the execution ends looks back in the same way.
+
+Reversed, the step comes after all that does not happen after its partner.  If
+that would leave it impossible, because some thread holds its lock there, or is
+in an interrupt, then what makes it so is left out, with all that follows from
+it (``reversal``).  Where a guard cannot be known without being tried (a
+predicate, before its thread came to it) the reversal is proposed anyway, and
+the search goes on as it can from where it turns out to be impossible.
 """
 
 from __future__ import annotations
@@ -12,34 +23,47 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..trace import Kind
-from .events import ACQUIRES, RELEASES, Event, Key
+from . import ops
+from .relation import NOTIFIES, Event, Key, Relation, State
 
 if TYPE_CHECKING:
     from .controlled import Task
 
-Ready = Sequence[Sequence["Task"]]
-"""For each step, the tasks that could move before it."""
-
-_TAKES = {*ACQUIRES, Kind.TRY_ACQUIRE, Kind.DOWN, Kind.TRY_DOWN}
-_WAKES = {Kind.WAIT, Kind.NOTIFY, Kind.NOTIFY_ALL}
+Race = tuple[int, list[int]]
+"""The step to come after, and the steps of the execution to come before: all after the first."""
 
 
-class _Access:
+class _Uses:
     """The steps on one key so far: indices into the execution, and what came before them.
 
-    ``write`` is the last write, -1 before there is one; ``before_write`` and
-    ``before_reads`` have the steps up to it and up to the reads since, as bits.
+    ``writes`` has every write; ``reads`` the reads since the last one.
+    ``before_write`` and ``before_reads`` have all up to the last write and up
+    to the reads since, as bits.
     """
 
-    __slots__ = ("acquires", "before_reads", "before_write", "read_acquires", "reads", "write", "writes")
+    __slots__ = ("all", "before_reads", "before_write", "reads", "writes")
 
     def __init__(self) -> None:
-        self.write = -1
         self.before_write = self.before_reads = 0
         self.writes: list[int] = []
         self.reads: list[int] = []
-        self.acquires: list[int] = []
-        self.read_acquires: list[int] = []
+        self.all: list[int] = []
+
+
+class _Processor:
+    """What came to one processor: the interrupts and returns, in order, and where one could have come.
+
+    ``open`` is the last step on it before which an interrupt could have come,
+    -1 before there is one; ``masked`` says that its thread has interrupts off.
+    """
+
+    __slots__ = ("came", "key", "masked", "open")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.open = -1
+        self.masked = False
+        self.came: list[int] = []
 
 
 class History:
@@ -48,139 +72,297 @@ class History:
     ``before[i]`` has a bit for step ``i`` and for each step that happens before it.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, relation: Relation, threads: int) -> None:
         self.events: list[Event] = []
         self.before: list[int] = []
-        self._last = [0] * threads
-        self._seen: dict[Key, _Access] = {}
-        self._sleeping: dict[Key, list[int]] = {}
+        self.last = [0] * threads
+        self._arrived = [0] * threads
+        self._states: list[State] = []
+        self._ready: list[Sequence[Task]] = []
+        self._uses: dict[Key, _Uses] = {}
+        self._by_thread = {proc: _Processor(key) for proc, key in relation.cpus.items()}
+        self._by_key = {cpu.key: cpu for cpu in self._by_thread.values()}
 
-    def add(self, event: Event, ready: Ready, races: bool) -> list[int]:
-        """Append ``event``; the indices of the steps it races with if ``races``."""
-        found = list(self.races_of(event, ready)) if races else []
-        seen, proc, index = self._seen, event.proc, len(self.events)
-        before = self._last[proc] | 1 << index
+    def add(self, event: Event, state: State, ready: Sequence[Task], races: bool = False) -> list[Race]:
+        """Append ``event``, before which there was ``state`` and ``ready`` could move; its races if asked."""
+        found = list(self.races_of(event)) if races else []
+        uses, proc, index = self._uses, event.proc, len(self.events)
+        before = self.last[proc] | 1 << index
         for key in event.reads:
-            access = seen.get(key)
-            if access is None:
-                access = seen[key] = _Access()
-            before |= access.before_write
+            use = uses.get(key)
+            if use is None:
+                use = uses[key] = _Uses()
+            before |= use.before_write
         for key in event.writes:
-            access = seen.get(key)
-            if access is None:
-                access = seen[key] = _Access()
-            before |= access.before_write | access.before_reads
+            use = uses.get(key)
+            if use is None:
+                use = uses[key] = _Uses()
+            before |= use.before_write | use.before_reads
         self.events.append(event)
+        self._states.append(state)
+        self._ready.append(ready)
         self.before.append(before)
-        self._last[proc] = before
+        self.last[proc] = before
+        self._arrived[proc] = index + 1
         for key in event.reads:
-            access = seen[key]
-            access.reads.append(index)
-            access.before_reads |= before
-            if event.kind is Kind.ACQUIRE_READ:
-                access.read_acquires.append(index)
+            use = uses[key]
+            use.reads.append(index)
+            use.all.append(index)
+            use.before_reads |= before
         for key in event.writes:
-            access = seen[key]
-            access.write = index
-            access.writes.append(index)
-            access.before_write = before
-            access.before_reads = 0
-            access.reads.clear()
-            if event.kind in _TAKES:
-                access.acquires.append(index)
-                access.read_acquires.clear()
-        if event.kind in _WAKES:
-            self._wake(event, before)
+            use = uses[key]
+            use.writes.append(index)
+            use.all.append(index)
+            use.before_write = before
+            use.before_reads = 0
+            use.reads.clear()
+        if event.kind in NOTIFIES:
+            # What the sleepers do next comes after this.
+            for woken, _ in state:
+                self.last[woken] |= before
+        if self._by_thread:
+            self._follow(event, index)
         return found
 
-    def _wake(self, event: Event, before: int) -> None:
-        """A notification orders what it wakes after itself."""
-        if event.kind is Kind.WAIT:
-            self._sleeping.setdefault(event.writes[0], []).append(event.proc)
+    def _follow(self, event: Event, index: int) -> None:
+        """Keep account of the processors."""
+        if event.kind is Kind.INTERRUPT or event.kind is Kind.RETURN:
+            cpu = self._by_key[event.writes[0]]
+            cpu.came.append(index)
+            if event.kind is Kind.INTERRUPT:
+                cpu.open = index
             return
-        queue = self._sleeping.get(event.writes[0], [])
-        n = len(queue) if event.kind is Kind.NOTIFY_ALL else 1
-        for proc in queue[:n]:
-            self._last[proc] |= before
-        del queue[:n]
+        own = self._by_thread.get(event.proc)
+        if own is not None:
+            if not own.masked:
+                own.open = index
+            if event.kind is Kind.IRQS_OFF or event.kind is Kind.IRQS_ON:
+                own.masked = event.kind is Kind.IRQS_OFF
 
-    def _access(self, key: Key) -> _Access:
-        return self._seen.get(key) or _NOTHING
+    def after(self, e: int, i: int) -> bool:
+        """Whether step ``i`` is step ``e`` or happens after it."""
+        return bool(self.before[i] >> e & 1)
 
-    def races_of(self, event: Event, ready: Ready) -> Iterator[int]:
-        """Steps that ``event``, coming next, races with; ``ready[i]``: who could move before i."""
-        return self._races_after(self._last[event.proc], event, ready)
+    # -- races
 
-    def _races_after(self, before: int, event: Event, ready: Ready) -> Iterator[int]:
-        """As ``races_of``, with what happens ``before`` it."""
-        if event.kind in ACQUIRES:
-            return self._acquire_races(event, before)
-        if event.kind is Kind.DOWN:
-            return self._down_races(event, before)
-        if event.kind is Kind.WAIT_UNTIL:
-            return self._predicate_races(event, before, ready)
-        return self._plain_races(event, before)
+    def races_of(self, event: Event) -> Iterator[Race]:
+        """The steps that ``event``, coming next or never, races with."""
+        kind, before = event.kind, self.last[event.proc]
+        if kind is Kind.RETURN:
+            return
+        if kind is Kind.INTERRUPT:
+            at = self._by_key[event.writes[0]].open
+            if at >= 0:
+                yield at, self._others(at)
+            return
+        if self._by_thread:
+            cpu = self._by_thread.get(event.proc)
+            if cpu is not None and cpu.came:
+                races = self._with_interrupt(cpu, event, before)
+                yield from races
+                if self.events[cpu.came[-1]].kind is Kind.RETURN:
+                    before |= self._uses[cpu.key].before_write
+                elif races:
+                    return
+        if event.guard is None:
+            yield from self._plain(event.reads, event.writes, event, self._stored(event, before))
+        elif kind is Kind.WAIT_UNTIL or event.op is ops.ENTER_READ:
+            yield from self._awaited(event, event.guard, before)
+        else:
+            yield from self._guarded(event, event.guard, before)
 
-    def _unordered(self, i: int, before: int, proc: int) -> bool:
-        return not before >> i & 1 and self.events[i].proc != proc
+    def _stored(self, event: Event, before: int) -> int:
+        """``before``, and the steps of store buffers that ``event`` cannot come before."""
+        if event.op.drains:
+            return before | self._of(event.reads[0]).before_write
+        if event.kind is Kind.FENCE:
+            return before | self._of(event.writes[0]).before_reads
+        return before
 
-    def _plain_races(self, event: Event, before: int) -> Iterator[int]:
+    def _of(self, key: Key) -> _Uses:
+        return self._uses.get(key) or _NONE
+
+    def _plain(
+        self, reads: tuple[Key, ...], writes: tuple[Key, ...], event: Event, before: int
+    ) -> Iterator[Race]:
+        """The last step on each key that ``event`` could come before, without those between which is another."""
         candidates: list[int] = []
-        for key in event.reads:
-            candidates.append(self._access(key).write)
-        for key in event.writes:
-            access = self._access(key)
-            candidates.append(access.write)
-            candidates += access.reads
+        for key in reads:
+            candidates += self._of(key).writes[-1:]
+        for key in writes:
+            use = self._of(key)
+            candidates += use.writes[-1:]
+            candidates += use.reads
         if len(candidates) > 1:
             candidates = sorted(set(candidates), reverse=True)
         for i in candidates:
-            if i >= 0 and self._unordered(i, before, event.proc):
-                yield i
+            if not before >> i & 1:
                 before |= self.before[i]
+                found = self.reversal(i, event)
+                if found is not None:
+                    yield i, found
 
-    def _acquire_races(self, event: Event, before: int) -> Iterator[int]:
-        access = self._access((event.reads or event.writes)[0])
-        candidates = access.acquires[-1:]
-        if event.kind is not Kind.ACQUIRE_READ:
-            candidates += access.read_acquires
-            candidates += [i for i in access.reads if self.events[i].kind is Kind.LOCKED]
-        last = access.write
-        if last >= 0 and self.events[last].kind not in RELEASES:
-            candidates.append(last)
-        for i in sorted(set(candidates), reverse=True) if len(candidates) > 1 else candidates:
-            if self._unordered(i, before, event.proc):
-                yield i
+    def _guarded(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
+        """Back on ``guard`` to the last step before which ``event`` was possible; and its other keys."""
+        use = self._of(guard)
+        met = False
+        for i in reversed(use.reads) if not event.reads else ():
+            if not before >> i & 1:
+                found = self.reversal(i, event)
+                if found is not None:
+                    met = True
+                    yield i, found
+        # A writer that could come before a reader's take has what is before that in another execution.
+        for i in reversed(use.writes) if not met or event.op is not ops.ACQUIRE_WRITE else ():
+            if before >> i & 1:
+                break
+            found = self.reversal(i, event)
+            if found is not None:
+                yield i, found
+                break
+        if len(event.writes) > 1 or event.reads:
+            others = tuple(key for key in event.writes if key != guard)
+            yield from self._plain((), others, event, before)
 
-    def _down_races(self, event: Event, before: int) -> Iterator[int]:
-        access = self._access(event.writes[0])
-        last = access.write
-        if last < 0:
-            return
-        if self.events[last].kind is Kind.UP and not self.events[last].count:
-            # The count was 0: this UP let us in.  Go back to who took the last one.
-            for i in reversed(access.acquires):
-                if self._unordered(i, before, event.proc):
-                    yield i
-                    return
-        elif self._unordered(last, before, event.proc):
-            yield last
+    def _awaited(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
+        """Back to the last write before which ``event`` was possible; each before which that is not known."""
+        proc, arrived = event.proc, self._arrived[event.proc]
+        for i in reversed(self._of(guard).writes):
+            if before >> i & 1:
+                return
+            known = i >= arrived and not self._suspended(proc, i)
+            possible = any(task.index == proc for task in self._ready[i])
+            if possible or not known:
+                found = self.reversal(i, event)
+                if found is not None:
+                    yield i, found
+            if possible:
+                return
 
-    def _predicate_races(self, event: Event, before: int, ready: Ready) -> Iterator[int]:
-        """Every write that may have made the predicate false, or true, before we looked."""
-        arrived = 1 + max((i for i, e in enumerate(self.events) if e.proc == event.proc), default=-1)
-        writes = sorted({i for key in event.reads for i in self._access(key).writes}, reverse=True)
-        for i in writes:
-            if not self._unordered(i, before, event.proc):
+    def _with_interrupt(self, cpu: _Processor, event: Event, before: int) -> list[Race]:
+        """The race of a thread's step with the last interrupt that came before it."""
+        came = next(i for i in reversed(cpu.came) if self.events[i].kind is Kind.INTERRUPT)
+        if before >> came & 1:
+            return []
+        found = self.reversal(came, event)
+        if found is None:
+            return []
+        if event.kind is not Kind.WAIT_UNTIL:
+            return [(came, found)]
+        # What its predicate was meanwhile nobody has looked at: it may be true after any part of this.
+        cuts = [i for i in self._of(event.reads[0]).writes if i in found]
+        kept = [[j for j in found if not self.before[j] >> cut & 1] for cut in cuts]
+        return [(came, steps) for steps in (*kept, found)]
+
+    # -- reversals
+
+    def _others(self, e: int) -> list[int]:
+        """The steps after ``e`` that do not happen after it."""
+        before = self.before
+        return [i for i in range(e + 1, len(before)) if not before[i] >> e & 1]
+
+    def reversal(self, e: int, event: Event) -> list[int] | None:
+        """The steps after ``e`` to be made before ``event`` comes, and then ``e``; None if it cannot."""
+        steps = self._others(e)
+        while True:
+            blocker = self._blocker(event, e, steps)
+            if blocker is None:
+                return steps
+            if blocker < 0:
+                return None
+            steps = [i for i in steps if not self.before[i] >> blocker & 1]
+
+    def _blocker(self, event: Event, e: int, steps: list[int]) -> int | None:
+        """What keeps ``event`` from coming after ``steps``, which follow what is before ``e``.
+
+        One of ``steps``; -1 if it is none of them; None if nothing does.
+        """
+        blocker = None
+        if self._by_thread and event.proc in self._by_thread:
+            blocker = self._interrupt(self._by_thread[event.proc], e, steps)
+        if blocker is None and event.guard is not None and event.kind is not Kind.WAIT_UNTIL:
+            use = self._of(event.guard)
+            if event.kind is Kind.ACQUIRE:
+                blocker = self._holder(use, e, steps)
+            elif event.kind is Kind.DOWN:
+                blocker = self._taker(use, e, steps)
+            else:
+                blocker = self._reader_or_writer(use, e, steps, event.kind is Kind.ACQUIRE_WRITE)
+        return blocker
+
+    def _interrupt(self, cpu: _Processor, e: int, steps: list[int]) -> int | None:
+        last = None
+        for i in cpu.came:
+            if i < e or i in steps:
+                last = i
+        if last is None or self.events[last].kind is Kind.RETURN:
+            return None
+        return last if last > e else -1
+
+    def _holder(self, use: _Uses, e: int, steps: list[int]) -> int | None:
+        """The take after which a lock is held."""
+        for i in reversed(use.writes):
+            if i >= e and i not in steps:
                 continue
-            if i < arrived or any(task.index == event.proc for task in ready[i]):
-                yield i
-                if i >= arrived:
-                    return
+            kind = self.events[i].kind
+            if kind is Kind.RELEASE or kind is Kind.WAIT:
+                return None
+            if kind is Kind.TRY_ACQUIRE and self._states[i] >= 0:
+                continue
+            return i if i > e else -1
+        return None
 
-    def after(self, e: int, i: int) -> bool:
-        """Whether step ``i`` happens after step ``e``."""
-        return bool(self.before[i] >> e & 1)
+    def _taker(self, use: _Uses, e: int, steps: list[int]) -> int | None:
+        """The last step down after which a semaphore's count is 0."""
+        count, last = None, -1
+        for i in use.writes:
+            if i < e or i in steps:
+                kind, count = self.events[i].kind, self._states[i]
+                if kind is Kind.UP:
+                    count += 1
+                elif count:
+                    count -= 1
+                    last = i
+            elif count is None:
+                count = self._states[i]
+        if count is None or count:
+            return None
+        return last if last > e else -1
+
+    def _reader_or_writer(self, use: _Uses, e: int, steps: list[int], writing: bool) -> int | None:
+        """The take after which a read-write lock keeps a writer, or a reader, out."""
+        held: dict[int, list[int]] = {}
+        writer = None
+        for i in use.all:
+            if i >= e and i not in steps:
+                continue
+            event = self.events[i]
+            kind, takes = event.kind, held.setdefault(event.proc, [])
+            if kind is Kind.ACQUIRE_READ:
+                takes.append(i)
+            elif kind is Kind.RELEASE_READ:
+                del takes[-1:]
+            elif kind is Kind.ACQUIRE_WRITE:
+                writer = i
+            elif kind is Kind.RELEASE_WRITE and writer is not None:
+                writer = None if self.events[writer].proc == event.proc else writer
+        blockers = [i for takes in held.values() for i in takes] if writing else []
+        if writer is not None:
+            blockers.append(writer)
+        if not blockers:
+            return None
+        return max(blockers) if min(blockers) > e else -1
+
+    def _suspended(self, proc: int, i: int) -> bool:
+        """Whether an interrupt ran on the thread's processor when step ``i`` came."""
+        cpu = self._by_thread.get(proc)
+        if cpu is None:
+            return False
+        last = None
+        for at in cpu.came:
+            if at < i:
+                last = at
+        return last is not None and self.events[last].kind is Kind.INTERRUPT
 
 
-_NOTHING = _Access()
+_NONE = _Uses()

@@ -45,7 +45,11 @@ class Waiter(Protocol):
 
 @dataclass(slots=True)
 class Event:
-    """Something that went wrong at step ``at`` of an execution."""
+    """Something that went wrong at step ``at`` of an execution.
+
+    ``by`` are the threads that it is about, by index; ``past`` the steps that
+    show it, if those are not simply the first ``at``.
+    """
 
     rule: str
     signature: str
@@ -53,6 +57,8 @@ class Event:
     at: int
     evidence: dict[str, Any] = field(default_factory=dict)
     crash: bool = False
+    by: tuple[int, ...] = ()
+    past: tuple[int, ...] | None = None
 
 
 def wanted_site(task: Waiter) -> Site:
@@ -69,6 +75,9 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
     waits = blocked or (lambda task: not task.ready)
     path: list[Any] = []
     seen: set[int] = set()
+    if me.obj is not None and waits(me) and any(owner is me for owner in me.obj.owners_for(me)):
+        # Also if it is in another ring besides: which one is told must not depend on who came first.
+        return [me]
 
     def walk(task: Any) -> bool:
         path.append(task)

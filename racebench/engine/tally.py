@@ -112,8 +112,11 @@ class Tally:
 
     def _event(self, event: Event, outcome: Outcome, executions: int, strategy: str) -> bool:
         evidence = {"message": event.message, **event.evidence}
+        log, end = outcome.log, event.at
+        if event.past is not None:
+            log, end = [log[i] for i in event.past], len(event.past)
         return self._count(
-            event.rule, event.signature, event.message, evidence, outcome.log, event.at, executions, strategy
+            event.rule, event.signature, event.message, evidence, log, end, executions, strategy
         )
 
     def _count(

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import ProgramError
 from ..findings import Finding, Result, Verdict
 from ..program import Program
-from .bounded import Ladder
+from .bounded import Bounded, Ladder
 from .concluding import Ending, with_needs
 from .confirming import labelled
 from .controlled import MAX_STEPS, Outcome, Scheduler
@@ -66,7 +66,7 @@ class Verification:
         self._started = self._report_at = time.perf_counter()
         self._deadline = self._started + seconds
         self._most = max_executions
-        with Scheduler(self.program, max_steps=max_steps, ghost=True) as scheduler:
+        with Scheduler(self.program, max_steps=max_steps) as scheduler:
             self.search = Search(scheduler)
             self.ladder = Ladder(scheduler, self.preemptions)
             try:
@@ -106,7 +106,12 @@ class Verification:
         """Up to ``turn`` executions of ``search``; False when all is over."""
         tally, scheduler, detect = self.tally, self.ladder.scheduler, self.detect
         for _ in range(turn):
+            restarts = self.search.restarts
             outcome = search.execute()
+            if self.search.restarts > restarts and not self.ladder.executions:
+                # The search begins anew, and nothing else has found anything.
+                self.tally, self.steps = Tally(), 0
+                tally = self.tally
             if outcome is not None:
                 done = self.executions
                 self.steps += len(outcome.log)

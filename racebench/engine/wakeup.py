@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .events import Event, dependent
+from .relation import Event, dependent
 
 
 class Branch:

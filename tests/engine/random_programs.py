@@ -154,7 +154,7 @@ def interrupted_program(seed: int, rich: bool, ends: set[Any]) -> rb.Program:
 def brute_force(program: rb.Program, most: int) -> set[str] | None:
     """The rules that any interleaving breaks or any detector sees broken; None beyond ``most``."""
     rules: set[str] = set()
-    with Scheduler(program, ghost=False) as scheduler:
+    with Scheduler(program) as scheduler:
         search = Bounded(scheduler, 10_000)
         while True:
             outcome = search.execute()
