@@ -37,7 +37,7 @@ from .delays import delayed_fields, late
 from .garbage import Collector, tamed
 from .instrument import FIXED, Copier, Twins, changes_in_place, derived
 from .numbering import Numbers
-from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED
+from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED, WAKE
 from .relation import Relation
 from .shield import Shield
 from .stuck import (
@@ -448,7 +448,15 @@ class Scheduler(Numbers):
         self.refresh()
         if not self.enabled:
             return None
+        if self.enabled[0].op is WAKE and all(task.op is WAKE for task in self.enabled):
+            self._all_asleep()
         return self._pick(self.enabled, current) if self.many else self.enabled[0]
+
+    def _all_asleep(self) -> None:
+        """Only sleepers who may wake unasked are left: if they do not, this is the end."""
+        waiting = [t for t in self.tasks if t.alive and not t.suspended and t.name not in self.lost]
+        for event in wait_event(waiting, self.outcome.events, len(self.log)):
+            self.say(event, *waiting)
 
     def _overrun(self, me: Task) -> NoReturn:
         if self.limit >= 0:

@@ -340,6 +340,8 @@ def _make_condition(s: Scheduler) -> type[Condition]:
         def _sleep(self, me: Task) -> None:
             """Sleep until notified, or once unasked, and take part in the race for the lock."""
             spurious = self.spurious and self._rb_id not in me.roused  # type: ignore[attr-defined]
+            if spurious and s.relation is not None:
+                s.relation.rousable()
             me.op, me.obj, me.ready = ops.WAKE if spurious else ops.SLEEP, self, spurious
             # Woken, our offer has become ACQUIRE on the lock: see `_wake`.
             s.block_or_go(me)

@@ -13,8 +13,9 @@ Reversed, the step comes after all that does not happen after its partner.  If
 that would leave it impossible, because some thread holds its lock there, or is
 in an interrupt, then what makes it so is left out, with all that follows from
 it (``reversal``).  Where a guard cannot be known without being tried (a
-predicate, before its thread came to it) the reversal is proposed anyway, and
-the search goes on as it can from where it turns out to be impossible.
+predicate, before its thread came to it) the reversal is proposed as not sure,
+and the search tries it: a wakeup tree must hold nothing that is impossible, since
+what is taken for the same would be lost with it.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from .relation import NOTIFIES, Event, Key, Relation, State
 if TYPE_CHECKING:
     from .controlled import Task
 
-Race = tuple[int, list[int]]
-"""The step to come after, and the steps of the execution to come before: all after the first."""
+Race = tuple[int, list[int], bool]
+"""The step to come after, the steps of the execution to come before, and whether it is sure to be possible."""
 
 
 class _Uses:
@@ -78,6 +79,7 @@ class History:
         self.last = [0] * threads
         self._arrived = [0] * threads
         self._states: list[State] = []
+        self._now: State = None
         self._ready: list[Sequence[Task]] = []
         self._uses: dict[Key, _Uses] = {}
         self._by_thread = {proc: _Processor(key) for proc, key in relation.cpus.items()}
@@ -85,7 +87,7 @@ class History:
 
     def add(self, event: Event, state: State, ready: Sequence[Task], races: bool = False) -> list[Race]:
         """Append ``event``, before which there was ``state`` and ``ready`` could move; its races if asked."""
-        found = list(self.races_of(event)) if races else []
+        found = list(self.races_of(event, state)) if races else []
         uses, proc, index = self._uses, event.proc, len(self.events)
         before = self.last[proc] | 1 << index
         for key in event.reads:
@@ -145,25 +147,27 @@ class History:
 
     # -- races
 
-    def races_of(self, event: Event) -> Iterator[Race]:
-        """The steps that ``event``, coming next or never, races with."""
+    def races_of(self, event: Event, state: State) -> Iterator[Race]:
+        """The steps that ``event``, coming next or never, races with; ``state`` is as it is now."""
+        self._now = state
         kind, before = event.kind, self.last[event.proc]
         if kind is Kind.RETURN:
             return
         if kind is Kind.INTERRUPT:
             at = self._by_key[event.writes[0]].open
             if at >= 0:
-                yield at, self._others(at)
+                yield at, self._others(at), False
             return
         if self._by_thread:
             cpu = self._by_thread.get(event.proc)
             if cpu is not None and cpu.came:
                 races = self._with_interrupt(cpu, event, before)
                 yield from races
-                if self.events[cpu.came[-1]].kind is Kind.RETURN:
+                if any(sure for _, _, sure in races):
+                    # Whatever else it races with, it does so too where the interrupt has not come yet.
+                    if self.events[cpu.came[-1]].kind is not Kind.RETURN:
+                        return
                     before |= self._uses[cpu.key].before_write
-                elif races:
-                    return
         if event.guard is None:
             yield from self._plain(event.reads, event.writes, event, self._stored(event, before))
         elif kind is Kind.WAIT_UNTIL or event.op is ops.ENTER_READ:
@@ -200,25 +204,24 @@ class History:
                 before |= self.before[i]
                 found = self.reversal(i, event)
                 if found is not None:
-                    yield i, found
+                    yield i, *found
 
     def _guarded(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
         """Back on ``guard`` to the last step before which ``event`` was possible; and its other keys."""
         use = self._of(guard)
         met = False
-        for i in reversed(use.reads) if not event.reads else ():
-            if not before >> i & 1:
-                found = self.reversal(i, event)
-                if found is not None:
-                    met = True
-                    yield i, found
-        # A writer that could come before a reader's take has what is before that in another execution.
-        for i in reversed(use.writes) if not met or event.op is not ops.ACQUIRE_WRITE else ():
+        # Readers are not ordered among themselves: any of them may be the one to come after.
+        for i in reversed(use.writes if event.reads else use.all):
+            writes = guard in self.events[i].writes
             if before >> i & 1:
-                break
-            found = self.reversal(i, event)
+                if writes:
+                    break
+                continue
+            found = None if met and writes else self.reversal(i, event)
             if found is not None:
-                yield i, found
+                met = True
+                yield i, *found
+            if met and writes:
                 break
         if len(event.writes) > 1 or event.reads:
             others = tuple(key for key in event.writes if key != guard)
@@ -231,11 +234,11 @@ class History:
             if before >> i & 1:
                 return
             known = i >= arrived and not self._suspended(proc, i)
-            possible = any(task.index == proc for task in self._ready[i])
+            possible = known and any(task.index == proc for task in self._ready[i])
             if possible or not known:
                 found = self.reversal(i, event)
                 if found is not None:
-                    yield i, found
+                    yield i, found[0], possible and found[1]
             if possible:
                 return
 
@@ -247,12 +250,13 @@ class History:
         found = self.reversal(came, event)
         if found is None:
             return []
+        steps, sure = found
         if event.kind is not Kind.WAIT_UNTIL:
-            return [(came, found)]
+            return [(came, steps, sure)]
         # What its predicate was meanwhile nobody has looked at: it may be true after any part of this.
-        cuts = [i for i in self._of(event.reads[0]).writes if i in found]
-        kept = [[j for j in found if not self.before[j] >> cut & 1] for cut in cuts]
-        return [(came, steps) for steps in (*kept, found)]
+        cuts = [i for i in self._of(event.reads[0]).writes if i in steps]
+        kept = [[j for j in steps if not self.before[j] >> cut & 1] for cut in cuts]
+        return [(came, part, False) for part in (*kept, steps)]
 
     # -- reversals
 
@@ -261,15 +265,19 @@ class History:
         before = self.before
         return [i for i in range(e + 1, len(before)) if not before[i] >> e & 1]
 
-    def reversal(self, e: int, event: Event) -> list[int] | None:
-        """The steps after ``e`` to be made before ``event`` comes, and then ``e``; None if it cannot."""
-        steps = self._others(e)
+    def reversal(self, e: int, event: Event) -> tuple[list[int], bool] | None:
+        """The steps after ``e`` to be made before ``event`` comes, and then ``e``; None if it cannot.
+
+        And whether these are simply all that do not happen after ``e``.
+        """
+        steps, all_of_them = self._others(e), True
         while True:
             blocker = self._blocker(event, e, steps)
             if blocker is None:
-                return steps
-            if blocker < 0:
+                return steps, all_of_them
+            if blocker < 0 or self.last[event.proc] >> blocker & 1:
                 return None
+            all_of_them = False
             steps = [i for i in steps if not self.before[i] >> blocker & 1]
 
     def _blocker(self, event: Event, e: int, steps: list[int]) -> int | None:
@@ -325,7 +333,7 @@ class History:
                     last = i
             elif count is None:
                 count = self._states[i]
-        if count is None or count:
+        if self._now if count is None else count:
             return None
         return last if last > e else -1
 

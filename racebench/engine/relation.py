@@ -34,7 +34,9 @@ state: that is what the search needs, and all that it needs.
       release                 lock                          see below
     write lock: the same                  lock              see below
     wait                                  condition, lock   always
-    wake unasked (spurious)               condition         not notified yet
+    wake unasked (spurious)               condition, sleep  not notified yet
+    any step, if there are
+      conditions of that kind (also) sleep
     notify, notify_all                    condition         always
     take after a notification             lock              notified, nobody holds it
     semaphore down                        semaphore         the count is not 0
@@ -60,7 +62,9 @@ Notes, in the order of the table:
   on in a second step.  Which of the two happens depends on the lock alone.
 - A condition's sleepers wake in the order in which they came, so waits and
   notifications on one condition are all ordered.  A notification also comes
-  before all that its sleeper does next.
+  before all that its sleeper does next.  To wake unasked conflicts with every
+  step there is: an execution in which all others have done what they can and
+  the sleeper does not wake has to be seen, just before it does.
 - **Predicates.**  What a predicate reads differs from state to state
   (``a and b``, ``ref.x``, ``lock.locked()``).  Each has a key of its own, which
   is written by every step that writes anything that *any* evaluation has read
@@ -136,6 +140,7 @@ class Relation:
         }
         self.grown = False
         """Whether a predicate has looked at something new since ``renew``."""
+        self._rousable = False
         self._looked: dict[Key, set[Key]] = {}
         self._watching: dict[Key, tuple[Key, ...]] = {}
         self._known: dict[Any, Event] = {}
@@ -152,6 +157,11 @@ class Relation:
                 self._watching[key] = (*self._watching.get(key, ()), predicate)
                 self.grown = True
 
+    def rousable(self) -> None:
+        """A thread sleeps that may wake unasked."""
+        if not self._rousable:
+            self._rousable = self.grown = True
+
     def renew(self) -> None:
         """Forget the events: a search starts that knows what predicates look at."""
         self._known.clear()
@@ -165,14 +175,23 @@ class Relation:
         kind = op.kind
         if kind is Kind.WAIT_UNTIL:
             own: tuple[Key, ...] = (self.cpus[proc],) if proc in self.cpus else ()
-            return Event(proc, op, None, (obj.key,), own)
+            return self._seen(Event(proc, op, None, (obj.key,), own))
         if op.apart:
-            return self._stored(task, op, obj)
+            return self._seen(self._stored(task, op, obj))
         ident = obj._rb_id
         how = op.conflicts if op.is_field else _standing(task, kind, obj)
         event = self._known.get((proc, op, ident, how))
         if event is None:
-            event = self._known[proc, op, ident, how] = self._made(task, op, obj, how)
+            event = self._known[proc, op, ident, how] = self._seen(self._made(task, op, obj, how))
+        return event
+
+    def _seen(self, event: Event) -> Event:
+        """``event``, which a sleeper who wakes unasked does not commute with."""
+        if self._rousable:
+            if event.op is ops.WAKE:
+                event.writes += (_ROUSED,)
+            else:
+                event.reads += (_ROUSED,)
         return event
 
     def state(self, task: Task) -> State:
@@ -190,7 +209,7 @@ class Relation:
         """The step of ``sleeper`` that a notification takes away, if it could wake unasked."""
         saved = sleeper.cpu.saved if sleeper.suspended and sleeper.cpu is not None else None
         op = sleeper.op if saved is None else saved[0]
-        return self._made(sleeper, op, condition, "") if op is ops.WAKE else None
+        return self._seen(self._made(sleeper, op, condition, "")) if op is ops.WAKE else None
 
     def _made(self, task: Task, op: Op, obj: Any, how: Any) -> Event:
         reads: tuple[Key, ...] = ()
@@ -236,12 +255,15 @@ class Relation:
 
 
 _ALONE, _MISUSED = "alone", "misused"
+_ROUSED: Key = "sleep", ""
 
 
 def _standing(task: Task, kind: Kind, obj: Any) -> str:
     """What the thread's own past makes of an operation on a lock or condition; "" if nothing special."""
     if kind in _SLEEP:
         return "" if obj.lock.owner is task else _MISUSED
+    if kind is Kind.RELEASE_READ or kind is Kind.RELEASE_WRITE:
+        return "" if (obj.writer is task if kind is Kind.RELEASE_WRITE else task in obj.readers) else _MISUSED
     if kind not in _MUTEX:
         return ""
     owner = obj.owner

@@ -7,20 +7,20 @@ begins; sleep sets keep equivalent orders out.  Memory is bounded by the depth
 of an execution, not by their number.
 
 Guarantees: at the end every class of the relation was run.  One execution a
-class for programs of locks and fields; where the guard of a step has to be
-tried (see ``races``), some executions end early, counted as ``redundant``.
-They are searched for races like all others: what they lead to may be led to by
-nothing else.
+class for programs of locks and fields.  Where the guard of a step has to be
+tried (see ``races``), the execution that tries it is counted as ``redundant``;
+so is one that turns out to have been explored.  The latter are searched for
+races like all others.
 """
 
 from __future__ import annotations
 
-from .controlled import Outcome, Scheduler
+from .controlled import Outcome, Scheduler, Strategy
 from .evidence import real
-from .races import History, Race
+from .races import History
 from .relation import NOTIFIES, Event, Relation
-from .strategies.exhaustive import Exhaustive
-from .wakeup import covered, insert
+from .strategies.exhaustive import Exhaustive, Trial
+from .wakeup import covered, insert, place
 
 
 class Search:
@@ -43,32 +43,37 @@ class Search:
         self.complete = False
         # Where the execution that runs next leaves the one before.
         self._fresh = 0
+        self._refused: set[tuple[int, ...]] = set()
 
     def execute(self) -> Outcome | None:
         """Run the next execution; None if it turned out to be explored already."""
-        scheduler = self.scheduler
-        scheduler.ghost, scheduler.relation = True, self.relation
-        try:
-            while True:
-                outcome = scheduler.run(self.strategy, always_ask=True)
-                if not self.relation.grown:
-                    break
-                self._restart()
-        finally:
-            scheduler.ghost, scheduler.relation = False, None
-        history, races = self._followed()
-        self._races = races
-        self._history = history
+        while True:
+            outcome = self._run(self.strategy)
+            if not self.relation.grown:
+                break
+            self._restart()
+        self._history, self._races = self._followed()
         if self.strategy.asleep_at_end:
             self.redundant += 1
             return None
         self.executions += 1
-        return real(outcome, history) if scheduler.crashed else outcome
+        return real(outcome, self._history) if self.scheduler.crashed else outcome
+
+    def _run(self, strategy: Strategy) -> Outcome:
+        scheduler = self.scheduler
+        scheduler.ghost, scheduler.relation = True, self.relation
+        try:
+            return scheduler.run(strategy, always_ask=True)
+        finally:
+            scheduler.ghost, scheduler.relation = False, None
 
     def advance(self) -> bool:
         """Take in the races of the execution that has just run; False when all is explored."""
-        for e, steps, event in self._races:
-            self._reverse(e, steps, event)
+        for e, steps, sure, event in self._races:
+            self._reverse(e, steps, sure, event)
+            if self.relation.grown:
+                self._restart()
+                return True
         stack = self.strategy.stack
         while stack:
             node = stack[-1]
@@ -82,40 +87,55 @@ class Search:
         self.complete = True
         return False
 
-    def _followed(self) -> tuple[History, list[tuple[int, list[int], Event]]]:
-        """The history of the execution that has just run, and its races: (after whom, what before, the step).
+    def _followed(self) -> tuple[History, list[tuple[int, list[int], bool, Event]]]:
+        """The history of the execution that has just run, and its races, each with the step that has it.
 
         Only steps from where this execution left the last one can bring new races.
         """
         history = History(self.relation, len(self.scheduler.tasks))
-        races: list[tuple[int, list[int], Event]] = []
+        races: list[tuple[int, list[int], bool, Event]] = []
         taken_away: list[tuple[int, Event]] = []
         for i, node in enumerate(self.strategy.stack):
             event = node.tree[0].event
             found = history.add(event, node.state, node.ready, i >= self._fresh)
-            races += [(e, steps, event) for e, steps in found]
+            races += [(*race, event) for race in found]
             if event.kind in NOTIFIES and i >= self._fresh:
                 taken_away += [(i, wake) for _, wake in node.state if wake is not None]
         for i, wake in taken_away:
-            steps = history.reversal(i, wake)
-            if steps is not None:
-                races.append((i, steps, wake))
+            reversal = history.reversal(i, wake)
+            if reversal is not None:
+                races.append((i, *reversal, wake))
         for task in self.scheduler.tasks:
             if task.blocked is not None:
                 task.op, task.obj = task.blocked
                 event = self.relation.of(task)
-                races += [(e, steps, event) for e, steps in history.races_of(event)]
+                races += [(*race, event) for race in history.races_of(event, self.relation.state(task))]
         return history, races
 
-    def _reverse(self, e: int, steps: list[int], event: Event) -> None:
+    def _reverse(self, e: int, steps: list[int], sure: bool, event: Event) -> None:
         """Have ``event`` come before step ``e``, after ``steps``, in some execution to come."""
         node, events = self.strategy.stack[e], self._history.events
-        if not steps and all(task.index != event.proc for task in node.ready):
-            return
         sequence = [events[i] for i in steps]
         sequence.append(event)
-        if not covered(sequence, node.asleep.values()):
-            insert(node.tree, sequence)
+        if covered(sequence, node.asleep.values()):
+            return
+        found = place(node.tree, sequence)
+        if found is not None and (sure or self._possible(e, sequence)):
+            insert(*found)
+
+    def _possible(self, e: int, sequence: list[Event]) -> bool:
+        """Whether the last of ``sequence`` can move after the others, from the state before step ``e``."""
+        before = [node.tree[0].event.proc for node in self.strategy.stack[:e]]
+        order = (*before, *(event.proc for event in sequence))
+        if order in self._refused:
+            return False
+        trial = Trial(list(order[:-1]))
+        self._run(trial)
+        self.redundant += 1
+        if order[-1] in trial.able:
+            return True
+        self._refused.add(order)
+        return False
 
     def done(self) -> float:
         """An estimate of the share of all that is explored, 0..1, from the branching on the path."""

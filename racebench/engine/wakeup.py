@@ -38,8 +38,8 @@ def covered(sequence: Sequence[Event], asleep: Iterable[Event]) -> bool:
     return any(position(event, sequence) is not None for event in asleep)
 
 
-def insert(tree: list[Branch], sequence: list[Event]) -> bool:
-    """Add ``sequence`` unless an equivalent one is to be explored; True if added."""
+def place(tree: list[Branch], sequence: list[Event]) -> tuple[list[Branch], list[Event]] | None:
+    """Where ``sequence`` belongs in ``tree``, and what of it is new there; None if an equivalent one is there."""
     rest = list(sequence)
     while True:
         for branch in tree:
@@ -49,12 +49,16 @@ def insert(tree: list[Branch], sequence: list[Event]) -> bool:
             if at >= 0:
                 del rest[at]
             if not branch.children or not rest:
-                return False
+                return None
             tree = branch.children
             break
         else:
-            for event in rest:
-                branch = Branch(event)
-                tree.append(branch)
-                tree = branch.children
-            return True
+            return tree, rest
+
+
+def insert(tree: list[Branch], rest: list[Event]) -> None:
+    """Add ``rest`` where ``place`` said."""
+    for event in rest:
+        branch = Branch(event)
+        tree.append(branch)
+        tree = branch.children

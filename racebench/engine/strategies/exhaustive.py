@@ -77,23 +77,22 @@ class Exhaustive:
                 node.ready = enabled
                 node.state = self.relation.state(task)
                 return task
-        raise ProgramError(
+        raise self._different(wanted)
+
+    def _different(self, wanted: Event) -> ProgramError:
+        return ProgramError(
             f"the program is not deterministic: at step {self._depth} thread {wanted.proc} does not offer "
             "what it offered before. Verify needs a program that depends on the schedule alone."
         )
 
     def _guided(self, tree: list[Branch], enabled: list[Task]) -> Task | None:
-        """Who the wakeup tree wants next, if it can move.
-
-        A branch that nobody can follow was proposed without knowing that: this
-        state is new, and explored from here on as if nothing had been proposed.
-        """
-        while tree:
-            for task in enabled:
-                if task.index == tree[0].event.proc:
-                    return task
-            del tree[0]
-        return None
+        """Who the wakeup tree wants next."""
+        if not tree:
+            return None
+        for task in enabled:
+            if task.index == tree[0].event.proc:
+                return task
+        raise self._different(tree[0].event)
 
     def _free(self, enabled: list[Task], current: Task | None, asleep: dict[int, Event]) -> Task | None:
         if current is not None and current.ready and current.index not in asleep:
@@ -102,3 +101,26 @@ class Exhaustive:
             if task.index not in asleep:
                 return task
         return None
+
+
+class Trial:
+    """Follows ``order``, thread by thread, and sees who could go on then: ``able``, by index."""
+
+    def __init__(self, order: list[int]) -> None:
+        self._order = order
+        self._at = 0
+        self.able: set[int] = set()
+
+    def begin(self) -> None:
+        self._at = 0
+
+    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+        if self._at < len(self._order):
+            wanted = self._order[self._at]
+            self._at += 1
+            for task in enabled:
+                if task.index == wanted:
+                    return task
+        else:
+            self.able = {task.index for task in enabled}
+        raise ThreadAbort
