@@ -34,6 +34,10 @@ Race = tuple[int, list[int], bool]
 """The step to come after, the steps of the execution to come before, and whether it is sure to be possible."""
 
 
+_TRIED = {ops.WAIT_UNTIL, ops.ENTER_READ}
+"""Whose guard is not known from the history alone."""
+
+
 class _Uses:
     """The steps on one key so far: indices into the execution, and what came before them.
 
@@ -168,12 +172,18 @@ class History:
                     if self.events[cpu.came[-1]].kind is not Kind.RETURN:
                         return
                     before |= self._uses[cpu.key].before_write
-        if event.guard is None:
+        guard = event.guard
+        if guard is None:
             yield from self._plain(event.reads, event.writes, event, self._stored(event, before))
-        elif kind is Kind.WAIT_UNTIL or event.op is ops.ENTER_READ:
-            yield from self._awaited(event, event.guard, before)
+            return
+        if kind is Kind.WAIT_UNTIL or event.op is ops.ENTER_READ:
+            yield from self._awaited(event, guard, before)
         else:
-            yield from self._guarded(event, event.guard, before)
+            yield from self._guarded(event, guard, before)
+        if len(event.reads) + len(event.writes) > 1:
+            reads = tuple(key for key in event.reads if key != guard)
+            writes = tuple(key for key in event.writes if key != guard)
+            yield from self._plain(reads, writes, event, before)
 
     def _stored(self, event: Event, before: int) -> int:
         """``before``, and the steps of store buffers that ``event`` cannot come before."""
@@ -204,10 +214,10 @@ class History:
                 before |= self.before[i]
                 found = self.reversal(i, event)
                 if found is not None:
-                    yield i, *found
+                    yield i, found[0], found[1] and event.op not in _TRIED
 
     def _guarded(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
-        """Back on ``guard`` to the last step before which ``event`` was possible; and its other keys."""
+        """Back on ``guard`` to the last step before which ``event`` was possible."""
         use = self._of(guard)
         met = False
         # Readers are not ordered among themselves: any of them may be the one to come after.
@@ -223,9 +233,6 @@ class History:
                 yield i, *found
             if met and writes:
                 break
-        if len(event.writes) > 1 or event.reads:
-            others = tuple(key for key in event.writes if key != guard)
-            yield from self._plain((), others, event, before)
 
     def _awaited(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
         """Back to the last write before which ``event`` was possible; each before which that is not known."""
@@ -252,7 +259,7 @@ class History:
             return []
         steps, sure = found
         if event.kind is not Kind.WAIT_UNTIL:
-            return [(came, steps, sure)]
+            return [(came, steps, sure and event.op not in _TRIED)]
         # What its predicate was meanwhile nobody has looked at: it may be true after any part of this.
         cuts = [i for i in self._of(event.reads[0]).writes if i in steps]
         kept = [[j for j in steps if not self.before[j] >> cut & 1] for cut in cuts]
