@@ -231,6 +231,7 @@ class Scheduler(Numbers):
         self.error: BaseException | None = None
         self._too_deep: RecursionError | None = None
         self._unstarted: list[Task] = []
+        self._might_end: list[Event] = []
         self._ending = False
         self._pick: Callable[[list[Task], Task | None], Task] = _nobody
 
@@ -453,10 +454,14 @@ class Scheduler(Numbers):
         return self._pick(self.enabled, current) if self.many else self.enabled[0]
 
     def _all_asleep(self) -> None:
-        """Only sleepers who may wake unasked are left: if they do not, this is the end."""
+        """Only sleepers who may wake unasked are left: if they do not, this is the end.
+
+        They will, and the execution has an end of its own; this one is told with it.
+        """
         waiting = [t for t in self.tasks if t.alive and not t.suspended and t.name not in self.lost]
         for event in wait_event(waiting, self.outcome.events, len(self.log)):
-            self.say(event, *waiting)
+            event.by = tuple(task.index for task in waiting)
+            self._might_end.append(event)
 
     def _overrun(self, me: Task) -> NoReturn:
         if self.limit >= 0:
@@ -553,6 +558,7 @@ class Scheduler(Numbers):
         if self.recorder is not None:
             self.recorder.end()
         self._conclude(outcome)
+        outcome.events += self._might_end
         return outcome
 
     def _conclude(self, outcome: Outcome) -> None:
