@@ -224,9 +224,10 @@ def test_a_program_with_too_many_states_is_given_up() -> None:
 def _agree(kind: str, seeds: range, states: int, executions: int, preemptions: int | None = None) -> None:
     """The first program for each seed that is small enough: the same ends, hangs and broken rules."""
     for seed in seeds:
-        for drawn, _ in candidates(kind, seed, states):
+        for drawn, reached in candidates(kind, seed, states):
+            known = reached if preemptions is None else None
             try:
-                wrong = any(compared.mismatches(drawn, None, preemptions, executions))
+                wrong = any(compared.mismatches(drawn, known, preemptions, executions))
             except TooLarge:
                 continue
             if wrong:
