@@ -45,7 +45,7 @@ def searched(
     """
     ends: set[End] = set()
     tally = Tally()
-    with Scheduler(program, ghost=True) as scheduler:
+    with Scheduler(program) as scheduler:
         search: Any = Search(scheduler) if preemptions is None else Ladder(scheduler, preemptions)
         while True:
             outcome = search.execute()
