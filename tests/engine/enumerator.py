@@ -35,7 +35,8 @@ class Reached:
 
     ``ends`` has the ends in which all have ended, and those in which some are "inside"
     for ever.  ``rules`` has the rules that are broken on the way; each kind of
-    deadlock counts as "deadlock".
+    deadlock counts as "deadlock".  Where only sleepers can go on that may wake
+    unasked, and need not, there is a rule to break but no end yet.
     """
 
     ends: set[End]
@@ -56,8 +57,10 @@ def enumerated(sketch: Sketch, most: int = 20_000, preemptions: int | None = Non
     while stack:
         state, last, used = stack.pop()
         moves = machine.moves(state)
+        if not moves:
+            reached.ends.add(end_of(machine, state))
         if all(unasked for _, unasked in moves):
-            _ended(machine, state, reached)
+            _stopped(machine, state, reached)
         going_on = any(who == last for who, _ in moves)
         for who, _ in moves:
             now = used
@@ -83,11 +86,11 @@ def enumerated(sketch: Sketch, most: int = 20_000, preemptions: int | None = Non
     return reached
 
 
-def _ended(machine: Machine, state: State, reached: Reached) -> None:
-    end = end_of(machine, state)
-    reached.ends.add(end)
-    stuck = any(became == "inside" for became, _ in end[1])
-    explained = any(became == "raised" for became, _ in end[1]) or leaked(state)
+def _stopped(machine: Machine, state: State, reached: Reached) -> None:
+    """This is the end if those who may wake unasked do not."""
+    _, threads = end_of(machine, state)
+    stuck = any(became == "inside" for became, _ in threads)
+    explained = any(became == "raised" for became, _ in threads) or leaked(state)
     if stuck and (not explained or doomed(machine, state)):
         reached.rules.add("deadlock")
 
