@@ -95,4 +95,5 @@ class Helper:
         self._before = explorer.executions, explorer.redundant
         report.levels, report.reversals = explorer.handed_over(), explorer.learned()
         report.done, report.cut = explorer.done(), explorer.cut
+        report.tally.unseen.update(self.scheduler.unseen.sentences())
         self.line.report(report)

@@ -53,6 +53,7 @@ class Tally:
         self.first: int | None = None
         self.first_alarm: int | None = None
         self.guarded: dict[str, str] = {}
+        self.unseen: set[str] = set()
 
     def add(self, outcome: Outcome, executions: int, strategy: str) -> bool:
         """Take in one execution; True if it broke a rule not seen before."""
@@ -104,6 +105,7 @@ class Tally:
             self.first = before + other.first
         if self.first_alarm is None and other.first_alarm is not None:
             self.first_alarm = before + other.first_alarm
+        self.unseen |= other.unseen
         for signature, message in other.guarded.items():
             self.guarded.setdefault(signature, message)
         for signature, seen in other.seen.items():

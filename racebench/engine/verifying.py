@@ -25,6 +25,7 @@ from .garbage import leaves_nothing
 from .search import Search
 from .sharing import Crew, Shared
 from .tally import Tally
+from .unseen import judged
 
 _ALONE = 2_000
 _TURN = 500
@@ -93,7 +94,7 @@ class Verification:
             )
         findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
-        return self._result(findings, searched)
+        return judged(self._result(findings, searched), scheduler.unseen.sentences(), self.tally.unseen)
 
     def _search(self, scheduler: Scheduler) -> Search | Shared:
         if self.crew is None or self.preemptions is not None:
