@@ -22,17 +22,21 @@ class Instrumented:
 
 
 ATOMS: frozenset[type] = frozenset(
-    (type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented), object)
-    + (types.ModuleType, types.WrapperDescriptorType, types.MethodDescriptorType)
-    + (types.GetSetDescriptorType, types.MemberDescriptorType, type)
+    (
+        *(type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented), object),
+        *(types.ModuleType, types.WrapperDescriptorType, types.MethodDescriptorType),
+        *(types.GetSetDescriptorType, types.MemberDescriptorType, type),
+    )
 )
 """Classes whose own instances never change in place, or are code and not data."""
 
 # By name: to ask for a class would import its module.
 _NEVER_CHANGE = frozenset(
-    "decimal.Decimal fractions.Fraction uuid.UUID re.Pattern datetime.date datetime.time datetime.datetime "
-    "datetime.timedelta datetime.timezone pathlib.PurePosixPath pathlib.PureWindowsPath pathlib.PosixPath "
-    "pathlib.WindowsPath".split()
+    (
+        *("decimal.Decimal", "fractions.Fraction", "uuid.UUID", "re.Pattern"),
+        *("datetime.date", "datetime.time", "datetime.datetime", "datetime.timedelta", "datetime.timezone"),
+        *("pathlib.PurePosixPath", "pathlib.PureWindowsPath", "pathlib.PosixPath", "pathlib.WindowsPath"),
+    )
 )
 
 
@@ -79,7 +83,9 @@ def is_bare(value: Any) -> bool:
     """Whether it could have attributes, as an object of any plain class, but has none."""
     cls = type(value)
     layout = _WITH_ATTRIBUTES.get(_base(cls))
-    return layout == (cls.__basicsize__, cls.__dictoffset__) and not object.__getattribute__(value, "__dict__")
+    return layout == (cls.__basicsize__, cls.__dictoffset__) and not object.__getattribute__(
+        value, "__dict__"
+    )
 
 
 def _base(cls: type) -> type:
@@ -133,7 +139,7 @@ def _of_function(function: types.FunctionType) -> list[Any] | None:
     return [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
 
 
-_PARTS: dict[type, Callable[[Any], Iterable[Any] | None]] = {
+_PARTS: dict[Any, Callable[[Any], Iterable[Any] | None]] = {
     enum.Enum: lambda member: (member._value_,),
     tuple: lambda value: tuple.__iter__(value),
     frozenset: lambda value: frozenset.__iter__(value),
@@ -151,14 +157,15 @@ def _layout(base: type) -> tuple[int, int]:
     return plain.__basicsize__, plain.__dictoffset__
 
 
-_WITH_ATTRIBUTES = {base: _layout(base) for base in (object, int, float, complex, str, bytes, tuple, frozenset)}
+_BASES: tuple[type, ...] = (object, int, float, complex, str, bytes, tuple, frozenset)
+_WITH_ATTRIBUTES: dict[Any, tuple[int, int]] = {base: _layout(base) for base in _BASES}
 
 
 def described(value: Any) -> str:
     """``value`` in words, by its class only: its own code is not asked."""
     name = type(value).__name__
     if isinstance(value, types.FunctionType):
-        return f"the function {value.__qualname__}, which has variables of its own"
+        return f"the function {value.__qualname__} with variables of its own"
     if type(value) in (list, dict, set, bytearray) or name == "deque":
         return f"a {name} that something else has too"
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
@@ -181,4 +188,6 @@ def kept_when_copied(value: Any) -> Iterator[Any]:
         else:
             to_do += getattr(one, "__dict__", {}).values()
             names = (getattr(base, "__slots__", ()) for base in type(one).__mro__)
-            to_do += [getattr(one, n, None) for some in names for n in ((some,) if type(some) is str else some)]
+            to_do += [
+                getattr(one, n, None) for some in names for n in ((some,) if type(some) is str else some)
+            ]

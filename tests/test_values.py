@@ -28,7 +28,7 @@ class Letter(enum.Enum):
     LIST = [1]  # noqa: RUF012
 
 
-class Word(str, enum.Enum):
+class Word(str, enum.Enum):  # noqa: UP042
     A = "x"
 
 
@@ -104,18 +104,18 @@ class Node(rb.State):
 
 
 STAYS: list[Any] = [
-    None, 1, True, 1.5, 1j, "a", b"a", range(3), ..., NotImplemented, object(), Letter.A, Word.A, Flags.A | Flags.B,
-    (), (1, ("a", (None,))), frozenset([1]), slice(1), Frozen(), FrozenSlots((1,)), Pair(1, 2), Slotless(), Plain(),
-    len, str.upper, "x".upper, (1).__add__, closure, Slotless.method, Slotless().method, Slotless, sys,
-    decimal.Decimal(1), fractions.Fraction(1), datetime.datetime(2020, 1, 1), datetime.timezone.utc,
-    pathlib.PurePosixPath("x"), pathlib.Path("x"), re.compile("a"), uuid.UUID(int=1), Node(), rb.Lock("a"),
+    None, 1, True, 1.5, 1j, "a", b"a", range(3), ..., NotImplemented, object(), slice(1), (), (1, ("a", (None,))),
+    frozenset([1]), Letter.A, Word.A, Flags.A | Flags.B, Frozen(), FrozenSlots((1,)), Pair(1, 2), Slotless(),
+    Plain(), len, str.upper, "x".upper, (1).__add__, closure, Slotless.method, Slotless().method, Slotless, sys,
+    decimal.Decimal(1), fractions.Fraction(1), datetime.datetime(2020, 1, 1), datetime.UTC, re.compile("a"),
+    pathlib.PurePosixPath("x"), pathlib.Path("x"), uuid.UUID(int=1), Node(), rb.Lock("a"),
 ]  # fmt: skip
 
 CHANGES: list[Any] = [
-    [], {}, set(), bytearray(), collections.deque(), array.array("i"), iter([]), (x for x in ()), threading.Lock(),
-    Letter.LIST, Frozen([]), FrozenSlots({}), LooseFrozen(), Open(), Slotted(), having(1), ([],), (1, (having(1),)),
-    closure(), with_default, [].append, having(1).method, functools.partial(len), Exception(), Pretender(),
-    memoryview(b""), collections.OrderedDict(), collections.Counter(),
+    [], {}, set(), bytearray(), memoryview(b""), array.array("i"), iter([]), (x for x in ()), threading.Lock(),
+    collections.deque(), collections.OrderedDict(), collections.Counter(), Exception(), functools.partial(len),
+    Letter.LIST, Frozen([]), FrozenSlots({}), LooseFrozen(), Open(), Slotted(), having(1), ([],),
+    (1, (having(1),)), closure(), with_default, [].append, having(1).method, Pretender(),
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from sys import getrefcount
 from typing import Any
@@ -77,7 +77,7 @@ class Graph:
                     lost.append(below)
 
     def adopted(self, value: Any, make: Make, loose: list[Any]) -> Any:
-        """``value`` with tracked containers in the place of its own; what changes unseen goes to ``loose``."""
+        """``value`` with tracked containers in the place of its own; ``loose`` gets what changes unseen."""
         if type(value) in self._fixed:
             return value
         node = self._nodes.get(id(value))
@@ -119,7 +119,8 @@ def _walked(value: Any) -> bool:
     return trackable(value) or frozen(cls) or (issubclass(cls, tuple) and adds_nothing(cls, tuple))
 
 
-def _children(value: Any) -> Iterable[Any]:
+def _children(value: Any) -> Any:
+    """What it holds: something to go over."""
     if type(value) is dict:
         return value.values()
     if trackable(value) or isinstance(value, tuple):
@@ -159,7 +160,6 @@ class _Counting:
 
     def taken_in(self, container: Any, value: Any, spare: bool) -> Any:
         return value
-
 
 
 def _count() -> tuple[int, int]:

@@ -126,14 +126,14 @@ def untouched(tracked: Any) -> bool:
 
 
 def _content(tracked: Any) -> list[Any]:
-    base = type(tracked).__base__
+    base: Any = type(tracked).__base__
     if base is dict:
         return [*dict.keys(tracked), *dict.values(tracked)]
     return [*base.__iter__(tracked)]
 
 
 def _plain(tracked: Any) -> Any:
-    base = type(tracked).__base__
+    base: Any = type(tracked).__base__
     if base is deque:
         return deque(deque.__iter__(tracked), tracked.maxlen)
     if base is dict:

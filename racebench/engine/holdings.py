@@ -31,7 +31,7 @@ class Holdings:
         self.unseen = Unseen()
         self.names: dict[str, Any] = {
             "point": scheduler.point,
-            "fixed": set(ATOMS - {object}),
+            "fixed": set(ATOMS),
             "met": self._met,
             "brought": self._brought,
             "noticed": self._noticed,
@@ -39,6 +39,7 @@ class Holdings:
         }
         """What the accessors call by name."""
         self._fixed: set[type] = self.names["fixed"]
+        self._varied: set[type] = set()
         self._containers = Containers(self)
         self._reads: dict[Field, Op] = {}
         self._inside: dict[Op, tuple[Op, Op]] = {}
@@ -110,6 +111,8 @@ class Holdings:
 
     def _met(self, read: Op, obj: State, value: Any) -> None:
         """The field that ``read`` reads has ``value``, of a class that is not known to be fixed."""
+        if type(value) is tuple and all(type(one) in self._fixed for one in value):
+            return
         bare: list[Any] = []
         found = self._noticed(read, value, bare)
         if found or bare:
@@ -117,18 +120,23 @@ class Holdings:
 
     def _noticed(self, read: Op, value: Any, bare: list[Any] | None = None) -> list[Any]:
         """What can change unseen in ``value``, which a field has; ``bare`` as for ``leaves``."""
-        if never_changes(type(value)):
-            self._fixed.add(type(value))
+        if self._is_fixed(type(value)):
             return []
         found = leaves(value, self._fixed, bare)
         if found:
             read.conflicts = True
         return found
 
+    def _is_fixed(self, cls: type) -> bool:
+        if cls in self._varied:
+            return False
+        known = never_changes(cls)
+        (self._fixed if known else self._varied).add(cls)
+        return known
+
     def _brought(self, read: Op, obj: State, value: Any, spare: bool) -> Any:
         """What a field gets for ``value``; ``spare``: nothing else refers to it."""
-        if never_changes(type(value)):
-            self._fixed.add(type(value))
+        if self._is_fixed(type(value)):
             return value
         if self.scheduler.current is None:
             self._of_setup[id(obj), read.field] = obj, read

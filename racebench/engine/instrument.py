@@ -31,8 +31,9 @@ class Twins:
 
     ``namespace`` is the globals of the accessors; ``body(field) -> (getter,
     setter)`` gives their lines: all of the getter's, and those of the setter that run
-    before the plain write, or for a delayed field in place of it.  ``copier(field, copy)`` gives what makes the
-    value of a new object from a default that is to be copied.
+    before the plain write, or for a delayed field in place of it.  ``copier(field,
+    copy)`` gives what makes the value of a new object from a default that is to be
+    copied.
     Not thread-safe on purpose: classes are first met in ``setup``, or by the
     one thread that runs; two free threads that race here make equal twins.
     """
