@@ -104,16 +104,20 @@ class Node(rb.State):
 
 
 STAYS: list[Any] = [
-    None, 1, True, 1.5, 1j, "a", b"a", range(3), ..., NotImplemented, object(), slice(1), (), (1, ("a", (None,))),
+    None, 1, True, 1.5, 1j, "a", b"a", range(3), ..., NotImplemented, object(), slice(1), (),
+    (1, ("a", (None,))),
     frozenset([1]), Letter.A, Word.A, Flags.A | Flags.B, Frozen(), FrozenSlots((1,)), Pair(1, 2), Slotless(),
-    Plain(), len, str.upper, "x".upper, (1).__add__, closure, Slotless.method, Slotless().method, Slotless, sys,
+    Plain(), len, str.upper, "x".upper, (1).__add__, closure, Slotless.method, Slotless().method,
+    Slotless, sys,
     decimal.Decimal(1), fractions.Fraction(1), datetime.datetime(2020, 1, 1), datetime.UTC, re.compile("a"),
     pathlib.PurePosixPath("x"), pathlib.Path("x"), uuid.UUID(int=1), Node(), rb.Lock("a"),
 ]  # fmt: skip
 
 CHANGES: list[Any] = [
-    [], {}, set(), bytearray(), memoryview(b""), array.array("i"), iter([]), (x for x in ()), threading.Lock(),
-    collections.deque(), collections.OrderedDict(), collections.Counter(), Exception(), functools.partial(len),
+    [], {}, set(), bytearray(), memoryview(b""), array.array("i"), iter([]), (x for x in ()),
+    threading.Lock(),
+    collections.deque(), collections.OrderedDict(), collections.Counter(), Exception(),
+    functools.partial(len),
     Letter.LIST, Frozen([]), FrozenSlots({}), LooseFrozen(), Open(), Slotted(), having(1), ([],),
     (1, (having(1),)), closure(), with_default, [].append, having(1).method, Pretender(),
 ]  # fmt: skip

@@ -21,7 +21,7 @@ from sys import getrefcount
 from typing import Any
 
 from ..values import adds_nothing, frozen, leaves
-from .containers import Containers, fill, trackable
+from .containers import Containers, fill, held_by, replace, trackable
 
 Make = Callable[[Any], Any]
 """An empty tracked container like the one given."""
@@ -59,6 +59,11 @@ class Graph:
                 to_do += [(child, True) for child in _children(one)]
             node.inner += counts
 
+    def hold_within(self, tracked: Any) -> None:
+        """What has been put into a tracked container is reached."""
+        for child in held_by(tracked):
+            self.hold(child, True)
+
     def settle(self, root: Any = None, spare: bool = True) -> None:
         """Find what something else has too; ``root``, whose references were not counted, if not ``spare``."""
         lost = []
@@ -89,6 +94,14 @@ class Graph:
             node.made = self._made(node, make, loose)
             node.building = False
         return node.made
+
+    def adopt_within(self, tracked: Any, make: Make) -> None:
+        """As ``adopted``, for what has been put into ``tracked``, which keeps what changes unseen."""
+        within = tracked._rb_leaves
+        if isinstance(tracked, dict):
+            for key in dict.keys(tracked):
+                within += leaves(key, self._fixed)
+        replace(tracked, lambda one: self.adopted(one, make, within))
 
     def _made(self, node: _Node, make: Make, loose: list[Any]) -> Any:
         value = node.value

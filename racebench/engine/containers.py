@@ -119,6 +119,30 @@ def leave(tracked: Any) -> None:
     tracked._rb_left = _content(tracked)
 
 
+def held_by(tracked: Any) -> Iterable[Any]:
+    """What is in ``tracked``, of a dict its values, without a step."""
+    base: Any = type(tracked).__base__
+    inside: Iterable[Any] = dict.values(tracked) if base is dict else base.__iter__(tracked)
+    return inside
+
+
+def replace(tracked: Any, by: Callable[[Any], Any]) -> None:
+    """Put ``by(one)`` in the place of each one that is in ``tracked``, without a step."""
+    base: Any = type(tracked).__base__
+    if base is set:
+        for one in set.__iter__(tracked):
+            by(one)
+    else:
+        for at in list(dict.keys(tracked)) if base is dict else range(base.__len__(tracked)):
+            base.__setitem__(tracked, at, by(base.__getitem__(tracked, at)))
+    leave(tracked)
+
+
+def forget(tracked: Any) -> None:
+    """What its last use has left: to be told anew."""
+    tracked._rb_left = ()
+
+
 def untouched(tracked: Any) -> bool:
     """Whether it is as its last use has left it."""
     left, now = tracked._rb_left, _content(tracked)
@@ -154,7 +178,6 @@ def _tracked(base: type, fields: Fields) -> type:
         fields.used(self, op)
         if not untouched(self):
             fields.changed_unseen(self)
-            leave(self)
 
     members: dict[str, Any] = {
         "__slots__": ("_rb_field", "_rb_leaves", "_rb_left", "_rb_owner", "_rb_read", "_rb_write"),

@@ -9,14 +9,15 @@ counted: two of them, and the run cannot say what it has not seen.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..primitives import Field, State
 from ..trace import Kind, Op
 from ..values import ATOMS, described, is_bare, leaves, never_changes
 from .adopting import Graph, alone
-from .containers import Containers, untouched
-from .instrument import SLOT, Copier
+from .containers import Containers, forget, leave, untouched
+from .instrument import SLOT, Copier, showing
 from .unseen import Unseen
 
 if TYPE_CHECKING:
@@ -55,16 +56,24 @@ class Holdings:
         self._bare.clear()
 
     def setup_is_over(self) -> None:
-        """Take over what setup has put into fields."""
-        if not self._of_setup:
+        """Take over what setup has put into fields, and into the containers that they had by default."""
+        tracked = list(self._tracked)
+        if not self._of_setup and not tracked:
             return
+        for one in tracked:
+            forget(one)
         graph = Graph(self._fixed)
         for obj, read in self._of_setup.values():
             graph.hold(obj.__dict__[SLOT + read.field], True)
+        for one in tracked:
+            graph.hold_within(one)
         graph.settle()
         for obj, read in self._of_setup.values():
             obj.__dict__[SLOT + read.field] = self._adopted(graph, obj.__dict__[SLOT + read.field], obj, read)
         self._of_setup.clear()
+        for one in tracked:
+            graph.adopt_within(one, partial(self._empty, obj=one._rb_owner, read=one._rb_field))
+            one._rb_read.conflicts = one._rb_read.conflicts or bool(one._rb_leaves)
 
     def execution_is_over(self) -> None:
         """What was done after the last step that would have shown it."""
@@ -73,7 +82,7 @@ class Holdings:
                 self.unseen.say(told)
         for tracked in self._tracked:
             if not untouched(tracked):
-                self.changed_unseen(tracked)
+                self._say_changed(tracked)
 
     # -- fields
 
@@ -178,6 +187,8 @@ class Holdings:
     # -- containers (containers.Fields)
 
     def used(self, container: Any, op: Op) -> None:
+        if showing.now:
+            return
         self.scheduler.point(op, container._rb_owner)
         found = container._rb_leaves
         if found:
@@ -185,6 +196,12 @@ class Holdings:
             self._touched(container._rb_owner, op.field, found)
 
     def changed_unseen(self, container: Any) -> None:
+        # What setup does to it is where an execution begins.
+        if self.scheduler.current is not None:
+            self._say_changed(container)
+            leave(container)
+
+    def _say_changed(self, container: Any) -> None:
         container._rb_read.conflicts = container._rb_field.conflicts = True
         owner, kind = container._rb_owner, type(container).__name__
         self.unseen.say(
@@ -193,7 +210,7 @@ class Holdings:
         )
 
     def taken_in(self, container: Any, value: Any, spare: bool) -> Any:
-        if type(value) in self._fixed:
+        if type(value) in self._fixed or self.scheduler.current is None:
             return value
         found: list[Any] = []
         value = self._taken(value, spare, container._rb_owner, container._rb_field, found)

@@ -8,6 +8,7 @@ attribute name written into it costs half of a general one.
 from __future__ import annotations
 
 import enum
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from types import CodeType
@@ -91,14 +92,25 @@ def derived(cls: type, types: Mapping[type, type]) -> type:
     return cls
 
 
+class _Showing(threading.local):
+    now = False
+
+
+showing = _Showing()
+"""Whether the calling thread is in ``show``: what it looks at then is no step of the program."""
+
+
 def show(value: Any, depth: int = 2) -> str:
     """``value`` for a report: labels for our objects, never an address.  It may be anything."""
+    before, showing.now = showing.now, True
     try:
         return exactly(_shown(value, depth))
     except KeyboardInterrupt:
         raise
     except BaseException:
         return f"<{type(value).__name__}, which cannot be shown>"
+    finally:
+        showing.now = before
 
 
 def _shown(value: Any, depth: int) -> str:

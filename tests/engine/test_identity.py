@@ -225,3 +225,18 @@ def test_a_dataclass_field_is_seen() -> None:
         return int(s.first.x)
 
     assert verify(program(Record, rb.Lock, adds("first"), reads)).executions == 2
+
+
+def test_a_lock_is_not_compared_with_a_store_buffer() -> None:
+    class Late(rb.State):
+        x = rb.shared(0, delayed=True)
+
+        def __init__(self) -> None:
+            self.lock = RaisingLock("late")
+
+    def stores(s: Any) -> None:
+        with s.lock:
+            s.x = s.x + 1
+
+    check = lambda s, r: None if s.x == 2 else rb.broken("x.lost", f"{s.x}")  # noqa: E731
+    assert verify(rb.Program("late", Late, {"a": stores, "b": stores}, check=check)).findings == ()

@@ -471,6 +471,15 @@ def test_what_heapq_does_is_not_seen_and_said() -> None:
         assert said.startswith("Cache.items holds a list that is changed without its methods")
 
 
+def test_what_heapq_does_is_noticed_before_a_method_covers_it() -> None:
+    def pushes(s: Any) -> None:
+        with s.lock:
+            heapq.heappush(s.items, 1)
+            s.items.append(2)
+
+    assert verify(program(Cache, pushes)).verdict is rb.Verdict.UNKNOWN
+
+
 @pytest.mark.parametrize("look", [
     list, tuple, set, sorted, sum, len, bool, repr, json.dumps, copy.copy, copy.deepcopy, lambda x: [*x],
     lambda x: [0] + x, lambda x: x + [0], lambda x: [1] == x, lambda x: x[:], lambda x: 1 in x,  # noqa: RUF005, SIM300
@@ -535,3 +544,78 @@ def test_what_a_sort_does_meanwhile_is_seen() -> None:
     result = verify(program(setup, sorts, looks, lambda s, r: seen.append(r["b"])))
     assert result.complete
     assert {tuple(one) for one in seen} == {(1, 2), (), (2, 1)}
+
+
+# -- setup, and reports
+
+
+def test_what_setup_does_to_a_default_by_any_means_is_where_it_starts() -> None:
+    def setup() -> Cache:
+        s = Cache()
+        heapq.heappush(s.items, 2)
+        for _ in range(2):
+            row: list[int] = []
+            s.items.append(row)
+            s.nested[1]["row"] = [row]
+        return s
+
+    def puts(s: Any) -> None:
+        with s.lock:
+            s.items[2].append(1)
+
+    def check(s: Any, results: Any) -> Any:
+        right = s.items[2] is s.nested[1]["row"][0] and s.items[2] == [1, 1]
+        return None if right else rb.broken("not.one", f"{s.items} {s.nested}")
+
+    result = verify(program(setup, puts, check=check))
+    assert (result.verdict, result.complete, result.findings) == (rb.Verdict.CLEAN, True, ())
+
+
+def test_an_object_that_setup_puts_into_a_default_changes_unseen() -> None:
+    def setup() -> Cache:
+        s = Cache()
+        s.items.append(Widget())
+        return s
+
+    def looks(s: Any) -> None:
+        with s.lock:
+            len(s.items)
+
+    assert verify(program(setup, looks)).stats["unseen"]
+    assert verify(program(setup, looks, nothing)).complete
+
+
+def test_what_a_report_looks_at_is_no_step() -> None:
+    def setup() -> Cache:
+        s = Cache()
+        s.entries = Frozen(Frozen([[[[1]]]]))
+        return s
+
+    def adds(s: Any) -> None:
+        s.done = s.done + len(s.entries.inner.inner)
+
+    always = lambda s, r: rb.broken("always", "always")  # noqa: E731
+    [finding] = verify(program(setup, adds, check=always)).findings
+    assert finding.evidence["replays"] == [10, 10]
+    assert "[[[[1]]]]" in str(finding.evidence["steps"])
+
+
+def test_a_delayed_field_has_no_containers_of_its_own() -> None:
+    class Late(rb.State):
+        items = rb.shared([], delayed=True)
+
+    def looks(s: Any) -> None:
+        s.items  # noqa: B018
+
+    result = verify(rb.Program("late", Late, {"a": looks, "b": looks}))
+    assert result.stats["unseen"] == (
+        "Late.items holds a list that something else has too, which changes unseen",
+    )
+
+
+def test_a_handler_gets_at_what_its_thread_has() -> None:
+    def setup() -> Cache:
+        return having(Widget)()
+
+    p = rb.Program("irq", setup, {"a": touch}, interrupts={"irq": ("a", lambda s: s.entries and None)})
+    assert verify(p).verdict is rb.Verdict.UNKNOWN
