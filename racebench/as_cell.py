@@ -35,7 +35,8 @@ class RaceTest:
         for finding in result.findings:
             self.tell({"finding": finding_record(self.nodeid, program, self.mode, finding)})
         proved = answered if self.mode == "verify" else None
-        judged = judge(sorted(self.expect), [], found, proved, result.interrupted)
+        cut_off = result.interrupted or bool(result.stats.get("unseen"))
+        judged = judge(sorted(self.expect), [], found, proved, cut_off)
         # Within a bound there is an answer, but no proof.
         proof = self.mode == "verify" and (result.complete or not answered)
         record = {**self._stub(), "found": found, "verdict": judged.value, "proof": proof}

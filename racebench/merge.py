@@ -19,7 +19,7 @@ from .campaign import host_record
 from .cell import Plan
 from .errors import UsageError
 from .findings import CellVerdict
-from .records import judge
+from .records import blind, judge
 from .results import SCHEMA
 from .store import RunFolder
 
@@ -156,7 +156,7 @@ class Merger:
         proved = bool(cell["verify"] and cell["verify"]["complete"])
         to_prove = cell.get("proof", "verify" in self.plan.modes and not cell.get("hammered"))
         wanted = proved if to_prove else None
-        cut_off = "error" in cell
+        cut_off = "error" in cell or blind(cell)
         verdict = judge(cell["expected"], cell["allowed"], cell["found"], wanted, cut_off)
         cell["verdict"] = verdict.value
         if verdict is CellVerdict.UNKNOWN and name in self._lost:

@@ -60,7 +60,8 @@ def explore(
     Same program, strategy and seed: same schedules, on every Python build; n
     executions are a prefix of n + 1.  ``seconds`` ends it earlier; ``stall_s``
     is how long one thread may go without a step.  CLEAN says only that these
-    executions were clean.
+    executions were clean; ``stats["unseen"]`` has, in sentences, what they could
+    not see: if there is any, the answer is UNKNOWN in its place.
     """
     result = engine.explore(
         program,
@@ -91,7 +92,8 @@ def verify(
     a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.
     ``stats``: ``preemption_bound``, up to which all was covered, and ``done``,
     an estimate of the share seen.  ProgramError if the program does not do the
-    same twice.
+    same twice.  What it could not see is in ``stats["unseen"]``, in sentences: then
+    it is not complete.
     """
     result = engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
     return _seen(program, result)

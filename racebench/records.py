@@ -125,7 +125,7 @@ def cell_record(
     scenario, protocol = cell.scenario, cell.choice.id
     expected, allowed = sorted(scenario.expected(protocol)), sorted(scenario.allowed(protocol))
     found = sorted(set(rules))
-    verdict = judge(expected, allowed, found, proved, interrupted or bool(error))
+    verdict = judge(expected, allowed, found, proved, interrupted or blind(modes) or bool(error))
     record = {
         "scenario": scenario.name,
         "protocol": protocol,
@@ -151,6 +151,7 @@ def verify_record(result: Result) -> dict[str, Any]:
         "preemption_bound": result.stats.get("preemption_bound"),
         "done": result.stats.get("done"),
         "seconds": round(result.seconds, 3),
+        **_unseen(result),
     }
 
 
@@ -163,6 +164,7 @@ def explore_record(result: Result, strategy: str) -> dict[str, Any]:
         "first_failure": result.first_failure,
         "seconds": round(result.seconds, 3),
         "strategies": result.stats.get("strategies"),
+        **_unseen(result),
     }
 
 
@@ -180,7 +182,19 @@ def stress_record(result: Result, total: Mapping[str, Any] | None = None) -> dic
         "first_failure_s": first,
         "seconds": round(before["seconds"] + result.seconds, 3),
         "miss_bound": 3 / collisions if collisions and not failures else None,
+        **_unseen(result, before.get("unseen", ())),
     }
+
+
+def blind(cell: Mapping[str, Any]) -> bool:
+    """Whether a mode of ``cell`` could not see something: then its answer is none."""
+    return any((cell.get(mode) or {}).get("unseen") for mode in ("stress", "verify", "explore"))
+
+
+def _unseen(result: Result, before: Collection[str] = ()) -> dict[str, list[str]]:
+    """What a mode could not see, in sentences; nothing if that is nothing."""
+    sentences = sorted({*before, *result.stats.get("unseen", ())})
+    return {"unseen": sentences} if sentences else {}
 
 
 def judge(

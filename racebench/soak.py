@@ -18,7 +18,7 @@ from . import engine
 from .cell import CellResult, Plan, run_cell
 from .deadline import Deadline, allowed_s
 from .findings import CellVerdict
-from .records import Cell, Earlier, judge
+from .records import Cell, Earlier, blind, judge
 from .stop import Stop
 
 VERIFY_S = 30.0
@@ -204,7 +204,8 @@ class _VisitRun:
         # An expected rule that this visit did not meet is the proof's business, not its own.
         wanted = expected if proved is not None else [r for r in expected if r in rules]
         allowed_here = allowed if proved is not None else sorted({*allowed, *expected})
-        verdict = judge(wanted, allowed_here, rules, proved, interrupted or bool(error))
+        cut_off = interrupted or blind({"verify": verify}) or bool(error)
+        verdict = judge(wanted, allowed_here, rules, proved, cut_off)
         record = {
             **cell_stub(self.cell),
             "found": rules,

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "racebench"
 
-WORDS = {"errors", "primitives", "program", "trace", "findings"}
+WORDS = {"errors", "primitives", "program", "trace", "findings", "values"}
 WINGS = {"vgic", "engine", "detect", "report"}
 JOINS = {
     *(

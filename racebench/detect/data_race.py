@@ -26,7 +26,12 @@ _NUMBERS = re.compile(r"\[[^\]]*\]|[@#][^.]*")
 _JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE, Kind.DOWN, Kind.TRY_DOWN}
 _LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.UP}
 
+# Beside the fields of an object, whose names are identifiers, and "" for a lock itself.
+_READERS, _STORES = "its readers", "its stores"
+
 Clock = list[int]
+Key = tuple[int, str]
+"""What orders or is accessed: the id of an object, which the execution keeps alive, and what of it."""
 Access = tuple[int, int, int, Holding]
 """(thread, its clock, step, locks held)."""
 
@@ -61,13 +66,13 @@ class _Run:
         for i, clock in enumerate(self.clocks):
             clock[i] = 1
         self.held = Held(n)
-        self.left: dict[Any, Clock] = {}
-        self.variables: dict[tuple[Any, str], _Variable] = {}
-        self.stored: dict[Any, list[Clock]] = {}
+        self.left: dict[Key, Clock] = {}
+        self.variables: dict[Key, _Variable] = {}
+        self.stored: dict[tuple[int, Key], list[Clock]] = {}
         self.behind = list(range(n))
-        self.raced: dict[tuple[Any, str], tuple[Access, Access]] = {}
+        self.raced: dict[Key, tuple[Access, Access]] = {}
         self.spun = {
-            (obj, op.field)
+            (id(obj), op.field)
             for _, waited, predicate in execution.steps
             if waited.kind is Kind.WAIT_UNTIL
             for op, obj in predicate.reads
@@ -84,9 +89,9 @@ class _Run:
                 # Two elements of one list are no one variable: which are the same is not known here.
                 continue
             elif op.atomic:
-                self._join(i, (obj, op.field))
+                self._join(i, (id(obj), op.field))
                 if op.writes:
-                    self._leave(i, (obj, op.field))
+                    self._leave(i, (id(obj), op.field))
             else:
                 self._access(n, i, op, obj)
         return [self._alarm(key, *pair) for key, pair in self.raced.items()]
@@ -96,9 +101,9 @@ class _Run:
     def _buffered(self, n: int, actor: Any, op: Any, obj: Any) -> None:
         i = actor.index
         if op.kind is Kind.FENCE:
-            self._join(i, ("stores", i))
+            self._join(i, (i, _STORES))
             return
-        key = (actor.source.index if op.drains else i, obj, op.field)
+        key = actor.source.index if op.drains else i, (id(obj), op.field)
         if op.kind is Kind.STORE:
             self.stored.setdefault(key, []).append(self.clocks[i][:])
             self.clocks[i][i] += 1
@@ -108,14 +113,14 @@ class _Run:
         _raise(self.clocks[i], self.stored[key].pop(0))
         self.held.of[i] = self.held.of[source]
         self._access(n, i, op, obj)
-        self._leave(i, ("stores", source))
+        self._leave(i, (source, _STORES))
 
-    def _join(self, i: int, key: Any) -> None:
+    def _join(self, i: int, key: Key) -> None:
         left = self.left.get(key)
         if left is not None:
             _raise(self.clocks[i], left)
 
-    def _leave(self, i: int, key: Any) -> None:
+    def _leave(self, i: int, key: Key) -> None:
         """What thread ``i`` did so far is before whatever joins ``key`` from now on."""
         clock = self.clocks[i]
         left = self.left.get(key)
@@ -134,30 +139,30 @@ class _Run:
     def _synchronise(self, n: int, i: int, kind: Kind, obj: Any) -> None:
         if kind is Kind.WAIT_UNTIL:
             for op, read in obj.reads:
-                self._join(i, (read, op.field) if op.is_field else read)
+                self._join(i, (id(read), op.field))
             return
         if kind is Kind.INTERRUPT:
             self._come(i, obj.task.index)
-            self._join(i, ("stores", obj.task.index))
+            self._join(i, (obj.task.index, _STORES))
         elif kind is Kind.RETURN:
             self._come(obj.task.index, i)
         change = self.held.apply(n, i, kind, obj)
         if kind is Kind.RELEASE_READ and change:
             # Readers are not ordered among themselves, only before the next writer.
-            self._leave(i, (obj, "readers"))
+            self._leave(i, (id(obj), _READERS))
         elif kind in _LEAVES:
-            self._leave(i, obj)
+            self._leave(i, (id(obj), ""))
         elif change < 0:
-            self._leave(i, obj.lock if kind is Kind.WAIT else obj)
+            self._leave(i, (id(obj.lock if kind is Kind.WAIT else obj), ""))
         elif change > 0 or kind in _JOINS:
-            self._join(i, obj)
+            self._join(i, (id(obj), ""))
             if kind is Kind.ACQUIRE_WRITE:
-                self._join(i, (obj, "readers"))
+                self._join(i, (id(obj), _READERS))
 
     # -- accesses
 
     def _access(self, n: int, i: int, op: Any, obj: Any) -> None:
-        key = (obj, op.field)
+        key = (id(obj), op.field)
         variable = self.variables.get(key)
         if variable is None:
             variable = self.variables[key] = _Variable()
@@ -179,9 +184,10 @@ class _Run:
 
     # -- what is told
 
-    def _alarm(self, key: tuple[Any, str], first: Access, second: Access) -> Alarm:
+    def _alarm(self, key: Key, first: Access, second: Access) -> Alarm:
         execution = self.execution
-        name = object_name(execution.steps[first[2]][1], key[0])
+        _, op, obj = execution.steps[first[2]]
+        name = object_name(op, obj)
         told, evidence = [], []
         for access in (first, second):
             actor, op, _ = execution.steps[access[2]]
@@ -197,7 +203,7 @@ class _Run:
         signature = f"{RULE}: {_NUMBERS.sub('', name)}"
         return Alarm(RULE, signature, story, (first[2], second[2]), {"accesses": evidence, "lock": advice})
 
-    def _advice(self, key: tuple[Any, str], first: Access, second: Access) -> str:
+    def _advice(self, key: Key, first: Access, second: Access) -> str:
         """The lock that, held for both, would have prevented it."""
         one, two = (sorted({lock.label() for lock, _, _ in access[3]}) for access in (first, second))
         first_actor, second_actor = (self.execution.steps[a[2]][0].name for a in (first, second))
@@ -208,7 +214,7 @@ class _Run:
             return f"{' or '.join(one or two)}, taken by {who} too"
         guards: Counter[str] = Counter()
         for n, (_, op, obj) in enumerate(self.execution.steps):
-            if op.is_field and (obj, op.field) == key and n not in (first[2], second[2]):
+            if op.is_field and (id(obj), op.field) == key and n not in (first[2], second[2]):
                 guards.update(self._held_at(n))
         if guards:
             lock = min(guards, key=lambda k: (-guards[k], k))

@@ -200,7 +200,7 @@ class Buffers:
         """The buffer is empty, or no longer: see who can go on, or come."""
         waited = [obj for obj in (buffer, buffer.task.cpu) if obj is not None]
         for task in self.scheduler.tasks:
-            if task.obj in waited:
+            if any(task.obj is obj for obj in waited):
                 task.ready = task.obj.ready_for(task)
 
 

@@ -28,14 +28,14 @@ from typing import Any, NoReturn, Protocol
 
 from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..findings import Broken
-from ..primitives import Field, State, installed
+from ..primitives import State, installed
 from ..program import Program
-from ..trace import Kind, Op, Site
+from ..trace import Op, Site
 from . import buffers, interrupts, osthreads
-from .containers import Containers, trackable
 from .delays import delayed_fields, late
 from .garbage import Collector, tamed
-from .instrument import FIXED, Copier, Twins, changes_in_place, derived
+from .holdings import Holdings
+from .instrument import Twins, derived
 from .numbering import Numbers
 from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED, WAKE
 from .relation import Relation
@@ -202,17 +202,16 @@ class Scheduler(Numbers):
         self._closing = False
         self.types: dict[type, Any] = dict(substitutes(self))
         self.buffers: buffers.Buffers | None = None
-        self._fixed: set[type] = {type(None)}
-        namespace: dict[str, Any] = {"point": self.point, "fixed": self._fixed, "noticed": self._noticed}
+        self._holdings = Holdings(self)
+        self.unseen = self._holdings.unseen
         delayed = delayed_fields(program)
         if delayed:
             self.buffers = made = buffers.Buffers(self, delayed, Task)
             self.tasks = self.tasks + made.actors
             self.types = dict(buffers.fenced(self.types, made))
             self.created = made.created  # type: ignore[method-assign]
-            namespace.update(load=made.load, store=made.store)
-        self._containers = Containers(self.point)
-        self._twins = Twins(namespace, self._accessor, self._copier)
+            self._holdings.names.update(load=made.load, store=made.store)
+        self._twins = Twins(self._holdings.names, self._holdings.accessor, self._holdings.copier)
         self._prepare()
 
     # -- what engine code reads during an execution; owned by the floor holder
@@ -279,35 +278,6 @@ class Scheduler(Numbers):
         """Keep ``event``, which is about what ``tasks`` did last."""
         event.by = tuple(task.index for task in tasks)
         self.outcome.events.append(event)
-
-    def _accessor(self, declared: Field) -> tuple[str, str, str]:
-        name, namespace = declared.name, self._twins._namespace
-        stem = f"op{len(namespace)}_{name}"
-        read = namespace[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
-        if declared.delayed or not trackable(declared.default):
-            self._noticed(read, declared.default)
-        if declared.delayed:
-            namespace[stem + "_w"] = Op(Kind.STORE, name)
-            return f"load({stem}_r, self)", f"store({stem}_w, self, value)", ""
-        namespace[stem + "_w"] = Op(Kind.WRITE, name, declared.atomic)
-        after = f"if value.__class__ not in fixed: noticed({stem}_r, value)"
-        return f"point({stem}_r, self)", f"point({stem}_w, self)", after
-
-    def _copier(self, declared: Field, copy: Copier) -> Copier:
-        if declared.delayed or not trackable(declared.default):
-            return copy
-        read = Op(Kind.READ, declared.name, declared.atomic, inside=True)
-        write = Op(Kind.WRITE, declared.name, declared.atomic, inside=True)
-        return lambda default, owner: self._containers.fresh(default, owner, read, write)
-
-    def _noticed(self, read: Op, value: Any) -> None:
-        """A field that ``read`` reads has ``value``, of a class that is not known to be fixed."""
-        if changes_in_place(value):
-            if self.relation is not None and not read.conflicts:
-                self.relation.grown = True
-            read.conflicts = True
-        elif isinstance(value, FIXED):
-            self._fixed.add(value.__class__)
 
     # -- one step
 
@@ -531,6 +501,7 @@ class Scheduler(Numbers):
         self._prepare()
         self._serials.clear()
         self._ids.clear()
+        self._holdings.begin()
         self._strategy, self._always = strategy, always_ask
         for task in self.tasks:
             task.reset()
@@ -542,6 +513,7 @@ class Scheduler(Numbers):
             self.buffers.reset()
         outcome = self.outcome
         outcome.state = self.program.fresh()
+        self._holdings.setup_is_over()
         if self.recorder is not None:
             outcome.before = self.program.pictured(outcome.state)
         strategy.begin()
@@ -557,6 +529,7 @@ class Scheduler(Numbers):
             raise self.error
         if self.recorder is not None:
             self.recorder.end()
+        self._holdings.execution_is_over()
         self._conclude(outcome)
         outcome.events += self._might_end
         return outcome

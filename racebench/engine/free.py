@@ -40,6 +40,7 @@ from .garbage import leaves_nothing, tamed
 from .instrument import SLOT, Twins, derived
 from .noise import Adviser, Jolt, Noise
 from .stuck import Event, crash_event, error_event, leak_event
+from .unseen import Unseen, judged
 from .waits import Waits
 from .watchdog import Watchdog
 
@@ -86,11 +87,11 @@ def _taken_lock() -> threading.Lock:
     return lock
 
 
-def _accessor(declared: Field) -> tuple[str, str, str]:
+def _accessor(declared: Field) -> tuple[str, str]:
     if declared.delayed:
         slot = repr(SLOT + declared.name)
-        return f"load(self, {slot})", f"store(self, {slot}, value)", ""
-    return "if noisy: noise()", "if noisy: noise()", ""
+        return f"return load(self, {slot})", f"store(self, {slot}, value)"
+    return f"if noisy: noise()\n    return self.{SLOT}{declared.name}", "if noisy: noise()"
 
 
 class FreeRun:
@@ -113,6 +114,7 @@ class FreeRun:
         self.stopping = self._closing = False
         self.stalled = threading.Event()
         self.watchdog_error: Exception | None = None
+        self.unseen = Unseen()
         self.types: dict[type, Any] = dict(substitutes(self))
         self._twins = Twins(self.namespace, _accessor)
 
@@ -388,7 +390,7 @@ class Stress:
                 run.close()
         if run.watchdog_error is not None:
             raise HarnessBug(f"the watchdog failed: {run.watchdog_error!r}") from run.watchdog_error
-        return self._result(time.perf_counter() - self._started)
+        return judged(self._result(time.perf_counter() - self._started), run.unseen.sentences())
 
     def _one_batch(self) -> bool:
         run, at = self.run, self.adviser.choose()

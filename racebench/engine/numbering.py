@@ -25,11 +25,13 @@ class Numbers:
         ids = self._ids
         n = ids.get(who, 0)
         ids[who] = n + 1
-        obj._rb_id = n if current is None else (who, n)
+        # Around what a class of the program's own does when an attribute is set.
+        put = object.__setattr__
+        put(obj, "_rb_id", n if current is None else (who, n))
         key = (who, type(obj)) if isinstance(obj, State) else (who, obj.cls, obj.index)
         n = self._serials.get(key, 0) + 1
         self._serials[key] = n
         if current is not None:
-            obj._rb_serial = f"@{who}#{n}"
+            put(obj, "_rb_serial", f"@{who}#{n}")
         elif n > 1:
-            obj._rb_serial = f"#{n}"
+            put(obj, "_rb_serial", f"#{n}")

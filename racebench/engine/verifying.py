@@ -24,6 +24,7 @@ from .exploring import PROGRESS_S, Progress, ProgressCall
 from .garbage import leaves_nothing
 from .search import Search
 from .tally import Tally
+from .unseen import judged
 
 _ALONE = 2_000
 _TURN = 500
@@ -84,7 +85,7 @@ class Verification:
             )
         findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
-        return self._result(findings, searched)
+        return judged(self._result(findings, searched), scheduler.unseen.sentences())
 
     @property
     def executions(self) -> int:

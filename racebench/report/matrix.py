@@ -257,7 +257,14 @@ def evidence(cell: Mapping[str, Any]) -> str:
         parts.append(f"explore {executions} executions, {failures} failed")
     if verify:
         parts.append(f"verify {count(verify['executions'])} executions, {_extent(verify)}")
-    return " · ".join(parts)
+    return " · ".join([*parts, *unseen(cell)])
+
+
+def unseen(cell: Mapping[str, Any]) -> list[str]:
+    """Why its answer is unknown, in sentences: what its modes could not see."""
+    modes = [cell[mode] for mode in ("stress", "verify", "explore") if cell.get(mode)]
+    said = [mode.get("unseen") for mode in modes]
+    return sorted({clean(sentence) for some in said if isinstance(some, list) for sentence in some})
 
 
 def _extent(verify: Mapping[str, Any]) -> str:
