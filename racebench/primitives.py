@@ -123,7 +123,9 @@ def shared(default: T, *, atomic: bool = False, delayed: bool = False) -> T:
     ``data_race`` looks at the field's own reads and writes alone.
 
     ``delayed=True``: a write may become visible to other threads later than what
-    the writer does after it, as on ARM; UsageError together with ``atomic``.
+    the writer does after it, as on ARM.  With ``atomic`` too, it is what Linux
+    and Xen write with WRITE_ONCE: no data race by itself, ordering what its
+    writer did before the store and what a reader does after it has seen the value.
     Each thread has a first-in first-out buffer for each delayed field of each
     object.  A write goes there (step STORE), and leaves it for all to see in a
     step of the buffer (WRITE), at any time.  The writer itself reads its own
@@ -133,8 +135,6 @@ def shared(default: T, *, atomic: bool = False, delayed: bool = False) -> T:
     the end, before ``check``.  Loads are not delayed, nor are other fields.
     In a run the objects of a class with delayed fields are made in ``setup``.
     """
-    if atomic and delayed:
-        raise UsageError("a field is atomic or delayed, not both. Take one of the two away.")
     return cast(T, Field(default, atomic, delayed))
 
 
@@ -175,7 +175,7 @@ class State:
             (name, _copied) for name, f in fields.items() if isinstance(f.default, _COPIED)
         )
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
         own: Any = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
         obj: Self = _bare(own)
@@ -207,7 +207,7 @@ class _Primitive:
     _rb_serial = ""
     kind = "lock"
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
         own: Any = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
         made: Self = object.__new__(own)
@@ -228,6 +228,11 @@ class _Primitive:
 
     def label(self) -> str:
         return self.name
+
+    @property
+    def made_in_thread(self) -> bool:
+        """Under control: whether a thread made it, so that others must first learn of it."""
+        return self._rb_serial.startswith("@")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -353,19 +358,31 @@ class Guard:
 
 
 class RWLock(_Primitive):
-    """Many readers or one writer; readers are let in whenever no writer holds it."""
+    """Many readers or one writer.
+
+    ``fair``, as in Xen and Linux: a writer that waits holds new readers back.  A
+    reader enters once no writer holds the lock and none of those that held it or
+    waited for it when the reader came still does; so a reader that comes again
+    while a writer waits for it to leave waits for ever.  Which of several waiting
+    writers is next is not fixed.  ``fair=False``: readers are let in whenever no
+    writer holds it, and a writer whenever nobody does.
+    """
 
     kind = "rwlock"
 
-    def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
+    def __init__(self, cls: str | None = None, index: int | str | None = None, *, fair: bool = True) -> None:
         super().__init__(cls, index)
+        self.fair = fair
         self._monitor = threading.Condition(threading.Lock())
         self._readers = 0
         self._writing = False
+        # The writers that wait, one entry for each time; a new reader remembers those it found.
+        self._wanting: list[object] = []
 
     def acquire_read(self) -> bool:
         with self._monitor:
-            while self._writing:
+            ahead = list(self._wanting) if self.fair else []
+            while self._writing or any(turn in self._wanting for turn in ahead):
                 self._monitor.wait()
             self._readers += 1
         return True
@@ -378,10 +395,17 @@ class RWLock(_Primitive):
             self._monitor.notify_all()
 
     def acquire_write(self) -> bool:
+        turn = object()
         with self._monitor:
-            while self._writing or self._readers:
-                self._monitor.wait()
-            self._writing = True
+            self._wanting.append(turn)
+            try:
+                while self._writing or self._readers:
+                    self._monitor.wait()
+                self._writing = True
+            finally:
+                # Also if an exception ends the wait: readers may be behind us.
+                self._wanting.remove(turn)
+                self._monitor.notify_all()
         return True
 
     def release_write(self) -> None:
@@ -401,13 +425,18 @@ class RWLock(_Primitive):
 
 
 class Condition(_Primitive):
-    """A condition variable over ``lock``; waiters are woken first come, first served."""
+    """A condition variable over ``lock``; waiters are woken first come, first served.
+
+    ``spurious``: in a run ``wait`` may also return unasked, as POSIX allows, so that
+    code which does not look again at what it waits for is found out.
+    """
 
     kind = "condition"
 
-    def __init__(self, lock: Lock | None = None, cls: str | None = None) -> None:
+    def __init__(self, lock: Lock | None = None, cls: str | None = None, *, spurious: bool = False) -> None:
         self.lock = lock if lock is not None else Lock(f"{cls or self.kind}.lock")
         super().__init__(cls)
+        self.spurious = spurious
         self._waiters: list[Any] = []
 
     def acquire(self, blocking: bool = True) -> bool:

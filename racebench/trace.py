@@ -18,7 +18,12 @@ Schedule = tuple[tuple[str, str, str], ...]
 
 
 class Kind(enum.Enum):
-    """What a step does to its object."""
+    """What a step does to its object.
+
+    REQUEST_READ and REQUEST_WRITE: the thread wants a fair read-write lock, cannot
+    have it now and is seen to wait; the acquire that may follow is a step of its
+    own.  WAKE: a sleeper of a condition wakes unasked.
+    """
 
     READ = "read"
     WRITE = "write"
@@ -29,10 +34,13 @@ class Kind(enum.Enum):
     ACQUIRE_READ = "acquire_read"
     RELEASE_READ = "release_read"
     ACQUIRE_WRITE = "acquire_write"
+    REQUEST_READ = "request_read"
+    REQUEST_WRITE = "request_write"
     RELEASE_WRITE = "release_write"
     WAIT = "wait"
     NOTIFY = "notify"
     NOTIFY_ALL = "notify_all"
+    WAKE = "wake"
     DOWN = "down"
     TRY_DOWN = "try_down"
     UP = "up"
@@ -114,12 +122,22 @@ class Execution:
         return str(known[at]) if at < len(known) else ""
 
 
+NOTHING = ("", "")
+"""What a thread holds that wants a lock with none held."""
+
+
 @dataclass(frozen=True, slots=True)
 class LockEdge:
     """``thread`` held ``held`` (taken at step ``taken``) and wanted ``wanted`` (at step ``at``).
 
     Locks are (class, name).  ``others`` has all that it held; a mode is True for
-    exclusive, False for shared.
+    exclusive, False for shared.  ``fair`` says that a writer which waits for the
+    wanted lock holds new readers back; there such a writer is told of also if it
+    held ``NOTHING``.  ``fresh`` names those of the two that were made in a thread.
+    ``known`` is what thread number ``index`` knew of the others by hand-overs when
+    it wanted the lock, ``seen`` by all that it had read, empty if nobody asked, and
+    ``latest`` how many steps it had made when it did so for the last time, knowing
+    no more: see ``detect.past``.
     """
 
     thread: str
@@ -132,6 +150,12 @@ class LockEdge:
     at: int = -1
     taken_site: str = ""
     wanted_site: str = ""
+    fair: bool = False
+    index: int = -1
+    known: tuple[int, ...] = ()
+    latest: int = -1
+    seen: tuple[int, ...] = ()
+    fresh: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
