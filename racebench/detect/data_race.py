@@ -8,6 +8,20 @@ names the lock that would have prevented it.  Locks, conditions, semaphores,
 A write to a delayed field is one where it leaves the store buffer: after its
 store, before its thread's next fence, and else unordered with what its thread
 does, other than its accesses to that field.
+
+A field that is atomic and delayed is no race.  What its writer did before the
+store comes before all that a reader does after it has read the field with the
+value in it: as if Linux' WRITE_ONCE were C11's store-release, and READ_ONCE a
+load-acquire.  What its writer had stored to other delayed fields comes before
+only if a fence lies between, for only the fence makes those writes its own past.
+So message passing, publication and Dekker's entry order what they protect if
+their fences are there, and are races if one is missing that the model can feel.
+- A reader whose own store still waits reads that, and learns nothing of others.
+- A fence orders nothing by itself between threads, two of them neither.  A
+  protocol in which both sides fence and then look (Dekker, Peterson, hazard
+  pointers) is right because one of the two sees the other; who sees learns.
+- Fields that are not delayed are seen at once, with or without a fence: say
+  ``delayed`` of the data too where the fence before its publication is in doubt.
 """
 
 from __future__ import annotations
@@ -23,8 +37,9 @@ from .held import Held, Holding
 RULE = "data_race"
 
 _NUMBERS = re.compile(r"\[[^\]]*\]|[@#][^.]*")
-_JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE, Kind.DOWN, Kind.TRY_DOWN}
-_LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.UP}
+_JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}
+_COUNTS = {Kind.UP, Kind.DOWN, Kind.TRY_DOWN}
+_LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE}
 
 Clock = list[int]
 Access = tuple[int, int, int, Holding]
@@ -64,6 +79,7 @@ class _Run:
         self.left: dict[Any, Clock] = {}
         self.variables: dict[tuple[Any, str], _Variable] = {}
         self.stored: dict[Any, list[Clock]] = {}
+        self.counts: dict[Any, int] = {}
         self.behind = list(range(n))
         self.raced: dict[tuple[Any, str], tuple[Access, Access]] = {}
         self.spun = {
@@ -84,7 +100,7 @@ class _Run:
                 # Two elements of one list are no one variable: which are the same is not known here.
                 continue
             elif op.atomic:
-                self._join(i, (obj, op.field))
+                self._read(i, obj, op.field)
                 if op.writes:
                     self._leave(i, (obj, op.field))
             else:
@@ -107,8 +123,16 @@ class _Run:
         self.behind[i] = source = actor.source.index
         _raise(self.clocks[i], self.stored[key].pop(0))
         self.held.of[i] = self.held.of[source]
-        self._access(n, i, op, obj)
+        if op.atomic:
+            self._leave(i, (obj, op.field))
+        else:
+            self._access(n, i, op, obj)
         self._leave(i, ("stores", source))
+
+    def _read(self, i: int, obj: Any, field: str) -> None:
+        """``i`` reads what others left in a field, unless its own store to it still waits."""
+        if not self.stored.get((i, obj, field)):
+            self._join(i, (obj, field))
 
     def _join(self, i: int, key: Any) -> None:
         left = self.left.get(key)
@@ -134,13 +158,19 @@ class _Run:
     def _synchronise(self, n: int, i: int, kind: Kind, obj: Any) -> None:
         if kind is Kind.WAIT_UNTIL:
             for op, read in obj.reads:
-                self._join(i, (read, op.field) if op.is_field else read)
+                if op.is_field:
+                    self._read(i, read, op.field)
+                else:
+                    self._join(i, read)
             return
         if kind is Kind.INTERRUPT:
             self._come(i, obj.task.index)
             self._join(i, ("stores", obj.task.index))
         elif kind is Kind.RETURN:
             self._come(obj.task.index, i)
+        elif kind in _COUNTS:
+            self._count(i, kind, obj)
+            return
         change = self.held.apply(n, i, kind, obj)
         if kind is Kind.RELEASE_READ and change:
             # Readers are not ordered among themselves, only before the next writer.
@@ -153,6 +183,15 @@ class _Run:
             self._join(i, obj)
             if kind is Kind.ACQUIRE_WRITE:
                 self._join(i, (obj, "readers"))
+
+    def _count(self, i: int, kind: Kind, semaphore: Any) -> None:
+        count = self.counts.get(semaphore, getattr(semaphore, "initial", 0))
+        if kind is Kind.UP:
+            self.counts[semaphore] = count + 1
+            self._leave(i, semaphore)
+        elif count > 0 or kind is Kind.DOWN:
+            self.counts[semaphore] = count - 1
+            self._join(i, semaphore)
 
     # -- accesses
 
