@@ -22,6 +22,7 @@ from .strategies import STRATEGIES, Strategy
 from .strategies.pct import Pct
 from .strategies.portfolio import Portfolio
 from .tally import Seen, Tally
+from .unseen import judged
 
 PROGRESS_S = 0.1
 
@@ -134,7 +135,7 @@ class Exploration:
             found = end.better(found, lambda: labelled(scheduler, found, False, self.executions, end.until))
         findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
-        return self._result(findings, searched)
+        return judged(self._result(findings, searched), scheduler.unseen)
 
     def _loop(
         self,

@@ -25,6 +25,7 @@ from .garbage import leaves_nothing
 from .search import Search
 from .sharing import Crew, Shared
 from .tally import Tally
+from .unseen import judged
 
 _ALONE = 2_000
 _TURN = 500
@@ -93,7 +94,7 @@ class Verification:
             )
         findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
-        return self._result(findings, searched)
+        return judged(self._result(findings, searched), scheduler.unseen)
 
     def _search(self, scheduler: Scheduler) -> Search | Shared:
         if self.crew is None or self.preemptions is not None:
@@ -205,4 +206,5 @@ class Verification:
 
 
 def stalled(outcome: Outcome) -> bool:
-    return any(event.rule.startswith("stall.") for event in outcome.events)
+    """Whether there are schedules without end, which no search can run."""
+    return bool(outcome.unfair) or any(event.rule.startswith("stall.") for event in outcome.events)
