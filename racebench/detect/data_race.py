@@ -246,19 +246,13 @@ class _Run:
             who = second_actor if one else first_actor
             return f"{' or '.join(one or two)}, taken by {who} too"
         guards: Counter[str] = Counter()
-        for n, (_, op, obj) in enumerate(self.execution.steps):
-            if op.is_field and (obj, op.field) == key and n not in (first[2], second[2]):
-                guards.update(self._held_at(n))
+        held = Held(self.execution.threads)
+        for n, (actor, op, obj) in enumerate(self.execution.steps):
+            if not op.is_field:
+                held.apply(n, actor.index, op.kind, obj)
+            elif (obj, op.field) == key and n not in (first[2], second[2]):
+                guards.update(lock.label() for lock, _, _ in held.of[actor.index])
         if guards:
             lock = min(guards, key=lambda k: (-guards[k], k))
             return f"{lock}, which other accesses to it hold"
         return ""
-
-    def _held_at(self, at: int) -> list[str]:
-        held = Held(self.execution.threads)
-        for n, (actor, op, obj) in enumerate(self.execution.steps[: at + 1]):
-            if n == at:
-                return [lock.label() for lock, _, _ in held.of[actor.index]]
-            if not op.is_field:
-                held.apply(n, actor.index, op.kind, obj)
-        return []

@@ -181,6 +181,24 @@ def test_a_reader_waits_for_the_writers_that_it_found_and_for_no_later_one() -> 
     crowd.join()
 
 
+def test_a_reader_that_leaves_lets_nobody_in_before_the_writer() -> None:
+    crowd = Crowd("r", "s", "w", "late")
+    lock = crowd.lock()
+    crowd.does("r", lock.acquire_read)
+    s = crowd.does("s", lock.acquire_read)
+    w = crowd.sleeps("w", lock.acquire_write)
+    late = crowd.sleeps("late", lock.acquire_read)
+    crowd.does("r", lock.release_read)
+    assert lock.readers == (s,)
+    assert late.parked is not None
+    crowd.does("s", lock.release_read)
+    crowd.threads.pop(0).join(60)
+    assert lock.writer is w
+    crowd.does("w", lock.release_write)
+    crowd.join()
+    assert lock.readers == (late,)
+
+
 def test_a_reader_that_comes_again_behind_a_writer_is_a_ring() -> None:
     crowd = Crowd("r", "w")
     lock = crowd.lock()
