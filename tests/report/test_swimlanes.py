@@ -98,4 +98,6 @@ def test_a_request_is_told_and_takes_nothing() -> None:
     lines = lanes(evidence={"steps": steps}, full=True)
     assert row(lines, "request_write rw")
     assert row(lines, "wake cond")
-    assert [line for line in lines if "holds rw" in line and line.index("holds") < lines[0].index("vcpu0")] == []
+    assert [
+        line for line in lines if "holds rw" in line and line.index("holds") < lines[0].index("vcpu0")
+    ] == []
