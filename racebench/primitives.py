@@ -199,7 +199,7 @@ class State(Instrumented):
             delays_declared = True
         cls._rb_copied = tuple((name, _copier(cls, f)) for name, f in fields.items() if leaves(f.default))
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
         own: Any = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
         obj: Self = _bare(own)
@@ -231,7 +231,7 @@ class _Primitive(Instrumented):
     _rb_serial = ""
     kind = "lock"
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
         own: Any = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
         made: Self = object.__new__(own)
@@ -252,6 +252,11 @@ class _Primitive(Instrumented):
 
     def label(self) -> str:
         return self.name
+
+    @property
+    def made_in_thread(self) -> bool:
+        """Under control: whether a thread made it, so that others must first learn of it."""
+        return self._rb_serial.startswith("@")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

@@ -8,6 +8,20 @@ names the lock that would have prevented it.  Locks, conditions, semaphores,
 A write to a delayed field is one where it leaves the store buffer: after its
 store, before its thread's next fence, and else unordered with what its thread
 does, other than its accesses to that field.
+
+A field that is atomic and delayed is no race.  What its writer did before the
+store comes before all that a reader does after it has read the field with the
+value in it: as if Linux' WRITE_ONCE were C11's store-release, and READ_ONCE a
+load-acquire.  What its writer had stored to other delayed fields comes before
+only if a fence lies between, for only the fence makes those writes its own past.
+So message passing, publication and Dekker's entry order what they protect if
+their fences are there, and are races if one is missing that the model can feel.
+- A reader whose own store still waits reads that, and learns nothing of others.
+- A fence orders nothing by itself between threads, two of them neither.  A
+  protocol in which both sides fence and then look (Dekker, Peterson, hazard
+  pointers) is right because one of the two sees the other; who sees learns.
+- Fields that are not delayed are seen at once, with or without a fence: say
+  ``delayed`` of the data too where the fence before its publication is in doubt.
 """
 
 from __future__ import annotations
@@ -23,8 +37,9 @@ from .held import Held, Holding
 RULE = "data_race"
 
 _NUMBERS = re.compile(r"\[[^\]]*\]|[@#][^.]*")
-_JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE, Kind.DOWN, Kind.TRY_DOWN}
-_LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.UP}
+_JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}
+_COUNTS = {Kind.UP, Kind.DOWN, Kind.TRY_DOWN}
+_LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE}
 
 # Beside the fields of an object, whose names are identifiers, and "" for a lock itself.
 _READERS, _STORES = "its readers", "its stores"
@@ -69,6 +84,7 @@ class _Run:
         self.left: dict[Key, Clock] = {}
         self.variables: dict[Key, _Variable] = {}
         self.stored: dict[tuple[int, Key], list[Clock]] = {}
+        self.counts: dict[int, int] = {}
         self.behind = list(range(n))
         self.raced: dict[Key, tuple[Access, Access]] = {}
         self.spun = {
@@ -89,7 +105,7 @@ class _Run:
                 # Two elements of one list are no one variable: which are the same is not known here.
                 continue
             elif op.atomic:
-                self._join(i, (id(obj), op.field))
+                self._read(i, (id(obj), op.field))
                 if op.writes:
                     self._leave(i, (id(obj), op.field))
             else:
@@ -112,8 +128,16 @@ class _Run:
         self.behind[i] = source = actor.source.index
         _raise(self.clocks[i], self.stored[key].pop(0))
         self.held.of[i] = self.held.of[source]
-        self._access(n, i, op, obj)
+        if op.atomic:
+            self._leave(i, (id(obj), op.field))
+        else:
+            self._access(n, i, op, obj)
         self._leave(i, (source, _STORES))
+
+    def _read(self, i: int, key: Key) -> None:
+        """``i`` reads what others left in a field, unless its own store to it still waits."""
+        if not self.stored.get((i, key)):
+            self._join(i, key)
 
     def _join(self, i: int, key: Key) -> None:
         left = self.left.get(key)
@@ -139,13 +163,19 @@ class _Run:
     def _synchronise(self, n: int, i: int, kind: Kind, obj: Any) -> None:
         if kind is Kind.WAIT_UNTIL:
             for op, read in obj.reads:
-                self._join(i, (id(read), op.field))
+                if op.is_field:
+                    self._read(i, (id(read), op.field))
+                else:
+                    self._join(i, (id(read), ""))
             return
         if kind is Kind.INTERRUPT:
             self._come(i, obj.task.index)
             self._join(i, (obj.task.index, _STORES))
         elif kind is Kind.RETURN:
             self._come(obj.task.index, i)
+        elif kind in _COUNTS:
+            self._count(i, kind, obj)
+            return
         change = self.held.apply(n, i, kind, obj)
         if kind is Kind.RELEASE_READ and change:
             # Readers are not ordered among themselves, only before the next writer.
@@ -158,6 +188,16 @@ class _Run:
             self._join(i, (id(obj), ""))
             if kind is Kind.ACQUIRE_WRITE:
                 self._join(i, (id(obj), _READERS))
+
+    def _count(self, i: int, kind: Kind, semaphore: Any) -> None:
+        key = id(semaphore)
+        count = self.counts.get(key, getattr(semaphore, "initial", 0))
+        if kind is Kind.UP:
+            self.counts[key] = count + 1
+            self._leave(i, (key, ""))
+        elif count > 0 or kind is Kind.DOWN:
+            self.counts[key] = count - 1
+            self._join(i, (key, ""))
 
     # -- accesses
 
@@ -213,19 +253,13 @@ class _Run:
             who = second_actor if one else first_actor
             return f"{' or '.join(one or two)}, taken by {who} too"
         guards: Counter[str] = Counter()
-        for n, (_, op, obj) in enumerate(self.execution.steps):
-            if op.is_field and (id(obj), op.field) == key and n not in (first[2], second[2]):
-                guards.update(self._held_at(n))
+        held = Held(self.execution.threads)
+        for n, (actor, op, obj) in enumerate(self.execution.steps):
+            if not op.is_field:
+                held.apply(n, actor.index, op.kind, obj)
+            elif (id(obj), op.field) == key and n not in (first[2], second[2]):
+                guards.update(lock.label() for lock, _, _ in held.of[actor.index])
         if guards:
             lock = min(guards, key=lambda k: (-guards[k], k))
             return f"{lock}, which other accesses to it hold"
         return ""
-
-    def _held_at(self, at: int) -> list[str]:
-        held = Held(self.execution.threads)
-        for n, (actor, op, obj) in enumerate(self.execution.steps[: at + 1]):
-            if n == at:
-                return [lock.label() for lock, _, _ in held.of[actor.index]]
-            if not op.is_field:
-                held.apply(n, actor.index, op.kind, obj)
-        return []

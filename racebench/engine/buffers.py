@@ -131,6 +131,7 @@ class Buffers:
         obj.__dict__["_rb_fifos"] = fifos
         for fifo in fifos.values():
             fifo.into = fifo.actor.obj = obj
+            fifo.op.atomic = obj._rb_fields[fifo.field].atomic
 
     # -- what the accessors of delayed fields do
 

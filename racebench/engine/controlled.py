@@ -33,6 +33,7 @@ from ..program import Program
 from ..trace import Op, Site
 from . import buffers, interrupts, osthreads
 from .delays import delayed_fields, late
+from .fairness import InTurn, spinning
 from .garbage import Collector, tamed
 from .holdings import Holdings
 from .instrument import Twins, derived
@@ -138,11 +139,13 @@ class Outcome:
     """One finished execution: its log, events, and what the check said.
 
     ``parts`` has the steps of each real execution in it, if it went on after a crash.
+    ``unfair`` says who spun while others were kept waiting, if it ended only once all took turns.
     """
 
-    __slots__ = ("before", "broken", "events", "log", "parts", "results", "state")
+    __slots__ = ("before", "broken", "events", "log", "parts", "results", "state", "unfair")
 
     def __init__(self) -> None:
+        self.unfair = ""
         self.log: list[tuple[Task, Op, Any]] = []
         self.events: list[Event] = []
         self.broken: tuple[Broken, ...] = ()
@@ -433,11 +436,21 @@ class Scheduler(Numbers):
             event.by = tuple(task.index for task in waiting)
             self._might_end.append(event)
 
-    def _overrun(self, me: Task) -> NoReturn:
+    def _overrun(self, me: Task) -> None:
+        """Too many steps: let all have their turns, and if it does not end then, it never does."""
+        if self.limit >= 0 and not self.outcome.unfair:
+            self.outcome.unfair = spinning(self.log)
+            self.limit += self.max_steps
+            fair = InTurn()
+            draining = self.buffers and buffers.Draining(self.buffers, fair, True)
+            self._pick = (draining or fair).pick
+            return
         if self.limit >= 0:
+            self.outcome.unfair = ""
             running = [task.name for task in self.tasks if task.alive]
-            at = len(self.log)
-            self.outcome.events.append(livelock_event(running, f"{at} steps", at))
+            # What came before the turns shows it as well.
+            at = self.limit - self.max_steps
+            self.outcome.events.append(livelock_event(running, f"{len(self.log)} steps", at))
         self._end_with(me)
 
     # -- workers
@@ -517,6 +530,8 @@ class Scheduler(Numbers):
         if self.recorder is not None:
             outcome.before = self.program.pictured(outcome.state)
         strategy.begin()
+        # A recording is followed to its end, however long it is.
+        self.limit = max(self.limit, getattr(strategy, "length", 0))
         self._unstarted = self._threads[:0:-1]
         self._pick = self._first_pick
         self.many = True
@@ -527,6 +542,8 @@ class Scheduler(Numbers):
             self._await_end()
         if self.error is not None:
             raise self.error
+        if outcome.unfair:
+            self.unseen.say(outcome.unfair)
         if self.recorder is not None:
             self.recorder.end()
         self._holdings.execution_is_over()
@@ -573,11 +590,27 @@ class Scheduler(Numbers):
         """Abort every thread still inside the program, one at a time."""
         stuck = [t for t in self.tasks if t.alive and t.name not in self.lost]
         started = [t for t in stuck if t not in self._unstarted]
-        if started and not self._ending:
-            waiting = [task for task in started if not task.suspended]
-            self.outcome.events.extend(wait_event(waiting, self.outcome.events, len(self.log)))
-        if stuck:
-            self._ending = True
+        try:
+            if started and not self._ending:
+                self._stuck(started)
+        finally:
+            if stuck:
+                self._ending = True
+            self._abort(started)
+
+    def _stuck(self, started: list[Task]) -> None:
+        """Nobody can move, and ``started`` have not ended: that is a deadlock unless all of them may wait."""
+        if all(
+            task.onto is None and not task.suspended and task.name in self.program.daemons for task in started
+        ):
+            # Before they unwind, which may change the state.
+            self._conclude(self.outcome)
+            return
+        waiting = [task for task in started if not task.suspended]
+        self.outcome.events.extend(wait_event(waiting, self.outcome.events, len(self.log)))
+
+    def _abort(self, started: list[Task]) -> None:
+        """Unwind ``started``; what each of them still waits for is noted first."""
         for task in started:
             offered = task.op, task.obj
             if task.suspended and task.cpu is not None and task.cpu.saved is not None:

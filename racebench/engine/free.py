@@ -52,8 +52,10 @@ class _Local(threading.local):
 class Worker:
     """One thread of the program, kept for the whole run."""
 
-    def __init__(self, index: int, name: str, function: Callable[[Any], Any], seed: int) -> None:
-        self.index, self.name, self.function = index, name, function
+    def __init__(
+        self, index: int, name: str, function: Callable[[Any], Any], seed: int, daemon: bool = False
+    ) -> None:
+        self.index, self.name, self.function, self.daemon = index, name, function, daemon
         self.rng = random.Random(seed * 1_000_003 + index)
         self.thread: threading.Thread | None = None
         self.go, self.done = _taken_lock(), _taken_lock()
@@ -106,7 +108,9 @@ class FreeRun:
         self.local = _Local()
         self.tick = itertools.count().__next__
         self.namespace: dict[str, Any] = {"noisy": False, "noise": self.step}
-        self.workers = [Worker(i, n, f, seed) for i, (n, f) in enumerate(program.threads.items())]
+        self.workers = [
+            Worker(i, n, f, seed, n in program.daemons) for i, (n, f) in enumerate(program.threads.items())
+        ]
         self.noise = Noise(self.workers)
         self.waits = Waits(self.workers, self._about_to_sleep, self.tick)
         self.states: list[Any] = []

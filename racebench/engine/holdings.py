@@ -94,7 +94,7 @@ class Holdings:
         meet = f"    if type(value) not in fixed: met({stem}_r, self, value)\n    return value"
         if declared.delayed:
             self._noticed(read, declared.default)
-            names[stem + "_w"] = Op(Kind.STORE, name)
+            names[stem + "_w"] = Op(Kind.STORE, name, declared.atomic)
             notice = f"if type(value) not in fixed: noticed({stem}_r, value)"
             return f"value = load({stem}_r, self)\n{meet}", f"{notice}\n    store({stem}_w, self, value)"
         names[stem + "_w"] = Op(Kind.WRITE, name, declared.atomic)

@@ -190,4 +190,5 @@ class Verification:
 
 
 def stalled(outcome: Outcome) -> bool:
-    return any(event.rule.startswith("stall.") for event in outcome.events)
+    """Whether there are schedules without end, which no search can run."""
+    return bool(outcome.unfair) or any(event.rule.startswith("stall.") for event in outcome.events)

@@ -107,7 +107,10 @@ class Waits:
                 self._poke(worker)
 
     def _settle(self, slot: int) -> None:
-        """With the mutex: abort the sleepers of ``slot`` if nobody there can move any more."""
+        """With the mutex: abort the sleepers of ``slot`` if nobody there can move any more.
+
+        Daemons may wait for ever: if nobody else does, that ends the collision and is no fault.
+        """
         asleep = []
         for worker in self.workers:
             if worker.slot > slot or worker.idle:
@@ -118,9 +121,10 @@ class Waits:
         # Only now, with everybody known to be past or asleep, does an answer stay true.
         if not asleep or not all([worker.obj.stuck_for(worker) for worker in asleep]):
             return
-        first = asleep[0]
-        known = [event for w in self.workers for at, event in w.events if at == slot]
-        first.events.extend((slot, event) for event in wait_event(asleep, known, self._tick()))
+        if not all(worker.daemon and not worker.handling[0] for worker in asleep):
+            first = asleep[0]
+            known = [event for w in self.workers for at, event in w.events if at == slot]
+            first.events.extend((slot, event) for event in wait_event(asleep, known, self._tick()))
         for worker in asleep:
             worker.aborted = True
             self._poke(worker)
