@@ -1,18 +1,21 @@
 """The four ways to run a Program, with every detector looking on.
 
 The engines know no detector and the detectors no engine; here they meet.
+
+Where something keeps an answer from being whole, ``stats["unseen"]`` says so in
+sentences, nothing is ``complete``, and what would be CLEAN is UNKNOWN.  A program of
+which nothing was run is UNKNOWN as well.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 from . import engine
 from .detect import detect
 from .detect.lock_order import rings
 from .engine import STALL_S
-from .findings import Finding, Result, Verdict
+from .findings import Finding, Result
 from .program import Program
 from .trace import Schedule
 
@@ -62,7 +65,7 @@ def explore(
     is how long one thread may go without a step.  CLEAN says only that these
     executions were clean.
     """
-    result = engine.explore(
+    return engine.explore(
         program,
         strategy,
         executions,
@@ -73,7 +76,6 @@ def explore(
         stall_s=stall_s,
         detect=detect,
     )
-    return _seen(program, result)
 
 
 def verify(
@@ -93,19 +95,7 @@ def verify(
     an estimate of the share seen.  ProgramError if the program does not do the
     same twice.
     """
-    result = engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
-    return _seen(program, result)
-
-
-def _seen(program: Program, result: Result) -> Result:
-    """``result``, with a warning if it is about nothing."""
-    if result.verdict is Verdict.CLEAN and not result.stats["steps"] and len(program.threads) > 1:
-        warnings.warn(
-            f"{program.name}: no thread touched a shared field or a lock, so there was nothing to look at. "
-            "Declare fields with racebench.shared in a State, and make the state inside setup.",
-            stacklevel=3,
-        )
-    return result
+    return engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
 
 
 def replay(program: Program, schedule: Schedule) -> Result:

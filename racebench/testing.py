@@ -128,12 +128,14 @@ def _judge(program: Program, mode: str, result: Result, expect: Collection[str],
     if result.interrupted:
         raise KeyboardInterrupt
     if not again and (not _answered(mode, result) or result.verdict is Verdict.UNKNOWN):
-        raise RaceFailed(f"{program.name}: no answer {executions}: the budget ended first. Give it more.")
+        why = " ".join(result.stats.get("unseen", ())) or "the budget ended first. Give it more."
+        raise RaceFailed(f"{program.name}: no answer {executions}: {why}")
 
 
 def _answered(mode: str, result: Result) -> bool:
     # A bound on preemptions is the author's choice: within it, done is an answer.
-    return result.complete or result.stats.get("done") == 1 or mode != "verify"
+    whole = result.complete or result.stats.get("done") == 1 or mode != "verify"
+    return whole and not result.stats.get("unseen")
 
 
 def _panels(program: Program, mode: str, findings: Collection[Finding]) -> str:

@@ -24,6 +24,7 @@ from .exploring import PROGRESS_S, Progress, ProgressCall
 from .garbage import leaves_nothing
 from .search import Search
 from .tally import Tally
+from .unseen import judged
 
 _ALONE = 2_000
 _TURN = 500
@@ -177,10 +178,11 @@ class Verification:
             "redundant": self.search.redundant,
             "guarded": dict(self.tally.guarded),
         }
-        return Result(
+        result = Result(
             verdict, self.complete, executions, seconds, findings, self.tally.first_finding,
             self.tally.failures, interrupted=self.interrupted, stats=stats,
         )  # fmt: skip
+        return judged(result, self.ladder.scheduler.unseen)
 
 
 def stalled(outcome: Outcome) -> bool:
