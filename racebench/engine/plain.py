@@ -177,11 +177,12 @@ class Uses:
         sentences = []
         for spot in sorted(spots, key=lambda spot: spot.what):
             users = self.by.get(spot.name, {})
-            if (all_of_them and users) or (len(users) > 1 and not self.under[spot.name]):
+            if all_of_them or (len(users) > 1 and not self.under[spot.name]):
                 ordered = sorted(users.items(), key=lambda item: not item[1][0])
                 parts = [f"{'written' if w else 'used'} by {t} in {site}" for t, (w, site) in ordered]
+                how = " and ".join(parts) or "changed by the threads"
                 sentences.append(
-                    f"{spot.what}, is {' and '.join(parts)}: RaceBench does not see that. "
+                    f"{spot.what}, is {how}: RaceBench does not see that. "
                     "Declare it with racebench.shared in a State."
                 )
         return sentences
