@@ -102,5 +102,5 @@ def test_a_race_test_of_nothing_fails(mode: str) -> None:
     def nothing() -> rb.Program:
         return rb.Program("nothing", rb.State, {"a": lambda s: 1, "b": lambda s: 2})
 
-    with pytest.raises(AssertionError, match="no answer after .* no thread touched a shared field or a lock"):
+    with pytest.raises(AssertionError, match=r"no answer after .*no thread touched a shared field or a lock"):
         nothing()

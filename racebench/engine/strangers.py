@@ -21,7 +21,7 @@ from ..errors import ProgramError
 from ..trace import Kind, Op, object_name
 from .osthreads import caller_site, is_ours
 
-_DOES = {"__enter__": "acquire", "__exit__": "release", "created": "make"}
+_DOES = {"__enter__": "acquire", "__exit__": "release", "created": "make", "check_failed": "check_that"}
 _FIELD = re.compile(r"<racebench field (.*)>")
 _REMEDY = "RaceBench neither sees nor holds back such a thread: start it as one of the program's threads"
 
