@@ -389,7 +389,7 @@ class _CellRun:
 
 def contradicted(record: dict[str, Any], contradiction: Contradiction) -> dict[str, Any]:
     """``record`` of a cell in which a proof and a finding exclude one another: nothing is known."""
-    told = {**record, "verdict": CellVerdict.UNKNOWN.value}
+    told = {**record, "verdict": CellVerdict.UNKNOWN.value, "contradicted": True}
     if contradiction.ours:
         return {**told, "error": contradiction.said, "failed": True}
     return {**told, "unseen": [contradiction.said]}

@@ -23,8 +23,17 @@ import functools
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 from ..primitives import State, _Primitive
@@ -60,9 +69,10 @@ def picture(program: Program, state: Any) -> Picture:
     left: deque[tuple[tuple[Any, ...], Spot, Any]] = deque(_roots(program, state))
     while left and len(found) < _MOST:
         path, spot, value = left.popleft()
-        if not isinstance(value, _SKIPPED) or isinstance(value, State):
+        cls = type(value)
+        if not issubclass(cls, _SKIPPED):
             found[path] = spot, value
-        if isinstance(value, (*_VALUES, *_SKIPPED)) or id(value) in seen:
+        if issubclass(cls, (*_VALUES, *_SKIPPED)) or id(value) in seen:
             continue
         seen.add(id(value))
         left.extend(((*path, key), inner, one) for key, inner, one in _inside(spot, value))
@@ -80,7 +90,7 @@ def changed(before: Picture, after: Picture) -> set[Spot]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return one is other or (type(one) is type(other) and isinstance(one, _VALUES) and one == other)
+    return one is other or (type(one) is type(other) and type(one) in _VALUES and one == other)
 
 
 def _roots(program: Program, state: Any) -> Iterator[tuple[tuple[Any, ...], Spot, Any]]:
@@ -105,31 +115,43 @@ def _roots(program: Program, state: Any) -> Iterator[tuple[tuple[Any, ...], Spot
 
 
 def _inside(spot: Spot, value: Any) -> Iterator[tuple[Any, Spot, Any]]:
-    """What ``value`` holds: a key, the spot, and what is there."""
-    if getattr(value, "_rb_owner", None) is not None:
+    """What ``value`` holds: a key, the spot, and what is there.  Runs no code of the user's."""
+    cls = type(value)
+    if hasattr(cls, "_rb_owner"):
+        # Each use of it is a step.
         return
-    if isinstance(value, dict):
+    if issubclass(cls, dict):
         for key, one in list(dict.items(value)):
-            yield ("key", key if isinstance(key, _VALUES) else id(key)), spot, one
-    elif isinstance(value, _ITEMS):
-        items = sorted(value, key=id) if isinstance(value, (set, frozenset)) else list(value)
+            yield ("key", key if type(key) in _VALUES else id(key)), spot, one
+        return
+    base = next((base for base in _ITEMS if issubclass(cls, base)), None)
+    if base is not None:
+        items = list(base.__iter__(value))
+        if base in (set, frozenset):
+            items.sort(key=id)
         yield "len", spot, len(items)
         for n, one in enumerate(items):
             yield n, spot, one
-    else:
-        own = getattr(value, "__dict__", None)
-        slots = [s for cls in type(value).__mro__ for s in _slots(cls)]
-        attributes = dict(own) if isinstance(own, dict) else {}
-        attributes.update((s, getattr(value, s)) for s in slots if hasattr(value, s))
-        for name, one in attributes.items():
-            if not (isinstance(value, State) and name.startswith(SLOT)):
-                yield name, Spot(f"{type(value).__name__}.{name}, a plain attribute", name), one
+        return
+    for name, one in _attributes(value).items():
+        if not (issubclass(cls, State) and name.startswith(SLOT)):
+            yield name, Spot(f"{cls.__name__}.{name}, a plain attribute", name), one
 
 
-def _slots(cls: type) -> tuple[str, ...]:
-    named = cls.__dict__.get("__slots__", ())
-    names = (named,) if isinstance(named, str) else tuple(named)
-    return tuple(name for name in names if not name.startswith("__"))
+def _attributes(value: Any) -> dict[str, Any]:
+    """The attributes that ``value`` itself has, by its dict and its slots."""
+    found: dict[str, Any] = {}
+    for cls in type(value).__mro__:
+        for name in _slots(cls):
+            with suppress(AttributeError):
+                found[name] = cls.__dict__[name].__get__(value)
+    with suppress(AttributeError):
+        found.update(object.__getattribute__(value, "__dict__"))
+    return {name: one for name, one in found.items() if type(name) is str}
+
+
+def _slots(cls: type) -> list[str]:
+    return [name for name, member in list(cls.__dict__.items()) if type(member) is MemberDescriptorType]
 
 
 # -- who uses it

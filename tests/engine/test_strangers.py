@@ -11,7 +11,6 @@ import pytest
 
 import racebench as rb
 
-
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
 
