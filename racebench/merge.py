@@ -124,8 +124,9 @@ class Merger:
             cell["verify"] = record["verify"]
         if record["stress"] is not None:
             cell["stress"] = _summed(cell["stress"], record["stress"])
-        if "error" in record:
-            cell["error"] = record["error"]
+        for key in ("error", "unseen", "contradicted", "failed"):
+            if key in record:
+                cell[key] = record[key]
         for signature, counts in seen.items():
             known = self.told.get((*name, signature))
             if known is not None:
