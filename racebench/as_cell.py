@@ -47,6 +47,10 @@ class RaceTest:
             record["stress"] = stress_record(result)
         else:
             record["explore"] = explore_record(result, strategy)
+        if result.stats.get("unseen"):
+            record.update(unseen=list(result.stats["unseen"]))
+            if judged is CellVerdict.AS_EXPECTED:
+                record["verdict"] = CellVerdict.UNKNOWN.value
         seen = {finding.signature: {self.mode: finding.count} for finding in result.findings}
         self.tell({"visit": record, "seen": seen})
         return record

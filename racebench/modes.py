@@ -1,12 +1,15 @@
 """The four ways to run a Program, with every detector looking on.
 
 The engines know no detector and the detectors no engine; here they meet.
+
+Where something keeps an answer from being whole, ``stats["unseen"]`` says so in
+sentences, nothing is ``complete``, and what would be CLEAN is UNKNOWN.  A program of
+which nothing was run is UNKNOWN as well.
 """
 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -105,7 +108,7 @@ def explore(
     executions were clean; ``stats["unseen"]`` has, in sentences, what they could
     not see: if there is any, the answer is UNKNOWN in its place.
     """
-    result = engine.explore(
+    return engine.explore(
         program,
         strategy,
         executions,
@@ -116,7 +119,6 @@ def explore(
         stall_s=stall_s,
         detect=detect,
     )
-    return _seen(program, result)
 
 
 def verify(
@@ -137,19 +139,7 @@ def verify(
     same twice.  What it could not see is in ``stats["unseen"]``, in sentences: then
     it is not complete.
     """
-    result = engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
-    return _seen(program, result)
-
-
-def _seen(program: Program, result: Result) -> Result:
-    """``result``, with a warning if it is about nothing."""
-    if result.verdict is Verdict.CLEAN and not result.stats["steps"] and len(program.threads) > 1:
-        warnings.warn(
-            f"{program.name}: no thread touched a shared field or a lock, so there was nothing to look at. "
-            "Declare fields with racebench.shared in a State, and make the state inside setup.",
-            stacklevel=3,
-        )
-    return result
+    return engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
 
 
 def replay(program: Program, schedule: Schedule) -> Result:

@@ -120,12 +120,17 @@ def cell_record(
     proved: bool | None,
     interrupted: bool,
     error: str = "",
+    unseen: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A cell as run.json has it; the paths of its findings are still to come."""
+    """A cell as run.json has it; the paths of its findings are still to come.
+
+    ``unseen`` says what keeps its answer from being whole.
+    """
     scenario, protocol = cell.scenario, cell.choice.id
     expected, allowed = sorted(scenario.expected(protocol)), sorted(scenario.allowed(protocol))
     found = sorted(set(rules))
-    verdict = judge(expected, allowed, found, proved, interrupted or blind(modes) or bool(error))
+    cut_off = interrupted or bool(error) or bool(unseen) or not _ran(modes)
+    verdict = judge(expected, allowed, found, proved and not unseen, cut_off)
     record = {
         "scenario": scenario.name,
         "protocol": protocol,
@@ -140,7 +145,14 @@ def cell_record(
         "hammered": scenario.mix is not None,
         "findings": [],
     }
+    if unseen:
+        record["unseen"] = list(unseen)
     return {**record, "error": error} if error else record
+
+
+def _ran(modes: Mapping[str, dict[str, Any]]) -> bool:
+    """Whether there was any execution at all: of nothing there is no answer."""
+    return any(mode.get("executions") or mode.get("collisions") for mode in modes.values())
 
 
 def verify_record(result: Result) -> dict[str, Any]:
@@ -151,7 +163,6 @@ def verify_record(result: Result) -> dict[str, Any]:
         "preemption_bound": result.stats.get("preemption_bound"),
         "done": result.stats.get("done"),
         "seconds": round(result.seconds, 3),
-        **_unseen(result),
     }
 
 
@@ -164,7 +175,6 @@ def explore_record(result: Result, strategy: str) -> dict[str, Any]:
         "first_failure": result.first_failure,
         "seconds": round(result.seconds, 3),
         "strategies": result.stats.get("strategies"),
-        **_unseen(result),
     }
 
 
@@ -182,19 +192,7 @@ def stress_record(result: Result, total: Mapping[str, Any] | None = None) -> dic
         "first_failure_s": first,
         "seconds": round(before["seconds"] + result.seconds, 3),
         "miss_bound": 3 / collisions if collisions and not failures else None,
-        **_unseen(result, before.get("unseen", ())),
     }
-
-
-def blind(cell: Mapping[str, Any]) -> bool:
-    """Whether a mode of ``cell`` could not see something: then its answer is none."""
-    return any((cell.get(mode) or {}).get("unseen") for mode in ("stress", "verify", "explore"))
-
-
-def _unseen(result: Result, before: Collection[str] = ()) -> dict[str, list[str]]:
-    """What a mode could not see, in sentences; nothing if that is nothing."""
-    sentences = sorted({*before, *result.stats.get("unseen", ())})
-    return {"unseen": sentences} if sentences else {}
 
 
 def judge(

@@ -148,10 +148,9 @@ def _judge(program: Program, mode: str, result: Result, expected: Expected, agai
 
 
 def _answered(mode: str, result: Result) -> bool:
-    if result.stats.get("unseen"):
-        return False
     # A bound on preemptions is the author's choice: within it, done is an answer.
-    return result.complete or result.stats.get("done") == 1 or mode != "verify"
+    whole = result.complete or result.stats.get("done") == 1 or mode != "verify"
+    return whole and not result.stats.get("unseen")
 
 
 def _panels(program: Program, mode: str, findings: Collection[Finding]) -> str:

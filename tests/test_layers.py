@@ -27,7 +27,7 @@ JOINS = {
     ),
     *("campaign", "cell", "workers", "records", "store", "results", "resume", "stop"),
     *("worker", "scaling", "as_cell"),
-    *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text", "bounds"),
+    *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text", "bounds", "contradictions"),
 }
 THIN = {
     "cli",

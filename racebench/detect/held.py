@@ -32,7 +32,7 @@ class Held:
         A WAIT gives up the condition's lock.
         """
         if kind in _TAKES:
-            return self._take(n, i, obj)
+            return self._take(n, i, kind, obj)
         if kind in _GIVES:
             return self._give(i, obj.lock if kind is Kind.WAIT else obj, kind is Kind.WAIT)
         if kind is Kind.ACQUIRE_READ or kind is Kind.ACQUIRE_WRITE:
@@ -43,13 +43,14 @@ class Held:
             return self._drop(i, obj)
         return 0
 
-    def _take(self, n: int, i: int, lock: Any) -> int:
+    def _take(self, n: int, i: int, kind: Kind, lock: Any) -> int:
         owner = self._owner.get(id(lock))
         if owner is None:
             self._owner[id(lock)] = [i, 1]
             self.of[i] = (*self.of[i], (lock, n, EXCLUSIVE))
             return 1
-        if owner[0] == i:
+        if owner[0] == i and (kind is Kind.ACQUIRE or getattr(lock, "recursive", False)):
+            # A try of one's own lock that is not recursive takes nothing.
             owner[1] += 1
         return 0
 

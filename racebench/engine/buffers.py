@@ -148,7 +148,7 @@ class Buffers:
 
     def store(self, op: Op, obj: Any, value: Any) -> None:
         s = self.scheduler
-        me = s.current
+        me = s.caller(obj)
         if me is None or me.aborted:
             obj.__dict__[SLOT + op.field] = value
             return
@@ -169,7 +169,7 @@ class Buffers:
     def fence(self) -> None:
         """The running thread goes on once its buffers are empty."""
         s = self.scheduler
-        me = s.current
+        me = s.caller()
         if me is None or me.aborted or me.buffer is None or not me.buffer.stored:
             return
         buffer = me.buffer

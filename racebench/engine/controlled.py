@@ -22,7 +22,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import get_ident
 from types import CodeType
 from typing import Any, NoReturn, Protocol
 
@@ -30,7 +31,7 @@ from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..findings import Broken
 from ..primitives import State, installed
 from ..program import Program
-from ..trace import Op, Site
+from ..trace import Kind, Op, Site
 from . import buffers, interrupts, osthreads
 from .delays import delayed_fields, late
 from .fairness import InTurn, spinning
@@ -39,25 +40,31 @@ from .holdings import Holdings
 from .instrument import Twins, derived
 from .numbering import Numbers
 from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED, WAKE
+from .overseer import Anyone, Overseer
+from .plain import TRACED, Picture, Spot, Uses, changed, picture, traced
 from .relation import Relation
 from .shield import Shield
+from .stillness import own_clock
+from .strangers import Strangers, call_name, step_name
 from .stuck import (
     Event,
     crash_event,
     error_event,
     find_ring,
-    hang_event,
     leak_event,
     livelock_event,
     ring_event,
     wait_event,
 )
+from .unseen import NOTHING
 
 MAX_STEPS = 10_000
 """Steps after which an execution counts as a livelock."""
 
 
 _COLLECT_EVERY = 64
+
+_TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
 
 _MOST_HANGS = 2
 """One ends the search; another one, and nothing more is run to explain what was found."""
@@ -84,18 +91,26 @@ class Task:
     ``buffer`` has its stores to delayed fields, if the program has any; ``fifo``
     is what the task of a store buffer itself puts forth.  ``asked`` says how many
     sleepers it is about to wake, ``roused`` on which conditions it woke unasked.
+    ``ident`` is its OS thread's, 0 while the overseer looks at it; when that has set
+    it ``out``, ``back`` is released once it has unwound.
     """
 
     __slots__ = (
-        "aborted", "alive", "asked", "baton", "blocked", "buffer", "cpu", "fifo", "function", "held", "index",
-        "irqs", "name", "obj", "onto", "op", "ready", "result", "roused", "thread",
+        "aborted", "alive", "asked", "back", "baton", "blocked", "buffer", "clock", "cpu", "fifo", "function",
+        "held", "ident", "index", "irqs", "name", "obj", "onto", "op", "out", "ready", "result", "roused",
+        "thread",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, function: Callable[[Any], Any]) -> None:
         self.index, self.name, self.function = index, name, function
         self.baton = threading.Lock()
         self.baton.acquire()
+        self.back = threading.Lock()
+        self.back.acquire()
         self.thread: threading.Thread | None = None
+        self.ident = 0
+        self.clock: int | None = None
+        self.out = False
         self.cpu: interrupts.Cpu | None = None
         self.onto: interrupts.Cpu | None = None
         self.buffer: buffers.Buffer | None = None
@@ -203,6 +218,13 @@ class Scheduler(Numbers):
         self._control = threading.Lock()
         self._control.acquire()
         self._closing = False
+        self.fork = threading.Lock()
+        self.strangers = Strangers(program.name)
+        self.ours: frozenset[int] = frozenset()
+        self._workers: dict[int, Task] = {}
+        self.changing: set[Spot] = set()
+        self._uses: Uses | None = None
+        self._overseer = Overseer(self)
         self.types: dict[type, Any] = dict(substitutes(self))
         self.buffers: buffers.Buffers | None = None
         self._holdings = Holdings(self)
@@ -261,8 +283,29 @@ class Scheduler(Numbers):
     def irqs(self, on: bool | None) -> bool:
         return interrupts.switch(self, on)
 
+    def caller(self, obj: Any = None) -> Task | None:
+        """The task that calls, None in setup and check; a thread that is neither does not get that far."""
+        me = self.current
+        ident = get_ident()
+        if ident not in self.ours if me is None else ident != me.ident:
+            self._not_running(call_name(obj, 2))
+        return me
+
+    def _not_running(self, what: str) -> None:
+        """The calling thread makes the step ``what`` without the floor; returns if it has it after all."""
+        task = self._workers.get(get_ident())
+        if task is None:
+            if self.ours:
+                self.strangers.caught(what)
+            return
+        # The overseer may only be looking.
+        with self.fork:
+            if not task.out:
+                return
+        raise ThreadAbort
+
     def check_failed(self, rule: str, message: str) -> None:
-        task = self.current
+        task = self.caller()
         if task is None:
             raise ProgramError(
                 f"{self.program.name}: check_that failed outside the threads: {rule}: {message}"
@@ -288,9 +331,13 @@ class Scheduler(Numbers):
         """Offer ``op`` on ``obj``; returns when the caller may perform it."""
         me = self.current
         if me is None:
+            if get_ident() not in self.ours:
+                self._not_running(step_name(op, obj))
             if self.spy is not None:
                 self.spy.append((op, obj))
             return
+        if get_ident() != me.ident:
+            self._not_running(step_name(op, obj))
         if me.aborted:
             return
         me.op = op
@@ -456,25 +503,51 @@ class Scheduler(Numbers):
     # -- workers
 
     def _work(self, task: Task) -> None:
+        task.clock = own_clock()
         while True:
-            task.baton.acquire()
-            if self._closing:
+            # The overseer's interrupt may come late, to a thread that is out and has unwound.
+            with suppress(ThreadAbort):
+                task.baton.acquire()
+                if self._closing:
+                    return
+                self._perform(task)
+
+    def _perform(self, task: Task) -> None:
+        """``task``'s part in an execution; it has the floor."""
+        error: BaseException | None = None
+        try:
+            self.play(task)
+        except ThreadAbort:
+            task.aborted = True
+        except BaseException as raised:
+            error = raised
+        if task.ident != get_ident():
+            with self.fork:
+                out = task.out
+            if out:
+                task.back.release()
                 return
-            try:
-                if task.onto is None:
-                    task.result = task.function(self.outcome.state)
-                else:
-                    interrupts.handle(self, task)
-            except ThreadAbort:
-                task.aborted = True
-                if self._too_deep is not None:
-                    self.hangs += 1
-                    self.say(error_event(task.name, self._too_deep, len(self.log)), task)
-                    self._too_deep = None
-            except BaseException as error:
-                if not task.aborted:
-                    self.say(error_event(task.name, error, len(self.log)), task)
-            self._finish(task)
+        if task.aborted:
+            error, self._too_deep = self._too_deep, None
+            self.hangs += error is not None
+        if error is not None:
+            self.say(error_event(task.name, error, len(self.log)), task)
+        self._finish(task)
+
+    def play(self, task: Task) -> None:
+        """Run the function of ``task``: what is above this in a stack is the program's."""
+        if self._uses is not None:
+            traced(self._uses.tracer(task), lambda: self._played(task))
+        elif task.onto is None:
+            task.result = task.function(self.outcome.state)
+        else:
+            interrupts.handle(self, task)
+
+    def _played(self, task: Task) -> None:
+        if task.onto is None:
+            task.result = task.function(self.outcome.state)
+        else:
+            interrupts.handle(self, task)
 
     def _finish(self, task: Task) -> None:
         """``task`` is over: pass the floor on; the caller then sleeps on its baton."""
@@ -529,6 +602,7 @@ class Scheduler(Numbers):
         self._holdings.setup_is_over()
         if self.recorder is not None:
             outcome.before = self.program.pictured(outcome.state)
+        before = self._pictured(outcome.state)
         strategy.begin()
         # A recording is followed to its end, however long it is.
         self.limit = max(self.limit, getattr(strategy, "length", 0))
@@ -540,6 +614,11 @@ class Scheduler(Numbers):
         with self._shield.raised():
             first.baton.release()
             self._await_end()
+        self.strangers.check()
+        if before is not None:
+            self.changing |= changed(before, picture(self.program, outcome.state))
+        if not self._touched:
+            self._touched = any(op.kind not in _TOUCHES_NOTHING for _, op, _ in self.log)
         if self.error is not None:
             raise self.error
         if outcome.unfair:
@@ -567,12 +646,8 @@ class Scheduler(Numbers):
         interrupted: KeyboardInterrupt | None = None
         while True:
             try:
-                seen = len(self.log)
-                if self._control.acquire(timeout=1.0 if interrupted else self.stall_s):
-                    break
-                if len(self.log) == seen:
-                    self._hang()
-                    break
+                self._overseer.await_end(1.0 if interrupted else self.stall_s)
+                break
             except KeyboardInterrupt as error:
                 # The execution ends at its next choice; a hung one is reported lost.
                 interrupted = error
@@ -582,6 +657,7 @@ class Scheduler(Numbers):
                     # It is over.  The interrupt may have come with the floor already taken back.
                     self._control.acquire(timeout=1.0)
                     break
+        self._overseer.conclude(judged=interrupted is None)
         self._unwind()
         if interrupted is not None:
             raise interrupted
@@ -626,27 +702,39 @@ class Scheduler(Numbers):
         for task in self._unstarted:
             task.alive = False
         for task in started:
-            task.aborted = True
-            self.current = task
-            task.baton.release()
-            if not self._control.acquire(timeout=self.stall_s):
-                self._hang()
+            self._overseer.abort(task)
         self.current = None
+        self._overseer.conclude(judged=False)
 
-    def _hang(self) -> None:
-        """The running thread makes no steps: report it, and try to stop it."""
-        task = self.current
-        if task is None or task.thread is None:
-            if self._control.acquire(timeout=0.1):
-                return
-            raise HarnessBug("an execution stopped without anybody running")
-        self.hangs += 1
-        self.outcome.events.append(hang_event(task, len(self.log), osthreads.stack_of(task.thread)))
-        task.aborted = self._ending = True
-        osthreads.interrupt(task.thread)
-        if not self._control.acquire(timeout=1.0):
-            self.lost.append(task.name)
-            task.alive = False
+    def anybody(self) -> None:
+        """From here on any order will do: what this execution shows is not looked at."""
+        self._strategy = Anyone()
+        if self.buffers is not None:
+            self._strategy = buffers.Draining(self.buffers, self._strategy, True)
+        if not self._unstarted:
+            self._pick = self._strategy.pick
+
+    def _pictured(self, state: Any) -> Picture | None:
+        """What no step announces, in an execution now and then."""
+        if self._runs & (self._runs - 1) or self._uses is not None:
+            return None
+        return picture(self.program, state)
+
+    def _say_what_was_not_seen(self) -> None:
+        if self._runs and not self._touched:
+            self.unseen.say(NOTHING)
+        for sentence in self.uses().told(self.changing) if self.changing and self.fit else ():
+            self.unseen.say(f"{self.program.name}: {sentence}")
+
+    def uses(self) -> Uses:
+        """Who uses what is ``changing``, from a few executions more."""
+        self._uses = uses = Uses(frozenset(spot.name for spot in self.changing))
+        try:
+            for _ in range(TRACED):
+                self.run(Anyone())
+        finally:
+            self._uses = None
+        return uses
 
     def __enter__(self) -> Scheduler:
         self._scope = self._running()
@@ -673,19 +761,29 @@ class Scheduler(Numbers):
                     target=self._work, args=(task,), name=f"racebench-{task.name}", daemon=True
                 )
                 task.thread.start()
+                task.ident = task.thread.ident or 0
+                self._workers[task.ident] = task
+            self.ours = frozenset((get_ident(), *self._workers))
             try:
                 yield
+                self.strangers.check()
+                self._say_what_was_not_seen()
             finally:
                 self._closing = True
+                self.ours = frozenset()
                 with self._shield.raised():
                     for task in self.tasks:
-                        if task.thread is not None and task.name not in self.lost:
-                            task.baton.release()
+                        if task.thread is None:
+                            continue
+                        # One that is lost ends when it comes back.
+                        task.baton.release()
+                        if task.name not in self.lost:
                             task.thread.join(self.stall_s)
 
     numbers = True
     _always = False
     _runs = 0
+    _touched = False
     _collector: Collector
     _strategy: Strategy
 

@@ -147,7 +147,7 @@ class Exploration:
     ) -> None:
         strategy, tally = self.strategy, self.tally
         report_at = started
-        while self.executions < executions:
+        while self.executions < executions and (self.executions or deadline > started):
             outcome = scheduler.run(strategy)
             self.executions += 1
             self.steps += len(outcome.log)
@@ -193,7 +193,7 @@ class Exploration:
 
     def _result(self, findings: tuple[Finding, ...], seconds: float) -> Result:
         verdict = Verdict.FOUND if findings else Verdict.CLEAN
-        if self.interrupted and not findings:
+        if not findings and (self.interrupted or not self.executions):
             verdict = Verdict.UNKNOWN
         stats: Mapping[str, Any] = {
             "steps": self.steps,

@@ -39,8 +39,10 @@ from .free_tally import FreeTally, Rings, no_rings
 from .garbage import leaves_nothing, tamed
 from .instrument import SLOT, Twins, derived
 from .noise import Adviser, Jolt, Noise
+from .stillness import own_clock
+from .strangers import Strangers, called
 from .stuck import Event, crash_event, error_event, leak_event
-from .unseen import Unseen, judged
+from .unseen import NOTHING, Unseen, judged
 from .waits import Waits
 from .watchdog import Watchdog
 
@@ -58,6 +60,7 @@ class Worker:
         self.index, self.name, self.function, self.daemon = index, name, function, daemon
         self.rng = random.Random(seed * 1_000_003 + index)
         self.thread: threading.Thread | None = None
+        self.clock: int | None = None
         self.go, self.done = _taken_lock(), _taken_lock()
         self.gate, self.hold = _taken_lock(), _taken_lock()
         self.idle, self.lost, self.aborted = True, False, False
@@ -117,8 +120,12 @@ class FreeRun:
         self.spent: list[Any] = []
         self.stopping = self._closing = False
         self.stalled = threading.Event()
+        self.strangers, self.unseen = Strangers(program.name), Unseen()
+        # Who may touch the state of a collision besides the workers: we, and later the watchdog.
+        self.allowed = {threading.get_ident()}
+        self.refusal = ""
+        self.touched = False
         self.watchdog_error: Exception | None = None
-        self.unseen = Unseen()
         self.types: dict[type, Any] = dict(substitutes(self))
         self._twins = Twins(self.namespace, _accessor)
 
@@ -152,9 +159,15 @@ class FreeRun:
     def fence(self) -> None:
         """Nothing is delayed."""
 
+    def outside(self) -> None:
+        """The caller is no worker: it is to be the coordinator or the watchdog."""
+        if threading.get_ident() not in self.allowed and not self._closing:
+            self.strangers.caught(called())
+
     def check_failed(self, rule: str, message: str) -> None:
         me = self.local.worker
         if me is None:
+            self.outside()
             raise ProgramError(f"{self.program.name}: check_that failed outside the threads: {message}")
         if not me.aborted:
             event = crash_event(rule, message, osthreads.caller_site(), self.tick())
@@ -167,6 +180,7 @@ class FreeRun:
         """A noisy step: count down to the next jolt."""
         me = self.local.worker
         if me is None:
+            self.outside()
             return
         if me.fuel > 0:
             me.fuel -= 1
@@ -206,6 +220,7 @@ class FreeRun:
 
     def work(self, me: Worker) -> None:
         self.local.worker = me
+        me.clock = own_clock()
         while True:
             me.go.acquire()
             if self._closing:
@@ -215,6 +230,9 @@ class FreeRun:
             except ThreadAbort:
                 # The watchdog's interrupt came between two collisions.
                 me.aborted = False
+            if me.lost:
+                # Nobody waits for us any more, and what we held is taken from us.
+                return
             me.slot = len(self.states)
             me.idle = True
             self.noise.let_go()
@@ -235,6 +253,8 @@ class FreeRun:
             except BaseException as error:
                 if not me.aborted:
                     me.events.append((i, error_event(me.name, error, self.tick())))
+            if me.lost:
+                return
             if held:
                 self._leaked(me, i)
             if me.aborted:
@@ -274,8 +294,8 @@ class FreeRun:
         self.stopping = self._closing = True
         self.noise.let_go()
         for worker in self.workers:
-            if not worker.lost:
-                worker.go.release()
+            # One that is lost ends when it comes back.
+            worker.go.release()
         for worker in self.workers:
             if not worker.lost and worker.thread is not None:
                 worker.thread.join()
@@ -315,6 +335,13 @@ class FreeRun:
 
     def collide(self) -> bool:
         """Run the prepared batch; False if the run must end."""
+        fuel = [worker.fuel for worker in self.workers]
+        whole = self._collided()
+        # Each noisy step takes some.
+        self.touched = self.touched or fuel != [worker.fuel for worker in self.workers]
+        return whole
+
+    def _collided(self) -> bool:
         for worker in self.workers:
             worker.go.release()
         for worker in self.workers:
@@ -402,6 +429,8 @@ class Stress:
         size = self.batches.next(at)
         run.noise.setting = setting
         started = time.perf_counter()
+        # Only noisy steps are looked at: in the first setup too, for a thread that it starts.
+        run.set_noisy(not self.tally.collisions)
         run.prepare(size)
         sys.setswitchinterval(setting.switch_interval_s)
         run.set_noisy(run.steps_matter or setting.jolt is not Jolt.NONE)
@@ -411,6 +440,9 @@ class Stress:
         took = time.perf_counter() - started
         self.adviser.learn(at, took, failures)
         self.batches.took(at, size, took)
+        run.strangers.check()
+        if run.refusal:
+            raise ProgramError(run.refusal)
         return whole
 
     def _drain(self) -> None:
@@ -450,7 +482,10 @@ class Stress:
             "guarded": dict(tally.guarded),
             "lost": [w.name for w in self.run.workers if w.lost],
         }
-        return Result(
+        if tally.collisions and not self.run.touched:
+            self.run.unseen.say(NOTHING)
+        result = Result(
             verdict, False, tally.collisions, seconds, findings, tally.first_finding,
             tally.failures, tally.first_s, self.interrupted, stats,
         )  # fmt: skip
+        return result

@@ -50,6 +50,7 @@ def _make_lock(run: FreeRun) -> type[Lock]:
         def __enter__(self) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return self._get()
             if namespace["noisy"]:
                 noise()
@@ -66,6 +67,7 @@ def _make_lock(run: FreeRun) -> type[Lock]:
         def acquire(self, blocking: bool = True) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return self._get(blocking)
             if namespace["noisy"]:
                 noise()
@@ -87,12 +89,21 @@ def _make_lock(run: FreeRun) -> type[Lock]:
             self.real.acquire()
             waits.leave(me)
             if me.aborted:
-                self.real.release()
+                self._let_go(me)
                 raise ThreadAbort
+
+        def _let_go(self, me: Worker) -> None:
+            try:
+                self.real.release()
+            except RuntimeError:
+                # A run that gives up a thread lets go of its locks, while that may come back.
+                if not (me.lost or me.aborted):
+                    raise
 
         def __exit__(self, *exc: object) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 self.real.release()
                 return
             if namespace["noisy"] and exc[0] is None:
@@ -102,6 +113,7 @@ def _make_lock(run: FreeRun) -> type[Lock]:
         def release(self) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 self.real.release()
                 return
             if namespace["noisy"] and not me.aborted:
@@ -119,7 +131,7 @@ def _make_lock(run: FreeRun) -> type[Lock]:
             else:
                 drop(me, self)
             self.owner = None
-            self.real.release()
+            self._let_go(me)
 
         def locked(self) -> bool:
             if namespace["noisy"]:
@@ -368,6 +380,7 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
         def acquire_read(self) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return super().acquire_read()
             self._enter(me, False)
             return True
@@ -375,6 +388,7 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
         def acquire_write(self) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return super().acquire_write()
             self._enter(me, True)
             return True
@@ -382,6 +396,7 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
         def release_read(self) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 super().release_read()
             else:
                 self._exit(me, False)
@@ -389,6 +404,7 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
         def release_write(self) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 super().release_write()
             else:
                 self._exit(me, True)
@@ -433,6 +449,7 @@ def _make_condition(run: FreeRun) -> type[Condition]:
         def wait(self) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return super().wait()
             run.maybe_step()
             run.about_to_wait(me)
@@ -462,6 +479,7 @@ def _make_condition(run: FreeRun) -> type[Condition]:
         def notify(self, n: int = 1) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 super().notify(n)
                 return
             if me.aborted:
@@ -492,6 +510,7 @@ def _make_semaphore(run: FreeRun) -> type[Semaphore]:
         def acquire(self, blocking: bool = True) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return super().acquire(blocking)
             run.maybe_step()
             while True:
@@ -513,6 +532,7 @@ def _make_semaphore(run: FreeRun) -> type[Semaphore]:
         def release(self) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 super().release()
                 return
             if not me.aborted:
@@ -550,6 +570,7 @@ def wait_until(run: FreeRun, test: Callable[[], Any]) -> None:
     """Spin, but be known as waiting, so that a wait without end is a finding."""
     me = run.local.worker
     if me is None:
+        run.outside()
         while not test():
             time.sleep(0)
         return

@@ -8,6 +8,10 @@ from typing import Any
 
 from ..findings import Result, Verdict
 
+NOTHING = (
+    "no thread touched a shared field or a lock, so there was nothing to look at: "
+    "declare fields with racebench.shared in a State, and make the state inside setup"
+)
 
 class Unseen:
     """Keeps the sentences of one run, and who touched what in its present execution.

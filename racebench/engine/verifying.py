@@ -183,10 +183,11 @@ class Verification:
             "redundant": self.search.redundant,
             "guarded": dict(self.tally.guarded),
         }
-        return Result(
+        result = Result(
             verdict, self.complete, executions, seconds, findings, self.tally.first_finding,
             self.tally.failures, interrupted=self.interrupted, stats=stats,
         )  # fmt: skip
+        return result
 
 
 def stalled(outcome: Outcome) -> bool:

@@ -30,6 +30,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ThreadAbort
@@ -96,6 +97,20 @@ class Waits:
         with self.mutex:
             for slot in {w.slot for w in self.workers if w.obj is not None}:
                 self._settle(slot)
+
+    def give_up(self, lost: Worker) -> None:
+        """The run ends without ``lost``: all that sleep unwind, and what it holds is let go of.
+
+        Should it come back just now, a lock may be released twice; the second time says nothing.
+        """
+        with self.mutex:
+            for worker in self.workers:
+                if worker.obj is not None:
+                    worker.aborted = True
+                    self._poke(worker)
+        for lock, _, _ in reversed(list(lost.held)):
+            with suppress(RuntimeError):
+                lock.abandon(lost)
 
     def _break(self, me: Worker, ring: list[Any]) -> None:
         """Copy the evidence first: once anybody unwinds, the story changes."""
