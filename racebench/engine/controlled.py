@@ -616,7 +616,7 @@ class Scheduler(Numbers):
             self._await_end()
         self.strangers.check()
         if before is not None:
-            self.changing |= changed(before, picture(self.program, outcome.state))
+            self.changing |= changed(self.program, before, picture(self.program, outcome.state))
         if not self._touched:
             self._touched = any(op.kind not in _TOUCHES_NOTHING for _, op, _ in self.log)
         if self.error is not None:
@@ -683,7 +683,14 @@ class Scheduler(Numbers):
             self._conclude(self.outcome)
             return
         waiting = [task for task in started if not task.suspended]
-        self.outcome.events.extend(wait_event(waiting, self.outcome.events, len(self.log)))
+        events, at = self.outcome.events, len(self.log)
+        # A ring is told when its last thread blocks, but for one that a handler suspended just then.
+        for task in waiting:
+            ring = find_ring(task)
+            closed = None if ring is None else ring_event(task, ring, at)
+            if closed is not None and all(event.signature != closed.signature for event in events):
+                self.say(closed, *ring or ())
+        events.extend(wait_event(waiting, events, at))
 
     def _abort(self, started: list[Task]) -> None:
         """Unwind ``started``; what each of them still waits for is noted first."""
@@ -729,6 +736,7 @@ class Scheduler(Numbers):
     def uses(self) -> Uses:
         """Who uses what is ``changing``, from a few executions more."""
         self._uses = uses = Uses(frozenset(spot.name for spot in self.changing))
+        osthreads.take_lost_interrupts()
         try:
             for _ in range(TRACED):
                 self.run(Anyone())

@@ -13,7 +13,8 @@ unknown, and names it.  That may be a false alarm, for two threads that fill a l
 which nobody looks at, or if something other than a lock orders them; the other way
 round a proof could be wrong.  Not noticed: a change that is undone in the same
 execution, a use under another name (``getattr``, code in C), one that a few executions
-do not come to.  Objects are told apart by the names of their attributes only.
+do not come to.  What only one thread can reach is its own; among what several can, objects
+are told apart by the names of their attributes only.
 """
 
 from __future__ import annotations
@@ -58,60 +59,80 @@ class Spot:
     name: str
 
 
-Picture = dict[tuple[Any, ...], tuple[Spot, Any]]
-"""By its path from the roots, each spot with its value."""
+Picture = dict[tuple[Any, ...], tuple[Spot, Any, Any]]
+"""By its path from the roots, each spot with its value and what holds it."""
+
+_Left = deque[tuple[tuple[Any, ...], Spot, Any, Any]]
+"""What is still to be looked at: path, spot, value, what holds it."""
 
 
 def picture(program: Program, state: Any) -> Picture:
     """What the threads of ``program`` can reach that no step announces."""
+    roots: _Left = deque([(("state",), Spot("the state", ""), state, None)])
+    for function in _functions(program):
+        roots.extend(_roots(function))
+    return _pictured(roots)
+
+
+def _pictured(left: _Left) -> Picture:
     seen: set[int] = set()
     found: Picture = {}
-    left: deque[tuple[tuple[Any, ...], Spot, Any]] = deque(_roots(program, state))
     while left and len(found) < _MOST:
-        path, spot, value = left.popleft()
+        path, spot, value, holder = left.popleft()
         cls = type(value)
         if not issubclass(cls, _SKIPPED):
-            found[path] = spot, value
+            found[path] = spot, value, holder
         if issubclass(cls, (*_VALUES, *_SKIPPED)) or id(value) in seen:
             continue
         seen.add(id(value))
-        left.extend(((*path, key), inner, one) for key, inner, one in _inside(spot, value))
+        left.extend(((*path, key), inner, one, value) for key, inner, one in _inside(spot, value))
     return found
 
 
-def changed(before: Picture, after: Picture) -> set[Spot]:
-    """Where the two differ."""
-    spots = set()
+def changed(program: Program, before: Picture, after: Picture) -> set[Spot]:
+    """Where the two differ, but for what only one thread can reach."""
+    differ = []
     for path in before.keys() | after.keys():
         one, other = before.get(path), after.get(path)
         if one is None or other is None or not _same(one[1], other[1]):
-            spots.add((other or one)[0])  # type: ignore[index]
-    return spots
+            differ.append(other or one)
+    if not differ:
+        return set()
+    reached: dict[int, int] = {}
+    for function in _functions(program):
+        for holder in {id(holder) for _, _, holder in _pictured(deque(_roots(function))).values()}:
+            reached[holder] = reached.get(holder, 0) + 1
+    # From the state all can reach what is there: it is no thread's root.
+    return {spot for spot, _, holder in filter(None, differ) if reached.get(id(holder), 2) > 1}
 
 
 def _same(one: Any, other: Any) -> bool:
     return one is other or (type(one) is type(other) and type(one) in _VALUES and one == other)
 
 
-def _roots(program: Program, state: Any) -> Iterator[tuple[tuple[Any, ...], Spot, Any]]:
-    yield ("state",), Spot("the state", ""), state
-    handlers = {name: handler for name, (_, handler) in program.interrupts.items()}
-    for function in (*program.threads.values(), *handlers.values()):
-        while isinstance(function, (functools.partial, MethodType)):
-            function = function.func if isinstance(function, functools.partial) else function.__func__
-        if not isinstance(function, FunctionType):
+def _functions(program: Program) -> list[Callable[..., Any]]:
+    return [*program.threads.values(), *(handler for _, handler in program.interrupts.values())]
+
+
+def _roots(function: Any) -> Iterator[tuple[tuple[Any, ...], Spot, Any, Any]]:
+    """The variables around ``function`` and the globals that it names."""
+    while isinstance(function, (functools.partial, MethodType)):
+        function = function.func if isinstance(function, functools.partial) else function.__func__
+    if not isinstance(function, FunctionType):
+        return
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
+    for name, cell in cells:
+        try:
+            value = cell.cell_contents
+        except ValueError:
             continue
-        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-        for name, cell in cells:
-            try:
-                value = cell.cell_contents
-            except ValueError:
-                continue
-            yield ("cell", id(cell)), Spot(f"{name}, a variable around {function.__qualname__}", name), value
-        for name in function.__code__.co_names:
-            if name in function.__globals__:
-                value = function.__globals__[name]
-                yield ("global", function.__module__, name), Spot(f"the global {name}", name), value
+        spot = Spot(f"{name}, a variable around {function.__qualname__}", name)
+        yield ("cell", id(cell)), spot, value, cell
+    # What functions have in common has no holder of its own: it is told by its name.
+    for name in function.__code__.co_names:
+        if name in function.__globals__:
+            value = function.__globals__[name]
+            yield ("global", function.__module__, name), Spot(f"the global {name}", name), value, None
 
 
 def _inside(spot: Spot, value: Any) -> Iterator[tuple[Any, Spot, Any]]:

@@ -132,21 +132,25 @@ def interrupted_program(seed: int, rich: bool, ends: set[Any]) -> rb.Program:
     small = 3 if n + m == 2 else 2
     threads = {f"t{i}": _thread(_masked(rng, _block(rng, 0, small, rich))) for i in range(n)}
     interrupts: dict[str, Any] = {}
-    last: list[Any] = []
+    last: dict[str, list[Any]] = {}
     for i in range(m):
         handler = _thread(_masked(rng, _block(rng, 0, 2 if n < 3 else 1, rich)))
 
-        def kept(s: Shared, handler: Any = handler) -> None:
-            last.append(handler(s))
+        # Each handler has a list of its own: what threads share must be declared.
+        mine: list[Any] = last.setdefault(f"irq{i}", [])
+
+        def kept(s: Shared, handler: Any = handler, mine: list[Any] = mine) -> None:
+            mine.append(handler(s))
 
         interrupts[f"irq{i}"] = (f"t{rng.randrange(n)}", kept)
 
     def setup() -> Shared:
-        last.clear()
+        for mine in last.values():
+            mine.clear()
         return Shared()
 
     def check(s: Shared, results: dict[str, Any]) -> None:
-        ends.add((s.x, s.y, tuple(results.values()), tuple(sorted(last))))
+        ends.add((s.x, s.y, tuple(results.values()), tuple(sorted(sum(last.values(), [])))))
 
     return rb.Program(f"interrupted{seed}", setup, threads, check, interrupts=interrupts)
 

@@ -51,42 +51,54 @@ def _memory(delayed: tuple[str, ...]) -> type[Memory]:
     return Fields
 
 
+class Own:
+    """What one thread of the latest execution came to; nobody else writes there."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.became, self.crashed = "never", False
+        self.seen: list[int] = []
+
+
 class Probe:
     """What the latest execution of a sketched program came to; no step is made for it."""
 
     def __init__(self, sketch: Sketch) -> None:
         self.sketch = sketch
         self.state: Any = None
+        self.of = {name: Own() for name in sketch.names}
         # Made before the run: setup has to find the class.
         self._memory = _memory(sketch.delayed)
 
     def setup(self) -> Memory:
-        self.crashed = False
-        self.became: dict[str, str] = {}
-        self.seen: dict[str, list[int]] = {name: [] for name in self.sketch.names}
+        for own in self.of.values():
+            own.clear()
         self.state = self._memory(self.sketch)
         return self.state  # type: ignore[no-any-return]
 
     def end(self) -> End | None:
         """As the enumerator tells it; None after a crash, which leaves no end."""
-        if self.crashed:
+        if any(own.crashed for own in self.of.values()):
             return None
         s = self.state
         values = s.x, s.y, s.nodes.index(s.ref), s.nodes[0].v, s.nodes[1].v
         assert len(values) == len(FIELDS)
-        return values, tuple(
-            (self.became.get(name, "never"), tuple(self.seen[name])) for name in self.sketch.names
-        )
+        owned = [self.of[name] for name in self.sketch.names]
+        return values, tuple((own.became, tuple(own.seen)) for own in owned)
 
     def function(self, name: str, block: Block) -> Callable[[Any], None]:
+        own = self.of[name]
+
         def run(s: Memory) -> None:
-            self.became[name] = "inside"
+            own.became = "inside"
             try:
-                _run(s, block, self.seen[name], self)
+                _run(s, block, own)
             except RuntimeError:
-                self.became[name] = "raised"
+                own.became = "raised"
                 raise
-            self.became[name] = "ended"
+            own.became = "ended"
 
         return run
 
@@ -100,34 +112,34 @@ def program_of(sketch: Sketch, order: tuple[str, ...] | None = None) -> tuple[rb
     return rb.Program("sketch", probe.setup, functions, interrupts=interrupts), probe
 
 
-def _run(s: Any, block: Block, seen: list[int], probe: Probe) -> None:
+def _run(s: Any, block: Block, own: Own) -> None:
     for kind, *args in block:
         if kind in _AROUND:
             with _AROUND[kind](s, *args[:-1]):
-                _run(s, args[-1], seen, probe)
+                _run(s, args[-1], own)
         elif kind == "if":
             if getattr(s, args[0]) > 0:
-                _run(s, args[1], seen, probe)
+                _run(s, args[1], own)
         elif kind == "ifseen":
-            if seen[-1:] == [args[0]]:
-                _run(s, args[1], seen, probe)
+            if own.seen[-1:] == [args[0]]:
+                _run(s, args[1], own)
         elif kind == "crashseen":
-            if seen[-1:] == [args[0]]:
-                probe.crashed = True
+            if own.seen[-1:] == [args[0]]:
+                own.crashed = True
                 rb.check_that(False, "crash.seen", "hit")
         elif kind in ("try", "trydown"):
             lock = getattr(s, args[0]) if kind == "try" else s.sem
             got = lock.acquire(blocking=False)
-            seen.append(int(got))
+            own.seen.append(int(got))
             if got:
-                _run(s, args[-1], seen, probe)
+                _run(s, args[-1], own)
                 lock.release()
         elif kind == "crash":
             value = getattr(s, args[0])
-            probe.crashed = probe.crashed or value == args[1]
+            own.crashed = own.crashed or value == args[1]
             rb.check_that(value != args[1], f"crash.{args[0]}", "hit")
         elif kind in _RECORDED:
-            seen.append(int(_RECORDED[kind](s, *args)))
+            own.seen.append(int(_RECORDED[kind](s, *args)))
         else:
             _PLAIN[kind](s, *args)
 

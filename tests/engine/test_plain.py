@@ -132,7 +132,29 @@ def test_a_state_of_the_users_own_class_is_looked_at_too(mode: Any) -> None:
 def test_what_schedules_are_about_anyway_is_no_doubt(a: Any, b: Any, mode: Any) -> None:
     result = mode(rb.Program("account", Account, {"a": a, "b": b}))
     assert result.verdict is rb.Verdict.CLEAN
-    assert "unseen" not in result.stats
+    assert not result.stats["unseen"]
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.n = 0
+
+
+def noting(notes: Notes) -> Any:
+    def run(s: Account) -> None:
+        s.lock.locked()
+        notes.n += 1
+
+    return run
+
+
+@MODES
+def test_objects_that_one_thread_each_can_reach_are_its_own(mode: Any) -> None:
+    result = mode(rb.Program("notes", Account, {"a": noting(Notes()), "b": noting(Notes())}))
+    assert (result.verdict, result.stats["unseen"]) == (rb.Verdict.CLEAN, ())
+    notes = Notes()
+    result = mode(rb.Program("notes", Account, {"a": noting(notes), "b": noting(notes)}))
+    assert "Notes.n, a plain attribute" in result.stats["unseen"][0]
 
 
 def test_the_orders_of_a_lock_are_those_of_what_it_guards() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench.engine.controlled import Scheduler
+from racebench.engine.search import Search
 
 
 class Machine(rb.State):
@@ -304,6 +306,40 @@ def test_a_handler_that_never_returns_hides_nothing_of_the_thread_it_came_to() -
         assert result.complete
         assert {f.rule for f in result.findings} == {"deadlock.wait"}
         assert seen == {0, 1}
+
+
+def test_no_execution_ends_stuck_without_a_word() -> None:
+    """The last thread of the ring blocks while a handler runs in the place of the first."""
+
+    def one(s: Machine) -> None:
+        with s.a, s.b:
+            pass
+
+    def other(s: Machine) -> None:
+        with s.b:
+            rb.wait_until(lambda: s.x == 1)
+            s.y = 1
+            with s.a:
+                pass
+
+    def handler(s: Machine) -> None:
+        both = s.a.locked() and s.b.locked()
+        s.x = 1
+        if both:
+            rb.wait_until(lambda: s.y == 1)
+
+    program = rb.Program("ring", Machine, {"1": one, "2": other}, interrupts={"irq": ("1", handler)})
+    stuck = 0
+    with Scheduler(program) as scheduler:
+        search = Search(scheduler)
+        while True:
+            outcome = search.execute()
+            if outcome is not None and any(task.blocked for task in scheduler.tasks):
+                stuck += 1
+                assert outcome.events
+            if not search.advance():
+                break
+    assert stuck == 4
 
 
 def test_each_threads_own_check_is_found_whoever_crashed_first() -> None:

@@ -228,8 +228,7 @@ def test_a_program_of_which_nothing_is_seen_has_no_answer(mode: Any, threads: st
     before = Counter()
     result = mode(rb.Program("made-before", lambda: before, {name: increments for name in threads}))
     assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
-    said = result.stats["unseen"][0]
-    assert said.startswith("no thread touched a shared field or a lock")
+    assert any(s.startswith("no thread touched a shared field or a lock") for s in result.stats["unseen"])
     seen = mode(rb.Program("made-in-setup", Counter, {"a": lambda s: s.x}))
     assert seen.verdict is rb.Verdict.CLEAN
 
