@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench.engine import shrinking
 from racebench.engine.controlled import Scheduler
 from racebench.engine.shrinking import Shrinker
 from racebench.engine.strategies.random_walk import RandomWalk
 from racebench.engine.tally import Tally
 from racebench.trace import switches
 
+from . import lock_programs
 from . import programs as p
 
 
@@ -129,3 +131,17 @@ def test_every_schedule_that_is_handed_out_replays(find: Any) -> None:
         for finding in find(program).findings:
             replayed = rb.replay(program, finding.schedule)
             assert finding.signature in {f.signature for f in replayed.findings}
+
+
+@pytest.mark.parametrize("seed", [*range(12), 14, 27, 223])
+def test_preemptions_are_those_of_the_schedule_and_no_order_has_fewer(seed: int) -> None:
+    source = lock_programs.written(seed)
+    counted = lock_programs.Enumerator(source)
+    least = counted.reached().rules
+    fewest: dict[str, int] = {}
+    for finding in rb.verify(lock_programs.program(source)).findings:
+        preemptions = finding.evidence["preemptions"]
+        assert preemptions == counted.preemptions(finding.schedule)
+        assert finding.evidence["fewest"]
+        fewest[finding.rule] = min(preemptions, fewest.get(finding.rule, preemptions))
+    assert {rule: n for rule, n in fewest.items() if not rule.startswith("lock_order.")} == least
