@@ -26,7 +26,9 @@ class _Choice:
 class Bounded:
     """Depth-first over all schedules with at most ``bound`` preemptions.
 
-    A preemption is a switch away from a thread that could go on.
+    A preemption is a step by another thread than the last, which could have gone
+    on; an interrupt and a store that leaves its buffer are such steps as well.
+    ``preempted`` has those of the execution that has just run.
     """
 
     redundant = 0
@@ -37,22 +39,26 @@ class Bounded:
         self._path: list[_Choice] = []
         self._depth = self.used = 0
         self._last: int | None = None
+        self.preempted: list[int] = []
         self.cut = self.complete = False
 
     def begin(self) -> None:
         self._depth = self.used = 0
         self._last = None
+        self.preempted = []
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         by_index = {task.index: task for task in enabled}
         if self._depth == len(self._path):
             self._path.append(_Choice(self._order(list(by_index))))
         choice = self._path[self._depth]
-        self._depth += 1
         chosen = choice.left[0]
         if chosen not in by_index:
             raise ProgramError("the program is not deterministic: a thread that could go on cannot now.")
-        self.used += self._preempts(chosen, by_index)
+        if self._preempts(chosen, by_index):
+            self.used += 1
+            self.preempted.append(self._depth)
+        self._depth += 1
         self._last = chosen
         return by_index[chosen]
 
