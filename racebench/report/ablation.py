@@ -58,7 +58,9 @@ def _because(answer: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(f"not every schedule was searched of {joined(answer['open'])}")
         return
     if best is None and answer.get("astray"):
-        yield Text(f"no answer: it is not always the same lock that is taken there in {joined(answer['astray'])}")
+        yield Text(
+            f"no answer: it is not always the same lock that is taken there in {joined(answer['astray'])}"
+        )
         return
     if best is None and answer["verdict"] == "open":
         yield Text("no answer: every scenario that takes it breaks with it too. Mend that first")

@@ -150,7 +150,7 @@ def _swapped(block: Block, outer: tuple[str, str], inner: tuple[str, str]) -> Bl
 
 @dataclass
 class Reached:
-    """The rules that some order breaks, each with the fewest preemptions, and the rings of locks that hang."""
+    """The rules that some order breaks, with the fewest preemptions, and the rings of locks that hang."""
 
     rules: dict[str, int] = field(default_factory=dict)
     rings: set[Ring] = field(default_factory=set)
@@ -212,7 +212,8 @@ class Enumerator:
         owners = dict(state.owners)
         wants = {i: op[1] for i, op in self._offers(state) if op[0] == "lock" and op[1] in owners}
         for start in wants:
-            ring, thread = [], start
+            ring: list[str] = []
+            thread = start
             while thread in wants and len(ring) <= len(wants):
                 ring.append(wants[thread])
                 thread = owners[wants[thread]]
@@ -221,7 +222,7 @@ class Enumerator:
                     break
 
     def reached(self) -> Reached:
-        """Breadth first, preemptions counted: a step by another thread than the last, which could go on."""
+        """What can be reached; a preemption is a step by another thread than the last, which could go on."""
         reached = Reached()
         queue = deque([(self.first(), -1, 0)])
         seen: set[Any] = set()
