@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from . import engine, modes
+from .contradictions import Contradiction, covered, excluded, explained
 from .deadline import allowed_s
 from .errors import ProgramError, UsageError, is_ours, told
-from .findings import Finding, Result
+from .findings import CellVerdict, Finding, Result
 from .records import (
     Cell,
     Earlier,
@@ -171,6 +172,8 @@ class _CellRun:
         self.modes: dict[str, dict[str, Any]] = {}
         self.started: set[str] = set()
         self.error = ""
+        self.unseen: dict[str, None] = {}
+        self.contradiction: Contradiction | None = None
 
     def go(self, earlier: Earlier) -> CellResult:
         self.modes.update(earlier.modes)
@@ -190,6 +193,7 @@ class _CellRun:
             if mode in self.asked and not self.stop.over and not self.error:
                 run()
         self._reproduce()
+        self._compare()
         return self.result()
 
     def result(self) -> CellResult:
@@ -204,7 +208,8 @@ class _CellRun:
             proved = self.modes.get("verify", {}).get("complete", False)
         rules = [m.finding.rule for m in self.merged.values()]
         error = self.error or self.stop.outlived
-        return cell_record(self.cell, rules, self.modes, proved, cut_off, error)
+        record = cell_record(self.cell, rules, self.modes, proved, cut_off, error, list(self.unseen))
+        return record if self.contradiction is None else contradicted(record, self.contradiction)
 
     # -- modes
 
@@ -292,6 +297,7 @@ class _CellRun:
             return None
         for finding in result.findings:
             self._take(mode, finding)
+        self.unseen.update(dict.fromkeys(result.stats.get("unseen", ())))
         return result
 
     # -- findings
@@ -327,6 +333,18 @@ class _CellRun:
                 self._search([merged], len(open_) - n)
         for merged in self.merged.values():
             self.listener.finding(self._record(merged))
+
+    def _compare(self) -> None:
+        """Whether what was found is excluded by the proof, and why."""
+        if not covered(self.modes.get("verify"), self.unseen):
+            return
+        odd = excluded((merged.finding, merged.seen) for merged in self.merged.values())
+        if odd and not self.stop.over:
+            try:
+                with self.stop.interruptible():
+                    self.contradiction = explained(self.program, odd[0], list(self.unseen))
+            except KeyboardInterrupt:
+                return
 
     def _search(self, open_: Sequence[Merged], shares: int) -> None:
         """Look for ``open_`` under control, in one of ``shares`` parts of the time that is left."""
@@ -367,6 +385,14 @@ class _CellRun:
     def _record(self, merged: Merged) -> dict[str, Any]:
         actors = self.program.actors if merged.scenario is None else merged.scenario.threads
         return finding_record(self.cell, list(actors), merged)
+
+
+def contradicted(record: dict[str, Any], contradiction: Contradiction) -> dict[str, Any]:
+    """``record`` of a cell in which a proof and a finding exclude one another: nothing is known."""
+    told = {**record, "verdict": CellVerdict.UNKNOWN.value, "contradicted": True}
+    if contradiction.ours:
+        return {**told, "error": contradiction.said, "failed": True}
+    return {**told, "unseen": [contradiction.said]}
 
 
 def _not_reproduced(merged: Merged, why: str) -> None:

@@ -149,7 +149,7 @@ class Finding:
 
 
 EVIDENCE: Mapping[str, str] = {
-    "ring": "deadlock: [{thread, holds: [{lock, site}], wants: {lock, site}}]",
+    "ring": "deadlock: [{thread, holds: [{lock, site}], wants: {lock, site}, behind: held back by a writer}]",
     "interrupt": "with a ring: the interrupt that waits for the thread that it interrupts",
     "before": "the program's snapshot before the threads started",
     "after": "the program's snapshot at the end",

@@ -124,8 +124,9 @@ class Merger:
             cell["verify"] = record["verify"]
         if record["stress"] is not None:
             cell["stress"] = _summed(cell["stress"], record["stress"])
-        if "error" in record:
-            cell["error"] = record["error"]
+        for key in ("error", "unseen", "contradicted", "failed"):
+            if key in record:
+                cell[key] = record[key]
         for signature, counts in seen.items():
             known = self.told.get((*name, signature))
             if known is not None:
@@ -153,11 +154,14 @@ class Merger:
         mine = self._told_of[name]
         cell["found"] = sorted({k.finding["rule"] for k in mine})
         cell["findings"] = sorted(k.path for k in mine if k.path)
-        proved = bool(cell["verify"] and cell["verify"]["complete"])
+        unseen = bool(cell.get("unseen"))
+        proved = bool(cell["verify"] and cell["verify"]["complete"]) and not unseen
         to_prove = cell.get("proof", "verify" in self.plan.modes and not cell.get("hammered"))
         wanted = proved if to_prove else None
-        cut_off = "error" in cell
+        cut_off = "error" in cell or unseen
         verdict = judge(cell["expected"], cell["allowed"], cell["found"], wanted, cut_off)
+        if cell.get("contradicted"):
+            verdict = CellVerdict.UNKNOWN
         cell["verdict"] = verdict.value
         if verdict is CellVerdict.UNKNOWN and name in self._lost:
             cell["error"] = self._lost[name]

@@ -1,20 +1,32 @@
 """The four ways to run a Program, with every detector looking on.
 
 The engines know no detector and the detectors no engine; here they meet.
+
+Where something keeps an answer from being whole, ``stats["unseen"]`` says so in
+sentences, nothing is ``complete``, and what would be CLEAN is UNKNOWN.  A program of
+which nothing was run is UNKNOWN as well.
 """
 
 from __future__ import annotations
 
-import warnings
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from . import engine
 from .detect import detect
-from .detect.lock_order import rings
+from .detect.lock_order import RULE, rings
 from .engine import STALL_S
+from .errors import ProgramError
 from .findings import Finding, Result, Verdict
 from .program import Program
 from .trace import Schedule
+
+_FORESEEN = 200
+"""Executions under control in which an inversion that stress predicts is looked for."""
+
+_FORESEEN_S = 1.0
+"""Longest time for that, and for the proof that there is none."""
 
 
 def stress(
@@ -31,9 +43,11 @@ def stress(
     ``seed`` drives the noise; the operating system decides the rest, so two
     runs differ.  A deadlock costs one collision.  CLEAN says only that no
     collision broke a rule: ``stats["miss_bound"]`` is the 95 % upper bound on
-    the probability that one does.  The lock-order detector looks on.
+    the probability that one does.  The lock-order detector looks on; what it
+    predicts from the free run, which keeps no order of what threads read of one
+    another, counts unless a short proof under control shows that it is never so.
     """
-    return engine.stress(
+    result = engine.stress(
         program,
         seconds,
         seed,
@@ -42,6 +56,37 @@ def stress(
         stall_s=stall_s,
         rings=rings,
     )
+    return _foreseen(program, result, seed)
+
+
+def _foreseen(program: Program, result: Result, seed: int) -> Result:
+    """``result`` without the inversions that a hand-over keeps apart, which ``stats["guarded"]`` then has."""
+    # A program that hangs would hang again.
+    final = result.interrupted or any(finding.rule.startswith("stall.") for finding in result.findings)
+    kept, guarded = [], {}
+    for finding in result.findings:
+        if final or finding.rule != RULE or _foretold(program, finding.signature, seed):
+            kept.append(finding)
+        else:
+            guarded[finding.signature] = f"{finding.summary}; in no schedule under control"
+    if not guarded:
+        return result
+    stats = {**result.stats, "guarded": {**result.stats["guarded"], **guarded}}
+    if kept:
+        return replace(result, findings=tuple(kept), stats=stats)
+    return replace(result, verdict=Verdict.CLEAN, findings=(), first_failure=None, stats=stats)
+
+
+def _foretold(program: Program, signature: str, seed: int) -> bool:
+    """Whether ``signature`` is predicted under control too; False only if a proof shows that it never is."""
+    until = time.perf_counter() + _FORESEEN_S
+    try:
+        if signature in engine.glance(program, _FORESEEN, seed, detect=detect, wanted=signature, until=until):
+            return True
+        proof = engine.verify(program, seconds=_FORESEEN_S, detect=detect)
+    except ProgramError:
+        return True
+    return not proof.complete or any(finding.signature == signature for finding in proof.findings)
 
 
 def explore(
@@ -60,9 +105,10 @@ def explore(
     Same program, strategy and seed: same schedules, on every Python build; n
     executions are a prefix of n + 1.  ``seconds`` ends it earlier; ``stall_s``
     is how long one thread may go without a step.  CLEAN says only that these
-    executions were clean.
+    executions were clean; ``stats["unseen"]`` has, in sentences, what they could
+    not see: if there is any, the answer is UNKNOWN in its place.
     """
-    result = engine.explore(
+    return engine.explore(
         program,
         strategy,
         executions,
@@ -73,7 +119,6 @@ def explore(
         stall_s=stall_s,
         detect=detect,
     )
-    return _seen(program, result)
 
 
 def verify(
@@ -91,21 +136,10 @@ def verify(
     a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.
     ``stats``: ``preemption_bound``, up to which all was covered, and ``done``,
     an estimate of the share seen.  ProgramError if the program does not do the
-    same twice.
+    same twice.  What it could not see is in ``stats["unseen"]``, in sentences: then
+    it is not complete.
     """
-    result = engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
-    return _seen(program, result)
-
-
-def _seen(program: Program, result: Result) -> Result:
-    """``result``, with a warning if it is about nothing."""
-    if result.verdict is Verdict.CLEAN and not result.stats["steps"] and len(program.threads) > 1:
-        warnings.warn(
-            f"{program.name}: no thread touched a shared field or a lock, so there was nothing to look at. "
-            "Declare fields with racebench.shared in a State, and make the state inside setup.",
-            stacklevel=3,
-        )
-    return result
+    return engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
 
 
 def replay(program: Program, schedule: Schedule) -> Result:

@@ -21,8 +21,9 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
-from .errors import CheckFailed, UsageError
+from .errors import CheckFailed, UsageError, told
 from .findings import check_words
+from .values import Instrumented, kept_when_copied, leaves
 
 T = TypeVar("T")
 
@@ -96,13 +97,17 @@ def lent(runtime: Runtime) -> Iterator[None]:
 class Field:
     """The declaration of one shared field; see ``shared``.
 
-    Not a descriptor: outside a run the field is a plain instance attribute.
+    Outside a run the field is a plain instance attribute.  Asked of the class it
+    is the default, as ``dataclasses`` asks for it.
     """
 
     __slots__ = ("atomic", "default", "delayed", "name")
 
     def __init__(self, default: Any, atomic: bool, delayed: bool = False) -> None:
         self.default, self.atomic, self.delayed, self.name = default, atomic, delayed, ""
+
+    def __get__(self, obj: Any, owner: type | None = None) -> Any:
+        return self.default
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -114,13 +119,24 @@ def shared(default: T, *, atomic: bool = False, delayed: bool = False) -> T:
     Each read and each write is one step.  ``atomic=True`` says that the code
     under test accesses it atomically: exempt from ``data_race``, and ordering.
 
-    A list, dict or set given as default is copied for each instance, and under
-    control each use of it is a step too: ``s.seen["k"] += 1`` reads the field,
-    reads the dict and writes it, and another thread may come in between.  Any
-    other value that can be changed in place, one assigned later say, may be
-    changed by whoever reads it up to that thread's next step: two such reads are
-    searched in both orders, and what is done in between is taken as one step.
-    ``data_race`` looks at the field's own reads and writes alone.
+    The default is copied whole for each instance.  Under control each use of a
+    list, dict, set or deque that a field has, and of those within it (in one
+    another, in tuples, in frozen dataclasses), is a step too: ``s.seen["k"] += 1``
+    reads the field, reads the dict and writes it, and another thread may come in
+    between.  Each ``next`` of an iteration is one.  So it is with those assigned or
+    put in later, unless something else refers to them as well: a copy of ours would
+    not be what that refers to.  ``data_race`` looks at the field's own reads and
+    writes alone.
+
+    What else can change in place (an object with attributes, a bytearray, an
+    iterator, a closure) changes unseen.  If two threads touch a field that has such
+    a value, ``explore``, ``verify`` and ``replay`` say so, and find no more than they
+    see: their answer is not CLEAN but UNKNOWN.  So it is if code in C changes a list
+    without asking it, as heapq does.  An object without attributes says that it is one
+    by ``__slots__ = ()``; one that does not change is a frozen dataclass.  Two reads of
+    what changes unseen are searched in both orders, and what is done in between is
+    taken as one step.  ``stress`` has real threads use the real objects, and misses
+    nothing by this.
 
     ``delayed=True``: a write may become visible to other threads later than what
     the writer does after it, as on ARM.  With ``atomic`` too, it is what Linux
@@ -143,15 +159,25 @@ delays_declared = False
 
 
 _bare = object.__new__
-_COPIED = (list, dict, set, bytearray)
 
 
-def _copied(default: Any, owner: Any) -> Any:
-    """The value of a new ``owner`` for a field with such a ``default``."""
-    return copy.copy(default)
+def _copier(cls: type, field: Field) -> Callable[[Any, Any], Any]:
+    """What makes the value of a new object from the default of ``field``: a copy, whole."""
+    kept = list(kept_when_copied(field.default))
+
+    def copied(default: Any, owner: Any) -> Any:
+        try:
+            return copy.deepcopy(default, {id(one): one for one in kept})
+        except Exception as error:
+            raise UsageError(
+                f"{cls.__name__}.{field.name}: its default cannot be copied for each object: {told(error)}. "
+                "Assign it in __init__."
+            ) from error
+
+    return copied
 
 
-class State:
+class State(Instrumented):
     """Base of shared state.  Override ``label`` to name instances in reports."""
 
     _rb_fields: ClassVar[dict[str, Field]] = {}
@@ -171,11 +197,9 @@ class State:
         if cls._rb_delayed:
             global delays_declared
             delays_declared = True
-        cls._rb_copied = tuple(
-            (name, _copied) for name, f in fields.items() if isinstance(f.default, _COPIED)
-        )
+        cls._rb_copied = tuple((name, _copier(cls, f)) for name, f in fields.items() if leaves(f.default))
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
         own: Any = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
         obj: Self = _bare(own)
@@ -201,13 +225,13 @@ class State:
 # Locks
 
 
-class _Primitive:
+class _Primitive(Instrumented):
     """Chooses the runtime's class and names the object."""
 
     _rb_serial = ""
     kind = "lock"
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+    def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
         runtime = _runtime
         own: Any = cls if runtime is None else runtime.types.get(cls) or runtime.substitute(cls)
         made: Self = object.__new__(own)
@@ -228,6 +252,11 @@ class _Primitive:
 
     def label(self) -> str:
         return self.name
+
+    @property
+    def made_in_thread(self) -> bool:
+        """Under control: whether a thread made it, so that others must first learn of it."""
+        return self._rb_serial.startswith("@")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

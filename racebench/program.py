@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,12 @@ class Program:
     when the thread has ended; never, if that leaves them off.  The handler runs
     to its end before the thread goes on.  It starts with interrupts off, and no
     other one comes to that processor meanwhile, whatever it does.
+    ``daemons`` names threads that may wait for ever: once all the others have ended
+    and each daemon has ended or waits, the execution is over and ``check`` runs.
+    Such a daemon has no result (None), and what it holds while it waits is not
+    leaked: nobody is left who could want it.  It is then unwound; under control
+    that comes after ``check``.  A thread that waits for good beside it is a deadlock as
+    ever, and so is a ring of daemons, or a handler that waits for good.
     All threads start at once.  ProgramError if a part is not of this shape.
     """
 
@@ -65,6 +71,7 @@ class Program:
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict, kw_only=True)
     smaller: Callable[[], Iterable[Program]] | None = field(default=None, kw_only=True)
     interrupts: Mapping[str, tuple[str, ThreadFunction]] = field(default_factory=dict, kw_only=True)
+    daemons: Collection[str] = field(default=frozenset(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -90,6 +97,20 @@ class Program:
         object.__setattr__(self, "name", exactly(self.name))
         object.__setattr__(self, "threads", {exactly(name): call for name, call in self.threads.items()})
         object.__setattr__(self, "interrupts", self._checked_interrupts())
+        object.__setattr__(self, "daemons", self._checked_daemons())
+
+    def _checked_daemons(self) -> frozenset[str]:
+        if isinstance(self.daemons, str) or not isinstance(self.daemons, Collection):
+            raise ProgramError(
+                f"{self.name}: daemons must be a collection of names of threads, such as {{'worker'}}."
+            )
+        for name in self.daemons:
+            if not isinstance(name, str) or name not in self.threads:
+                known = ", ".join(self.threads)
+                raise ProgramError(
+                    f"{self.name}: daemon {name!r} is no thread of the program. Choose of {known}."
+                )
+        return frozenset(exactly(name) for name in self.daemons)
 
     def _checked_interrupts(self) -> dict[str, tuple[str, ThreadFunction]]:
         if not isinstance(self.interrupts, Mapping):

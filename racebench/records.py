@@ -120,12 +120,17 @@ def cell_record(
     proved: bool | None,
     interrupted: bool,
     error: str = "",
+    unseen: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A cell as run.json has it; the paths of its findings are still to come."""
+    """A cell as run.json has it; the paths of its findings are still to come.
+
+    ``unseen`` says what keeps its answer from being whole.
+    """
     scenario, protocol = cell.scenario, cell.choice.id
     expected, allowed = sorted(scenario.expected(protocol)), sorted(scenario.allowed(protocol))
     found = sorted(set(rules))
-    verdict = judge(expected, allowed, found, proved, interrupted or bool(error))
+    cut_off = interrupted or bool(error) or bool(unseen) or not _ran(modes)
+    verdict = judge(expected, allowed, found, proved and not unseen, cut_off)
     record = {
         "scenario": scenario.name,
         "protocol": protocol,
@@ -140,7 +145,14 @@ def cell_record(
         "hammered": scenario.mix is not None,
         "findings": [],
     }
+    if unseen:
+        record["unseen"] = list(unseen)
     return {**record, "error": error} if error else record
+
+
+def _ran(modes: Mapping[str, dict[str, Any]]) -> bool:
+    """Whether there was any execution at all: of nothing there is no answer."""
+    return any(mode.get("executions") or mode.get("collisions") for mode in modes.values())
 
 
 def verify_record(result: Result) -> dict[str, Any]:

@@ -193,6 +193,9 @@ def _wrong_in_cell(cell: Mapping[str, Any]) -> str | None:
             return key
     if not isinstance(cell.get("error", ""), str):
         return "error"
+    unseen = cell.get("unseen", [])
+    if not isinstance(unseen, list) or not all(isinstance(v, str) for v in unseen):
+        return "unseen"
     for mode, keys in _MODES.items():
         value = cell.get(mode)
         if value is None:

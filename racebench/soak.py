@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import engine
-from .cell import CellResult, Plan, run_cell
+from .cell import CellResult, Plan, contradicted, run_cell
+from .contradictions import covered, excluded, explained
 from .deadline import Deadline, allowed_s
 from .findings import CellVerdict
-from .records import Cell, Earlier, judge
+from .records import Cell, Earlier, finding_from_record, judge
 from .stop import Stop
+from .userfile import surroundings_kept
 
 VERIFY_S = 30.0
 MOST_VISITS = 4000
@@ -198,13 +200,14 @@ class _VisitRun:
         verify = self._mode("verify")
         interrupted = self.stop.asked
         error = self._error()
+        unseen = list(dict.fromkeys(s for run in self.runs.values() for s in run.cell.get("unseen", ())))
         proved: bool | None = None
         if self.proves:
-            proved = bool(verify and verify["complete"])
+            proved = bool(verify and verify["complete"]) and not unseen
         # An expected rule that this visit did not meet is the proof's business, not its own.
         wanted = expected if proved is not None else [r for r in expected if r in rules]
         allowed_here = allowed if proved is not None else sorted({*allowed, *expected})
-        verdict = judge(wanted, allowed_here, rules, proved, interrupted or bool(error))
+        verdict = judge(wanted, allowed_here, rules, proved, interrupted or bool(error) or bool(unseen))
         record = {
             **cell_stub(self.cell),
             "found": rules,
@@ -214,9 +217,24 @@ class _VisitRun:
         }
         if error:
             record["error"] = error
+        if unseen:
+            record["unseen"] = unseen
+        if covered(verify, unseen) and not self.stop.over:
+            record = self._compared(record, unseen)
         self.tell({"visit": record, "seen": self.seen})
         known = [s for s in self.seen if s in self.before]
         return Visit(record, known, stands, interrupted and not stands)
+
+    def _compared(self, record: dict[str, Any], unseen: Sequence[str]) -> dict[str, Any]:
+        """``record``, or that of a cell of which nothing is known, if the proof excludes what was found."""
+        odd = excluded(
+            (finding_from_record(self.memory[signature]), seen) for signature, seen in self.seen.items()
+        )
+        if not odd:
+            return record
+        with surroundings_kept():
+            program = self.cell.scenario.program(self.cell.choice.code)
+            return contradicted(record, explained(program, odd[0], unseen))
 
     def _mode(self, mode: str) -> dict[str, Any] | None:
         run = self.runs.get(mode)

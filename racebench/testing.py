@@ -53,14 +53,14 @@ class RaceFailed(AssertionError):
 
 
 def race_test(
-    mode: str = "explore", *, expect: Collection[str] = (), **how: Any
+    mode: str = "explore", *, expect: Collection[str] = (), allow: Collection[str] = (), **how: Any
 ) -> Callable[[Callable[P, Program]], Callable[P, None]]:
     """Turn a function that returns a Program into a test of it.
 
     ``mode`` is ``explore``, ``verify`` or ``stress``, ``how`` what that
     function of the API takes besides the program.  The test passes when no
-    rule breaks but those in ``expect``, and all of them do; a ``verify`` that
-    is not complete has no answer, and fails.  Parameters of the function are
+    rule breaks but those in ``expect`` and ``allow``, and all in ``expect`` do; a
+    ``verify`` that is not complete has no answer, and fails.  Parameters of the function are
     the test's own, so pytest's fixtures and parametrize work as ever.
 
         @racebench.race_test(mode="verify", seconds=5)
@@ -73,6 +73,10 @@ def race_test(
         raise UsageError(f"race_test: unknown mode {mode!r}. Choose one of {', '.join(_MODES)}.")
     if mode == "stress":
         how = {"seconds": 2.0, **how}
+    for word, rules in (("expect", expect), ("allow", allow)):
+        if isinstance(rules, str):
+            raise UsageError(f"race_test: {word} is one string. Give a list of rules: [{rules!r}].")
+    expected = Expected(frozenset(expect), frozenset(allow))
     strategy = how.get("strategy", "portfolio")
 
     def decorate(factory: Callable[P, Program]) -> Callable[P, None]:
@@ -80,7 +84,7 @@ def race_test(
         def test(*args: P.args, **kwargs: P.kwargs) -> None:
             __tracebackhide__ = True
             now = running
-            reported = None if now is None else RaceTest(now.nodeid, mode, expect, now.tell)
+            reported = None if now is None else RaceTest(now.nodeid, mode, expect, now.tell, allow)
             if reported is not None:
                 reported.begin()
             try:
@@ -95,14 +99,14 @@ def race_test(
                 raise
             again = now is not None and now.seed is not None
             if reported is None:
-                _judge(program, mode, result, expect, again)
+                _judge(program, mode, result, expected, again)
                 return
             record = reported.over(program, result, _answered(mode, result), strategy)
-            odd = [f.signature for f in result.findings if f.rule not in expect]
+            odd = [f.signature for f in result.findings if not expected.bears(f.rule)]
             if odd:
                 reported.unexpected(record, [s for s in odd if (reported.nodeid, s) in _shown])
                 _shown.update((reported.nodeid, signature) for signature in odd)
-            _judge(program, mode, result, expect, again)
+            _judge(program, mode, result, expected, again)
 
         test.racebench_mode = mode  # type: ignore[attr-defined]
         test.__annotations__ = {**test.__annotations__, "return": None}
@@ -111,12 +115,23 @@ def race_test(
     return decorate
 
 
-def _judge(program: Program, mode: str, result: Result, expect: Collection[str], again: bool) -> None:
+@dataclass(frozen=True)
+class Expected:
+    """The rules that must break, and those that may."""
+
+    must: frozenset[str]
+    may: frozenset[str]
+
+    def bears(self, rule: str) -> bool:
+        return rule in self.must or rule in self.may
+
+
+def _judge(program: Program, mode: str, result: Result, expected: Expected, again: bool) -> None:
     """Raise RaceFailed if ``result`` is not as expected; ``again``, only if it is what nobody expects."""
     __tracebackhide__ = True
     found = {f.rule for f in result.findings}
-    odd = [f for f in result.findings if f.rule not in expect]
-    missing = sorted(set(expect) - found)
+    odd = [f for f in result.findings if not expected.bears(f.rule)]
+    missing = sorted(expected.must - found)
     executions = f"after {result.executions:,} executions"
     if odd:
         if running is not None:
@@ -128,12 +143,14 @@ def _judge(program: Program, mode: str, result: Result, expect: Collection[str],
     if result.interrupted:
         raise KeyboardInterrupt
     if not again and (not _answered(mode, result) or result.verdict is Verdict.UNKNOWN):
-        raise RaceFailed(f"{program.name}: no answer {executions}: the budget ended first. Give it more.")
+        why = "; ".join(result.stats.get("unseen", ())) or "the budget ended first. Give it more."
+        raise RaceFailed(f"{program.name}: no answer {executions}: {why}")
 
 
 def _answered(mode: str, result: Result) -> bool:
     # A bound on preemptions is the author's choice: within it, done is an answer.
-    return result.complete or result.stats.get("done") == 1 or mode != "verify"
+    whole = result.complete or result.stats.get("done") == 1 or mode != "verify"
+    return whole and not result.stats.get("unseen")
 
 
 def _panels(program: Program, mode: str, findings: Collection[Finding]) -> str:

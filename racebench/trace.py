@@ -133,7 +133,11 @@ class LockEdge:
     Locks are (class, name).  ``others`` has all that it held; a mode is True for
     exclusive, False for shared.  ``fair`` says that a writer which waits for the
     wanted lock holds new readers back; there such a writer is told of also if it
-    held ``NOTHING``.
+    held ``NOTHING``.  ``fresh`` names those of the two that were made in a thread.
+    ``known`` is what thread number ``index`` knew of the others by hand-overs when
+    it wanted the lock, ``seen`` by all that it had read, empty if nobody asked, and
+    ``latest`` how many steps it had made when it did so for the last time, knowing
+    no more: see ``detect.past``.
     """
 
     thread: str
@@ -147,6 +151,11 @@ class LockEdge:
     taken_site: str = ""
     wanted_site: str = ""
     fair: bool = False
+    index: int = -1
+    known: tuple[int, ...] = ()
+    latest: int = -1
+    seen: tuple[int, ...] = ()
+    fresh: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "racebench"
 
-WORDS = {"errors", "primitives", "program", "trace", "findings"}
+WORDS = {"errors", "primitives", "program", "trace", "findings", "values"}
 WINGS = {"vgic", "engine", "detect", "report"}
 JOINS = {
     *(
@@ -27,7 +27,7 @@ JOINS = {
     ),
     *("campaign", "cell", "workers", "records", "store", "results", "resume", "stop"),
     *("worker", "scaling", "as_cell"),
-    *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text", "bounds"),
+    *("soak", "merge", "deadline", "fuzz", "rounds", "scenario_text", "bounds", "contradictions"),
 }
 THIN = {
     "cli",

@@ -8,6 +8,20 @@ names the lock that would have prevented it.  Locks, conditions, semaphores,
 A write to a delayed field is one where it leaves the store buffer: after its
 store, before its thread's next fence, and else unordered with what its thread
 does, other than its accesses to that field.
+
+A field that is atomic and delayed is no race.  What its writer did before the
+store comes before all that a reader does after it has read the field with the
+value in it: as if Linux' WRITE_ONCE were C11's store-release, and READ_ONCE a
+load-acquire.  What its writer had stored to other delayed fields comes before
+only if a fence lies between, for only the fence makes those writes its own past.
+So message passing, publication and Dekker's entry order what they protect if
+their fences are there, and are races if one is missing that the model can feel.
+- A reader whose own store still waits reads that, and learns nothing of others.
+- A fence orders nothing by itself between threads, two of them neither.  A
+  protocol in which both sides fence and then look (Dekker, Peterson, hazard
+  pointers) is right because one of the two sees the other; who sees learns.
+- Fields that are not delayed are seen at once, with or without a fence: say
+  ``delayed`` of the data too where the fence before its publication is in doubt.
 """
 
 from __future__ import annotations
@@ -23,10 +37,16 @@ from .held import Held, Holding
 RULE = "data_race"
 
 _NUMBERS = re.compile(r"\[[^\]]*\]|[@#][^.]*")
-_JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE, Kind.DOWN, Kind.TRY_DOWN}
-_LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.UP}
+_JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}
+_COUNTS = {Kind.UP, Kind.DOWN, Kind.TRY_DOWN}
+_LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE}
+
+# Beside the fields of an object, whose names are identifiers, and "" for a lock itself.
+_READERS, _STORES = "its readers", "its stores"
 
 Clock = list[int]
+Key = tuple[int, str]
+"""What orders or is accessed: the id of an object, which the execution keeps alive, and what of it."""
 Access = tuple[int, int, int, Holding]
 """(thread, its clock, step, locks held)."""
 
@@ -61,13 +81,14 @@ class _Run:
         for i, clock in enumerate(self.clocks):
             clock[i] = 1
         self.held = Held(n)
-        self.left: dict[Any, Clock] = {}
-        self.variables: dict[tuple[Any, str], _Variable] = {}
-        self.stored: dict[Any, list[Clock]] = {}
+        self.left: dict[Key, Clock] = {}
+        self.variables: dict[Key, _Variable] = {}
+        self.stored: dict[tuple[int, Key], list[Clock]] = {}
+        self.counts: dict[int, int] = {}
         self.behind = list(range(n))
-        self.raced: dict[tuple[Any, str], tuple[Access, Access]] = {}
+        self.raced: dict[Key, tuple[Access, Access]] = {}
         self.spun = {
-            (obj, op.field)
+            (id(obj), op.field)
             for _, waited, predicate in execution.steps
             if waited.kind is Kind.WAIT_UNTIL
             for op, obj in predicate.reads
@@ -84,9 +105,9 @@ class _Run:
                 # Two elements of one list are no one variable: which are the same is not known here.
                 continue
             elif op.atomic:
-                self._join(i, (obj, op.field))
+                self._read(i, (id(obj), op.field))
                 if op.writes:
-                    self._leave(i, (obj, op.field))
+                    self._leave(i, (id(obj), op.field))
             else:
                 self._access(n, i, op, obj)
         return [self._alarm(key, *pair) for key, pair in self.raced.items()]
@@ -96,9 +117,9 @@ class _Run:
     def _buffered(self, n: int, actor: Any, op: Any, obj: Any) -> None:
         i = actor.index
         if op.kind is Kind.FENCE:
-            self._join(i, ("stores", i))
+            self._join(i, (i, _STORES))
             return
-        key = (actor.source.index if op.drains else i, obj, op.field)
+        key = actor.source.index if op.drains else i, (id(obj), op.field)
         if op.kind is Kind.STORE:
             self.stored.setdefault(key, []).append(self.clocks[i][:])
             self.clocks[i][i] += 1
@@ -107,15 +128,23 @@ class _Run:
         self.behind[i] = source = actor.source.index
         _raise(self.clocks[i], self.stored[key].pop(0))
         self.held.of[i] = self.held.of[source]
-        self._access(n, i, op, obj)
-        self._leave(i, ("stores", source))
+        if op.atomic:
+            self._leave(i, (id(obj), op.field))
+        else:
+            self._access(n, i, op, obj)
+        self._leave(i, (source, _STORES))
 
-    def _join(self, i: int, key: Any) -> None:
+    def _read(self, i: int, key: Key) -> None:
+        """``i`` reads what others left in a field, unless its own store to it still waits."""
+        if not self.stored.get((i, key)):
+            self._join(i, key)
+
+    def _join(self, i: int, key: Key) -> None:
         left = self.left.get(key)
         if left is not None:
             _raise(self.clocks[i], left)
 
-    def _leave(self, i: int, key: Any) -> None:
+    def _leave(self, i: int, key: Key) -> None:
         """What thread ``i`` did so far is before whatever joins ``key`` from now on."""
         clock = self.clocks[i]
         left = self.left.get(key)
@@ -134,30 +163,46 @@ class _Run:
     def _synchronise(self, n: int, i: int, kind: Kind, obj: Any) -> None:
         if kind is Kind.WAIT_UNTIL:
             for op, read in obj.reads:
-                self._join(i, (read, op.field) if op.is_field else read)
+                if op.is_field:
+                    self._read(i, (id(read), op.field))
+                else:
+                    self._join(i, (id(read), ""))
             return
         if kind is Kind.INTERRUPT:
             self._come(i, obj.task.index)
-            self._join(i, ("stores", obj.task.index))
+            self._join(i, (obj.task.index, _STORES))
         elif kind is Kind.RETURN:
             self._come(obj.task.index, i)
+        elif kind in _COUNTS:
+            self._count(i, kind, obj)
+            return
         change = self.held.apply(n, i, kind, obj)
         if kind is Kind.RELEASE_READ and change:
             # Readers are not ordered among themselves, only before the next writer.
-            self._leave(i, (obj, "readers"))
+            self._leave(i, (id(obj), _READERS))
         elif kind in _LEAVES:
-            self._leave(i, obj)
+            self._leave(i, (id(obj), ""))
         elif change < 0:
-            self._leave(i, obj.lock if kind is Kind.WAIT else obj)
+            self._leave(i, (id(obj.lock if kind is Kind.WAIT else obj), ""))
         elif change > 0 or kind in _JOINS:
-            self._join(i, obj)
+            self._join(i, (id(obj), ""))
             if kind is Kind.ACQUIRE_WRITE:
-                self._join(i, (obj, "readers"))
+                self._join(i, (id(obj), _READERS))
+
+    def _count(self, i: int, kind: Kind, semaphore: Any) -> None:
+        key = id(semaphore)
+        count = self.counts.get(key, getattr(semaphore, "initial", 0))
+        if kind is Kind.UP:
+            self.counts[key] = count + 1
+            self._leave(i, (key, ""))
+        elif count > 0 or kind is Kind.DOWN:
+            self.counts[key] = count - 1
+            self._join(i, (key, ""))
 
     # -- accesses
 
     def _access(self, n: int, i: int, op: Any, obj: Any) -> None:
-        key = (obj, op.field)
+        key = (id(obj), op.field)
         variable = self.variables.get(key)
         if variable is None:
             variable = self.variables[key] = _Variable()
@@ -179,9 +224,10 @@ class _Run:
 
     # -- what is told
 
-    def _alarm(self, key: tuple[Any, str], first: Access, second: Access) -> Alarm:
+    def _alarm(self, key: Key, first: Access, second: Access) -> Alarm:
         execution = self.execution
-        name = object_name(execution.steps[first[2]][1], key[0])
+        _, op, obj = execution.steps[first[2]]
+        name = object_name(op, obj)
         told, evidence = [], []
         for access in (first, second):
             actor, op, _ = execution.steps[access[2]]
@@ -197,7 +243,7 @@ class _Run:
         signature = f"{RULE}: {_NUMBERS.sub('', name)}"
         return Alarm(RULE, signature, story, (first[2], second[2]), {"accesses": evidence, "lock": advice})
 
-    def _advice(self, key: tuple[Any, str], first: Access, second: Access) -> str:
+    def _advice(self, key: Key, first: Access, second: Access) -> str:
         """The lock that, held for both, would have prevented it."""
         one, two = (sorted({lock.label() for lock, _, _ in access[3]}) for access in (first, second))
         first_actor, second_actor = (self.execution.steps[a[2]][0].name for a in (first, second))
@@ -207,19 +253,13 @@ class _Run:
             who = second_actor if one else first_actor
             return f"{' or '.join(one or two)}, taken by {who} too"
         guards: Counter[str] = Counter()
-        for n, (_, op, obj) in enumerate(self.execution.steps):
-            if op.is_field and (obj, op.field) == key and n not in (first[2], second[2]):
-                guards.update(self._held_at(n))
+        held = Held(self.execution.threads)
+        for n, (actor, op, obj) in enumerate(self.execution.steps):
+            if not op.is_field:
+                held.apply(n, actor.index, op.kind, obj)
+            elif (id(obj), op.field) == key and n not in (first[2], second[2]):
+                guards.update(lock.label() for lock, _, _ in held.of[actor.index])
         if guards:
             lock = min(guards, key=lambda k: (-guards[k], k))
             return f"{lock}, which other accesses to it hold"
         return ""
-
-    def _held_at(self, at: int) -> list[str]:
-        held = Held(self.execution.threads)
-        for n, (actor, op, obj) in enumerate(self.execution.steps[: at + 1]):
-            if n == at:
-                return [lock.label() for lock, _, _ in held.of[actor.index]]
-            if not op.is_field:
-                held.apply(n, actor.index, op.kind, obj)
-        return []

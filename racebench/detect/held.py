@@ -19,11 +19,12 @@ class Held:
     """Follows lock operations; a trylock that failed and a misplaced release change nothing.
 
     ``of[i]`` is what thread ``i`` holds: a tuple that is replaced, never changed.
+    Owners are kept by the id of the lock, which its execution keeps alive.
     """
 
     def __init__(self, threads: int) -> None:
         self.of: list[Holding] = [()] * threads
-        self._owner: dict[Any, list[int]] = {}
+        self._owner: dict[int, list[int]] = {}
 
     def apply(self, n: int, i: int, kind: Kind, obj: Any) -> int:
         """Step ``n``: 1 if thread ``i`` now holds ``obj``, -1 if no longer, 0 if neither.
@@ -31,7 +32,7 @@ class Held:
         A WAIT gives up the condition's lock.
         """
         if kind in _TAKES:
-            return self._take(n, i, obj)
+            return self._take(n, i, kind, obj)
         if kind in _GIVES:
             return self._give(i, obj.lock if kind is Kind.WAIT else obj, kind is Kind.WAIT)
         if kind is Kind.ACQUIRE_READ or kind is Kind.ACQUIRE_WRITE:
@@ -42,24 +43,25 @@ class Held:
             return self._drop(i, obj)
         return 0
 
-    def _take(self, n: int, i: int, lock: Any) -> int:
-        owner = self._owner.get(lock)
+    def _take(self, n: int, i: int, kind: Kind, lock: Any) -> int:
+        owner = self._owner.get(id(lock))
         if owner is None:
-            self._owner[lock] = [i, 1]
+            self._owner[id(lock)] = [i, 1]
             self.of[i] = (*self.of[i], (lock, n, EXCLUSIVE))
             return 1
-        if owner[0] == i:
+        if owner[0] == i and (kind is Kind.ACQUIRE or getattr(lock, "recursive", False)):
+            # A try of one's own lock that is not recursive takes nothing.
             owner[1] += 1
         return 0
 
     def _give(self, i: int, lock: Any, wholly: bool) -> int:
-        owner = self._owner.get(lock)
+        owner = self._owner.get(id(lock))
         if owner is None or owner[0] != i:
             return 0
         owner[1] -= 1
         if owner[1] and not wholly:
             return 0
-        del self._owner[lock]
+        del self._owner[id(lock)]
         return self._drop(i, lock)
 
     def _drop(self, i: int, lock: Any) -> int:

@@ -2,7 +2,8 @@
 
 As Linux' lockdep has it (irq-safe and irq-unsafe): neither need have met the
 other to be seen.  Locks are told apart by class; a trylock in the handler never
-waits, and a recursive lock lets its own processor in.
+waits, and a recursive lock lets its own processor in.  Shared both ways a fair
+read-write lock hangs too, if a writer of another processor waits in between.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from typing import Any
 from ..findings import Alarm
 from ..primitives import RLock
 from ..trace import Execution, Kind
-from .held import EXCLUSIVE, SHARED, Held
+from .held import Held
+from .lock_order import WANTS
 
 RULE = "lock_order.inversion"
-
-_WANTS = {Kind.ACQUIRE: EXCLUSIVE, Kind.ACQUIRE_WRITE: EXCLUSIVE, Kind.ACQUIRE_READ: SHARED}
 
 Use = tuple[Any, Any, bool, int, int]
 """(actor, lock, mode, step that took it or wants it, step at which it is so)."""
@@ -37,6 +37,9 @@ class _Run:
         self.masked: set[int] = set()
         self.on: dict[tuple[int, str], list[Use]] = {}
         self.within: dict[tuple[int, str], list[Use]] = {}
+        self.gates: dict[tuple[int, int], frozenset[Any]] = {}
+        # By class: whose processors write a fair lock, and what they hold then.
+        self.writers: dict[str, list[tuple[int, frozenset[Any]]]] = {}
 
     def go(self) -> list[Alarm]:
         for n, (actor, op, obj) in enumerate(self.execution.steps):
@@ -48,7 +51,7 @@ class _Run:
         for key, within in self.within.items():
             for use in within:
                 for other in self.on.get(key, ()):
-                    if use[2] or other[2]:
+                    if use[2] or other[2] or self._held_back(key, other, use):
                         alarm = self._alarm(other, use)
                         found.setdefault(alarm.signature, alarm)
         return list(found.values())
@@ -70,11 +73,29 @@ class _Run:
                 self._unmasked(actor, lock, mode, taken, n)
 
     def _want(self, n: int, actor: Any, kind: Kind, obj: Any) -> None:
-        if actor.index in self.below and kind in _WANTS and not isinstance(obj, RLock):
-            uses = self.within.setdefault((self.below[actor.index], obj.cls), [])
-            uses.append((actor, obj, _WANTS[kind], n, n))
+        if kind not in WANTS or isinstance(obj, RLock):
+            return
+        cpu = self.below.get(actor.index, actor.index)
+        if WANTS[kind] and getattr(obj, "fair", False):
+            holding = frozenset(lock for lock, _, _ in self.held.of[actor.index])
+            self.writers.setdefault(obj.cls, []).append((cpu, holding))
+        if actor.index in self.below:
+            uses = self.within.setdefault((cpu, obj.cls), [])
+            uses.append((actor, obj, WANTS[kind], n, n))
+
+    def _held_back(self, key: tuple[int, str], on: Use, within: Use) -> bool:
+        """Whether a writer can wait for a fair lock that a thread shares, and its interrupt wants to."""
+        cpu, cls = key
+        if not getattr(within[1], "fair", False):
+            return False
+        gates = self.gates.get((on[0].index, on[3]), frozenset())
+        return any(other != cpu and not gates & held for other, held in self.writers.get(cls, ()))
 
     def _unmasked(self, actor: Any, lock: Any, mode: bool, taken: int, n: int) -> None:
+        if not mode:
+            self.gates[actor.index, taken] = frozenset(
+                held for held, _, how in self.held.of[actor.index] if how
+            )
         self.on.setdefault((actor.index, lock.cls), []).append((actor, lock, mode, taken, n))
 
     def _alarm(self, on: Use, within: Use) -> Alarm:

@@ -3,78 +3,117 @@
 Edges go from a lock that is held to the one that is wanted, as in Linux'
 lockdep; a cycle counts when, as in Goodlock (Havelund 2000), its edges come
 from different threads and no lock is held for two of them.  One that a common
-lock guards is told as guarded.  A trylock is never wanted, but it is held.
+lock guards is told as guarded.  A trylock is never wanted, but it is held.  Two
+edges of which one is over before the other can begin make none: see ``past``.
+
+Readers do not wait for readers, but at a fair read-write lock they wait behind a
+writer that waits for them.  So there two shared edges make part of a cycle, and
+a reader that comes again one of its own, if a writer is about: one of another
+thread, another one for each such place, whom no lock keeps from waiting then.
+Lockdep has the same for locks whose readers are not recursive.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..findings import Alarm
-from ..trace import Execution, Kind, LockEdge
+from ..trace import NOTHING, Execution, Kind, LockEdge
 from .held import EXCLUSIVE, SHARED, Held
+from .past import Known, Past
 
 RULE = "lock_order.inversion"
 
-_WANTS = {Kind.ACQUIRE: EXCLUSIVE, Kind.ACQUIRE_WRITE: EXCLUSIVE, Kind.ACQUIRE_READ: SHARED}
+WANTS = {
+    Kind.ACQUIRE: EXCLUSIVE,
+    Kind.ACQUIRE_WRITE: EXCLUSIVE,
+    Kind.ACQUIRE_READ: SHARED,
+    Kind.REQUEST_WRITE: EXCLUSIVE,
+    Kind.REQUEST_READ: SHARED,
+}
 _MOST_EDGES = 400
 
 
 def detect(execution: Execution) -> list[Alarm]:
     """An alarm for each cycle of lock classes in ``execution``."""
-    edges = edges_of(execution)
-    return rings(edges) if edges else []
+    edges = _Edges(execution, None).found()
+    if not edges or not _may_close({(e.held[0], e.wanted[0]) for e in edges}):
+        return []
+    pasts = Past(execution.threads, False), Past(execution.threads, True)
+    return rings(_Edges(execution, pasts).found())
 
 
-def edges_of(execution: Execution) -> list[LockEdge]:
-    """Each nested acquisition once; locks that threads still waited for count as wanted."""
-    held = Held(execution.threads)
-    found: dict[tuple[str, str, str], LockEdge] = {}
-    # An interrupt has its locks on top of those of the thread below it, as one processor.
-    below: dict[int, Any] = {}
-    for n, (actor, op, obj) in enumerate(execution.steps):
-        if op.is_field:
-            continue
-        if op.kind is Kind.INTERRUPT:
-            below[actor.index] = obj.task
-        actor = below.get(actor.index, actor)
-        holding = held.of[actor.index]
-        if holding and op.kind in _WANTS:
-            _want(found, execution, n, actor.name, holding, obj, _WANTS[op.kind])
-        held.apply(n, actor.index, op.kind, obj)
-    for k, (actor, op, obj) in enumerate(execution.blocked):
-        actor = below.get(actor.index, actor)
-        holding = held.of[actor.index]
-        if holding and op.kind in _WANTS:
-            at = len(execution.steps) + k
-            _want(found, execution, at, actor.name, holding, obj, _WANTS[op.kind])
-    return list(found.values())
+class _Edges:
+    """Each nested acquisition once; locks that threads still waited for count as wanted.
+
+    With ``pasts``, by hand-overs and by all that was read, once for each state of
+    what the thread knew, and with that.
+    """
+
+    def __init__(self, execution: Execution, pasts: tuple[Past, Past] | None) -> None:
+        self._execution, self._pasts = execution, pasts
+        self._held = Held(execution.threads)
+        self._found: dict[Any, LockEdge] = {}
+        self._latest: dict[Any, int] = {}
+
+    def found(self) -> list[LockEdge]:
+        execution, pasts, held = self._execution, self._pasts, self._held
+        # An interrupt has its locks on top of those of the thread below it, as one processor.
+        below: dict[int, Any] = {}
+        for n, (by, op, obj) in enumerate(execution.steps):
+            if op.is_field and pasts is None:
+                continue
+            if op.kind is Kind.INTERRUPT:
+                below[by.index] = obj.task
+            actor = below.get(by.index, by)
+            for past in pasts or ():
+                past.step(actor.index, by, op, obj)
+            if op.is_field:
+                continue
+            if op.kind in WANTS:
+                self._want(n, actor, obj, WANTS[op.kind])
+            held.apply(n, actor.index, op.kind, obj)
+        for k, (by, op, obj) in enumerate(execution.blocked):
+            if op.kind in WANTS:
+                self._want(len(execution.steps) + k, below.get(by.index, by), obj, WANTS[op.kind])
+        if pasts is None:
+            return list(self._found.values())
+        return [replace(edge, latest=self._latest[key]) for key, edge in self._found.items()]
+
+    def _want(self, n: int, actor: Any, wanted: Any, mode: bool) -> None:
+        holding = self._held.of[actor.index]
+        fair = getattr(wanted, "fair", False)
+        if not holding and not (fair and mode):
+            return
+        if any(lock is wanted and (mode or how or not fair) for lock, _, how in holding):
+            return
+        i = actor.index
+        known: Known = ()
+        seen: Known = ()
+        made = 0
+        if self._pasts is not None:
+            known, seen = (past.known(i) for past in self._pasts)
+            # What still waits at the end is a step that was not made.
+            made = known[i] + (n >= len(self._execution.steps))
+        others = frozenset((held.label(), m) for held, _, m in holding)
+        name, place = wanted.label(), self._execution.place
+        outer = [(lock.cls, lock.label(), taken, how, _fresh(lock)) for lock, taken, how in holding]
+        for cls, label, taken, how, new in outer or [(*NOTHING, -1, True, frozenset())]:
+            fresh = new | _fresh(wanted)
+            told = seen if fresh else known
+            key = (actor.name, label, name, mode and fair, known[:i], known[i + 1 :], told[:i], told[i + 1 :])
+            self._latest[key] = made
+            if key not in self._found and len(self._found) < _MOST_EDGES:
+                self._found[key] = LockEdge(
+                    actor.name, (cls, label), (wanted.cls, name), others, how, mode,
+                    taken, n, place(taken) if taken >= 0 else "", place(n), fair, i, known, -1, seen, fresh,
+                )  # fmt: skip
 
 
-def _want(
-    found: dict[tuple[str, str, str], LockEdge],
-    execution: Execution,
-    n: int,
-    thread: str,
-    holding: Sequence[tuple[Any, int, bool]],
-    wanted: Any,
-    mode: bool,
-) -> None:
-    if any(lock is wanted for lock, _, _ in holding):
-        return
-    others: frozenset[tuple[str, bool]] | None = None
-    name = wanted.label()
-    for lock, taken, held_mode in holding:
-        key = (thread, lock.label(), name)
-        if key in found or len(found) >= _MOST_EDGES:
-            continue
-        if others is None:
-            others = frozenset((held.label(), m) for held, _, m in holding)
-        found[key] = LockEdge(
-            thread, (lock.cls, lock.label()), (wanted.cls, name), others, held_mode, mode,
-            taken, n, execution.place(taken), execution.place(n),
-        )  # fmt: skip
+def _fresh(lock: Any) -> frozenset[str]:
+    return frozenset([lock.label()]) if getattr(lock, "made_in_thread", False) else frozenset()
 
 
 def rings(edges: Sequence[LockEdge]) -> list[Alarm]:
@@ -82,8 +121,12 @@ def rings(edges: Sequence[LockEdge]) -> list[Alarm]:
     if not _may_close({(e.held[0], e.wanted[0]) for e in edges}):
         return []
     found: dict[str, Alarm] = {}
+    writers = [edge for edge in edges if edge.fair and edge.wanted_mode]
     for ring in _cycles(edges):
-        alarm = _alarm(ring)
+        back = _held_back(ring, writers)
+        if back is None:
+            continue
+        alarm = _alarm(ring, back)
         known = found.get(alarm.signature)
         if known is None or (known.guarded, known.steps[-1:]) > (alarm.guarded, alarm.steps[-1:]):
             found[alarm.signature] = alarm
@@ -103,8 +146,13 @@ def _may_close(pairs: set[tuple[str, str]]) -> bool:
 
 
 def _cycles(edges: Sequence[LockEdge]) -> Iterator[list[LockEdge]]:
-    """Rings of edges of different threads, each thread once, from its least thread on."""
+    """Rings of edges of different threads, each thread once, from its least thread on.
+
+    A reader that comes again is a ring by itself.
+    """
+    yield from ([edge] for edge in edges if edge.held == edge.wanted)
     by_held: dict[str, list[LockEdge]] = {}
+    edges = [edge for edge in edges if edge.held != edge.wanted and edge.held != NOTHING]
     for edge in edges:
         by_held.setdefault(edge.held[0], []).append(edge)
 
@@ -113,7 +161,7 @@ def _cycles(edges: Sequence[LockEdge]) -> Iterator[list[LockEdge]]:
         if len(path) > 1 and _meets(last, first) and _sound(path):
             yield list(path)
         for edge in by_held.get(last.wanted[0], ()):
-            new = edge.thread > first.thread and all(edge.thread != e.thread for e in path)
+            new = edge.thread > first.thread and not any(_apart(edge, e) for e in path)
             if new and _meets(last, edge):
                 path.append(edge)
                 yield from walk(path)
@@ -124,8 +172,54 @@ def _cycles(edges: Sequence[LockEdge]) -> Iterator[list[LockEdge]]:
 
 
 def _meets(a: LockEdge, b: LockEdge) -> bool:
-    """Whether waiting as ``a`` does can be for what ``b`` holds: one class, not both sharing."""
-    return a.wanted[0] == b.held[0] and (a.wanted_mode or b.held_mode)
+    """Whether waiting as ``a`` does can be for what ``b`` holds: one class, not both sharing.
+
+    Of a fair lock also if both share it: see ``_held_back``.  A lock that a thread
+    made stands for itself alone, since nobody else may know it.
+    """
+    if (a.wanted[1] in a.fresh or b.held[1] in b.fresh) and a.wanted != b.held:
+        return False
+    return a.wanted[0] == b.held[0] and (a.wanted_mode or b.held_mode or a.fair)
+
+
+def _apart(a: LockEdge, b: LockEdge) -> bool:
+    """Whether the two are never wanted at once: by one thread, or one is over before the other can be."""
+    if a.thread == b.thread:
+        return True
+    if not a.known or not b.known:
+        return False
+    if b.known[a.index] >= a.latest or a.known[b.index] >= b.latest:
+        return True
+    fresh = a.fresh & b.fresh
+    return bool(fresh) and (b.seen[a.index] >= a.latest or a.seen[b.index] >= b.latest)
+
+
+def _held_back(ring: Sequence[LockEdge], writers: Sequence[LockEdge]) -> dict[str, LockEdge] | None:
+    """The writers that hold back those threads of ``ring`` that nothing else does; None if one has none."""
+    found: dict[str, LockEdge] = {}
+    waiting = {edge.wanted[0] for edge in ring if edge.wanted_mode}
+    needy = [
+        edge
+        for edge, holder in zip(ring, _rotated(ring), strict=True)
+        if not (edge.wanted_mode or holder.held_mode or edge.wanted[0] in waiting)
+    ]
+
+    def give(at: int) -> bool:
+        if at == len(needy):
+            return True
+        busy = [*ring, *found.values()]
+        for writer in writers:
+            free = writer.wanted[0] == needy[at].wanted[0] and all(
+                not _apart(writer, edge) and not _gates([writer, edge]) for edge in busy
+            )
+            if free:
+                found[needy[at].thread] = writer
+                if give(at + 1):
+                    return True
+                del found[needy[at].thread]
+        return False
+
+    return found if give(0) else None
 
 
 def _sound(ring: Sequence[LockEdge]) -> bool:
@@ -152,30 +246,37 @@ def _gates(ring: Sequence[LockEdge]) -> list[str]:
     return sorted(gates)
 
 
-def _alarm(ring: list[LockEdge]) -> Alarm:
+def _alarm(ring: list[LockEdge], back: dict[str, LockEdge]) -> Alarm:
     start = min(range(len(ring)), key=lambda i: (ring[i].held[0], ring[i].thread))
     ring = ring[start:] + ring[:start]
     gates = _gates(ring)
     classes = [edge.held[0] for edge in ring]
     story = "; ".join(_told(edge) for edge in ring)
+    for reader, writer in back.items():
+        where = f" ({writer.wanted_site})" if writer.wanted_site else ""
+        story += f"; {writer.thread}, waiting to write {writer.wanted[1]}{where}, holds {reader} back"
     if gates:
         story += f"; never both at once: {', '.join(gates)} is held for each"
     same = _instances(ring)
     evidence = {
-        "ring": [
-            {
-                "thread": e.thread,
-                "holds": [{"lock": e.held[1], "class": e.held[0], "site": e.taken_site}],
-                "wants": {"lock": e.wanted[1], "class": e.wanted[0], "site": e.wanted_site},
-            }
-            for e in ring
-        ],
+        "ring": [entry for e in ring for entry in _entries(e, back.get(e.thread))],
         "instances": "the same locks" if same else "other locks of the same classes",
         "guarded_by": gates,
     }
     steps = tuple(sorted({n for e in ring for n in (e.taken, e.at) if n >= 0}))
     signature = f"{RULE}: {' -> '.join([*classes, classes[0]])}"
     return Alarm(RULE, signature, story, steps, evidence, bool(gates))
+
+
+def _entries(edge: LockEdge, writer: LockEdge | None) -> list[dict[str, Any]]:
+    """An edge of the ring for a report, and the writer that holds its reader back."""
+    wants = {"lock": edge.wanted[1], "class": edge.wanted[0], "site": edge.wanted_site}
+    held = {"lock": edge.held[1], "class": edge.held[0], "site": edge.taken_site}
+    entries: list[dict[str, Any]] = [{"thread": edge.thread, "holds": [held], "wants": wants}]
+    if writer is not None:
+        wants = {"lock": writer.wanted[1], "class": writer.wanted[0], "site": writer.wanted_site}
+        entries.append({"thread": writer.thread, "holds": [], "wants": wants})
+    return entries
 
 
 def _told(edge: LockEdge) -> str:

@@ -8,6 +8,7 @@ from .osthreads import STALL_S, spread
 from .replaying import replay
 from .reproducing import reproduce
 from .strategies import STRATEGIES
+from .suspecting import suspected
 from .verifying import verify
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "sources_of",
     "spread",
     "stress",
+    "suspected",
     "verify",
 ]

@@ -131,6 +131,7 @@ class Buffers:
         obj.__dict__["_rb_fifos"] = fifos
         for fifo in fifos.values():
             fifo.into = fifo.actor.obj = obj
+            fifo.op.atomic = obj._rb_fields[fifo.field].atomic
 
     # -- what the accessors of delayed fields do
 
@@ -147,7 +148,7 @@ class Buffers:
 
     def store(self, op: Op, obj: Any, value: Any) -> None:
         s = self.scheduler
-        me = s.current
+        me = s.caller(obj)
         if me is None or me.aborted:
             obj.__dict__[SLOT + op.field] = value
             return
@@ -168,7 +169,7 @@ class Buffers:
     def fence(self) -> None:
         """The running thread goes on once its buffers are empty."""
         s = self.scheduler
-        me = s.current
+        me = s.caller()
         if me is None or me.aborted or me.buffer is None or not me.buffer.stored:
             return
         buffer = me.buffer
@@ -200,7 +201,7 @@ class Buffers:
         """The buffer is empty, or no longer: see who can go on, or come."""
         waited = [obj for obj in (buffer, buffer.task.cpu) if obj is not None]
         for task in self.scheduler.tasks:
-            if task.obj in waited:
+            if any(task.obj is obj for obj in waited):
                 task.ready = task.obj.ready_for(task)
 
 

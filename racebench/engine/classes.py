@@ -31,7 +31,7 @@ def class_of(log: list[tuple[Any, Op, Any]], threads: int) -> int:
             else:
                 last[i] = _buffered(task, op, obj, last[i], writes, reads)
             continue
-        key = (obj, op.field)
+        key = (obj._rb_id, op.field)
         if op.conflicts:
             mine = hash((last[i], id(op), obj._rb_id, writes.get(key, 0), reads.pop(key, 0)))
             writes[key] = mine
@@ -50,7 +50,7 @@ def _nested(
 ) -> int:
     """A step that touches more: a wait its lock; an interrupt, coming and going, its processor's thread."""
     if op.kind is Kind.WAIT:
-        lock = (obj.lock, "")
+        lock = (obj.lock._rb_id, "")
         mine = writes[lock] = hash((mine, writes.get(lock, 0), reads.pop(lock, 0)))
     else:
         below = obj.task.index
@@ -72,7 +72,7 @@ def _buffered(task: Any, op: Op, obj: Any, before: int, writes: dict[Any, int], 
         made = writes[fifo, "made"] = writes.get((fifo, "made"), 0) + 1
         writes[fifo, made] = mine
         return mine
-    fifo, key = task.fifo, (obj, op.field)
+    fifo, key = task.fifo, (obj._rb_id, op.field)
     done = writes[fifo, "done"] = writes.get((fifo, "done"), 0) + 1
     mine = hash((before, obj._rb_id, op.field, writes[fifo, done], writes.get(key, 0), reads.pop(key, 0)))
     writes[key] = mine
@@ -81,7 +81,7 @@ def _buffered(task: Any, op: Op, obj: Any, before: int, writes: dict[Any, int], 
 
 
 def _read(writes: dict[Any, int], reads: dict[Any, int], obj: Any, op: Op, before: int) -> int:
-    key = (obj, op.field)
+    key = (obj._rb_id, op.field)
     mine = hash((before, obj._rb_id, op.field, writes.get(key, 0)))
     reads[key] = reads.get(key, 0) + mine & 0xFFFFFFFFFFFFFFFF
     return mine

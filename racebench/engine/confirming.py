@@ -97,5 +97,6 @@ def _strategy(evidence: Mapping[str, Any]) -> Steering | Striking:
     if evidence.get("interrupt"):
         interrupt, thread = ring
         return Striking(interrupt["thread"], thread["thread"], interrupt["wants"]["class"], 0)
-    edges = {entry["thread"]: (entry["holds"][0]["class"], entry["wants"]["class"]) for entry in ring}
+    # A writer that only waits holds nothing: it comes when it comes.
+    edges = {e["thread"]: (e["holds"][0]["class"], e["wants"]["class"]) for e in ring if e["holds"]}
     return Steering(edges, 0)

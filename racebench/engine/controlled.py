@@ -22,41 +22,49 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import get_ident
 from types import CodeType
 from typing import Any, NoReturn, Protocol
 
 from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..findings import Broken
-from ..primitives import Field, State, installed
+from ..primitives import State, installed
 from ..program import Program
 from ..trace import Kind, Op, Site
 from . import buffers, interrupts, osthreads
-from .containers import Containers, trackable
 from .delays import delayed_fields, late
+from .fairness import InTurn, spinning
 from .garbage import Collector, tamed
-from .instrument import FIXED, Copier, Twins, changes_in_place, derived
+from .holdings import Holdings
+from .instrument import Twins, derived
 from .numbering import Numbers
 from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED, WAKE
+from .overseer import Anyone, Overseer
+from .plain import TRACED, Picture, Spot, Uses, changed, picture, traced
 from .relation import Relation
 from .shield import Shield
+from .stillness import own_clock
+from .strangers import Strangers, call_name, step_name
 from .stuck import (
     Event,
     crash_event,
     error_event,
     find_ring,
-    hang_event,
     leak_event,
     livelock_event,
     ring_event,
     wait_event,
 )
+from .unseen import NOTHING
 
 MAX_STEPS = 10_000
 """Steps after which an execution counts as a livelock."""
 
 
 _COLLECT_EVERY = 64
+
+_TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
 
 _MOST_HANGS = 2
 """One ends the search; another one, and nothing more is run to explain what was found."""
@@ -83,18 +91,26 @@ class Task:
     ``buffer`` has its stores to delayed fields, if the program has any; ``fifo``
     is what the task of a store buffer itself puts forth.  ``asked`` says how many
     sleepers it is about to wake, ``roused`` on which conditions it woke unasked.
+    ``ident`` is its OS thread's, 0 while the overseer looks at it; when that has set
+    it ``out``, ``back`` is released once it has unwound.
     """
 
     __slots__ = (
-        "aborted", "alive", "asked", "baton", "blocked", "buffer", "cpu", "fifo", "function", "held", "index",
-        "irqs", "name", "obj", "onto", "op", "ready", "result", "roused", "thread",
+        "aborted", "alive", "asked", "back", "baton", "blocked", "buffer", "clock", "cpu", "fifo", "function",
+        "held", "ident", "index", "irqs", "name", "obj", "onto", "op", "out", "ready", "result", "roused",
+        "thread",
     )  # fmt: skip
 
     def __init__(self, index: int, name: str, function: Callable[[Any], Any]) -> None:
         self.index, self.name, self.function = index, name, function
         self.baton = threading.Lock()
         self.baton.acquire()
+        self.back = threading.Lock()
+        self.back.acquire()
         self.thread: threading.Thread | None = None
+        self.ident = 0
+        self.clock: int | None = None
+        self.out = False
         self.cpu: interrupts.Cpu | None = None
         self.onto: interrupts.Cpu | None = None
         self.buffer: buffers.Buffer | None = None
@@ -138,11 +154,13 @@ class Outcome:
     """One finished execution: its log, events, and what the check said.
 
     ``parts`` has the steps of each real execution in it, if it went on after a crash.
+    ``unfair`` says who spun while others were kept waiting, if it ended only once all took turns.
     """
 
-    __slots__ = ("before", "broken", "events", "log", "parts", "results", "state")
+    __slots__ = ("before", "broken", "events", "log", "parts", "results", "state", "unfair")
 
     def __init__(self) -> None:
+        self.unfair = ""
         self.log: list[tuple[Task, Op, Any]] = []
         self.events: list[Event] = []
         self.broken: tuple[Broken, ...] = ()
@@ -200,19 +218,25 @@ class Scheduler(Numbers):
         self._control = threading.Lock()
         self._control.acquire()
         self._closing = False
+        self.fork = threading.Lock()
+        self.strangers = Strangers(program.name)
+        self.ours: frozenset[int] = frozenset()
+        self._workers: dict[int, Task] = {}
+        self.changing: set[Spot] = set()
+        self._uses: Uses | None = None
+        self._overseer = Overseer(self)
         self.types: dict[type, Any] = dict(substitutes(self))
         self.buffers: buffers.Buffers | None = None
-        self._fixed: set[type] = {type(None)}
-        namespace: dict[str, Any] = {"point": self.point, "fixed": self._fixed, "noticed": self._noticed}
+        self._holdings = Holdings(self)
+        self.unseen = self._holdings.unseen
         delayed = delayed_fields(program)
         if delayed:
             self.buffers = made = buffers.Buffers(self, delayed, Task)
             self.tasks = self.tasks + made.actors
             self.types = dict(buffers.fenced(self.types, made))
             self.created = made.created  # type: ignore[method-assign]
-            namespace.update(load=made.load, store=made.store)
-        self._containers = Containers(self.point)
-        self._twins = Twins(namespace, self._accessor, self._copier)
+            self._holdings.names.update(load=made.load, store=made.store)
+        self._twins = Twins(self._holdings.names, self._holdings.accessor, self._holdings.copier)
         self._prepare()
 
     # -- what engine code reads during an execution; owned by the floor holder
@@ -231,6 +255,7 @@ class Scheduler(Numbers):
         self.error: BaseException | None = None
         self._too_deep: RecursionError | None = None
         self._unstarted: list[Task] = []
+        self._might_end: list[Event] = []
         self._ending = False
         self._pick: Callable[[list[Task], Task | None], Task] = _nobody
 
@@ -258,8 +283,29 @@ class Scheduler(Numbers):
     def irqs(self, on: bool | None) -> bool:
         return interrupts.switch(self, on)
 
+    def caller(self, obj: Any = None) -> Task | None:
+        """The task that calls, None in setup and check; a thread that is neither does not get that far."""
+        me = self.current
+        ident = get_ident()
+        if ident not in self.ours if me is None else ident != me.ident:
+            self._not_running(call_name(obj, 2))
+        return me
+
+    def _not_running(self, what: str) -> None:
+        """The calling thread makes the step ``what`` without the floor; returns if it has it after all."""
+        task = self._workers.get(get_ident())
+        if task is None:
+            if self.ours:
+                self.strangers.caught(what)
+            return
+        # The overseer may only be looking.
+        with self.fork:
+            if not task.out:
+                return
+        raise ThreadAbort
+
     def check_failed(self, rule: str, message: str) -> None:
-        task = self.current
+        task = self.caller()
         if task is None:
             raise ProgramError(
                 f"{self.program.name}: check_that failed outside the threads: {rule}: {message}"
@@ -279,44 +325,19 @@ class Scheduler(Numbers):
         event.by = tuple(task.index for task in tasks)
         self.outcome.events.append(event)
 
-    def _accessor(self, declared: Field) -> tuple[str, str, str]:
-        name, namespace = declared.name, self._twins._namespace
-        stem = f"op{len(namespace)}_{name}"
-        read = namespace[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
-        if declared.delayed or not trackable(declared.default):
-            self._noticed(read, declared.default)
-        if declared.delayed:
-            namespace[stem + "_w"] = Op(Kind.STORE, name)
-            return f"load({stem}_r, self)", f"store({stem}_w, self, value)", ""
-        namespace[stem + "_w"] = Op(Kind.WRITE, name, declared.atomic)
-        after = f"if value.__class__ not in fixed: noticed({stem}_r, value)"
-        return f"point({stem}_r, self)", f"point({stem}_w, self)", after
-
-    def _copier(self, declared: Field, copy: Copier) -> Copier:
-        if declared.delayed or not trackable(declared.default):
-            return copy
-        read = Op(Kind.READ, declared.name, declared.atomic, inside=True)
-        write = Op(Kind.WRITE, declared.name, declared.atomic, inside=True)
-        return lambda default, owner: self._containers.fresh(default, owner, read, write)
-
-    def _noticed(self, read: Op, value: Any) -> None:
-        """A field that ``read`` reads has ``value``, of a class that is not known to be fixed."""
-        if changes_in_place(value):
-            if self.relation is not None and not read.conflicts:
-                self.relation.grown = True
-            read.conflicts = True
-        elif isinstance(value, FIXED):
-            self._fixed.add(value.__class__)
-
     # -- one step
 
     def point(self, op: Op, obj: Any) -> None:
         """Offer ``op`` on ``obj``; returns when the caller may perform it."""
         me = self.current
         if me is None:
+            if get_ident() not in self.ours:
+                self._not_running(step_name(op, obj))
             if self.spy is not None:
                 self.spy.append((op, obj))
             return
+        if get_ident() != me.ident:
+            self._not_running(step_name(op, obj))
         if me.aborted:
             return
         me.op = op
@@ -453,40 +474,80 @@ class Scheduler(Numbers):
         return self._pick(self.enabled, current) if self.many else self.enabled[0]
 
     def _all_asleep(self) -> None:
-        """Only sleepers who may wake unasked are left: if they do not, this is the end."""
+        """Only sleepers who may wake unasked are left: if they do not, this is the end.
+
+        They will, and the execution has an end of its own; this one is told with it.
+        """
         waiting = [t for t in self.tasks if t.alive and not t.suspended and t.name not in self.lost]
         for event in wait_event(waiting, self.outcome.events, len(self.log)):
-            self.say(event, *waiting)
+            event.by = tuple(task.index for task in waiting)
+            self._might_end.append(event)
 
-    def _overrun(self, me: Task) -> NoReturn:
+    def _overrun(self, me: Task) -> None:
+        """Too many steps: let all have their turns, and if it does not end then, it never does."""
+        if self.limit >= 0 and not self.outcome.unfair:
+            self.outcome.unfair = spinning(self.log)
+            self.limit += self.max_steps
+            fair = InTurn()
+            draining = self.buffers and buffers.Draining(self.buffers, fair, True)
+            self._pick = (draining or fair).pick
+            return
         if self.limit >= 0:
+            self.outcome.unfair = ""
             running = [task.name for task in self.tasks if task.alive]
-            at = len(self.log)
-            self.outcome.events.append(livelock_event(running, f"{at} steps", at))
+            # What came before the turns shows it as well.
+            at = self.limit - self.max_steps
+            self.outcome.events.append(livelock_event(running, f"{len(self.log)} steps", at))
         self._end_with(me)
 
     # -- workers
 
     def _work(self, task: Task) -> None:
+        task.clock = own_clock()
         while True:
-            task.baton.acquire()
-            if self._closing:
+            # The overseer's interrupt may come late, to a thread that is out and has unwound.
+            with suppress(ThreadAbort):
+                task.baton.acquire()
+                if self._closing:
+                    return
+                self._perform(task)
+
+    def _perform(self, task: Task) -> None:
+        """``task``'s part in an execution; it has the floor."""
+        error: BaseException | None = None
+        try:
+            self.play(task)
+        except ThreadAbort:
+            task.aborted = True
+        except BaseException as raised:
+            error = raised
+        if task.ident != get_ident():
+            with self.fork:
+                out = task.out
+            if out:
+                task.back.release()
                 return
-            try:
-                if task.onto is None:
-                    task.result = task.function(self.outcome.state)
-                else:
-                    interrupts.handle(self, task)
-            except ThreadAbort:
-                task.aborted = True
-                if self._too_deep is not None:
-                    self.hangs += 1
-                    self.say(error_event(task.name, self._too_deep, len(self.log)), task)
-                    self._too_deep = None
-            except BaseException as error:
-                if not task.aborted:
-                    self.say(error_event(task.name, error, len(self.log)), task)
-            self._finish(task)
+        if task.aborted:
+            error, self._too_deep = self._too_deep, None
+            self.hangs += error is not None
+        if error is not None:
+            self.say(error_event(task.name, error, len(self.log)), task)
+        self._finish(task)
+
+    def play(self, task: Task) -> None:
+        """Run the function of ``task``: what is above this in a stack is the program's."""
+        if self._uses is not None:
+            traced(self._uses.tracer(task), lambda: self._played(task))
+        elif task.onto is None:
+            task.result = task.function(self.outcome.state)
+        else:
+            interrupts.handle(self, task)
+
+    def _played(self, task: Task) -> None:
+        if task.onto is None:
+            task.result = task.function(self.outcome.state)
+        else:
+            interrupts.handle(self, task)
 
     def _finish(self, task: Task) -> None:
         """``task`` is over: pass the floor on; the caller then sleeps on its baton."""
@@ -526,6 +587,7 @@ class Scheduler(Numbers):
         self._prepare()
         self._serials.clear()
         self._ids.clear()
+        self._holdings.begin()
         self._strategy, self._always = strategy, always_ask
         for task in self.tasks:
             task.reset()
@@ -537,9 +599,13 @@ class Scheduler(Numbers):
             self.buffers.reset()
         outcome = self.outcome
         outcome.state = self.program.fresh()
+        self._holdings.setup_is_over()
         if self.recorder is not None:
             outcome.before = self.program.pictured(outcome.state)
+        before = self._pictured(outcome.state)
         strategy.begin()
+        # A recording is followed to its end, however long it is.
+        self.limit = max(self.limit, getattr(strategy, "length", 0))
         self._unstarted = self._threads[:0:-1]
         self._pick = self._first_pick
         self.many = True
@@ -548,11 +614,20 @@ class Scheduler(Numbers):
         with self._shield.raised():
             first.baton.release()
             self._await_end()
+        self.strangers.check()
+        if before is not None:
+            self.changing |= changed(before, picture(self.program, outcome.state))
+        if not self._touched:
+            self._touched = any(op.kind not in _TOUCHES_NOTHING for _, op, _ in self.log)
         if self.error is not None:
             raise self.error
+        if outcome.unfair:
+            self.unseen.say(outcome.unfair)
         if self.recorder is not None:
             self.recorder.end()
+        self._holdings.execution_is_over()
         self._conclude(outcome)
+        outcome.events += self._might_end
         return outcome
 
     def _conclude(self, outcome: Outcome) -> None:
@@ -571,12 +646,8 @@ class Scheduler(Numbers):
         interrupted: KeyboardInterrupt | None = None
         while True:
             try:
-                seen = len(self.log)
-                if self._control.acquire(timeout=1.0 if interrupted else self.stall_s):
-                    break
-                if len(self.log) == seen:
-                    self._hang()
-                    break
+                self._overseer.await_end(1.0 if interrupted else self.stall_s)
+                break
             except KeyboardInterrupt as error:
                 # The execution ends at its next choice; a hung one is reported lost.
                 interrupted = error
@@ -586,6 +657,7 @@ class Scheduler(Numbers):
                     # It is over.  The interrupt may have come with the floor already taken back.
                     self._control.acquire(timeout=1.0)
                     break
+        self._overseer.conclude(judged=interrupted is None)
         self._unwind()
         if interrupted is not None:
             raise interrupted
@@ -594,11 +666,27 @@ class Scheduler(Numbers):
         """Abort every thread still inside the program, one at a time."""
         stuck = [t for t in self.tasks if t.alive and t.name not in self.lost]
         started = [t for t in stuck if t not in self._unstarted]
-        if started and not self._ending:
-            waiting = [task for task in started if not task.suspended]
-            self.outcome.events.extend(wait_event(waiting, self.outcome.events, len(self.log)))
-        if stuck:
-            self._ending = True
+        try:
+            if started and not self._ending:
+                self._stuck(started)
+        finally:
+            if stuck:
+                self._ending = True
+            self._abort(started)
+
+    def _stuck(self, started: list[Task]) -> None:
+        """Nobody can move, and ``started`` have not ended: that is a deadlock unless all of them may wait."""
+        if all(
+            task.onto is None and not task.suspended and task.name in self.program.daemons for task in started
+        ):
+            # Before they unwind, which may change the state.
+            self._conclude(self.outcome)
+            return
+        waiting = [task for task in started if not task.suspended]
+        self.outcome.events.extend(wait_event(waiting, self.outcome.events, len(self.log)))
+
+    def _abort(self, started: list[Task]) -> None:
+        """Unwind ``started``; what each of them still waits for is noted first."""
         for task in started:
             offered = task.op, task.obj
             if task.suspended and task.cpu is not None and task.cpu.saved is not None:
@@ -614,27 +702,39 @@ class Scheduler(Numbers):
         for task in self._unstarted:
             task.alive = False
         for task in started:
-            task.aborted = True
-            self.current = task
-            task.baton.release()
-            if not self._control.acquire(timeout=self.stall_s):
-                self._hang()
+            self._overseer.abort(task)
         self.current = None
+        self._overseer.conclude(judged=False)
 
-    def _hang(self) -> None:
-        """The running thread makes no steps: report it, and try to stop it."""
-        task = self.current
-        if task is None or task.thread is None:
-            if self._control.acquire(timeout=0.1):
-                return
-            raise HarnessBug("an execution stopped without anybody running")
-        self.hangs += 1
-        self.outcome.events.append(hang_event(task, len(self.log), osthreads.stack_of(task.thread)))
-        task.aborted = self._ending = True
-        osthreads.interrupt(task.thread)
-        if not self._control.acquire(timeout=1.0):
-            self.lost.append(task.name)
-            task.alive = False
+    def anybody(self) -> None:
+        """From here on any order will do: what this execution shows is not looked at."""
+        self._strategy = Anyone()
+        if self.buffers is not None:
+            self._strategy = buffers.Draining(self.buffers, self._strategy, True)
+        if not self._unstarted:
+            self._pick = self._strategy.pick
+
+    def _pictured(self, state: Any) -> Picture | None:
+        """What no step announces, in an execution now and then."""
+        if self._runs & (self._runs - 1) or self._uses is not None:
+            return None
+        return picture(self.program, state)
+
+    def _say_what_was_not_seen(self) -> None:
+        if self._runs and not self._touched:
+            self.unseen.say(NOTHING)
+        for sentence in self.uses().told(self.changing) if self.changing and self.fit else ():
+            self.unseen.say(f"{self.program.name}: {sentence}")
+
+    def uses(self) -> Uses:
+        """Who uses what is ``changing``, from a few executions more."""
+        self._uses = uses = Uses(frozenset(spot.name for spot in self.changing))
+        try:
+            for _ in range(TRACED):
+                self.run(Anyone())
+        finally:
+            self._uses = None
+        return uses
 
     def __enter__(self) -> Scheduler:
         self._scope = self._running()
@@ -661,19 +761,29 @@ class Scheduler(Numbers):
                     target=self._work, args=(task,), name=f"racebench-{task.name}", daemon=True
                 )
                 task.thread.start()
+                task.ident = task.thread.ident or 0
+                self._workers[task.ident] = task
+            self.ours = frozenset((get_ident(), *self._workers))
             try:
                 yield
+                self.strangers.check()
+                self._say_what_was_not_seen()
             finally:
                 self._closing = True
+                self.ours = frozenset()
                 with self._shield.raised():
                     for task in self.tasks:
-                        if task.thread is not None and task.name not in self.lost:
-                            task.baton.release()
+                        if task.thread is None:
+                            continue
+                        # One that is lost ends when it comes back.
+                        task.baton.release()
+                        if task.name not in self.lost:
                             task.thread.join(self.stall_s)
 
     numbers = True
     _always = False
     _runs = 0
+    _touched = False
     _collector: Collector
     _strategy: Strategy
 

@@ -51,7 +51,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
         recursive = False
 
         def acquire(self, blocking: bool = True) -> bool:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 return self.real.acquire(blocking)
             if not blocking:
@@ -59,7 +59,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
             return self._take(me, 2 + self.frames_between)
 
         def __enter__(self) -> bool:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 return self.real.acquire()
             return self._take(me, 2)
@@ -88,7 +88,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
             return True
 
         def release(self) -> None:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 self.real.release()
                 return
@@ -118,12 +118,12 @@ def _make_lock(s: Scheduler) -> type[Lock]:
             self.release()
 
         def held_from(self, frame: FrameType) -> None:
-            me = s.current
+            me = s.caller(self)
             if me is not None and me.held and me.held[-1][0] is self:
                 me.held[-1] = (self, frame.f_code, frame.f_lasti)
 
         def locked(self) -> bool:
-            if s.current is not None:
+            if s.caller(self) is not None:
                 s.point(ops.LOCKED, self)
                 return self.owner is not None
             if s.spy is not None:
@@ -212,7 +212,7 @@ def _make_rwlock(s: Scheduler) -> type[RWLock]:
             return True
 
         def _enter(self, writing: bool, plain: Callable[[], bool]) -> Task | None:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 plain()
                 return None
@@ -248,7 +248,7 @@ def _make_rwlock(s: Scheduler) -> type[RWLock]:
             return list(self.wanting) if self.writer is None else [self.writer, *self.wanting]
 
         def release_read(self) -> None:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 super().release_read()
                 return
@@ -263,7 +263,7 @@ def _make_rwlock(s: Scheduler) -> type[RWLock]:
             s.settle(self, me)
 
         def release_write(self) -> None:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 super().release_write()
                 return
@@ -310,11 +310,11 @@ def _make_condition(s: Scheduler) -> type[Condition]:
         lock: Any
 
         def __enter__(self) -> bool:
-            me = s.current
+            me = s.caller(self)
             return bool(self.lock.acquire() if me is None else self.lock._take(me, 2))
 
         def wait(self) -> bool:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 return super().wait()
             if me.aborted:
@@ -351,7 +351,7 @@ def _make_condition(s: Scheduler) -> type[Condition]:
                 _want(s, me, ops.ACQUIRE, self.lock, self.lock.owner is None)
 
         def acquire(self, blocking: bool = True) -> bool:
-            me = s.current
+            me = s.caller(self)
             if me is None or not blocking:
                 return bool(self.lock.acquire(blocking))
             return bool(self.lock._take(me, 2))
@@ -363,7 +363,7 @@ def _make_condition(s: Scheduler) -> type[Condition]:
             self._wake(ops.NOTIFY_ALL, None)
 
         def _wake(self, op: Op, n: int | None) -> None:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 super().notify(len(self._waiters) if n is None else n)
                 return
@@ -405,7 +405,7 @@ def _make_semaphore(s: Scheduler) -> type[Semaphore]:
             self.count = self.initial
 
         def acquire(self, blocking: bool = True) -> bool:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 return super().acquire(blocking)
             if blocking:
@@ -421,7 +421,7 @@ def _make_semaphore(s: Scheduler) -> type[Semaphore]:
             return True
 
         def release(self) -> None:
-            me = s.current
+            me = s.caller(self)
             if me is None:
                 super().release()
                 return
@@ -479,7 +479,7 @@ class Predicate:
 
 def wait_until(s: Scheduler, test: Callable[[], Any]) -> None:
     """Offer to go on, and be chosen only while ``test()`` is true."""
-    me = s.current
+    me = s.caller()
     if me is None:
         if not test():
             raise HarnessBug("wait_until outside the program's threads would never end")

@@ -22,6 +22,7 @@ from .strategies import STRATEGIES, Strategy
 from .strategies.pct import Pct
 from .strategies.portfolio import Portfolio
 from .tally import Seen, Tally
+from .unseen import judged
 
 PROGRESS_S = 0.1
 
@@ -134,7 +135,7 @@ class Exploration:
             found = end.better(found, lambda: labelled(scheduler, found, False, self.executions, end.until))
         findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
-        return self._result(findings, searched)
+        return judged(self._result(findings, searched), scheduler.unseen.sentences())
 
     def _loop(
         self,
@@ -146,7 +147,7 @@ class Exploration:
     ) -> None:
         strategy, tally = self.strategy, self.tally
         report_at = started
-        while self.executions < executions:
+        while self.executions < executions and (self.executions or deadline > started):
             outcome = scheduler.run(strategy)
             self.executions += 1
             self.steps += len(outcome.log)
@@ -192,7 +193,7 @@ class Exploration:
 
     def _result(self, findings: tuple[Finding, ...], seconds: float) -> Result:
         verdict = Verdict.FOUND if findings else Verdict.CLEAN
-        if self.interrupted and not findings:
+        if not findings and (self.interrupted or not self.executions):
             verdict = Verdict.UNKNOWN
         stats: Mapping[str, Any] = {
             "steps": self.steps,

@@ -39,7 +39,10 @@ from .free_tally import FreeTally, Rings, no_rings
 from .garbage import leaves_nothing, tamed
 from .instrument import SLOT, Twins, derived
 from .noise import Adviser, Jolt, Noise
+from .stillness import own_clock
+from .strangers import Strangers, called
 from .stuck import Event, crash_event, error_event, leak_event
+from .unseen import NOTHING, Unseen, judged
 from .waits import Waits
 from .watchdog import Watchdog
 
@@ -51,10 +54,13 @@ class _Local(threading.local):
 class Worker:
     """One thread of the program, kept for the whole run."""
 
-    def __init__(self, index: int, name: str, function: Callable[[Any], Any], seed: int) -> None:
-        self.index, self.name, self.function = index, name, function
+    def __init__(
+        self, index: int, name: str, function: Callable[[Any], Any], seed: int, daemon: bool = False
+    ) -> None:
+        self.index, self.name, self.function, self.daemon = index, name, function, daemon
         self.rng = random.Random(seed * 1_000_003 + index)
         self.thread: threading.Thread | None = None
+        self.clock: int | None = None
         self.go, self.done = _taken_lock(), _taken_lock()
         self.gate, self.hold = _taken_lock(), _taken_lock()
         self.idle, self.lost, self.aborted = True, False, False
@@ -86,11 +92,11 @@ def _taken_lock() -> threading.Lock:
     return lock
 
 
-def _accessor(declared: Field) -> tuple[str, str, str]:
+def _accessor(declared: Field) -> tuple[str, str]:
     if declared.delayed:
         slot = repr(SLOT + declared.name)
-        return f"load(self, {slot})", f"store(self, {slot}, value)", ""
-    return "if noisy: noise()", "if noisy: noise()", ""
+        return f"return load(self, {slot})", f"store(self, {slot}, value)"
+    return f"if noisy: noise()\n    return self.{SLOT}{declared.name}", "if noisy: noise()"
 
 
 class FreeRun:
@@ -105,13 +111,20 @@ class FreeRun:
         self.local = _Local()
         self.tick = itertools.count().__next__
         self.namespace: dict[str, Any] = {"noisy": False, "noise": self.step}
-        self.workers = [Worker(i, n, f, seed) for i, (n, f) in enumerate(program.threads.items())]
+        self.workers = [
+            Worker(i, n, f, seed, n in program.daemons) for i, (n, f) in enumerate(program.threads.items())
+        ]
         self.noise = Noise(self.workers)
         self.waits = Waits(self.workers, self._about_to_sleep, self.tick)
         self.states: list[Any] = []
         self.spent: list[Any] = []
         self.stopping = self._closing = False
         self.stalled = threading.Event()
+        self.strangers, self.unseen = Strangers(program.name), Unseen()
+        # Who may touch the state of a collision besides the workers: we, and later the watchdog.
+        self.allowed = {threading.get_ident()}
+        self.refusal = ""
+        self.touched = False
         self.watchdog_error: Exception | None = None
         self.types: dict[type, Any] = dict(substitutes(self))
         self._twins = Twins(self.namespace, _accessor)
@@ -146,9 +159,15 @@ class FreeRun:
     def fence(self) -> None:
         """Nothing is delayed."""
 
+    def outside(self) -> None:
+        """The caller is no worker: it is to be the coordinator or the watchdog."""
+        if threading.get_ident() not in self.allowed and not self._closing:
+            self.strangers.caught(called())
+
     def check_failed(self, rule: str, message: str) -> None:
         me = self.local.worker
         if me is None:
+            self.outside()
             raise ProgramError(f"{self.program.name}: check_that failed outside the threads: {message}")
         if not me.aborted:
             event = crash_event(rule, message, osthreads.caller_site(), self.tick())
@@ -161,6 +180,7 @@ class FreeRun:
         """A noisy step: count down to the next jolt."""
         me = self.local.worker
         if me is None:
+            self.outside()
             return
         if me.fuel > 0:
             me.fuel -= 1
@@ -200,6 +220,7 @@ class FreeRun:
 
     def work(self, me: Worker) -> None:
         self.local.worker = me
+        me.clock = own_clock()
         while True:
             me.go.acquire()
             if self._closing:
@@ -209,6 +230,9 @@ class FreeRun:
             except ThreadAbort:
                 # The watchdog's interrupt came between two collisions.
                 me.aborted = False
+            if me.lost:
+                # Nobody waits for us any more, and what we held is taken from us.
+                return
             me.slot = len(self.states)
             me.idle = True
             self.noise.let_go()
@@ -229,6 +253,8 @@ class FreeRun:
             except BaseException as error:
                 if not me.aborted:
                     me.events.append((i, error_event(me.name, error, self.tick())))
+            if me.lost:
+                return
             if held:
                 self._leaked(me, i)
             if me.aborted:
@@ -268,8 +294,8 @@ class FreeRun:
         self.stopping = self._closing = True
         self.noise.let_go()
         for worker in self.workers:
-            if not worker.lost:
-                worker.go.release()
+            # One that is lost ends when it comes back.
+            worker.go.release()
         for worker in self.workers:
             if not worker.lost and worker.thread is not None:
                 worker.thread.join()
@@ -309,6 +335,13 @@ class FreeRun:
 
     def collide(self) -> bool:
         """Run the prepared batch; False if the run must end."""
+        fuel = [worker.fuel for worker in self.workers]
+        whole = self._collided()
+        # Each noisy step takes some.
+        self.touched = self.touched or fuel != [worker.fuel for worker in self.workers]
+        return whole
+
+    def _collided(self) -> bool:
         for worker in self.workers:
             worker.go.release()
         for worker in self.workers:
@@ -388,7 +421,7 @@ class Stress:
                 run.close()
         if run.watchdog_error is not None:
             raise HarnessBug(f"the watchdog failed: {run.watchdog_error!r}") from run.watchdog_error
-        return self._result(time.perf_counter() - self._started)
+        return judged(self._result(time.perf_counter() - self._started), run.unseen.sentences())
 
     def _one_batch(self) -> bool:
         run, at = self.run, self.adviser.choose()
@@ -396,6 +429,8 @@ class Stress:
         size = self.batches.next(at)
         run.noise.setting = setting
         started = time.perf_counter()
+        # Only noisy steps are looked at: in the first setup too, for a thread that it starts.
+        run.set_noisy(not self.tally.collisions)
         run.prepare(size)
         sys.setswitchinterval(setting.switch_interval_s)
         run.set_noisy(run.steps_matter or setting.jolt is not Jolt.NONE)
@@ -405,6 +440,9 @@ class Stress:
         took = time.perf_counter() - started
         self.adviser.learn(at, took, failures)
         self.batches.took(at, size, took)
+        run.strangers.check()
+        if run.refusal:
+            raise ProgramError(run.refusal)
         return whole
 
     def _drain(self) -> None:
@@ -444,7 +482,10 @@ class Stress:
             "guarded": dict(tally.guarded),
             "lost": [w.name for w in self.run.workers if w.lost],
         }
-        return Result(
+        if tally.collisions and not self.run.touched:
+            self.run.unseen.say(NOTHING)
+        result = Result(
             verdict, False, tally.collisions, seconds, findings, tally.first_finding,
             tally.failures, tally.first_s, self.interrupted, stats,
         )  # fmt: skip
+        return result

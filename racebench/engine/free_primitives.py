@@ -22,13 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ThreadAbort
 from ..primitives import Condition, Lock, RLock, RWLock, Semaphore
-from ..trace import LockEdge
+from ..trace import NOTHING, LockEdge
 from .instrument import site_of
 from .osthreads import caller_frame, caller_site
 from .stuck import misuse_event
 
 if TYPE_CHECKING:
     from .free import FreeRun, Worker
+
+_SPURIOUS = 0.25
+"""How likely a wait that may end unasked does."""
 
 
 def _make_lock(run: FreeRun) -> type[Lock]:
@@ -47,6 +50,7 @@ def _make_lock(run: FreeRun) -> type[Lock]:
         def __enter__(self) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return self._get()
             if namespace["noisy"]:
                 noise()
@@ -63,6 +67,7 @@ def _make_lock(run: FreeRun) -> type[Lock]:
         def acquire(self, blocking: bool = True) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return self._get(blocking)
             if namespace["noisy"]:
                 noise()
@@ -84,12 +89,21 @@ def _make_lock(run: FreeRun) -> type[Lock]:
             self.real.acquire()
             waits.leave(me)
             if me.aborted:
-                self.real.release()
+                self._let_go(me)
                 raise ThreadAbort
+
+        def _let_go(self, me: Worker) -> None:
+            try:
+                self.real.release()
+            except RuntimeError:
+                # A run that gives up a thread lets go of its locks, while that may come back.
+                if not (me.lost or me.aborted):
+                    raise
 
         def __exit__(self, *exc: object) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 self.real.release()
                 return
             if namespace["noisy"] and exc[0] is None:
@@ -99,6 +113,7 @@ def _make_lock(run: FreeRun) -> type[Lock]:
         def release(self) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 self.real.release()
                 return
             if namespace["noisy"] and not me.aborted:
@@ -116,7 +131,7 @@ def _make_lock(run: FreeRun) -> type[Lock]:
             else:
                 drop(me, self)
             self.owner = None
-            self.real.release()
+            self._let_go(me)
 
         def locked(self) -> bool:
             if namespace["noisy"]:
@@ -143,8 +158,11 @@ def _make_lock(run: FreeRun) -> type[Lock]:
     return FreeLock
 
 
-def note(me: Worker, lock: Any, mode: bool = True) -> None:
+def note(me: Worker, lock: Any, mode: bool = True, again: bool = False) -> None:
     """``me`` is about to want ``lock`` with others held: keep each such chain once.
+
+    A fair read-write lock is noted by its writers with nothing held too, since they
+    hold readers back; ``again`` says that a reader has it already.
 
     Only ``me`` writes ``me.chains``; the coordinator reads it between batches.
     """
@@ -154,6 +172,8 @@ def note(me: Worker, lock: Any, mode: bool = True) -> None:
         key: Any = (outer.cls, outer.index, lock.cls, lock.index, mode)
     else:
         key = (*[(outer.cls, outer.index) for outer, _, _ in held], lock.cls, lock.index, mode)
+    if again:
+        key = (*key, again)
     if key not in me.chains:
         me.chains[key] = _chain(me, lock, mode)
 
@@ -166,11 +186,15 @@ def _chain(me: Worker, lock: Any, mode: bool) -> list[LockEdge]:
     held = [(outer, getattr(outer, "writer", me) is me, site_of(c, i)) for outer, c, i in me.held]
     others = frozenset((outer.name, how) for outer, how, _ in held)
     wanted, here = (lock.cls, lock.name), str(caller_site())
-    return [
-        LockEdge(me.name, (outer.cls, outer.name), wanted, others, how, mode, -1, -1, str(site), here)
+    fair = getattr(lock, "fair", False)
+    edges = [
+        LockEdge(me.name, (outer.cls, outer.name), wanted, others, how, mode, -1, -1, str(site), here, fair)
         for outer, how, site in held
-        if outer.name != lock.name
+        if outer.name != lock.name or (outer is lock and fair and not mode and not how)
     ]
+    if fair and mode and not held:
+        edges.append(LockEdge(me.name, NOTHING, wanted, others, True, True, -1, -1, "", here, fair))
+    return edges
 
 
 def _make_rlock(run: FreeRun, base: Any) -> type[Lock]:
@@ -252,6 +276,18 @@ class _Parking:
         return worker.parked is not None
 
 
+class _Turn:
+    """One wait for a read-write lock, or one time that a writer has it.
+
+    ``behind`` has the turns of the writers that a reader of a fair lock found there.
+    """
+
+    __slots__ = ("behind", "worker", "writing")
+
+    def __init__(self, worker: Worker, writing: bool, behind: tuple[_Turn, ...]) -> None:
+        self.worker, self.writing, self.behind = worker, writing, behind
+
+
 def _make_rwlock(run: FreeRun) -> type[RWLock]:
     local = run.local
 
@@ -261,31 +297,33 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self._guard = threading.Lock()
-            self.readers: list[Worker] = []
+            # Tuples that are replaced, never changed: who looks for a ring reads them without the guard.
+            self.readers: tuple[Worker, ...] = ()
+            self._queue: tuple[_Turn, ...] = ()
             self.writer: Worker | None = None
-            self._queue: list[tuple[Worker, object, bool]] = []
 
         def _enter(self, me: Worker, writing: bool) -> None:
             run.maybe_step()
-            if me.held:
-                note(me, self, writing)
-            ticket: object | None = object()
+            if me.held or (writing and self.fair):
+                note(me, self, writing, not writing and any(held is self for held, _, _ in me.held))
+            turn: _Turn | None = None
             while True:
                 with self._guard:
-                    if self._free_for(writing):
+                    ahead = tuple(t for t in self._queue if t.writing) if self.fair else ()
+                    if not ahead and self._free_for(writing):
                         self._grant(me, writing)
-                        ticket = None
                         break
                     if not run.has_due(me):
-                        me.parked = ticket
-                        self._queue.append((me, ticket, writing))
+                        turn = _Turn(me, writing, () if writing else ahead)
+                        me.parked = turn
+                        self._queue += (turn,)
                         break
                 run.about_to_wait(me)
-            if ticket is not None:
+            if turn is not None:
                 try:
-                    self._park(me, ticket)
+                    self._park(me, turn)
                 except ThreadAbort:
-                    # Granted while we were aborted: hand it back.
+                    # Hand it back if it was granted meanwhile; who waited behind us can go on.
                     self._leave(me, writing)
                     raise
             frame = caller_frame(2)
@@ -299,26 +337,37 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
             if writing:
                 self.writer = me
             else:
-                self.readers.append(me)
+                self.readers += (me,)
 
         def _leave(self, me: Worker, writing: bool) -> bool:
+            """``me`` has the lock no more, or waits for it no more; False if it had it not."""
             with self._guard:
-                if (self.writer is not me) if writing else (me not in self.readers):
-                    return False
-                if writing:
+                had = self.writer is me if writing else me in self.readers
+                if had and writing:
                     self.writer = None
-                else:
-                    self.readers.remove(me)
-                for entry in list(self._queue):
-                    worker, ticket, wants_writing = entry
-                    if worker.parked is not ticket:
-                        self._queue.remove(entry)
-                    elif self._free_for(wants_writing):
-                        self._queue.remove(entry)
-                        # Woken before it owns: an owner is never seen as waiting.
-                        self._unpark(worker, ticket)
-                        self._grant(worker, wants_writing)
-            return True
+                elif had:
+                    at = self.readers.index(me)
+                    self.readers = self.readers[:at] + self.readers[at + 1 :]
+                self._queue = tuple(t for t in self._queue if t.worker.parked is t)
+                for turn in self._queue:
+                    waiting = any(t in self._queue for t in turn.behind)
+                    if self._free_for(turn.writing) and not waiting:
+                        self._let_in(turn)
+            return had
+
+        def _let_in(self, turn: _Turn) -> None:
+            """Wake who waits and give it the lock, in one step for those who look for a ring.
+
+            With the mutex held for both, an owner is never seen as waiting, and nobody
+            goes to sleep elsewhere before it is seen to own this.
+            """
+            worker = turn.worker
+            with run.waits.mutex:
+                self._queue = tuple(t for t in self._queue if t is not turn)
+                if worker.parked is turn:
+                    self._grant(worker, turn.writing)
+                    worker.parked = None
+                    worker.gate.release()
 
         def _exit(self, me: Worker, writing: bool) -> None:
             if not me.aborted:
@@ -331,6 +380,7 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
         def acquire_read(self) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return super().acquire_read()
             self._enter(me, False)
             return True
@@ -338,6 +388,7 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
         def acquire_write(self) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return super().acquire_write()
             self._enter(me, True)
             return True
@@ -345,6 +396,7 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
         def release_read(self) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 super().release_read()
             else:
                 self._exit(me, False)
@@ -352,15 +404,19 @@ def _make_rwlock(run: FreeRun) -> type[RWLock]:
         def release_write(self) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 super().release_write()
             else:
                 self._exit(me, True)
 
         def owners_for(self, worker: Worker) -> Iterable[Worker]:
-            if worker.parked is None:
+            turn, writer = worker.parked, self.writer
+            if not isinstance(turn, _Turn):
                 return ()
-            writer = self.writer
-            return tuple(self.readers) if writer is None else (writer,)
+            holding = self.readers if turn.writing else ()
+            if writer is not None:
+                holding = (writer,)
+            return (*holding, *(t.worker for t in self._queue if t in turn.behind))
 
         def abandon(self, worker: Worker) -> None:
             self._leave(worker, self.writer is worker)
@@ -375,12 +431,25 @@ def _make_condition(run: FreeRun) -> type[Condition]:
         _run = run
         lock: Any
 
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._roused: dict[Worker, tuple[int, int]] = {}
+
+        def _unasked(self, me: Worker) -> bool:
+            """Whether this wait of ``me``, who has the lock, ends by itself: one in a collision may."""
+            now = me.batch, me.slot
+            if self._roused.get(me) == now or me.rng.random() >= _SPURIOUS:
+                return False
+            self._roused[me] = now
+            return True
+
         def __enter__(self) -> bool:
             return bool(self.lock.__enter__())
 
         def wait(self) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return super().wait()
             run.maybe_step()
             run.about_to_wait(me)
@@ -390,13 +459,18 @@ def _make_condition(run: FreeRun) -> type[Condition]:
                 return False
             depth = getattr(lock, "depth", 1)
             ticket = object()
-            # Still under the lock: a notifier that takes it next finds us.
-            me.parked = ticket
-            self._waiters.append((me, ticket))
+            asked = not self.spurious or not self._unasked(me)
+            if asked:
+                # Still under the lock: a notifier that takes it next finds us.
+                me.parked = ticket
+                self._waiters.append((me, ticket))
             if hasattr(lock, "depth"):
                 lock.depth = 1
             lock._give_up(me)
-            self._park(me, ticket)
+            if asked:
+                self._park(me, ticket)
+            else:
+                time.sleep(0)
             lock.acquire()
             if hasattr(lock, "depth"):
                 lock.depth = depth
@@ -405,6 +479,7 @@ def _make_condition(run: FreeRun) -> type[Condition]:
         def notify(self, n: int = 1) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 super().notify(n)
                 return
             if me.aborted:
@@ -435,6 +510,7 @@ def _make_semaphore(run: FreeRun) -> type[Semaphore]:
         def acquire(self, blocking: bool = True) -> bool:
             me = local.worker
             if me is None:
+                run.outside()
                 return super().acquire(blocking)
             run.maybe_step()
             while True:
@@ -456,6 +532,7 @@ def _make_semaphore(run: FreeRun) -> type[Semaphore]:
         def release(self) -> None:
             me = local.worker
             if me is None:
+                run.outside()
                 super().release()
                 return
             if not me.aborted:
@@ -493,6 +570,7 @@ def wait_until(run: FreeRun, test: Callable[[], Any]) -> None:
     """Spin, but be known as waiting, so that a wait without end is a finding."""
     me = run.local.worker
     if me is None:
+        run.outside()
         while not test():
             time.sleep(0)
         return

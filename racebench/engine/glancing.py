@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ..program import Program
 from .classes import Classes
 from .controlled import Scheduler
@@ -16,12 +18,18 @@ _NOTHING_NEW = 40
 
 @leaves_nothing
 def glance(
-    program: Program, executions: int, seed: int = 0, *, detect: Detect = nothing, wanted: str = ""
+    program: Program,
+    executions: int,
+    seed: int = 0,
+    *,
+    detect: Detect = nothing,
+    wanted: str = "",
+    until: float = float("inf"),
 ) -> dict[str, Seen]:
     """What at most ``executions`` executions broke, by signature.
 
-    Ends early once 40 executions in a row were of classes seen before, or
-    ``wanted`` was met.
+    Ends early once 40 executions in a row were of classes seen before,
+    ``wanted`` was met, or ``perf_counter`` says ``until``.
     """
     strategy, tally = Portfolio(seed, actors(program)), Tally()
     classes = Classes(actors(program))
@@ -39,5 +47,7 @@ def glance(
             strategy.reward(new)
             stale = 0 if new else stale + 1
             if stale >= _NOTHING_NEW or wanted in tally.seen or scheduler.lost or scheduler.hangs:
+                break
+            if time.perf_counter() >= until:
                 break
     return tally.seen

@@ -8,8 +8,10 @@ attribute name written into it costs half of a general one.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, MutableSequence, MutableSet
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from types import CodeType
 from typing import Any
 
 from ..errors import exactly
@@ -21,13 +23,6 @@ SLOT = "_rb_"
 
 _MAX_SHOWN = 80
 
-FIXED: tuple[type, ...] = (
-    *(type(None), bool, int, float, complex, str, bytes, range, tuple, frozenset, enum.Enum, type),
-    *(State, _Primitive, FunctionType, BuiltinFunctionType, MethodType, ModuleType),
-)
-"""Classes whose instances are not changed in place, or by instrumented steps only."""
-
-
 Copier = Callable[[Any, Any], Any]
 """(default, owner) -> the owner's own value."""
 
@@ -35,11 +30,11 @@ Copier = Callable[[Any, Any], Any]
 class Twins:
     """Makes and remembers the twins of one engine.
 
-    ``namespace`` is the globals of the accessors; ``body(field) ->
-    (getter, setter, after)`` gives the lines that run before the plain access
-    and after a plain write, and for a delayed field those in place of it.
-    ``copier(field, copy)`` gives what makes the value of a new object from a
-    default that is to be copied.
+    ``namespace`` is the globals of the accessors; ``body(field) -> (getter,
+    setter)`` gives their lines: all of the getter's, and those of the setter that run
+    before the plain write, or for a delayed field in place of it.  ``copier(field,
+    copy)`` gives what makes the value of a new object from a default that is to be
+    copied.
     Not thread-safe on purpose: classes are first met in ``setup``, or by the
     one thread that runs; two free threads that race here make equal twins.
     """
@@ -47,7 +42,7 @@ class Twins:
     def __init__(
         self,
         namespace: dict[str, Any],
-        body: Callable[[Field], tuple[str, str, str]],
+        body: Callable[[Field], tuple[str, str]],
         copier: Callable[[Field, Copier], Copier] = lambda declared, copy: copy,
     ) -> None:
         self._namespace, self._body, self._copier = namespace, body, copier
@@ -78,33 +73,15 @@ class Twins:
         return type(cls.__name__, (cls,), members)
 
     def _property(self, name: str, declared: Field) -> property:
-        before_get, before_set, after_set = self._body(declared)
-        if declared.delayed:
-            source = f"def get(self):\n    return {before_get}\ndef set(self, value):\n    {before_set}\n"
-        else:
-            source = (
-                f"def get(self):\n    {before_get}\n    return self.{SLOT}{name}\n"
-                f"def set(self, value):\n    {before_set}\n    self.{SLOT}{name} = value\n    {after_set}\n"
-            )
+        getting, setting = self._body(declared)
+        if not declared.delayed:
+            setting = f"{setting}\n    self.{SLOT}{name} = value"
+        source = f"def get(self):\n    {getting}\ndef set(self, value):\n    {setting}\n"
         made: dict[str, Any] = {}
         # The source is ours but for the field's name, which Python itself has
         # accepted as an attribute name in a class body.
         exec(compile(source, f"<racebench field {name}>", "exec"), self._namespace, made)
         return property(made["get"], made["set"])
-
-
-def changes_in_place(value: Any) -> bool:
-    """Whether who reads ``value`` from a field may change it without a write to the field.
-
-    What a State holds is instrumented itself.  Of other objects only those that
-    cannot be changed, or are not meant to be, are exempt.
-    """
-    if isinstance(value, FIXED):
-        return False
-    if isinstance(value, (MutableSequence, MutableMapping, MutableSet)):
-        return True
-    frozen = getattr(getattr(value, "__dataclass_params__", None), "frozen", False)
-    return not frozen and bool(getattr(value, "__dict__", None) or getattr(type(value), "__slots__", None))
 
 
 def derived(cls: type, types: Mapping[type, type]) -> type:
@@ -115,14 +92,25 @@ def derived(cls: type, types: Mapping[type, type]) -> type:
     return cls
 
 
+class _Showing(threading.local):
+    now = False
+
+
+showing = _Showing()
+"""Whether the calling thread is in ``show``: what it looks at then is no step of the program."""
+
+
 def show(value: Any, depth: int = 2) -> str:
     """``value`` for a report: labels for our objects, never an address.  It may be anything."""
+    before, showing.now = showing.now, True
     try:
         return exactly(_shown(value, depth))
     except KeyboardInterrupt:
         raise
     except BaseException:
         return f"<{type(value).__name__}, which cannot be shown>"
+    finally:
+        showing.now = before
 
 
 def _shown(value: Any, depth: int) -> str:
@@ -132,7 +120,7 @@ def _shown(value: Any, depth: int) -> str:
         return value.name
     if value is None or isinstance(value, (bool, int, float, str, bytes)):
         text = _repr(value)
-    elif isinstance(value, (list, tuple, set, frozenset)) and depth:
+    elif isinstance(value, (list, tuple, set, frozenset, deque)) and depth:
         items = list(_inside(value))
         if isinstance(value, (set, frozenset)):
             items.sort(key=_repr)
@@ -150,7 +138,7 @@ def _shown(value: Any, depth: int) -> str:
 
 def _inside(value: Any) -> Iterator[Any]:
     """What is in ``value``, without a step if to look there is one."""
-    base = next(cls for cls in (list, tuple, set, frozenset) if isinstance(value, cls))
+    base = next(cls for cls in (list, tuple, set, frozenset, deque) if isinstance(value, cls))
     found: Iterator[Any] = base.__iter__(value)
     return found
 

@@ -87,7 +87,7 @@ def offer(task: Task) -> None:
 
 def switch(s: Scheduler, on: bool | None) -> bool:
     """Switch the running thread's interrupts; whether they were on."""
-    me = s.current
+    me = s.caller()
     if me is None:
         return True
     were = me.irqs

@@ -15,21 +15,27 @@ class Numbers:
         self._serials: dict[Any, int] = {}
         self._ids: dict[str, int] = {}
 
+    def caller(self, obj: Any) -> Any:
+        """``current``; an engine that knows whose thread calls asks for that here."""
+        return self.current
+
     def created(self, obj: Any) -> None:
         """Number ``obj``, and tell it from its likes: by creation order, per creating thread.
 
         The number is the same in every execution of a deterministic program.
         """
-        current = self.current
+        current = self.caller(obj)
         who = "" if current is None else current.name
         ids = self._ids
         n = ids.get(who, 0)
         ids[who] = n + 1
-        obj._rb_id = n if current is None else (who, n)
+        # Around what a class of the program's own does when an attribute is set.
+        put = object.__setattr__
+        put(obj, "_rb_id", n if current is None else (who, n))
         key = (who, type(obj)) if isinstance(obj, State) else (who, obj.cls, obj.index)
         n = self._serials.get(key, 0) + 1
         self._serials[key] = n
         if current is not None:
-            obj._rb_serial = f"@{who}#{n}"
+            put(obj, "_rb_serial", f"@{who}#{n}")
         elif n > 1:
-            obj._rb_serial = f"#{n}"
+            put(obj, "_rb_serial", f"#{n}")

@@ -31,6 +31,11 @@ def is_ours(filename: str) -> bool:
     return filename.startswith(_OWN)
 
 
+def is_engine(filename: str) -> bool:
+    """Whether a frame is where steps are made; primitives outside a run make none."""
+    return filename.startswith((_OWN[0], _OWN[-1]))
+
+
 def caller_frame(depth: int = 1) -> FrameType | None:
     """The innermost frame of the calling thread that is not RaceBench's own."""
     frame: FrameType | None = sys._getframe(depth)
@@ -74,6 +79,12 @@ def interrupt(thread: threading.Thread) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident), ctypes.py_object(ThreadAbort)
         )
+
+
+def spare(thread: threading.Thread) -> None:
+    """Take back what ``interrupt`` asked, if ``thread`` has not heard it yet."""
+    if thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), None)
 
 
 def spread(n: int) -> None:

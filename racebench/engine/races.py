@@ -221,7 +221,7 @@ class History:
         use = self._of(guard)
         met = False
         # Readers are not ordered among themselves: any of them may be the one to come after.
-        for i in reversed(use.writes if event.reads else use.all):
+        for i in reversed(use.writes if guard in event.reads else use.all):
             writes = guard in self.events[i].writes
             if before >> i & 1:
                 if writes:

@@ -16,6 +16,7 @@ from .garbage import leaves_nothing
 from .recorder import StepRecorder
 from .strategies.replay import Replay
 from .tally import Tally, finding_of, results_shown
+from .unseen import judged
 
 _UNREPLAYABLE = ("stall.hang", "stall.livelock")
 
@@ -34,11 +35,12 @@ def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) ->
             for seen in tally.told()
         )
     verdict = Verdict.FOUND if findings else Verdict.CLEAN
-    return Result(
+    result = Result(
         verdict, False, 1, time.perf_counter() - started, findings,
         1 if findings else None, len(findings),
         stats={"steps": [s.as_json() for s in recorder.steps]},
     )  # fmt: skip
+    return judged(result, scheduler.unseen.sentences())
 
 
 def recorded(scheduler: Scheduler, schedule: Schedule) -> tuple[Outcome, StepRecorder]:

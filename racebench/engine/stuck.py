@@ -111,25 +111,37 @@ def ring_event(me: Waiter, ring: list[Any], at: int) -> Event:
             edges.append(_interrupted(task, holder.name, wanted_site(task)))
             continue
         lock, wants = task.obj, wanted_site(task)
-        taken = _taken(holder, lock)
-        parts.append((lock.cls, wants.function, taken.function))
+        behind = _is_behind(holder, lock)
+        taken = wanted_site(holder) if behind else _taken(holder, lock)
+        parts.append((lock.cls, wants.function, f"{'awaited' if behind else 'held'} in {taken.function}"))
         edges.append(_edge(task.name, _holds(task), lock, wants, holder.name, taken))
+        if behind:
+            edges[-1]["behind"] = True
     # One ring has as many starting points as threads; begin at the least.
     first = min(range(len(parts)), key=lambda i: (parts[i], i))
     parts = parts[first:] + parts[:first]
     start = [i for i, e in enumerate(edges) if "holder" in e][first]
     edges = edges[start:] + edges[:start]
     signature = "deadlock.cycle: " + " -> ".join(
-        f"{cls} wanted in {wanted}, held in {taken}" for cls, wanted, taken in parts
+        f"{cls} wanted in {wanted}, {taken}" for cls, wanted, taken in parts
     )
-    message = "; ".join(
-        f"{e['thread']} wants {e['wants']['lock']} ({e['wants']['site']}), "
-        f"held by {e['holder']} (taken in {e['taken']})"
-        if "holder" in e
-        else f"{e['thread']} waits for {e['wants']['lock']}"
-        for e in edges
-    )
+    message = "; ".join(_told(edge) for edge in edges)
     return Event("deadlock.cycle", signature, message, at, {"ring": edges})
+
+
+def _is_behind(holder: Waiter, lock: Any) -> bool:
+    """Whether ``holder`` has not got ``lock``, but waits for it, and as a writer holds readers back."""
+    return holder.obj is lock and not any(held is lock for held, _, _ in holder.held)
+
+
+def _told(edge: dict[str, Any]) -> str:
+    """One edge of a ring in words."""
+    if "holder" not in edge:
+        return f"{edge['thread']} waits for {edge['wants']['lock']}"
+    wants = f"{edge['thread']} wants {edge['wants']['lock']} ({edge['wants']['site']}), "
+    if edge.get("behind"):
+        return f"{wants}and waits behind writer {edge['holder']} (waiting in {edge['taken']})"
+    return f"{wants}held by {edge['holder']} (taken in {edge['taken']})"
 
 
 def _holds(task: Waiter, first: int = 0, last: int | None = None) -> list[dict[str, str]]:

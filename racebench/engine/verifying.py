@@ -24,6 +24,7 @@ from .exploring import PROGRESS_S, Progress, ProgressCall
 from .garbage import leaves_nothing
 from .search import Search
 from .tally import Tally
+from .unseen import judged
 
 _ALONE = 2_000
 _TURN = 500
@@ -84,7 +85,7 @@ class Verification:
             )
         findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
-        return self._result(findings, searched)
+        return judged(self._result(findings, searched), scheduler.unseen.sentences())
 
     @property
     def executions(self) -> int:
@@ -183,11 +184,13 @@ class Verification:
             "redundant": self.search.redundant,
             "guarded": dict(self.tally.guarded),
         }
-        return Result(
+        result = Result(
             verdict, self.complete, executions, seconds, findings, self.tally.first_finding,
             self.tally.failures, interrupted=self.interrupted, stats=stats,
         )  # fmt: skip
+        return result
 
 
 def stalled(outcome: Outcome) -> bool:
-    return any(event.rule.startswith("stall.") for event in outcome.events)
+    """Whether there are schedules without end, which no search can run."""
+    return bool(outcome.unfair) or any(event.rule.startswith("stall.") for event in outcome.events)

@@ -30,6 +30,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ThreadAbort
@@ -97,6 +98,20 @@ class Waits:
             for slot in {w.slot for w in self.workers if w.obj is not None}:
                 self._settle(slot)
 
+    def give_up(self, lost: Worker) -> None:
+        """The run ends without ``lost``: all that sleep unwind, and what it holds is let go of.
+
+        Should it come back just now, a lock may be released twice; the second time says nothing.
+        """
+        with self.mutex:
+            for worker in self.workers:
+                if worker.obj is not None:
+                    worker.aborted = True
+                    self._poke(worker)
+        for lock, _, _ in reversed(list(lost.held)):
+            with suppress(RuntimeError):
+                lock.abandon(lost)
+
     def _break(self, me: Worker, ring: list[Any]) -> None:
         """Copy the evidence first: once anybody unwinds, the story changes."""
         event = ring_event(me, ring, self._tick())
@@ -107,7 +122,10 @@ class Waits:
                 self._poke(worker)
 
     def _settle(self, slot: int) -> None:
-        """With the mutex: abort the sleepers of ``slot`` if nobody there can move any more."""
+        """With the mutex: abort the sleepers of ``slot`` if nobody there can move any more.
+
+        Daemons may wait for ever: if nobody else does, that ends the collision and is no fault.
+        """
         asleep = []
         for worker in self.workers:
             if worker.slot > slot or worker.idle:
@@ -118,9 +136,10 @@ class Waits:
         # Only now, with everybody known to be past or asleep, does an answer stay true.
         if not asleep or not all([worker.obj.stuck_for(worker) for worker in asleep]):
             return
-        first = asleep[0]
-        known = [event for w in self.workers for at, event in w.events if at == slot]
-        first.events.extend((slot, event) for event in wait_event(asleep, known, self._tick()))
+        if not all(worker.daemon and not worker.handling[0] for worker in asleep):
+            first = asleep[0]
+            known = [event for w in self.workers for at, event in w.events if at == slot]
+            first.events.extend((slot, event) for event in wait_event(asleep, known, self._tick()))
         for worker in asleep:
             worker.aborted = True
             self._poke(worker)

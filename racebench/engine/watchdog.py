@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from . import osthreads
+from .stillness import REMEDY, Watch, frames_of, place_of
 from .stuck import hang_event, livelock_event
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Watchdog:
     def __init__(self, run: FreeRun, stall_s: float) -> None:
         self._run, self._stall_s = run, stall_s
         self._stop = threading.Event()
-        self._seen: dict[Worker, tuple[int, int, float]] = {}
+        self._watches: dict[Worker, Watch] = {}
         self._thread = threading.Thread(target=self._watch, name="racebench-watchdog", daemon=True)
 
     def start(self) -> None:
@@ -50,24 +51,36 @@ class Watchdog:
             self._run.end_early()
 
     def _watch_on(self) -> None:
+        # A predicate of wait_until is evaluated by whoever asks.
+        self._run.allowed.add(threading.get_ident())
         while not self._stop.wait(LOOK_S):
             if self._run.waits.sleepers:
                 self._run.waits.settle_all()
-            now = time.monotonic()
             for worker in self._run.workers:
-                self._look(worker, now)
+                self._look(worker)
+            for worker in self._run.workers:
+                self._judge(worker)
 
-    def _look(self, worker: Worker, now: float) -> None:
-        batch, slot, since = self._seen.get(worker, (-1, -1, now))
-        if worker.idle or worker.obj is not None or (worker.batch, worker.slot) != (batch, slot):
-            self._seen[worker] = (worker.batch, worker.slot, now)
-            return
-        if now - since < self._stall_s:
-            return
-        self._seen[worker] = (worker.batch, worker.slot, now)
-        self._stalled(worker)
+    def _look(self, worker: Worker) -> None:
+        mark = (worker.batch, worker.slot)
+        at_rest = worker.idle or worker.obj is not None
+        self._watches.setdefault(worker, Watch(self._stall_s)).look(
+            worker.clock, object() if at_rest else mark
+        )
 
-    def _stalled(self, worker: Worker) -> None:
+    def _judge(self, worker: Worker) -> None:
+        """Whether ``worker`` will not go on: one that blocks may wait for any other that still moves."""
+        watch = self._watches[worker]
+        if watch.blocks:
+            if not all(self._watches[w].blocks or w.idle or w.obj is not None for w in self._run.workers):
+                return
+        elif not watch.still:
+            return
+        blocks = watch.blocks
+        self._watches[worker] = Watch(self._stall_s)
+        self._stalled(worker, blocks)
+
+    def _stalled(self, worker: Worker, blocks: bool = False) -> None:
         """``worker`` has been in one collision for too long: steps, or none?"""
         run, thread = self._run, worker.thread
         where = (worker.batch, worker.slot)
@@ -82,8 +95,7 @@ class Watchdog:
             worker.events.append((worker.slot, event))
             worker.aborted = True
         elif thread is not None:
-            event = hang_event(worker, run.tick(), osthreads.stack_of(thread))
-            worker.events.append((worker.slot, event))
+            self._hangs(worker, blocks)
             worker.aborted = True
             osthreads.interrupt(thread)
         # A program that stalls once mostly stalls again: end with what is known.
@@ -92,9 +104,27 @@ class Watchdog:
         while (worker.batch, worker.slot) == where and not worker.idle:
             if time.monotonic() > deadline:
                 worker.lost = True
+                run.waits.give_up(worker)
                 break
             # Its count-down is no atomic step, and may overwrite what we say: say it until it is heard.
             worker.fuel = 0
             run.set_noisy(True)
             self._stop.wait(_SAY_S)
         run.end_early()
+
+    def _hangs(self, worker: Worker, blocks: bool) -> None:
+        """``worker`` makes no steps; nobody holds anybody back, so that is a hang if nothing can end it."""
+        run = self._run
+        frames = frames_of(worker.thread)
+        place = place_of(frames)
+        what = f"{worker.name} {place.told(blocks)}, which RaceBench does not see"
+        others = ", ".join(run.strangers.alive())
+        if place.ends or others:
+            why = "; it may go on later"
+            if others:
+                why = f", perhaps for {others}, none of the program's threads"
+            run.refusal = f"{run.program.name}: {what}{why}. {REMEDY}."
+            return
+        event = hang_event(worker, run.tick(), osthreads.stack_from(frames[0] if frames else None))
+        event.message = f"{worker.name} makes no steps and does not come back: it {what.partition(' ')[2]}."
+        worker.events.append((worker.slot, event))

@@ -71,7 +71,8 @@ def waits(finding: Mapping[str, Any]) -> list[Wait]:
             site = clean(held["site"])
             told.append(Wait(thread, "holds", clean(held["lock"]), f"taken in {site}", source(finding, site)))
         wants = edge["wants"]
-        holder = f", held by {clean(edge['holder'])}" if edge.get("holder") else ""
+        how = ", behind writer" if edge.get("behind") else ", held by"
+        holder = f"{how} {clean(edge['holder'])}" if edge.get("holder") else ""
         site = clean(wants["site"])
         place = f"in {site}{holder}"
         told.append(Wait(thread, "wants", clean(wants["lock"]), place, source(finding, site)))

@@ -15,7 +15,7 @@ from .proofs import proofs
 from .stored import Stored
 from .strategies import HEADINGS, strategy_rows
 from .terminal import Distinct, summary
-from .text import VERDICT_STYLES, clean, clipped, joined
+from .text import VERDICT_STYLES, clean, clipped, joined, why
 
 _MOST_CHARS, _FEW = 2000, 12
 
@@ -160,7 +160,7 @@ def _cells(cells: Sequence[Cell], places: Places) -> str:
         verdict = _class(cell["verdict"])
         rules = [_linked(cell, rule, e(rule), places) for rule in cell["found"]]
         rules += [f'<span class="missed">not found: {e(rule)}</span>' for rule in missing(cell)]
-        rules += [f'<span class="unexpected">{e(cell["error"])}</span>'] if cell.get("error") else []
+        rules += [f'<span class="unexpected">{e(why(cell))}</span>'] if why(cell) else []
         rows.append(
             f'<tr data-verdict="{verdict}"><td>{e(cell["scenario"])}</td><td>{e(cell["protocol"])}</td>'
             f'<td class="{verdict}">{verdict.replace("_", " ")}</td><td>{"<br>".join(rules) or "none"}</td>'

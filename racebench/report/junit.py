@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from . import facts
 from .matrix import evidence, missing
 from .stored import Stored
-from .text import clean, clipped, joined
+from .text import clean, clipped, joined, why
 
 _MOST_CHARS = 2000
 
@@ -74,7 +74,7 @@ def _case(cell: Mapping[str, Any], kind: str, stored: Stored) -> str:
     what = joined(cell["found"]) or "nothing found"
     if missing(cell):
         what += f"; not found: {joined(missing(cell))}"
-    message = f"{cell['verdict']}: {cell.get('error') or what}"
+    message = f"{cell['verdict']}: {why(cell) or what}"
     lines = [_text(evidence(cell))]
     for path, finding in stored.of_cell(cell):
         lines.append(f"{_text(finding['rule'])}: {_text(facts.sentence(finding))}")

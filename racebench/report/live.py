@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .matrix import evidence
-from .text import VERDICT_STYLES, clean, clipped, count, counted, duration, joined
+from .text import VERDICT_STYLES, clean, clipped, count, counted, duration, joined, why
 
 _UNITS = {"stress": "collisions", "reproduce": ""}
 _DRAW_S, _LINE_S = 0.1, 15.0
@@ -229,7 +229,7 @@ class PlainLines:
         rules = joined(cell["found"]) or "clean"
         self._say(
             f"[{self._done}/{self._cells}] {cell['scenario']} x {cell['protocol']}: "
-            f"{cell['verdict']}: {rules}; {evidence(cell) or cell.get('error') or 'not run'}"
+            f"{cell['verdict']}: {rules}; {why(cell) or evidence(cell) or 'not run'}"
         )
 
     def note(self, text: str) -> None:

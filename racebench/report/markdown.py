@@ -21,7 +21,7 @@ from .matrix import CELL_ROWS, evidence, grid, legend, missing, order
 from .stored import Stored
 from .strategies import strategies_table
 from .terminal import Distinct, summary
-from .text import clean, clipped, joined
+from .text import clean, clipped, joined, why
 
 WIDTH = 72
 _INDENT = "    "
@@ -61,7 +61,7 @@ def _verdicts(cells: Sequence[Mapping[str, Any]], width: int) -> Iterator[Render
         if missing(cell):
             rules += f"; not found: {joined(missing(cell))}"
         yield Text(f"{name}: {clean(cell['verdict']).replace('_', ' ')}")
-        yield _under(clean(cell["error"]) if cell.get("error") else rules)
+        yield _under(clean(why(cell)) if why(cell) else rules)
         yield _under(evidence(cell))
 
 

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .text import VERDICT_STYLES, clean, count, counted, duration, plain
+from .text import VERDICT_STYLES, clean, count, counted, duration, plain, why
 
 CODES = {
     "deadlock.cycle": "DC",
@@ -176,8 +176,8 @@ def _rules(cell: Mapping[str, Any], separator: str = "\n") -> Text:
         text.append((separator if text else "") + clean(rule), style="" if fine else "bold red")
     for rule in missing(cell):
         text.append((separator if text else "") + f"(not found: {clean(rule)})", style="yellow")
-    if cell.get("error"):
-        text.append((separator if text else "") + clean(cell["error"]), style="bold red")
+    if why(cell):
+        text.append((separator if text else "") + clean(why(cell)), style="bold red")
     return text or Text("none", style="dim")
 
 
@@ -257,7 +257,12 @@ def evidence(cell: Mapping[str, Any]) -> str:
         parts.append(f"explore {executions} executions, {failures} failed")
     if verify:
         parts.append(f"verify {count(verify['executions'])} executions, {_extent(verify)}")
-    return " · ".join(parts)
+    return " · ".join([*parts, *unseen(cell)])
+
+
+def unseen(cell: Mapping[str, Any]) -> list[str]:
+    """Why its answer is unknown, in sentences: what its modes could not see."""
+    return [clean(sentence) for sentence in cell.get("unseen", ())]
 
 
 def _extent(verify: Mapping[str, Any]) -> str:

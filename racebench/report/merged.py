@@ -13,7 +13,7 @@ from .facts import sentence
 from .finding import finding_panel
 from .matrix import matrix
 from .terminal import distinct, summary
-from .text import clean, count, counted, joined
+from .text import clean, count, counted, joined, why
 
 _MOST_PANELS = 5
 _MOST_LINES = 40
@@ -62,8 +62,8 @@ def verdict(record: Mapping[str, Any]) -> str:
     expected = joined(record["expected"]) or "nothing"
     found = joined(record["found"]) or "nothing"
     text = f"{record['verdict']}: {scenario} x {protocol}: expected {expected}, found {found}"
-    if record.get("error"):
-        return f"{text}: {clean(record['error'])}"
+    if why(record):
+        return f"{text}: {clean(why(record))}"
     verify = record.get("verify")
     if verify is not None:
         share = "every schedule" if verify["complete"] else "not every schedule"

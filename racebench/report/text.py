@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.text import Text
@@ -64,6 +64,11 @@ def duration(seconds: Any) -> str:
 
 def joined(parts: Iterable[Any], separator: str = ", ") -> str:
     return separator.join(clean(part) for part in parts)
+
+
+def why(cell: Mapping[str, Any]) -> str:
+    """What keeps a stored cell from an answer, "" if nothing is known of that."""
+    return str(cell.get("error") or "; ".join(cell.get("unseen", ())))
 
 
 def clipped(text: str, width: int) -> str:

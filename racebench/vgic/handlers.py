@@ -25,6 +25,9 @@ class HwIrqController:
     Xen: irq.c, no_irq_type @ baf2950213.
     """
 
+    # None has anything of its own: which one a desc has is all that changes.
+    __slots__ = ()
+
     typename = "none"
     set_affinity: SetAffinity | None = None
 
@@ -61,6 +64,8 @@ class _GicIrqType(HwIrqController):
     one register write, which here is one step.
     """
 
+    __slots__ = ()
+
     def enable(self, desc: IrqDesc) -> None:
         """Xen: gic-v2.c, gicv2_irq_enable @ baf2950213.  desc.lock held."""
         check_that(desc.lock.locked(), "crash.assertion", "gicv2_irq_enable: desc->lock is not held")
@@ -95,11 +100,13 @@ def _gicv2_irq_set_affinity(desc: IrqDesc, pcpu: int) -> None:
 
 
 class _HostIrqType(_GicIrqType):
+    __slots__ = ()
     typename = "host"
     set_affinity = staticmethod(_gicv2_irq_set_affinity)
 
 
 class _GuestIrqType(_GicIrqType):
+    __slots__ = ()
     typename = "guest"
     set_affinity = staticmethod(_gicv2_irq_set_affinity)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ..primitives import Lock, State, shared
@@ -53,16 +54,15 @@ class OnDemand(dict[int, T]):
         return self.setdefault(key, self._make(key))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class IrqAction:
     """Who receives a pIRQ: domain ``d`` as ``virq``, or Xen itself (d NULL).
 
     Compared by identity, as Xen compares ``dev_id`` pointers.
     """
 
-    __slots__ = ("d", "virq")
-
-    def __init__(self, d: Domain, virq: int) -> None:
-        self.d, self.virq = d, virq
+    d: Domain
+    virq: int
 
     def __repr__(self) -> str:
         return "Xen" if self.d is NULL else f"d{self.d.domain_id}/vIRQ {self.virq}"

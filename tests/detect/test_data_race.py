@@ -94,3 +94,74 @@ def test_the_lock_that_was_missing_is_named() -> None:
 def test_one_alarm_a_field() -> None:
     lines = ["a write p.f", "b read p.f", "b write p.f", "a read p.f", "b write p.g", "a read p.g"]
     assert races(*lines) == ["data_race: p.f", "data_race: p.g"]
+
+
+# -- fields that are atomic and delayed
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # Message passing: the data is out, by a fence, before the flag is stored.
+        (
+            *("a store p.desc", "a drain p.desc", "a fence a", "a store p.go~", "a drain p.go~"),
+            *("b read p.go~", "b read p.desc"),
+        ),
+        ("a write p.desc", "a store p.go~", "a drain p.go~", "b until p.go~", "b read p.desc"),
+        # Two writers of the flag alone.
+        ("a store p.go~", "b store p.go~", "b drain p.go~", "a drain p.go~", "b read p.go~"),
+    ],
+    ids=["fenced", "not delayed", "the flag alone"],
+)
+def test_an_atomic_delayed_field_orders(lines: tuple[str, ...]) -> None:
+    assert races(*lines) == []
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # No fence: the data may be out before the flag, by chance.
+        (
+            *("a store p.desc", "a drain p.desc", "a store p.go~", "a drain p.go~"),
+            *("b read p.go~", "b read p.desc"),
+        ),
+        # What comes after the store is not told by it.
+        ("a store p.go~", "a write p.desc", "a drain p.go~", "b read p.go~", "b read p.desc"),
+        # Who reads too early learns nothing.
+        ("a write p.desc", "a store p.go~", "b read p.go~", "a drain p.go~", "b read p.desc"),
+        # Nor does who reads a store of its own.
+        (
+            *("a write p.desc", "a store p.go~", "b store p.go~", "a drain p.go~"),
+            *("b read p.go~", "b read p.desc"),
+        ),
+        (
+            *("a write p.desc", "a store p.go~", "b store p.go~", "a drain p.go~"),
+            *("b until p.go~", "b read p.desc"),
+        ),
+        # Two fences order nothing between threads.
+        ("a write p.desc", "a fence a", "b fence b", "b read p.desc"),
+    ],
+    ids=["no fence", "after the store", "too early", "its own", "its own, waited for", "two fences"],
+)
+def test_and_only_what_was_seen_and_out(lines: tuple[str, ...]) -> None:
+    assert races(*lines) == ["data_race: p.desc"]
+
+
+# -- what takes nothing and orders nothing
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("a write p.desc", "a request_write rw!", "b request_read rw!", "b read p.desc"),
+        ("a write p.desc", "a wake c:m", "b wake c:m", "b read p.desc"),
+        ("a write p.desc", "a up sem0", "c down sem0", "b try_down sem0", "b read p.desc"),
+    ],
+    ids=["requests", "waking unasked", "a semaphore at zero"],
+)
+def test_it_orders_nothing(lines: tuple[str, ...]) -> None:
+    assert races(*lines) == ["data_race: p.desc"]
+
+
+def test_a_semaphore_that_was_got_by_a_try_orders() -> None:
+    assert races("a write p.desc", "a up sem0", "b try_down sem0", "b read p.desc") == []

@@ -77,3 +77,32 @@ def test_one_processor_does_not_race_with_itself() -> None:
         irq_trace("cpu0 write s.x", INTO, "irq write s.x", OUT, "cpu1 read s.x").execution
     )
     assert alarm.signature == "data_race: s.x"
+
+
+SHARED = ["cpu0 acquire_read rw!", "cpu0 release_read rw!", INTO, "irq acquire_read rw!"]
+
+
+def test_a_writer_of_another_processor_comes_between_readers_of_a_fair_lock() -> None:
+    [alarm] = irq_context.detect(irq_trace("cpu1 request_write rw!", *SHARED).execution)
+    assert alarm.signature == "lock_order.inversion: rw! taken with interrupts on, and in interrupt context"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        SHARED,
+        ["cpu0 acquire_write table!", "cpu0 release_write table!", *SHARED],
+        [
+            "cpu1 acquire g",
+            "cpu1 acquire_write rw!",
+            "cpu1 release_write rw!",
+            "cpu1 release g",
+            "cpu0 acquire g",
+            *SHARED,
+        ],
+        ["cpu1 acquire_write rw", *(line.replace("!", "") for line in SHARED)],
+    ],
+    ids=["no writer", "another lock", "a gate", "unfair"],
+)
+def test_and_else_none_does(lines: list[str]) -> None:
+    assert irq_context.detect(irq_trace(*lines).execution) == []

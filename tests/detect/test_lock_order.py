@@ -109,3 +109,133 @@ def test_places_are_told_when_they_are_known() -> None:
     lines = ["a acquire x", "a acquire y", "a release y", "a release x", "b acquire y", "b acquire x"]
     [alarm] = lock_order.detect(Trace(*lines, sites=True).execution)
     assert "a takes y (f (x.py:1)) with x held (f (x.py:0))" in alarm.message
+
+
+# -- fair read-write locks: readers wait behind writers
+
+
+def reading(thread: str, outer: str, inner: str) -> list[str]:
+    takes = [f"{thread} acquire_read {outer}", f"{thread} acquire_read {inner}"]
+    return [*takes, f"{thread} release_read {inner}", f"{thread} release_read {outer}"]
+
+
+def writing(thread: str, lock: str, *held: str) -> list[str]:
+    takes, gives = [f"{thread} acquire {h}" for h in held], [f"{thread} release {h}" for h in held]
+    return [*takes, f"{thread} acquire_write {lock}", f"{thread} release_write {lock}", *gives]
+
+
+BOTH = [*reading("a", "x!", "y!"), *reading("b", "y!", "x!")]
+
+
+def test_readers_in_both_orders_need_a_writer_at_each_of_two_fair_locks() -> None:
+    [alarm] = lock_order.detect(Trace(*BOTH, *writing("v", "x!"), *writing("w", "y!")).execution)
+    assert alarm.signature == "lock_order.inversion: x! -> y! -> x!"
+    assert [e["thread"] for e in alarm.evidence["ring"]] == ["a", "w", "b", "v"]
+    assert "w, waiting to write y!, holds a back" in alarm.message
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        writing("w", "x!"),
+        # One writer cannot wait at both.
+        [*writing("w", "x!"), *writing("w", "y!")],
+        # A writer that is of the ring cannot wait elsewhere too.
+        [*writing("a", "y!"), *writing("v", "x!")],
+    ],
+    ids=["no writer", "one lock", "one writer", "its own"],
+)
+def test_readers_in_both_orders_are_none_else(lines: list[str]) -> None:
+    assert signatures(Trace(*BOTH, *lines).execution) == []
+
+
+def test_unfair_locks_hold_no_reader_back() -> None:
+    both = [*reading("a", "x", "y"), *reading("b", "y", "x")]
+    assert signatures(Trace(*both, *writing("v", "x"), *writing("w", "y")).execution) == []
+
+
+def test_a_writer_that_still_waits_counts() -> None:
+    lines = [*writing("v", "x!"), "w request_write y!"]
+    assert signatures(Trace(*BOTH, *lines).execution) == ["x! -> y! -> x!"]
+    lines = [*writing("v", "x!"), "blocked w acquire_write y!"]
+    assert signatures(Trace(*BOTH, *lines).execution) == ["x! -> y! -> x!"]
+
+
+def test_a_reader_behind_a_writer_and_a_mutex() -> None:
+    mixed = ["a acquire_read rw!", "a acquire m", "a release m", "a release_read rw!"]
+    mixed += ["b acquire m", "b acquire_read rw!", "b release_read rw!", "b release m"]
+    assert signatures(Trace(*mixed, *writing("w", "rw!")).execution) == ["m -> rw! -> m"]
+    # Both have g for it, so whoever needs g to write cannot be waiting then.
+    gated = [f"{line[0]} acquire g" for line in mixed[:1]] + mixed[:4] + ["a release g"] + mixed[4:]
+    assert signatures(Trace(*gated, *writing("w", "rw!", "g")).execution) == []
+
+
+def test_a_reader_that_comes_again() -> None:
+    again = reading("a", "rw!", "rw!")
+    [alarm] = lock_order.detect(Trace(*again, *writing("w", "rw!")).execution)
+    assert alarm.signature == "lock_order.inversion: rw! -> rw!"
+    assert [e["thread"] for e in alarm.evidence["ring"]] == ["a", "w"]
+    assert signatures(Trace(*again, *writing("a", "rw!")).execution) == []
+    assert signatures(Trace(*reading("a", "rw", "rw"), *writing("w", "rw")).execution) == []
+    gate = ["a acquire gate", *again, "a release gate"]
+    assert signatures(Trace(*gate, *writing("w", "rw!", "gate")).execution) == []
+
+
+# -- hand-overs: one order is over before the other begins
+
+
+def order(thread: str, *locks: str) -> list[str]:
+    return [f"{thread} acquire {x}" for x in locks] + [f"{thread} release {x}" for x in reversed(locks)]
+
+
+@pytest.mark.parametrize(
+    ("told", "heard"),
+    [
+        (["a up sem0"], ["b down sem0"]),
+        (["a up sem0"], ["b try_down sem0"]),
+        (["a up sem0", "a up sem0"], ["b down sem0"]),
+        (["a write s.go"], ["b until s.go"]),
+        (["a store s.go", "a drain s.go"], ["b until s.go"]),
+        (["a acquire m", "a notify c:m", "a release m"], ["b acquire m", "b release m"]),
+    ],
+    ids=["semaphore", "tried", "more than needed", "predicate", "late store", "condition"],
+)
+def test_a_hand_over_keeps_two_orders_apart(told: list[str], heard: list[str]) -> None:
+    before = [*order("a", "x", "y"), *told, *heard, *order("b", "y", "x")]
+    assert signatures(Trace(*before).execution) == []
+    # Told first, it keeps nothing apart.
+    after = [*told, *order("a", "x", "y"), *heard, *order("b", "y", "x")]
+    assert signatures(Trace(*after).execution) == ["x -> y -> x"]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        [],
+        ["a up sem1", "b down sem1"],
+        ["a up sem0", "c up sem0", "b down sem0"],
+        ["a up sem0", "c down sem0", "b try_down sem0"],
+        ["a write s.f", "b read s.f"],
+        ["a acquire m", "a release m", "b acquire m", "b release m"],
+    ],
+    ids=["nothing", "one was left", "another raised it too", "a try that failed", "a plain read", "a mutex"],
+)
+def test_chance_does_not(between: list[str]) -> None:
+    lines = [*order("a", "x", "y"), *between, *order("b", "y", "x")]
+    assert signatures(Trace(*lines).execution) == ["x -> y -> x"]
+
+
+def test_a_later_meeting_counts_though_the_first_was_kept_apart() -> None:
+    lines = [*order("a", "x", "y"), "a up sem0", "b down sem0", *order("b", "y", "x"), *order("a", "x", "y")]
+    assert signatures(Trace(*lines).execution) == ["x -> y -> x"]
+
+
+def test_a_lock_that_a_thread_made_stands_for_itself_until_it_is_known() -> None:
+    fresh = order("a", "node@a#1", "table")
+    known = ["a write s.ref", "b read s.ref"]
+    assert signatures(Trace(*fresh, *known, *order("b", "table", "node@a#1")).execution) == []
+    assert signatures(Trace(*fresh, *order("b", "table", "node@b#1")).execution) == []
+    assert signatures(Trace(*known, *fresh, *order("b", "table", "node@a#1")).execution) == [
+        "node -> table -> node"
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from racebench.trace import Execution, Kind, Op, Site
 
 _KINDS = {kind.value: kind for kind in Kind}
@@ -13,13 +15,27 @@ class Thread:
 
 
 class Thing:
-    """A lock (``rank``, ``desc[64]``), a condition over one, or an object with fields."""
+    """A lock (``rank``, ``desc[64]``), a condition over one, or an object with fields.
+
+    ``rw!`` is a fair read-write lock, ``node@a#1`` a lock that thread a made, and
+    ``sem2`` a semaphore that starts at 2.
+    """
 
     def __init__(self, name: str) -> None:
-        self.name, self.cls = name, name.partition("[")[0]
+        self.name, self.cls = name, re.split(r"[\[@]", name)[0]
+        self.fair, self.made_in_thread = name.endswith("!"), "@" in name
+        self.initial = int(name[3:] or 0) if name.startswith("sem") else 0
 
     def label(self) -> str:
         return self.name
+
+
+class Drain(Thread):
+    """The buffer of ``source``'s stores to one field."""
+
+    def __init__(self, index: int, source: Thread) -> None:
+        super().__init__(index, f"{source.name}'s stores")
+        self.source = source
 
 
 class Condition(Thing):
@@ -30,6 +46,7 @@ class Trace:
     """Builds an Execution from lines ``thread op object``; ``~`` marks an atomic field.
 
     ``until x.flag y.flag`` waits for a predicate that reads those fields.
+    ``store x.f`` goes to a's buffer for that field, and ``drain x.f`` out of it.
     """
 
     def __init__(self, *lines: str, sites: bool = False) -> None:
@@ -46,11 +63,16 @@ class Trace:
             predicate = Thing("wait_until")
             predicate.reads = [self._field(Kind.READ, name) for name in objects]  # type: ignore[attr-defined]
             return thread, Op(Kind.WAIT_UNTIL), predicate
-        if kind in ("read", "write"):
+        if kind == "drain":
+            op, thing = self._field(Kind.WRITE, objects[0])
+            op.drains = op.apart = True
+            buffer = self.threads.setdefault(f"{who} {objects[0]}", Drain(len(self.threads), thread))
+            return buffer, op, thing
+        if kind in ("read", "write", "store"):
             op, thing = self._field(_KINDS[kind], objects[0])
             return thread, op, thing
         thing = self.thing(objects[0])
-        if kind in ("wait", "notify"):
+        if kind in ("wait", "notify", "wake"):
             # "wait changed:lock" is a condition and its lock.
             name, _, lock = objects[0].partition(":")
             condition = self.things.setdefault(name, Condition(name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -174,12 +174,15 @@ def test_a_loop_with_steps_is_a_livelock(mode: Any) -> None:
 @pytest.mark.loses_a_thread
 @pytest.mark.parametrize("mode", [rb.stress, rb.explore], ids=["stress", "explore"])
 def test_a_thread_that_never_comes_back_is_named_and_the_run_ends(mode: Any) -> None:
-    def sleeps_for_ever(s: p.Account) -> None:
-        time.sleep(10_000)
+    raw = threading.Lock()
 
-    result = mode(_account(sleeps_for_ever), stop_on_first=True, stall_s=0.3)
+    def takes_twice(s: p.Account) -> None:
+        raw.acquire()
+        raw.acquire()
+
+    result = mode(_account(takes_twice), stop_on_first=True, stall_s=0.3)
     [finding] = [f for f in result.findings if f.rule == "stall.hang"]
-    assert "sleeps_for_ever" in str(finding.evidence["stacks"]["a"])
+    assert "takes_twice" in str(finding.evidence["stacks"]["a"])
     assert "a makes no steps" in finding.summary
 
 

@@ -597,11 +597,6 @@ def test_one_execution_a_class(most: int) -> None:
 # -- what is refused, and what costs nothing
 
 
-def test_a_field_is_not_atomic_and_delayed() -> None:
-    with pytest.raises(rb.UsageError, match="atomic or delayed, not both"):
-        rb.shared(0, atomic=True, delayed=True)
-
-
 @pytest.mark.parametrize("mode", [rb.verify, lambda p: rb.stress(p, seconds=0.1)], ids=["verify", "stress"])
 def test_objects_that_threads_make_have_no_delayed_fields(mode: Any) -> None:
     class Plain(rb.State):

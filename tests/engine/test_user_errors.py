@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 
 import racebench as rb
 from racebench.engine import controlled
+from racebench.engine.overseer import Overseer
 
 
 class Counter(rb.State):
@@ -138,13 +138,13 @@ def test_once_a_thread_hung_next_to_nothing_more_is_run(mode: Any, monkeypatch: 
     defaults = controlled.Scheduler.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "stall_s", 0.2)
     hung: list[str] = []
-    real = controlled.Scheduler._hang
+    real = Overseer._set_aside
 
-    def hang(self: Any) -> None:
-        hung.append(self.current.name)
-        real(self)
+    def set_aside(self: Any, blocks: bool) -> bool:
+        hung.append("one")
+        return real(self, blocks)
 
-    monkeypatch.setattr(controlled.Scheduler, "_hang", hang)
+    monkeypatch.setattr(Overseer, "_set_aside", set_aside)
 
     def loops(s: Counter) -> None:
         s.x += 1
@@ -222,23 +222,29 @@ def test_a_check_that_returns_something_else_is_said_to(said: Any) -> None:
         rb.explore(program, executions=1)
 
 
-@pytest.mark.parametrize("run", [rb.verify, lambda p: rb.explore(p, executions=5)], ids=["verify", "explore"])
-def test_a_program_of_which_nothing_is_seen_is_warned_of(run: Any) -> None:
-    class Counter(rb.State):
-        n = rb.shared(0)
-
-    def add(s: Any) -> None:
-        s.n += 1
-
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("threads", ["ab", "a"])
+def test_a_program_of_which_nothing_is_seen_has_no_answer(mode: Any, threads: str) -> None:
     before = Counter()
-    with pytest.warns(UserWarning, match="made-before: no thread touched a shared field or a lock"):
-        assert (
-            run(rb.Program("made-before", lambda: before, {"a": add, "b": add})).verdict is rb.Verdict.CLEAN
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        run(rb.Program("made-in-setup", Counter, {"a": add, "b": add}))
-        run(rb.Program("alone", lambda: None, {"a": lambda s: 1}))
+    result = mode(rb.Program("made-before", lambda: before, {name: increments for name in threads}))
+    assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
+    said = result.stats["unseen"][0]
+    assert said.startswith("no thread touched a shared field or a lock")
+    seen = mode(rb.Program("made-in-setup", Counter, {"a": lambda s: s.x}))
+    assert seen.verdict is rb.Verdict.CLEAN
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        lambda p: rb.explore(p, executions=0),
+        lambda p: rb.explore(p, seconds=0),
+        lambda p: rb.stress(p, seconds=0),
+    ],
+)
+def test_an_answer_from_nothing_is_none(nothing: Any) -> None:
+    result = nothing(program(lambda s: s.x))
+    assert (result.verdict, result.executions) == (rb.Verdict.UNKNOWN, 0)
 
 
 def test_a_finding_and_a_result_can_be_printed() -> None:

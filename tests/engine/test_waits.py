@@ -20,6 +20,7 @@ class Sleeper:
         self.thread = None
         self.held: list[Any] = []
         self.events: list[Any] = []
+        self.daemon, self.handling = False, ("", 0)
 
 
 class Finishing(Sleeper):

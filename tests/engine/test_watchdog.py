@@ -35,6 +35,13 @@ class Run:
 
     stopping = ended = False
 
+    def __init__(self) -> None:
+        self.given_up: list[Any] = []
+        self.waits = self
+
+    def give_up(self, worker: Any) -> None:
+        self.given_up.append(worker)
+
     def set_noisy(self, noisy: bool) -> None: ...
 
     def tick(self) -> int:
@@ -57,4 +64,5 @@ def test_a_thread_that_never_hears_is_lost() -> None:
     run, worker = Run(), Stepping(deaf=1 << 30)
     Watchdog(run, 1.0)._stalled(worker)  # type: ignore[arg-type]
     assert worker.lost
+    assert run.given_up == [worker]
     assert run.ended

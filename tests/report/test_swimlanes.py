@@ -85,3 +85,19 @@ def test_a_store_says_what_waits() -> None:
     buffered = [step("vcpu0", "store", "p[40].desc", old="None", new="desc[64]")]
     lines = " ".join(" ".join(lanes(evidence={"steps": buffered})).split())
     assert "store p[40].desc: desc[64] (buffered)" in lines
+
+
+def test_a_request_is_told_and_takes_nothing() -> None:
+    steps = [
+        step("vcpu0", "acquire_read", "rw"),
+        step("toolstack", "request_write", "rw"),
+        step("toolstack", "wake", "cond"),
+        step("vcpu0", "release_read", "rw", held=["rw"]),
+        step("toolstack", "acquire_write", "rw"),
+    ]
+    lines = lanes(evidence={"steps": steps}, full=True)
+    assert row(lines, "request_write rw")
+    assert row(lines, "wake cond")
+    assert [
+        line for line in lines if "holds rw" in line and line.index("holds") < lines[0].index("vcpu0")
+    ] == []

@@ -20,6 +20,7 @@ class Replay:
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
+        self.length = len(schedule)
         self._at = 0
 
     def begin(self) -> None:

@@ -1,0 +1,103 @@
+"""What a thread knows of others at each step, other than by who had a mutex first.
+
+Two sections under locks can meet only if neither has to be over before the
+other begins.  Which of them has a mutex first is chance; a hand-over is not:
+- who ends a wait for a predicate comes after who wrote what it reads;
+- who takes a condition's lock after a notify, after that: had it come before, it
+  would have waited, if it waits at all;
+- the nth to get through a semaphore that starts at m, after n - m of those that
+  raised it.  Which ones is chance if there are more: what all the choices have
+  in common is sure.
+
+With ``reads`` also: who reads a field comes after who wrote what it reads.  So it
+is for the lock of an object that was made in a thread: only who has read of it
+can take it.  For other locks it is too much: what a thread reads may change its
+way, and the other way may meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..trace import Kind, Op
+
+Clock = list[int]
+Known = tuple[int, ...]
+"""By thread: how many of its steps are known to be over; for the thread itself, how many it made."""
+
+
+def _learn(clock: Clock, other: Sequence[int]) -> None:
+    for k, value in enumerate(other):
+        if value > clock[k]:
+            clock[k] = value
+
+
+class Past:
+    """Follows the steps of an execution, in order; objects are told apart by identity."""
+
+    def __init__(self, threads: int, reads: bool) -> None:
+        self._reads = reads
+        self._clocks: list[Clock] = [[0] * threads for _ in range(threads)]
+        self._left: dict[Any, Clock] = {}
+        self._stored: dict[Any, list[Clock]] = {}
+        self._ups: dict[int, list[Clock]] = {}
+        self._downs: dict[int, int] = {}
+
+    def known(self, i: int) -> Known:
+        return tuple(self._clocks[i])
+
+    def step(self, i: int, actor: Any, op: Op, obj: Any) -> None:
+        """Thread ``i`` does ``op``; ``actor`` does it in its place, if that is an interrupt."""
+        clock, kind = self._clocks[i], op.kind
+        clock[i] += 1
+        if op.is_field:
+            self._field(clock, actor, op, obj)
+        elif kind is Kind.WAIT_UNTIL:
+            for read, thing in obj.reads:
+                self._read(clock, actor.index, read, thing)
+        elif kind in (Kind.UP, Kind.DOWN, Kind.TRY_DOWN):
+            self._count(clock, kind, obj)
+        elif kind in (Kind.NOTIFY, Kind.NOTIFY_ALL):
+            _learn(self._left.setdefault(("told", id(obj.lock)), clock[:]), clock)
+        elif kind is Kind.ACQUIRE or kind is Kind.TRY_ACQUIRE:
+            _learn(clock, self._left.get(("told", id(obj)), ()))
+        elif kind is Kind.RELEASE:
+            # A predicate may look at it.
+            self._left[id(obj), "", False] = clock[:]
+
+    def _field(self, clock: Clock, actor: Any, op: Op, obj: Any) -> None:
+        key = (id(obj), op.field, op.inside)
+        if op.kind is Kind.STORE:
+            self._stored.setdefault((actor.index, *key), []).append(clock[:])
+        elif op.drains:
+            self._left[key] = self._stored[(actor.source.index, *key)].pop(0)
+        elif op.kind is Kind.READ and not op.conflicts and not op.inside:
+            if self._reads:
+                self._read(clock, actor.index, op, obj)
+        elif op.inside or op.kind is Kind.READ:
+            # A container's contents, or a value that its reader may change, are of all who touched them.
+            if self._reads:
+                self._read(clock, actor.index, op, obj)
+            _learn(self._left.setdefault(key, clock[:]), clock)
+        else:
+            self._left[key] = clock[:]
+
+    def _read(self, clock: Clock, i: int, op: Op, obj: Any) -> None:
+        key = (id(obj), op.field, op.inside)
+        # Who has a store of its own on the way reads that, and learns nothing.
+        if not self._stored.get((i, *key)):
+            _learn(clock, self._left.get(key, ()))
+
+    def _count(self, clock: Clock, kind: Kind, semaphore: Any) -> None:
+        ups = self._ups.setdefault(id(semaphore), [])
+        if kind is Kind.UP:
+            ups.append(clock[:])
+            return
+        downs, start = self._downs.get(id(semaphore), 0), getattr(semaphore, "initial", 0)
+        if kind is Kind.TRY_DOWN and downs >= start + len(ups):
+            return
+        self._downs[id(semaphore)] = downs = downs + 1
+        needed = downs - start
+        if 0 < needed <= len(ups):
+            _learn(clock, [sorted(seen)[needed - 1] for seen in zip(*ups, strict=True)])

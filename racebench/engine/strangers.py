@@ -1,0 +1,109 @@
+"""Threads that are not the program's, and touch what is.
+
+A step belongs to the thread that makes it.  One that a pool, a timer or setup has
+started is held back by nobody and chosen by nobody: taken for a step of whoever
+has the floor it would be put into schedules that nobody can run again.  So each
+step compares the calling thread with the one that it should be.
+
+Guarantees: a stranger writes nothing of the run, not even without the GIL: what
+it did is kept under a lock of its own, the first time only, and it is unwound.
+The run ends with a ProgramError, raised by the thread that controls it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import threading
+from typing import Any, NoReturn
+
+from ..errors import ProgramError
+from ..trace import Kind, Op, object_name
+from .osthreads import caller_site, is_ours
+
+_DOES = {"__enter__": "acquire", "__exit__": "release", "created": "make", "check_failed": "check_that"}
+_FIELD = re.compile(r"<racebench field (.*)>")
+_REMEDY = "RaceBench neither sees nor holds back such a thread: start it as one of the program's threads"
+
+
+class Strangers:
+    """Keeps the first step of a thread that is not the program's."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+        self._control = threading.get_ident()
+        self._mutex = threading.Lock()
+        self._said = ""
+        # Threads that were there before can wait for nothing that this run does.
+        self._before = {thread.ident for thread in threading.enumerate()}
+
+    def caught(self, what: str) -> NoReturn:
+        """The calling thread made the step ``what``; unwinds it."""
+        name, site = _name(), caller_site()
+        who = f"{self._program}: the thread {name!r}, which is none of the program's,"
+        said = f"{who} makes the step `{what}` in {site}. {_REMEDY}."
+        with self._mutex:
+            self._said = self._said or said
+        if threading.get_ident() in (self._control, threading.main_thread().ident):
+            raise ProgramError(said)
+        # Of all exceptions the one at which a thread ends in silence.
+        raise SystemExit(said)
+
+    def check(self) -> None:
+        """ProgramError if there was one; for the thread that controls the run."""
+        with self._mutex:
+            said = self._said
+        if said:
+            raise ProgramError(said)
+
+    def alive(self) -> list[str]:
+        """The names of threads that came since the run began, but for its own."""
+        return [
+            thread.name
+            for thread in threading.enumerate()
+            if thread.ident not in self._before and not thread.name.startswith("racebench-")
+        ]
+
+
+def step_name(op: Op, obj: Any) -> str:
+    """``write Counter.x``, as schedules have it; a label of the user's may raise anything."""
+    try:
+        return f"{op.kind.value} {object_name(op, obj)}"
+    except Exception:
+        return f"{op.kind.value} {type(obj).__name__}"
+
+
+def called() -> str:
+    """What the calling code asked of us, from the outermost frame of ours on its stack."""
+    frame, last = sys._getframe(1), None
+    while frame is not None and is_ours(frame.f_code.co_filename):
+        frame, last = frame.f_back, frame  # type: ignore[assignment]
+    if last is None:
+        return "?"
+    name, obj = last.f_code.co_name, last.f_locals.get("self")
+    field = _FIELD.fullmatch(last.f_code.co_filename)
+    if field is not None:
+        return step_name(Op(Kind.READ if name == "get" else Kind.WRITE, field[1]), obj)
+    return _does(name, obj)
+
+
+def call_name(obj: Any, depth: int) -> str:
+    """``acquire lock``: the method of ``obj`` that is ``depth`` calls above, in the same words."""
+    return _does(sys._getframe(depth).f_code.co_name, obj)
+
+
+def _does(method: str, obj: Any) -> str:
+    does = _DOES.get(method, method)
+    if obj is None:
+        return does
+    try:
+        return f"{does} {obj.label()}"
+    except Exception:
+        return f"{does} {type(obj).__name__}"
+
+
+def _name() -> str:
+    """The name of the calling thread; ``current_thread`` would make one up for what it has not started."""
+    me = threading.get_ident()
+    known = [thread.name for thread in threading.enumerate() if thread.ident == me]
+    return known[0] if known else f"thread {me}"

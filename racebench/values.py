@@ -1,0 +1,193 @@
+"""Which values can change without a step that anybody sees.
+
+A step is a read or a write of a shared field, or what a primitive does.  A
+number is replaced by writing the field; a list, or an object with attributes,
+is changed by whoever has read the field, at any time after.  What is not known
+to stay as it is counts as one that changes.
+"""
+
+from __future__ import annotations
+
+import enum
+import types
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import fields
+from typing import Any
+
+
+class Instrumented:
+    """Base of what has steps of its own: states and primitives."""
+
+    __slots__ = ()
+
+
+ATOMS: frozenset[type] = frozenset(
+    (
+        *(type(None), bool, int, float, complex, str, bytes, range, type(...), type(NotImplemented), object),
+        *(types.ModuleType, types.WrapperDescriptorType, types.MethodDescriptorType),
+        *(types.GetSetDescriptorType, types.MemberDescriptorType, type),
+    )
+)
+"""Classes whose own instances never change in place, or are code and not data."""
+
+# By name: to ask for a class would import its module.
+_NEVER_CHANGE = frozenset(
+    (
+        *("decimal.Decimal", "fractions.Fraction", "uuid.UUID", "re.Pattern"),
+        *("datetime.date", "datetime.time", "datetime.datetime", "datetime.timedelta", "datetime.timezone"),
+        *("pathlib.PurePosixPath", "pathlib.PureWindowsPath", "pathlib.PosixPath", "pathlib.WindowsPath"),
+    )
+)
+
+
+def leaves(value: Any, fixed: Collection[type] = ATOMS, bare: list[Any] | None = None) -> list[Any]:
+    """The objects in ``value`` that can change unseen, itself perhaps; empty if there are none.
+
+    Instances of the classes in ``fixed`` are known not to.  One that could be given
+    attributes and has none is not among them, but goes to ``bare``.
+    """
+    found: list[Any] = []
+    seen: set[int] = set()
+    # What is looked at stays referenced, so that no id is another's.
+    to_do = [value]
+    for one in to_do:
+        if type(one) in fixed or id(one) in seen:
+            continue
+        seen.add(id(one))
+        within = parts(one)
+        if within is None and is_bare(one):
+            within = _of_base(one, _base(type(one)))
+            if bare is not None:
+                bare.append(one)
+        if within is None:
+            found.append(one)
+        else:
+            to_do.extend(within)
+    return found
+
+
+def parts(value: Any) -> Iterable[Any] | None:
+    """What ``value``, which itself stays as it is, refers to; None if it can change."""
+    cls = type(value)
+    if never_changes(cls):
+        return ()
+    if frozen(cls):
+        return _attributes(value)
+    base = _base(cls)
+    if base is not enum.Enum and not adds_nothing(cls, base):
+        return None
+    return _of_base(value, base)
+
+
+def is_bare(value: Any) -> bool:
+    """Whether it could have attributes, as an object of any plain class, but has none."""
+    cls = type(value)
+    layout = _WITH_ATTRIBUTES.get(_base(cls))
+    return layout == (cls.__basicsize__, cls.__dictoffset__) and not object.__getattribute__(
+        value, "__dict__"
+    )
+
+
+def _base(cls: type) -> type:
+    if issubclass(cls, enum.Enum):
+        return enum.Enum
+    return next((base for base in cls.__mro__ if base in ATOMS or base in _PARTS), object)
+
+
+def _of_base(value: Any, base: type) -> Iterable[Any] | None:
+    within = _PARTS.get(base)
+    if within is None:
+        return () if base is not object or is_bare(value) else None
+    return within(value)
+
+
+def never_changes(cls: type) -> bool:
+    """Whether no instance of ``cls`` changes in place, or by seen steps only."""
+    if issubclass(cls, (Instrumented, types.ModuleType, type)):
+        return True
+    for base in cls.__mro__:
+        if base in ATOMS or f"{base.__module__.partition('.')[0]}.{base.__qualname__}" in _NEVER_CHANGE:
+            return adds_nothing(cls, base)
+        if base in _PARTS:
+            return False
+    return False
+
+
+def adds_nothing(cls: type, base: type) -> bool:
+    """Whether an instance of ``cls`` has no room for more than one of its ``base`` has."""
+    return (cls.__basicsize__, cls.__dictoffset__) == (base.__basicsize__, base.__dictoffset__)
+
+
+def frozen(cls: type) -> bool:
+    """Whether ``cls`` itself, not a base of it, is a frozen dataclass."""
+    return bool(getattr(cls.__dict__.get("__dataclass_params__"), "frozen", False))
+
+
+def _attributes(value: Any) -> list[Any] | None:
+    """The fields of a frozen dataclass; None if it has been given something more."""
+    names = [field.name for field in fields(value)]
+    if not getattr(value, "__dict__", {}).keys() <= set(names):
+        return None
+    return [getattr(value, name) for name in names if hasattr(value, name)]
+
+
+def _of_function(function: types.FunctionType) -> list[Any] | None:
+    """Its defaults.  Whoever shares a variable with it may set that: then it changes."""
+    own = set(function.__code__.co_freevars) - {"__class__"}
+    if own or function.__dict__:
+        return None
+    return [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+
+
+_PARTS: dict[Any, Callable[[Any], Iterable[Any] | None]] = {
+    enum.Enum: lambda member: (member._value_,),
+    tuple: lambda value: tuple.__iter__(value),
+    frozenset: lambda value: frozenset.__iter__(value),
+    slice: lambda value: (value.start, value.stop, value.step),
+    types.FunctionType: _of_function,
+    types.MethodType: lambda method: (method.__self__, method.__func__),
+    types.BuiltinFunctionType: lambda function: (function.__self__,),
+    types.MethodWrapperType: lambda method: (method.__self__,),
+}
+
+
+def _layout(base: type) -> tuple[int, int]:
+    """What an instance of a plain class over ``base`` has room for."""
+    plain = type("plain", (base,), {})
+    return plain.__basicsize__, plain.__dictoffset__
+
+
+_BASES: tuple[type, ...] = (object, int, float, complex, str, bytes, tuple, frozenset)
+_WITH_ATTRIBUTES: dict[Any, tuple[int, int]] = {base: _layout(base) for base in _BASES}
+
+
+def described(value: Any) -> str:
+    """``value`` in words, by its class only: its own code is not asked."""
+    name = type(value).__name__
+    if isinstance(value, types.FunctionType):
+        return f"the function {value.__qualname__} with variables of its own"
+    if type(value) in (list, dict, set, bytearray) or name == "deque":
+        return f"a {name} that something else has too"
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def kept_when_copied(value: Any) -> Iterator[Any]:
+    """The objects in ``value`` of which there is one only: states, primitives, modules."""
+    seen: set[int] = set()
+    to_do = [value]
+    for one in to_do:
+        if type(one) in ATOMS - {types.ModuleType} or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, (Instrumented, types.ModuleType)):
+            yield one
+        elif isinstance(one, dict):
+            to_do += [*dict.keys(one), *dict.values(one)]
+        elif type(one) in (list, tuple, set, frozenset) or type(one).__name__ == "deque":
+            to_do += one
+        else:
+            to_do += getattr(one, "__dict__", {}).values()
+            names = (getattr(base, "__slots__", ()) for base in type(one).__mro__)
+            to_do += [
+                getattr(one, n, None) for some in names for n in ((some,) if type(some) is str else some)
+            ]

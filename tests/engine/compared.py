@@ -1,0 +1,123 @@
+"""``verify`` held against the enumerator: what each says of one ``Sketch``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+import racebench as rb
+from racebench.engine.bounded import Ladder
+from racebench.engine.controlled import Scheduler
+from racebench.engine.search import Search
+from racebench.engine.tally import Tally
+
+from .enumerator import End, Reached, TooLarge, enumerated
+from .generated import as_python, shrunk
+from .sketched import Probe, program_of
+from .states import Sketch
+
+_PREDICTIONS = ("data_race", "lock_order.", "irq.")
+_MOST = 50_000
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """In what the two differ, for threads in one order of names."""
+
+    order: tuple[str, ...]
+    missed: frozenset[Any]
+    invented: frozenset[Any]
+    error: str = ""
+
+    def text(self) -> str:
+        parts = "missed", sorted(map(str, self.missed)), "invented", sorted(map(str, self.invented))
+        return self.error or "{} {}, {} {}".format(*parts)
+
+
+def searched(
+    program: rb.Program, probe: Probe, preemptions: int | None = None, most: int = _MOST
+) -> tuple[set[End], set[str]]:
+    """The ends and rules that our search meets; no work is done on what it finds.
+
+    TooLarge if it takes more than ``most`` executions.
+    """
+    ends: set[End] = set()
+    tally = Tally()
+    with Scheduler(program) as scheduler:
+        search: Any = Search(scheduler) if preemptions is None else Ladder(scheduler, preemptions)
+        while True:
+            outcome = search.execute()
+            if outcome is not None:
+                tally.add(outcome, search.executions, "exhaustive")
+                end = probe.end()
+                if end is not None:
+                    ends.add(end)
+            if not search.advance():
+                break
+            if search.executions >= most:
+                raise TooLarge
+    return ends, {_told(seen.rule) for seen in tally.told()}
+
+
+def _told(rule: str) -> str:
+    return "deadlock" if rule.startswith("deadlock.") else rule
+
+
+def mismatches(
+    sketch: Sketch, reached: Reached | None = None, preemptions: int | None = None, most: int = _MOST
+) -> Iterator[Mismatch]:
+    """Where the search and the enumerator differ, over all orders of the threads' names.
+
+    TooLarge if that takes more than ``most`` executions for one order.
+    """
+    if reached is None:
+        reached = enumerated(sketch, preemptions=preemptions)
+    wanted = reached.ends | reached.rules
+    for order in permutations(name for name, _ in sketch.threads):
+        program, probe = program_of(sketch, order)
+        try:
+            ends, rules = searched(program, probe, preemptions, most)
+        except TooLarge:
+            raise
+        except Exception as error:
+            yield Mismatch(order, frozenset(), frozenset(), repr(error))
+            continue
+        found = ends | rules
+        if found != wanted:
+            yield Mismatch(order, frozenset(wanted - found), frozenset(found - wanted))
+
+
+def unshown(sketch: Sketch, reached: Reached) -> list[str]:
+    """What is wrong with what ``verify`` stores: rules, and findings that their own replay does not show."""
+    program, _ = program_of(sketch)
+    result = rb.verify(program)
+    rules = {_told(f.rule) for f in result.findings if not f.rule.startswith(_PREDICTIONS)}
+    wrong = [] if result.complete else ["not complete"]
+    wrong += [f"{rule} is missed" for rule in sorted(reached.rules - rules)]
+    wrong += [f"{rule} is invented" for rule in sorted(rules - reached.rules)]
+    for finding in result.findings:
+        try:
+            shown = {f.signature for f in rb.replay(program, finding.schedule).findings}
+        except rb.RaceBenchError as error:
+            shown = {repr(error)}
+        if finding.signature not in shown:
+            wrong.append(f"replay of {finding.signature} shows {sorted(shown)}")
+    return wrong
+
+
+def told(
+    sketch: Sketch, preemptions: int | None = None, wrong: Callable[[Sketch], bool] | None = None
+) -> str:
+    """A mismatch for a reader: shrunk, as data, as Python, and in what the two differ."""
+
+    def differs(less: Sketch) -> bool:
+        try:
+            return any(mismatches(less, preemptions=preemptions))
+        except TooLarge:
+            return False
+
+    small = shrunk(sketch, wrong or differs)
+    differences = [f"{'/'.join(m.order)}: {m.text()}" for m in mismatches(small, preemptions=preemptions)]
+    return "\n".join(["", repr(small), as_python(small), *differences])

@@ -1,0 +1,186 @@
+"""The machine that the enumerator runs: who can make a step, and the state after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .flat import CONDITIONS, FIELDS, LOCKS, flat
+from .operations import OPERATIONS, lock_of
+from .states import ASLEEP, AT_ONCE, NOBODY, WOKEN, Actor, Crash, Sketch, State, Step, put
+
+
+class Machine:
+    """What the threads and interrupts of one ``Sketch`` can do."""
+
+    def __init__(self, sketch: Sketch) -> None:
+        self.sketch = sketch
+        threads = [name for name, _ in sketch.threads]
+        self.threads = len(threads)
+        self.below = [None] * self.threads + [threads.index(thread) for _, thread, _ in sketch.interrupts]
+        fences = bool(sketch.delayed)
+        self.codes = [flat(block, False, fences) for _, block in sketch.threads]
+        self.codes += [flat(block, True, fences) for _, _, block in sketch.interrupts]
+        self.delayed = [FIELDS.index(field) for field in sketch.delayed]
+
+    def first(self) -> State:
+        n = len(self.codes)
+        actors = [Actor(irqs=below is None) for below in self.below]
+        return State(
+            (0,) * len(FIELDS), tuple(self._settled(i, actor, []) for i, actor in enumerate(actors)),
+            ((NOBODY, 0),) * len(LOCKS), (), NOBODY, (), (), ((),) * len(CONDITIONS), frozenset(),
+            self.sketch.count, (NOBODY,) * self.threads, (((),) * len(self.delayed),) * n,
+        )  # fmt: skip
+
+    # -- who can go on
+
+    def moves(self, state: State) -> list[tuple[tuple[int, int], bool]]:
+        """Who can make a step, and whether only unasked: such a step need never come."""
+        made = []
+        for i, actor in enumerate(state.actors):
+            if not actor.ended and self.ready(state, i, actor):
+                made.append(((i, -1), actor.phase == ASLEEP))
+            made += [((i, at), False) for at, values in enumerate(state.buffers[i]) if values]
+        return made
+
+    def ready(self, state: State, i: int, actor: Actor) -> bool:
+        """Whether ``i`` can make its next step: no handler runs in its place, and it is able to."""
+        return not (i < self.threads and state.running[i] != NOBODY) and self.able(state, i, actor)
+
+    def able(self, state: State, i: int, actor: Actor) -> bool:
+        op, *args = self.codes[i][actor.at]
+        if op == "lock":
+            return self.free(state.locks[args[0]], i, args[0])
+        if op == "wait" and actor.phase == ASLEEP:
+            return self.sketch.spurious and (i, args[0]) not in state.spent
+        if op == "wait" and actor.phase == WOKEN:
+            lock = lock_of(args[0])
+            return self.free(state.locks[lock], i, lock)
+        if op == "down":
+            return state.units > 0
+        if op in ("rw_read", "rw_write"):
+            return self._let_in(state, i, actor, op)
+        if op == "until":
+            return self.holds(state, i, args)
+        if op == "fence":
+            return not any(state.buffers[i])
+        if op == "interrupt":
+            below = self.below[i]
+            assert below is not None
+            quiet = state.running[below] == NOBODY and not any(state.buffers[below])
+            return quiet and state.actors[below].irqs
+        return True
+
+    def free(self, lock: tuple[int, int], i: int, which: int) -> bool:
+        """Whether ``i`` can take it; an RLock its holder can, and a handler over its holder."""
+        holder, _ = lock
+        return holder == NOBODY or (LOCKS[which] == "r" and holder in (i, self.below[i]))
+
+    def _let_in(self, state: State, i: int, actor: Actor, op: str) -> bool:
+        if self.sketch.fair and actor.phase == AT_ONCE:
+            return True
+        if op == "rw_write":
+            return state.writer == NOBODY and not state.readers
+        return state.writer == NOBODY and not self.ahead(state, i)
+
+    @staticmethod
+    def ahead(state: State, i: int) -> set[int]:
+        """The waiting writers that the waiting reader ``i`` is behind."""
+        return {one for reader, behind in state.queue if reader == i for one in behind & {*state.writers}}
+
+    def load(self, state: State | Step, i: int, field: int) -> int:
+        """What ``i`` reads: its own latest store, if that still waits."""
+        if field in self.delayed:
+            own = state.buffers[i][self.delayed.index(field)]
+            if own:
+                return own[-1]
+        return state.memory[field]
+
+    def holds(self, state: State, i: int, args: list[Any]) -> bool:
+        kind = args[0]
+        if kind == "unlocked":
+            return state.locks[LOCKS.index(args[1])][0] == NOBODY
+        value = {name: self.load(state, i, at) for at, name in enumerate(FIELDS)}
+        if kind == "ge":
+            return value[args[1]] >= int(args[2])
+        if kind == "and":
+            return bool(value[args[1]] and value[args[2]] <= 1)
+        if kind == "or":
+            return value[args[1]] >= 1 or value[args[2]] >= 1
+        assert kind == "ref"
+        return value[f"v{value['ref']}"] >= 1
+
+    def waits_to_come(self, i: int, actor: Actor) -> bool:
+        """Whether ``i`` is an interrupt that has not come."""
+        return self.below[i] is not None and actor.at == 0
+
+    def waits_for(self, state: State, i: int, actor: Actor) -> set[int]:
+        """Without whom ``i`` cannot go on: all of them have to move.  Empty if it can, or nobody owns it."""
+        op, *args = self.codes[i][actor.at]
+        under = {state.running[i]} - {NOBODY} if i < self.threads else set()
+        if self.able(state, i, actor):
+            return under
+        if op == "lock":
+            return under | {state.locks[args[0]][0]}
+        if op == "wait" and actor.phase == WOKEN:
+            return under | {state.locks[lock_of(args[0])][0]}
+        if op == "rw_write":
+            return under | {state.writer, *state.readers}
+        if op == "rw_read":
+            return under | {state.writer} | self.ahead(state, i)
+        return under
+
+    # -- steps
+
+    def step(self, state: State, who: tuple[int, int]) -> tuple[State, list[str]]:
+        """The state after the step of ``who``, and the rules that it breaks; raises Crash."""
+        i, buffer = who
+        step = Step(state, i)
+        if buffer >= 0:
+            own = step.buffers[i]
+            value, *rest = own[buffer]
+            step.memory = put(step.memory, self.delayed[buffer], value)
+            step.buffers = put(step.buffers, i, put(own, buffer, tuple(rest)))
+            return step.state(), []
+        actor = state.actors[i]
+        op, *args = self.codes[i][actor.at]
+        try:
+            after = OPERATIONS[op](self, step, actor, *args)
+            if after.phase == AT_ONCE:
+                after = self._settled(i, after, step.broken)
+        except Crash as crash:
+            crash.broken = step.broken
+            raise
+        step.actors = put(step.actors, i, after)
+        made = step.state()
+        if after.ended and i in made.holders():
+            step.broken.append("lock.leaked")
+        return made, step.broken
+
+    def _settled(self, i: int, actor: Actor, broken: list[str]) -> Actor:
+        """``actor`` at its next step, or ended."""
+        code = self.codes[i]
+        while actor.at < len(code):
+            op, *args = code[actor.at]
+            if op == "jump":
+                actor = actor._replace(at=args[0])
+            elif op == "push":
+                actor = actor._replace(at=actor.at + 1, guards=(*actor.guards, actor.irqs or not args[0]))
+            elif op == "pop":
+                on = actor.guards[-1]
+                actor = actor._replace(at=actor.at + (1 if on else 2), guards=actor.guards[:-1])
+            elif op == "ifseen":
+                actor = actor._replace(at=actor.at + 1 if actor.seen[-1:] == (args[0],) else args[1])
+            elif op == "crashseen":
+                if actor.seen[-1:] == (args[0],):
+                    raise Crash("crash.seen")
+                actor = actor._replace(at=actor.at + 1)
+            elif op == "failed":
+                broken.append("program.error")
+                actor = actor._replace(at=actor.at + 1, failed=True)
+            elif op == "fence" and not actor.stored:
+                actor = actor._replace(at=actor.at + 1)
+            elif op == "irqs" and (args[0] == actor.irqs or i not in self.below):
+                actor = actor._replace(at=actor.at + 1, irqs=args[0])
+            else:
+                return actor
+        return actor._replace(ended=True)

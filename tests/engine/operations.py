@@ -1,0 +1,204 @@
+"""What each operation does: (machine, step, actor, arguments) -> the actor after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .flat import CONDITIONS, FIELDS, LOCKS
+from .states import ASLEEP, AT_ONCE, NOBODY, QUEUED, WOKEN, Actor, Crash, Step, put
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+
+def lock_of(condition: int) -> int:
+    return LOCKS.index(CONDITIONS[condition][1])
+
+
+def _next(actor: Actor, *seen: int, **changes: Any) -> Actor:
+    return actor._replace(at=actor.at + 1, seen=actor.seen + seen, phase=AT_ONCE, **changes)
+
+
+def _read(machine: Machine, step: Step, actor: Actor, field: int) -> Actor:
+    return _next(actor, machine.load(step, step.i, field))
+
+
+def _fetch(machine: Machine, step: Step, actor: Actor, field: int) -> Actor:
+    return _next(actor, kept=machine.load(step, step.i, field) + 1)
+
+
+def _store(machine: Machine, step: Step, actor: Actor, field: int, value: int) -> Actor:
+    if field not in machine.delayed:
+        step.memory = put(step.memory, field, value)
+        return _next(actor, kept=0)
+    own, at = step.buffers[step.i], machine.delayed.index(field)
+    step.buffers = put(step.buffers, step.i, put(own, at, (*own[at], value)))
+    return _next(actor, kept=0, stored=True)
+
+
+def _store_kept(machine: Machine, step: Step, actor: Actor, field: int) -> Actor:
+    return _store(machine, step, actor, field, actor.kept)
+
+
+def _if(machine: Machine, step: Step, actor: Actor, field: int, otherwise: int) -> Actor:
+    return _next(actor) if machine.load(step, step.i, field) > 0 else actor._replace(at=otherwise)
+
+
+def _crash(machine: Machine, step: Step, actor: Actor, field: int, value: int) -> Actor:
+    if machine.load(step, step.i, field) == value:
+        raise Crash(f"crash.{FIELDS[field]}")
+    return _next(actor)
+
+
+def _raise(machine: Machine, step: Step, actor: Actor, field: int, value: int, to: int) -> Actor:
+    return actor._replace(at=to) if machine.load(step, step.i, field) == value else _next(actor)
+
+
+def _lock(machine: Machine, step: Step, actor: Actor, lock: int) -> Actor:
+    holder, depth = step.locks[lock]
+    step.locks = put(step.locks, lock, (step.i if holder == NOBODY else holder, depth + 1))
+    return _next(actor)
+
+
+def _try(machine: Machine, step: Step, actor: Actor, lock: int, otherwise: int) -> Actor:
+    if not machine.free(step.locks[lock], step.i, lock):
+        return _next(actor, 0)._replace(at=otherwise)
+    return _lock(machine, step, actor, lock)._replace(seen=(*actor.seen, 1))
+
+
+def _unlock(machine: Machine, step: Step, actor: Actor, lock: int) -> Actor:
+    holder, depth = step.locks[lock]
+    again = LOCKS[lock] == "r" and holder == machine.below[step.i] and depth > 1
+    if holder == step.i or again:
+        step.locks = put(step.locks, lock, (holder, depth - 1) if depth > 1 else (NOBODY, 0))
+    else:
+        step.misuse()
+    return _next(actor)
+
+
+def _locked(machine: Machine, step: Step, actor: Actor, lock: int) -> Actor:
+    return _next(actor, int(step.locks[lock][0] != NOBODY))
+
+
+def _wait(machine: Machine, step: Step, actor: Actor, condition: int) -> Actor:
+    lock = lock_of(condition)
+    if actor.phase == ASLEEP:
+        rest = tuple(i for i in step.sleepers[condition] if i != step.i)
+        step.sleepers = put(step.sleepers, condition, rest)
+        step.spent |= {(step.i, condition)}
+        return actor._replace(phase=WOKEN)
+    if actor.phase == WOKEN:
+        step.locks = put(step.locks, lock, (step.i, actor.kept))
+        return _next(actor, 1, kept=0)
+    holder, depth = step.locks[lock]
+    if holder != step.i:
+        step.misuse()
+        return _next(actor, 0)
+    step.locks = put(step.locks, lock, (NOBODY, 0))
+    step.sleepers = put(step.sleepers, condition, (*step.sleepers[condition], step.i))
+    return actor._replace(phase=ASLEEP, kept=depth)
+
+
+def _notify(machine: Machine, step: Step, actor: Actor, condition: int, most: int) -> Actor:
+    if step.locks[lock_of(condition)][0] != step.i:
+        step.misuse()
+        return _next(actor)
+    asleep = step.sleepers[condition]
+    for i in asleep[:most]:
+        step.actors = put(step.actors, i, step.actors[i]._replace(phase=WOKEN))
+    step.sleepers = put(step.sleepers, condition, asleep[most:])
+    return _next(actor)
+
+
+def _down(machine: Machine, step: Step, actor: Actor) -> Actor:
+    step.units -= 1
+    return _next(actor)
+
+
+def _try_down(machine: Machine, step: Step, actor: Actor, otherwise: int) -> Actor:
+    if not step.units:
+        return _next(actor, 0)._replace(at=otherwise)
+    step.units -= 1
+    return _next(actor, 1)
+
+
+def _up(machine: Machine, step: Step, actor: Actor) -> Actor:
+    step.units += 1
+    return _next(actor)
+
+
+def _rw_read(machine: Machine, step: Step, actor: Actor) -> Actor:
+    if machine.sketch.fair and actor.phase == AT_ONCE and (step.writer != NOBODY or step.writers):
+        behind = frozenset({*step.writers, step.writer} - {NOBODY})
+        step.queue = tuple(sorted((*step.queue, (step.i, behind)), key=lambda one: one[0]))
+        return actor._replace(phase=QUEUED)
+    step.queue = tuple(one for one in step.queue if one[0] != step.i)
+    step.readers = tuple(sorted((*step.readers, step.i)))
+    return _next(actor)
+
+
+def _rw_write(machine: Machine, step: Step, actor: Actor) -> Actor:
+    taken = step.writer != NOBODY or step.readers or step.writers
+    if machine.sketch.fair and actor.phase == AT_ONCE and taken:
+        step.writers = tuple(sorted((*step.writers, step.i)))
+        return actor._replace(phase=QUEUED)
+    step.writers = tuple(i for i in step.writers if i != step.i)
+    step.writer = step.i
+    return _next(actor)
+
+
+def _rw_unread(machine: Machine, step: Step, actor: Actor) -> Actor:
+    if step.i not in step.readers:
+        step.misuse()
+        return _next(actor)
+    at = step.readers.index(step.i)
+    step.readers = step.readers[:at] + step.readers[at + 1 :]
+    return _next(actor)
+
+
+def _rw_unwrite(machine: Machine, step: Step, actor: Actor) -> Actor:
+    if step.writer != step.i:
+        step.misuse()
+        return _next(actor)
+    step.writer = NOBODY
+    # It may come to wait again: a reader is behind what it waits for now, not behind that.
+    step.queue = tuple((reader, behind - {step.i}) for reader, behind in step.queue)
+    return _next(actor)
+
+
+def _until(machine: Machine, step: Step, actor: Actor, *predicate: Any) -> Actor:
+    return _next(actor)
+
+
+def _irqs(machine: Machine, step: Step, actor: Actor, on: bool) -> Actor:
+    return _next(actor, irqs=on)
+
+
+def _fence(machine: Machine, step: Step, actor: Actor) -> Actor:
+    return _next(actor, stored=False)
+
+
+def _runs(machine: Machine, step: Step, on: int) -> None:
+    below = machine.below[step.i]
+    assert below is not None
+    step.running = put(step.running, below, on)
+
+
+def _interrupt(machine: Machine, step: Step, actor: Actor) -> Actor:
+    _runs(machine, step, step.i)
+    return _next(actor)
+
+
+def _return(machine: Machine, step: Step, actor: Actor) -> Actor:
+    _runs(machine, step, NOBODY)
+    return _next(actor)
+
+
+OPERATIONS: dict[str, Callable[..., Actor]] = {
+    "read": _read, "fetch": _fetch, "store": _store, "store_kept": _store_kept, "if": _if, "crash": _crash,
+    "raise": _raise, "lock": _lock, "try": _try, "unlock": _unlock, "locked": _locked, "wait": _wait,
+    "notify": _notify, "down": _down, "try_down": _try_down, "up": _up, "rw_read": _rw_read,
+    "rw_write": _rw_write, "rw_unread": _rw_unread, "rw_unwrite": _rw_unwrite, "until": _until,
+    "irqs": _irqs, "fence": _fence, "interrupt": _interrupt, "return": _return,
+}  # fmt: skip

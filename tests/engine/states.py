@@ -1,0 +1,111 @@
+"""The states of the machine that the enumerator runs.
+
+Words: an ``Actor`` is a thread or an interrupt, which comes to the thread ``below``
+it, and each actor's program is flat code (see ``flat``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from .flat import Block
+
+NOBODY = -1
+AT_ONCE, ASLEEP, WOKEN, QUEUED = range(4)
+"""How far an actor is inside an operation of more than one step."""
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A program as data: (name, block) for each thread, (name, thread, block) for each interrupt."""
+
+    threads: tuple[tuple[str, Block], ...]
+    interrupts: tuple[tuple[str, str, Block], ...] = ()
+    delayed: tuple[str, ...] = ()
+    count: int = 1
+    fair: bool = False
+    spurious: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*(name for name, _ in self.threads), *(name for name, _, _ in self.interrupts))
+
+
+class Crash(Exception):
+    """A check failed: the machine stops.  ``broken`` has the rules that the same step broke before."""
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        self.broken: list[str] = []
+
+
+class Actor(NamedTuple):
+    """Where one thread or interrupt is.
+
+    ``kept`` is a value between two steps: what it has read, or how often it held a
+    lock.  ``stored`` says that it has stored since its last fence.  ``guards`` has,
+    for each guard it is in, whether that switches interrupts on at its end.
+    """
+
+    at: int = 0
+    kept: int = 0
+    seen: tuple[int, ...] = ()
+    guards: tuple[bool, ...] = ()
+    irqs: bool = True
+    stored: bool = False
+    phase: int = AT_ONCE
+    failed: bool = False
+    ended: bool = False
+
+
+class State(NamedTuple):
+    """A state of the program.
+
+    ``locks`` has (holder, depth) of each; ``running`` the interrupt that runs on each
+    thread's processor; ``buffers`` each actor's stores to each delayed field.
+    ``queue`` has the readers that wait, each with the writers that it is behind.
+    ``spent`` has the (actor, condition) that have woken unasked, ``units`` is what the
+    semaphore has.
+    """
+
+    memory: tuple[int, ...]
+    actors: tuple[Actor, ...]
+    locks: tuple[tuple[int, int], ...]
+    readers: tuple[int, ...]
+    writer: int
+    writers: tuple[int, ...]
+    queue: tuple[tuple[int, frozenset[int]], ...]
+    sleepers: tuple[tuple[int, ...], ...]
+    spent: frozenset[tuple[int, int]]
+    units: int
+    running: tuple[int, ...]
+    buffers: tuple[tuple[tuple[int, ...], ...], ...]
+
+    def holders(self) -> set[int]:
+        return {holder for holder, _ in self.locks} | {*self.readers, self.writer}
+
+
+def put(values: tuple[Any, ...], at: int, value: Any) -> tuple[Any, ...]:
+    return (*values[:at], value, *values[at + 1 :])
+
+
+class Step:
+    """One step in the making: the state's parts, changed as the step says."""
+
+    def __init__(self, state: State, i: int) -> None:
+        self.i = i
+        self.broken: list[str] = []
+        (
+            self.memory, self.actors, self.locks, self.readers, self.writer, self.writers, self.queue,
+            self.sleepers, self.spent, self.units, self.running, self.buffers,
+        ) = state  # fmt: skip
+
+    def state(self) -> State:
+        return State(
+            self.memory, self.actors, self.locks, self.readers, self.writer, self.writers, self.queue,
+            self.sleepers, self.spent, self.units, self.running, self.buffers,
+        )  # fmt: skip
+
+    def misuse(self) -> None:
+        self.broken.append("lock.misuse")
