@@ -83,8 +83,8 @@ def test_the_solved_example_and_its_twin(scenario: str, expected: str) -> None:
     assert ("deadlock.cycle" in {f.rule for f in result.findings}) == (expected == "confirmed")
 
 
-CONFIRMED = (5, 10, 24, 27, 29, 35, 54, 55, 95, 132, 163, 171, 196)
-UNREACHABLE = (133, 162, 243, 496, 521, 590, 665, 679, 695)
+CONFIRMED = (5, 10, 24, 27, 29, 35, 54, 55, 95, 132, 163, 171, 196, 521)
+UNREACHABLE = (162, 243, 695)
 
 
 @pytest.mark.parametrize("seed", [*CONFIRMED, *UNREACHABLE])
@@ -95,7 +95,8 @@ def test_labels_are_those_of_an_enumerator(seed: int) -> None:
     result = rb.verify(program)
     assert result.complete
     inversions = [f for f in result.findings if f.rule == "lock_order.inversion"]
-    assert inversions
+    labels = {f.evidence["confirmation"]["label"] for f in inversions}
+    assert ("unreachable" in labels) == (seed in UNREACHABLE)
     for finding in inversions:
         ring, said = _ring(finding.evidence), finding.evidence["confirmation"]
         assert said["label"] == ("confirmed" if ring in rings else "unreachable")
