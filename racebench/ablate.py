@@ -22,6 +22,8 @@ NEEDED, NOT_NEEDED, OPEN = "needed", "not needed", "open"
 
 _LAST = ("lock_order.inversion", "data_race")
 _SEVERITY = {rule: n for n, rule in enumerate(RULES)}
+_HIDES = ("deadlock.", "crash.", "program.", "stall.")
+"""Rules that end an execution where they break, so that nobody sees what it would have come to."""
 _CELL_S = 20.0
 
 Say = Callable[[str], None]
@@ -53,7 +55,8 @@ class Answer:
     scenarios: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     spoilt: list[str] = field(default_factory=list)
-    """Scenarios that break a rule without the change too, which may hide what it breaks."""
+    """Scenarios that end early without the change too, which may hide what it breaks, or
+    that break a rule in another way with it than without."""
     astray: list[str] = field(default_factory=list)
     """Scenarios in which the inner lock of a pair was not always the one taken early."""
     breaks: list[Breakage] = field(default_factory=list)
@@ -86,6 +89,7 @@ class _Reference:
     watch: Watch
     known: frozenset[str]
     happens: frozenset[str]
+    signatures: frozenset[str]
     complete: bool
 
 
@@ -149,7 +153,8 @@ class _Run:
         happens = frozenset(f.rule for f in findings if f.rule not in _LAST)
         if happens:
             self.result.breaks[scenario.name] = sorted(happens)
-        return _Reference(scenario, program, watch, frozenset(map(_known, findings)), happens, _whole(result))
+        known, signatures = frozenset(map(_known, findings)), frozenset(f.signature for f in findings)
+        return _Reference(scenario, program, watch, known, happens, signatures, _whole(result))
 
     def _verify(self, program: Program) -> Result | None:
         """One proof; None if there was no time left or the user stopped it."""
@@ -173,7 +178,7 @@ class _Run:
             if not _reached(change, reference.watch):
                 continue
             answer.scenarios.append(name)
-            if reference.happens:
+            if any(rule.startswith(_HIDES) for rule in reference.happens):
                 answer.spoilt.append(name)
             self._ask(answer, reference)
         return answer
@@ -200,6 +205,9 @@ class _Run:
         if result is None:
             return
         new = [f for f in result.findings if _known(f) not in reference.known]
+        otherwise = [f for f in result.findings if f not in new and f.signature not in reference.signatures]
+        if otherwise and reference.scenario.name not in answer.spoilt:
+            answer.spoilt.append(reference.scenario.name)
         answer.breaks += [self._breakage(reference.scenario, program, watch, f) for f in new]
 
     def _breakage(self, scenario: Scenario, program: Program, watch: Watch, finding: Finding) -> Breakage:

@@ -63,13 +63,15 @@ def _because(answer: Mapping[str, Any]) -> Iterator[Text]:
         )
         return
     if best is None and answer["verdict"] == "open":
-        yield Text("no answer: every scenario that takes it breaks with it too. Mend that first")
+        yield Text(
+            "no answer: every scenario that takes it breaks with it too, and may end before. Mend that first"
+        )
         return
     if best is None:
         spoilt = answer.get("spoilt", ())
         tried = counted(len(answer["scenarios"]) - len(spoilt), "scenario")
         executions = counted(answer["executions"], "execution")
-        yield Text(f"nothing breaks in any schedule of the {tried} that take it ({executions})", style="dim")
+        yield Text(f"nothing new breaks in any schedule of {tried} that take it ({executions})", style="dim")
         if spoilt:
             yield Text(f"no answer from what breaks with it too: {joined(spoilt)}", style="dim")
         return
