@@ -10,8 +10,8 @@ from typing import Any
 
 from . import modes, vgic
 from .engine.ablation import Change, LockSite, Watch, watched
-from .errors import ResultError, UsageError
-from .findings import RULES, Finding, Result
+from .errors import ProgramError, ResultError, UsageError
+from .findings import RULES, Finding, Result, Verdict
 from .program import Program
 from .records import Cell, Merged, finding_record
 from .scenario import Scenario
@@ -22,6 +22,8 @@ NEEDED, NOT_NEEDED, OPEN = "needed", "not needed", "open"
 
 _LAST = ("lock_order.inversion", "data_race")
 _SEVERITY = {rule: n for n, rule in enumerate(RULES)}
+_HIDES = ("deadlock.", "crash.", "program.", "stall.")
+"""Rules that end an execution where they break, so that nobody sees what it would have come to."""
 _CELL_S = 20.0
 
 Say = Callable[[str], None]
@@ -29,23 +31,34 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Breakage:
-    """A rule that breaks in ``scenario`` with the change, and does not without it."""
+    """A rule that breaks in ``scenario`` with the change, and does not without it.
+
+    ``label`` says of a predicted inversion whether it was confirmed.
+    """
 
     scenario: str
     rule: str
+    label: str
     preemptions: int | None
     finding: dict[str, Any]
 
 
 @dataclass
 class Answer:
-    """What verify says of one change, over all scenarios that reach it."""
+    """What verify says of one change, over all scenarios that reach it.
+
+    ``open`` has the scenarios that were not searched to their end, with or without
+    the change; one that was not without it may reach the change where nobody looked.
+    """
 
     change: Change
     scenarios: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
-    hangs: list[str] = field(default_factory=list)
-    """Scenarios that hang without the change too, which may hide what it breaks."""
+    spoilt: list[str] = field(default_factory=list)
+    """Scenarios that end early without the change too, which may hide what it breaks, or
+    that break a rule in another way with it than without."""
+    astray: list[str] = field(default_factory=list)
+    """Scenarios in which the inner lock of a pair was not always the one taken early."""
     breaks: list[Breakage] = field(default_factory=list)
     executions: int = 0
 
@@ -53,7 +66,8 @@ class Answer:
     def verdict(self) -> str:
         if self.breaks:
             return NEEDED
-        return OPEN if self.open or len(self.hangs) == len(self.scenarios) else NOT_NEEDED
+        unclear = self.open or self.astray or len(self.spoilt) == len(self.scenarios)
+        return OPEN if unclear else NOT_NEEDED
 
     def best(self) -> Breakage | None:
         """What shows it best: something that happens rather than a prediction, with few preemptions."""
@@ -68,12 +82,14 @@ def _order(breakage: Breakage) -> tuple[bool, int, int, int, str]:
 
 @dataclass(frozen=True)
 class _Reference:
-    """A scenario under the protocol as it is."""
+    """A scenario under the protocol as it is; ``complete`` if every schedule of it was run."""
 
     scenario: Scenario
     program: Program
     watch: Watch
-    rules: frozenset[str]
+    known: frozenset[str]
+    happens: frozenset[str]
+    signatures: frozenset[str]
     complete: bool
 
 
@@ -119,7 +135,7 @@ class _Run:
 
     def go(self) -> Ablation:
         started = time.perf_counter()
-        references = [r for r in map(self._reference, self.scenarios) if r is not None]
+        references = [self._reference(scenario) for scenario in self.scenarios]
         for change in _changes(references):
             if self.stop.asked:
                 break
@@ -129,17 +145,16 @@ class _Run:
         self.result.seconds = time.perf_counter() - started
         return self.result
 
-    def _reference(self, scenario: Scenario) -> _Reference | None:
+    def _reference(self, scenario: Scenario) -> _Reference:
         program, watch = scenario.program(self.choice.code), Watch()
         self.say(f"{scenario.name} as it is")
         result = self._verify(watched(program, watch, vgic.bench_states))
-        if result is None:
-            return None
-        rules = frozenset(f.rule for f in result.findings)
-        happens = sorted(rules.difference(_LAST))
+        findings = result.findings if result is not None else ()
+        happens = frozenset(f.rule for f in findings if f.rule not in _LAST)
         if happens:
-            self.result.breaks[scenario.name] = happens
-        return _Reference(scenario, program, watch, rules, result.complete)
+            self.result.breaks[scenario.name] = sorted(happens)
+        known, signatures = frozenset(map(_known, findings)), frozenset(f.signature for f in findings)
+        return _Reference(scenario, program, watch, known, happens, signatures, _whole(result))
 
     def _verify(self, program: Program) -> Result | None:
         """One proof; None if there was no time left or the user stopped it."""
@@ -157,31 +172,61 @@ class _Run:
     def _answer(self, change: Change, references: Iterable[_Reference]) -> Answer:
         answer = Answer(change)
         for reference in references:
+            name = reference.scenario.name
+            if not reference.complete:
+                answer.open.append(name)
             if not _reached(change, reference.watch):
                 continue
-            name = reference.scenario.name
             answer.scenarios.append(name)
-            if any(rule.startswith("deadlock.") for rule in reference.rules):
-                answer.hangs.append(name)
-            watch = Watch(change, taken=dict(reference.watch.taken))
-            program = watched(reference.program, watch, vgic.bench_states)
-            result = self._verify(program)
-            if result is None:
-                answer.open.append(name)
-                continue
-            answer.executions += result.executions
-            new = [f for f in result.findings if f.rule not in reference.rules]
-            answer.breaks += [self._breakage(reference.scenario, program, watch, f) for f in new]
-            if not (result.complete and reference.complete):
-                answer.open.append(name)
+            if any(rule.startswith(_HIDES) for rule in reference.happens):
+                answer.spoilt.append(name)
+            self._ask(answer, reference)
         return answer
+
+    def _ask(self, answer: Answer, reference: _Reference) -> None:
+        """Have ``answer`` say what its change does to the scenario of ``reference``."""
+        watch = Watch(answer.change, taken=dict(reference.watch.taken))
+        program = watched(reference.program, watch, vgic.bench_states)
+        try:
+            result = self._verify(program)
+        except ProgramError:
+            # The change has made of it what no search can follow.
+            result = None
+        if result is not None:
+            answer.executions += result.executions
+        if not reference.complete:
+            # What breaks may break without the change too, where nobody has looked.
+            return
+        if watch.astray:
+            answer.astray.append(reference.scenario.name)
+            return
+        if not _whole(result):
+            answer.open.append(reference.scenario.name)
+        if result is None:
+            return
+        new = [f for f in result.findings if _known(f) not in reference.known]
+        otherwise = [f for f in result.findings if f not in new and f.signature not in reference.signatures]
+        if otherwise and reference.scenario.name not in answer.spoilt:
+            answer.spoilt.append(reference.scenario.name)
+        answer.breaks += [self._breakage(reference.scenario, program, watch, f) for f in new]
 
     def _breakage(self, scenario: Scenario, program: Program, watch: Watch, finding: Finding) -> Breakage:
         cell = Cell(scenario, self.choice)
         record = finding_record(cell, list(program.actors), Merged(finding, {"verify": finding.count}))
         record["signature"] = f"{finding.signature} ({watch.change})"
         record["ablation"] = _stored(watch)
-        return Breakage(scenario.name, finding.rule, finding.evidence.get("preemptions"), record)
+        label = finding.evidence.get("confirmation", {}).get("label", "")
+        return Breakage(scenario.name, finding.rule, label, finding.evidence.get("preemptions"), record)
+
+
+def _known(finding: Finding) -> str:
+    """What a change must not break anew: a rule, or one ring or race of those that are predicted."""
+    return finding.signature if finding.rule in _LAST else finding.rule
+
+
+def _whole(result: Result | None) -> bool:
+    """Whether ``result`` speaks of every schedule."""
+    return result is not None and result.complete and result.verdict is not Verdict.UNKNOWN
 
 
 def _changes(references: Iterable[_Reference]) -> Iterator[Change]:
@@ -257,6 +302,7 @@ def told(ablation: Ablation, store: Callable[[Mapping[str, Any]], str]) -> dict[
             shown = {
                 "scenario": best.scenario,
                 "rule": best.rule,
+                "label": best.label,
                 "preemptions": best.preemptions,
                 "path": (path := store(best.finding)),
                 "replay": shlex.join(["racebench", "replay", path, *best.finding["replay_args"]]),
@@ -270,7 +316,8 @@ def told(ablation: Ablation, store: Callable[[Mapping[str, Any]], str]) -> dict[
                 "breaks": [[b.scenario, b.rule] for b in sorted(answer.breaks, key=_order)],
                 "scenarios": answer.scenarios,
                 "open": answer.open,
-                "hangs": answer.hangs,
+                "spoilt": answer.spoilt,
+                "astray": answer.astray,
                 "executions": answer.executions,
             }
         )

@@ -211,11 +211,23 @@ class Result:
         return "\n".join([repr(self), *map(str, self.findings)])
 
 
+def miss_bound(tries: int, failures: int) -> float | None:
+    """The 95 % upper bound on the probability of a failure if none of ``tries`` failed; None otherwise.
+
+    The rule of three: a little above what is exact, 1 - 0.05 ** (1 / tries).
+    """
+    return min(1.0, 3 / tries) if tries > 0 and not failures else None
+
+
 _Z = 1.96
 
 
 def interval(hits: int, tries: int) -> tuple[float, float]:
-    """The 95 % interval, after Wilson, of a probability of which ``hits`` of ``tries`` were seen."""
+    """The 95 % interval, after Wilson, of a probability of which ``hits`` of ``tries`` were seen.
+
+    It holds in 95 % of all cases on average over the probabilities, not for each:
+    where a handful of hits is all there can be, in 80 % at the least.
+    """
     if tries <= 0:
         return 0.0, 1.0
     p = min(1.0, max(0.0, hits / tries))

@@ -18,7 +18,7 @@ from . import __version__
 from .campaign import host_record
 from .cell import Plan
 from .errors import UsageError
-from .findings import CellVerdict
+from .findings import CellVerdict, miss_bound
 from .records import judge
 from .results import SCHEMA
 from .store import RunFolder
@@ -262,5 +262,5 @@ def _summed(total: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[st
         "failures": failures,
         "first_failure_s": first,
         "seconds": round(total["seconds"] + more["seconds"], 3),
-        "miss_bound": 3 / collisions if collisions and not failures else None,
+        "miss_bound": miss_bound(collisions, failures),
     }

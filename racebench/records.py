@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .bounds import beyond
-from .findings import CellVerdict, Finding, Result
+from .findings import CellVerdict, Finding, Result, miss_bound
 from .scenario import Scenario
 from .selection import Choice, is_bundled, stored_name
 from .trace import schedule_from_json
@@ -191,7 +191,7 @@ def stress_record(result: Result, total: Mapping[str, Any] | None = None) -> dic
         "failures": failures,
         "first_failure_s": first,
         "seconds": round(before["seconds"] + result.seconds, 3),
-        "miss_bound": 3 / collisions if collisions and not failures else None,
+        "miss_bound": miss_bound(collisions, failures),
     }
 
 

@@ -95,6 +95,7 @@ _FINDING_KEYS: Mapping[str, Any] = {
 
 
 _BEST = {"scenario": str, "rule": str}
+_BEST_MORE = {"replay": str, "label": str}
 _ANSWER = {
     "what": str,
     "change": dict,
@@ -121,10 +122,13 @@ def read_ablation(folder: Path) -> dict[str, Any]:
         raise ResultError(f"{path}: not as RaceBench writes it. Give the folder of an ablation.")
     for answer in value["answers"]:
         best = answer.get("best")
-        if best is not None and not (_fits(best, _BEST) and _fits(best.get("replay", ""), str)):
+        if best is not None and not (_fits(best, _BEST) and _fits(best, _BEST_MORE, partly=True)):
             raise ResultError(f"{path}: answers.best: not as RaceBench writes it. Store it again.")
         if any(len(pair) != 2 for pair in answer["breaks"]):
             raise ResultError(f"{path}: answers.breaks: not pairs. Store it again.")
+        for key in ("spoilt", "astray"):
+            if not _fits(answer.get(key, []), [str]):
+                raise ResultError(f"{path}: answers.{key}: not a list of scenarios. Store it again.")
     if not all(_fits(rules, [str]) for rules in value.get("breaks", {}).values()):
         raise ResultError(f"{path}: breaks: not lists of rules. Store it again.")
     return value

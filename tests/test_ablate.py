@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import racebench as rb
 from racebench import ablate as module
 from racebench import cli, modes
-from racebench.engine.ablation import Change, LockSite
+from racebench.engine.ablation import Change, LockSite, Watch, watched
 from racebench.errors import ResultError, UsageError
 from racebench.selection import Choice, load_protocol, select
 from racebench.stop import Stop
+
+from .engine import lock_programs as small
 
 ROUTE, ROUTE_RANK = LockSite("route_irq_to_guest", "desc"), LockSite("gic_route_irq_to_guest", "rank")
 
@@ -130,7 +135,7 @@ def test_a_protocol_that_hangs_anyway_has_no_answer_there(
     assert cli.main(["ablate", spec, "pairs/release_vs_release", "--out", "r"]) == 1
     out = capsys.readouterr().out
     assert "Hangs itself breaks rules in 1 of 1 scenario: deadlock.self in 1" in out
-    assert "no answer: every scenario that takes it hangs with it too" in out
+    assert "no answer: every scenario that takes it breaks with it too" in out
     assert cli.main(["explain", "r"]) == 0
     assert capsys.readouterr().out in out
     replays = [line.strip() for line in out.splitlines() if "racebench replay" in line]
@@ -149,3 +154,131 @@ def test_a_stored_ablation_of_another_shape_is_refused(
         capsys.readouterr()
         assert cli.main(["explain", "r"]) == 2
         assert "ablation.json" in capsys.readouterr().err
+
+
+class Small:
+    """A scenario that is a small program of locks."""
+
+    initial, mix = object(), None
+
+    def __init__(self, name: str, source: small.Written) -> None:
+        self.name, self.path, self.source = name, Path(name), source
+
+    def program(self, code: Any) -> Any:
+        return small.program(self.source)
+
+
+@pytest.fixture
+def of_small_programs(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def record(cell: Any, actors: Any, merged: Any) -> dict[str, Any]:
+        return {"schedule": merged.finding.schedule}
+
+    def ablated(*sources: small.Written) -> list[module.Answer]:
+        scenarios: Any = [Small(str(n), source) for n, source in enumerate(sources)]
+        return module.ablate(Choice("mine", "mine", object), scenarios, 60, Stop()).answers  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "vgic", SimpleNamespace(bench_states=lambda state: [state]))
+    monkeypatch.setattr(module, "finding_record", record)
+    return ablated
+
+
+def by_hand(source: small.Written, change: Change) -> small.Written:
+    if change.remove is not None:
+        return small.without(source, change.remove.function, change.remove.lock)
+    assert change.outer is not None
+    assert change.inner is not None
+    outer, inner = ((site.function, site.lock) for site in (change.outer, change.inner))
+    return small.swapped(source, outer, inner)
+
+
+@pytest.mark.parametrize("seed", range(10, 20))
+def test_answers_are_those_of_an_enumerator(seed: int, of_small_programs: Any) -> None:
+    source = small.written(seed)
+    as_it_is = small.Enumerator(source).reached().rules.keys()
+    for answer in of_small_programs(source):
+        changed = small.Enumerator(by_hand(source, answer.change)).reached().rules.keys()
+        found = {b.rule for b in answer.breaks}.difference(module._LAST)
+        assert found == changed - as_it_is, answer.change
+        if answer.verdict == module.NOT_NEEDED:
+            assert changed <= as_it_is <= {"end.wrong"}, answer.change
+        elif answer.verdict == module.OPEN:
+            assert as_it_is, answer.change
+
+
+TRIED = small.Written(
+    ((("try", "t", "a", (("add", "x"),)),), (("with", "f", "a", (("add", "x"),)),)), wrong=(1, 0)
+)
+BREAKS = small.Written(((("with", "f", "a", (("set", "x", 2),)),), (("check", "x", 2),)), None)
+HEALTHY = small.Written(((("with", "f", "a", (("set", "x", 1),)),), (("check", "x", 2),)), None)
+
+
+def test_a_try_is_an_acquisition_too(of_small_programs: Any) -> None:
+    # Where the try fails x ends as 1, which is wrong, with the lock and without.
+    verdicts = {str(a.change): a.verdict for a in of_small_programs(TRIED)}
+    assert verdicts == {"without a in f": module.NOT_NEEDED, "without a in t": module.NOT_NEEDED}
+    healthy = small.Written(TRIED.blocks, None)
+    assert {a.verdict for a in of_small_programs(healthy)} == {module.NOT_NEEDED}
+    crashes = small.Written(
+        ((("try", "t", "a", (("add", "x"), ("check", "x", 0))),), (("with", "f", "a", (("set", "x", 0),)),)),
+        None,
+    )
+    found = {str(a.change): a for a in of_small_programs(crashes)}
+    assert found["without a in t"].verdict == module.NEEDED
+    assert {b.rule for b in found["without a in t"].breaks} == {"crash.x"}
+
+
+def test_a_scenario_that_breaks_anyway_hides_what_a_change_breaks(of_small_programs: Any) -> None:
+    [spoilt] = of_small_programs(BREAKS)
+    assert (spoilt.verdict, spoilt.spoilt) == (module.OPEN, ["0"])
+    [both] = of_small_programs(BREAKS, HEALTHY)
+    assert (both.verdict, both.spoilt) == (module.NOT_NEEDED, ["0"])
+
+
+def test_without_a_complete_search_as_it_is_nothing_is_needed_and_nothing_is_not(
+    of_small_programs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, first = modes.verify, []
+
+    def verify(program: Any, **how: Any) -> Any:
+        first.append(program)
+        return real(program, max_executions=1 if len(first) == 1 else None, **how)
+
+    monkeypatch.setattr(module.modes, "verify", verify)
+    # The one that was cut off may take the lock where nobody has looked.
+    other = small.Written(((("set", "x", 1),), (("if", "x", 1, BREAKS.blocks[0]),)), None)
+    answers = of_small_programs(other, HEALTHY)
+    assert {a.verdict for a in answers} == {module.OPEN}
+    assert {tuple(a.open) for a in answers} == {("0",)}
+
+
+class Two(rb.State):
+    which = rb.shared(0, atomic=True)
+
+    def __init__(self) -> None:
+        self.a, self.b0, self.b1 = rb.Lock("a"), rb.Lock("b", 0), rb.Lock("b", 1)
+
+
+def outer(s: Two) -> None:
+    with s.a:
+        inner(s)
+
+
+def inner(s: Two) -> None:
+    with s.b1 if s.which else s.b0:
+        pass
+
+
+def chooses(s: Two) -> None:
+    s.which = 1
+
+
+@pytest.mark.parametrize("varies", [True, False])
+def test_a_pair_whose_inner_lock_varies_is_not_said_to_be_swapped(varies: bool) -> None:
+    threads = {"one": outer, "two": chooses} if varies else {"one": outer}
+    program = rb.Program("two", setup=Two, threads=threads)
+    as_it_is = Watch()
+    rb.verify(watched(program, as_it_is, lambda state: [state]))
+    [(outermost, innermost)] = as_it_is.pairs
+    watch = Watch(Change(outer=outermost, inner=innermost), taken=as_it_is.taken)
+    rb.verify(watched(program, watch, lambda state: [state]))
+    assert watch.astray == varies

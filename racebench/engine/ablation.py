@@ -7,9 +7,13 @@ any program can be changed without touching its code, a user's as well.
 Lock order: whatever the program's is, less a site, or with two of them the
 other way round.
 Guarantees: an assertion that a lock is held is not broken by its being taken
-away: ``locked()`` answers as if it were there.
+away: to the thread that would hold it ``locked()`` answers as if it did.  To
+others the lock is free, which it is: they must not see what no step has done.
+A try whose lock is taken away succeeds.  Of pairs only those count in which both
+wait: a try cannot be waited for, so there is no other way round.
 Assumes: the inner lock of a swapped pair is the one that was taken there, under
-that outer lock, when the unchanged protocol was watched.
+that outer lock, when the unchanged protocol was watched.  Where it turns out to
+be another, ``Watch.astray`` says that the change was not what it is called.
 """
 
 from __future__ import annotations
@@ -75,7 +79,8 @@ class Watch:
     ``sites`` and ``pairs`` (outer, inner) grow as code runs; ``taken`` maps an
     outer site and its lock's name to the name of the inner lock.  Written by
     whoever runs: single items are added, which needs no lock, and nothing is
-    read before the run is over.
+    read before the run is over.  ``astray`` says that the inner lock of the
+    changed pair was met under its outer one without having been taken early.
     """
 
     change: Change | None = None
@@ -84,6 +89,7 @@ class Watch:
     taken: dict[tuple[LockSite, LockSite, str], str] = field(default_factory=dict)
     stacks: dict[int, list[tuple[LockSite, WatchedLock]]] = field(default_factory=dict)
     locks: dict[str, WatchedLock] = field(default_factory=dict)
+    astray: bool = False
 
 
 class WatchedLock(Lock):
@@ -104,17 +110,26 @@ class WatchedLock(Lock):
         site = LockSite(_caller(), self.cls)
         if blocking:
             return self._arrive(site)
+        self.watch.sites.add(site)
+        change = self.watch.change
+        if change is not None and change.remove == site:
+            self._mine().append(Mark.LEFT_OUT)
+            return True
         taken = super().acquire(False)
         if taken:
-            self._note(Mark.TAKEN, site)
+            self._mine().append(Mark.TAKEN)
         return taken
 
     def _arrive(self, site: LockSite) -> bool:
         change = self.watch.change
         if change is not None and change.remove == site:
             return self._note(Mark.LEFT_OUT, site)
-        if change is not None and change.inner == site and Mark.EARLY in self._mine():
-            return self._note(Mark.THERE, site)
+        if change is not None and change.inner == site:
+            if Mark.EARLY in self._mine():
+                return self._note(Mark.THERE, site)
+            stack = self.watch.stacks.get(threading.get_ident(), ())
+            if any(outer == change.outer and lock is not self for outer, lock in stack):
+                self.watch.astray = True
         inner = None
         if change is not None and change.outer == site and change.inner is not None:
             name = self.watch.taken.get((site, change.inner, self.name))
@@ -173,7 +188,7 @@ class WatchedLock(Lock):
         super().release()
 
     def locked(self) -> bool:
-        return super().locked() or any(Mark.LEFT_OUT in marks for marks in list(self.marks.values()))
+        return super().locked() or Mark.LEFT_OUT in self._mine()
 
 
 def _caller() -> str:

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import HarnessBug, ProgramError, ThreadAbort, told
-from ..findings import Finding, Result, Verdict
+from ..findings import Finding, Result, Verdict, miss_bound
 from ..primitives import Field, State, installed
 from ..program import Program
 from ..trace import LockEdge
@@ -472,7 +472,7 @@ class Stress:
         if not findings and (self.interrupted or not tally.collisions):
             verdict = Verdict.UNKNOWN
         stats = {
-            "miss_bound": 3 / tally.collisions if tally.collisions and not tally.failures else None,
+            "miss_bound": miss_bound(tally.collisions, tally.failures),
             "contended": self.run.waits.contended,
             "detect_us": [ns / 1000 for ns in self.run.waits.detect_ns],
             "settings": [

@@ -16,10 +16,11 @@ races like all others.
 from __future__ import annotations
 
 from .controlled import Outcome, Scheduler, Strategy
+from .estimating import Estimate
 from .evidence import real
 from .races import History
 from .relation import NOTIFIES, Event, Relation
-from .strategies.exhaustive import Exhaustive, Trial
+from .strategies.exhaustive import Exhaustive, Node, Trial
 from .wakeup import covered, insert, place
 
 
@@ -39,6 +40,7 @@ class Search:
         self.restarts += 1
         self.relation.renew()
         self.strategy = Exhaustive(self.relation)
+        self.estimate = Estimate()
         self.executions = self.redundant = 0
         self.complete = False
         # Where the execution that runs next leaves the one before.
@@ -74,15 +76,18 @@ class Search:
             if self.relation.grown:
                 self._restart()
                 return True
-        stack = self.strategy.stack
+        stack, estimate = self.strategy.stack, self.estimate
+        estimate.entered(len(stack), self.executions)
         while stack:
             node = stack[-1]
             node.done += 1
             explored = node.tree.pop(0)
             node.asleep[explored.event.proc] = explored.event
+            estimate.explored(self.executions)
             if node.tree:
                 self._fresh = len(stack) - 1
                 return True
+            estimate.left(_candidates(node))
             stack.pop()
         self.complete = True
         return False
@@ -138,10 +143,11 @@ class Search:
         return False
 
     def done(self) -> float:
-        """An estimate of the share of all that is explored, 0..1, from the branching on the path."""
-        share, weight = 0.0, 1.0
-        for node in self.strategy.stack:
-            total = node.done + max(1, len(node.tree))
-            share += weight * node.done / total
-            weight /= total
-        return share
+        """An estimate of the share of all that is explored, 0..1."""
+        path = [(n.done, n.done + len(n.tree), _candidates(n)) for n in self.strategy.stack]
+        return self.estimate.share(path)
+
+
+def _candidates(node: Node) -> int:
+    """How many steps could be tried from ``node``: of tasks that can move and did not sleep at first."""
+    return max(1, len(node.ready) - len(node.asleep) + node.done)

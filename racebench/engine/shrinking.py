@@ -83,23 +83,23 @@ class Shrinker:
     def _try(self, deviations: Deviations) -> Shrunk | None:
         strategy = Deviating(deviations, len(self.scheduler.tasks))
         outcome = self._run(strategy)
-        return self._matched(outcome, strategy.preemptions)
+        return self._matched(outcome, strategy.preempted)
 
     def _run(self, strategy: Any) -> Outcome:
         self.executions += 1
         return self.scheduler.run(strategy, always_ask=True)
 
-    def _matched(self, outcome: Outcome, preemptions: int) -> Shrunk | None:
+    def _matched(self, outcome: Outcome, preempted: list[int]) -> Shrunk | None:
         """What ``outcome`` shows of our signature."""
         wanted = self.seen.signature
         for event in outcome.events:
             if event.signature == wanted:
                 evidence = {"message": event.message, **event.evidence}
-                return self._shrunk(outcome.log, event.at, preemptions, event.message, evidence)
+                return self._shrunk(outcome.log, event.at, preempted, event.message, evidence)
         for broken in outcome.broken:
             if signature_of(broken) == wanted:
                 evidence = {"message": broken.message}
-                return self._shrunk(outcome.log, None, preemptions, broken.message, evidence)
+                return self._shrunk(outcome.log, None, preempted, broken.message, evidence)
         if self.seen.alarm:
             for execution in executions_of(self.scheduler, outcome):
                 for alarm in self.detect(execution):
@@ -107,13 +107,15 @@ class Shrinker:
                         evidence = {"message": alarm.message, **alarm.evidence}
                         log = list(execution.steps)
                         end = max(alarm.steps, default=len(log)) + 1
-                        return self._shrunk(log, end, preemptions, alarm.message, evidence)
+                        return self._shrunk(log, end, preempted, alarm.message, evidence)
         return None
 
     @staticmethod
     def _shrunk(
-        log: Log, end: int | None, preemptions: int, summary: str, evidence: dict[str, Any]
+        log: Log, end: int | None, preempted: list[int], summary: str, evidence: dict[str, Any]
     ) -> Shrunk:
+        # What the execution went on to do is not part of the schedule.
+        preemptions = sum(end is None or at < end for at in preempted)
         return Shrunk(schedule_of(log, end), preemptions, False, summary, evidence)
 
     # -- fewer switches
@@ -167,7 +169,7 @@ class Shrinker:
             while search.executions < _MOST_BOUNDED and self._in_time():
                 outcome = search.execute()
                 self.executions += 1
-                found = None if outcome is None else self._matched(outcome, search.used)
+                found = None if outcome is None else self._matched(outcome, search.preempted)
                 if found is not None:
                     found.fewest = True
                     return found

@@ -143,6 +143,11 @@ class Verification:
             return 1.0
         return self.ladder.done() if self.preemptions is not None else self.search.done()
 
+    def _estimate(self, done: float) -> int | None:
+        """About how many executions there are: of the search that ``done`` is about."""
+        counted = self.search if self.preemptions is None else self.ladder
+        return round(counted.executions / done) if done else None
+
     def _note(self, seconds: float) -> str:
         """What is proved by now, in words."""
         done = self._done()
@@ -153,7 +158,7 @@ class Verification:
         if proved is not None:
             what = "all schedules" if self.tally.seen else "no fault"
             said.append(f"{what} with up to {proved} preemption{'s' * (proved != 1)}")
-        scope = "all schedules" if self.preemptions is None else f"those with up to {self.ladder.bound}"
+        scope = "all schedules" if self.preemptions is None else f"those with up to {self.preemptions}"
         if done < 1:
             said.append(f"about {done:.0%} of {scope} seen")
         if 0.001 < done < 1:
@@ -173,11 +178,7 @@ class Verification:
         stats = {
             "preemption_bound": None if self.complete else ladder.proved,
             "done": done,
-            "estimate": executions
-            if self.complete or bounded
-            else round(executions / done)
-            if done
-            else None,
+            "estimate": executions if self.complete or bounded else self._estimate(done),
             "proved": self._note(seconds) if not self.complete else "every schedule",
             "steps": self.steps,
             "redundant": self.search.redundant,

@@ -55,20 +55,29 @@ def _answers(answers: Sequence[Mapping[str, Any]]) -> Table:
 def _because(answer: Mapping[str, Any]) -> Iterator[Text]:
     best = answer.get("best")
     if best is None and answer["open"]:
-        yield Text(f"no answer in time from {joined(answer['open'])}")
+        yield Text(f"not every schedule was searched of {joined(answer['open'])}")
         return
-    if best is None and answer["verdict"] == "open":
-        yield Text("no answer: every scenario that takes it hangs with it too. Mend that first")
-        return
-    if best is None:
-        tried = counted(len(answer["scenarios"]), "scenario")
-        executions = counted(answer["executions"], "execution")
+    if best is None and answer.get("astray"):
         yield Text(
-            f"nothing new breaks in any schedule of the {tried} that take it ({executions})", style="dim"
+            f"no answer: it is not always the same lock that is taken there in {joined(answer['astray'])}"
         )
         return
+    if best is None and answer["verdict"] == "open":
+        yield Text(
+            "no answer: every scenario that takes it breaks with it too, and may end before. Mend that first"
+        )
+        return
+    if best is None:
+        spoilt = answer.get("spoilt", ())
+        tried = counted(len(answer["scenarios"]) - len(spoilt), "scenario")
+        executions = counted(answer["executions"], "execution")
+        yield Text(f"nothing new breaks in any schedule of {tried} that take it ({executions})", style="dim")
+        if spoilt:
+            yield Text(f"no answer from what breaks with it too: {joined(spoilt)}", style="dim")
+        return
     preemptions = best.get("preemptions")
-    how = f", {counted(preemptions, 'preemption')}" if isinstance(preemptions, int) else ""
+    how = f" ({clean(best['label'])})" if best.get("label") else ""
+    how += f", {counted(preemptions, 'preemption')}" if isinstance(preemptions, int) else ""
     yield Text(f"{clean(best['rule'])} in {clean(best['scenario'])}{how}")
     others = [pair for pair in answer["breaks"] if pair != [best["scenario"], best["rule"]]]
     if others:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench.engine.confirming import _ring
 from racebench.selection import select
 
+from . import lock_programs
 from . import programs as p
 
 
@@ -79,3 +81,25 @@ def test_the_solved_example_and_its_twin(scenario: str, expected: str) -> None:
     assert result.complete
     assert label(result)["label"] == expected
     assert ("deadlock.cycle" in {f.rule for f in result.findings}) == (expected == "confirmed")
+
+
+CONFIRMED = (5, 10, 24, 27, 29, 35, 54, 55, 95, 132, 163, 171, 196, 521)
+UNREACHABLE = (162, 243, 695)
+
+
+@pytest.mark.parametrize("seed", [*CONFIRMED, *UNREACHABLE])
+def test_labels_are_those_of_an_enumerator(seed: int) -> None:
+    source = lock_programs.written(seed)
+    rings = lock_programs.Enumerator(source).reached().rings
+    program = lock_programs.program(source)
+    result = rb.verify(program)
+    assert result.complete
+    inversions = [f for f in result.findings if f.rule == "lock_order.inversion"]
+    labels = {f.evidence["confirmation"]["label"] for f in inversions}
+    assert ("unreachable" in labels) == (seed in UNREACHABLE)
+    for finding in inversions:
+        ring, said = _ring(finding.evidence), finding.evidence["confirmation"]
+        assert said["label"] == ("confirmed" if ring in rings else "unreachable")
+        if ring in rings:
+            schedule = tuple(tuple(step) for step in said["schedule"])
+            assert ring in {_ring(f.evidence) for f in rb.replay(program, schedule).findings}

@@ -9,10 +9,12 @@ import pytest
 import racebench as rb
 from racebench.engine.controlled import Scheduler
 from racebench.engine.shrinking import Shrinker
+from racebench.engine.strategies.deviating import Deviating
 from racebench.engine.strategies.random_walk import RandomWalk
 from racebench.engine.tally import Tally
 from racebench.trace import switches
 
+from . import lock_programs
 from . import programs as p
 
 
@@ -129,3 +131,32 @@ def test_every_schedule_that_is_handed_out_replays(find: Any) -> None:
         for finding in find(program).findings:
             replayed = rb.replay(program, finding.schedule)
             assert finding.signature in {f.signature for f in replayed.findings}
+
+
+@pytest.mark.parametrize("seed", [*range(12), 14, 27, 223])
+def test_preemptions_are_those_of_the_schedule_and_no_order_has_fewer(seed: int) -> None:
+    source = lock_programs.written(seed)
+    counted = lock_programs.Enumerator(source)
+    least = counted.reached().rules
+    fewest: dict[str, int] = {}
+    for finding in rb.verify(lock_programs.program(source)).findings:
+        preemptions = finding.evidence["preemptions"]
+        assert preemptions == counted.preemptions(finding.schedule)
+        assert finding.evidence["fewest"]
+        fewest[finding.rule] = min(preemptions, fewest.get(finding.rule, preemptions))
+    assert {rule: n for rule, n in fewest.items() if not rule.startswith("lock_order.")} == least
+
+
+def test_a_preemption_after_the_rule_broke_does_not_count() -> None:
+    threads = {"a": p.account_then_log, "b": p.log_then_account, "c": p.racy_deposit, "d": p.racy_deposit}
+    program = rb.Program("after", setup=p.Account, threads=threads)
+    deadlock, after = {(-1, 0): 0, (0, 1): 1}, {(2, 1): 3}
+    with Scheduler(program) as scheduler:
+        tally = Tally()
+        tally.add(scheduler.run(Deviating(deadlock, 4), always_ask=True), 1, "test")
+        shrinker = Shrinker(scheduler, tally.seen[next(iter(tally.seen))])
+        strategy = Deviating(deadlock | after, 4)
+        shrunk = shrinker._matched(scheduler.run(strategy, always_ask=True), strategy.preempted)
+    assert len(strategy.preempted) == 2
+    assert shrunk is not None
+    assert shrunk.preemptions == 1

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 import racebench as rb
 from racebench.engine import explore
+from racebench.engine.controlled import Scheduler
 from racebench.engine.exploring import Exploration
 from racebench.engine.ops import ACQUIRE
 from racebench.engine.strategies import STRATEGIES
@@ -20,7 +24,7 @@ WITHIN = {
     "deadlock01": 100,
     "account": 100,
     "wronglock": 100,
-    "stringbuffer": 200,
+    "stringbuffer": 700,
     "reorder_3": 300,
 }
 """Executions in which every strategy finds these, with seed 1."""
@@ -162,12 +166,72 @@ def test_surw_goes_on_when_a_thread_makes_more_steps_than_were_ever_counted() ->
 def test_pct_bounds_what_a_clean_run_may_have_missed() -> None:
     strategy = Pct(seed=0, threads=2)
     assert strategy.miss_bound() == [1.0, 1.0, 1.0]
+    strategy.k = 10
     for _ in range(7):
         strategy.begin()
-    strategy.k = 10
     # Depths 1, 2 and 3 in rotation: 3, 2 and 2 runs; 1 / (n k^(d-1)) each.
-    assert strategy.runs == [3, 2, 2]
-    assert strategy.miss_bound() == pytest.approx([(1 / 2) ** 3, (19 / 20) ** 2, (199 / 200) ** 2])
+    bound = [(1 / 2) ** 3, (19 / 20) ** 2, (199 / 200) ** 2]
+    assert strategy.miss_bound() == pytest.approx(bound)
+    # A longer execution: no change point was drawn from its end by then.
+    strategy.k = 30
+    assert strategy.miss_bound() == [(1 / 2) ** 3, 1.0, 1.0]
+    strategy.begin()
+    assert strategy.miss_bound() == pytest.approx([(1 / 2) ** 3, 59 / 60, 1.0])
+
+
+class Marks(rb.State):
+    x = rb.shared(0, atomic=True)
+
+
+def _in_order(*wanted: str) -> rb.Program:
+    """Threads that each make two marks, a1 and a2 by "a"; the bug is that those ``wanted`` come so."""
+    marks: list[str] = []
+
+    def setup() -> Marks:
+        marks.clear()
+        return Marks()
+
+    def thread(name: str) -> Callable[[Marks], None]:
+        def run(s: Marks) -> None:
+            for n in "12":
+                s.x = 1
+                marks.append(name + n)
+
+        return run
+
+    def check(s: Marks, results: Any) -> Any:
+        return rb.broken("in.order", "so") if [m for m in marks if m in wanted] == list(wanted) else None
+
+    names = sorted({mark[0] for mark in wanted} | {"a", "b"})
+    return rb.Program("marks", setup=setup, threads={n: thread(n) for n in names}, check=check)
+
+
+@pytest.mark.parametrize(
+    ("depth", "program"),
+    [
+        (1, _in_order("b1", "a1")),
+        (2, _in_order("c1", "a1", "d1")),
+        (2, _in_order("a1", "b1", "a2")),
+        (2, _in_order("a1", "c2", "a2")),
+        (3, _in_order("a1", "b1", "a2", "b2")),
+        (3, _in_order("a1", "c1", "b2", "a2")),
+    ],
+)
+def test_pct_misses_no_more_than_it_bounds(depth: int, program: rb.Program) -> None:
+    """Of 300 times a few executions, as many miss as the bound says, and three deviations."""
+    allowed = variance = missed = 0.0
+    with Scheduler(program) as scheduler:
+        for seed in range(300):
+            strategy, met = Pct(seed, len(program.threads)), False
+            for _ in range(3 * 5):
+                outcome = scheduler.run(strategy)
+                met |= bool(outcome.broken) and strategy._run % 3 + 1 == depth
+                strategy.end(outcome.log, bool(outcome.broken))
+            bound = strategy.miss_bound()[depth - 1]
+            allowed += bound
+            variance += bound * (1 - bound)
+            missed += not met
+    assert missed <= allowed + 3 * variance**0.5
 
 
 def test_pct_hits_as_often_as_its_bound_promises() -> None:

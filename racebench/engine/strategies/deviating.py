@@ -17,19 +17,23 @@ class Deviating:
 
     A place is counted in a thread's own steps, so taking one deviation away
     leaves the others where they are.  One that cannot be followed is passed by.
+    ``preempted`` has the steps made by another thread than the last, which could
+    have gone on.
     """
 
     def __init__(self, deviations: Mapping[Place, int], threads: int) -> None:
         self.deviations = deviations
         self._made = [0] * threads
         self._last = -1
-        self.preemptions = 0
+        self._step = 0
+        self.preempted: list[int] = []
 
     def begin(self) -> None:
         """A new execution starts."""
         self._made = [0] * len(self._made)
         self._last = -1
-        self.preemptions = 0
+        self._step = 0
+        self.preempted = []
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         last = self._last
@@ -44,7 +48,8 @@ class Deviating:
         if chosen is None:
             chosen = going_on or enabled[0]
         if going_on is not None and chosen is not going_on:
-            self.preemptions += 1
+            self.preempted.append(self._step)
+        self._step += 1
         self._made[chosen.index] += 1
         self._last = chosen.index
         return chosen

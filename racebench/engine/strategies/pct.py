@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from . import Strategy
@@ -18,8 +19,8 @@ class Pct(Strategy):
     """Random priorities with d-1 random change points; d = 1, 2, 3 in rotation.
 
     A bug of depth d is hit with probability at least 1 / (n * k**(d-1)) in an
-    execution of depth d, for n threads and k steps with a choice; k is the
-    largest seen so far.
+    execution of depth d, for n threads and change points drawn from k steps with
+    a choice, if it is met within k: k is the largest number seen so far.
     """
 
     NAME = "pct"
@@ -27,36 +28,44 @@ class Pct(Strategy):
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
         self.k = 0
-        self.runs = [0, 0, 0]
+        self.drawn: list[Counter[int]] = [Counter(), Counter(), Counter()]
+        """For d = 1, 2, 3: how many executions drew their change points from so many steps."""
         self._run = -1
         self._choices = 0
-        self._next = 0
-        self._points: list[int] = []
+        self._next = self._lowered = 0
+        self._points: list[tuple[int, int]] = []
         self._priority: list[int] = []
 
     def begin(self) -> None:
         self._run += 1
         depth = self._run % 3 + 1
-        self.runs[depth - 1] += 1
-        self._priority = self._shuffled(depth)
-        self._points = self._change_points(depth - 1)
-        self._next = self._points.pop() if self._points else 0
+        k = max(self.k or _FIRST_K, depth - 1)
+        self.drawn[depth - 1][k] += 1
+        self._priority = self._shuffled(range(depth, depth + self.threads))
+        self._points = self._change_points(depth - 1, k)
         self._choices = 0
+        self._go_on()
 
-    def _shuffled(self, depth: int) -> list[int]:
-        priorities = list(range(depth, depth + self.threads))
-        for i in range(self.threads - 1, 0, -1):
+    def _shuffled(self, values: range) -> list[int]:
+        shuffled = list(values)
+        for i in range(len(shuffled) - 1, 0, -1):
             j = self.below(i + 1)
-            priorities[i], priorities[j] = priorities[j], priorities[i]
-        return priorities
+            shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
+        return shuffled
 
-    def _change_points(self, n: int) -> list[int]:
-        """``n`` distinct choices of 1..k, the earliest last."""
-        k = max(self.k or _FIRST_K, n)
+    def _change_points(self, n: int, k: int) -> list[tuple[int, int]]:
+        """``n`` distinct choices of 1..k, the earliest last, each with the priority that it gives.
+
+        Who is held back first need not be let go first: every order of priorities can come.
+        """
         points: set[int] = set()
         while len(points) < n:
             points.add(self.below(k) + 1)
-        return sorted(points, reverse=True)
+        return list(zip(sorted(points, reverse=True), self._shuffled(range(n)), strict=True))
+
+    def _go_on(self) -> None:
+        """To the next change point; 0 is none."""
+        self._next, self._lowered = self._points.pop() if self._points else (0, 0)
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         self._choices += 1
@@ -66,9 +75,8 @@ class Pct(Strategy):
             if priority[task.index] > priority[best.index]:
                 best = task
         if self._choices == self._next:
-            # Change points left to come count the values that remain below.
-            priority[best.index] = len(self._points)
-            self._next = self._points.pop() if self._points else 0
+            priority[best.index] = self._lowered
+            self._go_on()
             for task in enabled:
                 if priority[task.index] > priority[best.index]:
                     best = task
@@ -78,6 +86,16 @@ class Pct(Strategy):
         self.k = max(self.k, self._choices)
 
     def miss_bound(self) -> list[float]:
-        """For d = 1, 2, 3: the largest probability that a bug of that depth was missed."""
-        k, n = max(self.k, 1), self.threads
-        return [(1 - 1 / (n * k ** (d - 1))) ** runs for d, runs in enumerate(self.runs, 1)]
+        """For d = 1, 2, 3: the largest probability that a bug of that depth was missed.
+
+        A bug within the longest execution seen, that is: change points drawn from
+        fewer steps than it has promise nothing.
+        """
+        bounds = []
+        for d, drawn in enumerate(self.drawn, 1):
+            missed = 1.0
+            for k, runs in drawn.items():
+                if d == 1 or k >= self.k:
+                    missed *= (1 - 1 / (self.threads * k ** (d - 1))) ** runs
+            bounds.append(missed)
+        return bounds
