@@ -618,7 +618,8 @@ class Scheduler(Numbers):
         if before is not None:
             self.changing |= changed(self.program, before, picture(self.program, outcome.state))
         if not self._touched:
-            self._touched = any(op.kind not in _TOUCHES_NOTHING for _, op, _ in self.log)
+            steps = any(op.kind not in _TOUCHES_NOTHING for _, op, _ in self.log)
+            self._touched = steps or any(task.blocked is not None for task in self.tasks)
         if self.error is not None:
             raise self.error
         if outcome.unfair:
@@ -626,7 +627,8 @@ class Scheduler(Numbers):
         if self.recorder is not None:
             self.recorder.end()
         self._holdings.execution_is_over()
-        self._conclude(outcome)
+        if self._uses is None:
+            self._conclude(outcome)
         outcome.events += self._might_end
         return outcome
 

@@ -86,6 +86,8 @@ class History:
         self._now: State = None
         self._ready: list[Sequence[Task]] = []
         self._uses: dict[Key, _Uses] = {}
+        # An interrupt waits for its thread's stores, of which nothing is kept here.
+        self._buffered = relation.buffered
         self._by_thread = {proc: _Processor(key) for proc, key in relation.cpus.items()}
         self._by_key = {cpu.key: cpu for cpu in self._by_thread.values()}
 
@@ -160,7 +162,7 @@ class History:
         if kind is Kind.INTERRUPT:
             at = self._by_key[event.writes[0]].open
             if at >= 0:
-                yield at, self._others(at), False
+                yield at, self._others(at), not self._buffered
             return
         if self._by_thread:
             cpu = self._by_thread.get(event.proc)

@@ -138,6 +138,7 @@ class Relation:
         self.cpus: dict[int, Key] = {
             task.index: (task.cpu._rb_id, "") for task in scheduler.tasks if task.cpu is not None
         }
+        self.buffered = scheduler.buffers is not None
         self.grown = False
         """Whether a predicate has looked at something new since ``renew``."""
         self._rousable = False

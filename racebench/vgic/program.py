@@ -109,6 +109,9 @@ class MachineBuilder:
             self.virqs.update(named.get("virq", ()))
             self.pirqs.update(named.get("pirq", ()))
             self.doms.update(named.get("dom", ()))
+        if any(op.name == "destroy" for op in operations):
+            # It takes one kind of number for the other (see domain_vgic_free): no thread is to make that vIRQ.
+            self.virqs.update(self.pirqs)
 
     def build(self) -> Bench:
         """A machine no thread has touched yet.  No lock is taken."""

@@ -228,7 +228,7 @@ def test_a_loop_that_no_turn_ends_is_a_livelock() -> None:
     for result in (rb.verify(program), rb.explore(program, executions=1)):
         [finding] = result.findings
         assert finding.rule == "stall.livelock"
-        assert "unseen" not in result.stats
+        assert not result.stats["unseen"]
     assert rules(rb.replay(program, finding.schedule)) == {"stall.livelock"}
 
 
