@@ -9,6 +9,7 @@ to stay as it is counts as one that changes.
 from __future__ import annotations
 
 import enum
+import operator
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields
@@ -38,6 +39,10 @@ _NEVER_CHANGE = frozenset(
         *("pathlib.PurePosixPath", "pathlib.PureWindowsPath", "pathlib.PosixPath", "pathlib.WindowsPath"),
     )
 )
+
+
+_OF_MEMBERS = set(enum.Enum("_OfMembers", ["ONE"]).ONE.__dict__) | {"_hashable_values_", "_sort_order_"}
+"""What every member of an enumeration has for itself."""
 
 
 def leaves(value: Any, fixed: Collection[type] = ATOMS, bare: list[Any] | None = None) -> list[Any]:
@@ -105,6 +110,9 @@ def never_changes(cls: type) -> bool:
     """Whether no instance of ``cls`` changes in place, or by seen steps only."""
     if issubclass(cls, (Instrumented, types.ModuleType, type)):
         return True
+    if issubclass(cls, enum.Enum):
+        # All of them are here already.
+        return not any(leaves(member._value_) or set(member.__dict__) - _OF_MEMBERS for member in cls)
     for base in cls.__mro__:
         if base in ATOMS or f"{base.__module__.partition('.')[0]}.{base.__qualname__}" in _NEVER_CHANGE:
             return adds_nothing(cls, base)
@@ -121,6 +129,17 @@ def adds_nothing(cls: type, base: type) -> bool:
 def frozen(cls: type) -> bool:
     """Whether ``cls`` itself, not a base of it, is a frozen dataclass."""
     return bool(getattr(cls.__dict__.get("__dataclass_params__"), "frozen", False))
+
+
+def getter_of_all(cls: type) -> Callable[[Any], tuple[Any, ...]] | None:
+    """What gives all that an instance of ``cls`` refers to, at little cost, if ``cls`` fixes that."""
+    if cls is tuple:
+        return tuple
+    if frozen(cls) and not cls.__dictoffset__ and all(hasattr(cls, f.name) for f in fields(cls)):
+        names = [f.name for f in fields(cls)]
+        if len(names) > 1:
+            return operator.attrgetter(*names)
+    return None
 
 
 def _attributes(value: Any) -> list[Any] | None:

@@ -190,7 +190,8 @@ class Scheduler(Numbers):
     ``ghost`` says what a failed check does: end the execution (False), or stop
     its thread for ever while the others go on, which is what exhaustive search
     needs to see the steps that could have come before.  ``relation`` hears what
-    predicates look at, during such a search.
+    predicates look at, during such a search; ``kept`` is that of the last one,
+    whose knowledge holds for the next.
     """
 
     def __init__(
@@ -207,6 +208,7 @@ class Scheduler(Numbers):
         self.stall_s, self.max_steps = stall_s, max_steps
         self.ghost = False
         self.relation: Relation | None = None
+        self.kept: Relation | None = None
         threads = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
         self._threads = threads
         self._interrupts = interrupts.tasks_of(program, threads, Task)
@@ -288,10 +290,10 @@ class Scheduler(Numbers):
         me = self.current
         ident = get_ident()
         if ident not in self.ours if me is None else ident != me.ident:
-            self._not_running(call_name(obj, 2))
+            self.not_running(call_name(obj, 2))
         return me
 
-    def _not_running(self, what: str) -> None:
+    def not_running(self, what: str) -> None:
         """The calling thread makes the step ``what`` without the floor; returns if it has it after all."""
         task = self._workers.get(get_ident())
         if task is None:
@@ -332,12 +334,12 @@ class Scheduler(Numbers):
         me = self.current
         if me is None:
             if get_ident() not in self.ours:
-                self._not_running(step_name(op, obj))
+                self.not_running(step_name(op, obj))
             if self.spy is not None:
                 self.spy.append((op, obj))
             return
         if get_ident() != me.ident:
-            self._not_running(step_name(op, obj))
+            self.not_running(step_name(op, obj))
         if me.aborted:
             return
         me.op = op

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from sys import _getframe
+from threading import get_ident
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from ..primitives import Condition, Lock, RLock, RWLock, Semaphore
 from ..trace import Op
 from . import ops
 from .osthreads import caller_frame, caller_site
+from .strangers import step_name
 from .stuck import misuse_event
 
 if TYPE_CHECKING:
@@ -24,7 +26,12 @@ if TYPE_CHECKING:
 
 
 def _want(scheduler: Scheduler, me: Task, op: Op, obj: Any, ready: bool) -> None:
-    """Make the offer ``op`` on ``obj`` and return once it is met."""
+    """Make the offer ``op`` on ``obj`` and return once it is met.
+
+    Whoever comes here, or to ``point``, with another's task is stopped before it changes anything.
+    """
+    if get_ident() != me.ident:
+        scheduler.not_running(step_name(op, obj))
     if me.aborted:
         raise ThreadAbort
     me.op, me.obj, me.ready = op, obj, ready
@@ -51,7 +58,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
         recursive = False
 
         def acquire(self, blocking: bool = True) -> bool:
-            me = s.caller(self)
+            me = s.current or s.caller(self)
             if me is None:
                 return self.real.acquire(blocking)
             if not blocking:
@@ -59,7 +66,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
             return self._take(me, 2 + self.frames_between)
 
         def __enter__(self) -> bool:
-            me = s.caller(self)
+            me = s.current or s.caller(self)
             if me is None:
                 return self.real.acquire()
             return self._take(me, 2)
@@ -88,7 +95,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
             return True
 
         def release(self) -> None:
-            me = s.caller(self)
+            me = s.current or s.caller(self)
             if me is None:
                 self.real.release()
                 return
@@ -118,12 +125,12 @@ def _make_lock(s: Scheduler) -> type[Lock]:
             self.release()
 
         def held_from(self, frame: FrameType) -> None:
-            me = s.caller(self)
+            me = s.current or s.caller(self)
             if me is not None and me.held and me.held[-1][0] is self:
                 me.held[-1] = (self, frame.f_code, frame.f_lasti)
 
         def locked(self) -> bool:
-            if s.caller(self) is not None:
+            if (s.current or s.caller(self)) is not None:
                 s.point(ops.LOCKED, self)
                 return self.owner is not None
             if s.spy is not None:
@@ -405,7 +412,7 @@ def _make_semaphore(s: Scheduler) -> type[Semaphore]:
             self.count = self.initial
 
         def acquire(self, blocking: bool = True) -> bool:
-            me = s.caller(self)
+            me = s.current or s.caller(self)
             if me is None:
                 return super().acquire(blocking)
             if blocking:
@@ -421,7 +428,7 @@ def _make_semaphore(s: Scheduler) -> type[Semaphore]:
             return True
 
         def release(self) -> None:
-            me = s.caller(self)
+            me = s.current or s.caller(self)
             if me is None:
                 super().release()
                 return

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..primitives import Field, State
 from ..trace import Kind, Op
-from ..values import ATOMS, described, is_bare, leaves, never_changes
+from ..values import ATOMS, described, getter_of_all, is_bare, leaves, never_changes
 from .adopting import Graph, alone
 from .containers import Containers, forget, leave, untouched
 from .instrument import SLOT, Copier, showing
@@ -42,6 +42,7 @@ class Holdings:
         self._fixed: set[type] = self.names["fixed"]
         self._varied: set[type] = set()
         self._containers = Containers(self)
+        self._getters: dict[type, Any] = {}
         self._reads: dict[Field, Op] = {}
         self._inside: dict[Op, tuple[Op, Op]] = {}
         self._of_setup: dict[tuple[int, str], tuple[State, Op]] = {}
@@ -121,12 +122,27 @@ class Holdings:
 
     def _met(self, read: Op, obj: State, value: Any) -> None:
         """The field that ``read`` reads has ``value``, of a class that is not known to be fixed."""
-        if type(value) is tuple and all(type(one) in self._fixed for one in value):
+        if self._settled(value):
             return
         bare: list[Any] = []
         found = self._noticed(read, value, bare)
         if found or bare:
             self._touched(obj, read.field, found + bare)
+
+    def _settled(self, value: Any) -> bool:
+        """Whether all that ``value`` refers to is of classes known to be fixed: the quick way, for most values."""
+        cls = type(value)
+        try:
+            inside = self._getters[cls]
+        except KeyError:
+            inside = self._getters[cls] = getter_of_all(cls)
+        if inside is None:
+            return False
+        fixed = self._fixed
+        for one in inside(value):
+            if type(one) not in fixed and not self._is_fixed(type(one)):
+                return False
+        return True
 
     def _noticed(self, read: Op, value: Any, bare: list[Any] | None = None) -> list[Any]:
         """What can change unseen in ``value``, which a field has; ``bare`` as for ``leaves``."""
@@ -153,7 +169,7 @@ class Holdings:
 
     def _brought(self, read: Op, obj: State, value: Any, spare: bool) -> Any:
         """What a field gets for ``value``; ``spare``: nothing else refers to it."""
-        if self._is_fixed(type(value)):
+        if self._settled(value) or self._is_fixed(type(value)):
             return value
         if self.scheduler.current is None:
             self._of_setup[id(obj), read.field] = obj, read

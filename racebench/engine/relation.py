@@ -164,8 +164,9 @@ class Relation:
             self._rousable = self.grown = True
 
     def renew(self) -> None:
-        """Forget the events: a search starts that knows what predicates look at."""
-        self._known.clear()
+        """Forget the events made before it was known what predicates look at: a search starts."""
+        if self.grown:
+            self._known.clear()
         self.grown = False
 
     # -- events

@@ -15,6 +15,7 @@ races like all others.
 
 from __future__ import annotations
 
+from ..errors import ProgramError
 from .controlled import Outcome, Scheduler, Strategy
 from .estimating import Estimate
 from .evidence import real
@@ -22,6 +23,9 @@ from .races import History
 from .relation import NOTIFIES, Event, Relation
 from .strategies.exhaustive import Exhaustive, Node, Trial
 from .wakeup import covered, insert, place
+
+
+_MOST_RESTARTS = 1_000
 
 
 class Search:
@@ -32,12 +36,17 @@ class Search:
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
-        self.relation = Relation(scheduler)
+        self.relation = scheduler.kept = scheduler.kept or Relation(scheduler)
         self.restarts = -1
         self._restart()
 
     def _restart(self) -> None:
         self.restarts += 1
+        if self.restarts > _MOST_RESTARTS:
+            raise ProgramError(
+                "the program is not deterministic: what its predicates look at is new each time. "
+                "Verify needs a program that depends on the schedule alone."
+            )
         self.relation.renew()
         self.strategy = Exhaustive(self.relation)
         self.estimate = Estimate()

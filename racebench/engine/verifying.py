@@ -60,7 +60,7 @@ class Verification:
         self.progress, self.detect = progress, detect
         self.tally = Tally()
         self.interrupted = self.complete = False
-        self.steps = 0
+        self.steps = self._restarts = 0
         self._started = self._report_at = 0.0
 
     def go(self, seconds: float, max_executions: int | None, max_steps: int) -> Result:
@@ -107,10 +107,10 @@ class Verification:
         """Up to ``turn`` executions of ``search``; False when all is over."""
         tally, scheduler, detect = self.tally, self.ladder.scheduler, self.detect
         for _ in range(turn):
-            restarts = self.search.restarts
             outcome = search.execute()
-            if self.search.restarts > restarts and not self.ladder.executions:
-                # The search begins anew, and nothing else has found anything.
+            if self.search.restarts > self._restarts and not self.ladder.executions:
+                # The search has begun anew, and nothing else has found anything.
+                self._restarts = self.search.restarts
                 self.tally, self.steps = Tally(), 0
                 tally = self.tally
             if outcome is not None:
