@@ -41,7 +41,8 @@ _TRIED = {ops.WAIT_UNTIL, ops.ENTER_READ}
 class _Uses:
     """The steps on one key so far: indices into the execution, and what came before them.
 
-    ``writes`` has every write; ``reads`` the reads since the last one.
+    ``writes`` has every write; ``reads`` the reads since the last one; ``all``, of a
+    read-write lock, every step.
     ``before_write`` and ``before_reads`` have all up to the last write and up
     to the reads since, as bits.
     """
@@ -93,7 +94,7 @@ class History:
 
     def add(self, event: Event, state: State, ready: Sequence[Task], races: bool = False) -> list[Race]:
         """Append ``event``, before which there was ``state`` and ``ready`` could move; its races if asked."""
-        found = list(self.races_of(event, state)) if races else []
+        found = self.races_of(event, state) if races else []
         uses, proc, index = self._uses, event.proc, len(self.events)
         before = self.last[proc] | 1 << index
         for key in event.reads:
@@ -115,22 +116,27 @@ class History:
         for key in event.reads:
             use = uses[key]
             use.reads.append(index)
-            use.all.append(index)
             use.before_reads |= before
         for key in event.writes:
             use = uses[key]
             use.writes.append(index)
-            use.all.append(index)
             use.before_write = before
             use.before_reads = 0
             use.reads.clear()
-        if event.kind in NOTIFIES:
-            # What the sleepers do next comes after this.
-            for woken, _ in state:
-                self.last[woken] |= before
+        if event.rare:
+            self._rare(event, index)
         if self._by_thread:
             self._follow(event, index)
         return found
+
+    def _rare(self, event: Event, index: int) -> None:
+        """What the sleepers do next comes after a notification; a read-write lock remembers all its steps."""
+        if event.kind in NOTIFIES:
+            for woken, _ in self._states[index]:
+                self.last[woken] |= self.before[index]
+            return
+        for key in (*event.reads, *event.writes):
+            self._uses[key].all.append(index)
 
     def _follow(self, event: Event, index: int) -> None:
         """Keep account of the processors."""
@@ -153,9 +159,16 @@ class History:
 
     # -- races
 
-    def races_of(self, event: Event, state: State) -> Iterator[Race]:
+    def races_of(self, event: Event, state: State) -> list[Race]:
         """The steps that ``event``, coming next or never, races with; ``state`` is as it is now."""
         self._now = state
+        if event.guard is None and not self._by_thread:
+            before = self._stored(event, self.last[event.proc])
+            return self._plain(event.reads, event.writes, event, before)
+        return list(self._rarer(event))
+
+    def _rarer(self, event: Event) -> Iterator[Race]:
+        """The races of a step that has a guard, or of any where interrupts come."""
         kind, before = event.kind, self.last[event.proc]
         if kind is Kind.RETURN:
             return
@@ -200,30 +213,39 @@ class History:
 
     def _plain(
         self, reads: tuple[Key, ...], writes: tuple[Key, ...], event: Event, before: int
-    ) -> Iterator[Race]:
+    ) -> list[Race]:
         """The last step on each key that ``event`` could come before, without those between which is another."""
         candidates: list[int] = []
+        uses = self._uses
         for key in reads:
-            candidates += self._of(key).writes[-1:]
+            use = uses.get(key)
+            if use is not None:
+                candidates += use.writes[-1:]
         for key in writes:
-            use = self._of(key)
-            candidates += use.writes[-1:]
-            candidates += use.reads
+            use = uses.get(key)
+            if use is not None:
+                candidates += use.writes[-1:]
+                candidates += use.reads
         if len(candidates) > 1:
             candidates = sorted(set(candidates), reverse=True)
+        races: list[Race] = []
         for i in candidates:
             if not before >> i & 1:
                 before |= self.before[i]
                 found = self.reversal(i, event)
                 if found is not None:
-                    yield i, found[0], found[1] and event.op not in _TRIED
+                    races.append((i, found[0], found[1] and event.op not in _TRIED))
+        return races
 
     def _guarded(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
         """Back on ``guard`` to the last step before which ``event`` was possible."""
         use = self._of(guard)
         met = False
         # Readers are not ordered among themselves: any of them may be the one to come after.
-        for i in reversed(use.writes if guard in event.reads else use.all):
+        order = use.writes
+        if guard in event.writes:
+            order = use.all if event.rare else use.writes + use.reads
+        for i in reversed(order):
             writes = guard in self.events[i].writes
             if before >> i & 1:
                 if writes:
@@ -280,6 +302,8 @@ class History:
         And whether these are simply all that do not happen after ``e``.
         """
         steps, all_of_them = self._others(e), True
+        if event.guard is None and not self._by_thread:
+            return steps, True
         while True:
             blocker = self._blocker(event, e, steps)
             if blocker is None:

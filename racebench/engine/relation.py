@@ -105,6 +105,11 @@ _MUTEX = {Kind.ACQUIRE, Kind.TRY_ACQUIRE, Kind.RELEASE}
 _COUNTS = {Kind.DOWN, Kind.TRY_DOWN, Kind.UP}
 NOTIFIES = {Kind.NOTIFY, Kind.NOTIFY_ALL}
 _SLEEP = {Kind.WAIT, *NOTIFIES}
+READS_AND_WRITES = {
+    *(Kind.ACQUIRE_READ, Kind.REQUEST_READ, Kind.RELEASE_READ),
+    *(Kind.ACQUIRE_WRITE, Kind.REQUEST_WRITE, Kind.RELEASE_WRITE),
+}
+_RARE = {*NOTIFIES, *READS_AND_WRITES}
 _GUARDED = {
     *(ops.ACQUIRE, ops.DOWN, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE, ops.ENTER_READ),
     ops.WAIT_UNTIL,
@@ -116,15 +121,16 @@ class Event:
     """One step: thread index, operation, the keys that it reads and writes.
 
     ``guard`` is the one of these keys that decides whether it is possible, None if it always is.
-    ``offer`` is the operation, whatever may come of it.
+    ``offer`` is the operation, whatever may come of it; ``rare`` marks what History treats apart.
     """
 
-    __slots__ = ("guard", "ident", "kind", "offer", "op", "proc", "reads", "writes")
+    __slots__ = ("guard", "ident", "kind", "offer", "op", "proc", "rare", "reads", "writes")
 
     def __init__(self, proc: int, op: Op, ident: Any, reads: tuple[Key, ...], writes: tuple[Key, ...]) -> None:
         self.proc, self.op, self.kind, self.ident = proc, op, op.kind, ident
         self.reads, self.writes = reads, writes
         self.offer = _OFFERS.get(op, op)
+        self.rare = op.kind in _RARE
         self.guard: Key | None = (reads or writes)[0] if op in _GUARDED and (reads or writes) else None
 
 
@@ -199,6 +205,8 @@ class Relation:
     def state(self, task: Task) -> State:
         """What decides, before ``task`` does what it offers, who may use the same object."""
         kind, obj = task.op.kind, task.obj
+        if task.op.is_field:
+            return None
         if kind in _MUTEX:
             return -1 if obj.owner is None else obj.owner.index
         if kind in _COUNTS:

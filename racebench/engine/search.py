@@ -113,7 +113,7 @@ class Search:
             event = node.tree[0].event
             found = history.add(event, node.state, node.ready, i >= self._fresh)
             races += [(*race, event) for race in found]
-            if event.kind in NOTIFIES and i >= self._fresh:
+            if event.rare and event.kind in NOTIFIES and i >= self._fresh:
                 taken_away += [(i, wake) for _, wake in node.state if wake is not None]
         for i, wake in taken_away:
             reversal = history.reversal(i, wake)
