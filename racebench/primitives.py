@@ -452,7 +452,8 @@ class Condition(_Primitive):
     """A condition variable over ``lock``; waiters are woken first come, first served.
 
     ``spurious``: in a run ``wait`` may also return unasked, as POSIX allows, so that
-    code which does not look again at what it waits for is found out.
+    code which does not look again at what it waits for is found out: once for each
+    thread and condition in an execution, so that a loop around ``wait`` has an end.
     """
 
     kind = "condition"

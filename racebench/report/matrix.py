@@ -257,12 +257,7 @@ def evidence(cell: Mapping[str, Any]) -> str:
         parts.append(f"explore {executions} executions, {failures} failed")
     if verify:
         parts.append(f"verify {count(verify['executions'])} executions, {_extent(verify)}")
-    return " · ".join([*parts, *unseen(cell)])
-
-
-def unseen(cell: Mapping[str, Any]) -> list[str]:
-    """Why its answer is unknown, in sentences: what its modes could not see."""
-    return [clean(sentence) for sentence in cell.get("unseen", ())]
+    return " · ".join(parts)
 
 
 def _extent(verify: Mapping[str, Any]) -> str:
