@@ -263,7 +263,7 @@ def _alarm(ring: list[LockEdge], back: dict[str, LockEdge]) -> Alarm:
         "instances": "the same locks" if same else "other locks of the same classes",
         "guarded_by": gates,
     }
-    steps = tuple(sorted({n for e in ring for n in (e.taken, e.at) if n >= 0}))
+    steps = tuple(sorted({n for e in (*ring, *back.values()) for n in (e.taken, e.at) if n >= 0}))
     signature = f"{RULE}: {' -> '.join([*classes, classes[0]])}"
     return Alarm(RULE, signature, story, steps, evidence, bool(gates))
 

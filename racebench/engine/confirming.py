@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,22 @@ def _ring(evidence: Mapping[str, Any]) -> tuple[str, ...]:
     return min(tuple(classes[i:] + classes[:i]) for i in range(len(classes)))
 
 
+def _through(evidence: Mapping[str, Any], hangs: Iterable[Finding]) -> Finding | None:
+    """A hang in which the interrupt of ``evidence`` waits for its lock, and a thread for it; others may be between.
+
+    A fair lock's reader waits behind a writer that waits for the interrupted thread.
+    """
+    if not evidence.get("interrupt"):
+        return None
+    handler = evidence["ring"][0]
+    for hang in hangs:
+        ring = hang.evidence.get("ring", ())
+        waits = any(e["thread"] == handler["thread"] and e["wants"] == handler["wants"] for e in ring)
+        if waits and any(entry["wants"]["class"] == CPU for entry in ring):
+            return hang
+    return None
+
+
 def _labelled(
     scheduler: Scheduler,
     finding: Finding,
@@ -54,7 +70,7 @@ def _labelled(
     until: float,
 ) -> Finding:
     ring = _ring(finding.evidence)
-    hang = hangs.get(ring)
+    hang = hangs.get(ring) or _through(finding.evidence, hangs.values())
     if hang is not None:
         schedule = [list(step) for step in hang.schedule]
         return _with(finding, "confirmed", "the hang was found", signature=hang.signature, schedule=schedule)

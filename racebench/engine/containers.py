@@ -207,9 +207,8 @@ def _reading(base: type, name: str, use: Callable[[Any, Op], None]) -> Any:
     plain = getattr(base, name)
 
     def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+        args = _gathered(self, args, use, name in _OF_SETS)
         use(self, self._rb_read)
-        for arg in args:
-            _looked_into(self, arg, use)
         # A copy gives plain ones where Python would make another of our class.
         return plain(self if name in _OF_ONE else _plain(self), *args, **kwargs)
 
@@ -221,9 +220,14 @@ def _writing(base: type, name: str, use: Callable[[Any, Op], None], fields: Fiel
     plain = getattr(base, name)
 
     def write(self: Any, *args: Any, **kwargs: Any) -> Any:
+        one_by_one = _BY_ONE.get(name)
+        if one_by_one is not None and any(_makes_steps(arg) for arg in args):
+            for arg in args:
+                for value in arg:
+                    getattr(self, one_by_one)(value)
+            return None
+        args = _gathered(self, args, use, name in _OF_SETS)
         use(self, self._rb_write)
-        for arg in args:
-            _looked_into(self, arg, use)
         try:
             return plain(self, *args, **kwargs)
         finally:
@@ -240,6 +244,8 @@ def _putting(base: type, name: str, use: Callable[[Any, Op], None], fields: Fiel
     plain = getattr(base, name)
 
     def put(self: Any, *args: Any) -> Any:
+        if len(args) == 2 and isinstance(args[0], slice):
+            args = args[0], list(args[1])
         use(self, self._rb_write)
         if not args:
             return plain(self)
@@ -265,16 +271,23 @@ def _putting_all(base: type, name: str, use: Callable[[Any, Op], None], fields: 
     plain = getattr(base, name)
 
     def put(self: Any, *args: Any, **kwargs: Any) -> Any:
-        use(self, self._rb_write)
+        if len(args) == 1 and _makes_steps(args[0]):
+            _put_one_by_one(self, name, args[0])
+            if not kwargs:
+                return self if name.startswith("__") else None
+            args = ()
         if base is dict:
             pairs = dict(*args, **kwargs)
             keys, values = list(pairs), list(pairs.values())
             del pairs
         elif len(args) != 1:
+            use(self, self._rb_write)
             return plain(self, *args)
         else:
             values = list(args[0])
         del args, kwargs
+        # What is put in was gathered first, with steps of its own: this step is the change itself.
+        use(self, self._rb_write)
         for i in range(len(values)):
             # What came in a list that nobody else has is now in ours alone.
             spare = getrefcount(values[i]) == _IN_A_LIST
@@ -288,10 +301,51 @@ def _putting_all(base: type, name: str, use: Callable[[Any, Op], None], fields: 
     return put
 
 
-def _looked_into(self: Any, arg: Any, use: Callable[[Any, Op], None]) -> None:
-    """What C code is given together with one of ours may be one too, into which it looks."""
-    if arg is not self and type(arg).__base__ in _READS and hasattr(arg, "_rb_owner"):
-        use(arg, arg._rb_read)
+_WHOLE = {list, tuple, dict, set, frozenset, deque, str, bytes, bytearray, range}
+_BY_ONE = {"update": "add", "difference_update": "discard"}
+"""The methods of sets that change it with each value that comes."""
+_OF_SETS = {
+    *("difference", "intersection", "isdisjoint", "issubset", "issuperset", "symmetric_difference", "union"),
+    *("intersection_update", "symmetric_difference_update"),
+}
+"""The methods of sets that take any iterables."""
+
+
+def _makes_steps(arg: Any) -> bool:
+    """Whether code of the program may run for each value of ``arg``, and others come in between."""
+    return type(arg) not in _WHOLE and not hasattr(arg, "_rb_owner")
+
+
+def _put_one_by_one(self: Any, name: str, arg: Any) -> None:
+    """As C does it: each value is put in before the next is asked for."""
+    if isinstance(self, dict):
+        if hasattr(arg, "keys"):
+            for key in arg.keys():
+                self[key] = arg[key]
+        else:
+            for key, value in arg:
+                self[key] = value
+        return
+    for value in arg:
+        self.appendleft(value) if name == "extendleft" else self.append(value)
+
+
+def _gathered(
+    self: Any, args: tuple[Any, ...], use: Callable[[Any, Op], None], iterables: bool
+) -> tuple[Any, ...]:
+    """``args`` as C code is to get them: one of ours as it is at a step of its own, an iterable at its end.
+
+    Before the step of ``self``, since what the method does is done then.
+    """
+    made = []
+    for arg in args:
+        if arg is not self and type(arg).__base__ in _READS and hasattr(arg, "_rb_owner"):
+            use(arg, arg._rb_read)
+            arg = _plain(arg)
+        elif iterables and _makes_steps(arg):
+            arg = list(arg)
+        made.append(arg)
+    return tuple(made)
 
 
 def _added_to(use: Callable[[Any, Op], None]) -> Any:

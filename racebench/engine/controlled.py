@@ -45,7 +45,7 @@ from .plain import TRACED, Picture, Spot, Uses, changed, picture, traced
 from .relation import Relation
 from .shield import Shield
 from .stillness import own_clock
-from .strangers import Strangers, call_name, step_name
+from .strangers import Strangers, call_name, impure, starts_noticed, step_name
 from .stuck import (
     Event,
     crash_event,
@@ -224,6 +224,7 @@ class Scheduler(Numbers):
         self.strangers = Strangers(program.name)
         self.ours: frozenset[int] = frozenset()
         self._workers: dict[int, Task] = {}
+        self._setting_up = False
         self.changing: set[Spot] = set()
         self._uses: Uses | None = None
         self._overseer = Overseer(self)
@@ -291,6 +292,8 @@ class Scheduler(Numbers):
         ident = get_ident()
         if ident not in self.ours if me is None else ident != me.ident:
             self.not_running(call_name(obj, 2))
+        if me is None and self.seeing is not None:
+            raise impure(call_name(obj, 2))
         return me
 
     def not_running(self, what: str) -> None:
@@ -335,6 +338,8 @@ class Scheduler(Numbers):
         if me is None:
             if get_ident() not in self.ours:
                 self.not_running(step_name(op, obj))
+            if self.seeing is not None and op.writes:
+                raise impure(step_name(op, obj))
             if self.spy is not None:
                 self.spy.append((op, obj))
             return
@@ -354,7 +359,7 @@ class Scheduler(Numbers):
             try:
                 chosen = self._pick(self.enabled, me)
             except BaseException as error:
-                self._fail(me, error)
+                self.fail(me, error)
             if chosen is not me:
                 self._switch(me, chosen)
         if self.recorder is not None:
@@ -375,7 +380,7 @@ class Scheduler(Numbers):
         try:
             chosen = self._next(me if me.ready else None)
         except BaseException as error:
-            self._fail(me, error)
+            self.fail(me, error)
         if chosen is None:
             self._leave(me)
         elif chosen is not me:
@@ -429,7 +434,7 @@ class Scheduler(Numbers):
         if me.aborted:
             raise ThreadAbort
 
-    def _fail(self, me: Task, error: BaseException) -> NoReturn:
+    def fail(self, me: Task, error: BaseException) -> NoReturn:
         """A strategy ended the execution, or failed: then ``run`` raises ``error``.
 
         The error must not travel through the code under test, which may catch
@@ -600,7 +605,11 @@ class Scheduler(Numbers):
             self._strategy, self._always = buffers.Draining(self.buffers, strategy, always_ask), True
             self.buffers.reset()
         outcome = self.outcome
-        outcome.state = self.program.fresh()
+        self._setting_up = True
+        try:
+            outcome.state = self.program.fresh()
+        finally:
+            self._setting_up = False
         self._holdings.setup_is_over()
         if self.recorder is not None:
             outcome.before = self.program.pictured(outcome.state)
@@ -725,6 +734,10 @@ class Scheduler(Numbers):
         if not self._unstarted:
             self._pick = self._strategy.pick
 
+    def _is_the_programs(self) -> bool:
+        """Whether the calling thread runs code of the program."""
+        return get_ident() in self._workers or (self._setting_up and get_ident() in self.ours)
+
     def _pictured(self, state: Any) -> Picture | None:
         """What no step announces, in an execution now and then."""
         if self._runs & (self._runs - 1) or self._uses is not None:
@@ -739,7 +752,8 @@ class Scheduler(Numbers):
 
     def uses(self) -> Uses:
         """Who uses what is ``changing``, from a few executions more."""
-        self._uses = uses = Uses(frozenset(spot.name for spot in self.changing))
+        loose = frozenset(spot.name for spot in self.changing if spot.inside)
+        self._uses = uses = Uses(frozenset(spot.name for spot in self.changing), loose)
         osthreads.take_lost_interrupts()
         try:
             for _ in range(TRACED):
@@ -767,7 +781,13 @@ class Scheduler(Numbers):
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        with installed(self), osthreads.pinned(), tamed() as self._collector, self._shield.installed():
+        with (
+            installed(self),
+            osthreads.pinned(),
+            tamed() as self._collector,
+            self._shield.installed(),
+            starts_noticed(self._is_the_programs, self.unseen.say),
+        ):
             for task in self._threads + self._interrupts:
                 task.thread = threading.Thread(
                     target=self._work, args=(task,), name=f"racebench-{task.name}", daemon=True

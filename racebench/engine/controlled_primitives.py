@@ -13,7 +13,7 @@ from threading import get_ident
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import HarnessBug, ThreadAbort
+from ..errors import HarnessBug, ProgramError, ThreadAbort
 from ..primitives import Condition, Lock, RLock, RWLock, Semaphore
 from ..trace import Op
 from . import ops
@@ -130,7 +130,7 @@ def _make_lock(s: Scheduler) -> type[Lock]:
                 me.held[-1] = (self, frame.f_code, frame.f_lasti)
 
         def locked(self) -> bool:
-            if (s.current or s.caller(self)) is not None:
+            if s.current is not None or (s.seeing is None and s.caller(self) is not None):
                 s.point(ops.LOCKED, self)
                 return self.owner is not None
             if s.spy is not None:
@@ -307,7 +307,9 @@ def _make_rwlock(s: Scheduler) -> type[RWLock]:
                 return dict.fromkeys((*holder, *self.behind[task]))
             if self.writer is not None:
                 return (self.writer,)
-            return tuple(self.readers) if task.op is ops.ACQUIRE_WRITE else ()
+            # In an order of their own: who came first among readers is no difference between executions.
+            readers = sorted(self.readers, key=lambda reader: reader.index)
+            return readers if task.op is ops.ACQUIRE_WRITE else ()
 
     return ControlledRWLock
 
@@ -467,12 +469,15 @@ class Predicate:
         s.seeing = self.me
         try:
             return bool(self.test())
+        except ProgramError as error:
+            wrong = error
         except Exception:
             return True
         finally:
             s.spy, s.current, s.seeing = None, floor, None
             if s.relation is not None:
                 s.relation.look(self.key, self.reads)
+        s.fail(s.current or self.me, wrong)
 
     def label(self) -> str:
         names = (f"{obj.label()}.{op.field}" if op.is_field else obj.label() for op, obj in self.reads)

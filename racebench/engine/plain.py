@@ -22,6 +22,7 @@ from __future__ import annotations
 import dis
 import functools
 import sys
+import sysconfig
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -37,13 +38,16 @@ from types import (
 )
 from typing import Any
 
-from ..primitives import State, _Primitive
+from ..primitives import Field, State, _Primitive
 from ..program import Program
+from ..values import never_changes
 from .instrument import SLOT, site_of
 from .osthreads import is_ours
 
 TRACED = 3
-_MOST = 2_000
+_WORD = tuple.__itemsize__
+_OURS = tuple(f"{__name__.partition('.')[0]}.{part}" for part in ("engine", "trace", "program", "findings"))
+_MOST = 20_000
 _VALUES = (int, float, complex, str, bytes, bool, type(None))
 _ITEMS = (list, tuple, set, frozenset, deque)
 _SKIPPED = (_Primitive, ModuleType, type, FunctionType, BuiltinFunctionType, MethodType)
@@ -57,10 +61,19 @@ class Spot:
 
     what: str
     name: str
+    inside: bool = False
+    """Whether it is in a container, which who only reads the name may change."""
+    library: bool = False
+    """Whether it belongs to an object of Python's own library, whose code is not followed."""
 
 
-Picture = dict[tuple[Any, ...], tuple[Spot, Any, Any]]
-"""By its path from the roots, each spot with its value and what holds it."""
+class Picture(dict[tuple[Any, ...], tuple[Spot, Any, Any]]):
+    """By its path from the roots, each spot with its value and what holds it; ``met`` has all that was met, by id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met: dict[int, Any] = {}
+
 
 _Left = deque[tuple[tuple[Any, ...], Spot, Any, Any]]
 """What is still to be looked at: path, spot, value, what holds it."""
@@ -69,22 +82,25 @@ _Left = deque[tuple[tuple[Any, ...], Spot, Any, Any]]
 def picture(program: Program, state: Any) -> Picture:
     """What the threads of ``program`` can reach that no step announces."""
     roots: _Left = deque([(("state",), Spot("the state", ""), state, None)])
-    for function in _functions(program):
+    for function in (*_functions(program), *_code_of(state)):
         roots.extend(_roots(function))
+    roots.extend(_of_class(getattr(type(state), "_rb_variant_of", type(state))))
     return _pictured(roots)
 
 
 def _pictured(left: _Left) -> Picture:
-    seen: set[int] = set()
-    found: Picture = {}
+    found = Picture()
+    met = found.met
     while left and len(found) < _MOST:
         path, spot, value, holder = left.popleft()
         cls = type(value)
-        if not issubclass(cls, _SKIPPED):
+        if spot.name and not issubclass(cls, _SKIPPED):
             found[path] = spot, value, holder
-        if issubclass(cls, (*_VALUES, *_SKIPPED)) or id(value) in seen:
+        if issubclass(cls, (*_VALUES, *_SKIPPED)) or id(value) in met:
             continue
-        seen.add(id(value))
+        if cls.__module__.startswith(_OURS) and not hasattr(cls, "_rb_owner"):
+            continue
+        met[id(value)] = value
         left.extend(((*path, key), inner, one, value) for key, inner, one in _inside(spot, value))
     return found
 
@@ -92,22 +108,45 @@ def _pictured(left: _Left) -> Picture:
 def changed(program: Program, before: Picture, after: Picture) -> set[Spot]:
     """Where the two differ, but for what only one thread can reach."""
     differ = []
+    # What a thread has made and filled is new, not changed.
     for path in before.keys() | after.keys():
         one, other = before.get(path), after.get(path)
-        if one is None or other is None or not _same(one[1], other[1]):
-            differ.append(other or one)
+        if one is None or other is None:
+            entry, elsewhere = (one, after) if other is None else (other, before)
+            if entry is not None and (entry[2] is None or id(entry[2]) in elsewhere.met):
+                differ.append(entry)
+        elif not _same(one[1], other[1]) or _is_hidden(type(other[1])):
+            differ.append(other)
     if not differ:
         return set()
-    reached: dict[int, int] = {}
+    # What lies behind a variable around one thread's function, and nowhere else, is that thread's own.
+    around: dict[int, int] = {}
     for function in _functions(program):
-        for holder in {id(holder) for _, _, holder in _pictured(deque(_roots(function))).values()}:
-            reached[holder] = reached.get(holder, 0) + 1
-    # From the state all can reach what is there: it is no thread's root.
-    return {spot for spot, _, holder in filter(None, differ) if reached.get(id(holder), 2) > 1}
+        cells = deque(root for root in _roots(function) if root[0][0] == "cell")
+        for holder in {id(holder) for _, _, holder in _pictured(cells).values()}:
+            around[holder] = around.get(holder, 0) + 1
+    open_to_all = {id(holder) for path, (_, _, holder) in after.items() if path[0] != "cell"}
+    return {
+        spot
+        for spot, _, holder in filter(None, differ)
+        if around.get(id(holder)) != 1 or id(holder) in open_to_all
+    }
 
 
 def _same(one: Any, other: Any) -> bool:
     return one is other or (type(one) is type(other) and type(one) in _VALUES and one == other)
+
+
+def _is_hidden(cls: type) -> bool:
+    """Whether an instance of ``cls`` has something to change that no attribute or item shows.
+
+    An iterator, a buffer, a generator of random numbers: what it is like cannot be compared.
+    """
+    if issubclass(cls, (*_VALUES, *_SKIPPED, dict, *_ITEMS, State)) or never_changes(cls):
+        return False
+    words = sum(len(_slots(base)) for base in cls.__mro__ if not base.__module__ == "builtins")
+    words += (cls.__dictoffset__ > 0) + (cls.__weakrefoffset__ > 0)  # type: ignore[attr-defined]
+    return cls.__basicsize__ > object.__basicsize__ + words * _WORD
 
 
 def _functions(program: Program) -> list[Callable[..., Any]]:
@@ -115,32 +154,91 @@ def _functions(program: Program) -> list[Callable[..., Any]]:
 
 
 def _roots(function: Any) -> Iterator[tuple[tuple[Any, ...], Spot, Any, Any]]:
-    """The variables around ``function`` and the globals that it names."""
+    """The variables around ``function``, and the globals that it, and what it may call, name."""
+    to_do, met = [_bare_function(function)], set[int]()
+    for one in to_do:
+        if one is None or id(one) in met or is_ours(one.__code__.co_filename) or is_library(one.__code__):
+            continue
+        met.add(id(one))
+        for name, cell in zip(one.__code__.co_freevars, one.__closure__ or (), strict=False):
+            try:
+                value = cell.cell_contents
+            except ValueError:
+                continue
+            spot = Spot(f"{name}, a variable around {one.__qualname__}", name)
+            yield ("cell", id(cell)), spot, value, cell
+            to_do += _code_of(value)
+        for name in _names_in(one.__code__):
+            if name in one.__globals__:
+                value = one.__globals__[name]
+                # What functions have in common has no holder of its own: it is told by its name.
+                yield ("global", one.__module__, name), Spot(f"the global {name}", name), value, None
+                to_do += _code_of(value)
+                if isinstance(value, type):
+                    yield from _of_class(value)
+                elif isinstance(value, (ModuleType, FunctionType)):
+                    yield from _of_namespace(value)
+
+
+def _bare_function(function: Any) -> FunctionType | None:
     while isinstance(function, (functools.partial, MethodType)):
         function = function.func if isinstance(function, functools.partial) else function.__func__
-    if not isinstance(function, FunctionType):
+    return function if isinstance(function, FunctionType) else None
+
+
+def _code_of(value: Any) -> list[FunctionType | None]:
+    """The functions that may run when ``value`` is called, or its methods are."""
+    cls = value if isinstance(value, type) else type(value)
+    if isinstance(value, (FunctionType, MethodType, functools.partial)):
+        return [_bare_function(value)]
+    return [one for one in vars(cls).values() if isinstance(one, FunctionType)]
+
+
+def _of_class(cls: type) -> Iterator[tuple[tuple[Any, ...], Spot, Any, Any]]:
+    """The attributes of ``cls`` that are data; of a class of Python's own, or ours, none."""
+    if cls.__module__ == "builtins" or is_ours(getattr(sys.modules.get(cls.__module__), "__file__", "") or ""):
         return
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-    for name, cell in cells:
-        try:
-            value = cell.cell_contents
-        except ValueError:
-            continue
-        spot = Spot(f"{name}, a variable around {function.__qualname__}", name)
-        yield ("cell", id(cell)), spot, value, cell
-    # What functions have in common has no holder of its own: it is told by its name.
-    for name in function.__code__.co_names:
-        if name in function.__globals__:
-            value = function.__globals__[name]
-            yield ("global", function.__module__, name), Spot(f"the global {name}", name), value, None
+    for base in cls.__mro__:
+        for name, value in list(vars(base).items()):
+            if not name.startswith("_") and not isinstance(value, Field) and not hasattr(value, "__get__"):
+                spot = Spot(f"{base.__name__}.{name}, a class attribute", name)
+                yield ("class", base.__module__, base.__qualname__, name), spot, value, None
+
+
+def _of_namespace(value: Any) -> Iterator[tuple[tuple[Any, ...], Spot, Any, Any]]:
+    """What is data in a module of the program's, or kept with a function."""
+    module = value.__name__ if isinstance(value, ModuleType) else value.__module__ or ""
+    top = module.partition(".")[0]
+    if top in sys.stdlib_module_names and top != "__main__" or top == __name__.partition(".")[0]:
+        return
+    for name, one in list(vars(value).items()):
+        if not name.startswith("_") and not callable(one) and not isinstance(one, ModuleType):
+            yield ("namespace", module, value.__name__, name), Spot(f"{value.__name__}.{name}", name), one, None
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """The names in ``code`` and in the code inside it."""
+    names = set(code.co_names)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            names |= _names_in(inner)
+    return names
+
+
+def is_library(code: CodeType) -> bool:
+    """Whether ``code`` is Python's own, which is taken to look after itself."""
+    return code.co_filename.startswith(_LIBRARY) and "site-packages" not in code.co_filename
+
+
+_LIBRARY = sysconfig.get_path("stdlib")
 
 
 def _inside(spot: Spot, value: Any) -> Iterator[tuple[Any, Spot, Any]]:
     """What ``value`` holds: a key, the spot, and what is there.  Runs no code of the user's."""
     cls = type(value)
-    if hasattr(cls, "_rb_owner"):
-        # Each use of it is a step.
-        return
+    # Each use of a tracked container, or of a field, is a step; what it holds may have more.
+    stepped = hasattr(cls, "_rb_owner")
+    spot = Spot("", "") if stepped else Spot(spot.what, spot.name, True, spot.library)
     if issubclass(cls, dict):
         for key, one in list(dict.items(value)):
             yield ("key", key if type(key) in _VALUES else id(key)), spot, one
@@ -155,8 +253,11 @@ def _inside(spot: Spot, value: Any) -> Iterator[tuple[Any, Spot, Any]]:
             yield n, spot, one
         return
     for name, one in _attributes(value).items():
-        if not (issubclass(cls, State) and name.startswith(SLOT)):
-            yield name, Spot(f"{cls.__name__}.{name}, a plain attribute", name), one
+        if issubclass(cls, State) and name.removeprefix(SLOT) in cls._rb_fields:
+            yield name, Spot("", ""), one
+        elif not name.startswith("_rb_"):
+            library = cls.__module__.partition(".")[0] in sys.stdlib_module_names
+            yield name, Spot(f"{cls.__name__}.{name}, a plain attribute", name, False, library), one
 
 
 def _attributes(value: Any) -> dict[str, Any]:
@@ -182,10 +283,12 @@ def _slots(cls: type) -> list[str]:
 class Uses:
     """Who uses each of some names, and where: the first place that writes it, or else that reads it.
 
-    ``under`` has the locks that were held at all uses.
+    ``under`` has the locks that were held at all uses.  Whoever reads a name that is
+    ``loose`` may change what it names.
     """
 
     names: frozenset[str]
+    loose: frozenset[str] = frozenset()
     by: dict[str, dict[str, tuple[bool, str]]] = field(default_factory=dict)
     under: dict[str, frozenset[str]] = field(default_factory=dict)
 
@@ -194,7 +297,7 @@ class Uses:
 
         def look(frame: FrameType, event: str, argument: Any) -> Any:
             if event == "call":
-                if is_ours(frame.f_code.co_filename):
+                if is_ours(frame.f_code.co_filename) or is_library(frame.f_code):
                     return None
                 # By the instruction: a lock may be taken in the middle of a line.
                 frame.f_trace_opcodes, frame.f_trace_lines = True, False
@@ -209,7 +312,8 @@ class Uses:
     def _used(self, name: str, task: Any, writes: bool, frame: FrameType) -> None:
         thread = task.name
         # A read-write lock that is shared with other readers guards against no other writer.
-        held = {lock.name for lock, _, _ in task.held if not writes or getattr(lock, "writer", task) is task}
+        looks = not writes and name not in self.loose
+        held = {lock.name for lock, _, _ in task.held if looks or getattr(lock, "writer", task) is task}
         self.under[name] = self.under.get(name, frozenset(held)) & held
         known = self.by.setdefault(name, {}).get(thread)
         if known is None or (writes and not known[0]):
@@ -220,7 +324,9 @@ class Uses:
         sentences = []
         for spot in sorted(spots, key=lambda spot: spot.what):
             users = self.by.get(spot.name, {})
-            if all_of_them or (len(users) > 1 and not self.under[spot.name]):
+            # Changed, and nobody was seen to use it: by another name, as with ``vars``.
+            hidden = not users and not spot.library
+            if all_of_them or hidden or (len(users) > 1 and not self.under[spot.name]):
                 ordered = sorted(users.items(), key=lambda item: not item[1][0])
                 parts = [f"{'written' if w else 'used'} by {t} in {site}" for t, (w, site) in ordered]
                 how = " and ".join(parts) or "changed by the threads"

@@ -170,6 +170,9 @@ class History:
     def _rarer(self, event: Event) -> Iterator[Race]:
         """The races of a step that has a guard, or of any where interrupts come."""
         kind, before = event.kind, self.last[event.proc]
+        if kind is Kind.RETURN or kind is Kind.INTERRUPT:
+            # Beside the processor only a sleeper who wakes unasked does not commute with them.
+            yield from self._plain(event.reads, (), event, before)
         if kind is Kind.RETURN:
             return
         if kind is Kind.INTERRUPT:

@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ..errors import ProgramError
@@ -63,6 +65,38 @@ class Strangers:
             for thread in threading.enumerate()
             if thread.ident not in self._before and not thread.name.startswith("racebench-")
         ]
+
+
+@contextmanager
+def starts_noticed(by: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
+    """Have ``say`` told of threads that the program starts; ``by`` says whether the caller is of the program.
+
+    What such a thread does besides steps nobody sees, and its schedules are not searched.
+    """
+    real = threading.Thread.start
+
+    def start(self: threading.Thread) -> None:
+        if by():
+            site = caller_site()
+            say(
+                f"thread {self.name!r} is started in {site}, and RaceBench does not schedule it: make what it "
+                "runs one of the program's threads"
+            )
+        real(self)
+
+    threading.Thread.start = start  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        threading.Thread.start = real  # type: ignore[method-assign]
+
+
+def impure(what: str) -> ProgramError:
+    """Said of a predicate that does more than look."""
+    return ProgramError(
+        f"the predicate of a wait_until makes the step {what}. It must only read: take the lock, or write, "
+        "after the wait, or use a Condition"
+    )
 
 
 def step_name(op: Op, obj: Any) -> str:

@@ -23,11 +23,12 @@ from .evidence import Detect, nothing
 from .exploring import PROGRESS_S, Progress, ProgressCall
 from .garbage import leaves_nothing
 from .search import Search
-from .tally import Tally
+from .tally import Tally, results_shown, schedule_of
 from .unseen import judged
 
 _ALONE = 2_000
 _TURN = 500
+_FEW, _AGAIN = 20, 4
 
 
 @leaves_nothing
@@ -77,6 +78,8 @@ class Verification:
             except ProgramError as error:
                 error.findings = self.tally.findings("verify", 0)
                 raise
+            if self.complete and not self.tally.seen:
+                self._run_again(scheduler)
             searched = time.perf_counter() - self._started
             end = Ending(self.interrupted, self._deadline)
             found = end.concluded(scheduler, self.tally.told(), "verify", 0, self.detect)
@@ -86,6 +89,22 @@ class Verification:
         findings = end.better(found, lambda: with_needs(self.program, found, self.detect, end.until))
         self.interrupted = end.interrupted
         return judged(self._result(findings, searched), scheduler.unseen.sentences())
+
+    def _run_again(self, scheduler: Scheduler) -> None:
+        """A proof of few executions has not seen whether the program does the same twice: run one again."""
+        if self.executions > _FEW:
+            return
+        met = set()
+        for _ in range(_AGAIN):
+            again = Search(scheduler)
+            outcome = again.execute()
+            if outcome is not None:
+                met.add((schedule_of(outcome.log), str(sorted(results_shown(outcome).items())), outcome.broken))
+        if len(met) > 1:
+            scheduler.unseen.say(
+                f"{self.program.name} does not do the same twice along one schedule: verify needs a program "
+                "that depends on the schedule alone"
+            )
 
     @property
     def executions(self) -> int:
