@@ -108,10 +108,11 @@ def _pictured(left: _Left) -> Picture:
 def changed(program: Program, before: Picture, after: Picture) -> set[Spot]:
     """Where the two differ, but for what only one thread can reach."""
     differ = []
-    # What a thread has made and filled is new, not changed.
-    for path in before.keys() | after.keys():
-        one, other = before.get(path), after.get(path)
+    one_by_one, others = _by_holder(before), _by_holder(after)
+    for key in one_by_one.keys() | others.keys():
+        one, other = one_by_one.get(key), others.get(key)
         if one is None or other is None:
+            # What a thread has made and filled is new, not changed; nor is what is out of reach by now.
             entry, elsewhere = (one, after) if other is None else (other, before)
             if entry is not None and (entry[2] is None or id(entry[2]) in elsewhere.met):
                 differ.append(entry)
@@ -130,6 +131,13 @@ def changed(program: Program, before: Picture, after: Picture) -> set[Spot]:
         spot
         for spot, _, holder in filter(None, differ)
         if around.get(id(holder)) != 1 or id(holder) in open_to_all
+    }
+
+
+def _by_holder(picture: Picture) -> dict[Any, tuple[Spot, Any, Any]]:
+    """The same by what holds the value: at one place there may be another object by now."""
+    return {
+        (path if entry[2] is None else id(entry[2]), path[-1]): entry for path, entry in picture.items()
     }
 
 

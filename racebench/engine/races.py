@@ -172,7 +172,8 @@ class History:
         kind, before = event.kind, self.last[event.proc]
         if kind is Kind.RETURN or kind is Kind.INTERRUPT:
             # Beside the processor only a sleeper who wakes unasked does not commute with them.
-            yield from self._plain(event.reads, (), event, before)
+            # Whether the processor lets them come is to be tried.
+            yield from ((i, steps, False) for i, steps, _ in self._plain(event.reads, (), event, before))
         if kind is Kind.RETURN:
             return
         if kind is Kind.INTERRUPT:

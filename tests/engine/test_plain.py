@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -163,3 +164,98 @@ def test_the_orders_of_a_lock_are_those_of_what_it_guards() -> None:
     result = rb.verify(program)
     assert result.complete
     assert [f.rule for f in result.findings] == ["account.lost"]
+
+
+class Inner(rb.State):
+    def __init__(self) -> None:
+        self.n = 0
+
+
+class Outer(rb.State):
+    x = rb.shared(0, atomic=True)
+    inner = rb.shared(None, atomic=True)
+    many = rb.shared([], atomic=True)
+    tries = 0
+
+    def __init__(self) -> None:
+        self.lock = rb.RWLock("rw")
+        self.inner, self.ids, self.table = Inner(), itertools.count(), {"n": 0}
+        self.buffer = bytearray()
+        self.many.append(Inner())
+        Outer.tries = 0
+
+
+def behind_a_field(s: Outer) -> None:
+    s.inner.n += 1
+
+
+def behind_a_list(s: Outer) -> None:
+    s.many[0].n += 1
+
+
+def draws(s: Outer) -> int:
+    s.x += 1
+    return next(s.ids)
+
+
+def fills(s: Outer) -> None:
+    s.x += 1
+    s.buffer.append(1)
+
+
+def under_a_read_lock(s: Outer) -> None:
+    with s.lock.read():
+        s.table["n"] += 1
+
+
+def of_the_class(s: Outer) -> None:
+    s.x += 1
+    Outer.tries += 1
+
+
+def by_another_name(s: Outer) -> None:
+    s.x += 1
+    vars(s.inner)["n"] += 1
+
+
+def by_a_helper(s: Outer) -> None:
+    s.x += 1
+    _count()
+
+
+def _count() -> None:
+    TALLY[0] += 1
+
+
+TALLY = [0]
+
+
+@pytest.mark.parametrize(
+    ("uses", "what"),
+    [
+        (behind_a_field, "Inner.n"),
+        (behind_a_list, "Inner.n"),
+        (draws, "Outer.ids"),
+        (fills, "Outer.buffer"),
+        (under_a_read_lock, "Outer.table"),
+        (of_the_class, "Outer.tries, a class attribute"),
+        (by_another_name, "Inner.n"),
+        (by_a_helper, "the global TALLY"),
+    ],
+)
+def test_wherever_it_lies_it_is_named(uses: Any, what: str) -> None:
+    result = rb.verify(rb.Program("outer", Outer, {"a": uses, "b": uses}))
+    assert not result.complete
+    assert any(what in sentence for sentence in result.stats["unseen"]), result.stats["unseen"]
+
+
+def test_a_program_that_does_not_do_the_same_twice_has_no_proof() -> None:
+    turns = itertools.count()
+
+    def fickle(s: Outer) -> int:
+        s.x = 1
+        return next(turns)
+
+    result = rb.verify(rb.Program("fickle", Outer, {"a": fickle}))
+    assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
+    assert "twice" in " ".join(result.stats["unseen"])

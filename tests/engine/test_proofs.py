@@ -396,3 +396,63 @@ def test_a_sleeper_may_wake_unasked_and_need_not() -> None:
 
     assert answers({"w": looks_once, "n": notifies}) == {(0, None), (1, None), ("deadlock.wait",)}
     assert answers({"w": looks_once}) == {(0,), ("deadlock.wait",)}
+
+
+def test_an_interrupt_and_a_sleeper_who_need_not_wake() -> None:
+    def waits(s: Machine) -> None:
+        with s.a:
+            s.rousable.wait()
+
+    def nothing(s: Machine) -> None:
+        pass
+
+    threads = {"a": nothing, "b": waits}
+    assert answers(threads, interrupts={"irq": ("a", nothing)}) == {(None, None), ("deadlock.wait",)}
+
+
+def test_a_container_is_changed_in_the_step_that_says_so() -> None:
+    class Lists(rb.State):
+        items = rb.shared([])
+        names = rb.shared(set())
+        x = rb.shared(0, atomic=True)
+
+    def drawn(s: Lists) -> Any:
+        yield s.x
+        yield s.x
+
+    def extends(s: Lists) -> None:
+        s.items.extend(drawn(s))
+
+    def slices(s: Lists) -> None:
+        s.items[0:0] = drawn(s)
+
+    def looks(s: Lists) -> int:
+        items = s.items
+        s.x = 1
+        return len(items)
+
+    for change, wanted in ((extends, {0, 1, 2}), (slices, {0, 2})):
+        seen: set[int] = set()
+        ends: set[Any] = set()
+
+        def check(s: Lists, results: dict[str, Any], seen: Any = seen, ends: Any = ends) -> None:
+            seen.add(results["b"])
+            ends.add((results["b"], tuple(s.items)))
+
+        program = rb.Program("lists", Lists, {"a": change, "b": looks}, check)
+        assert rb.verify(program).complete
+        assert seen == wanted
+        # It looked before anything was in, and what went in was drawn before it wrote.
+        assert ((0, (0, 0)) in ends) is (change is slices)
+
+
+def test_a_predicate_only_reads() -> None:
+    def takes(s: Machine) -> None:
+        rb.wait_until(lambda: s.a.acquire(blocking=False))
+
+    def writes(s: Machine) -> None:
+        rb.wait_until(lambda: setattr(s, "x", 1) or True)
+
+    for bad in (takes, writes):
+        with pytest.raises(rb.ProgramError, match="must only read"):
+            rb.verify(rb.Program("bad", Machine, {"a": bad, "b": bad}))

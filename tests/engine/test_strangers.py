@@ -76,7 +76,9 @@ def test_a_step_of_a_stranger_is_named(step: str, mode: str) -> None:
         MODES[mode](program)
     said = str(raised.value)
     assert "the thread 'stranger'" in said
-    assert f"`{step}` in {STEPS[step].__name__} (engine/test_strangers.py:" in said
+    # Under control a release is told as the step that it is.
+    steps = {step, step.replace("release", "up")}
+    assert any(f"`{one}` in {STEPS[step].__name__} (engine/test_strangers.py:" in said for one in steps)
     assert "start it as one of the program's threads" in said
 
 
@@ -111,7 +113,7 @@ def test_an_object_that_a_stranger_makes_has_no_number(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_thread_that_touches_nothing_is_nobodys_business(mode: str) -> None:
+def test_a_thread_that_the_program_starts_is_said_whatever_it_does(mode: str) -> None:
     def starts(s: Counter) -> int:
         with s.lock:
             s.x += 1
@@ -119,7 +121,13 @@ def test_a_thread_that_touches_nothing_is_nobodys_business(mode: str) -> None:
             return pool.submit(sum, [1, 2]).result()
 
     program = rb.Program("fine", Counter, {"a": starts, "b": starts})
-    assert MODES[mode](program).verdict is rb.Verdict.CLEAN
+    result = MODES[mode](program)
+    if mode == "stress":
+        # It shows its own collisions only, and these were whole.
+        assert result.verdict is rb.Verdict.CLEAN
+        return
+    assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
+    assert all("RaceBench does not schedule it" in sentence for sentence in result.stats["unseen"])
 
 
 def test_after_the_run_its_states_are_anybodys() -> None:
