@@ -97,7 +97,7 @@ CONTROLLED = pytest.mark.parametrize("mode", [rb.verify, explore], ids=["verify"
 @pytest.mark.parametrize(
     ("functions", "where"),
     [
-        ((guarded, guarded), "blocks in `with s.raw:`, called in guarded (engine/test_overseer.py:"),
+        ((guarded, guarded), "called in guarded (engine/test_overseer.py:"),
         ((gets, puts), "blocks in queue.Queue.get (threading.Condition.wait), called in gets (engine/"),
         ((waits, sets), "blocks in threading.Event.wait (threading.Condition.wait), called in waits ("),
         ((spins, sets), "goes on without steps in "),

@@ -43,9 +43,10 @@ class Exhaustive:
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         depth = self._depth
-        self._depth = depth + 1
         if depth < len(self.stack):
-            return self._along(self.stack[depth], enabled)
+            chosen = self._along(self.stack[depth], enabled)
+            self._depth = depth + 1
+            return chosen
         asleep: dict[int, Event] = {}
         tree: list[Branch] = []
         if depth:
@@ -63,6 +64,8 @@ class Exhaustive:
         else:
             tree = [Branch(event)]
         self.stack.append(Node(tree, asleep, enabled, self.relation.state(chosen)))
+        # Last of all: a program that recurses without end runs out of stack in here.
+        self._depth = depth + 1
         return chosen
 
     def _along(self, node: Node, enabled: list[Task]) -> Task:
