@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from typing import Any
@@ -13,6 +14,9 @@ import racebench as rb
 from racebench.engine import stillness
 from racebench.engine.controlled import Scheduler
 from racebench.engine.overseer import Anyone
+
+# What the interpreter gives as the place of a `with` differs.
+WITH_RAW = "s.raw" if sys.version_info >= (3, 13) else "with s.raw:"
 
 
 class Mixed(rb.State):
@@ -97,7 +101,7 @@ CONTROLLED = pytest.mark.parametrize("mode", [rb.verify, explore], ids=["verify"
 @pytest.mark.parametrize(
     ("functions", "where"),
     [
-        ((guarded, guarded), "called in guarded (engine/test_overseer.py:"),
+        ((guarded, guarded), f"blocks in `{WITH_RAW}`, called in guarded (engine/test_overseer.py:"),
         ((gets, puts), "blocks in queue.Queue.get (threading.Condition.wait), called in gets (engine/"),
         ((waits, sets), "blocks in threading.Event.wait (threading.Condition.wait), called in waits ("),
         ((spins, sets), "goes on without steps in "),
