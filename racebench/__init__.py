@@ -37,8 +37,8 @@ from .primitives import (
 from .program import Program
 
 if TYPE_CHECKING:
-    from .modes import explore, replay, stress, verify
-    from .testing import race_test
+    from .campaign.modes import explore, replay, stress, verify
+    from .pytest_plugin.race_test import race_test
 
 __version__ = "0.1.0"
 
@@ -48,11 +48,11 @@ _MODES = ("explore", "replay", "stress", "verify")
 def __getattr__(name: str) -> Any:
     """The engines, on first use: pytest imports this package in every run, for its plugin."""
     if name in _MODES:
-        from . import modes
+        from .campaign import modes
 
         value = getattr(modes, name)
     elif name == "race_test":
-        from .testing import race_test as value
+        from .pytest_plugin.race_test import race_test as value
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -20,14 +20,20 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from . import ablate, bench, catalogue, claims, engine, fuzz, modes, store, vgic
-from .arguments import RUN_S, parser
-from .campaign import Options, cells_for, run_campaign
-from .cell import Plan
+from . import engine, vgic
+from .campaign import ablation as ablate
+from .campaign import bench, claims, fuzz, modes, store
+from .campaign.cell import Plan
+from .campaign.results import SCHEMA, read_finding, read_journal
+from .campaign.resume import planned
+from .campaign.runner import Options, cells_for, run_campaign
+from .campaign.stop import Stop
+from .campaign.store import RunFolder
+from .commands.arguments import RUN_S, parser
+from .commands.output import write_json
+from .commands.reading import do_compare, do_explain, do_report
 from .errors import HarnessBug, RaceBenchError, ReplayDiverged, ScenarioError, UsageError
 from .findings import RULES
-from .output import write_json
-from .reading import do_compare, do_explain, do_report
 from .records import Cell
 from .report.ablation import ablation_report
 from .report.facts import cell_name
@@ -37,14 +43,11 @@ from .report.listing import bench_table, function_list, listing, scenario_list
 from .report.live import LiveScreen, PlainLines, Quiet
 from .report.terminal import show_run
 from .report.text import brief, clean, counted
-from .results import SCHEMA, read_finding, read_journal
-from .resume import planned
-from .scenario import Scenario, scenario_from_text
-from .selection import bundled, load_protocol, name_of, select
-from .stop import Stop
-from .store import RunFolder
+from .scenario import catalogue
+from .scenario.scenario import Scenario, scenario_from_text
+from .scenario.selection import bundled, load_protocol, name_of, select
+from .scenario.userfile import surroundings_kept
 from .trace import schedule_from_json
-from .userfile import surroundings_kept
 
 
 class _Screen(Console):

@@ -8,8 +8,8 @@ from typing import Any
 
 from .bounds import beyond
 from .findings import CellVerdict, Finding, Result, miss_bound
-from .scenario import Scenario
-from .selection import Choice, is_bundled, stored_name
+from .scenario.scenario import Scenario
+from .scenario.selection import Choice, is_bundled, stored_name
 from .trace import schedule_from_json
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from racebench import engine
 from racebench.findings import Finding, Result, Verdict
 from racebench.records import Cell
-from racebench.scenario import Scenario, load_scenario
-from racebench.selection import Choice
+from racebench.scenario.scenario import Scenario, load_scenario
+from racebench.scenario.selection import Choice
 
 TWO_ROUTES = """\
 schema = 1

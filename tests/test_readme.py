@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from racebench import cli
-from racebench.arguments import parser
+from racebench.commands.arguments import parser
 
 pytest_plugins = ["pytester"]
 

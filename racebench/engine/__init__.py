@@ -1,15 +1,15 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
-from .citing import sources_of
-from .exploring import Progress, ProgressCall, explore
-from .free import stress
-from .glancing import glance
+from .control.suspicion import suspected
+from .explain.replay import replay
+from .explain.reproduction import reproduce
+from .explain.sources import sources_of
+from .free.run import stress
 from .osthreads import STALL_S, spread
-from .replaying import replay
-from .reproducing import reproduce
+from .search.exploration import Progress, ProgressCall, explore
+from .search.glance import glance
+from .search.verification import verify
 from .strategies import STRATEGIES
-from .suspecting import suspected
-from .verifying import verify
 
 __all__ = [
     "STALL_S",

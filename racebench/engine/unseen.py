@@ -13,6 +13,7 @@ NOTHING = (
     "declare fields with racebench.shared in a State, and make the state inside setup"
 )
 
+
 class Unseen:
     """Keeps the sentences of one run, and who touched what in its present execution.
 

@@ -8,10 +8,10 @@ from itertools import permutations
 from typing import Any
 
 import racebench as rb
-from racebench.engine.bounded import Ladder
-from racebench.engine.controlled import Scheduler
-from racebench.engine.search import Search
-from racebench.engine.tally import Tally
+from racebench.engine.control.scheduler import Scheduler
+from racebench.engine.search.bounded import Ladder
+from racebench.engine.search.optimal import Search
+from racebench.engine.search.tally import Tally
 
 from .enumerator import End, Reached, TooLarge, enumerated
 from .generated import as_python, shrunk

@@ -8,9 +8,9 @@ from typing import Any
 
 import racebench as rb
 from racebench.detect import detect
-from racebench.engine.bounded import Bounded
-from racebench.engine.controlled import Scheduler
-from racebench.engine.evidence import executions_of
+from racebench.engine.control.scheduler import Scheduler
+from racebench.engine.search.bounded import Bounded
+from racebench.engine.search.evidence import executions_of
 
 Statement = tuple[Any, ...]
 

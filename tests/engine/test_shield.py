@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine.controlled import Scheduler
+from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.shield import Shield
 
 from . import programs as p

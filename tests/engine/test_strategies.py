@@ -9,9 +9,9 @@ import pytest
 
 import racebench as rb
 from racebench.engine import explore
-from racebench.engine.controlled import Scheduler
-from racebench.engine.exploring import Exploration
-from racebench.engine.ops import ACQUIRE
+from racebench.engine.control.ops import ACQUIRE
+from racebench.engine.control.scheduler import Scheduler
+from racebench.engine.search.exploration import Exploration
 from racebench.engine.strategies import STRATEGIES
 from racebench.engine.strategies.pct import Pct
 from racebench.engine.strategies.pos import Pos

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine import controlled
-from racebench.engine.overseer import Overseer
+from racebench.engine.control import scheduler as controlled
+from racebench.engine.control.overseer import Overseer
 
 
 class Counter(rb.State):

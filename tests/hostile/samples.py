@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from racebench import cli
-from racebench.selection import bundled_root
+from racebench.scenario.selection import bundled_root
 
 SCENARIOS = (
     *("thread/route_vs_route", "thread/release_vs_isenabler", "thread/guard_vs_unpause"),

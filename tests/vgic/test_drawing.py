@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from racebench.scenario import scenario_from_text
-from racebench.scenario_text import scenario_text
+from racebench.scenario.scenario import scenario_from_text
+from racebench.scenario.text import scenario_text
 from racebench.vgic.drawing import STATES, Drawn, draw, op, smaller
 from racebench.vgic.language import Initial
 

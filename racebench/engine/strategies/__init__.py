@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ...trace import Op
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 
 class Strategy:

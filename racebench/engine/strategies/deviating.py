@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 Place = tuple[int, int]
 """(thread index, steps it has made); (-1, 0) is before the first step."""

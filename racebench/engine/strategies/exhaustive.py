@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import ProgramError, ThreadAbort
-from ..relation import Event, Relation, State, dependent
-from ..wakeup import Branch
+from ..search.relation import Event, Relation, State, dependent
+from ..search.wakeup import Branch
 
 if TYPE_CHECKING:
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 
 class Node:

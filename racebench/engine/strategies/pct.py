@@ -9,7 +9,7 @@ from . import Strategy
 
 if TYPE_CHECKING:
     from ...trace import Op
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 _FIRST_K = 20
 """Choices assumed in an execution before any has been seen."""

@@ -12,7 +12,7 @@ from .surw import Surw
 
 if TYPE_CHECKING:
     from ...trace import Op
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 _MEMBERS: tuple[type[Strategy], ...] = (RandomWalk, Pct, Pos, Surw)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..ops import racing
+from ..control.ops import racing
 from . import Strategy
 
 if TYPE_CHECKING:
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 
 class Pos(Strategy):

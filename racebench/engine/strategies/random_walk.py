@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import Strategy
 
 if TYPE_CHECKING:
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 
 class RandomWalk(Strategy):

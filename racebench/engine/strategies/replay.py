@@ -8,7 +8,7 @@ from ...errors import ReplayDiverged, ThreadAbort
 from ...trace import Schedule, object_name
 
 if TYPE_CHECKING:
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 
 class Replay:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...trace import Kind
 
 if TYPE_CHECKING:
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 _WANTS = {Kind.ACQUIRE, Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}
 

@@ -10,7 +10,7 @@ from . import Strategy
 
 if TYPE_CHECKING:
     from ...trace import Op
-    from ..controlled import Task
+    from ..control.scheduler import Task
 
 # Giving back comes after taking: the order of the takes is all there is to choose.
 # Stores and fences are a thread's own: what meets others is what leaves its buffer.

@@ -1,0 +1,1 @@
+"""Cells x modes x budgets: runs them, stores them, and reads them back."""

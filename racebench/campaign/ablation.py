@@ -1,0 +1,333 @@
+"""Which of a protocol's lock acquisitions are needed: each taken away, each nested pair swapped."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import vgic
+from ..engine.explain.removal import Change, LockSite, Watch, watched
+from ..errors import ProgramError, ResultError, UsageError
+from ..findings import RULES, Finding, Result, Verdict
+from ..program import Program
+from ..records import Cell, Merged, finding_record
+from ..scenario.scenario import Scenario
+from ..scenario.selection import Choice
+from . import modes
+from .stop import Stop
+
+NEEDED, NOT_NEEDED, OPEN = "needed", "not needed", "open"
+
+_LAST = ("lock_order.inversion", "data_race")
+_SEVERITY = {rule: n for n, rule in enumerate(RULES)}
+_HIDES = ("deadlock.", "crash.", "program.", "stall.")
+"""Rules that end an execution where they break, so that nobody sees what it would have come to."""
+_CELL_S = 20.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Breakage:
+    """A rule that breaks in ``scenario`` with the change, and does not without it.
+
+    ``label`` says of a predicted inversion whether it was confirmed.
+    """
+
+    scenario: str
+    rule: str
+    label: str
+    preemptions: int | None
+    finding: dict[str, Any]
+
+
+@dataclass
+class Answer:
+    """What verify says of one change, over all scenarios that reach it.
+
+    ``open`` has the scenarios that were not searched to their end, with or without
+    the change; one that was not without it may reach the change where nobody looked.
+    """
+
+    change: Change
+    scenarios: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    spoilt: list[str] = field(default_factory=list)
+    """Scenarios that end early without the change too, which may hide what it breaks, or
+    that break a rule in another way with it than without."""
+    astray: list[str] = field(default_factory=list)
+    """Scenarios in which the inner lock of a pair was not always the one taken early."""
+    breaks: list[Breakage] = field(default_factory=list)
+    executions: int = 0
+
+    @property
+    def verdict(self) -> str:
+        if self.breaks:
+            return NEEDED
+        unclear = self.open or self.astray or len(self.spoilt) == len(self.scenarios)
+        return OPEN if unclear else NOT_NEEDED
+
+    def best(self) -> Breakage | None:
+        """What shows it best: something that happens rather than a prediction, with few preemptions."""
+        return min(self.breaks, key=_order, default=None)
+
+
+def _order(breakage: Breakage) -> tuple[bool, int, int, int, str]:
+    rule, schedule = breakage.rule, breakage.finding["schedule"]
+    severity = _SEVERITY.get(rule, len(_SEVERITY))
+    return rule in _LAST, breakage.preemptions or 0, severity, len(schedule), breakage.scenario
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """A scenario under the protocol as it is; ``complete`` if every schedule of it was run."""
+
+    scenario: Scenario
+    program: Program
+    watch: Watch
+    known: frozenset[str]
+    happens: frozenset[str]
+    signatures: frozenset[str]
+    complete: bool
+
+
+@dataclass
+class Ablation:
+    """All answers for one protocol; ``interrupted`` if it was cut off by the user."""
+
+    protocol: Choice
+    scenarios: list[str]
+    breaks: dict[str, list[str]] = field(default_factory=dict)
+    """The rules that the protocol as it is breaks, by scenario; predictions and races left out."""
+    answers: list[Answer] = field(default_factory=list)
+    executions: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+def ablate(
+    choice: Choice, scenarios: Sequence[Scenario], seconds: float, stop: Stop, say: Say = lambda text: None
+) -> Ablation:
+    """Verify every change of ``choice`` in every scenario that reaches it, within ``seconds``.
+
+    UsageError if a scenario is not of the vGIC, or ``choice`` is a variant.
+    """
+    return _Run(choice, scenarios, seconds, stop, say).go()
+
+
+class _Run:
+    def __init__(
+        self, choice: Choice, scenarios: Sequence[Scenario], seconds: float, stop: Stop, say: Say
+    ) -> None:
+        if isinstance(choice.code, str):
+            raise UsageError(f"{choice.id} is a variant, not a protocol. Name a protocol.")
+        for scenario in scenarios:
+            if scenario.initial is None:
+                raise UsageError(f"{scenario.path}: a Python scenario has no protocol to take locks from.")
+            if scenario.mix is not None:
+                raise UsageError(f"{scenario.path}: threads that draw cannot be verified. Name another one.")
+        self.choice, self.scenarios = choice, scenarios
+        self.stop, self.say = stop, say
+        self.deadline = time.perf_counter() + seconds
+        self.result = Ablation(choice, [s.name for s in scenarios])
+
+    def go(self) -> Ablation:
+        started = time.perf_counter()
+        references = [self._reference(scenario) for scenario in self.scenarios]
+        for change in _changes(references):
+            if self.stop.asked:
+                break
+            self.say(str(change))
+            self.result.answers.append(self._answer(change, references))
+        self.result.interrupted = self.stop.asked
+        self.result.seconds = time.perf_counter() - started
+        return self.result
+
+    def _reference(self, scenario: Scenario) -> _Reference:
+        program, watch = scenario.program(self.choice.code), Watch()
+        self.say(f"{scenario.name} as it is")
+        result = self._verify(watched(program, watch, vgic.bench_states))
+        findings = result.findings if result is not None else ()
+        happens = frozenset(f.rule for f in findings if f.rule not in _LAST)
+        if happens:
+            self.result.breaks[scenario.name] = sorted(happens)
+        known, signatures = frozenset(map(_known, findings)), frozenset(f.signature for f in findings)
+        return _Reference(scenario, program, watch, known, happens, signatures, _whole(result))
+
+    def _verify(self, program: Program) -> Result | None:
+        """One proof; None if there was no time left or the user stopped it."""
+        left = self.deadline - time.perf_counter()
+        if left <= 0 or self.stop.asked:
+            return None
+        try:
+            with self.stop.interruptible():
+                result = modes.verify(program, seconds=min(left, _CELL_S))
+        except KeyboardInterrupt:
+            return None
+        self.result.executions += result.executions
+        return result
+
+    def _answer(self, change: Change, references: Iterable[_Reference]) -> Answer:
+        answer = Answer(change)
+        for reference in references:
+            name = reference.scenario.name
+            if not reference.complete:
+                answer.open.append(name)
+            if not _reached(change, reference.watch):
+                continue
+            answer.scenarios.append(name)
+            if any(rule.startswith(_HIDES) for rule in reference.happens):
+                answer.spoilt.append(name)
+            self._ask(answer, reference)
+        return answer
+
+    def _ask(self, answer: Answer, reference: _Reference) -> None:
+        """Have ``answer`` say what its change does to the scenario of ``reference``."""
+        watch = Watch(answer.change, taken=dict(reference.watch.taken))
+        program = watched(reference.program, watch, vgic.bench_states)
+        try:
+            result = self._verify(program)
+        except ProgramError:
+            # The change has made of it what no search can follow.
+            result = None
+        if result is not None:
+            answer.executions += result.executions
+        if not reference.complete:
+            # What breaks may break without the change too, where nobody has looked.
+            return
+        if watch.astray:
+            answer.astray.append(reference.scenario.name)
+            return
+        if not _whole(result):
+            answer.open.append(reference.scenario.name)
+        if result is None:
+            return
+        new = [f for f in result.findings if _known(f) not in reference.known]
+        otherwise = [f for f in result.findings if f not in new and f.signature not in reference.signatures]
+        if otherwise and reference.scenario.name not in answer.spoilt:
+            answer.spoilt.append(reference.scenario.name)
+        answer.breaks += [self._breakage(reference.scenario, program, watch, f) for f in new]
+
+    def _breakage(self, scenario: Scenario, program: Program, watch: Watch, finding: Finding) -> Breakage:
+        cell = Cell(scenario, self.choice)
+        record = finding_record(cell, list(program.actors), Merged(finding, {"verify": finding.count}))
+        record["signature"] = f"{finding.signature} ({watch.change})"
+        record["ablation"] = _stored(watch)
+        label = finding.evidence.get("confirmation", {}).get("label", "")
+        return Breakage(scenario.name, finding.rule, label, finding.evidence.get("preemptions"), record)
+
+
+def _known(finding: Finding) -> str:
+    """What a change must not break anew: a rule, or one ring or race of those that are predicted."""
+    return finding.signature if finding.rule in _LAST else finding.rule
+
+
+def _whole(result: Result | None) -> bool:
+    """Whether ``result`` speaks of every schedule."""
+    return result is not None and result.complete and result.verdict is not Verdict.UNKNOWN
+
+
+def _changes(references: Iterable[_Reference]) -> Iterator[Change]:
+    sites, pairs = set[LockSite](), set[tuple[LockSite, LockSite]]()
+    for reference in references:
+        sites |= reference.watch.sites
+        pairs |= reference.watch.pairs
+    for site in sorted(sites):
+        yield Change(remove=site)
+    for outer, inner in sorted(pairs):
+        yield Change(outer=outer, inner=inner)
+
+
+def _reached(change: Change, watch: Watch) -> bool:
+    if change.remove is not None:
+        return change.remove in watch.sites
+    return (change.outer, change.inner) in watch.pairs
+
+
+# -- what a finding says of its change
+
+
+def _stored(watch: Watch) -> dict[str, Any]:
+    change = watch.change
+    assert change is not None
+    taken = [
+        [lock, inner]
+        for (outer, site, lock), inner in sorted(watch.taken.items())
+        if (outer, site) == (change.outer, change.inner)
+    ]
+    return {**change.as_json(), "taken": taken}
+
+
+def as_found(program: Program, finding: Mapping[str, Any], file: str) -> Program:
+    """``program`` with the change, if any, under which the ``finding`` stored in ``file`` was made."""
+    stored = finding.get("ablation")
+    if stored is None:
+        return program
+    if not isinstance(stored, Mapping):
+        raise ResultError(f"{file}: ablation: not an object. Store the finding again.")
+    remove, outer, inner = (_site(stored.get(key), key, file) for key in ("remove", "outer", "inner"))
+    if (remove is None) == (outer is None) or (outer is None) != (inner is None):
+        raise ResultError(f"{file}: ablation: neither a site to remove nor a pair. Store the finding again.")
+    watch = Watch(Change(remove, outer, inner))
+    taken = stored.get("taken", [])
+    for entry in taken if isinstance(taken, list) else [taken]:
+        if not _texts(entry):
+            raise ResultError(f"{file}: ablation.taken: not pairs of locks. Store the finding again.")
+        if outer is not None and inner is not None:
+            watch.taken[outer, inner, entry[0]] = entry[1]
+    return watched(program, watch, vgic.bench_states)
+
+
+def _site(value: Any, key: str, file: str) -> LockSite | None:
+    if value is None:
+        return None
+    if not _texts(value):
+        raise ResultError(f"{file}: ablation.{key}: not [function, lock class]. Store the finding again.")
+    return LockSite(value[0], value[1])
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
+
+
+def told(ablation: Ablation, store: Callable[[Mapping[str, Any]], str]) -> dict[str, Any]:
+    """``ablation`` as JSON; ``store`` takes the finding that shows an answer best, and says where it is."""
+    answers = []
+    for answer in ablation.answers:
+        best = answer.best()
+        shown = None
+        if best is not None:
+            shown = {
+                "scenario": best.scenario,
+                "rule": best.rule,
+                "label": best.label,
+                "preemptions": best.preemptions,
+                "path": (path := store(best.finding)),
+                "replay": shlex.join(["racebench", "replay", path, *best.finding["replay_args"]]),
+            }
+        answers.append(
+            {
+                "what": str(answer.change),
+                "change": answer.change.as_json(),
+                "verdict": answer.verdict,
+                "best": shown,
+                "breaks": [[b.scenario, b.rule] for b in sorted(answer.breaks, key=_order)],
+                "scenarios": answer.scenarios,
+                "open": answer.open,
+                "spoilt": answer.spoilt,
+                "astray": answer.astray,
+                "executions": answer.executions,
+            }
+        )
+    return {
+        "protocol": ablation.protocol.id,
+        "scenarios": ablation.scenarios,
+        "breaks": ablation.breaks,
+        "answers": answers,
+        "executions": ablation.executions,
+        "seconds": round(ablation.seconds, 3),
+        "interrupted": ablation.interrupted,
+    }

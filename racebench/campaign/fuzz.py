@@ -1,0 +1,264 @@
+"""Random small scenarios under one protocol: what breaks that no bundled scenario shows.
+
+Each drawn scenario is searched for a moment.  A signature that is new to this
+run is kept once: the scenario is made as small as it gets, verified, and
+stored as a scenario file of its own beside the findings.  What the bundled
+scenarios show as well is only named.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from .. import __version__, engine, vgic
+from ..errors import ProgramError, UsageError
+from ..records import Cell
+from ..scenario.scenario import Scenario, scenario_from_text
+from ..scenario.selection import Choice, bundled, stored_name
+from ..scenario.text import scenario_text
+from ..vgic.drawing import STATES, Drawn, draw, smallest
+from . import modes
+from .cell import Plan, run_cell
+from .results import SCHEMA
+from .runner import host_record
+from .stop import Stop
+from .store import RunFolder
+
+_LOOK, _LOOK_AGAIN = 120, 400
+_COVER_S, _VERIFY_S = 2.0, 20.0
+_SOURCE = "drawn at random: racebench fuzz"
+
+
+class Listener(Protocol):
+    """Hears how a fuzz run goes."""
+
+    def progress(self, drawn: int, seconds: float) -> None: ...
+
+    def met(self, met: Met) -> None: ...
+
+
+@dataclass(frozen=True)
+class Met:
+    """One signature: the drawn scenario that first showed it.
+
+    ``covered`` names a bundled scenario that shows it too, else it is new and
+    ``scenario`` is the small one made of it, or empty if it did not come again.
+    """
+
+    rule: str
+    signature: str
+    after: int
+    seconds: float
+    covered: str = ""
+    scenario: str = ""
+    cell: dict[str, Any] | None = None
+
+
+@dataclass
+class Fuzzed:
+    """What a run met."""
+
+    protocol: str
+    seed: int
+    drawn: int = 0
+    seconds: float = 0.0
+    met: list[Met] = field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def new(self) -> list[Met]:
+        return [met for met in self.met if not met.covered]
+
+
+def fuzz(
+    choice: Choice,
+    seconds: float,
+    seed: int,
+    folder: RunFolder,
+    listener: Listener,
+    stop: Stop,
+    state: str | None = None,
+) -> Fuzzed:
+    """Draw scenarios for ``choice`` until ``seconds`` are over or someone asks to stop.
+
+    ``state`` fixes the domain's state.  The same seed draws the same scenarios
+    in the same order.  What is new goes to ``folder`` as it is met.  UsageError
+    if ``choice`` is a variant.
+    """
+    if isinstance(choice.code, str):
+        raise UsageError(f"{choice.id} is a variant, not a protocol. Name a protocol.")
+    if state is not None and state not in STATES:
+        raise UsageError(f"{state!r} is no state. Choose one of {', '.join(STATES)}.")
+    return _Run(choice, choice.code, seconds, seed, folder, listener, stop, state).go()
+
+
+class _Run:
+    def __init__(
+        self,
+        choice: Choice,
+        code: type[vgic.Protocol],
+        seconds: float,
+        seed: int,
+        folder: RunFolder,
+        listener: Listener,
+        stop: Stop,
+        state: str | None,
+    ) -> None:
+        self.choice, self.code, self.seed, self.state = choice, code, seed, state
+        self.folder, self.listener, self.stop = folder, listener, stop
+        self.rng = random.Random(seed)
+        self.fuzzed = Fuzzed(choice.id, seed)
+        self.known: set[str] = set()
+        self.searched: set[tuple[object, ...]] = set()
+        self.started = time.perf_counter()
+        self.deadline = self.started + seconds
+
+    def go(self) -> Fuzzed:
+        fuzzed = self.fuzzed
+        try:
+            with self.stop.interruptible():
+                covered = self._covered()
+                while not self.stop.asked and time.perf_counter() < self.deadline:
+                    self._one(covered)
+        except KeyboardInterrupt:
+            pass
+        fuzzed.interrupted = self.stop.asked
+        fuzzed.seconds = time.perf_counter() - self.started
+        return fuzzed
+
+    def _covered(self) -> dict[str, str]:
+        """For each signature that a bundled scenario shows under this protocol, which one does."""
+        covered: dict[str, str] = {}
+        for scenario in bundled():
+            if not scenario.threads or self.stop.asked:
+                continue
+            result = modes.verify(scenario.program(self.code), seconds=_COVER_S)
+            for finding in result.findings:
+                covered.setdefault(finding.signature, scenario.name)
+            self._tell()
+        return covered
+
+    def _tell(self) -> None:
+        self.listener.progress(self.fuzzed.drawn, time.perf_counter() - self.started)
+
+    def _one(self, covered: dict[str, str]) -> None:
+        drawn = draw(self.rng, self.state)
+        self.fuzzed.drawn += 1
+        self._tell()
+        if drawn.key() in self.searched:
+            return
+        self.searched.add(drawn.key())
+        for signature, rule in self._look(drawn, _LOOK).items():
+            if signature not in self.known:
+                self.known.add(signature)
+                self._meet(drawn, signature, rule, covered.get(signature, ""))
+
+    def _look(self, drawn: Drawn, executions: int, wanted: str = "") -> dict[str, str]:
+        try:
+            return modes.glance(self._program("drawn", drawn), executions, self.seed, wanted=wanted)
+        except ProgramError:
+            return {}
+
+    def _program(self, name: str, drawn: Drawn) -> Any:
+        return vgic.build_program(name, drawn.initial, drawn.threads, self.code)
+
+    def _meet(self, drawn: Drawn, signature: str, rule: str, covered: str) -> None:
+        after, seconds = self.fuzzed.drawn, time.perf_counter() - self.started
+        met = Met(rule, signature, after, seconds, covered)
+        if not covered:
+            met = self._kept(self._small(drawn, signature), met)
+        self.fuzzed.met.append(met)
+        self.listener.met(met)
+
+    def _small(self, drawn: Drawn, signature: str) -> Drawn:
+        return smallest(drawn, lambda small: signature in self._look(small, _LOOK_AGAIN, signature))
+
+    def _kept(self, drawn: Drawn, met: Met) -> Met:
+        """``drawn`` verified and stored; every signature that it shows is known from now on."""
+        name = f"fuzz_{len(self.fuzzed.new) + 1:03d}_{met.rule.replace('.', '_')}"
+        cell = Cell(self._scenario(name, drawn, met, None), self.choice)
+        collected = _Collected()
+        result = run_cell(cell, Plan(("verify",), self.seed), _VERIFY_S, collected, self.stop)
+        found = sorted(collected.findings)
+        if met.signature not in found:
+            return met
+        rules = sorted({collected.findings[s]["rule"] for s in found})
+        scenario = self._scenario(name, drawn, met, rules)
+        path = self.folder.add_scenario(f"{name}.toml", scenario.text)
+        for signature in found:
+            finding = collected.findings[signature]
+            finding.update(source=scenario.text, scenario_file=stored_name(path))
+            result.cell["findings"].append(self.folder.add_finding(finding))
+            self.known.add(signature)
+        self.folder.add_cell(result.cell)
+        return Met(met.rule, met.signature, met.after, met.seconds, "", str(path), result.cell)
+
+    def _scenario(self, name: str, drawn: Drawn, met: Met, rules: Sequence[str] | None) -> Scenario:
+        bundled_id = self.choice.id in vgic.protocol_ids()
+        protocol = self.choice.id if bundled_id else "*"
+        comment = (
+            f"Drawn by `racebench fuzz {self.choice.id} --seed {self.seed}` as scenario {met.after}, "
+            f"then made as small as it gets. It shows\n\n{met.signature}"
+        )
+        text = scenario_text(
+            f"{met.rule}: {' || '.join('; '.join(map(str, ops)) for ops in drawn.threads.values())}",
+            _SOURCE,
+            ["fuzz"],
+            comment,
+            drawn.initial,
+            drawn.threads,
+            {protocol: rules or []},
+        )
+        return scenario_from_text(Path(f"{name}.toml"), text)
+
+
+class _Collected:
+    """A cell's listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.findings: dict[str, dict[str, Any]] = {}
+
+    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
+        pass
+
+    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None:
+        pass
+
+    def cell_so_far(self, cell: dict[str, Any]) -> None:
+        pass
+
+    def finding(self, finding: dict[str, Any]) -> None:
+        self.findings[finding["signature"]] = finding
+
+
+def run_record(fuzzed: Fuzzed, seconds: float, state: str | None) -> dict[str, Any]:
+    """The run as run.json has it: a cell for each new scenario, and ``fuzz`` for all that was met."""
+    return {
+        "schema": SCHEMA,
+        "racebench": __version__,
+        "host": host_record(),
+        "options": {"protocols": [fuzzed.protocol], "seconds": seconds, "seed": fuzzed.seed, "state": state},
+        "wall_s": round(fuzzed.seconds, 3),
+        "interrupted": fuzzed.interrupted,
+        "cells": [met.cell for met in fuzzed.met if met.cell is not None],
+        "fuzz": {
+            "protocol": fuzzed.protocol,
+            "drawn": fuzzed.drawn,
+            "met": [
+                {
+                    "rule": met.rule,
+                    "signature": met.signature,
+                    "after": met.after,
+                    "seconds": round(met.seconds, 3),
+                    "covered": met.covered or None,
+                    "scenario": met.scenario or None,
+                }
+                for met in fuzzed.met
+            ],
+        },
+    }

@@ -1,0 +1,170 @@
+"""The four ways to run a Program, with every detector looking on.
+
+The engines know no detector and the detectors no engine; here they meet.
+
+Where something keeps an answer from being whole, ``stats["unseen"]`` says so in
+sentences, nothing is ``complete``, and what would be CLEAN is UNKNOWN.  A program of
+which nothing was run is UNKNOWN as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .. import engine
+from ..detect import detect
+from ..detect.lock_order import RULE, rings
+from ..engine import STALL_S
+from ..errors import ProgramError
+from ..findings import Finding, Result, Verdict
+from ..program import Program
+from ..trace import Schedule
+
+_FORESEEN = 200
+"""Executions under control in which an inversion that stress predicts is looked for."""
+
+_FORESEEN_S = 1.0
+"""Longest time for that, and for the proof that there is none."""
+
+
+def stress(
+    program: Program,
+    seconds: float = 2.0,
+    seed: int = 0,
+    *,
+    stop_on_first: bool = False,
+    progress: engine.ProgressCall | None = None,
+    stall_s: float = STALL_S,
+) -> Result:
+    """Hammer ``program`` on free-running OS threads for ``seconds``.
+
+    ``seed`` drives the noise; the operating system decides the rest, so two
+    runs differ.  A deadlock costs one collision.  CLEAN says only that no
+    collision broke a rule: ``stats["miss_bound"]`` is the 95 % upper bound on
+    the probability that one does.  The lock-order detector looks on; what it
+    predicts from the free run, which keeps no order of what threads read of one
+    another, counts unless a short proof under control shows that it is never so.
+    """
+    result = engine.stress(
+        program,
+        seconds,
+        seed,
+        stop_on_first=stop_on_first,
+        progress=progress,
+        stall_s=stall_s,
+        rings=rings,
+    )
+    return _foreseen(program, result, seed)
+
+
+def _foreseen(program: Program, result: Result, seed: int) -> Result:
+    """``result`` without the inversions that a hand-over keeps apart, which ``stats["guarded"]`` then has."""
+    # A program that hangs would hang again.
+    final = result.interrupted or any(finding.rule.startswith("stall.") for finding in result.findings)
+    kept, guarded = [], {}
+    for finding in result.findings:
+        if final or finding.rule != RULE or _foretold(program, finding.signature, seed):
+            kept.append(finding)
+        else:
+            guarded[finding.signature] = f"{finding.summary}; in no schedule under control"
+    if not guarded:
+        return result
+    stats = {**result.stats, "guarded": {**result.stats["guarded"], **guarded}}
+    if kept:
+        return replace(result, findings=tuple(kept), stats=stats)
+    return replace(result, verdict=Verdict.CLEAN, findings=(), first_failure=None, stats=stats)
+
+
+def _foretold(program: Program, signature: str, seed: int) -> bool:
+    """Whether ``signature`` is predicted under control too; False only if a proof shows that it never is."""
+    until = time.perf_counter() + _FORESEEN_S
+    try:
+        if signature in engine.glance(program, _FORESEEN, seed, detect=detect, wanted=signature, until=until):
+            return True
+        proof = engine.verify(program, seconds=_FORESEEN_S, detect=detect)
+    except ProgramError:
+        return True
+    return not proof.complete or any(finding.signature == signature for finding in proof.findings)
+
+
+def explore(
+    program: Program,
+    strategy: str = "portfolio",
+    executions: int = 10_000,
+    seed: int = 0,
+    *,
+    stop_on_first: bool = False,
+    seconds: float | None = None,
+    progress: engine.ProgressCall | None = None,
+    stall_s: float = STALL_S,
+) -> Result:
+    """Run ``executions`` controlled executions chosen by ``strategy``.
+
+    Same program, strategy and seed: same schedules, on every Python build; n
+    executions are a prefix of n + 1.  ``seconds`` ends it earlier; ``stall_s``
+    is how long one thread may go without a step.  CLEAN says only that these
+    executions were clean; ``stats["unseen"]`` has, in sentences, what they could
+    not see: if there is any, the answer is UNKNOWN in its place.
+    """
+    return engine.explore(
+        program,
+        strategy,
+        executions,
+        seed,
+        stop_on_first=stop_on_first,
+        seconds=seconds,
+        progress=progress,
+        stall_s=stall_s,
+        detect=detect,
+    )
+
+
+def verify(
+    program: Program,
+    preemptions: int | None = None,
+    seconds: float = 60,
+    max_executions: int | None = None,
+    *,
+    progress: engine.ProgressCall | None = None,
+) -> Result:
+    """Run ``program`` in every schedule, one execution per equivalence class.
+
+    With ``preemptions`` only schedules with at most that many switches away
+    from a thread that could go on.  ``complete`` is True when all are covered;
+    a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.
+    ``stats``: ``preemption_bound``, up to which all was covered, and ``done``,
+    an estimate of the share seen.  ProgramError if the program does not do the
+    same twice.  What it could not see is in ``stats["unseen"]``, in sentences: then
+    it is not complete.
+    """
+    return engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
+
+
+def replay(program: Program, schedule: Schedule) -> Result:
+    """Run ``program`` along ``schedule``, step by step.
+
+    The result's findings are those that this one execution shows, with full
+    evidence.  ReplayDiverged if the program leaves the schedule, with the step
+    at which it did and what it offered instead.
+    """
+    return engine.replay(program, schedule, detect=detect)
+
+
+def reproduce(
+    program: Program,
+    wanted: Sequence[Finding],
+    seconds: float = 5.0,
+    seed: int = 0,
+    *,
+    progress: engine.ProgressCall | None = None,
+) -> dict[str, Finding]:
+    """Search under control for ``wanted``; what came again within the budget, by the signature wanted."""
+    return engine.reproduce(program, wanted, seconds, seed, progress=progress, detect=detect)
+
+
+def glance(program: Program, executions: int, seed: int = 0, *, wanted: str = "") -> dict[str, str]:
+    """The rule of each signature that a short search meets; nothing is shrunk or explained."""
+    met = engine.glance(program, executions, seed, detect=detect, wanted=wanted)
+    return {signature: seen.rule for signature, seen in met.items()}

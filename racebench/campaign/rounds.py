@@ -1,0 +1,79 @@
+"""From a round of a hammered domain to a scenario of its own, which can be searched and replayed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import ScenarioError
+from ..findings import Finding
+from ..records import Cell
+from ..scenario.scenario import Scenario, scenario_from_text
+from ..scenario.text import scenario_text
+from ..scenario.toml import Loader
+from ..vgic.drawing import Drawn, smallest
+from . import modes
+from .stop import Stop
+
+_LOOK = 300
+
+
+def smallest_round(cell: Cell, finding: Finding, seconds: float, stop: Stop) -> Scenario | None:
+    """The least that is left of the round while a short search still finds ``finding``.
+
+    None if it does not find it in the whole round, or there are no words for it.
+    """
+    whole = _drawn(finding.evidence.get("story"))
+    if whole is None:
+        return None
+    deadline = time.perf_counter() + seconds
+
+    def shows(drawn: Drawn) -> bool:
+        if stop.over or time.perf_counter() > deadline:
+            return False
+        program = _scenario(cell.scenario, drawn).program(cell.choice.code)
+        return finding.signature in modes.glance(program, _LOOK, wanted=finding.signature)
+
+    if not shows(whole):
+        return None
+    return _scenario(cell.scenario, smallest(whole, shows))
+
+
+def _scenario(whole: Scenario, drawn: Drawn) -> Scenario:
+    text = scenario_text(
+        f"One round of: {whole.title}",
+        whole.source,
+        [*whole.tags, "round"],
+        f"A round of the hammered scenario {whole.name}: what its threads drew, and how it began.",
+        drawn.initial,
+        drawn.threads,
+        {"*": ()},
+        history=True,
+    )
+    return replace(scenario_from_text(Path(f"{whole.name}.toml"), text), name=whole.name, path=whole.path)
+
+
+def _drawn(story: Any) -> Drawn | None:
+    """What a stored story tells, which may be anybody's: it goes through a scenario file's checks."""
+    if not isinstance(story, Mapping) or not isinstance(story.get("initial"), Mapping):
+        return None
+    threads = story.get("threads")
+    if not isinstance(threads, Mapping):
+        return None
+    drew = {name: operations for name, operations in threads.items() if operations}
+    data = _Data({"domain": dict(story["initial"]), "threads": drew})
+    try:
+        initial = data.initial()
+        return Drawn(initial, data.threads(initial))
+    except ScenarioError:
+        return None
+
+
+class _Data(Loader):
+    """The checks of a scenario file on values that are no file."""
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.path, self.text, self.data = Path("round"), "", data

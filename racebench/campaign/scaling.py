@@ -1,0 +1,80 @@
+"""How much sooner two processes are done than one: the same cells, each proved by one of them."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from .. import engine
+from ..records import Cell
+from ..scenario.scenario import load_scenario
+from .cell import Plan
+from .runner import Options, cells_for, run_campaign
+
+_CELLS, _ROUNDS, _LONG_S = 8, 3, 600.0
+_PLAN = Plan(modes=("verify",), preemptions=1)
+_SCENARIO = """\
+schema = 1
+title = "Three threads that keep a search busy for a moment"
+source = "vgic-v2.c: vgic_v2_distr_mmio_write @ baf2950213"
+
+[domain]
+vcpus = 2
+routed = [{ virq = 41, pirq = 70, enabled = true }]
+
+[threads]
+toolstack = ["route virq=40 pirq=64", "release virq=41"]
+vcpu0 = ["isenabler virq=40", "icenabler virq=41"]
+vcpu1 = ["icenabler virq=40", "isenabler virq=41"]
+
+[expect]
+new_vgic = []
+"""
+
+
+class _Done:
+    """A campaign's listener that keeps when the first and the last cell began and ended."""
+
+    def __init__(self) -> None:
+        self.begun: float | None = None
+        self.ended = 0.0
+
+    def started(self, cells: int, seconds: float) -> None: ...
+
+    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
+        if self.begun is None:
+            self.begun = time.perf_counter()
+
+    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
+
+    def finding(self, path: str, finding: dict[str, Any]) -> None: ...
+
+    def cell_done(self, cell: dict[str, Any]) -> None:
+        self.ended = time.perf_counter()
+
+    def note(self, text: str) -> None: ...
+
+    def stuck(self, text: str) -> None: ...
+
+
+def scaling() -> float:
+    """The seconds of one process over those of two, which are the processes of ``--jobs 2``: a median.
+
+    Measured from the first cell's beginning, for a process takes a moment to come.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        cells: list[Cell] = []
+        for n in range(_CELLS):
+            path = Path(folder) / f"cell{n}.toml"
+            path.write_text(_SCENARIO, encoding="utf-8")
+            cells += cells_for([load_scenario(path)])
+        return statistics.median(_seconds(cells, 1) / _seconds(cells, 2) for _ in range(_ROUNDS))
+
+
+def _seconds(cells: list[Cell], jobs: int) -> float:
+    done = _Done()
+    run_campaign(cells, Options(_PLAN, _LONG_S, jobs=jobs), done)
+    return done.ended - (done.begun or 0.0)

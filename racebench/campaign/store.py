@@ -1,0 +1,181 @@
+"""A run's folder while it is written: journal, findings, run.json.
+
+The journal is the truth while a run goes on: one line per cell and finding,
+flushed and synced as it happens, so that after kill -9 everything reported is
+there.  run.json is written whole beside it and renamed into place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..errors import UsageError
+from ..records import Earlier
+from .results import SCHEMA, Journal, counted, read_finding, read_journal
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+class RunFolder:
+    """The folder of one run, opened for writing.
+
+    A finding keeps its file: stored again (with a schedule, with a higher
+    count, by a resumed run) it replaces what was there.  ``path`` is as it was
+    given, for messages; what is written goes where it led at the start, since
+    the code under test may change the working folder.
+    """
+
+    def __init__(self, path: Path, *, resume: bool = False) -> None:
+        self.path = path
+        self._root = _absolute(path)
+        self._findings = self._root / "findings"
+        # A run that never began, because a machine was not there say, has an empty journal and holds nothing.
+        journal = self._root / "journal.jsonl"
+        taken = (self._root / "run.json").exists() or (journal.exists() and journal.stat().st_size > 0)
+        if taken and not resume:
+            raise UsageError(f"{path}: already holds a run. Name another folder, or use --resume {path}.")
+        if resume and not taken:
+            raise UsageError(f"{path}: holds no run to resume. Check the folder.")
+        self.earlier = read_journal(self._root) if resume else Journal()
+        for name in ("journal.jsonl", "findings", "scenarios"):
+            _refuse_strange(path / name, folder=name != "journal.jsonl")
+        try:
+            self._findings.mkdir(parents=True, exist_ok=True)
+            self._journal = journal.open("a", encoding="utf-8")
+            if not _locked(self._journal):
+                what = f"{path}: a run is going on there"
+                raise UsageError(f"{what}, or a process that it has started. Wait for its end.")
+            if taken and not resume and journal.stat().st_size > 0:
+                raise UsageError(f"{path}: already holds a run. Name another folder.")
+            _end_torn_line(journal)
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be written: {error.strerror}. Name another folder.") from error
+        self._paths = dict(self.earlier.findings)
+        numbers = (int(f.stem) for f in self._findings.glob("*.json") if f.stem.isdecimal())
+        self._next = 1 + max(numbers, default=0)
+
+    def add_plan(self, plan: Mapping[str, Any]) -> None:
+        """What the run is to do, so that ``--resume`` knows."""
+        self._append({"plan": plan})
+
+    def add_finding(self, finding: Mapping[str, Any]) -> str:
+        """Store one finding; returns its path inside the folder."""
+        key = (finding["scenario"], finding["protocol"], finding["signature"])
+        name = self._paths.get(key)
+        if name is None:
+            name = self._paths[key] = f"findings/{self._next:04d}.json"
+            self._next += 1
+        with self._writing():
+            write_json(self._root / name, {"schema": SCHEMA, **finding})
+        told = {k: finding[k] for k in ("rule", "scenario", "protocol", "signature", "count")}
+        self._append({"finding": name, **told})
+        return name
+
+    def add_scenario(self, name: str, text: str) -> Path:
+        """Store a scenario file that this run has made; its path."""
+        path = self._root / "scenarios" / name
+        with self._writing():
+            path.parent.mkdir(exist_ok=True)
+            _write(path, text)
+        return path
+
+    def earlier_of(self, scenario: str, protocol: str) -> Earlier:
+        """What an earlier, unfinished run of this folder has stored for one cell."""
+        names = [n for (s, p, _), n in self.earlier.findings.items() if (s, p) == (scenario, protocol)]
+        findings = [read_finding(self._root / name) for name in names if (self._root / name).exists()]
+        return Earlier(findings, counted(self.earlier.so_far.get((scenario, protocol), {})))
+
+    def add_cell(self, cell: Mapping[str, Any]) -> None:
+        self._append({"cell": cell})
+
+    def add_so_far(self, cell: Mapping[str, Any]) -> None:
+        """A cell that goes on; it takes the place of what was stored of it before."""
+        self._append({"so_far": cell})
+
+    def finish(self, run: Mapping[str, Any]) -> None:
+        """Write run.json and close the journal."""
+        with self._writing():
+            write_json(self._root / "run.json", run)
+            self._journal.close()
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        with self._writing():
+            self._journal.write(json.dumps({"schema": SCHEMA, **entry}) + "\n")
+            self._journal.flush()
+            os.fsync(self._journal.fileno())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A full disk is somebody's to mend, and then the run goes on.
+
+        ValueError: the journal was closed, all the same.
+        """
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            again = f"`racebench run --resume {self.path}` goes on"
+            why = getattr(error, "strerror", None) or error
+            what = f"{self.path}: cannot be written: {why}. Make room there"
+            raise UsageError(f"{what}: what was told before is stored, and {again}.") from error
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise UsageError(f"{path}: the working folder is gone. Name a full path.") from error
+
+
+def _locked(journal: TextIO) -> bool:
+    """Whether this process now has ``journal`` for itself, as long as it is open; so too where none can."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(journal.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        # Some file systems know no locks.
+        return True
+    return True
+
+
+def _end_torn_line(path: Path) -> None:
+    """A journal that a kill cut in mid-line gets its line end, so the next line stands alone."""
+    if path.exists() and path.stat().st_size:
+        with open(path, "rb+") as file:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")
+
+
+def _refuse_strange(path: Path, folder: bool) -> None:
+    """UsageError if what is at ``path`` is not ours: a link leads out, a FIFO or device never ends."""
+    if path.is_symlink():
+        raise UsageError(f"{path}: is a symbolic link, and may lead anywhere. Remove it.")
+    if path.exists() and not (path.is_dir() if folder else path.is_file()):
+        raise UsageError(f"{path}: is not a {'folder' if folder else 'file'}. Name another folder.")
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write ``value`` so that ``path`` holds the old content or the new, never half."""
+    _write(path, json.dumps(value, indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """The same for a text.  A link at ``path`` is replaced, never followed."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.unlink(missing_ok=True)
+    with open(temporary, "x", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,1 @@
+"""The controlled engine: real OS threads that run one at a time."""

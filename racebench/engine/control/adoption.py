@@ -1,0 +1,199 @@
+"""Which of the containers in a value are a field's own, so that tracked copies may take their place.
+
+A copy is not what others have who refer to the container too, and the program
+would mean something else with it.  So each container that can be reached is
+counted: how often from within, and how often at all (its reference count, which
+is exact: of a container that anybody refers to, somebody owns a reference).  If
+the two differ something else has it; then it stays as it is, and so does what can
+be reached through it.
+
+What is rebuilt beside the containers themselves are tuples, and the fields of
+frozen dataclasses, which the copies are put into.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable, Collection
+from dataclasses import fields
+from sys import getrefcount
+from typing import Any
+
+from ...values import adds_nothing, frozen, leaves
+from .containers import Containers, fill, held_by, replace, trackable
+
+Make = Callable[[Any], Any]
+"""An empty tracked container like the one given."""
+
+
+class _Node:
+    """A value that is walked into; ``inner`` references to it come from within."""
+
+    __slots__ = ("building", "inner", "lost", "made", "value")
+
+    def __init__(self, value: Any) -> None:
+        self.value, self.inner = value, 0
+        self.made: Any = None
+        self.lost = self.building = False
+
+
+class Graph:
+    """What can be reached from some values, all of which are held before any is adopted."""
+
+    def __init__(self, fixed: Collection[type]) -> None:
+        self._fixed = fixed
+        self._nodes: dict[int, _Node] = {}
+
+    def hold(self, value: Any, inner: bool) -> None:
+        """``value`` is reached; ``inner`` says that the reference is one that counts."""
+        to_do = [(value, inner)]
+        del value
+        while to_do:
+            one, counts = to_do.pop()
+            node = self._nodes.get(id(one))
+            if node is None:
+                if type(one) in self._fixed or not _walked(one):
+                    continue
+                node = self._nodes[id(one)] = _Node(one)
+                to_do += [(child, True) for child in _children(one)]
+            node.inner += counts
+
+    def hold_within(self, tracked: Any) -> None:
+        """What has been put into a tracked container is reached."""
+        for child in held_by(tracked):
+            self.hold(child, True)
+
+    def settle(self, root: Any = None, spare: bool = True) -> None:
+        """Find what something else has too; ``root``, whose references were not counted, if not ``spare``."""
+        lost = []
+        for node in self._nodes.values():
+            if node.value is root:
+                node.lost = not spare or bool(node.inner)
+            else:
+                node.lost = getrefcount(node.value) - _OURS != node.inner
+            if node.lost:
+                lost.append(node)
+        for node in lost:
+            for child in _children(node.value):
+                below = self._nodes.get(id(child))
+                if below is not None and not below.lost:
+                    below.lost = True
+                    lost.append(below)
+
+    def adopted(self, value: Any, make: Make, loose: list[Any]) -> Any:
+        """``value`` with tracked containers in the place of its own; ``loose`` gets what changes unseen."""
+        if type(value) in self._fixed:
+            return value
+        node = self._nodes.get(id(value))
+        if node is None or node.lost or node.building:
+            loose += leaves(value, self._fixed)
+            return value
+        if node.made is None:
+            node.building = not trackable(value)
+            node.made = self._made(node, make, loose)
+            node.building = False
+        return node.made
+
+    def adopt_within(self, tracked: Any, make: Make) -> None:
+        """As ``adopted``, for what has been put into ``tracked``, which keeps what changes unseen."""
+        within = tracked._rb_leaves
+        if isinstance(tracked, dict):
+            for key in dict.keys(tracked):
+                within += leaves(key, self._fixed)
+        replace(tracked, lambda one: self.adopted(one, make, within))
+
+    def _made(self, node: _Node, make: Make, loose: list[Any]) -> Any:
+        value = node.value
+        if trackable(value):
+            node.made = tracked = make(value)
+            within = tracked._rb_leaves
+            if type(value) is dict:
+                for key in value:
+                    within += leaves(key, self._fixed)
+                fill(tracked, [(key, self.adopted(one, make, within)) for key, one in value.items()])
+            else:
+                fill(tracked, [self.adopted(one, make, within) for one in value])
+            return tracked
+        if isinstance(value, tuple):
+            items = [self.adopted(one, make, loose) for one in value]
+            same = all(one is old for one, old in zip(items, value, strict=True))
+            return value if same else tuple.__new__(type(value), items)
+        for field in fields(value):
+            old = getattr(value, field.name, None)
+            new = self.adopted(old, make, loose)
+            if new is not old:
+                object.__setattr__(value, field.name, new)
+        return value
+
+
+def _walked(value: Any) -> bool:
+    cls = type(value)
+    return trackable(value) or frozen(cls) or (issubclass(cls, tuple) and adds_nothing(cls, tuple))
+
+
+def _children(value: Any) -> Any:
+    """What it holds: something to go over."""
+    if type(value) is dict:
+        return value.values()
+    if trackable(value) or isinstance(value, tuple):
+        return value
+    return [getattr(value, field.name, None) for field in fields(value)]
+
+
+_OURS = 2
+"""References to a node's value that come with asking for them: the node's, and the argument."""
+
+
+def alone(value: Any) -> bool:
+    """Whether nothing refers to ``value`` but the call that the caller of this one is.
+
+    The references of the call itself are always as many for each way to come
+    there; they were counted once, below.  A Python that counts as many for what is
+    still referred to elsewhere gets no for an answer.
+    """
+    frame = sys._getframe(2)
+    at = frame.f_code.co_code[frame.f_lasti]
+    return getrefcount(value) == (_BY_SLOT if at in _STORES else _BY_CALL)
+
+
+_STORES = {dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_ATTR")}
+_BY_CALL = _BY_SLOT = -1
+
+
+class _Counting:
+    """Stands in for a scheduler's fields, to count the references of a call."""
+
+    def __init__(self) -> None:
+        self.counted = 0
+
+    def used(self, container: Any, op: Any) -> None: ...
+
+    def changed_unseen(self, container: Any) -> None: ...
+
+    def taken_in(self, container: Any, value: Any, spare: bool) -> Any:
+        return value
+
+
+def _count() -> tuple[int, int]:
+    """The references to a value that is put in by a call, and by an assignment; -1 if they tell nothing."""
+    counting: Any = _Counting()
+
+    def counted(value: Any) -> bool:
+        counting.counted = getrefcount(value)
+        return False
+
+    counting.alone = counted
+    to: Any = Containers(counting).empty([], *[None] * 3)  # type: ignore[arg-type, unused-ignore]
+    to.append([])
+    by_call = counting.counted
+    other: Any = []
+    to.append(other)
+    by_call = by_call if by_call < counting.counted else -1
+    to[0] = []
+    by_slot = counting.counted
+    to[0] = other
+    return by_call, by_slot if by_slot < counting.counted else -1
+
+
+_BY_CALL, _BY_SLOT = _count()

@@ -1,0 +1,446 @@
+"""Lists, dicts, sets and deques whose every use is a step, for the controlled scheduler.
+
+``s.seen[k] += 1`` reads a field once and then the dict twice; between those two
+another thread may come.  So what a field has of these classes is copied into one
+of the classes made here.  They are real lists, dicts, sets and deques, and what
+leaves them by copying is a plain one.
+
+What C code asks of them comes through the methods overridden here: iteration,
+``list(x)``, ``sorted``, ``json``, ``pickle``, operators from either side.  Two
+things do not.  A few functions change a list that they are given as it lies in
+memory (heapq): each use compares what is there with what the last one left, and
+says so if it differs.  And a set that is handed to another set (``set(x)``,
+``plain |= x``) is read as it lies: this is one with the step before it, which is
+the read of the field if the program has not kept the set across a step.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
+from operator import is_
+from sys import getrefcount
+from typing import Any, Protocol
+
+from ...primitives import State
+from ...trace import Op
+from ...values import ATOMS
+
+_READS: dict[type, str] = {
+    list: "__len__ __getitem__ __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ "
+    "__add__ __mul__ __rmul__ __repr__ copy count index",
+    dict: "__len__ __getitem__ __contains__ __eq__ __ne__ __or__ __ror__ __repr__ copy get",
+    set: "__len__ __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __and__ __or__ __sub__ __xor__ "
+    "__rand__ __ror__ __rsub__ __rxor__ __repr__ copy difference intersection isdisjoint issubset "
+    "issuperset symmetric_difference union",
+    deque: "__len__ __getitem__ __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ "
+    "__add__ __mul__ __rmul__ __repr__ copy __copy__ count index",
+}
+_WRITES: dict[type, str] = {
+    list: "__delitem__ __imul__ clear pop remove reverse",
+    dict: "__delitem__ clear pop popitem",
+    set: "__iand__ __ior__ __isub__ __ixor__ add clear difference_update discard intersection_update pop "
+    "remove symmetric_difference_update update",
+    deque: "__delitem__ __imul__ clear pop popleft remove reverse rotate",
+}
+_PUTS: dict[type, str] = {
+    list: "append insert __setitem__",
+    dict: "setdefault __setitem__",
+    set: "",
+    deque: "append appendleft insert __setitem__",
+}
+"""What puts its last argument in."""
+_PUTS_ALL: dict[type, str] = {
+    list: "extend __iadd__",
+    dict: "update __ior__",
+    set: "",
+    deque: "extend extendleft __iadd__",
+}
+_OF_ONE = {"__len__", "__getitem__", "__contains__", "get"}
+_VIEWS: dict[str, type] = {"keys": KeysView, "values": ValuesView, "items": ItemsView}
+_OF_VIEW = (
+    "__len__ __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __and__ __or__ __sub__ __xor__ "
+    "__rand__ __ror__ __rsub__ __rxor__ __repr__ isdisjoint"
+)
+
+
+_IN_A_LIST = 2
+"""References to what one list has and nothing else: the list's, and the argument that is asked about."""
+
+
+class Fields(Protocol):
+    """Who hears of the uses."""
+
+    def used(self, container: Any, op: Op) -> None:
+        """Called before each use: ``op`` is the container's ``_rb_read`` or ``_rb_write``."""
+
+    def changed_unseen(self, container: Any) -> None:
+        """It has been changed since its last use."""
+
+    def taken_in(self, container: Any, value: Any, spare: bool) -> Any:
+        """What is put into ``container`` for ``value``; ``spare``: nothing else refers to that."""
+
+    def alone(self, value: Any) -> bool:
+        """Whether nothing refers to ``value`` but the call that the caller of this one is."""
+
+
+class Containers:
+    """Makes the containers of one scheduler; ``fields`` hears of their uses."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+        self.classes: dict[type, type] = {}
+
+    def empty(self, like: Any, owner: State, read: Op, write: Op) -> Any:
+        """An empty one of the class of ``like``, which a field of ``owner`` has."""
+        cls = type(like)
+        made = self.classes.get(cls)
+        if made is None:
+            made = self.classes[cls] = _tracked(cls, self._fields)
+        tracked = made((), like.maxlen) if cls is deque else made()
+        tracked._rb_owner, tracked._rb_read, tracked._rb_write = owner, read, write
+        tracked._rb_leaves, tracked._rb_left = [], ()
+        return tracked
+
+
+def trackable(value: Any) -> bool:
+    return type(value) in _READS
+
+
+def fill(tracked: Any, values: Iterable[Any]) -> None:
+    """Put ``values``, of a dict its pairs, into an empty container without a step."""
+    base = type(tracked).__base__
+    getattr(base, "update" if base in (dict, set) else "extend")(tracked, values)
+    leave(tracked)
+
+
+def leave(tracked: Any) -> None:
+    """What is in ``tracked`` now is what its last use has left."""
+    tracked._rb_left = _content(tracked)
+
+
+def held_by(tracked: Any) -> Iterable[Any]:
+    """What is in ``tracked``, of a dict its values, without a step."""
+    base: Any = type(tracked).__base__
+    inside: Iterable[Any] = dict.values(tracked) if base is dict else base.__iter__(tracked)
+    return inside
+
+
+def replace(tracked: Any, by: Callable[[Any], Any]) -> None:
+    """Put ``by(one)`` in the place of each one that is in ``tracked``, without a step."""
+    base: Any = type(tracked).__base__
+    if base is set:
+        for one in set.__iter__(tracked):
+            by(one)
+    else:
+        for at in list(dict.keys(tracked)) if base is dict else range(base.__len__(tracked)):
+            base.__setitem__(tracked, at, by(base.__getitem__(tracked, at)))
+    leave(tracked)
+
+
+def forget(tracked: Any) -> None:
+    """What its last use has left: to be told anew."""
+    tracked._rb_left = ()
+
+
+def untouched(tracked: Any) -> bool:
+    """Whether it is as its last use has left it."""
+    left, now = tracked._rb_left, _content(tracked)
+    return len(left) == len(now) and all(map(is_, left, now))
+
+
+def _content(tracked: Any) -> list[Any]:
+    base: Any = type(tracked).__base__
+    if base is dict:
+        return [*dict.keys(tracked), *dict.values(tracked)]
+    return [*base.__iter__(tracked)]
+
+
+def _plain(tracked: Any) -> Any:
+    base: Any = type(tracked).__base__
+    if base is deque:
+        return deque(deque.__iter__(tracked), tracked.maxlen)
+    if base is dict:
+        return dict(dict.items(tracked))
+    return base(base.__iter__(tracked))
+
+
+# -- the classes
+
+
+def _tracked(base: type, fields: Fields) -> type:
+    def reduced(self: Any, protocol: Any = 2) -> Any:
+        use(self, self._rb_read)
+        plain = _plain(self)
+        return (deque, (list(plain), plain.maxlen)) if base is deque else (base, (plain,))
+
+    def use(self: Any, op: Op) -> None:
+        fields.used(self, op)
+        if not untouched(self):
+            fields.changed_unseen(self)
+
+    members: dict[str, Any] = {
+        "__slots__": ("_rb_field", "_rb_leaves", "_rb_left", "_rb_owner", "_rb_read", "_rb_write"),
+        "__hash__": None,
+        "__reduce_ex__": reduced,
+        "__reduce__": reduced,
+    }
+    for name in _READS[base].split():
+        members[name] = _reading(base, name, use)
+    for name in _WRITES[base].split():
+        members[name] = _writing(base, name, use, fields)
+    for name in _PUTS[base].split():
+        members[name] = _putting(base, name, use, fields)
+    for name in _PUTS_ALL[base].split():
+        members[name] = _putting_all(base, name, use, fields)
+    for name in ("__iter__", "__reversed__"):
+        if hasattr(base, name):
+            members[name] = _iterating(base, name, use)
+    if base is dict:
+        members.update({name: _viewing(name, use) for name in _VIEWS})
+    if base is list:
+        members.update(sort=_sorting(use), __radd__=_added_to(use))
+    return type(base.__name__, (base,), members)
+
+
+def _reading(base: type, name: str, use: Callable[[Any, Op], None]) -> Any:
+    plain = getattr(base, name)
+
+    def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+        args = _gathered(self, args, use, name in _OF_SETS)
+        use(self, self._rb_read)
+        # A copy gives plain ones where Python would make another of our class.
+        return plain(self if name in _OF_ONE else _plain(self), *args, **kwargs)
+
+    read.__name__ = name
+    return read
+
+
+def _writing(base: type, name: str, use: Callable[[Any, Op], None], fields: Fields) -> Any:
+    plain = getattr(base, name)
+
+    def write(self: Any, *args: Any, **kwargs: Any) -> Any:
+        one_by_one = _BY_ONE.get(name)
+        if one_by_one is not None and any(_makes_steps(arg) for arg in args):
+            for arg in args:
+                for value in arg:
+                    getattr(self, one_by_one)(value)
+            return None
+        args = _gathered(self, args, use, name in _OF_SETS)
+        use(self, self._rb_write)
+        try:
+            return plain(self, *args, **kwargs)
+        finally:
+            if base is set:
+                for one in set.__iter__(self):
+                    fields.taken_in(self, one, False)
+            leave(self)
+
+    write.__name__ = name
+    return write
+
+
+def _putting(base: type, name: str, use: Callable[[Any, Op], None], fields: Fields) -> Any:
+    plain = getattr(base, name)
+
+    def put(self: Any, *args: Any) -> Any:
+        if len(args) == 2 and isinstance(args[0], slice):
+            args = args[0], list(args[1])
+        use(self, self._rb_write)
+        if not args:
+            return plain(self)
+        *before, value = args
+        del args
+        spare = fields.alone(value)
+        if before and isinstance(before[0], slice):
+            value = [fields.taken_in(self, one, False) for one in value]
+        elif before or name.startswith("append"):
+            value = fields.taken_in(self, value, spare)
+        try:
+            if name == "setdefault" and not before:
+                return plain(self, value)
+            return plain(self, *before, value)
+        finally:
+            leave(self)
+
+    put.__name__ = name
+    return put
+
+
+def _putting_all(base: type, name: str, use: Callable[[Any, Op], None], fields: Fields) -> Any:
+    plain = getattr(base, name)
+
+    def put(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and _makes_steps(args[0]):
+            _put_one_by_one(self, name, args[0])
+            if not kwargs:
+                return self if name.startswith("__") else None
+            args = ()
+        if base is dict:
+            pairs = dict(*args, **kwargs)
+            keys, values = list(pairs), list(pairs.values())
+            del pairs
+        elif len(args) != 1:
+            use(self, self._rb_write)
+            return plain(self, *args)
+        else:
+            values = list(args[0])
+        del args, kwargs
+        # What is put in was gathered first, with steps of its own: this step is the change itself.
+        use(self, self._rb_write)
+        for i in range(len(values)):
+            # What came in a list that nobody else has is now in ours alone.
+            spare = getrefcount(values[i]) == _IN_A_LIST
+            values[i] = fields.taken_in(self, values[i], spare)
+        try:
+            return plain(self, dict(zip(keys, values, strict=True)) if base is dict else values)
+        finally:
+            leave(self)
+
+    put.__name__ = name
+    return put
+
+
+_WHOLE = {list, tuple, dict, set, frozenset, deque, str, bytes, bytearray, range}
+_BY_ONE = {"update": "add", "difference_update": "discard"}
+"""The methods of sets that change it with each value that comes."""
+_OF_SETS = {
+    *("difference", "intersection", "isdisjoint", "issubset", "issuperset", "symmetric_difference", "union"),
+    *("intersection_update", "symmetric_difference_update"),
+}
+"""The methods of sets that take any iterables."""
+
+
+def _makes_steps(arg: Any) -> bool:
+    """Whether code of the program may run for each value of ``arg``, and others come in between."""
+    return type(arg) not in _WHOLE and not hasattr(arg, "_rb_owner")
+
+
+def _put_one_by_one(self: Any, name: str, arg: Any) -> None:
+    """As C does it: each value is put in before the next is asked for."""
+    if isinstance(self, dict):
+        if hasattr(arg, "keys"):
+            for key in arg.keys():
+                self[key] = arg[key]
+        else:
+            for key, value in arg:
+                self[key] = value
+        return
+    for value in arg:
+        self.appendleft(value) if name == "extendleft" else self.append(value)
+
+
+def _gathered(
+    self: Any, args: tuple[Any, ...], use: Callable[[Any, Op], None], iterables: bool
+) -> tuple[Any, ...]:
+    """``args`` as C code is to get them: one of ours as it is at a step of its own, an iterable at its end.
+
+    Before the step of ``self``, since what the method does is done then.
+    """
+    made = []
+    for arg in args:
+        if arg is not self and type(arg).__base__ in _READS and hasattr(arg, "_rb_owner"):
+            use(arg, arg._rb_read)
+            arg = _plain(arg)
+        elif iterables and _makes_steps(arg):
+            arg = list(arg)
+        made.append(arg)
+    return tuple(made)
+
+
+def _added_to(use: Callable[[Any, Op], None]) -> Any:
+    def __radd__(self: Any, other: Any) -> Any:
+        use(self, self._rb_read)
+        return other + _plain(self) if isinstance(other, list) else NotImplemented
+
+    return __radd__
+
+
+def _sorting(use: Callable[[Any, Op], None]) -> Any:
+    def sort(self: Any, **how: Any) -> None:
+        """As ``list.sort``: it is empty meanwhile.  What compares may make steps, so the end is one too."""
+        use(self, self._rb_write)
+        items = _plain(self)
+        steps = how.get("key") is not None or not all(type(one) in ATOMS for one in items)
+        list.clear(self)
+        leave(self)
+        try:
+            items.sort(**how)
+        finally:
+            if steps:
+                use(self, self._rb_write)
+            spoilt = list.__len__(self)
+            list.__setitem__(self, slice(None), items)
+            leave(self)
+        if spoilt:
+            raise ValueError("list modified during sort")
+
+    return sort
+
+
+# -- iterators and views
+
+
+class _View:
+    """A dict's keys, values or items, live; ``_plain`` is Python's own view."""
+
+    _over: Any
+    _plain: Any
+
+
+class _Steps(Iterator[Any]):
+    """An iterator each ``next`` of which is a step, on what it goes over."""
+
+    __slots__ = ("_over", "_plain", "_use")
+
+    def __init__(self, over: Any, plain: Iterator[Any], use: Callable[[Any, Op], None]) -> None:
+        self._over, self._plain, self._use = over, plain, use
+
+    def __next__(self) -> Any:
+        self._use(self._over, self._over._rb_read)
+        return next(self._plain)
+
+
+def _iterating(base: type, name: str, use: Callable[[Any, Op], None]) -> Any:
+    plain = getattr(base, name)
+
+    def begin(self: Any) -> Iterator[Any]:
+        # To begin is to look: a dict or set then knows how long it must stay.
+        use(self, self._rb_read)
+        return _Steps(self, plain(self), use)
+
+    begin.__name__ = name
+    return begin
+
+
+def _viewing(name: str, use: Callable[[Any, Op], None]) -> Any:
+    plain = getattr(dict, name)
+
+    def __init__(self: Any, over: Any) -> None:
+        self._over, self._plain = over, plain(over)
+
+    def looked_at(of: str) -> Any:
+        def look(self: Any, *args: Any) -> Any:
+            use(self._over, self._over._rb_read)
+            for arg in args:
+                if isinstance(arg, _View):
+                    use(arg._over, arg._over._rb_read)
+            return getattr(self._plain, of)(*(a._plain if isinstance(a, _View) else a for a in args))
+
+        return look
+
+    def going(of: str) -> Any:
+        def begin(self: Any) -> Iterator[Any]:
+            use(self._over, self._over._rb_read)
+            return _Steps(self._over, getattr(self._plain, of)(), use)
+
+        return begin
+
+    members: dict[str, Any] = {"__init__": __init__}
+    members.update({of: looked_at(of) for of in _OF_VIEW.split() if hasattr(type(plain({})), of)})
+    members.update({of: going(of) for of in ("__iter__", "__reversed__")})
+    if name == "values":
+        members["__contains__"] = lambda self, value: any(one is value or one == value for one in self)
+    members["mapping"] = property(lambda self: self._plain.mapping)
+    view = type(f"dict_{name}", (_View, _VIEWS[name]), members)
+    return lambda self: view(self)

@@ -1,0 +1,54 @@
+"""What becomes of an execution that does not end: was it the program, or who was let run?
+
+A thread that spins over a shared field ends as soon as the one that it waits
+for has run.  A strategy that never lets that one run makes an execution without
+end of a program without fault.  So an execution that is too long goes on with
+the threads taking turns.  Whoever can move and has not moved for longest is
+next; that is fair, so a program whose every fair execution ends now ends.  One
+that still does not is a livelock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...trace import Op, object_name
+from ..stuck import wanted_site
+
+if TYPE_CHECKING:
+    from .scheduler import Task
+
+_LATEST = 1_000
+
+
+class InTurn:
+    """The thread that has waited longest for its turn."""
+
+    def __init__(self) -> None:
+        self._turn = 0
+        self._had: dict[Task, int] = {}
+
+    def begin(self) -> None:
+        """It takes over in the middle of an execution."""
+
+    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+        had = self._had
+        chosen = min(enabled, key=lambda task: (had.get(task, 0), task.index))
+        self._turn += 1
+        had[chosen] = self._turn
+        return chosen
+
+
+def spinning(log: Sequence[tuple[Task, Op, Any]]) -> str:
+    """Who goes round in circles at the end of ``log``, and on what, in a sentence."""
+    latest = [step for step in log[-_LATEST:] if step[0].fifo is None]
+    [(task, _)] = Counter(task for task, _, _ in latest).most_common(1)
+    names = Counter(object_name(op, obj) for by, op, obj in latest if by is task)
+    [(name, _)] = names.most_common(1)
+    site = wanted_site(task)
+    return (
+        f"{task.name} spins on {name} ({site.file}:{site.line}): every schedule cannot be run; "
+        "use racebench.wait_until"
+    )

@@ -1,0 +1,262 @@
+"""What the shared fields of a controlled run hold: tracked, fixed, or changing unseen.
+
+A value comes into a field by its default, in setup or from a thread.  Its own
+containers become tracked ones then, those of setup when setup is over: only
+then is it known what still refers to them.  What is left that can change
+unseen makes two reads of the field conflict, and the threads that get at it are
+counted: two of them, and the run cannot say what it has not seen.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ...primitives import Field, State
+from ...trace import Kind, Op
+from ..instrument import SLOT, Copier, showing
+from ..unseen import Unseen
+from ...values import ATOMS, described, getter_of_all, is_bare, leaves, never_changes
+from .adoption import Graph, alone
+from .containers import Containers, forget, leave, untouched
+
+if TYPE_CHECKING:
+    from .scheduler import Scheduler
+
+
+class Holdings:
+    """The values in the fields of one scheduler's objects; owned by the floor holder."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self.unseen = Unseen()
+        self.names: dict[str, Any] = {
+            "point": scheduler.point,
+            "fixed": set(ATOMS),
+            "met": self._met,
+            "brought": self._brought,
+            "noticed": self._noticed,
+            "alone": alone,
+        }
+        """What the accessors call by name."""
+        self._fixed: set[type] = self.names["fixed"]
+        self._varied: set[type] = set()
+        self._containers = Containers(self)
+        self._getters: dict[type, Any] = {}
+        self._reads: dict[Field, Op] = {}
+        self._inside: dict[Op, tuple[Op, Op]] = {}
+        self._of_setup: dict[tuple[int, str], tuple[State, Op]] = {}
+        self._tracked: list[Any] = []
+        self._bare: list[tuple[Any, str]] = []
+
+    def begin(self) -> None:
+        """A new execution."""
+        self.unseen.begin()
+        self._of_setup.clear()
+        self._tracked.clear()
+        self._bare.clear()
+
+    def setup_is_over(self) -> None:
+        """Take over what setup has put into fields, and into the containers that they had by default."""
+        tracked = list(self._tracked)
+        if not self._of_setup and not tracked:
+            return
+        for one in tracked:
+            forget(one)
+        graph = Graph(self._fixed)
+        for obj, read in self._of_setup.values():
+            graph.hold(obj.__dict__[SLOT + read.field], True)
+        for one in tracked:
+            graph.hold_within(one)
+        graph.settle()
+        for obj, read in self._of_setup.values():
+            obj.__dict__[SLOT + read.field] = self._adopted(graph, obj.__dict__[SLOT + read.field], obj, read)
+        self._of_setup.clear()
+        for one in tracked:
+            graph.adopt_within(one, partial(self._empty, obj=one._rb_owner, read=one._rb_field))
+            if one._rb_leaves:
+                self._may_be_changed(one._rb_read)
+
+    def execution_is_over(self) -> None:
+        """What was done after the last step that would have shown it."""
+        for one, told in self._bare:
+            if not is_bare(one):
+                self.unseen.say(told)
+        for tracked in self._tracked:
+            if not untouched(tracked):
+                self._say_changed(tracked)
+
+    # -- fields
+
+    def accessor(self, declared: Field) -> tuple[str, str]:
+        name, names = declared.name, self.names
+        stem = f"op{len(names)}_{name}"
+        read = self._reads[declared] = names[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
+        meet = f"    if type(value) not in fixed: met({stem}_r, self, value)\n    return value"
+        if declared.delayed:
+            self._noticed(read, declared.default)
+            names[stem + "_w"] = Op(Kind.STORE, name, declared.atomic)
+            notice = f"if type(value) not in fixed: noticed({stem}_r, value)"
+            return f"value = load({stem}_r, self)\n{meet}", f"{notice}\n    store({stem}_w, self, value)"
+        names[stem + "_w"] = Op(Kind.WRITE, name, declared.atomic)
+        bring = f"spare = alone(value)\n        value = brought({stem}_r, self, value, spare)"
+        return (
+            f"point({stem}_r, self)\n    value = self.{SLOT}{name}\n{meet}",
+            f"point({stem}_w, self)\n    if type(value) not in fixed:\n        {bring}",
+        )
+
+    def copier(self, declared: Field, copy: Copier) -> Copier:
+        """What makes the value of a new object: a copy of the default, its containers tracked."""
+        if declared.delayed:
+            return copy
+        read = self._reads[declared]
+
+        def copied(default: Any, owner: State) -> Any:
+            value = copy(default, owner)
+            graph = Graph(self._fixed)
+            graph.hold(value, False)
+            graph.settle(value)
+            return self._adopted(graph, value, owner, read)
+
+        return copied
+
+    def _met(self, read: Op, obj: State, value: Any) -> None:
+        """The field that ``read`` reads has ``value``, of a class that is not known to be fixed."""
+        if self._settled(value):
+            return
+        bare: list[Any] = []
+        found = self._noticed(read, value, bare)
+        if found or bare:
+            self._touched(obj, read.field, found + bare)
+
+    def _settled(self, value: Any) -> bool:
+        """Whether all that ``value`` refers to is of classes known to be fixed: the quick way, for most values."""
+        cls = type(value)
+        try:
+            inside = self._getters[cls]
+        except KeyError:
+            inside = self._getters[cls] = getter_of_all(cls)
+        if inside is None:
+            return False
+        fixed = self._fixed
+        for one in inside(value):
+            if type(one) not in fixed and not self._is_fixed(type(one)):
+                return False
+        return True
+
+    def _noticed(self, read: Op, value: Any, bare: list[Any] | None = None) -> list[Any]:
+        """What can change unseen in ``value``, which a field has; ``bare`` as for ``leaves``."""
+        if self._is_fixed(type(value)):
+            return []
+        found = leaves(value, self._fixed, bare)
+        if found:
+            self._may_be_changed(read)
+        return found
+
+    def _may_be_changed(self, read: Op) -> None:
+        """Who makes the step ``read`` may change what it reads, up to its next step."""
+        relation = self.scheduler.relation
+        if relation is not None and not read.conflicts:
+            relation.grown = True
+        read.conflicts = True
+
+    def _is_fixed(self, cls: type) -> bool:
+        if cls in self._varied:
+            return False
+        known = never_changes(cls)
+        (self._fixed if known else self._varied).add(cls)
+        return known
+
+    def _brought(self, read: Op, obj: State, value: Any, spare: bool) -> Any:
+        """What a field gets for ``value``; ``spare``: nothing else refers to it."""
+        if self._settled(value) or self._is_fixed(type(value)):
+            return value
+        if self.scheduler.current is None:
+            self._of_setup[id(obj), read.field] = obj, read
+            return value
+        loose: list[Any] = []
+        value = self._taken(value, spare, obj, read, loose)
+        if loose:
+            self._may_be_changed(read)
+        leaves(value, self._fixed, loose)
+        if loose:
+            self._touched(obj, read.field, loose)
+        return value
+
+    def _taken(self, value: Any, spare: bool, obj: State, read: Op, loose: list[Any]) -> Any:
+        graph = Graph(self._fixed)
+        graph.hold(value, False)
+        graph.settle(value, spare)
+        return graph.adopted(value, lambda like: self._empty(like, obj, read), loose)
+
+    def _adopted(self, graph: Graph, value: Any, obj: State, read: Op) -> Any:
+        loose: list[Any] = []
+        value = graph.adopted(value, lambda like: self._empty(like, obj, read), loose)
+        if loose:
+            self._may_be_changed(read)
+        return value
+
+    def _empty(self, like: Any, obj: State, read: Op) -> Any:
+        uses = self._inside.get(read)
+        if uses is None:
+            name, atomic = read.field, read.atomic
+            uses = Op(Kind.READ, name, atomic, inside=True), Op(Kind.WRITE, name, atomic, inside=True)
+            self._inside[read] = uses
+        tracked = self._containers.empty(like, obj, *uses)
+        tracked._rb_field = read
+        self._fixed.add(type(tracked))
+        self._tracked.append(tracked)
+        return tracked
+
+    # -- containers (containers.Fields)
+
+    def used(self, container: Any, op: Op) -> None:
+        if showing.now:
+            return
+        self.scheduler.point(op, container._rb_owner)
+        found = container._rb_leaves
+        if found:
+            self._may_be_changed(container._rb_read)
+            self._touched(container._rb_owner, op.field, found)
+
+    def changed_unseen(self, container: Any) -> None:
+        # What setup does to it is where an execution begins.
+        if self.scheduler.current is not None:
+            self._say_changed(container)
+            leave(container)
+
+    def _say_changed(self, container: Any) -> None:
+        self._may_be_changed(container._rb_read)
+        self._may_be_changed(container._rb_field)
+        owner, kind = container._rb_owner, type(container).__name__
+        self.unseen.say(
+            f"{type(owner).__name__}.{container._rb_read.field} holds a {kind} that is changed without "
+            "its methods, as heapq does, which is not seen"
+        )
+
+    def taken_in(self, container: Any, value: Any, spare: bool) -> Any:
+        if type(value) in self._fixed or self.scheduler.current is None:
+            return value
+        found: list[Any] = []
+        value = self._taken(value, spare, container._rb_owner, container._rb_field, found)
+        if found:
+            container._rb_leaves += found
+            self._may_be_changed(container._rb_read)
+            self._touched(container._rb_owner, container._rb_read.field, found)
+        return value
+
+    alone = staticmethod(alone)
+
+    # -- who gets at it
+
+    def _touched(self, obj: State, field: str, found: list[Any]) -> None:
+        s = self.scheduler
+        who = s.current if s.current is not None else s.seeing
+        if who is None or not self.unseen.touched(who.index, obj, field, found):
+            return
+        for one in found:
+            told = f"{type(obj).__name__}.{field} holds {described(one)}, which changes unseen"
+            if is_bare(one):
+                self._bare.append((one, told))
+            else:
+                self.unseen.say(told)

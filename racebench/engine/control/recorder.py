@@ -1,0 +1,75 @@
+"""The detailed record of one controlled execution."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from ...primitives import _Primitive
+from ...trace import Op, Site, Step, object_name
+from ..citations import Citations
+from ..instrument import SLOT, show, site_of
+from ..osthreads import caller_frame, frame_of, stack_from
+from ..stuck import UNKNOWN_SITE, wanted_site
+from .scheduler import Task
+
+
+def _site_of_function(function: Any) -> Site:
+    code = getattr(function, "__code__", None)
+    return UNKNOWN_SITE if code is None else site_of(code, -1)
+
+
+class StepRecorder:
+    """Keeps every step with its place, its locks and the field's value around it.
+
+    A value is read straight from the object, without a step.  What a write
+    left is read when the next step begins: nobody else runs in between.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.wanted: dict[str, Site] = {}
+        self._citations = Citations()
+        self._last: tuple[Step, Any, str] | None = None
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """What each function on the way to a step stands for, by its name."""
+        return self._citations.sources
+
+    def step(self, task: Task, op: Op, obj: Any) -> None:
+        self.end()
+        if task.fifo is not None:
+            # A buffer is no function either: it is told as the place of the store.
+            stack = task.fifo.places.popleft()
+        else:
+            frame = caller_frame(2)
+            self._citations.cite(frame)
+            # An interrupt comes and goes in no function: it is told as its handler's.
+            stack = stack_from(frame) or (_site_of_function(task.function),)
+        lock_class = obj.cls if isinstance(obj, _Primitive) else ""
+        held = tuple(lock.name for lock, _, _ in task.held)
+        step = Step(task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic)
+        if op.is_field:
+            slot = SLOT + op.field
+            step.old = show(obj.__dict__.get(slot))
+            self._last = (step, obj, slot)
+        self.steps.append(step)
+
+    def stored(self, places: deque[tuple[Site, ...]], value: Any) -> None:
+        """The step just told was a store: what went into the buffer, and from where."""
+        step = self.steps[-1]
+        step.new = show(value)
+        places.append(step.stack)
+        self._last = None
+
+    def blocked(self, task: Task) -> None:
+        """``task`` still waits when the execution ends; its stack is as it waits."""
+        self.wanted[task.name] = wanted_site(task)
+        self._citations.cite(frame_of(task.thread))
+
+    def end(self) -> None:
+        if self._last is not None:
+            step, obj, slot = self._last
+            step.new = show(obj.__dict__.get(slot))
+            self._last = None

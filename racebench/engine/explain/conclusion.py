@@ -1,0 +1,162 @@
+"""From a tallied signature to a finding that convinces: shrunk, replayed, compared, explained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from ...errors import ProgramError, ReplayDiverged
+from ...findings import Finding
+from ...program import Program
+from ..control.scheduler import Scheduler
+from ..search.evidence import Detect
+from ..search.glance import glance
+from ..search.tally import Seen, Tally, finding_of
+from ..strategies.replay import Replay
+from .replay import completed
+from .shrinking import SECONDS, Shrinker, nearest_passing
+
+REPLAYS = 10
+_NEEDS_EXECUTIONS = 200
+_UNSHRINKABLE = "stall."
+
+T = TypeVar("T")
+
+
+class Ending:
+    """The work on findings after a search, which an interrupt ends and no finding.
+
+    It has what is left of the search's time, ``until``, and a few seconds at
+    the least, shared out among the findings.  When that is over each still gets
+    its evidence, which takes a few executions; after an interrupt, not even
+    that.  ``interrupted`` says whether someone ended the search, or this.
+    """
+
+    def __init__(self, interrupted: bool, until: float = 0.0) -> None:
+        self.interrupted = interrupted
+        least = time.perf_counter() + SECONDS
+        self.until = least if interrupted else max(until, least)
+
+    def better(self, as_it_is: T, better: Callable[[], T]) -> T:
+        """What ``better`` makes, or ``as_it_is`` if it is ended or the program does not bear it."""
+        if self.interrupted and time.perf_counter() >= self.until:
+            return as_it_is
+        try:
+            return better()
+        except KeyboardInterrupt:
+            self.interrupted, self.until = True, 0.0
+        except ProgramError:
+            pass
+        return as_it_is
+
+    def concluded(
+        self, scheduler: Scheduler, all_seen: Sequence[Seen], mode: str, seed: int, detect: Detect
+    ) -> tuple[Finding, ...]:
+        """A finding for each of ``all_seen``, with the shortest schedule and its evidence."""
+        found = []
+        for n, seen in enumerate(all_seen):
+            # One share more than there are findings: what comes after them needs time too.
+            shares = len(all_seen) - n + 1
+            now = time.perf_counter()
+            until = now + max(0.0, self.until - now) / shares
+            found.append(
+                self.better(
+                    finding_of(seen, mode, seed),
+                    lambda seen=seen, until=until: concluded(  # type: ignore[misc]
+                        scheduler, seen, mode, seed, detect, until
+                    ),
+                )
+            )
+        return tuple(found)
+
+
+def concluded(
+    scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: Detect, until: float
+) -> Finding:
+    """The finding for ``seen``, with the shortest schedule that is found ``until`` then, and its evidence.
+
+    A program that does not do the same twice keeps what it has, and the
+    evidence says so.
+    """
+    finding = finding_of(seen, mode, seed)
+    if not scheduler.fit or seen.rule.startswith(_UNSHRINKABLE):
+        return finding
+    try:
+        shrunk = Shrinker(scheduler, seen, detect, until).go()
+    except ProgramError:
+        shrunk = None
+    if shrunk is not None:
+        evidence = {**shrunk.evidence, "preemptions": shrunk.preemptions, "fewest": shrunk.fewest}
+        finding = replace(finding, schedule=shrunk.schedule, summary=shrunk.summary, evidence=evidence)
+    finding = completed(scheduler, finding, detect)
+    if "not_deterministic" in finding.evidence:
+        return finding
+    evidence = {**finding.evidence, "replays": _replays(scheduler, finding, detect)}
+    if not seen.alarm:
+        passing = nearest_passing(scheduler, finding.schedule, until)
+        if passing is not None:
+            evidence["passing"] = passing
+    return replace(finding, evidence=evidence)
+
+
+def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int]:
+    """[how many strict replays showed the same signature, of how many]."""
+    same = tried = 0
+    while tried < REPLAYS and scheduler.fit:
+        tried += 1
+        strategy = Replay(finding.schedule)
+        try:
+            outcome = scheduler.run(strategy, always_ask=True)
+            strategy.check_done()
+        except (ReplayDiverged, ProgramError):
+            continue
+        tally = Tally()
+        tally.add(outcome, 1, "replay")
+        tally.look(detect, scheduler, outcome, 1, "replay")
+        same += finding.signature in tally.seen
+    return [same, tried]
+
+
+def with_needs(
+    program: Program, findings: tuple[Finding, ...], detect: Detect, until: float
+) -> tuple[Finding, ...]:
+    """``findings``, each with the fewest threads and operations that still show it, as evidence.
+
+    Not to be called during a run: each smaller program gets one of its own.
+    Where a thread hangs nothing is tried: a smaller program would hang as well.
+    ``until`` then no more are tried, and a finding keeps what it has.
+    """
+    if any(finding.rule == "stall.hang" for finding in findings):
+        return findings
+    return tuple(_with_needs(program, finding, detect, until) for finding in findings)
+
+
+def _with_needs(program: Program, finding: Finding, detect: Detect, until: float) -> Finding:
+    if finding.rule.startswith(_UNSHRINKABLE) or not finding.schedule:
+        return finding
+    if program.smaller is None:
+        # A stranger's check and threads may not bear to be run without one another.
+        names = {thread for thread, _, _ in finding.schedule}
+        names |= {thread for name, (thread, _) in program.interrupts.items() if name in names}
+        needs: dict[str, Any] = {name: [] for name in program.actors if name in names}
+        return _needing(finding, needs) if len(needs) < len(program.actors) else finding
+    smaller = program
+    while True:
+        for candidate in smaller.smaller() if smaller.smaller is not None else ():
+            if time.perf_counter() >= until:
+                break
+            met = glance(candidate, _NEEDS_EXECUTIONS, detect=detect, wanted=finding.signature)
+            if finding.signature in met:
+                smaller = candidate
+                break
+        else:
+            break
+    if smaller is program:
+        return finding
+    return _needing(finding, {name: list(smaller.parts.get(name, ())) for name in smaller.threads})
+
+
+def _needing(finding: Finding, needs: dict[str, Any]) -> Finding:
+    return replace(finding, evidence={**finding.evidence, "needs": needs})

@@ -1,0 +1,95 @@
+"""Strict replay, and the evidence that a replay brings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from ...errors import ProgramError, ReplayDiverged
+from ...findings import Finding, Result, Verdict
+from ...program import Program
+from ...trace import Schedule
+from ..control.recorder import StepRecorder
+from ..control.scheduler import Outcome, Scheduler
+from ..garbage import leaves_nothing
+from ..search.evidence import Detect, executions_of, nothing
+from ..search.tally import Tally, finding_of, results_shown
+from ..strategies.replay import Replay
+from ..unseen import judged
+
+_UNREPLAYABLE = ("stall.hang", "stall.livelock")
+
+
+@leaves_nothing
+def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) -> Result:
+    """Run ``program`` along ``schedule``, step by step; see ``modes.replay``."""
+    started = time.perf_counter()
+    with Scheduler(program) as scheduler:
+        outcome, recorder = recorded(scheduler, schedule)
+        tally = Tally()
+        tally.add(outcome, 1, "replay")
+        tally.look(detect, scheduler, outcome, 1, "replay")
+        findings = tuple(
+            _with_evidence(finding_of(seen, "replay", 0), scheduler, outcome, recorder, detect)
+            for seen in tally.told()
+        )
+    verdict = Verdict.FOUND if findings else Verdict.CLEAN
+    result = Result(
+        verdict, False, 1, time.perf_counter() - started, findings,
+        1 if findings else None, len(findings),
+        stats={"steps": [s.as_json() for s in recorder.steps]},
+    )  # fmt: skip
+    return judged(result, scheduler.unseen.sentences())
+
+
+def recorded(scheduler: Scheduler, schedule: Schedule) -> tuple[Outcome, StepRecorder]:
+    """One strict replay with every step recorded."""
+    names = {task.name for task in scheduler.tasks}
+    for i, (thread, op, obj) in enumerate(schedule):
+        if thread not in names:
+            raise ReplayDiverged(i, (thread, op, obj), {}, schedule[max(0, i - 5) : i])
+    strategy = Replay(schedule)
+    scheduler.recorder = recorder = StepRecorder()
+    try:
+        outcome = scheduler.run(strategy, always_ask=True)
+    finally:
+        scheduler.recorder = None
+    strategy.check_done()
+    return outcome, recorder
+
+
+def completed(scheduler: Scheduler, finding: Finding, detect: Detect = nothing) -> Finding:
+    """``finding`` with steps, values and snapshots from one more, recorded replay.
+
+    A program that does not do the same twice keeps what it has, and the
+    evidence says so.
+    """
+    if finding.rule in _UNREPLAYABLE or not scheduler.fit:
+        return finding
+    try:
+        outcome, recorder = recorded(scheduler, finding.schedule)
+    except (ReplayDiverged, ProgramError) as error:
+        return replace(finding, evidence={**finding.evidence, "not_deterministic": str(error)})
+    return _with_evidence(finding, scheduler, outcome, recorder, detect)
+
+
+def _with_evidence(
+    finding: Finding, scheduler: Scheduler, outcome: Outcome, recorder: StepRecorder, detect: Detect
+) -> Finding:
+    program = scheduler.program
+    evidence: dict[str, Any] = dict(finding.evidence)
+    # Only now is it known where each step is: have the detectors say it again with places.
+    for execution in executions_of(scheduler, outcome, recorder):
+        for alarm in detect(execution):
+            if alarm.signature == finding.signature:
+                finding = replace(finding, summary=alarm.message)
+                evidence.update(alarm.evidence, message=alarm.message)
+    evidence["steps"] = [step.as_json() for step in recorder.steps]
+    if recorder.sources:
+        evidence["sources"] = dict(recorder.sources)
+    evidence["results"] = results_shown(outcome)
+    if program.snapshot is not None and outcome.before is not None:
+        evidence["before"] = outcome.before
+        evidence["after"] = program.pictured(outcome.state)
+    return replace(finding, evidence=evidence)

@@ -1,0 +1,1 @@
+"""The free-running engine: nothing holds the threads back."""

@@ -1,0 +1,164 @@
+"""Noise: what makes free-running threads collide.
+
+Under a GIL two threads hardly ever meet in the middle of an operation, so
+each batch of collisions runs under one *setting*: a switch interval, and what
+a thread does every so many steps.  The best setting differs by program,
+Python build and machine, so it is learnt: time goes to the setting that
+breaks rules fastest, the rest is shared out evenly.
+
+``HOLD`` is the strongest: the thread that is ahead stops in mid-operation
+until another one has come to the same collision and gone a random number of
+steps into it, has passed it, or waits for a lock; the other is then held in
+its turn.  It needs neither luck nor a sleep of the right length.  At most one
+thread is held at a time, and never longer than ``HOLD_S``.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import ThreadAbort
+
+if TYPE_CHECKING:
+    from .run import Worker
+
+HOLD_S = 0.002
+PAUSE_S = 20e-6
+
+
+class Jolt(enum.Enum):
+    """What a thread does at a noisy step."""
+
+    NONE = "none"
+    YIELD = "yield"
+    PAUSE = "pause"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One kind of noise: ``period`` is the mean number of steps between jolts."""
+
+    jolt: Jolt
+    period: int
+    switch_interval_s: float
+
+    def __str__(self) -> str:
+        if self.jolt is Jolt.NONE:
+            return f"no noise, switch interval {self.switch_interval_s * 1e6:.0f} us"
+        return f"{self.jolt.value} every {self.period} steps"
+
+
+SETTINGS = (
+    Setting(Jolt.HOLD, 8, 5e-3),
+    Setting(Jolt.HOLD, 24, 5e-3),
+    Setting(Jolt.NONE, 1, 5e-3),
+    Setting(Jolt.YIELD, 200, 5e-3),
+    Setting(Jolt.NONE, 1, 5e-6),
+    Setting(Jolt.PAUSE, 400, 5e-3),
+    Setting(Jolt.HOLD, 3, 5e-3),
+)
+
+
+class Adviser:
+    """Chooses the setting of each batch from what the batches so far brought.
+
+    Owned by the coordinating thread.
+    """
+
+    def __init__(self, settings: Sequence[Setting] = SETTINGS) -> None:
+        self.settings = settings
+        self.seconds = [0.0] * len(settings)
+        self.failures = [0] * len(settings)
+        self._turn = 0
+
+    def choose(self) -> int:
+        """The index of the next setting: every other batch the best, else the least tried."""
+        self._turn += 1
+        best = max(range(len(self.settings)), key=self._rate)
+        if self.failures[best] and self._turn % 2:
+            return best
+        return min(range(len(self.settings)), key=lambda i: (self.seconds[i], i))
+
+    def _rate(self, i: int) -> float:
+        return self.failures[i] / self.seconds[i] if self.seconds[i] else 0.0
+
+    def learn(self, i: int, seconds: float, failures: int) -> None:
+        self.seconds[i] += seconds
+        self.failures[i] += failures
+
+
+class Noise:
+    """What workers do at noisy steps of the running batch.
+
+    Lock order: ``_mutex`` is innermost.  ``held`` is written under it; whoever
+    takes a thread off ``held`` opens its gate once.  A gate that is opened
+    late, after the hold timed out, is drained when its owner is held again.
+    """
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self.workers = workers
+        self.setting = SETTINGS[0]
+        self.held: Worker | None = None
+        self._mutex = threading.Lock()
+
+    def refuel(self, me: Worker, rng: random.Random) -> None:
+        me.fuel = int(rng.random() * 2 * self.setting.period) + 1
+
+    def jolt(self, me: Worker) -> None:
+        """``me`` has used up its fuel."""
+        if me.aborted and me.obj is None:
+            raise ThreadAbort
+        self.refuel(me, me.rng)
+        kind = self.setting.jolt
+        if kind is Jolt.YIELD:
+            time.sleep(0)
+        elif kind is Jolt.PAUSE:
+            time.sleep(PAUSE_S)
+        elif kind is Jolt.HOLD:
+            self._hold(me)
+
+    def _hold(self, me: Worker) -> None:
+        with self._mutex:
+            held = self.held
+            if held is not None and me.slot < held.slot:
+                return
+            if any(w is not me and w.slot <= me.slot and w.awake for w in self.workers):
+                me.hold.acquire(blocking=False)
+                self.held = me
+            else:
+                self.held = None
+        if held is not None:
+            _open(held.hold)
+        if self.held is me:
+            me.hold.acquire(timeout=HOLD_S)
+            with self._mutex:
+                if self.held is me:
+                    self.held = None
+
+    def let_go(self) -> None:
+        """Let the held thread, if there is one, go on."""
+        with self._mutex:
+            held, self.held = self.held, None
+        if held is not None:
+            _open(held.hold)
+
+    def pass_by(self, me: Worker, slot: int) -> None:
+        """``me`` has ended ``slot``: if another is held there or before, change places."""
+        held = self.held
+        if held is not None and held is not me and held.slot <= slot:
+            self.let_go()
+            me.fuel = 0
+
+
+def _open(gate: threading.Lock) -> None:
+    """Open a gate that may be open already."""
+    with suppress(RuntimeError):
+        gate.release()

@@ -1,0 +1,156 @@
+"""The wait-for graph of the free-running engine.
+
+Lock order: `Waits.mutex` is innermost; nothing blocks while it is held.
+
+Why a ring is seen exactly when it closes: a thread enters itself as waiting
+under the mutex, and then walks from what it wants to the owner, to what that
+one wants, and so on.  Of the threads of a ring one enters last.  The others
+entered before (the mutex orders their entries before its walk), and each
+wrote itself as owner of what it holds before it entered, in its own program
+order.  So the last one sees the whole ring.
+
+Why what it sees is true: an owner that is entered as waiting is asleep, or
+about to be, and cannot release; its entry is removed only when it has got
+what it wanted, which nobody in the ring can give it.
+
+Why a collision that is called stuck is: first every worker is seen to be past
+it or entered as waiting, which both stay so while the mutex is held, and so none
+of them runs the program; then each is asked what it waits for.  Asked on the
+way, one could wait for a lock whose owner lets go of it and passes before its
+turn comes.
+
+Why nobody is woken by a lie: the last thread never goes to sleep.  It unwinds
+and releases what it holds as anybody would; that wakes its predecessor, which
+finds itself aborted, releases in turn, and so on round the ring.  Only what
+nobody owns (a condition, a semaphore, a predicate) has to be poked.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ThreadAbort
+from ..stuck import find_ring, ring_event, wait_event
+
+if TYPE_CHECKING:
+    from .run import Worker
+
+
+class Waits:
+    """Who waits for what, over the workers of one stress run."""
+
+    def __init__(
+        self,
+        workers: Sequence[Worker],
+        on_block: Callable[[Worker], None],
+        tick: Callable[[], int],
+    ) -> None:
+        self.mutex = threading.Lock()
+        self.workers = workers
+        self.sleepers = 0
+        self.contended = 0
+        self.detect_ns: list[int] = []
+        self._on_block = on_block
+        self._tick = tick
+
+    def enter(self, me: Worker, obj: Any) -> None:
+        """``me`` is about to sleep on ``obj``; ThreadAbort if that can never end."""
+        started = time.perf_counter_ns()
+        with self.mutex:
+            self.contended += 1
+            if me.aborted:
+                raise ThreadAbort
+            me.obj = obj
+            self.sleepers += 1
+            ring = find_ring(me, _waits)
+            if ring is not None:
+                self._break(me, ring)
+            else:
+                self._settle(me.slot)
+            doomed = me.aborted
+        if ring is not None:
+            self.detect_ns.append(time.perf_counter_ns() - started)
+            del self.detect_ns[:-64]
+        if doomed:
+            self.leave(me)
+            raise ThreadAbort
+        # Known as asleep first, so that nobody is held back any more to wait for us.
+        self._on_block(me)
+
+    def leave(self, me: Worker) -> None:
+        """``me`` has what it wanted, or gives up."""
+        with self.mutex:
+            me.obj = None
+            self.sleepers -= 1
+
+    def settle(self, slot: int) -> None:
+        """A thread has ended its part of collision ``slot``: are the others stuck for good?"""
+        with self.mutex:
+            self._settle(slot)
+
+    def settle_all(self) -> None:
+        """For the watchdog: look at every collision that somebody sleeps in."""
+        with self.mutex:
+            for slot in {w.slot for w in self.workers if w.obj is not None}:
+                self._settle(slot)
+
+    def give_up(self, lost: Worker) -> None:
+        """The run ends without ``lost``: all that sleep unwind, and what it holds is let go of.
+
+        Should it come back just now, a lock may be released twice; the second time says nothing.
+        """
+        with self.mutex:
+            for worker in self.workers:
+                if worker.obj is not None:
+                    worker.aborted = True
+                    self._poke(worker)
+        for lock, _, _ in reversed(list(lost.held)):
+            with suppress(RuntimeError):
+                lock.abandon(lost)
+
+    def _break(self, me: Worker, ring: list[Any]) -> None:
+        """Copy the evidence first: once anybody unwinds, the story changes."""
+        event = ring_event(me, ring, self._tick())
+        me.events.append((me.slot, event))
+        for worker in ring:
+            worker.aborted = True
+            if worker is not me:
+                self._poke(worker)
+
+    def _settle(self, slot: int) -> None:
+        """With the mutex: abort the sleepers of ``slot`` if nobody there can move any more.
+
+        Daemons may wait for ever: if nobody else does, that ends the collision and is no fault.
+        """
+        asleep = []
+        for worker in self.workers:
+            if worker.slot > slot or worker.idle:
+                continue
+            if worker.slot < slot or worker.obj is None or worker.aborted:
+                return
+            asleep.append(worker)
+        # Only now, with everybody known to be past or asleep, does an answer stay true.
+        if not asleep or not all([worker.obj.stuck_for(worker) for worker in asleep]):
+            return
+        if not all(worker.daemon and not worker.handling[0] for worker in asleep):
+            first = asleep[0]
+            known = [event for w in self.workers for at, event in w.events if at == slot]
+            first.events.extend((slot, event) for event in wait_event(asleep, known, self._tick()))
+        for worker in asleep:
+            worker.aborted = True
+            self._poke(worker)
+
+    @staticmethod
+    def _poke(worker: Worker) -> None:
+        """Wake a sleeper that no release will wake."""
+        if worker.parked is not None:
+            worker.parked = None
+            worker.gate.release()
+
+
+def _waits(worker: Any) -> bool:
+    return worker.obj is not None

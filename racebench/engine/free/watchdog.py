@@ -1,0 +1,130 @@
+"""The watchdog of the free run: catches what is not a lock.
+
+Deadlocks are known when their ring closes (waits.py).  This thread looks a
+few times a second for what nothing announces: collisions whose last runner
+left while others sleep, threads that go on stepping without an end, threads
+that make no step and do not come back.  It reads progress without locks; a
+stale read only delays it by one look.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from .. import osthreads
+from ..stillness import REMEDY, Watch, frames_of, place_of
+from ..stuck import hang_event, livelock_event
+
+if TYPE_CHECKING:
+    from .run import FreeRun, Worker
+
+LOOK_S = 0.02
+_GRACE_S = 0.5
+_SAY_S = 0.01
+_MUCH = 1 << 40
+
+
+class Watchdog:
+    """Watches the workers of ``run`` until closed."""
+
+    def __init__(self, run: FreeRun, stall_s: float) -> None:
+        self._run, self._stall_s = run, stall_s
+        self._stop = threading.Event()
+        self._watches: dict[Worker, Watch] = {}
+        self._thread = threading.Thread(target=self._watch, name="racebench-watchdog", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        try:
+            self._watch_on()
+        except Exception as error:
+            # Without a watchdog a hang would be for ever: end the run, and say why.
+            self._run.watchdog_error = error
+            self._run.end_early()
+
+    def _watch_on(self) -> None:
+        # A predicate of wait_until is evaluated by whoever asks.
+        self._run.allowed.add(threading.get_ident())
+        while not self._stop.wait(LOOK_S):
+            if self._run.waits.sleepers:
+                self._run.waits.settle_all()
+            for worker in self._run.workers:
+                self._look(worker)
+            for worker in self._run.workers:
+                self._judge(worker)
+
+    def _look(self, worker: Worker) -> None:
+        mark = (worker.batch, worker.slot)
+        at_rest = worker.idle or worker.obj is not None
+        self._watches.setdefault(worker, Watch(self._stall_s)).look(
+            worker.clock, object() if at_rest else mark
+        )
+
+    def _judge(self, worker: Worker) -> None:
+        """Whether ``worker`` will not go on: one that blocks may wait for any other that still moves."""
+        watch = self._watches[worker]
+        if watch.blocks:
+            if not all(self._watches[w].blocks or w.idle or w.obj is not None for w in self._run.workers):
+                return
+        elif not watch.still:
+            return
+        blocks = watch.blocks
+        self._watches[worker] = Watch(self._stall_s)
+        self._stalled(worker, blocks)
+
+    def _stalled(self, worker: Worker, blocks: bool = False) -> None:
+        """``worker`` has been in one collision for too long: steps, or none?"""
+        run, thread = self._run, worker.thread
+        where = (worker.batch, worker.slot)
+        run.set_noisy(True)
+        # Whatever the worker makes of this, it is another number if it steps at all.
+        worker.fuel = _MUCH
+        self._stop.wait(0.05)
+        if (worker.batch, worker.slot) != where or worker.idle:
+            return
+        if worker.fuel != _MUCH:
+            event = livelock_event([worker.name], f"{self._stall_s:g} s", run.tick())
+            worker.events.append((worker.slot, event))
+            worker.aborted = True
+        elif thread is not None:
+            self._hangs(worker, blocks)
+            worker.aborted = True
+            osthreads.interrupt(thread)
+        # A program that stalls once mostly stalls again: end with what is known.
+        run.stopping = True
+        deadline = time.monotonic() + _GRACE_S
+        while (worker.batch, worker.slot) == where and not worker.idle:
+            if time.monotonic() > deadline:
+                worker.lost = True
+                run.waits.give_up(worker)
+                break
+            # Its count-down is no atomic step, and may overwrite what we say: say it until it is heard.
+            worker.fuel = 0
+            run.set_noisy(True)
+            self._stop.wait(_SAY_S)
+        run.end_early()
+
+    def _hangs(self, worker: Worker, blocks: bool) -> None:
+        """``worker`` makes no steps; nobody holds anybody back, so that is a hang if nothing can end it."""
+        run = self._run
+        frames = frames_of(worker.thread)
+        place = place_of(frames)
+        what = f"{worker.name} {place.told(blocks)}, which RaceBench does not see"
+        others = ", ".join(run.strangers.alive())
+        if place.ends or others:
+            why = "; it may go on later"
+            if others:
+                why = f", perhaps for {others}, none of the program's threads"
+            run.refusal = f"{run.program.name}: {what}{why}. {REMEDY}."
+            return
+        event = hang_event(worker, run.tick(), osthreads.stack_from(frames[0] if frames else None))
+        event.message = f"{worker.name} makes no steps and does not come back: it {what.partition(' ')[2]}."
+        worker.events.append((worker.slot, event))

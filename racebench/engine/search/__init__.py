@@ -1,0 +1,1 @@
+"""Which schedule comes next, and when all have been seen."""

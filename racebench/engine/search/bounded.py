@@ -1,0 +1,222 @@
+"""Search with a bound on preemptions: every schedule that stays within it.
+
+No reduction: within a small bound the schedules are few, and a reduction that
+is sound without a bound is not with one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import ProgramError
+
+if TYPE_CHECKING:
+    from ..control.scheduler import Outcome, Scheduler, Task
+
+
+_MOST_POWER = 8
+"""More preemptions to spare are not used up in an execution that is short enough to be searched."""
+_LITTLE = 1e-3
+
+
+@dataclass(slots=True)
+class _Choice:
+    """Who may go on at one step, in the order to be tried; the first is being tried.
+
+    ``spare`` preemptions are left before it.  Where a thread ``goes_on`` it is the
+    first, and to choose another is a preemption; so many were ``barred``, none
+    being left.  It was ``entered`` after so many executions, and its present
+    branch ``begun``.
+    """
+
+    left: list[int]
+    spare: int
+    goes_on: bool
+    barred: int
+    entered: int
+    begun: int
+    done: int = 0
+
+
+class Bounded:
+    """Depth-first over all schedules with at most ``bound`` preemptions.
+
+    A preemption is a step by another thread than the last, which could have gone
+    on; an interrupt and a store that leaves its buffer are such steps as well.
+    ``preempted`` has those of the execution that has just run.
+    """
+
+    redundant = 0
+
+    def __init__(self, scheduler: Scheduler, bound: int) -> None:
+        self.scheduler, self.bound = scheduler, bound
+        self.executions = 0
+        self._path: list[_Choice] = []
+        self._depth = self.used = 0
+        self._last: int | None = None
+        self.preempted: list[int] = []
+        self.cut = self.complete = False
+        self.barred = 0
+        """Schedules with one more preemption: about one for each that goes on where it was barred."""
+        self._sizes: dict[int, list[float]] = {}
+
+    def begin(self) -> None:
+        self._depth = self.used = 0
+        self._last = None
+        self.preempted = []
+
+    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+        by_index = {task.index: task for task in enabled}
+        if self._depth == len(self._path):
+            self._path.append(self._choice(list(by_index)))
+        choice = self._path[self._depth]
+        chosen = choice.left[0]
+        if chosen not in by_index:
+            raise ProgramError("the program is not deterministic: a thread that could go on cannot now.")
+        if self._preempts(chosen, by_index):
+            self.used += 1
+            self.preempted.append(self._depth)
+        self._depth += 1
+        self._last = chosen
+        return by_index[chosen]
+
+    def _preempts(self, chosen: int, enabled: object) -> bool:
+        return self._last is not None and chosen != self._last and self._last in enabled  # type: ignore[operator]
+
+    def _choice(self, enabled: list[int]) -> _Choice:
+        """The last thread first; the others only if a switch is free or still allowed."""
+        at, spare = self.executions, self.bound - self.used
+        if self._last not in enabled:
+            return _Choice(enabled, spare, False, 0, at, at)
+        others = [i for i in enabled if i != self._last]
+        if not spare:
+            # Something lies beyond the bound: this search alone proves no more.
+            self.cut = self.cut or bool(others)
+            return _Choice([self._last], 0, True, len(others), at, at)
+        return _Choice([self._last, *others], spare, True, 0, at, at)
+
+    def execute(self) -> Outcome | None:
+        outcome = self.scheduler.run(self, always_ask=True)
+        self.executions += 1
+        return outcome
+
+    def advance(self) -> bool:
+        """Go to the next schedule; False when there is none."""
+        length = len(self._path)
+        while self._path:
+            choice = self._path[-1]
+            choice.left.pop(0)
+            if choice.goes_on and choice.done:
+                spare = min(choice.spare - 1, _MOST_POWER)
+                size = self._sizes.setdefault(spare, [0, 0.0])
+                size[0] += self.executions - choice.begun
+                size[1] += float(length - len(self._path) + 1) ** spare
+            choice.done += 1
+            choice.begun = self.executions
+            if choice.left:
+                return True
+            self.barred += choice.barred * (self.executions - choice.entered)
+            self._path.pop()
+        self.complete = True
+        return False
+
+    def total(self) -> float:
+        """An estimate of all executions: done, and for each branch that is left what such branches take.
+
+        A branch with preemptions to spare can place each of them at any later step,
+        so its size grows with a power of what is left of the execution.
+        """
+        total, length = 1.0, len(self._path)
+        for depth in range(length - 1, -1, -1):
+            choice = self._path[depth]
+            before = choice.begun - choice.entered
+            if choice.goes_on:
+                size = self._size(choice.spare - 1, length - depth)
+            else:
+                size = (before + total) / (choice.done + 1)
+            total += before + size * (len(choice.left) - 1)
+        return total
+
+    def _size(self, spare: int, length: int) -> float:
+        """About how many executions follow a preemption that leaves ``spare`` ones, so far from the end."""
+        spare = min(spare, _MOST_POWER)
+        for known in range(spare, -1, -1):
+            if known in self._sizes:
+                executions, places = self._sizes[known]
+                return float(executions / places * length**spare)
+        return float(length**spare)
+
+    def done(self) -> float:
+        """An estimate of the share that is explored, 0..1."""
+        return 1.0 if self.complete else min(1.0, self.executions / self.total())
+
+
+class Ladder:
+    """Bounds 0, 1, 2, ... in turn, up to ``last`` if that is given.
+
+    ``bound`` is the one being searched, ``proved`` the largest that was covered.
+    Of those covered ``_sizes`` has how many executions each took, and ``_next`` is
+    how many the next one is likely to take.
+    A bound that kept nothing out has covered every schedule: the search is
+    ``complete``.
+    """
+
+    def __init__(self, scheduler: Scheduler, last: int | None = None) -> None:
+        self.scheduler, self.last = scheduler, last
+        self.proved: int | None = None
+        self.complete = False
+        self.bound = 0
+        self._before = 0
+        self._sizes: list[float] = []
+        self._next = 1.0
+        self._rung = Bounded(scheduler, 0)
+
+    @property
+    def executions(self) -> int:
+        return self._before + self._rung.executions
+
+    def execute(self) -> Outcome | None:
+        return self._rung.execute()
+
+    def advance(self) -> bool:
+        """Go to the next schedule, or the next bound; False when there is none."""
+        rung = self._rung
+        if rung.advance():
+            return True
+        if not rung.complete:
+            return False
+        self.proved = self.bound
+        self.complete = not rung.cut
+        if self.complete or self.bound == self.last:
+            return False
+        self._before += rung.executions
+        self._sizes.append(float(rung.executions))
+        self._next = float(rung.executions + rung.barred)
+        self.bound += 1
+        self._rung = Bounded(self.scheduler, self.bound)
+        return True
+
+    def done(self) -> float:
+        """An estimate of the share that is explored of all up to the last bound, or to the present one."""
+        rung, expected = self._rung, [*self._sizes]
+        share = rung.done()
+        expected.append(rung.executions / share if share else self._next)
+        if self.last is not None and (rung.cut or not share):
+            expected += self._beyond(expected, rung.barred / share if share else 0.0)
+        return self.executions / sum(expected)
+
+    def _beyond(self, expected: list[float], barred: float) -> Iterator[float]:
+        """How large the bounds to come are about, after ``expected`` ones and so many schedules barred."""
+        assert self.last is not None
+        size = expected[-1]
+        before = size - (expected[-2] if len(expected) > 1 else 0.0)
+        new = barred or before
+        for bound in range(len(expected), self.last + 1):
+            if not _LITTLE * size < new < float("inf"):
+                return
+            size += new
+            yield size
+            # Of n places for k preemptions there are (n - k) / (k + 1) times as many for one more.
+            before, new = new, new * (new / before) * bound / (bound + 1) if before else 0.0

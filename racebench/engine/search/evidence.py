@@ -1,0 +1,90 @@
+"""What of a finished execution is real, and what detectors may look at.
+
+A crash stops the machine.  Exhaustive search lets the other threads go on after
+one, to see the steps that could have come before it (see ``relation``).  What
+happens then happens in no real execution if it comes after the crash: after the
+step with which the thread crashed.  What does not come after any crash happens
+in a real one too: the execution of just the steps in its past.  So every event
+keeps its own past as its schedule, and one with a crash in its past is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...findings import Alarm
+from ...trace import Execution, Op, Site
+from ..control.recorder import StepRecorder
+from ..control.scheduler import Outcome, Scheduler
+from ..stuck import UNKNOWN_SITE, Event
+from .races import History
+
+Log = list[tuple[Any, Op, Any]]
+Detect = Callable[[Execution], list[Alarm]]
+"""What looks at an execution for the engines, which know no detector."""
+
+
+def nothing(execution: Execution) -> list[Alarm]:
+    """The detector that sees nothing."""
+    return []
+
+
+def real(outcome: Outcome, history: History) -> Outcome:
+    """``outcome`` of an execution that went on after a crash, without what no real execution shows."""
+    crashes = {_last(outcome, event.by[0], event.at) for event in outcome.events if event.crash}
+    at_start = [event for event in outcome.events if event.crash and not _pasts(outcome, event, history)]
+    spoilt = sum(1 << i for i in crashes if i >= 0)
+    kept, parts = [], []
+    for event in outcome.events:
+        if not event.by:
+            if event.rule == "stall.hang":
+                kept.append(event)
+            continue
+        past = _pasts(outcome, event, history)
+        own = 1 << _last(outcome, event.by[0], event.at) if event.crash and past else 0
+        if at_start:
+            # Threads crash before they make a step: nothing comes before that.
+            if event.crash and not past:
+                event.past = ()
+                kept.append(event)
+        elif not past & spoilt & ~own:
+            event.past = tuple(i for i in range(len(outcome.log)) if past >> i & 1)
+            kept.append(event)
+            if event.crash:
+                free = [i for i, before in enumerate(history.before) if not before & spoilt]
+                parts.append([*free, event.past[-1]])
+    outcome.events = kept
+    outcome.parts = parts
+    return outcome
+
+
+def _last(outcome: Outcome, proc: int, at: int) -> int:
+    """The last step of thread ``proc`` before step ``at``; -1 if it made none."""
+    return next((i for i in range(at - 1, -1, -1) if outcome.log[i][0].index == proc), -1)
+
+
+def _pasts(outcome: Outcome, event: Event, history: History) -> int:
+    """The steps that come before ``event``, as bits: all those in the past of the threads it is about."""
+    past = 0
+    for proc in event.by:
+        last = _last(outcome, proc, event.at)
+        if last >= 0:
+            past |= history.before[last]
+    return past
+
+
+def executions_of(
+    scheduler: Scheduler, outcome: Outcome, recorder: StepRecorder | None = None
+) -> list[Execution]:
+    """The executions in ``outcome``: one, or one for each crash that others outlived."""
+    log = outcome.log
+    n = len(scheduler.tasks)
+    sites = [] if recorder is None else [step.site for step in recorder.steps]
+    if outcome.parts is not None:
+        return [Execution(n, [log[i] for i in part]) for part in outcome.parts]
+    blocked = [] if scheduler.crashed else [(t, *t.blocked) for t in scheduler.tasks if t.blocked is not None]
+    wanted: list[Site] = []
+    if recorder is not None:
+        wanted = [recorder.wanted.get(task.name, UNKNOWN_SITE) for task, _, _ in blocked]
+    return [Execution(n, log, blocked, sites, wanted)]

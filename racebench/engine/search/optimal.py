@@ -1,0 +1,161 @@
+"""Optimal dynamic partial order reduction: the search, execution by execution.
+
+After Abdulla, Aronis, Jonsson and Sagonas (see ``wakeup``): each maximal
+execution runs once per equivalence class of schedules.  Races found in one
+execution put the reversed order into the wakeup tree of the state where it
+begins; sleep sets keep equivalent orders out.  Memory is bounded by the depth
+of an execution, not by their number.
+
+Guarantees: at the end every class of the relation was run.  One execution a
+class for programs of locks and fields.  Where the guard of a step has to be
+tried (see ``races``), the execution that tries it is counted as ``redundant``;
+so is one that turns out to have been explored.  The latter are searched for
+races like all others.
+"""
+
+from __future__ import annotations
+
+from ...errors import ProgramError
+from ..control.scheduler import Outcome, Scheduler, Strategy
+from ..strategies.exhaustive import Exhaustive, Node, Trial
+from .estimate import Estimate
+from .evidence import real
+from .races import History
+from .relation import NOTIFIES, Event, Relation
+from .wakeup import covered, insert, place
+
+_MOST_RESTARTS = 1_000
+
+
+class Search:
+    """The state of an unbounded search between two executions.
+
+    ``restarts`` counts how often it began anew, all that it had done forgotten.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
+        self.relation = scheduler.kept = scheduler.kept or Relation(scheduler)
+        self.restarts = -1
+        self._restart()
+
+    def _restart(self) -> None:
+        self.restarts += 1
+        if self.restarts > _MOST_RESTARTS:
+            raise ProgramError(
+                "the program is not deterministic: what its predicates look at is new each time. "
+                "Verify needs a program that depends on the schedule alone."
+            )
+        self.relation.renew()
+        self.strategy = Exhaustive(self.relation)
+        self.estimate = Estimate()
+        self.executions = self.redundant = 0
+        self.complete = False
+        # Where the execution that runs next leaves the one before.
+        self._fresh = 0
+        self._refused: set[tuple[int, ...]] = set()
+
+    def execute(self) -> Outcome | None:
+        """Run the next execution; None if it turned out to be explored already."""
+        while True:
+            outcome = self._run(self.strategy)
+            if not self.relation.grown:
+                break
+            self._restart()
+        self._history, self._races = self._followed()
+        if self.strategy.asleep_at_end:
+            self.redundant += 1
+            return None
+        self.executions += 1
+        return real(outcome, self._history) if self.scheduler.crashed else outcome
+
+    def _run(self, strategy: Strategy) -> Outcome:
+        scheduler = self.scheduler
+        scheduler.ghost, scheduler.relation = True, self.relation
+        try:
+            return scheduler.run(strategy, always_ask=True)
+        finally:
+            scheduler.ghost, scheduler.relation = False, None
+
+    def advance(self) -> bool:
+        """Take in the races of the execution that has just run; False when all is explored."""
+        for e, steps, sure, event in self._races:
+            self._reverse(e, steps, sure, event)
+            if self.relation.grown:
+                self._restart()
+                return True
+        stack, estimate = self.strategy.stack, self.estimate
+        estimate.entered(len(stack), self.executions)
+        while stack:
+            node = stack[-1]
+            node.done += 1
+            explored = node.tree.pop(0)
+            node.asleep[explored.event.proc] = explored.event
+            estimate.explored(self.executions)
+            if node.tree:
+                self._fresh = len(stack) - 1
+                return True
+            estimate.left(_candidates(node))
+            stack.pop()
+        self.complete = True
+        return False
+
+    def _followed(self) -> tuple[History, list[tuple[int, list[int], bool, Event]]]:
+        """The history of the execution that has just run, and its races, each with the step that has it.
+
+        Only steps from where this execution left the last one can bring new races.
+        """
+        history = History(self.relation, len(self.scheduler.tasks))
+        races: list[tuple[int, list[int], bool, Event]] = []
+        taken_away: list[tuple[int, Event]] = []
+        for i, node in enumerate(self.strategy.stack):
+            event = node.tree[0].event
+            found = history.add(event, node.state, node.ready, i >= self._fresh)
+            races += [(*race, event) for race in found]
+            if event.rare and event.kind in NOTIFIES and i >= self._fresh:
+                taken_away += [(i, wake) for _, wake in node.state if wake is not None]
+        for i, wake in taken_away:
+            reversal = history.reversal(i, wake)
+            if reversal is not None:
+                races.append((i, *reversal, wake))
+        for task in self.scheduler.tasks:
+            if task.blocked is not None:
+                task.op, task.obj = task.blocked
+                event = self.relation.of(task)
+                races += [(*race, event) for race in history.races_of(event, self.relation.state(task))]
+        return history, races
+
+    def _reverse(self, e: int, steps: list[int], sure: bool, event: Event) -> None:
+        """Have ``event`` come before step ``e``, after ``steps``, in some execution to come."""
+        node, events = self.strategy.stack[e], self._history.events
+        sequence = [events[i] for i in steps]
+        sequence.append(event)
+        if covered(sequence, node.asleep.values()):
+            return
+        found = place(node.tree, sequence)
+        if found is not None and (sure or self._possible(e, sequence)):
+            insert(*found)
+
+    def _possible(self, e: int, sequence: list[Event]) -> bool:
+        """Whether the last of ``sequence`` can move after the others, from the state before step ``e``."""
+        before = [node.tree[0].event.proc for node in self.strategy.stack[:e]]
+        order = (*before, *(event.proc for event in sequence))
+        if order in self._refused:
+            return False
+        trial = Trial(list(order[:-1]))
+        self._run(trial)
+        self.redundant += 1
+        if order[-1] in trial.able:
+            return True
+        self._refused.add(order)
+        return False
+
+    def done(self) -> float:
+        """An estimate of the share of all that is explored, 0..1."""
+        path = [(n.done, n.done + len(n.tree), _candidates(n)) for n in self.strategy.stack]
+        return self.estimate.share(path)
+
+
+def _candidates(node: Node) -> int:
+    """How many steps could be tried from ``node``: of tasks that can move and did not sleep at first."""
+    return max(1, len(node.ready) - len(node.asleep) + node.done)

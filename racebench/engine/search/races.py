@@ -1,0 +1,413 @@
+"""Happens-before over one execution, and its races: which steps can come the other way round.
+
+A race is a pair of conflicting steps of different threads (see ``relation``)
+with nothing ordered between them, which another schedule can reverse.  A step
+that is always possible races with the last step on each of its keys that it
+conflicts with.  One that has a guard (a take, a wait) cannot come before what
+made it possible: a release and the take that it lets in have no other order.
+Such a step looks further back, to the last moment at which it was possible: a
+take that follows a release races with the take before that.  A step that is
+still impossible when the execution ends looks back in the same way.
+
+Reversed, the step comes after all that does not happen after its partner.  If
+that would leave it impossible, because some thread holds its lock there, or is
+in an interrupt, then what makes it so is left out, with all that follows from
+it (``reversal``).  Where a guard cannot be known without being tried (a
+predicate, before its thread came to it) the reversal is proposed as not sure,
+and the search tries it: a wakeup tree must hold nothing that is impossible, since
+what is taken for the same would be lost with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from ...trace import Kind
+from ..control import ops
+from .relation import NOTIFIES, Event, Key, Relation, State
+
+if TYPE_CHECKING:
+    from ..control.scheduler import Task
+
+Race = tuple[int, list[int], bool]
+"""The step to come after, the steps of the execution to come before, and whether it is sure to be possible."""
+
+
+_TRIED = {ops.WAIT_UNTIL, ops.ENTER_READ}
+"""Whose guard is not known from the history alone."""
+
+
+class _Uses:
+    """The steps on one key so far: indices into the execution, and what came before them.
+
+    ``writes`` has every write; ``reads`` the reads since the last one; ``all``, of a
+    read-write lock, every step.
+    ``before_write`` and ``before_reads`` have all up to the last write and up
+    to the reads since, as bits.
+    """
+
+    __slots__ = ("all", "before_reads", "before_write", "reads", "writes")
+
+    def __init__(self) -> None:
+        self.before_write = self.before_reads = 0
+        self.writes: list[int] = []
+        self.reads: list[int] = []
+        self.all: list[int] = []
+
+
+class _Processor:
+    """What came to one processor: the interrupts and returns, in order, and where one could have come.
+
+    ``open`` is the last step on it before which an interrupt could have come,
+    -1 before there is one; ``masked`` says that its thread has interrupts off.
+    """
+
+    __slots__ = ("came", "key", "masked", "open")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.open = -1
+        self.masked = False
+        self.came: list[int] = []
+
+
+class History:
+    """What happens before what in one execution; grows step by step, and reports races.
+
+    ``before[i]`` has a bit for step ``i`` and for each step that happens before it.
+    """
+
+    def __init__(self, relation: Relation, threads: int) -> None:
+        self.events: list[Event] = []
+        self.before: list[int] = []
+        self.last = [0] * threads
+        self._arrived = [0] * threads
+        self._states: list[State] = []
+        self._now: State = None
+        self._ready: list[Sequence[Task]] = []
+        self._uses: dict[Key, _Uses] = {}
+        # An interrupt waits for its thread's stores, of which nothing is kept here.
+        self._buffered = relation.buffered
+        self._by_thread = {proc: _Processor(key) for proc, key in relation.cpus.items()}
+        self._by_key = {cpu.key: cpu for cpu in self._by_thread.values()}
+
+    def add(self, event: Event, state: State, ready: Sequence[Task], races: bool = False) -> list[Race]:
+        """Append ``event``, before which there was ``state`` and ``ready`` could move; its races if asked."""
+        found = self.races_of(event, state) if races else []
+        uses, proc, index = self._uses, event.proc, len(self.events)
+        before = self.last[proc] | 1 << index
+        for key in event.reads:
+            use = uses.get(key)
+            if use is None:
+                use = uses[key] = _Uses()
+            before |= use.before_write
+        for key in event.writes:
+            use = uses.get(key)
+            if use is None:
+                use = uses[key] = _Uses()
+            before |= use.before_write | use.before_reads
+        self.events.append(event)
+        self._states.append(state)
+        self._ready.append(ready)
+        self.before.append(before)
+        self.last[proc] = before
+        self._arrived[proc] = index + 1
+        for key in event.reads:
+            use = uses[key]
+            use.reads.append(index)
+            use.before_reads |= before
+        for key in event.writes:
+            use = uses[key]
+            use.writes.append(index)
+            use.before_write = before
+            use.before_reads = 0
+            use.reads.clear()
+        if event.rare:
+            self._rare(event, index)
+        if self._by_thread:
+            self._follow(event, index)
+        return found
+
+    def _rare(self, event: Event, index: int) -> None:
+        """What the sleepers do next comes after a notification; a read-write lock remembers all its steps."""
+        if event.kind in NOTIFIES:
+            for woken, _ in self._states[index]:
+                self.last[woken] |= self.before[index]
+            return
+        for key in (*event.reads, *event.writes):
+            self._uses[key].all.append(index)
+
+    def _follow(self, event: Event, index: int) -> None:
+        """Keep account of the processors."""
+        if event.kind is Kind.INTERRUPT or event.kind is Kind.RETURN:
+            cpu = self._by_key[event.writes[0]]
+            cpu.came.append(index)
+            if event.kind is Kind.INTERRUPT:
+                cpu.open = index
+            return
+        own = self._by_thread.get(event.proc)
+        if own is not None:
+            if not own.masked:
+                own.open = index
+            if event.kind is Kind.IRQS_OFF or event.kind is Kind.IRQS_ON:
+                own.masked = event.kind is Kind.IRQS_OFF
+
+    def after(self, e: int, i: int) -> bool:
+        """Whether step ``i`` is step ``e`` or happens after it."""
+        return bool(self.before[i] >> e & 1)
+
+    # -- races
+
+    def races_of(self, event: Event, state: State) -> list[Race]:
+        """The steps that ``event``, coming next or never, races with; ``state`` is as it is now."""
+        self._now = state
+        if event.guard is None and not self._by_thread:
+            before = self._stored(event, self.last[event.proc])
+            return self._plain(event.reads, event.writes, event, before)
+        return list(self._rarer(event))
+
+    def _rarer(self, event: Event) -> Iterator[Race]:
+        """The races of a step that has a guard, or of any where interrupts come."""
+        kind, before = event.kind, self.last[event.proc]
+        if kind is Kind.RETURN or kind is Kind.INTERRUPT:
+            # Beside the processor only a sleeper who wakes unasked does not commute with them.
+            # Whether the processor lets them come is to be tried.
+            yield from ((i, steps, False) for i, steps, _ in self._plain(event.reads, (), event, before))
+        if kind is Kind.RETURN:
+            return
+        if kind is Kind.INTERRUPT:
+            at = self._by_key[event.writes[0]].open
+            if at >= 0:
+                yield at, self._others(at), not self._buffered
+            return
+        if self._by_thread:
+            cpu = self._by_thread.get(event.proc)
+            if cpu is not None and cpu.came:
+                races = self._with_interrupt(cpu, event, before)
+                yield from races
+                if any(sure for _, _, sure in races):
+                    # Whatever else it races with, it does so too where the interrupt has not come yet.
+                    if self.events[cpu.came[-1]].kind is not Kind.RETURN:
+                        return
+                    before |= self._uses[cpu.key].before_write
+        guard = event.guard
+        if guard is None:
+            yield from self._plain(event.reads, event.writes, event, self._stored(event, before))
+            return
+        if kind is Kind.WAIT_UNTIL or event.op is ops.ENTER_READ:
+            yield from self._awaited(event, guard, before)
+        else:
+            yield from self._guarded(event, guard, before)
+        if len(event.reads) + len(event.writes) > 1:
+            reads = tuple(key for key in event.reads if key != guard)
+            writes = tuple(key for key in event.writes if key != guard)
+            yield from self._plain(reads, writes, event, before)
+
+    def _stored(self, event: Event, before: int) -> int:
+        """``before``, and the steps of store buffers that ``event`` cannot come before."""
+        if event.op.drains:
+            return before | self._of(event.reads[0]).before_write
+        if event.kind is Kind.FENCE:
+            return before | self._of(event.writes[0]).before_reads
+        return before
+
+    def _of(self, key: Key) -> _Uses:
+        return self._uses.get(key) or _NONE
+
+    def _plain(
+        self, reads: tuple[Key, ...], writes: tuple[Key, ...], event: Event, before: int
+    ) -> list[Race]:
+        """The last step on each key that ``event`` could come before, without those between which is another."""
+        candidates: list[int] = []
+        uses = self._uses
+        for key in reads:
+            use = uses.get(key)
+            if use is not None:
+                candidates += use.writes[-1:]
+        for key in writes:
+            use = uses.get(key)
+            if use is not None:
+                candidates += use.writes[-1:]
+                candidates += use.reads
+        if len(candidates) > 1:
+            candidates = sorted(set(candidates), reverse=True)
+        races: list[Race] = []
+        for i in candidates:
+            if not before >> i & 1:
+                before |= self.before[i]
+                found = self.reversal(i, event)
+                if found is not None:
+                    races.append((i, found[0], found[1] and event.op not in _TRIED))
+        return races
+
+    def _guarded(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
+        """Back on ``guard`` to the last step before which ``event`` was possible."""
+        use = self._of(guard)
+        met = False
+        # Readers are not ordered among themselves: any of them may be the one to come after.
+        order = use.writes
+        if guard in event.writes:
+            order = use.all if event.rare else use.writes + use.reads
+        for i in reversed(order):
+            writes = guard in self.events[i].writes
+            if before >> i & 1:
+                if writes:
+                    break
+                continue
+            found = None if met and writes else self.reversal(i, event)
+            if found is not None:
+                met = True
+                yield i, *found
+            if met and writes:
+                break
+
+    def _awaited(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
+        """Back to the last write before which ``event`` was possible; each before which that is not known."""
+        proc, arrived = event.proc, self._arrived[event.proc]
+        for i in reversed(self._of(guard).writes):
+            if before >> i & 1:
+                return
+            known = i >= arrived and not self._suspended(proc, i)
+            possible = known and any(task.index == proc for task in self._ready[i])
+            if possible or not known:
+                found = self.reversal(i, event)
+                if found is not None:
+                    yield i, found[0], possible and found[1]
+            if possible:
+                return
+
+    def _with_interrupt(self, cpu: _Processor, event: Event, before: int) -> list[Race]:
+        """The race of a thread's step with the last interrupt that came before it."""
+        came = next(i for i in reversed(cpu.came) if self.events[i].kind is Kind.INTERRUPT)
+        if before >> came & 1:
+            return []
+        found = self.reversal(came, event)
+        if found is None:
+            return []
+        steps, sure = found
+        if event.kind is not Kind.WAIT_UNTIL:
+            return [(came, steps, sure and event.op not in _TRIED)]
+        # What its predicate was meanwhile nobody has looked at: it may be true after any part of this.
+        cuts = [i for i in self._of(event.reads[0]).writes if i in steps]
+        kept = [[j for j in steps if not self.before[j] >> cut & 1] for cut in cuts]
+        return [(came, part, False) for part in (*kept, steps)]
+
+    # -- reversals
+
+    def _others(self, e: int) -> list[int]:
+        """The steps after ``e`` that do not happen after it."""
+        before = self.before
+        return [i for i in range(e + 1, len(before)) if not before[i] >> e & 1]
+
+    def reversal(self, e: int, event: Event) -> tuple[list[int], bool] | None:
+        """The steps after ``e`` to be made before ``event`` comes, and then ``e``; None if it cannot.
+
+        And whether these are simply all that do not happen after ``e``.
+        """
+        steps, all_of_them = self._others(e), True
+        if event.guard is None and not self._by_thread:
+            return steps, True
+        while True:
+            blocker = self._blocker(event, e, steps)
+            if blocker is None:
+                return steps, all_of_them
+            if blocker < 0 or self.last[event.proc] >> blocker & 1:
+                return None
+            all_of_them = False
+            steps = [i for i in steps if not self.before[i] >> blocker & 1]
+
+    def _blocker(self, event: Event, e: int, steps: list[int]) -> int | None:
+        """What keeps ``event`` from coming after ``steps``, which follow what is before ``e``.
+
+        One of ``steps``; -1 if it is none of them; None if nothing does.
+        """
+        blocker = None
+        if self._by_thread and event.proc in self._by_thread:
+            blocker = self._interrupt(self._by_thread[event.proc], e, steps)
+        if blocker is None and event.guard is not None and event.kind is not Kind.WAIT_UNTIL:
+            use = self._of(event.guard)
+            if event.kind is Kind.ACQUIRE:
+                blocker = self._holder(use, e, steps)
+            elif event.kind is Kind.DOWN:
+                blocker = self._taker(use, e, steps)
+            else:
+                blocker = self._reader_or_writer(use, e, steps, event.kind is Kind.ACQUIRE_WRITE)
+        return blocker
+
+    def _interrupt(self, cpu: _Processor, e: int, steps: list[int]) -> int | None:
+        last = None
+        for i in cpu.came:
+            if i < e or i in steps:
+                last = i
+        if last is None or self.events[last].kind is Kind.RETURN:
+            return None
+        return last if last > e else -1
+
+    def _holder(self, use: _Uses, e: int, steps: list[int]) -> int | None:
+        """The take after which a lock is held."""
+        for i in reversed(use.writes):
+            if i >= e and i not in steps:
+                continue
+            kind = self.events[i].kind
+            if kind is Kind.RELEASE or kind is Kind.WAIT:
+                return None
+            if kind is Kind.TRY_ACQUIRE and self._states[i] >= 0:
+                continue
+            return i if i > e else -1
+        return None
+
+    def _taker(self, use: _Uses, e: int, steps: list[int]) -> int | None:
+        """The last step down after which a semaphore's count is 0."""
+        count, last = None, -1
+        for i in use.writes:
+            if i < e or i in steps:
+                kind, count = self.events[i].kind, self._states[i]
+                if kind is Kind.UP:
+                    count += 1
+                elif count:
+                    count -= 1
+                    last = i
+            elif count is None:
+                count = self._states[i]
+        if self._now if count is None else count:
+            return None
+        return last if last > e else -1
+
+    def _reader_or_writer(self, use: _Uses, e: int, steps: list[int], writing: bool) -> int | None:
+        """The take after which a read-write lock keeps a writer, or a reader, out."""
+        held: dict[int, list[int]] = {}
+        writer = None
+        for i in use.all:
+            if i >= e and i not in steps:
+                continue
+            event = self.events[i]
+            kind, takes = event.kind, held.setdefault(event.proc, [])
+            if kind is Kind.ACQUIRE_READ:
+                takes.append(i)
+            elif kind is Kind.RELEASE_READ:
+                del takes[-1:]
+            elif kind is Kind.ACQUIRE_WRITE:
+                writer = i
+            elif kind is Kind.RELEASE_WRITE and writer is not None:
+                writer = None if self.events[writer].proc == event.proc else writer
+        blockers = [i for takes in held.values() for i in takes] if writing else []
+        if writer is not None:
+            blockers.append(writer)
+        if not blockers:
+            return None
+        return max(blockers) if min(blockers) > e else -1
+
+    def _suspended(self, proc: int, i: int) -> bool:
+        """Whether an interrupt ran on the thread's processor when step ``i`` came."""
+        cpu = self._by_thread.get(proc)
+        if cpu is None:
+            return False
+        last = None
+        for at in cpu.came:
+            if at < i:
+                last = at
+        return last is not None and self.events[last].kind is Kind.INTERRUPT
+
+
+_NONE = _Uses()

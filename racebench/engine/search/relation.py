@@ -1,0 +1,299 @@
+"""The relation: which steps of different threads do not commute, and why that is enough.
+
+Exhaustive search runs one execution of each class of schedules that differ only
+in the order of steps that commute.  All of its proof rests on this page: a pair
+of steps that is missing here is a class that is never run.  When in doubt, a
+pair conflicts: that costs an execution, not the proof.
+
+A step reads and writes *keys*: a field of an object, a lock, a semaphore, a
+condition, a processor, a predicate.  Two steps of different threads conflict if
+one writes a key that the other reads or writes.  What decides whether a step is
+possible at all (its *guard*) is a key that it reads or writes too.  So steps
+that do not conflict neither change, nor enable, nor disable one another, in any
+state: that is what the search needs, and all that it needs.
+
+    step                      reads       writes            possible when
+    field read                field                         always
+    field write               field       field             always
+    read of a value that its
+      reader may change, or
+      change of a container               field             always
+    take of a lock                        lock              nobody holds it
+    take again (RLock), by
+      its holder or a handler
+      over it; release of
+      such a take                                           always
+    try of a lock                         lock              always
+    try of one's own lock                                   always
+    release                               lock              always
+    release by another,
+      wait or notify without
+      the lock (misuse)       lock                          always
+    locked()                  lock                          always
+    read lock: take, request,
+      release                 lock                          see below
+    write lock: the same                  lock              see below
+    wait                                  condition, lock   always
+    wake unasked (spurious)               condition, sleep  not notified yet
+    any step, if there are
+      conditions of that kind (also) sleep
+    notify, notify_all                    condition         always
+    take after a notification             lock              notified, nobody holds it
+    semaphore down                        semaphore         the count is not 0
+    semaphore try, up                     semaphore         always
+    wait_until                predicate                     the predicate is true
+    store into a buffer                   that store        always
+    store leaves its buffer   that store,
+                              buffer      field             it is the oldest of its field
+    fence                                 buffer            the buffer is empty
+    interrupt comes                       processor, buffer interrupts on, no handler there,
+                                                            the buffer is empty
+    interrupt returns                     processor         always
+    any step of a thread to
+      which interrupts come               (also) processor  no handler runs there
+
+Notes, in the order of the table:
+- Whether a take is a take again, and whether a release is misused, depends on
+  the thread's own past alone, so no other thread's step can change it.
+- A try, and a semaphore's, counts as a write whether or not it succeeds: put
+  before another step it may succeed where it failed.
+- Readers commute with readers.  A fair lock is asked for in one step, possible
+  always: it is granted there, or the thread waits where all can see it and goes
+  on in a second step.  Which of the two happens depends on the lock alone.
+- A condition's sleepers wake in the order in which they came, so waits and
+  notifications on one condition are all ordered.  A notification also comes
+  before all that its sleeper does next.  To wake unasked conflicts with every
+  step there is: an execution in which all others have done what they can and
+  the sleeper does not wake has to be seen, just before it does.
+- **Predicates.**  What a predicate reads differs from state to state
+  (``a and b``, ``ref.x``, ``lock.locked()``).  Each has a key of its own, which
+  is written by every step that writes anything that *any* evaluation has read
+  so far, in any execution.  So all such steps are ordered among themselves, and
+  every order of them, with the predicate evaluated after each, is run.  The
+  search learns the set as it goes: when it grows, what was decided before may be
+  wrong, and the search starts again (``Relation.grown``).  For a predicate over
+  one field nothing is lost by this; over several fields writes that would
+  commute do not: the search is no longer optimal there, and sound.
+- **A crash** (a failed ``check_that``) stops the machine.  The search lets the
+  other threads go on, since what they do then they also do in executions in
+  which that crash has not come yet.  A fault counts only if no crash is in its
+  past: see ``evidence``.
+- The end of a thread is no step.  An error ends its thread and is no crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ...trace import Kind, Op
+from ..control import ops
+
+if TYPE_CHECKING:
+    from ..control.scheduler import Scheduler, Task
+
+Key = tuple[Any, Any]
+"""(what identifies the object, the same in every execution; the field, or "")."""
+
+State = Any
+"""What a lock or semaphore was like before a step: who holds it (-1: nobody), or its count.
+
+For a notification, whom it wakes: (index, the step that it takes away or None)."""
+
+_READS = {Kind.READ, Kind.LOCKED, Kind.ACQUIRE_READ, Kind.RELEASE_READ, Kind.REQUEST_READ}
+_MUTEX = {Kind.ACQUIRE, Kind.TRY_ACQUIRE, Kind.RELEASE}
+_COUNTS = {Kind.DOWN, Kind.TRY_DOWN, Kind.UP}
+NOTIFIES = {Kind.NOTIFY, Kind.NOTIFY_ALL}
+_SLEEP = {Kind.WAIT, *NOTIFIES}
+READS_AND_WRITES = {
+    *(Kind.ACQUIRE_READ, Kind.REQUEST_READ, Kind.RELEASE_READ),
+    *(Kind.ACQUIRE_WRITE, Kind.REQUEST_WRITE, Kind.RELEASE_WRITE),
+}
+_RARE = {*NOTIFIES, *READS_AND_WRITES}
+_GUARDED = {
+    *(ops.ACQUIRE, ops.DOWN, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE, ops.ENTER_READ),
+    ops.WAIT_UNTIL,
+}
+_OFFERS = {ops.REQUEST_READ: ops.ASK_READ, ops.REQUEST_WRITE: ops.ASK_WRITE}
+
+
+class Event:
+    """One step: thread index, operation, the keys that it reads and writes.
+
+    ``guard`` is the one of these keys that decides whether it is possible, None if it always is.
+    ``offer`` is the operation, whatever may come of it; ``rare`` marks what History treats apart.
+    """
+
+    __slots__ = ("guard", "ident", "kind", "offer", "op", "proc", "rare", "reads", "writes")
+
+    def __init__(
+        self, proc: int, op: Op, ident: Any, reads: tuple[Key, ...], writes: tuple[Key, ...]
+    ) -> None:
+        self.proc, self.op, self.kind, self.ident = proc, op, op.kind, ident
+        self.reads, self.writes = reads, writes
+        self.offer = _OFFERS.get(op, op)
+        self.rare = op.kind in _RARE
+        self.guard: Key | None = (reads or writes)[0] if op in _GUARDED and (reads or writes) else None
+
+
+class Relation:
+    """Makes events, and keeps those that are the same in every execution.
+
+    Owned by whoever has the floor; it is asked about what a thread offers now.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.cpus: dict[int, Key] = {
+            task.index: (task.cpu._rb_id, "") for task in scheduler.tasks if task.cpu is not None
+        }
+        self.buffered = scheduler.buffers is not None
+        self.grown = False
+        """Whether a predicate has looked at something new since ``renew``."""
+        self._rousable = False
+        self._looked: dict[Key, set[Key]] = {}
+        self._watching: dict[Key, tuple[Key, ...]] = {}
+        self._known: dict[Any, Event] = {}
+
+    # -- predicates
+
+    def look(self, predicate: Key, reads: Iterable[tuple[Op, Any]]) -> None:
+        """``predicate`` was evaluated and read ``reads``."""
+        looked = self._looked.setdefault(predicate, set())
+        for op, obj in reads:
+            key = (obj._rb_id, op.field)
+            if key not in looked:
+                looked.add(key)
+                self._watching[key] = (*self._watching.get(key, ()), predicate)
+                self.grown = True
+
+    def rousable(self) -> None:
+        """A thread sleeps that may wake unasked."""
+        if not self._rousable:
+            self._rousable = self.grown = True
+
+    def renew(self) -> None:
+        """Forget the events made before it was known what predicates look at: a search starts."""
+        if self.grown:
+            self._known.clear()
+        self.grown = False
+
+    # -- events
+
+    def of(self, task: Task) -> Event:
+        """The event of ``task`` doing what it offers."""
+        op, obj, proc = task.op, task.obj, task.index
+        kind = op.kind
+        if kind is Kind.WAIT_UNTIL:
+            own: tuple[Key, ...] = (self.cpus[proc],) if proc in self.cpus else ()
+            return self._seen(Event(proc, op, None, (obj.key,), own))
+        if op.apart:
+            return self._seen(self._stored(task, op, obj))
+        ident = obj._rb_id
+        how = op.conflicts if op.is_field else _standing(task, kind, obj)
+        event = self._known.get((proc, op, ident, how))
+        if event is None:
+            event = self._known[proc, op, ident, how] = self._seen(self._made(task, op, obj, how))
+        return event
+
+    def _seen(self, event: Event) -> Event:
+        """``event``, which a sleeper who wakes unasked does not commute with."""
+        if self._rousable:
+            if event.op is ops.WAKE:
+                event.writes += (_ROUSED,)
+            else:
+                event.reads += (_ROUSED,)
+        return event
+
+    def state(self, task: Task) -> State:
+        """What decides, before ``task`` does what it offers, who may use the same object."""
+        kind, obj = task.op.kind, task.obj
+        if task.op.is_field:
+            return None
+        if kind in _MUTEX:
+            return -1 if obj.owner is None else obj.owner.index
+        if kind in _COUNTS:
+            return obj.count
+        if kind in NOTIFIES:
+            return tuple((woken.index, self._wake(woken, obj)) for woken in obj.next_woken(task))
+        return None
+
+    def _wake(self, sleeper: Task, condition: Any) -> Event | None:
+        """The step of ``sleeper`` that a notification takes away, if it could wake unasked."""
+        saved = sleeper.cpu.saved if sleeper.suspended and sleeper.cpu is not None else None
+        op = sleeper.op if saved is None else saved[0]
+        return self._seen(self._made(sleeper, op, condition, "")) if op is ops.WAKE else None
+
+    def _made(self, task: Task, op: Op, obj: Any, how: Any) -> Event:
+        reads: tuple[Key, ...] = ()
+        writes: tuple[Key, ...] = ()
+        key = (obj._rb_id, op.field)
+        if how is _ALONE:
+            # Not even a guard: its own processor comes with it below.
+            event = Event(task.index, op, obj._rb_id, (), ())
+            event.writes = self._also(task.index, ())
+            return event
+        if how is _MISUSED:
+            reads = ((obj.lock._rb_id, "") if op.kind in _SLEEP else key,)
+        elif op.kind is Kind.WAIT:
+            writes = (key, (obj.lock._rb_id, ""))
+        elif op.kind is Kind.INTERRUPT and obj.task.buffer is not None:
+            writes = (key, (obj.task.buffer._rb_id, ""))
+        elif op.kind in _READS and not (op.is_field and op.conflicts):
+            reads = (key,)
+        else:
+            writes = (key,)
+        return Event(task.index, op, obj._rb_id, reads, self._also(task.index, writes))
+
+    def _also(self, proc: int, writes: tuple[Key, ...]) -> tuple[Key, ...]:
+        """``writes``, and what is written with them: predicates that look there, the thread's processor."""
+        also = [predicate for key in writes for predicate in self._watching.get(key, ())]
+        cpu = self.cpus.get(proc)
+        if cpu is not None:
+            also.append(cpu)
+        return tuple(dict.fromkeys((*writes, *also))) if also else writes
+
+    def _stored(self, task: Task, op: Op, obj: Any) -> Event:
+        """A step into a store buffer, out of one, or that waits for one to be empty."""
+        if op.kind is Kind.STORE:
+            fifo = obj._rb_fifos[task.index, op.field]
+            key = (fifo.actor.index, fifo.made), "store"
+            return Event(task.index, op, obj._rb_id, (), self._also(task.index, (key,)))
+        if op.kind is Kind.FENCE:
+            return Event(task.index, op, obj._rb_id, (), self._also(task.index, ((obj._rb_id, ""),)))
+        fifo = task.fifo
+        assert fifo is not None
+        reads = (((task.index, fifo.done), "store"), (fifo.buffer._rb_id, ""))
+        return Event(task.index, op, obj._rb_id, reads, self._also(task.index, ((obj._rb_id, op.field),)))
+
+
+_ALONE, _MISUSED = "alone", "misused"
+_ROUSED: Key = "sleep", ""
+
+
+def _standing(task: Task, kind: Kind, obj: Any) -> str:
+    """What the thread's own past makes of an operation on a lock or condition; "" if nothing special."""
+    if kind in _SLEEP:
+        return "" if obj.lock.owner is task else _MISUSED
+    if kind is Kind.RELEASE_READ or kind is Kind.RELEASE_WRITE:
+        return "" if (obj.writer is task if kind is Kind.RELEASE_WRITE else task in obj.readers) else _MISUSED
+    if kind not in _MUTEX:
+        return ""
+    owner = obj.owner
+    again = owner is not None and (owner is task or owner is task.below)
+    if kind is Kind.ACQUIRE:
+        return _ALONE if again and obj.recursive else ""
+    if kind is Kind.TRY_ACQUIRE:
+        return _ALONE if again else ""
+    if not again or (owner is not task and not (obj.recursive and obj.depth > 1)):
+        return _MISUSED
+    return _ALONE if obj.recursive and obj.depth > 1 else ""
+
+
+def dependent(a: Event, b: Event) -> bool:
+    """Whether ``a`` and ``b`` do not commute."""
+    if a.proc == b.proc:
+        return True
+    for key in a.writes:
+        if key in b.writes or key in b.reads:
+            return True
+    return any(key in b.writes for key in a.reads)

@@ -1,0 +1,298 @@
+"""Scenario files as pytest items, and the running of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from ..campaign.cell import Plan
+from ..campaign.soak import Pace, Share, Visitor, cell_stub, deadline_s, rounds_for
+from ..engine import spread
+from ..errors import RaceBenchError
+from ..records import Cell
+from ..report.merged import verdict
+from ..scenario.scenario import Scenario, load_scenario
+from ..scenario.selection import choices, name_of, with_folder
+from .race_test import Running
+
+_AFTER_DEADLINE_S = 15.0
+# Tags that pytest or pytest-timeout would obey.
+_TAKEN = {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings", "timeout"}
+
+
+class VisitFailed(Exception):
+    """A visit that is not as expected; the message is its verdict.
+
+    Panels are for the reporting process, which has been told all it takes for them.
+    """
+
+
+class ScenarioFile(pytest.File):
+    """One scenario file; its items are its cells, or their shards."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        from . import visits
+
+        try:
+            scenario = load_scenario(self.path)
+            scenario = visits(self.config).named(scenario)
+        except RaceBenchError as error:
+            raise self.CollectError(str(error)) from error
+        self.add_marker("race")
+        for tag in scenario.tags:
+            if tag.isidentifier() and not tag.startswith("_") and tag not in _TAKEN:
+                self.config.addinivalue_line("markers", f"{tag}: tag of a RaceBench scenario")
+                self.add_marker(tag)
+            self.extra_keyword_matches.add(tag)
+        shards = self.config.getoption("race_shards")
+        for choice in choices(scenario):
+            for shard in range(shards):
+                yield RaceItem.make(self, Cell(scenario, choice), Share(shard, shards))
+
+
+class RaceItem(pytest.Item):
+    """One visit of a cell; it passes when the verdict is as expected."""
+
+    cell: Cell
+    share: Share
+
+    @classmethod
+    def make(cls, parent: Any, cell: Cell, share: Share) -> RaceItem:
+        item: RaceItem = cls.from_parent(parent, name=f"{cell.choice.id}{share}")
+        item.cell, item.share = cell, share
+        return item
+
+    def runtest(self) -> None:
+        from . import visits
+
+        visits(self.config).run(self)
+
+    def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
+        if isinstance(excinfo.value, VisitFailed):
+            return str(excinfo.value)
+        if isinstance(excinfo.value, RaceBenchError):
+            return f"{type(excinfo.value).__name__}: {excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        return self.path, None, f"{self.cell.scenario.name} x {self.name}"
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """What pytest-timeout was told by the user: seconds or None, and whether for this very call."""
+
+    seconds: float | None
+    asked: bool
+
+
+class Visits:
+    """Runs the items of this process."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.visitor = Visitor(Plan(seed=config.getoption("race_seed")))
+        self.race_s: float = config.getoption("race_time")
+        self.soak_s: float | None = config.getoption("soak")
+        self.worker: dict[str, Any] = getattr(config, "workerinput", {})
+        self._files: dict[str, Scenario] = {}
+        self._pace: Pace | None = None
+        self._limit = _timeout_limit(config)
+        number = str(self.worker.get("workerid", "")).removeprefix("gw")
+        if number.isdigit():
+            spread(int(number))
+
+    def named(self, scenario: Scenario) -> Scenario:
+        """``scenario`` by the name that its results are stored under.
+
+        RaceBenchError if two files share one, and their folder's too.
+        """
+        scenario = replace(scenario, name=name_of(scenario.path))
+        if self._files.get(scenario.name, scenario).path != scenario.path:
+            scenario = replace(scenario, name=with_folder(scenario.path))
+        other = self._files.setdefault(scenario.name, scenario)
+        if other.path != scenario.path:
+            what = f"{other.path} and {scenario.path} have the same name"
+            raise RaceBenchError(f"{what}. Rename one, or run them apart.")
+        return scenario
+
+    # -- rounds
+
+    def in_rounds(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """``items``, the race items and tests among them once a round; others stay first and single."""
+        mine = [i for i in items if isinstance(i, RaceItem)]
+        tests = [i for i in items if _soaks(i)]
+        if self.soak_s is not None and (mine or tests) and not self.config.getoption("collectonly"):
+            workers = self.worker.get("workercount", 1)
+            visits = len(mine) + len(tests)
+            rounds = rounds_for(visits, self.race_s, self.soak_s, workers)
+            left_s = self.worker.get("race_left_s", self.soak_s)
+            self._pace = Pace(self.soak_s, left_s, visits * rounds / workers)
+            again: list[pytest.Item] = []
+            for r in range(rounds):
+                again += [
+                    RaceItem.make(i.parent, i.cell, Share(i.share.shard, i.share.shards, r, rounds))
+                    for i in mine
+                ]
+                again += [_in_round(i, Share(0, 1, r, rounds)) for i in tests if r]
+            items = [*(i for i in items if not isinstance(i, RaceItem)), *again]
+        for item in items:
+            if isinstance(item, RaceItem):
+                self._set_backstop(item)
+        return list(items)
+
+    # -- one item
+
+    def next_s(self) -> float:
+        """Seconds for the next visit."""
+        return self.race_s if self._pace is None else self._pace.next()
+
+    def run(self, item: RaceItem) -> None:
+        """The item's work; VisitFailed has the report if it is not as expected."""
+
+        def tell(message: dict[str, Any]) -> None:
+            news(item, message)
+
+        tell({"begin": cell_stub(item.cell), "limit_s": self._backstop_s(item)})
+        seconds = self.next_s()
+        visit = self.visitor.visit(item.cell, item.share, seconds, tell, self._limit.seconds)
+        if visit.interrupted:
+            raise KeyboardInterrupt
+        if not visit.passed:
+            tell({"failed": {"record": visit.record, "known": visit.known, "stands": visit.stands}})
+            raise VisitFailed(verdict(visit.record))
+
+    # -- pytest-timeout, the backstop
+
+    def _set_backstop(self, item: RaceItem) -> None:
+        """A limit of the item's own, beyond our deadline, unless the user has set one."""
+        if self.config.pluginmanager.hasplugin("timeout") and not self._limit.asked:
+            item.add_marker(pytest.mark.timeout(self._backstop_s(item), method="thread"))
+
+    def _backstop_s(self, item: RaceItem) -> float | None:
+        """By when ``item`` is over or its process ended; None if the user wants no limit."""
+        if self._limit.asked:
+            return self._limit.seconds
+        seconds = self.race_s if self._pace is None else 4 * self._pace.visit_s
+        limit = deadline_s(item.share, seconds) + _AFTER_DEADLINE_S
+        # A limit in the ini file is meant for tests: it never cuts a longer budget short.
+        return max(limit, self._limit.seconds or 0.0)
+
+    def set_timer(self, item: pytest.Item, seconds: float) -> bool | None:
+        """The timer that pytest-timeout asks for; None for items that are not ours."""
+        if not isinstance(item, RaceItem):
+            return None
+        timer = threading.Timer(seconds, _last_words, (item, seconds))
+        timer.name = f"racebench-backstop {item.nodeid}"
+        timer.daemon = True
+
+        def cancel() -> None:
+            # The item outlives its run, and would keep the timer.
+            del item.cancel_timeout  # type: ignore[attr-defined]
+            timer.cancel()
+            timer.join()
+
+        item.cancel_timeout = cancel  # type: ignore[attr-defined]
+        timer.start()
+        return True
+
+
+def news(item: pytest.Item, message: dict[str, Any]) -> None:
+    """Tell the reporting process ``message`` now: what is sent survives this one.
+
+    As a report of the item, since that is what pytest and xdist carry; as text,
+    since xdist carries only plain values.
+    """
+    report = pytest.TestReport(
+        item.nodeid, item.location, {}, "passed", None, "race",  # type: ignore[arg-type]
+        user_properties=[("race", json.dumps(message))],
+    )  # fmt: skip
+    item.ihook.pytest_runtest_logreport(report=report)
+
+
+# -- race tests
+
+
+_ROUND = pytest.StashKey[tuple[str, Share]]()
+
+
+def _soaks(item: pytest.Item) -> bool:
+    """Whether ``item`` is a race test that does something else in each round: a proof does not."""
+    mode = getattr(getattr(item, "function", None), "racebench_mode", "verify")
+    return isinstance(item, pytest.Function) and mode != "verify"
+
+
+def _in_round(item: pytest.Item, share: Share) -> pytest.Item:
+    """Another item of the same race test."""
+    assert isinstance(item, pytest.Function)
+    again: pytest.Function = pytest.Function.from_parent(
+        item.parent,
+        name=f"{item.name}{share}",
+        callspec=getattr(item, "callspec", None),
+        fixtureinfo=item._fixtureinfo,
+        originalname=item.originalname,
+    )
+    # pytest makes a function's id of its own name, and has no public way to say another.
+    known: Any = getattr(again, "_id", None)
+    if known is None:
+        again._nodeid = f"{item.nodeid}{share}"  # type: ignore[attr-defined]
+    else:
+        again._id = type(known).parse(f"{item.nodeid}{share}")
+    again.stash[_ROUND] = item.nodeid, share
+    return again
+
+
+def running(item: pytest.Item) -> Running:
+    """What a race test is told when it runs as ``item``."""
+    from . import visits
+
+    def tell(message: dict[str, Any]) -> None:
+        news(item, message)
+
+    nodeid, share = item.stash.get(_ROUND, (item.nodeid, None))
+    # The first round takes what time it says itself; the others make up for it.
+    seconds = visits(item.config).next_s() if _soaks(item) else 0.0
+    if share is None:
+        return Running(nodeid, tell)
+    return Running(nodeid, tell, share.seed(item.config.getoption("race_seed")), seconds)
+
+
+def _timeout_limit(config: pytest.Config) -> _Limit:
+    """What the user told pytest-timeout: on the command line, in the environment, in the ini file."""
+    if not config.pluginmanager.hasplugin("timeout"):
+        return _Limit(None, False)
+    for value in (config.getoption("timeout", None), os.environ.get("PYTEST_TIMEOUT")):
+        if value is not None:
+            return _Limit(float(value) or None, True)
+    ini = config.getini("timeout")
+    return _Limit(float(ini) if ini else None, False)
+
+
+def _last_words(item: RaceItem, seconds: float) -> None:
+    """The item has outlived its deadline and does not heed interrupts: say where all stand, and end.
+
+    Under xdist the controller hears it, and starts another worker; alone,
+    what was found is stored, and the process ends.
+    """
+    from ..engine.standing import standing
+
+    try:
+        stands = f"no end after {seconds:g} s, and no heed of an interrupt\n\n{standing()}"
+        capture = item.config.pluginmanager.getplugin("capturemanager")
+        if capture is not None:
+            capture.suspend_global_capture(item)
+        news(item, {"stands": stands})
+        if not hasattr(item.config, "workerinput"):
+            print(f"\n+++ {item.nodeid}: {stands}\n", file=sys.stderr, flush=True)
+            item.config.hook.pytest_sessionfinish(
+                session=item.session, exitstatus=pytest.ExitCode.INTERRUPTED
+            )
+    finally:
+        os._exit(1)

@@ -1,0 +1,191 @@
+"""Scenarios: what runs, and what is expected of it under each protocol.
+
+A scenario is a TOML file (``scenario_toml``) or a Python file that defines
+Programs.  Loading a TOML file never runs code; a Python scenario is run
+because it, or its folder, was named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import vgic
+from ..errors import ScenarioError, told
+from ..program import Program
+from .toml import Loader
+from .userfile import read_text, run_file
+
+SUFFIXES = (".toml", ".py")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario.
+
+    ``expect`` and ``allow`` map a protocol (or variant, or ``*``: every one not
+    named) to rules.  ``text`` is the TOML file as it stands, empty for Python.
+    With a ``mix`` its threads draw, and there is nothing to verify; with
+    ``history`` the return codes are held against the serial orders.
+    """
+
+    name: str
+    path: Path
+    title: str
+    source: str
+    settles: tuple[str, ...]
+    tags: tuple[str, ...]
+    comment: str
+    expect: Mapping[str, tuple[str, ...]]
+    allow: Mapping[str, tuple[str, ...]]
+    initial: vgic.Initial | None = None
+    threads: Mapping[str, tuple[vgic.Operation, ...]] = field(default_factory=dict)
+    variants: Mapping[str, Program] = field(default_factory=dict)
+    mix: vgic.Mix | None = None
+    history: bool = False
+    text: str = ""
+
+    def protocols(self) -> list[str]:
+        """The protocols, or variants, that this scenario has something to say about."""
+        if self.variants:
+            return list(self.variants)
+        if "*" in self.expect:
+            return list(vgic.protocol_ids())
+        return [p for p in vgic.protocol_ids() if p in self.expect]
+
+    def expected(self, protocol: str) -> tuple[str, ...]:
+        """Rules that verify must find; none for a protocol that no entry covers."""
+        return self.expect.get(protocol, self.expect.get("*", ()))
+
+    def allowed(self, protocol: str) -> tuple[str, ...]:
+        """Rules that may be found besides."""
+        return self.allow.get(protocol, self.allow.get("*", ()))
+
+    def program(self, protocol: str | type[vgic.Protocol]) -> Program:
+        """The program of this scenario under ``protocol``: an id, a class, or a variant."""
+        if self.initial is None:
+            program = self.variants.get(str(protocol))
+            if program is None:
+                raise ScenarioError(
+                    str(self.path),
+                    "variants",
+                    f"no variant {protocol!r}",
+                    f"Its variants take the place of protocols: {', '.join(self.variants)}.",
+                )
+            return program
+        code = vgic.protocol(protocol) if isinstance(protocol, str) else protocol
+        if self.mix is not None:
+            return vgic.build_hammer(self.name, self.initial, self.mix, code)
+        return vgic.build_program(self.name, self.initial, self.threads, code, self.history)
+
+
+def load_scenario(path: Path) -> Scenario:
+    """The scenario in ``path``; ScenarioError names file, key, value and remedy."""
+    text = read_text(path)
+    if path.suffix == ".py":
+        return _load_python(path, text)
+    return scenario_from_text(path, text)
+
+
+def scenario_from_text(path: Path, text: str) -> Scenario:
+    """The TOML scenario ``text``; errors name ``path``.  Runs no code."""
+    loaded = Loader(path, text)
+    initial = loaded.initial()
+    expect, allow = loaded.expectations()
+    mix = loaded.mix(initial)
+    return Scenario(
+        path.stem,
+        path,
+        loaded.title,
+        loaded.source,
+        loaded.settles,
+        loaded.tags,
+        leading_comment(text),
+        expect,
+        allow,
+        initial,
+        {} if mix is not None else loaded.threads(initial),
+        mix=mix,
+        history=loaded.history(),
+        text=text,
+    )
+
+
+def leading_comment(text: str) -> str:
+    """The comment block at the top of a file, without its marks."""
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        lines.append(line.lstrip("#").strip())
+    return "\n".join(lines)
+
+
+def _load_python(path: Path, text: str) -> Scenario:
+    """A Python scenario: runs the file, and reads the names it defines."""
+    names = _Names(path, run_file(path, text))
+    variants = names.variants()
+    return Scenario(
+        path.stem,
+        path,
+        names.text("TITLE", required=True),
+        names.text("SOURCE"),
+        names.texts("SETTLES", names.found.get("SETTLES", [])),
+        names.texts("TAGS", names.found.get("TAGS")),
+        str(names.found.get("__doc__") or leading_comment(text)),
+        names.expect(variants),
+        {},
+        variants=variants,
+    )
+
+
+class _Names:
+    """What a Python scenario file defines, checked."""
+
+    def __init__(self, path: Path, found: Mapping[str, Any]) -> None:
+        self.path, self.found = path, found
+
+    def error(self, place: str, what: str, remedy: str) -> ScenarioError:
+        return ScenarioError(str(self.path), place, what, remedy)
+
+    def text(self, key: str, required: bool = False) -> str:
+        value = self.found.get(key, None if required else "")
+        if not isinstance(value, str) or (required and not value):
+            raise self.error(key, "missing or not a text", f'Write {key} = "...".')
+        return value
+
+    def texts(self, key: str, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+            raise self.error(key, "missing or not a list of texts", f'Write {key} = ["..."].')
+        return tuple(value)
+
+    def variants(self) -> dict[str, Program]:
+        make = self.found.get("variants")
+        if not callable(make):
+            raise self.error("variants", "missing", "Define variants() -> dict[str, Program].")
+        try:
+            made = make()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise self.error("variants", f"raised {told(error)}", "Mend variants().") from error
+        if not isinstance(made, dict) or not made:
+            what = "did not return a dict of Programs"
+            raise self.error("variants", what, 'Return {"before": Program(...)}.')
+        for key, value in made.items():
+            if not isinstance(key, str) or not isinstance(value, Program):
+                raise self.error(f"variants[{key!r}]", "is not a Program", "Return dict[str, Program].")
+        return made
+
+    def expect(self, variants: Mapping[str, Program]) -> dict[str, tuple[str, ...]]:
+        """EXPECT; its rules may be the scenario's own, so they are not checked against ``RULES``."""
+        value = self.found.get("EXPECT")
+        if not isinstance(value, dict):
+            remedy = 'Write EXPECT = {"before": ["..."], "after": []}.'
+            raise self.error("EXPECT", "missing or not a dict", remedy)
+        for key in value:
+            if key != "*" and key not in variants:
+                raise self.error(f"EXPECT[{key!r}]", "no such variant", f"Variants: {', '.join(variants)}.")
+        return {key: self.texts(f"EXPECT[{key!r}]", rules) for key, rules in value.items()}

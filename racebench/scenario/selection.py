@@ -1,0 +1,206 @@
+"""Which scenarios and protocols a command line means."""
+
+from __future__ import annotations
+
+import difflib
+import filecmp
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .. import vgic
+from ..errors import ScenarioError, UsageError
+from .scenario import SUFFIXES, Scenario, load_scenario
+from .userfile import run_file
+
+DEFAULT_TAG = "@thread"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A protocol as it was asked for: its public id, how to find it again, its class.
+
+    For a variant of a Python scenario, ``code`` is the variant's name.
+    """
+
+    id: str
+    spec: str
+    code: str | type[vgic.Protocol]
+
+
+def bundled_root() -> Path:
+    """The folder of the bundled scenarios: in a checkout, or inside the wheel."""
+    here = Path(__file__).resolve().parents[1]
+    inside = here / "_scenarios"
+    return inside if inside.is_dir() else here.parent / "scenarios"
+
+
+def is_bundled(path: Path) -> bool:
+    """Whether ``path`` is one of the scenarios that came with RaceBench."""
+    return path.resolve().is_relative_to(bundled_root())
+
+
+def stored_name(path: Path) -> str:
+    """How a stored result names the file ``path``, so that it means the same on another machine.
+
+    A bundled one from the folder of scenarios on, another one from the current
+    folder on if it is below that.
+    """
+    path = path.resolve()
+    for folder in (bundled_root(), Path.cwd()):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return str(path)
+
+
+def stored_file(name: str) -> Path:
+    """The file that ``stored_name`` named so; a bundled one comes first."""
+    bundled_path = bundled_root() / name
+    return bundled_path if is_bundled(bundled_path) and bundled_path.is_file() else Path(name)
+
+
+def scenario_files(folder: Path) -> list[Path]:
+    """Every scenario file below ``folder``, sorted."""
+    return sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and not p.name.startswith(("_", ".")))
+
+
+def bundled() -> list[Scenario]:
+    return [load_scenario(path) for path in scenario_files(bundled_root())]
+
+
+def select(names: Sequence[str]) -> list[Scenario]:
+    """The scenarios that ``names`` mean, each once, in order.
+
+    A name is a bundled scenario's, ``@tag``, a file or a folder; none at all
+    means ``@thread``.  Results are stored by name, so one that two files share
+    gets its folder before it: ``pairs/route_vs_route``.  UsageError if a name
+    means nothing, or if that does not tell two files apart.
+    """
+    chosen: dict[Path, Scenario] = {}
+    for name in names or (DEFAULT_TAG,):
+        for scenario in _meant(name):
+            chosen.setdefault(scenario.path.resolve(), scenario)
+    by_name: dict[str, Scenario] = {}
+    for scenario in chosen.values():
+        if scenario.name in by_name:
+            scenario = replace(scenario, name=with_folder(scenario.path))
+        other = by_name.setdefault(scenario.name, scenario)
+        if other is not scenario:
+            raise UsageError(
+                f"{other.path} and {scenario.path} have the same name. Rename one, or run them apart."
+            )
+    return list(by_name.values())
+
+
+def bundled_file(name: str) -> Path | None:
+    """The bundled scenario that ``name`` means: a stem, or folder/stem; None if there is none.
+
+    Of two with one stem it is the one about the claims; the other is folder/stem.
+    """
+    wanted = name.replace("-", "_")
+    named = [f for f in scenario_files(bundled_root()) if wanted in (f.stem, with_folder(f))]
+    return min(named, key=lambda f: (f.parent.name != DEFAULT_TAG[1:], f), default=None)
+
+
+def name_of(path: Path) -> str:
+    """The name that results of the scenario in ``path`` go by: its stem.
+
+    If another bundled scenario is meant by that, it is folder/stem.
+    """
+    path = _original(path.resolve())
+    taken = is_bundled(path) and bundled_file(path.stem) != path
+    return with_folder(path) if taken else path.stem
+
+
+def _original(path: Path) -> Path:
+    """The bundled scenario that ``path`` is a copy of, as xdist makes of a folder for another machine."""
+    bundled_path = bundled_root() / path.parent.name / path.name
+    try:
+        if bundled_path.is_file() and filecmp.cmp(bundled_path, path, shallow=False):
+            return bundled_path
+    except OSError:
+        pass
+    return path
+
+
+def with_folder(path: Path) -> str:
+    """The name of a scenario whose stem another one has too: ``pairs/route_vs_route``."""
+    return f"{path.resolve().parent.name}/{path.stem}"
+
+
+def _meant(name: str) -> list[Scenario]:
+    if not name:
+        # As a path it is the current folder, whose Python files nobody has named.
+        raise UsageError("'' names no scenario. Give a name, @tag, file or folder, or none at all.")
+    path = Path(name)
+    if path.suffix in SUFFIXES:
+        return [load_scenario(path)]
+    if name.startswith("@"):
+        return _tagged(name[1:])
+    named = bundled_file(name)
+    if named is not None:
+        return [load_scenario(named)]
+    if path.is_dir():
+        found = [load_scenario(file) for file in scenario_files(path)]
+        if not found:
+            raise UsageError(f"{name}: no scenario file below this folder. Name another one.")
+        return found
+    stems = [file.stem for file in scenario_files(bundled_root())]
+    close = difflib.get_close_matches(name.replace("-", "_"), stems, 1)
+    hint = f"Did you mean {close[0]}?" if close else "See `racebench list scenarios`."
+    raise UsageError(f"unknown scenario {name!r}. {hint}")
+
+
+def _tagged(tag: str) -> list[Scenario]:
+    every = bundled()
+    found = [s for s in every if tag in s.tags]
+    if not found:
+        tags = sorted({tag for s in every for tag in s.tags})
+        raise UsageError(f"no scenario has the tag {'@' + tag!r}. Known: @{', @'.join(tags)}.")
+    return found
+
+
+def load_protocol(spec: str) -> Choice:
+    """What ``spec`` means: a bundled id, or ``path/to/file.py:Name``, whose id is ``Name``.
+
+    The file is run.  ScenarioError or UsageError says what to mend.
+    """
+    file, colon, name = spec.rpartition(":")
+    if not colon:
+        if spec.endswith(".py"):
+            raise UsageError(f"protocol {spec!r}: which class? Write {spec}:Name.")
+        code = vgic.protocol(spec)
+        return Choice(code.ID, code.ID, code)
+    names = run_file(Path(file))
+    found = names.get(name)
+    if not isinstance(found, type) or not issubclass(found, vgic.Protocol):
+        known = [
+            n
+            for n, v in names.items()
+            if isinstance(v, type) and issubclass(v, vgic.Protocol) and v.__module__ == names["__name__"]
+        ]
+        hint = f"Protocols there: {', '.join(known)}." if known else "Derive it from racebench.vgic.Baseline."
+        what = "no such name in this file" if found is None else "not a Protocol class"
+        raise ScenarioError(file, name or "protocol", what, hint)
+    _check_overrides(file, found)
+    return Choice(name, spec, found)
+
+
+def _check_overrides(file: str, code: type[vgic.Protocol]) -> None:
+    """ScenarioError if a function overrides nothing, but nearly does: its locks would never be taken."""
+    for cls in code.__mro__:
+        if cls.__module__.startswith("racebench."):
+            break
+        known = {name for base in cls.__mro__[1:] for name in vars(base) if not name.startswith("__")}
+        for name, value in vars(cls).items():
+            if not callable(value) or name.startswith("__") or name in known:
+                continue
+            close = difflib.get_close_matches(name, known, 1, 0.85)
+            if close and close[0] not in vars(cls):
+                what = "overrides nothing, so it is never called"
+                raise ScenarioError(file, f"{cls.__name__}.{name}", what, f"Did you mean {close[0]}?")
+
+
+def choices(scenario: Scenario) -> list[Choice]:
+    """The protocols, or variants, that ``scenario`` names itself."""
+    return [Choice(name, name, name) for name in scenario.protocols()]

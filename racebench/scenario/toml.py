@@ -1,0 +1,315 @@
+"""The TOML form of a scenario, checked key by key.
+
+Every error says which file, which key, what is wrong and what to write
+instead.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import vgic
+from ..bounds import MOST_PARTS, beyond, long_key
+from ..errors import ScenarioError
+from ..findings import RULES
+from ..vgic.state import FIRST_PIRQ, LAST_PIRQ, MAX_SPIS, NR_LOCAL_IRQS, NR_LRS
+from .userfile import MAX_BYTES
+
+SCHEMA = 1
+MAX_VCPUS, MAX_THREADS, MAX_OPERATIONS, MAX_WEIGHT = 8, 16, 64, 1000
+STATES = ("creating", "running", "dying")
+PENDING_ON = ("lr_pending", "lr", "inflight")
+_KEYS = (
+    *("schema", "title", "source", "settles", "tags"),
+    *("domain", "threads", "hammer", "history", "expect"),
+)
+_DOMAIN_KEYS = ("vcpus", "spis", "state", "routed", "pending", "enabled", "down")
+
+Rules = dict[str, tuple[str, ...]]
+
+
+def _list(names: Iterable[object]) -> str:
+    return ", ".join(str(n) for n in names)
+
+
+def _closest(word: str, known: Sequence[str], otherwise: str) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f"Did you mean {close[0]}?" if close else otherwise
+
+
+def _shown(value: Any) -> str:
+    text = ascii(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+_EXAMPLES = {
+    "threads": 'toolstack = ["route virq=40 pirq=64"].',
+    "expect": '"*" = [], if no rule may break under any protocol.',
+}
+
+
+class Loader:
+    """One TOML file; what is wrong with it is a ScenarioError."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.text = path, text
+        if len(text) > MAX_BYTES:
+            raise self.error("", "larger than 1 MiB", "A scenario is a page of text.")
+        if long_key(text):
+            raise self.error("", f"a key of more than {MOST_PARTS} parts", "A scenario has two levels.")
+        try:
+            self.data = tomllib.loads(text)
+        except ValueError as error:
+            raise self.error("", f"not TOML: {_plain(str(error))}", "Mend the syntax.") from error
+        except RecursionError as error:
+            raise self.error("", "nested too deeply", "A scenario has two levels.") from error
+        too_much = beyond(self.data)
+        if too_much:
+            raise self.error("", too_much, "A scenario has two levels and small numbers.")
+        self.check_schema()
+        self.only(self.data, _KEYS, "")
+        self.title = self.string(self.data, "title", "", required=True)
+        self.source = self.string(self.data, "source", "")
+        self.settles = tuple(self.strings(self.data.get("settles", []), "settles"))
+        self.tags = tuple(self.strings(self.data.get("tags", []), "tags"))
+
+    def error(self, place: str, what: str, remedy: str) -> ScenarioError:
+        return ScenarioError(str(self.path), place, what, remedy)
+
+    def check_schema(self) -> None:
+        schema = self.data.get("schema")
+        if schema is None:
+            raise self.error("schema", "missing", f"Write schema = {SCHEMA} at the top.")
+        if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+            what = f"{_shown(schema)} is not a schema number"
+            raise self.error("schema", what, f"Write schema = {SCHEMA}.")
+        if schema > SCHEMA:
+            raise self.error("schema", f"{schema} is newer than {SCHEMA}", "Upgrade RaceBench.")
+
+    def only(self, table: Mapping[str, Any], known: Sequence[str], place: str) -> None:
+        for key in table:
+            if key not in known:
+                where = f"{place}.{key}" if place else key
+                raise self.error(
+                    _plain(where), "unknown key", _closest(key, known, f"Known here: {_list(known)}.")
+                )
+
+    def table(self, key: str, required: bool = False) -> dict[str, Any]:
+        value = self.data.get(key)
+        if value is None:
+            if required:
+                raise self.error(key, "missing", f"Add a [{key}] table, for example: {_EXAMPLES[key]}")
+            return {}
+        if not isinstance(value, dict):
+            raise self.error(key, f"{_shown(value)} is not a table", f"Write [{key}].")
+        return value
+
+    def string(self, table: Mapping[str, Any], key: str, place: str, required: bool = False) -> str:
+        where = f"{place}.{key}" if place else key
+        value = table.get(key)
+        if value is None and not required:
+            return ""
+        if value is None:
+            raise self.error(where, "missing", f'Write {key} = "...".')
+        if not isinstance(value, str) or (required and not value.strip()):
+            raise self.error(where, f"{_shown(value)} is not a text", f'Write {key} = "...".')
+        return self.clean(value, where)
+
+    def clean(self, value: str, where: str) -> str:
+        if any(ord(c) < 32 or ord(c) == 127 for c in value):
+            raise self.error(_plain(where), f"{_shown(value)} has control characters", "Take them out.")
+        return value
+
+    def strings(self, value: Any, where: str) -> list[str]:
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise self.error(where, f"{_shown(value)} is not a list of texts", 'Write ["a", "b"].')
+        return [self.clean(v, where) for v in value]
+
+    def number(self, table: Mapping[str, Any], key: str, place: str, low: int, high: int) -> int:
+        value = table.get(key)
+        where = f"{place}.{key}"
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.error(where, f"{_shown(value)} is not a whole number", f"Choose one of {low}..{high}.")
+        if not low <= value <= high:
+            raise self.error(where, f"{value} is outside {low}..{high}", f"Choose one of {low}..{high}.")
+        return value
+
+    def initial(self) -> vgic.Initial:
+        domain = {"vcpus": 2, "spis": 64, "state": "running", **self.table("domain")}
+        self.only(domain, _DOMAIN_KEYS, "domain")
+        vcpus = self.number(domain, "vcpus", "domain", 1, MAX_VCPUS)
+        spis = self.number(domain, "spis", "domain", 1, MAX_SPIS)
+        state = domain["state"]
+        if state not in STATES:
+            hint = _closest(str(state), STATES, f"Choose one of {_list(STATES)}.")
+            raise self.error("domain.state", f"{_shown(state)} is no state", hint)
+        routed = self.routed(domain.get("routed", []), spis)
+        pending = self.pending(domain.get("pending", []), spis)
+        last = NR_LOCAL_IRQS + spis - 1
+        enabled = self.numbers(domain, "enabled", NR_LOCAL_IRQS, last)
+        both = [virq for virq, _, _ in routed if virq in enabled]
+        if both:
+            what = f"virq {both[0]} is routed"
+            raise self.error("domain.enabled", what, "Write enabled = true beside its pirq.")
+        down = self.numbers(domain, "down", 0, vcpus - 1)
+        return vgic.Initial(vcpus, spis, state, routed, pending, enabled, down)
+
+    def numbers(self, table: Mapping[str, Any], key: str, low: int, high: int) -> tuple[int, ...]:
+        """A list of different numbers of ``low`` to ``high``; empty if it is not there."""
+        value = table.get(key, [])
+        place = f"domain.{key}"
+        if not isinstance(value, list):
+            raise self.error(place, f"{_shown(value)} is not a list of numbers", f"Write {key} = [{low}].")
+        rows = [{key: number} for number in value]
+        made = tuple(self.number(row, key, "domain", low, high) for row in rows)
+        if len(set(made)) < len(made):
+            raise self.error(place, "a number is there twice", "Name each once.")
+        return made
+
+    def entries(self, value: Any, place: str, known: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+        if not isinstance(value, list) or not all(isinstance(v, dict) for v in value):
+            raise self.error(place, f"{_shown(value)} is not a list of tables", "Write [{ virq = 41, ... }].")
+        rows = [(f"{place}[{i}]", row) for i, row in enumerate(value)]
+        for where, row in rows:
+            self.only(row, known, where)
+        return rows
+
+    def virq(self, row: Mapping[str, Any], where: str, spis: int, seen: set[int]) -> int:
+        last = NR_LOCAL_IRQS + spis - 1
+        virq = row.get("virq")
+        if not isinstance(virq, int) or isinstance(virq, bool):
+            raise self.error(f"{where}.virq", f"{_shown(virq)} is not a whole number", "Write virq = 41.")
+        if not NR_LOCAL_IRQS <= virq <= last:
+            what = f"virq {virq} is outside {NR_LOCAL_IRQS}..{last} (domain.spis = {spis})"
+            raise self.error(where, what, "Raise spis or choose a lower virq.")
+        if virq in seen:
+            raise self.error(where, f"virq {virq} is named twice", "Name each once.")
+        seen.add(virq)
+        return virq
+
+    def routed(self, value: Any, spis: int) -> tuple[tuple[int, int, bool], ...]:
+        made, virqs, pirqs = [], set[int](), set[int]()
+        for where, row in self.entries(value, "domain.routed", ("virq", "pirq", "enabled")):
+            virq = self.virq(row, where, spis, virqs)
+            pirq = self.number(row, "pirq", where, FIRST_PIRQ, LAST_PIRQ)
+            if pirq in pirqs:
+                raise self.error(where, f"pirq {pirq} is named twice", "A pIRQ goes to one vIRQ.")
+            pirqs.add(pirq)
+            enabled = row.get("enabled", False)
+            if not isinstance(enabled, bool):
+                what = f"{_shown(enabled)} is not true or false"
+                raise self.error(f"{where}.enabled", what, "Write true or false.")
+            made.append((virq, pirq, enabled))
+        return tuple(made)
+
+    def pending(self, value: Any, spis: int) -> tuple[tuple[int, str], ...]:
+        made, virqs = [], set[int]()
+        for where, row in self.entries(value, "domain.pending", ("virq", "on")):
+            virq = self.virq(row, where, spis, virqs)
+            on = row.get("on")
+            if on not in PENDING_ON:
+                hint = _closest(str(on), PENDING_ON, f"Choose one of {_list(PENDING_ON)}.")
+                raise self.error(f"{where}.on", f"{_shown(on)} is no queue", hint)
+            made.append((virq, str(on)))
+        if sum(on == "lr" for _, on in made) > NR_LRS:
+            raise self.error("domain.pending", f"more than {NR_LRS} in an LR", "Put the rest on lr_pending.")
+        return tuple(made)
+
+    def threads(self, initial: vgic.Initial) -> dict[str, tuple[vgic.Operation, ...]]:
+        table = self.table("threads", required=True)
+        threads = {}
+        for name, place, value in self.named_threads(table, "threads", 'vcpu0 = ["isenabler virq=40"]'):
+            texts = self.strings(value, place)
+            if not texts:
+                raise self.error(place, "no operation", 'Write ["isenabler virq=40"].')
+            if len(texts) > MAX_OPERATIONS:
+                raise self.error(place, f"{len(texts)} operations", f"Write {MAX_OPERATIONS} at most.")
+            threads[name] = tuple(
+                vgic.parse_operation(text, str(self.path), f"{place}[{i}]", initial)
+                for i, text in enumerate(texts)
+            )
+        return threads
+
+    def named_threads(self, table: Mapping[str, Any], place: str, example: str) -> list[tuple[str, str, Any]]:
+        """Name, place and value of each thread in ``table``."""
+        if not table:
+            raise self.error(place, "no thread", f"Write {example}.")
+        if len(table) > MAX_THREADS:
+            raise self.error(place, f"{len(table)} threads", f"Write {MAX_THREADS} at most.")
+        rows = []
+        for name, value in table.items():
+            where = _plain(f"{place}.{name}")
+            if not name.strip():
+                raise self.error(where, "a thread without a name", f"Write {example}.")
+            self.clean(name, where)
+            rows.append((name, where, value))
+        return rows
+
+    def mix(self, initial: vgic.Initial) -> vgic.Mix | None:
+        """The [hammer] table: operations with weights, for threads that draw."""
+        if "hammer" not in self.data:
+            return None
+        if "threads" in self.data:
+            raise self.error("hammer", "there is [threads] as well", "Write one of the two.")
+        table = {"operations": 4, "threads": {}, **self.table("hammer")}
+        self.only(table, ("operations", "threads"), "hammer")
+        operations = self.number(table, "operations", "hammer", 1, MAX_OPERATIONS)
+        named = table["threads"]
+        example = '[hammer.threads.vcpu0] with "isenabler virq=40" = 2'
+        if not isinstance(named, dict):
+            raise self.error("hammer.threads", f"{_shown(named)} is not a table", f"Write {example}.")
+        threads = {}
+        for name, place, value in self.named_threads(named, "hammer.threads", example):
+            if not isinstance(value, dict) or not value:
+                what = f"{_shown(value)} is not a table of operations with weights"
+                raise self.error(place, what, f"Write {example}.")
+            if len(value) > MAX_OPERATIONS:
+                raise self.error(place, f"{len(value)} operations", f"Write {MAX_OPERATIONS} at most.")
+            threads[name] = tuple(
+                (
+                    vgic.parse_operation(self.clean(text, place), str(self.path), place, initial),
+                    self.number(value, text, place, 1, MAX_WEIGHT),
+                )
+                for text in value
+            )
+        return vgic.Mix(operations, threads)
+
+    def history(self) -> bool:
+        value = self.data.get("history", False)
+        if not isinstance(value, bool):
+            raise self.error("history", f"{_shown(value)} is not true or false", "Write true or false.")
+        return value
+
+    def expectations(self) -> tuple[Rules, Rules]:
+        table = dict(self.table("expect", required=True))
+        allow = table.pop("allow", {})
+        if not isinstance(allow, dict):
+            what = f"{_shown(allow)} is not a table"
+            raise self.error("expect.allow", what, 'Write allow.baseline = ["..."].')
+        if not table:
+            raise self.error("expect", "no protocol", 'Write "*" = [] if none breaks a rule.')
+        return self.rules(table, "expect"), self.rules(allow, "expect.allow")
+
+    def rules(self, table: Mapping[str, Any], place: str) -> Rules:
+        made = {}
+        for key, value in table.items():
+            protocol = key.replace("-", "_")
+            if protocol != "*" and protocol not in vgic.protocol_ids():
+                hint = _closest(protocol, vgic.protocol_ids(), f"Known: {_list(vgic.protocol_ids())}.")
+                raise self.error(_plain(f"{place}.{key}"), "unknown protocol", hint)
+            if protocol in made:
+                raise self.error(_plain(f"{place}.{key}"), "named twice", "Name each protocol once.")
+            for rule in self.strings(value, f"{place}.{key}"):
+                if rule not in RULES:
+                    hint = _closest(rule, list(RULES), "See `racebench list rules`.")
+                    raise self.error(f"{place}.{key}", f"unknown rule {_shown(rule)}", hint)
+            made[protocol] = tuple(value)
+        return made

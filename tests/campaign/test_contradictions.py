@@ -1,0 +1,106 @@
+"""A finding that a complete proof excludes: the cell is unknown, and says whose fault it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import racebench as rb
+from racebench.campaign import cell as cells
+from racebench.campaign import modes
+from racebench.campaign.cell import Plan
+from racebench.campaign.contradictions import covered, excluded
+from racebench.campaign.runner import Options, cells_for, run_campaign
+from racebench.findings import Finding, Result
+from racebench.scenario.scenario import load_scenario
+
+from ..fakes import Heard
+
+ACCOUNT = """\
+import racebench as rb
+TITLE, SOURCE, TAGS, EXPECT = "account", "", [], {"plain": [], "shared": []}
+class Account(rb.State):
+    kept = rb.shared(0, atomic=True)
+    def __init__(self):
+        self.lock = rb.Lock("account")
+        self.balance = 0
+def deposit(s):
+    s.balance += 1
+    with s.lock:
+        pass
+def shared(s):
+    with s.lock:
+        s.kept += 1
+def variants():
+    return {n: rb.Program(n, Account, {"a": f, "b": f}) for n, f in (("plain", deposit), ("shared", shared))}
+"""
+LOST = Finding("account.lost", "account.lost: lost", "a deposit is lost", mode="stress")
+
+
+def _run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variant: str, found: Finding) -> dict[str, Any]:
+    """The cell of ``variant`` whose stress finds ``found``, whatever it does."""
+
+    def stress(program: Any, seconds: float, seed: int, **how: Any) -> Result:
+        return Result(rb.Verdict.FOUND, False, 10, 0.1, (found,), 1, 1, stats={"lost": ["a"]})
+
+    monkeypatch.setattr(modes, "stress", stress)
+    monkeypatch.setattr(cells, "_SHORTEST_REPRODUCE_S", 0.05)
+    path = tmp_path / "account.py"
+    path.write_text(ACCOUNT, encoding="utf-8")
+    run = run_campaign(cells_for([load_scenario(path)], [variant]), Options(Plan(), 0.5), Heard())
+    [cell] = run["cells"]
+    return dict(cell)
+
+
+def test_what_the_program_touches_unseen_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = _run(tmp_path, monkeypatch, "plain", LOST)
+    assert (cell["verdict"], cell["verify"]["complete"]) == ("unknown", False)
+    [said] = cell["unseen"]
+    assert said.startswith("account.lost was found, and the proof excludes it")
+    assert "Account.balance, a plain attribute, is written by" in said
+    assert "failed" not in cell
+
+
+def test_where_nothing_is_unseen_the_fault_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cell = _run(tmp_path, monkeypatch, "shared", LOST)
+    assert (cell["verdict"], cell["failed"]) == ("unknown", True)
+    assert "a fault of RaceBench. Please report it." in cell["error"]
+
+
+@pytest.mark.parametrize("rule", ["lock_order.inversion", "stall.hang", "data_race"])
+def test_predictions_and_stalls_contradict_nothing(rule: str) -> None:
+    assert excluded([(Finding(rule, rule, rule), {"stress"})]) == []
+
+
+def test_the_same_rule_in_other_words_is_the_same_fault() -> None:
+    proved = Finding("account.lost", "account.lost: other words", "lost")
+    assert excluded([(LOST, {"stress"}), (proved, {"verify"})]) == []
+    assert excluded([(LOST, {"stress"})]) == [LOST]
+
+
+@pytest.mark.parametrize(
+    ("verify", "unseen", "whole"),
+    [
+        (None, [], False),
+        ({"complete": True, "done": 1.0}, [], True),
+        ({"complete": False, "done": 0.5}, [], False),
+        ({"complete": False, "done": 1.0}, ["something"], True),
+        ({"complete": False, "done": 1.0, "preemption_bound": 2}, ["something"], False),
+    ],
+)
+def test_only_all_that_can_be_seen_excludes_anything(verify: Any, unseen: list[str], whole: bool) -> None:
+    assert covered(verify, unseen) is whole
+
+
+@pytest.mark.parametrize("mode", ["verify", "explore", "stress"])
+def test_a_race_test_of_nothing_fails(mode: str) -> None:
+    how = {"seconds": 0.1} if mode == "stress" else {}
+
+    @rb.race_test(mode=mode, **how)
+    def nothing() -> rb.Program:
+        return rb.Program("nothing", rb.State, {"a": lambda s: 1, "b": lambda s: 2})
+
+    with pytest.raises(AssertionError, match=r"no answer after .*no thread touched a shared field or a lock"):
+        nothing()

@@ -1,0 +1,651 @@
+"""Campaigns: cells, budgets, stops, processes, resuming."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from racebench.campaign import cell, deadline, resume
+from racebench.campaign import children as workers
+from racebench.campaign import runner as campaign
+from racebench.campaign.cell import Plan
+from racebench.campaign.results import read_finding, read_journal, read_run
+from racebench.campaign.runner import Options, cells_for, run_campaign
+from racebench.campaign.stop import Stop
+from racebench.errors import HarnessBug, ResultError, UsageError
+from racebench.scenario.selection import select
+
+from ..fakes import STEPS, Engine, Heard, finding, result, scenario
+
+VERIFY = Plan(("verify",))
+PROTOCOLS = ["baseline", "no_rank_lock", "domain_lock"]
+ACCOUNT = """\
+import os
+import sys
+import time
+import racebench as rb
+TITLE, TAGS, EXPECT = "account", [], {"lost": ["account.lost", "data_race"], "kept": []}
+
+class Account(rb.State):
+    balance = rb.shared(0)
+    def __init__(self):
+        self.lock = rb.Lock("account")
+
+def lost(s):
+    s.balance += 1
+
+def kept(s):
+    with s.lock:
+        s.balance += 1
+
+def crash(s):
+    os._exit(7)
+
+def hang():
+    while True:
+        time.sleep(1)
+
+def hang_on():
+    while True:
+        try:
+            time.sleep(1)
+        except BaseException:
+            pass
+
+def wander(s):
+    os.chdir("/")
+    sys.stdout = sys.stderr = None
+
+def check(s, results):
+    return None if s.balance == 2 else rb.broken("account.lost", "a deposit is lost", ("balance",))
+
+def variants():
+    functions = {"wander": wander, "lost": lost, "kept": kept, "crash": crash}
+    programs = {
+        name: rb.Program("account", setup=Account, threads={"a": f, "b": f}, check=check)
+        for name, f in functions.items()
+    }
+    for setup in (hang, hang_on):
+        programs[setup.__name__] = rb.Program("account", setup=setup, threads={"a": kept})
+    return programs
+"""
+
+
+def play(monkeypatch: pytest.MonkeyPatch, fake: Engine) -> Engine:
+    monkeypatch.setattr(cell, "modes", fake)
+    return fake
+
+
+def account(tmp_path: Path) -> Path:
+    path = tmp_path / "account.py"
+    path.write_text(ACCOUNT)
+    return path
+
+
+def clean(**how: Any) -> Any:
+    return result(complete=True, executions=2)
+
+
+def test_cells_are_scenarios_under_protocols(tmp_path: Path) -> None:
+    s = scenario(tmp_path)
+    assert [c.name for c in cells_for([s], ["no-rank-lock", "baseline", "baseline"])] == [
+        ("two_routes", "no_rank_lock"),
+        ("two_routes", "baseline"),
+    ]
+    assert len(cells_for([s])) == len(s.protocols())
+
+
+def test_protocols_pick_among_variants(tmp_path: Path) -> None:
+    from racebench.scenario.scenario import load_scenario
+
+    both = [scenario(tmp_path), load_scenario(account(tmp_path))]
+    assert [c.name for c in cells_for(both, ["baseline", "lost"])] == [
+        ("two_routes", "baseline"),
+        ("account", "lost"),
+    ]
+    with pytest.raises(UsageError, match="no cell to run"):
+        cells_for([both[1]], ["baseline"])
+
+
+def test_two_protocols_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.py").write_text("from racebench.vgic import Baseline as Mine\n")
+    with pytest.raises(UsageError, match="two protocols have the same name"):
+        cells_for([scenario(tmp_path)], [f"{tmp_path}/a.py:Mine", f"{tmp_path}/b.py:Mine"])
+
+
+def test_a_run_is_stored_as_it_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = result(finding(schedule=STEPS), complete=True)
+    play(monkeypatch, Engine(verify=[clean(), found, clean()]))
+    heard, out = Heard(), tmp_path / "run"
+    run = run_campaign(cells_for([scenario(tmp_path)], PROTOCOLS), Options(VERIFY, out=out), heard)
+    assert run["dir"] == str(out)
+    assert [c["verdict"] for c in run["cells"]] == ["as_expected", "missed", "as_expected"]
+    assert run["cells"][1]["findings"] == ["findings/0001.json"]
+    assert read_run(out)["cells"] == run["cells"]
+    assert [c["protocol"] for c in read_journal(out).cells.values()] == PROTOCOLS
+    path, told = heard.all("finding")[-1]
+    assert read_finding(out / path) == {"schema": 1, **told}
+    assert heard.events[0] == ("started", 3, 30.0)
+
+
+def test_run_json_has_what_the_contract_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, Engine(verify=clean, stress=lambda **how: result()))
+    run_campaign(
+        cells_for([scenario(tmp_path)], ["baseline"]), Options(seconds=0.1, out=tmp_path / "r"), Heard()
+    )
+    run = json.loads((tmp_path / "r" / "run.json").read_text())
+    assert {"schema", "racebench", "host", "options", "wall_s", "cells"} <= set(run)
+    assert set(run["host"]) == {"python", "gil", "cores", "platform"}
+    [c] = run["cells"]
+    keys = {"scenario", "protocol", "expected", "allowed", "found", "verdict", "stress", "verify", "findings"}
+    assert keys <= set(c)
+    assert {"collisions", "failures", "first_failure_s", "seconds", "miss_bound"} <= set(c["stress"])
+    assert {"complete", "executions", "preemption_bound", "seconds"} <= set(c["verify"])
+
+
+def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, Engine(verify=clean))
+    monkeypatch.chdir(tmp_path)
+    made = cells_for([scenario(tmp_path)], ["baseline"])
+    before = set(tmp_path.iterdir())
+    assert run_campaign(made, Options(VERIFY), Heard())["dir"] is None
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_the_budget_is_shared_out_and_what_is_left_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+
+    class Clock:
+        @staticmethod
+        def perf_counter() -> float:
+            return now[0]
+
+    def verify(seconds: float, **how: Any) -> Any:
+        now[0] += 4.0
+        return clean()
+
+    monkeypatch.setattr(campaign, "time", Clock)
+    monkeypatch.setattr(cell, "time", Clock)
+    fake = play(monkeypatch, Engine(verify=verify))
+    run_campaign(cells_for([scenario(tmp_path)], PROTOCOLS), Options(VERIFY, seconds=30.0), Heard())
+    assert [how["seconds"] for _, how in fake.calls] == [10.0, 13.0, 22.0]
+
+
+def test_a_stop_keeps_what_is_done_and_resume_does_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, out = Stop(), tmp_path / "run"
+
+    def interrupted(**how: Any) -> Any:
+        with pytest.raises(KeyboardInterrupt):
+            stop.ask()
+        return result(finding(schedule=STEPS), interrupted=True)
+
+    play(monkeypatch, Engine(verify=[clean(), interrupted]))
+    cells = cells_for([scenario(tmp_path)], PROTOCOLS)
+    run = run_campaign(cells, Options(VERIFY, out=out), Heard(), stop)
+    assert run["interrupted"] is True
+    assert [c["protocol"] for c in run["cells"]] == ["baseline", "no_rank_lock"]
+    assert list(read_journal(out).cells) == [("two_routes", "baseline")]
+
+    fake = play(monkeypatch, Engine(verify=clean))
+    cells, plan, _ = resume.planned(read_journal(out).plan, out)
+    run = run_campaign(cells, Options(plan, out=out, resume=True), Heard())
+    assert len(fake.calls) == 2
+    assert [c["protocol"] for c in run["cells"]] == PROTOCOLS
+    # The interrupted cell's finding was stored, so it is not lost.
+    assert run["cells"][1]["found"] == ["mapping.corrupted"]
+    assert run["cells"][1]["findings"] == ["findings/0001.json"]
+    assert read_run(out)["interrupted"] is False
+
+
+def test_a_bug_of_ours_does_not_lose_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch, Engine(verify=[clean(), HarnessBug("oops"), clean()]))
+    cells = cells_for([scenario(tmp_path)], PROTOCOLS)
+    run_campaign(cells, Options(VERIFY, out=tmp_path / "run"), Heard())
+    stored = read_run(tmp_path / "run")
+    assert [c.get("error") for c in stored["cells"]] == [
+        None,
+        "RaceBench itself failed: HarnessBug: oops",
+        None,
+    ]
+    assert [c.get("failed", False) for c in stored["cells"]] == [False, True, False]
+    assert stored["cells"][1]["verdict"] == "unknown"
+    assert not stored["interrupted"]
+
+
+def test_a_plan_never_runs_code(tmp_path: Path) -> None:
+    account(tmp_path)
+    plan: dict[str, Any] = {"modes": ["verify"], "seconds": 1.0}
+    row = {"scenario": "account", "file": str(tmp_path / "account.py"), "protocol": "lost"}
+    with pytest.raises(UsageError, match=r"needs code, .* Name .*account.py again"):
+        resume.planned({**plan, "cells": [row]}, tmp_path)
+    row = {"scenario": "route_vs_route", "file": "gone.toml", "protocol": "mine.py:Mine"}
+    with pytest.raises(UsageError, match=r"--protocol mine\.py:Mine"):
+        resume.planned({**plan, "cells": [row]}, tmp_path)
+    with pytest.raises(ResultError, match="its plan cannot be read"):
+        resume.planned({"modes": 3, "cells": []}, tmp_path)
+    with pytest.raises(UsageError, match="does not say what it was to do"):
+        resume.planned(None, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("seed", v) for v in (None, -1, 1.5, "1", [], 10**13)),
+        *(("executions", v) for v in (-1, 2.5, "x", "", [])),
+        *(("preemptions", v) for v in (-1, "x", {"a": 1})),
+        *(("strategy", v) for v in (None, [], "guess")),
+        *(("modes", v) for v in (None, 5, "verify", ["bench"], [[]])),
+        *(("seconds", v) for v in (None, -1, float("nan"), float("inf"), 1e300, "x", [])),
+        *(("cells", v) for v in (None, 5, [5], [{}])),
+        ("cells", [{"scenario": "", "file": "a.toml", "protocol": "baseline"}]),
+    ],
+)
+def test_a_plan_that_no_command_line_could_say_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    good = resume.plan_record([], Plan(seed=1, executions=5), 20.0)
+    assert resume.planned(good, tmp_path)[1:] == (Plan(seed=1, executions=5), 20.0)
+    with pytest.raises(ResultError, match="its plan cannot be read"):
+        resume.planned({**good, key: value}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\0b.toml", "x" * 5000, "ring"])
+def test_a_plan_with_a_file_that_cannot_be_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ring").symlink_to("ring")
+    row = {"scenario": "none", "file": name, "protocol": "baseline"}
+    plan = {**resume.plan_record([], VERIFY, 20.0), "cells": [row]}
+    with pytest.raises(
+        (ResultError, UsageError), match=r"its plan cannot be read|needs code|cannot go on"
+    ) as error:
+        resume.planned(plan, tmp_path)
+    assert str(error.value).startswith(f"{tmp_path}: ")
+
+
+def test_a_cell_that_goes_on_is_stored_each_time_there_is_a_tenth_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, stored = tmp_path / "run", []
+    made = campaign.Campaign(cells_for([scenario(tmp_path)], ["baseline"]), Options(out=out), Heard(), Stop())
+    monkeypatch.setattr(made.folder, "add_so_far", lambda cell: stored.append(cell["stress"]["seconds"]))
+    for seconds in range(1, 200):
+        told = {"scenario": "two_routes", "protocol": "baseline", "verify": {"seconds": 0.5}}
+        made.cell_so_far({**told, "stress": {"seconds": float(seconds)}})
+    assert stored[0] == 10.0
+    assert all(later >= 1.09 * earlier for earlier, later in itertools.pairwise(stored))
+    assert stored[-1] > 170.0
+
+
+def test_an_interrupted_cell_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, out = Stop(), tmp_path / "run"
+
+    def interrupted(**how: Any) -> Any:
+        with pytest.raises(KeyboardInterrupt):
+            stop.ask()
+        return result(executions=40, seconds=3.0, interrupted=True)
+
+    play(monkeypatch, Engine(verify=clean(), stress=interrupted))
+    run = run_campaign(cells_for([scenario(tmp_path)], ["baseline"]), Options(out=out), Heard(), stop)
+    assert (run["cells"][0]["partial"], run["interrupted"]) == (True, True)
+    fake = play(monkeypatch, Engine(stress=lambda **how: result(executions=2, seconds=30.0)))
+    cells, plan, _ = resume.planned(read_journal(out).plan, out)
+    run = run_campaign(cells, Options(plan, 0.1, out=out, resume=True), Heard())
+    assert {mode for mode, _ in fake.calls} == {"stress"}
+    [told] = run["cells"]
+    assert told["verdict"] == "as_expected"
+    assert told["verify"]["complete"]
+    assert told["stress"]["collisions"] == 40 + 2 * len(fake.calls)
+    assert "partial" not in told
+
+
+def test_a_resumed_run_keeps_the_cells_that_are_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(monkeypatch, Engine(verify=clean))
+    out = tmp_path / "run"
+    run_campaign(cells_for([scenario(tmp_path)], PROTOCOLS), Options(VERIFY, out=out), Heard())
+    run = run_campaign(
+        cells_for([scenario(tmp_path)], ["baseline", "new_vgic"]),
+        Options(VERIFY, out=out, resume=True),
+        Heard(),
+    )
+    assert [c["protocol"] for c in run["cells"]] == ["baseline", "new_vgic", "no_rank_lock", "domain_lock"]
+    assert read_run(out)["cells"] == run["cells"]
+
+
+# -- in processes, with the real engines
+
+
+@pytest.mark.parametrize("before", [None, "0"])
+def test_a_process_imports_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    if before is None:
+        monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
+    else:
+        monkeypatch.setenv("PYTHONSAFEPATH", before)
+    made = scenario(tmp_path)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    for name in ("pickle", "multiprocessing", "json"):
+        Path(f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    run = run_campaign(cells_for([made], PROTOCOLS[:2]), Options(VERIFY, 20.0, jobs=2), Heard())
+    assert [c.get("error") for c in run["cells"]] == [None, None]
+    assert not (tmp_path / "ran").exists()
+    assert os.environ.get("PYTHONSAFEPATH") == before
+
+
+def in_processes(
+    path: Path, variants: list[str], heard: Any, out: Path | None = None, stop: Stop | None = None
+) -> dict[str, Any]:
+    from racebench.scenario.scenario import load_scenario
+
+    cells = cells_for([load_scenario(path)], variants)
+    return run_campaign(cells, Options(VERIFY, 20.0, jobs=2, out=out), heard, stop)
+
+
+def test_processes_find_what_one_finds(tmp_path: Path) -> None:
+    from racebench.scenario.scenario import load_scenario
+
+    path, heard = account(tmp_path), Heard()
+    many = in_processes(path, ["lost", "kept"], heard, tmp_path / "many")
+    one = run_campaign(cells_for([load_scenario(path)], ["lost", "kept"]), Options(VERIFY), Heard())
+
+    def told(run: dict[str, Any]) -> Any:
+        same = ("scenario", "protocol", "expected", "found", "verdict")
+        return [({k: c[k] for k in same}, c["verify"]["executions"]) for c in run["cells"]]
+
+    assert told(many) == told(one)
+    assert len(many["cells"][0]["findings"]) == 2
+    for path_in_run in many["cells"][0]["findings"]:
+        assert read_finding(tmp_path / "many" / path_in_run)["schedule"]
+    assert {name[1] for name in heard.all("cell_started")} == {"lost", "kept"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_a_program_changes_in_its_process_is_put_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    account(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    cells = cells_for(select(["account.py"]), ["wander", "lost"])
+    options = Options(Plan(("verify", "stress")), 1.0, jobs=jobs, out=Path("out"))
+    printed = sys.stdout, sys.stderr
+    run = run_campaign(cells, options, Heard())
+    assert Path.cwd() == tmp_path
+    assert (sys.stdout, sys.stderr) == printed
+    assert [(c["protocol"], "account.lost" in c["found"]) for c in run["cells"]] == [
+        ("wander", True),
+        ("lost", True),
+    ]
+    assert run["dir"] == "out"
+    assert read_run(tmp_path / "out")["cells"] == run["cells"]
+    for name in run["cells"][0]["findings"]:
+        read_finding(tmp_path / "out" / name)
+
+
+def test_two_scenarios_of_one_stem_stay_two_in_processes_and_in_a_plan(tmp_path: Path) -> None:
+    names = ["route_vs_route", "pairs/route_vs_route"]
+    cells = cells_for(select(names), ["baseline"])
+    run = run_campaign(cells, Options(VERIFY, 20.0, jobs=2), Heard())
+    assert [c["scenario"] for c in run["cells"]] == names
+    again, _, _ = resume.planned(resume.plan_record(cells, VERIFY, 20.0), tmp_path)
+    assert [c.name for c in again] == [c.name for c in cells]
+    moved = [{"scenario": n, "file": "/gone/x.toml", "protocol": "baseline"} for n in names]
+    again, _, _ = resume.planned({**resume.plan_record([], VERIFY, 20.0), "cells": moved}, tmp_path)
+    assert [c.scenario.path.parent.name for c in again] == ["thread", "pairs"]
+
+
+def test_a_worker_that_dies_costs_its_cell(tmp_path: Path) -> None:
+    heard = Heard()
+    run = in_processes(account(tmp_path), ["crash", "lost", "kept"], heard)
+    assert [(c["protocol"], c["verdict"]) for c in run["cells"]] == [
+        ("lost", "as_expected"),
+        ("kept", "as_expected"),
+        ("crash", "unknown"),
+    ]
+    assert run["cells"][2]["error"] == "its process ended with status 7"
+    assert not run["interrupted"]
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    from racebench.scenario.scenario import load_scenario
+
+    class Killer(Heard):
+        killed = False
+
+        def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
+            if not self.killed:
+                import multiprocessing
+
+                self.killed = True
+                for child in multiprocessing.active_children():
+                    os.kill(child.pid or 0, signal.SIGKILL)
+
+    cells = cells_for([load_scenario(account(tmp_path))], ["lost", "kept"])
+    more = cells_for([scenario(tmp_path)], PROTOCOLS)
+    run = run_campaign([*cells, *more], Options(VERIFY, 20.0, jobs=2), Killer())
+    assert len(run["cells"]) == 5
+    lost = [c for c in run["cells"] if "error" in c]
+    assert 1 <= len(lost) <= 2
+    assert {c["error"] for c in lost} == {"its process was ended by SIGKILL"}
+    assert all(c["verdict"] == "as_expected" for c in run["cells"] if c not in lost)
+
+
+def test_a_cell_whose_process_was_lost_is_run_again(tmp_path: Path) -> None:
+    from racebench.scenario.scenario import load_scenario
+
+    made = account(tmp_path)
+    text = made.read_text()
+    out = tmp_path / "out"
+    run = in_processes(made, ["crash", "kept"], Heard(), out)
+    [lost] = [c for c in run["cells"] if c.get("lost")]
+    assert lost["error"].endswith(f"ended with status 7. `racebench run --resume {out}` runs the cell again")
+    made.write_text(text.replace("os._exit(7)", "kept(s)"))
+    cells, heard = cells_for([load_scenario(made)], ["crash", "kept"]), Heard()
+    again = run_campaign(cells, Options(VERIFY, 20.0, out=out, resume=True), heard)
+    assert [c["verdict"] for c in again["cells"]] == ["as_expected", "as_expected"]
+    assert {name[1] for name in heard.all("cell_started")} == {"crash"}
+
+
+class Limits:
+    """``first`` seconds for the first cell to be over, time enough for the others."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, first: float) -> None:
+        self._next = first
+        for module in (campaign, workers):
+            monkeypatch.setattr(module, "limit_s", self)
+
+    def __call__(self, plan: Plan, seconds: float) -> float:
+        limit, self._next = self._next, 600.0
+        return limit
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_cell_that_does_not_end_is_interrupted_and_the_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    Limits(monkeypatch, 0.3)
+    made = select([str(account(tmp_path))])
+    cells = [cell for name in ["hang", "kept", "lost"] for cell in cells_for(made, [name])]
+    stop, options = Stop(), Options(VERIFY, 20.0, jobs=jobs, out=tmp_path / "out")
+    with stop.on_signals():
+        run = run_campaign(cells, options, Heard(), stop)
+    verdicts = {c["protocol"]: c["verdict"] for c in run["cells"]}
+    assert verdicts == {"hang": "unknown", "kept": "as_expected", "lost": "as_expected"}
+    [error] = [c["error"] for c in run["cells"] if "error" in c]
+    assert error.startswith("no end within 0.3 s: interrupted in ")
+    assert not run["interrupted"]
+    assert read_run(tmp_path / "out")["cells"] == run["cells"]
+
+
+def test_a_process_that_heeds_no_interrupt_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Limits(monkeypatch, 0.3)
+    monkeypatch.setattr(workers, "_SILENCE_S", 0.3)
+    made = select([str(account(tmp_path))])
+    cells = [cell for name in ["hang_on", "kept", "lost"] for cell in cells_for(made, [name])]
+    run = run_campaign(cells, Options(VERIFY, 20.0, jobs=2), Heard())
+    ended = "its process did not end when its time was up, nor when it was interrupted, and was killed"
+    errors = {c["protocol"]: c.get("error") for c in run["cells"]}
+    assert errors == {"hang_on": ended, "kept": None, "lost": None}
+
+
+def test_alone_what_heeds_no_interrupt_is_said_to_be_stuck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Limits(monkeypatch, 0.3)
+    monkeypatch.setattr(deadline, "_AGAIN_S", 0.05)
+    made = account(tmp_path)
+    # Ends once it is said, as the process would.
+    made.write_text(
+        made.read_text().replace("while True:\n        try", "while not Path('said').exists():\n        try")
+    )
+    made.write_text("from pathlib import Path\n" + made.read_text())
+    monkeypatch.chdir(tmp_path)
+
+    class Ended(Heard):
+        def stuck(self, text: str) -> None:
+            self.events.append(("stuck", text))
+            Path("said").touch()
+
+    cells, heard, stop = cells_for(select(["account.py"]), ["hang_on"]), Ended(), Stop()
+    with stop.on_signals():
+        run_campaign(cells, Options(VERIFY, 20.0, out=Path("out")), heard, stop)
+    [(text,)] = heard.all("stuck")
+    assert text.startswith(
+        "account x hang_on: no end within 0.3 s, and no heed of an interrupt: it is in hang_on"
+    )
+    assert text.endswith("`racebench run --resume out --jobs 2`, which ends such a cell and goes on.")
+
+
+def test_a_stop_ends_the_processes(tmp_path: Path) -> None:
+    import multiprocessing
+
+    stop = Stop()
+
+    class Impatient(Heard):
+        def cell_started(self, *args: Any) -> None:
+            stop.ask()
+
+    run = in_processes(account(tmp_path), ["lost", "kept"], Impatient(), stop=stop)
+    assert run["interrupted"]
+    assert not multiprocessing.active_children()
+
+
+ODD = """\
+import os
+import signal
+import sys
+import threading
+import time
+import racebench as rb
+TITLE, TAGS, EXPECT = "odd", [], {"kept": []}
+
+class S(rb.State):
+    x = rb.shared(0, atomic=True)
+
+def kept(s):
+    s.x = 1
+
+def snapshot(s):
+    return {1, 2}
+
+def pictures(s):
+    rb.check_that(False, "never.falls", "it fell")
+
+def alarms():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    return S()
+
+def patches():
+    threading.Lock = time.perf_counter = time.sleep = None
+    return S()
+
+def closes(s):
+    sys.stdout.close()
+    s.x = 1
+
+def forks():
+    child = os.fork()
+    if child == 0:
+        time.sleep(1000)
+    with open(os.path.join(os.path.dirname(__file__), "left"), "w") as file:
+        file.write(str(child))
+    os._exit(7)
+
+def variants():
+    programs = {
+        "pictures": rb.Program("odd", S, {"a": pictures}, snapshot=snapshot),
+        "alarms": rb.Program("odd", alarms, {"a": kept}),
+        "patches": rb.Program("odd", patches, {"a": kept}),
+        "closes": rb.Program("odd", S, {"a": closes}),
+        "kept": rb.Program("odd", S, {"a": kept, "b": kept}),
+    }
+    if hasattr(os, "fork"):
+        programs["forks"] = rb.Program("odd", forks, {"a": kept})
+    return programs
+"""
+
+
+def odd(tmp_path: Path, variants: list[str]) -> list[Any]:
+    path = tmp_path / "odd.py"
+    path.write_text(ODD)
+    made = select([str(path)])
+    return [cell for name in variants for cell in cells_for(made, [name])]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("variant", ["pictures", "alarms", "patches"])
+def test_what_a_program_does_to_its_process_costs_its_cell_alone(
+    variant: str, jobs: int, tmp_path: Path
+) -> None:
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGALRM)}
+    used = threading.Lock, time.perf_counter, time.sleep
+    options = Options(VERIFY, 20.0, jobs=jobs, out=tmp_path / "out")
+    run = run_campaign(odd(tmp_path, [variant, "kept"]), options, Heard())
+    assert {n: signal.getsignal(n) for n in handlers} == handlers
+    assert (threading.Lock, time.perf_counter, time.sleep) == used
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    kept = next(c for c in run["cells"] if c["protocol"] == "kept")
+    assert kept["verdict"] == "as_expected", kept
+    assert read_run(tmp_path / "out")["cells"] == run["cells"]
+
+
+def test_a_closed_stream_is_opened_again(tmp_path: Path) -> None:
+    code = "import sys; from racebench.cli import main; print('printed', main(sys.argv[1:]))"
+    argv = ["verify", str(tmp_path / "odd.py"), "--protocol", "closes", "--out", str(tmp_path / "out")]
+    odd(tmp_path, [])
+    done = subprocess.run(
+        [sys.executable, "-c", code, *argv],
+        cwd=Path(campaign.__file__).parents[2],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"1 of 1 cell as expected" in done.stdout
+    assert b"printed" in done.stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_leaves_a_child_behind_is_missed_all_the_same(tmp_path: Path) -> None:
+    options = Options(VERIFY, 20.0, jobs=2, out=tmp_path / "out")
+    run = run_campaign(odd(tmp_path, ["forks", "kept"]), options, Heard())
+    os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
+    assert {c["protocol"]: c["verdict"] for c in run["cells"]} == {"forks": "unknown", "kept": "as_expected"}

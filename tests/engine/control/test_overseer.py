@@ -1,0 +1,178 @@
+"""A thread that blocks on what RaceBench does not see: a wait for a thread held back, or a hang."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+
+import racebench as rb
+from racebench.engine import stillness
+from racebench.engine.control.overseer import Anyone
+from racebench.engine.control.scheduler import Scheduler
+
+# What the interpreter gives as the place of a `with` differs.
+WITH_RAW = "s.raw" if sys.version_info >= (3, 13) else "with s.raw:"
+
+
+class Mixed(rb.State):
+    x = rb.shared(0, atomic=True)
+
+    def __init__(self) -> None:
+        self.lock = rb.Lock("lock")
+        self.raw = threading.Lock()
+        self.queue: queue.Queue[int] = queue.Queue()
+        self.event = threading.Event()
+
+
+def guarded(s: Mixed) -> None:
+    with s.raw:
+        s.x += 1
+
+
+def gets(s: Mixed) -> None:
+    s.x += 1
+    s.queue.get()
+
+
+def puts(s: Mixed) -> None:
+    s.x += 1
+    s.queue.put(1)
+
+
+def waits(s: Mixed) -> None:
+    s.event.wait()
+
+
+def sets(s: Mixed) -> None:
+    s.x += 1
+    s.event.set()
+
+
+def spins(s: Mixed) -> None:
+    while not s.event.is_set():
+        pass
+
+
+def raw_then_lock(s: Mixed) -> None:
+    with s.raw:
+        s.x += 1
+        with s.lock:
+            pass
+
+
+def lock_then_raw(s: Mixed) -> None:
+    with s.lock:
+        s.x += 1
+        with s.raw:
+            pass
+
+
+def increments(s: Mixed) -> None:
+    s.x += 1
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stillness, "BLOCKED_S", 0.3)
+    monkeypatch.setitem(Scheduler.__init__.__kwdefaults__, "stall_s", 0.6)
+
+
+def program(*functions: Any) -> rb.Program:
+    return rb.Program("mixed", Mixed, dict(zip("abc", functions, strict=False)))
+
+
+def explore(p: rb.Program) -> rb.Result:
+    return rb.explore(p, executions=30, stall_s=0.6)
+
+
+def stress(p: rb.Program) -> rb.Result:
+    return rb.stress(p, seconds=1, stall_s=0.6)
+
+
+CONTROLLED = pytest.mark.parametrize("mode", [rb.verify, explore], ids=["verify", "explore"])
+
+
+@CONTROLLED
+@pytest.mark.parametrize(
+    ("functions", "where"),
+    [
+        ((guarded, guarded), f"blocks in `{WITH_RAW}`, called in guarded (engine/test_overseer.py:"),
+        ((gets, puts), "blocks in queue.Queue.get (threading.Condition.wait), called in gets (engine/"),
+        ((waits, sets), "blocks in threading.Event.wait (threading.Condition.wait), called in waits ("),
+        ((spins, sets), "goes on without steps in "),
+    ],
+    ids=["lock", "queue", "event", "spin"],
+)
+def test_a_wait_for_a_thread_that_is_held_back_is_no_hang(functions: Any, where: str, mode: Any) -> None:
+    with pytest.raises(rb.ProgramError) as raised:
+        mode(program(*functions))
+    assert where in str(raised.value)
+    assert "which RaceBench does not see, and goes on once other threads do" in str(raised.value)
+
+
+@pytest.mark.parametrize("functions", [(guarded, guarded), (gets, puts), (waits, sets)])
+def test_where_nobody_is_held_back_it_is_no_hang_either(functions: Any) -> None:
+    assert stress(program(*functions)).verdict is rb.Verdict.CLEAN
+
+
+@pytest.mark.loses_a_thread
+@pytest.mark.parametrize("mode", [rb.verify, explore, stress], ids=["verify", "explore", "stress"])
+@pytest.mark.parametrize("functions", [(gets, increments), (gets,)], ids=["beside another", "alone"])
+def test_what_nobody_can_end_is_a_hang(functions: Any, mode: Any) -> None:
+    [finding] = [f for f in mode(program(*functions)).findings if f.rule == "stall.hang"]
+    assert "a makes no steps and does not come back" in finding.summary
+    assert "queue.Queue.get (threading.Condition.wait), called in gets" in finding.summary
+
+
+@pytest.mark.parametrize("mode", [rb.verify, explore], ids=["verify", "explore"])
+def test_a_ring_of_our_lock_and_a_raw_one_is_a_hang(mode: Any) -> None:
+    found = mode(program(raw_then_lock, lock_then_raw)).findings
+    assert "stall.hang" in {f.rule for f in found}
+
+
+@pytest.mark.loses_a_thread
+@pytest.mark.parametrize("mode", [rb.verify, explore, stress], ids=["verify", "explore", "stress"])
+def test_what_ends_by_itself_is_not_called_a_hang(mode: Any) -> None:
+    def sleeps(s: Mixed) -> None:
+        time.sleep(8)
+
+    with pytest.raises(rb.ProgramError, match=r"a blocks in `time.sleep\(8\)`.*; it may go on later"):
+        mode(program(sleeps, increments))
+
+
+@CONTROLLED
+def test_a_lock_of_ours_made_before_the_run_is_named_so(mode: Any) -> None:
+    before = rb.Lock("before")
+
+    def takes(s: Mixed) -> None:
+        with before:
+            s.x += 1
+
+    with pytest.raises(rb.ProgramError, match="on a primitive that was not made in setup"):
+        mode(program(takes, takes))
+
+
+def test_a_thread_that_came_back_makes_the_next_execution_as_ever() -> None:
+    """It was unwound where it is, and its late steps touch nothing of the scheduler."""
+    with Scheduler(program(waits, sets), stall_s=0.6) as scheduler:
+        with pytest.raises(rb.ProgramError, match="goes on once other threads do"):
+            scheduler.run(Anyone())
+        assert scheduler.lost == []
+        assert [task.out for task in scheduler.tasks] == [False, False]
+        with pytest.raises(rb.ProgramError, match="goes on once other threads do"):
+            scheduler.run(Anyone())
+
+
+def test_time_that_nobody_looked_at_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 0.1, 100.0, 100.1])
+    monkeypatch.setattr(stillness.time, "monotonic", lambda: next(now))
+    watch = stillness.Watch(5.0)
+    watch.look(None, "mark")
+    watch.look(None, "mark")
+    assert watch.without_steps == 2 * stillness.LOOK_S
+    assert not watch.still

@@ -1,0 +1,68 @@
+"""The watchdog of the free run, with workers that do not run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from racebench.engine.free.watchdog import Watchdog
+
+
+class Stepping:
+    """A worker that goes on stepping: its count-down overwrites what the watchdog writes, ``deaf`` times."""
+
+    name, thread, obj, batch, slot = "a", None, None, 1, 0
+
+    def __init__(self, deaf: int) -> None:
+        self.deaf, self.idle, self.lost, self.aborted = deaf, False, False, False
+        self.events: list[Any] = []
+        self._fuel = 0
+
+    @property
+    def fuel(self) -> int:
+        return self._fuel
+
+    @fuel.setter
+    def fuel(self, value: int) -> None:
+        self._fuel = value - 1
+        if value == 0:
+            self.deaf -= 1
+            if self.deaf < 0:
+                self.idle = True
+
+
+class Run:
+    """As much of a run as the watchdog needs."""
+
+    stopping = ended = False
+
+    def __init__(self) -> None:
+        self.given_up: list[Any] = []
+        self.waits = self
+
+    def give_up(self, worker: Any) -> None:
+        self.given_up.append(worker)
+
+    def set_noisy(self, noisy: bool) -> None: ...
+
+    def tick(self) -> int:
+        return 1
+
+    def end_early(self) -> None:
+        self.ended = True
+
+
+def test_a_stepping_thread_is_told_until_it_hears() -> None:
+    run, worker = Run(), Stepping(deaf=3)
+    Watchdog(run, 1.0)._stalled(worker)  # type: ignore[arg-type]
+    assert (worker.idle, worker.lost, worker.aborted) == (True, False, True)
+    assert [event.rule for _, event in worker.events] == ["stall.livelock"]
+    assert run.stopping
+    assert run.ended
+
+
+def test_a_thread_that_never_hears_is_lost() -> None:
+    run, worker = Run(), Stepping(deaf=1 << 30)
+    Watchdog(run, 1.0)._stalled(worker)  # type: ignore[arg-type]
+    assert worker.lost
+    assert run.given_up == [worker]
+    assert run.ended

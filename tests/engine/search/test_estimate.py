@@ -1,0 +1,181 @@
+"""The estimate of all executions, on programs whose number is known, a tenth of the way and later.
+
+    python -m tests.engine.search.test_estimate
+
+prints the table of README.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import racebench as rb
+from racebench.engine.control.scheduler import Scheduler
+from racebench.engine.search.bounded import Ladder
+from racebench.engine.search.optimal import Search
+
+PLACES = (0.1, 0.25, 0.5, 0.75)
+
+
+class Plain(rb.State):
+    x = rb.shared(0)
+    y = rb.shared(0)
+    z = rb.shared(0)
+    w = rb.shared(0)
+
+    def __init__(self) -> None:
+        self.a, self.b = rb.Lock("a"), rb.Lock("b")
+
+
+class Delayed(rb.State):
+    x = rb.shared(0, delayed=True)
+    y = rb.shared(0, delayed=True)
+    z = rb.shared(0, delayed=True)
+
+
+def takes(*locks: str) -> Callable[[Any], None]:
+    def run(s: Any, left: tuple[str, ...] = locks) -> None:
+        if left:
+            with getattr(s, left[0]):
+                run(s, left[1:])
+
+    return run
+
+
+def twice(s: Any) -> None:
+    for _ in range(2):
+        with s.a:
+            pass
+
+
+def adds(s: Any) -> None:
+    s.x += 1
+
+
+def adds_four_times(s: Any) -> None:
+    for _ in range(4):
+        s.x += 1
+
+
+def sets(*fields: str, value: int = 1) -> Callable[[Any], None]:
+    def run(s: Any) -> None:
+        for field in fields:
+            setattr(s, field, value)
+
+    return run
+
+
+def reads(s: Any) -> tuple[int, int]:
+    return s.x, s.y
+
+
+def left(s: Any) -> int:
+    s.x = s.z = 1
+    return int(s.y)
+
+
+def right(s: Any) -> int:
+    s.y = s.z = 2
+    return int(s.x)
+
+
+def late(s: Any) -> None:
+    with s.a:
+        pass
+    s.x += 1
+
+
+def program(name: str, *threads: Callable[[Any], Any], setup: type[rb.State] = Plain) -> rb.Program:
+    return rb.Program(name, setup=setup, threads={str(n): run for n, run in enumerate(threads)})
+
+
+AB, BA = takes("a", "b"), takes("b", "a")
+PAIRS = [sets(field, value=value) for field in "xyzw" for value in (1, 2)]
+FIVE = program("a lock, 5 threads", *[takes("a")] * 5)
+SIX = program("a lock, 6 threads", *[takes("a")] * 6)
+TWICE = program("a lock twice, 3 threads", *[twice] * 3)
+THREE = program("x += 1, 3 threads", *[adds] * 3)
+FOUR = program("x += 1, 4 threads", *[adds] * 4)
+LONG = program("x += 1 four times, 2 threads", *[adds_four_times] * 2)
+CROSSED = program("a b, b a, a b, b a", AB, BA, AB, BA)
+INDEPENDENT = program("4 independent pairs", *PAIRS)
+BUFFERS = program("store buffers", left, right, reads, setup=Delayed)
+MESSAGES = program("2 writers, 2 readers", sets("x", "y"), reads, reads, sets("x", "y"))
+LATE = program("a lock, then x += 1", late, late, late)
+
+WHOLE = [
+    (FIVE, 120), (SIX, 720), (TWICE, 90), (THREE, 36), (FOUR, 576), (LONG, 3334), (CROSSED, 44),
+    (INDEPENDENT, 16), (BUFFERS, 32), (MESSAGES, 324), (LATE, 216),
+]  # fmt: skip
+BOUNDED = [
+    (TWICE, 2, 90),
+    (THREE, 3, 180),
+    (CROSSED, 2, 336),
+    (MESSAGES, 2, 864),
+    (LATE, 2, 276),
+    (LONG, 3, 540),
+]
+
+
+def estimated(search: Any) -> tuple[int, list[float]]:
+    """How many executions ``search`` takes, and its estimates of that, as shares of it, on the way."""
+    estimates: dict[int, float] = {}
+    more = True
+    while more:
+        search.execute()
+        more = search.advance()
+        if more:
+            estimates[search.executions] = search.executions / search.done()
+    total = search.executions
+    return total, [estimates[next(n for n in estimates if n >= place * total)] / total for place in PLACES]
+
+
+def whole(of: rb.Program) -> tuple[int, list[float]]:
+    with Scheduler(of) as scheduler:
+        return estimated(Search(scheduler))
+
+
+def bounded(of: rb.Program, preemptions: int) -> tuple[int, list[float]]:
+    with Scheduler(of) as scheduler:
+        return estimated(Ladder(scheduler, preemptions))
+
+
+@pytest.mark.parametrize(("of", "expected"), WHOLE, ids=lambda of: getattr(of, "name", None))
+def test_the_estimate_of_a_search_is_within_a_factor_of_two(of: rb.Program, expected: int) -> None:
+    total, shares = whole(of)
+    assert total == expected
+    assert all(0.5 <= share <= 2.01 for share in shares), shares
+
+
+@pytest.mark.parametrize(("of", "preemptions", "expected"), BOUNDED, ids=lambda of: getattr(of, "name", None))
+def test_the_estimate_of_a_bounded_search_is_within_a_factor_of_two_and_a_half(
+    of: rb.Program, preemptions: int, expected: int
+) -> None:
+    total, shares = bounded(of, preemptions)
+    assert total == expected
+    assert all(0.4 <= share <= 2.0 for share in shares), shares
+
+
+def test_a_bound_beyond_all_that_can_be_used_is_estimated_too() -> None:
+    """Nobody knows which bound will keep nothing out: too much is expected, never too little."""
+    total, shares = bounded(THREE, 10**9)
+    assert total == 180
+    assert all(0.9 <= share <= 20.0 for share in shares), shares
+
+
+def main() -> None:
+    for of, _ in WHOLE:
+        total, shares = whole(of)
+        print(f"| {of.name} | {total} |", " | ".join(f"{share:.2f}" for share in shares), "|")
+    for of, preemptions, _ in BOUNDED:
+        total, shares = bounded(of, preemptions)
+        print(
+            f"| {of.name}, {preemptions} preemptions | {total} |", " | ".join(f"{s:.2f}" for s in shares), "|"
+        )
+
+
+if __name__ == "__main__":
+    main()
