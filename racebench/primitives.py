@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypeVar, cast
 
-from .values import Instrumented, kept_when_copied, leaves
 from .errors import CheckFailed, UsageError, told
 from .findings import check_words
+from .values import Instrumented, kept_when_copied, leaves
 
 T = TypeVar("T")
 

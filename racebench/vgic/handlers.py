@@ -1,60 +1,13 @@
-"""How a pIRQ is driven: Xen's three hw_irq_controllers.
+"""How the GIC drives a pIRQ that is Xen's (``host``) or a domain's (``guest``).
 
-``none`` is a desc nobody owns, ``host`` one that Xen handles, ``guest`` one
-that is routed to a domain.  ``enable``, ``disable``, ``startup`` and
+``enable``, ``disable``, ``startup`` and
 ``shutdown`` of host and guest are to be called with desc.lock held.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from ..primitives import check_that
-
-if TYPE_CHECKING:
-    from .state import IrqDesc
-
-SetAffinity = Callable[["IrqDesc", int], None]
-
-
-class HwIrqController:
-    """The none handler, ``no_irq_type``: every callback does nothing.
-
-    It has no ``set_affinity`` at all: a call goes through NULL.
-    Xen: irq.c, no_irq_type @ baf2950213.
-    """
-
-    # None has anything of its own: which one a desc has is all that changes.
-    __slots__ = ()
-
-    typename = "none"
-    set_affinity: SetAffinity | None = None
-
-    def startup(self, desc: IrqDesc) -> None:
-        """Nothing to start."""
-
-    def shutdown(self, desc: IrqDesc) -> None:
-        """Nothing to stop."""
-
-    def enable(self, desc: IrqDesc) -> None:
-        """Nothing to enable."""
-
-    def disable(self, desc: IrqDesc) -> None:
-        """Nothing to disable."""
-
-    def ack(self, desc: IrqDesc) -> None:
-        """Reading the interrupt acknowledge register has done it."""
-
-    def end(self, desc: IrqDesc) -> None:
-        """No priority drop: the pCPU never again takes an IRQ of this priority.
-
-        Unlike Xen, the loss is put on record for the audit.
-        """
-        desc.lost_eoi = True
-
-    def __repr__(self) -> str:
-        return self.typename
+from .state import HwIrqController, IrqDesc
 
 
 class _GicIrqType(HwIrqController):
@@ -111,6 +64,5 @@ class _GuestIrqType(_GicIrqType):
     set_affinity = staticmethod(_gicv2_irq_set_affinity)
 
 
-NO_IRQ_TYPE = HwIrqController()
 GIC_HOST_IRQ_TYPE = _HostIrqType()
 GIC_GUEST_IRQ_TYPE = _GuestIrqType()

@@ -11,13 +11,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from ..primitives import Lock, State, shared
-from .handlers import NO_IRQ_TYPE, HwIrqController
-
-if TYPE_CHECKING:
-    from .structures import Structures
 
 T = TypeVar("T")
 
@@ -66,6 +62,49 @@ class IrqAction:
 
     def __repr__(self) -> str:
         return "Xen" if self.d is NULL else f"d{self.d.domain_id}/vIRQ {self.virq}"
+
+
+class HwIrqController:
+    """How a pIRQ is driven; this one is the none handler, ``no_irq_type``, of a desc that nobody owns.
+
+    Every callback does nothing; those of Xen's own and of guests' lines are in handlers.py.
+    It has no ``set_affinity`` at all: a call goes through NULL.
+    Xen: irq.c, no_irq_type @ baf2950213.
+    """
+
+    # None has anything of its own: which one a desc has is all that changes.
+    __slots__ = ()
+
+    typename = "none"
+    set_affinity: Callable[[IrqDesc, int], None] | None = None
+
+    def startup(self, desc: IrqDesc) -> None:
+        """Nothing to start."""
+
+    def shutdown(self, desc: IrqDesc) -> None:
+        """Nothing to stop."""
+
+    def enable(self, desc: IrqDesc) -> None:
+        """Nothing to enable."""
+
+    def disable(self, desc: IrqDesc) -> None:
+        """Nothing to disable."""
+
+    def ack(self, desc: IrqDesc) -> None:
+        """Reading the interrupt acknowledge register has done it."""
+
+    def end(self, desc: IrqDesc) -> None:
+        """No priority drop: the pCPU never again takes an IRQ of this priority.
+
+        Unlike Xen, the loss is put on record for the audit.
+        """
+        desc.lost_eoi = True
+
+    def __repr__(self) -> str:
+        return self.typename
+
+
+NO_IRQ_TYPE = HwIrqController()
 
 
 class IrqDesc(State):
@@ -200,10 +239,11 @@ class Vcpu(State):
 class Domain(State):
     """One guest.  ``lock`` is its vgic.lock, to be taken before any rank lock.
 
-    ``structures`` are those of the vGIC that the domain has.
+    ``structures`` are those of the vGIC that the domain has: a ``Structures``
+    of structures.py, which knows what is in this file.
     """
 
-    structures: Structures
+    structures: Any
 
     # Unlike Xen, declared atomic: single words that anybody reads without a lock.
     creation_finished: bool = shared(False, atomic=True)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...primitives import Field, State
 from ...trace import Kind, Op
+from ...values import ATOMS, described, getter_of_all, is_bare, leaves, never_changes
 from ..instrument import SLOT, Copier, showing
 from ..unseen import Unseen
-from ...values import ATOMS, described, getter_of_all, is_bare, leaves, never_changes
 from .adoption import Graph, alone
 from .containers import Containers, forget, leave, untouched
 

@@ -40,9 +40,9 @@ from typing import Any
 
 from ...primitives import Field, State, _Primitive
 from ...program import Program
+from ...values import never_changes
 from ..instrument import SLOT, site_of
 from ..osthreads import is_ours
-from ...values import never_changes
 
 TRACED = 3
 _WORD = tuple.__itemsize__

@@ -10,9 +10,9 @@ from __future__ import annotations
 from errno import EBUSY, EINVAL
 
 from ...primitives import check_that
-from ..handlers import NO_IRQ_TYPE
 from ..lists import LR_PENDING
 from ..state import (
+    NO_IRQ_TYPE,
     NR_LOCAL_IRQS,
     NULL,
     Domain,
