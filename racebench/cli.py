@@ -46,7 +46,6 @@ from .report.text import brief, clean, counted
 from .scenario import catalogue
 from .scenario.scenario import Scenario, scenario_from_text
 from .scenario.selection import bundled, load_protocol, name_of, select
-from .scenario.userfile import surroundings_kept
 from .trace import schedule_from_json
 
 
@@ -161,12 +160,6 @@ class _Collected:
         self._findings[finding["scenario"], finding["protocol"], finding["signature"]] = path, finding
         self.screen.finding(path, finding)
 
-    def stuck(self, text: str) -> None:
-        """All that was told is stored: leave the terminal as it was, say why, and go."""
-        self.screen.close()
-        print(f"racebench: {brief(text)}", file=sys.stderr, flush=True)
-        os._exit(2)
-
     def findings(self) -> list[tuple[str, dict[str, Any]]]:
         return list(self._findings.values())
 
@@ -235,7 +228,7 @@ def do_ablate(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     folder = RunFolder(args.out or default_folder("ablate"))
     alone = args.json == "-"
     said = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
-    with surroundings_kept(), said.status("") as status:
+    with said.status("") as status:
         found = ablate.ablate(
             choice, scenarios, args.time, stop, lambda text: status.update(Text(f"{choice.id}: {text}"))
         )
@@ -256,7 +249,7 @@ def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     folder = RunFolder(args.out or default_folder("fuzz"))
     alone = args.json == "-"
     screen = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
-    with surroundings_kept(), FuzzScreen(screen, args.time, _fancy(screen)) as shown:
+    with FuzzScreen(screen, args.time, _fancy(screen)) as shown:
         fuzzed = fuzz.fuzz(choice, args.time, args.seed, folder, shown, stop, args.state)
     run = fuzz.run_record(fuzzed, args.time, args.state)
     folder.finish(run)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Self
 
 from racebench import engine
+from racebench.campaign.stop import Stop
+from racebench.errors import RaceBenchError
 from racebench.findings import Finding, Result, Verdict
 from racebench.records import Cell
 from racebench.scenario.scenario import Scenario, load_scenario
@@ -94,3 +98,25 @@ class Heard:
 
     def all(self, word: str) -> list[tuple[Any, ...]]:
         return [event[1:] for event in self.events if event[0] == word]
+
+
+class Here:
+    """A pool whose jobs run in this process, one after the other."""
+
+    def __init__(self, size: int, stop: Stop, first: int = 1) -> None:
+        self.stop = stop
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def run(self, employer: Any) -> None:
+        while not self.stop.asked and (job := employer.next_job(1)) is not None:
+            link: Any = SimpleNamespace(tell=partial(employer.told, job), stop=self.stop)
+            try:
+                value = job.call.function(link, *job.call.args)
+            except RaceBenchError as error:
+                employer.failed(job, error)
+            else:
+                employer.done(job, value)

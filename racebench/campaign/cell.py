@@ -6,13 +6,13 @@ import itertools
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from .. import engine
-from ..errors import ProgramError, UsageError, is_ours, told
+from ..errors import ProgramError, is_ours, told
 from ..findings import CellVerdict, Finding, Result
 from ..records import (
     Cell,
@@ -26,11 +26,11 @@ from ..records import (
     verify_record,
 )
 from ..scenario.scenario import scenario_from_text
-from ..scenario.userfile import surroundings_kept
 from ..trace import switches
 from . import modes
+from .child import Link
 from .contradictions import Contradiction, covered, excluded, explained
-from .deadline import allowed_s
+from .place import Place
 from .rounds import smallest_round
 from .stop import Stop
 
@@ -41,6 +41,7 @@ _SHORTEST_S, _SHORTEST_REPRODUCE_S, _LONGEST_REPRODUCE_S = 0.05, 0.5, 10.0
 _CONTROLLED = {"verify", "explore"}
 _AT_ONCE = "it happens before the first step, so there is no schedule to replay"
 _SLICE_S = 10.0
+_SLACK_S = 30.0
 _SLICE_SEED = 1_000_003
 
 
@@ -69,16 +70,6 @@ class CellListener(Protocol):
         """A finding is new, or has more to say than when it was last told."""
 
 
-class Hands(Protocol):
-    """Other processes that hammer a cell as well, as they become free."""
-
-    def hammered(self) -> list[Result]:
-        """What came of their hammering since the last call."""
-
-    def gather(self) -> list[Result]:
-        """The rest of it; returns when they are done."""
-
-
 @dataclass
 class CellResult:
     """One cell's outcome as it is stored, without the paths of its findings."""
@@ -95,7 +86,6 @@ def run_cell(
     listener: CellListener,
     stop: Stop,
     earlier: Earlier | None = None,
-    hands: Hands | None = None,
 ) -> CellResult:
     """Run one cell within about ``seconds``, less what it took ``earlier``; what it has is kept.
 
@@ -104,16 +94,30 @@ def run_cell(
     (ProgramError, or a deadline that ``stop`` knows of) is the cell's
     ``error``, and its verdict is unknown.
     """
-    with surroundings_kept():
-        run = None
-        try:
-            run = _CellRun(cell, plan, seconds, listener, stop, hands)
-            return run.go(earlier or Earlier())
-        except UsageError:
-            # The folder cannot be written: that is everybody's.
-            raise
-        except Exception as error:
-            return failed(cell, error, run)
+    run = None
+    try:
+        run = _CellRun(cell, plan, seconds, listener, stop)
+        return run.go(earlier or Earlier())
+    except OSError:
+        # Whoever listens cannot store what it hears, or is gone: that is everybody's.
+        raise
+    except Exception as error:
+        return failed(cell, error, run)
+
+
+def in_child(link: Link, place: Place, plan: Plan, seconds: float, earlier: Earlier) -> CellResult:
+    """``run_cell`` in a child of a pool: tells the parent, as messages, what a listener hears."""
+    return run_cell(place.cell(), plan, seconds, _Relay(link), link.stop, earlier)
+
+
+class _Relay:
+    """A cell's listener in a child."""
+
+    def __init__(self, link: Link) -> None:
+        self.cell_started = partial(link.tell, "cell_started")
+        self.cell_progress = partial(link.tell, "cell_progress")
+        self.cell_so_far = partial(link.tell, "cell_so_far")
+        self.finding = partial(link.tell, "finding")
 
 
 def failed(cell: Cell, error: Exception, run: _CellRun | None = None) -> CellResult:
@@ -130,18 +134,6 @@ def failed(cell: Cell, error: Exception, run: _CellRun | None = None) -> CellRes
     return replace(result, cell={**result.cell, "failed": True}) if ours else result
 
 
-def hammer(cell: Cell, seed: int, seconds: float, stop: Stop, tell: Callable[[Result], None]) -> None:
-    """Hammer ``cell`` for another process that does so too, with a ``seed`` of its own."""
-    program = cell.scenario.program(cell.choice.code)
-    with surroundings_kept(), suppress(KeyboardInterrupt, ProgramError):
-        for n, budget in _slices(time.perf_counter() + seconds, stop):
-            with stop.interruptible():
-                result = modes.stress(program, budget, seed + n * _SLICE_SEED)
-            tell(result)
-            if result.stats.get("lost"):
-                break
-
-
 def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
     """Number and seconds of each slice of stress until ``end``; at least one."""
     for n in itertools.count():
@@ -149,6 +141,11 @@ def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
         if (n and left < _SHORTEST_S) or stop.over:
             return
         yield n, max(_SHORTEST_S, min(left, _SLICE_S))
+
+
+def allowed_s(seconds: float) -> float:
+    """By when what has a budget of ``seconds`` must be over, whatever happens in it."""
+    return _SLACK_S + 3 * seconds
 
 
 def limit_s(plan: Plan, seconds: float) -> float | None:
@@ -159,10 +156,8 @@ def limit_s(plan: Plan, seconds: float) -> float | None:
 class _CellRun:
     """One cell while it is run."""
 
-    def __init__(
-        self, cell: Cell, plan: Plan, seconds: float, listener: CellListener, stop: Stop, hands: Hands | None
-    ) -> None:
-        self.cell, self.plan, self.listener, self.stop, self.hands = cell, plan, listener, stop, hands
+    def __init__(self, cell: Cell, plan: Plan, seconds: float, listener: CellListener, stop: Stop) -> None:
+        self.cell, self.plan, self.listener, self.stop = cell, plan, listener, stop
         self.program = cell.scenario.program(cell.choice.code)
         # Threads that draw do not do the same twice: nothing of them can be proved.
         self.asked = plan.modes if cell.scenario.mix is None else ("stress",)
@@ -208,7 +203,7 @@ class _CellRun:
         if "verify" in self.asked:
             proved = self.modes.get("verify", {}).get("complete", False)
         rules = [m.finding.rule for m in self.merged.values()]
-        error = self.error or self.stop.outlived
+        error = self.error or self.stop.why
         record = cell_record(self.cell, rules, self.modes, proved, cut_off, error, list(self.unseen))
         return record if self.contradiction is None else contradicted(record, self.contradiction)
 
@@ -240,22 +235,12 @@ class _CellRun:
             if result is None:
                 break
             self._add_stress(result)
-            if self.hands is not None:
-                self._add_hammered(self.hands.hammered())
             self.listener.cell_so_far(self._cell_record(True))
             if result.stats.get("lost"):
                 break
-        if self.hands is not None:
-            self._add_hammered(self.hands.gather())
 
     def _add_stress(self, result: Result) -> None:
         self.modes["stress"] = stress_record(result, self.modes.get("stress"))
-
-    def _add_hammered(self, results: Iterable[Result]) -> None:
-        for result in results:
-            for finding in result.findings:
-                self._take("stress", finding)
-            self._add_stress(result)
 
     def _explore(self) -> None:
         executions = self.plan.executions

@@ -1,199 +1,161 @@
-"""A process that runs cells, or hammers beside those who do; the parent is ``workers``.
+"""A child process: it makes the calls that its parent, a pool, sends it.
 
-Two pipes: ``talk`` carries work down and news up; ``leash`` goes down only,
-and is read by a thread of its own: a byte means stop, its end means that the
-parent is gone.  Only the main thread reads and writes ``talk``, and never so
-that an interrupt could cut a message in two.
+Where there is fork, each call is made in a fork of the child, which has all
+modules loaded and one thread: whatever a program does to its process is over
+with the call.  Elsewhere the child makes it itself.
+
+Two pipes.  ``talk`` carries calls down and messages up; only whoever makes the
+call writes to it.  ``leash`` goes down only, and a thread of its own reads it
+during a call: a message says that the call is to end, and why; its end says
+that the parent is gone.  A call that was told to end is the child's last one.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import threading
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
-from .. import engine
+from ..engine import spread, standing, where_main_is
 from ..errors import is_ours, told
-from ..findings import Result
-from ..records import Cell, Earlier
-from ..scenario.scenario import load_scenario
-from ..scenario.selection import Choice, load_protocol
-from .cell import Plan, hammer, run_cell
-from .deadline import Deadline, interrupt_main
 from .stop import Stop
 
-_LOOK_S = 0.005
-_SOON_S = 0.5
+NO_END = "no end within"
+BEGUN, LATE, OVER = "begun", "late", "over"
+"""Messages that a call is being made by the process of this number; that it is late, what is said of
+it, and where every thread stands; that its process has ended with this status, answer or none."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """A cell as another process can find it again."""
+class Call:
+    """``function(link, *args)`` in a child: both are sent there, so the function is one of a module's."""
 
-    scenario: str
-    path: str
-    id: str
-    spec: str
-
-    @staticmethod
-    def of(cell: Cell) -> Place:
-        scenario, choice = cell.scenario, cell.choice
-        return Place(scenario.name, str(scenario.path), choice.id, choice.spec)
-
-    def cell(self) -> Cell:
-        code: Any = load_protocol(self.spec).code if ":" in self.spec else self.spec
-        scenario = replace(load_scenario(Path(self.path)), name=self.scenario)
-        return Cell(scenario, Choice(self.id, self.spec, code))
+    function: Callable[..., Any]
+    args: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True)
-class Job:
-    """Run a cell, which must be over by ``limit_s`` if that is not None."""
+class Link:
+    """What a call has of its process: it tells the parent, and knows whether it is to end."""
 
-    place: Place
-    seconds: float
-    limit_s: float | None
-    earlier: Earlier
+    def __init__(self, talk: Connection) -> None:
+        self._talk, self._pid = talk, os.getpid()
+        # Between the main thread and the leash's, which says where all stand when the time is up.
+        self._sending = threading.Lock()
+        self.stop = Stop()
+
+    def tell(self, word: str, *what: Any) -> None:
+        """Send one message, whole: an interrupt waits for its end.  For the main thread."""
+        with self.stop.shielded():
+            self.send(word, *what)
+
+    def answer(self, value: Any) -> None:
+        """Tell what came of the call; that it failed, if ``value`` is nothing that can be sent."""
+        try:
+            self.tell("done", value)
+        except OSError:
+            # The parent is gone.
+            raise
+        except Exception as error:
+            # A message is made before the first byte of it is sent.
+            self.tell("failed", True, told(error))
+
+    def send(self, word: str, *what: Any) -> None:
+        """Send one message, from any thread."""
+        # A process that the code under test has forked and let return here is nobody the
+        # parent knows: its messages would come between ours.
+        if os.getpid() != self._pid:
+            os._exit(1)
+        with self._sending:
+            self._talk.send((word, what))
 
 
-@dataclass(frozen=True)
-class Hammer:
-    """Hammer a cell beside the one who runs it; it must be over by ``limit_s``."""
+def work(talk: Connection, leash: Connection, number: int) -> None:
+    """The life of child ``number``."""
+    # A session of its own: the terminal's Ctrl-C and its loss reach the parent alone, and
+    # what the code under test starts can be ended with us.
+    if hasattr(os, "setsid"):
+        with suppress(OSError):
+            os.setsid()
+    # What the code under test prints must not come between what its parent writes to standard output.
+    with suppress(OSError):
+        os.dup2(2, 1)
+    spread(number)
+    make = _make_in_fork if hasattr(os, "fork") else _make_here
+    # OSError, EOFError: the parent has closed its end.
+    with suppress(EOFError, OSError):
+        while make(talk.recv(), talk, leash):
+            pass
 
-    place: Place
-    seed: int
-    seconds: float
-    limit_s: float
+
+def _make_in_fork(call: Call, talk: Connection, leash: Connection) -> bool:
+    """Make ``call`` in a process of its own, and wait for its end."""
+    pid = os.fork()
+    if pid == 0:
+        with suppress(OSError):
+            os.setpgid(0, 0)
+        try:
+            _make(call, talk, leash)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    talk.send((OVER, (os.waitstatus_to_exitcode(status),)))
+    return True
 
 
-def work(talk: Connection, leash: Connection, plan: Plan, number: int) -> None:
-    """The process's whole life."""
-    engine.spread(number)
-    # Ctrl-C reaches us twice, from the terminal and by the leash: insisting is the parent's.
-    stop = Stop(insist=1 << 30)
-    thread = threading.Thread(target=_held_by, args=(leash, stop), daemon=True)
-    thread.name = "leash"
-    with stop.on_signals():
-        # What ends a process that has been asked in vain must not be another wish.
+def _make_here(call: Call, talk: Connection, leash: Connection) -> bool:
+    """Make ``call``; whether another can be made."""
+    stop = _make(call, talk, leash)
+    talk.send((OVER, (0,)))
+    return not stop.over
+
+
+def _make(call: Call, talk: Connection, leash: Connection) -> Stop:
+    """Make ``call``, with the leash's thread beside it, and tell what came of it."""
+    link = Link(talk)
+    with link.stop.on_signals():
+        # Ends whoever heeds nothing else; the wish to stop comes by the leash.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        thread.start()
-        line = _Line(talk, stop)
-        while True:
-            try:
-                job = talk.recv()
-            except (EOFError, OSError):
-                return
-            try:
-                news = _do(job, plan, line, stop)
-            except Exception as error:
-                ours = is_ours(error)
-                news = ("failed", ours, told(error) if ours else str(error))
-            try:
-                if news:
-                    line.send(*news)
-            except OSError:
-                # The parent has closed its end: it is over for us all.
-                return
+        threading.Thread(target=_obey, args=(leash, link), name="racebench-leash", daemon=True).start()
+        link.tell(BEGUN, os.getpid())
+        try:
+            value = call.function(link, *call.args)
+        except Exception as error:
+            ours = is_ours(error)
+            link.tell("failed", ours, told(error) if ours else str(error))
+        else:
+            link.answer(value)
+    return link.stop
 
 
-def _do(job: Any, plan: Plan, line: _Line, stop: Stop) -> tuple[Any, ...]:
-    """What came of one job.  What is none was meant for the one before."""
-    if isinstance(job, Job):
-        teller, hands = _Teller(line), _Hands(line)
-        with Deadline(job.limit_s, stop):
-            return "done", run_cell(job.place.cell(), plan, job.seconds, teller, stop, job.earlier, hands)
-    if isinstance(job, Hammer):
-        with Deadline(job.limit_s, stop):
-            hammer(job.place.cell(), job.seed, job.seconds, stop, partial(line.send, "slice"))
-        return ("hammered",)
-    return ()
-
-
-def _held_by(leash: Connection, stop: Stop) -> None:
-    """Pulled, the leash says stop; once its other end is gone, so are we."""
+def _obey(leash: Connection, link: Link) -> None:
+    """Read the leash: end the running call when it says so, and the process when it ends."""
     while True:
         try:
-            leash.recv()
+            why = leash.recv()
         except (EOFError, OSError):
             os._exit(1)
-        stop.wish()
-        interrupt_main()
+        # Where all stand is read before the interrupt moves them, and ``why`` is there
+        # before the handler, which runs in the main thread, looks.
+        if why:
+            why = f"{why}: interrupted in {where_main_is()}. Mend what never returns"
+            with suppress(OSError):
+                link.send(LATE, why, standing())
+        link.stop.request(why)
+        _interrupt_main()
 
 
-class _Line:
-    """``talk``, whole messages only."""
-
-    def __init__(self, talk: Connection, stop: Stop) -> None:
-        self._talk, self._stop = talk, stop
-        self._look_at = 0.0
-
-    def send(self, word: str, *what: Any) -> None:
-        with self._stop.shielded():
-            self._talk.send((word, what))
-
-    def receive(self) -> tuple[str, tuple[Any, ...]]:
-        """The next message, whenever it comes."""
-        while not self._talk.poll(_SOON_S):
-            pass
-        with self._stop.shielded():
-            word, what = self._talk.recv()
-        return word, what
-
-    def news(self) -> Sequence[tuple[str, tuple[Any, ...]]]:
-        """What is there; asked at every step of a search, looks now and then."""
-        now = time.perf_counter()
-        if now < self._look_at:
-            return ()
-        self._look_at = now + _LOOK_S
-        told = []
-        while self._talk.poll():
-            told.append(self.receive())
-        return told
-
-
-class _Teller:
-    """Tells the parent what a cell tells."""
-
-    def __init__(self, line: _Line) -> None:
-        self._line = line
-
-    def cell_started(self, *args: Any) -> None:
-        self._line.send("cell_started", *args)
-
-    def cell_progress(self, *args: Any) -> None:
-        self._line.send("cell_progress", *args)
-
-    def cell_so_far(self, *args: Any) -> None:
-        self._line.send("cell_so_far", *args)
-
-    def finding(self, *args: Any) -> None:
-        self._line.send("finding", *args)
-
-
-class _Hands:
-    """Who helps this process with its cell."""
-
-    def __init__(self, line: _Line) -> None:
-        self._line = line
-
-    def hammered(self) -> list[Result]:
-        return [what[0] for word, what in self._line.news() if word == "slice"]
-
-    def gather(self) -> list[Result]:
-        results: list[Result] = []
-        self._line.send("gather")
-        while True:
-            word, what = self._line.receive()
-            if word == "slice":
-                results.append(what[0])
-            elif word == "gathered":
-                return results
+def _interrupt_main() -> None:
+    main = threading.main_thread()
+    if hasattr(signal, "pthread_kill") and main.ident is not None:
+        signal.pthread_kill(main.ident, signal.SIGINT)
+    else:
+        _thread.interrupt_main()

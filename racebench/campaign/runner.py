@@ -10,20 +10,21 @@ import os
 import platform
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from .. import __version__, engine
-from ..errors import UsageError
+from ..errors import RaceBenchError, UsageError
 from ..records import Cell, Earlier, cell_record
 from ..scenario.scenario import Scenario
 from ..scenario.selection import choices, load_protocol
-from .cell import CellResult, Plan, failed, limit_s, run_cell
-from .children import Workers
-from .deadline import Deadline
+from .cell import CellResult, Plan, failed, in_child, limit_s
+from .child import LATE, Call
+from .place import Place
+from .pool import Job, Pool
 from .results import SCHEMA
 from .resume import plan_record
 from .stop import Stop
@@ -47,12 +48,6 @@ class Listener(Protocol):
     def cell_done(self, cell: dict[str, Any]) -> None: ...
 
     def note(self, text: str) -> None: ...
-
-    def stuck(self, text: str) -> None:
-        """The code under test never ends, and heeds nothing: only the end of the process helps.
-
-        Comes from another thread, while the one that tells all else is stuck.
-        """
 
 
 @dataclass(frozen=True)
@@ -93,21 +88,54 @@ def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[str] | None = N
 def run_campaign(
     cells: Sequence[Cell], options: Options, listener: Listener, stop: Stop | None = None
 ) -> dict[str, Any]:
-    """Run ``cells``; returns the run.json object, with ``dir`` added.
+    """Run ``cells`` in ``options.jobs`` child processes; returns the run.json object, with ``dir`` added.
 
     With ``options.out`` everything is stored there as it happens.  When
     ``stop`` is asked, or something fails, what is known is stored first.
     """
-    campaign = Campaign(cells, options, listener, stop or Stop())
+    stop = stop or Stop()
+    campaign = Campaign(cells, options, listener, stop)
     try:
-        campaign.go()
+        if campaign.waiting:
+            with Pool(options.jobs, stop, len(campaign.waiting)) as pool:
+                pool.run(_Employer(campaign))
     finally:
         run = campaign.finish()
     return run
 
 
+class _Employer:
+    """What the pool's children are to do for a campaign: a cell each."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._campaign, self._options = campaign, campaign.options
+
+    def next_job(self, free: int) -> Job | None:
+        waiting, plan = self._campaign.waiting, self._options.plan
+        if not waiting:
+            return None
+        seconds = self._campaign.share(len(waiting), self._options.jobs)
+        cell = waiting.popleft()
+        call = Call(in_child, (Place.of(cell), plan, seconds, self._campaign.earlier(cell)))
+        return Job(cell, call, limit_s(plan, seconds))
+
+    def told(self, job: Job, word: str, *what: Any) -> None:
+        if word != LATE:
+            getattr(self._campaign, word)(*what)
+
+    def done(self, job: Job, value: CellResult) -> None:
+        self._campaign.cell_done(value)
+
+    def failed(self, job: Job, error: RaceBenchError) -> None:
+        """The cell could not be run at all."""
+        self._campaign.cell_done(failed(job.asker, error))
+
+    def lost(self, job: Job, why: str) -> None:
+        self._campaign.cell_lost(job.asker, why)
+
+
 class Campaign:
-    """One call of ``run_campaign``."""
+    """One call of ``run_campaign``: stores what its cells tell."""
 
     def __init__(self, cells: Sequence[Cell], options: Options, listener: Listener, stop: Stop) -> None:
         self.cells, self.options, self.listener, self.stop = cells, options, listener, stop
@@ -129,31 +157,8 @@ class Campaign:
                 listener.note(f"{self.folder.earlier.torn} torn line(s) in the journal: a run was cut off")
             if self.folder.earlier.plan is None:
                 self.folder.add_plan(plan_record(cells, options.plan, options.seconds))
-
-    def go(self) -> None:
-        left = [cell for cell in self.cells if cell.name not in self.done]
-        self.listener.started(len(left), self.options.seconds)
-        if self.options.jobs > 1 and left:
-            with Workers(self.options.jobs, len(left), self.options.plan, self, self.stop) as workers:
-                workers.run(left)
-            return
-        for n, cell in enumerate(left):
-            if self.stop.asked:
-                return
-            plan, budget = self.options.plan, self.share(len(left) - n, 1)
-            with Deadline(limit_s(plan, budget), self.stop, partial(self._stuck, cell)):
-                result = run_cell(cell, plan, budget, self, self.stop, self.earlier(cell))
-            self.cell_done(result)
-
-    def _stuck(self, cell: Cell, why: str) -> None:
-        """``cell`` will not end; called in the deadline's thread, so it touches nothing of ours."""
-        scenario, protocol = cell.name
-        again = "--jobs 2, which ends such a cell and goes on"
-        if self.folder is not None:
-            again = (
-                f"`racebench run --resume {self.folder.path} --jobs 2`, which ends such a cell and goes on"
-            )
-        self.listener.stuck(f"{scenario} x {protocol}: {why}. Use {again}.")
+        self.waiting = deque(cell for cell in cells if cell.name not in self.done)
+        listener.started(len(self.waiting), options.seconds)
 
     def share(self, left: int, jobs: int) -> float:
         """Seconds for the next of ``left`` cells, ``jobs`` of which run at a time."""
@@ -164,7 +169,7 @@ class Campaign:
         """What an interrupted run of this folder has of ``cell``."""
         return Earlier() if self.folder is None else self.folder.earlier_of(*cell.name)
 
-    # -- what cells tell, here or in another process
+    # -- what cells tell
 
     def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
         self.listener.cell_started(scenario, protocol, mode, seconds)
@@ -212,10 +217,6 @@ class Campaign:
         elif self.folder is not None:
             self.folder.add_cell(cell)
         self.listener.cell_done(cell)
-
-    def cell_failed(self, cell: Cell, error: Exception) -> None:
-        """``cell`` could not be run at all."""
-        self.cell_done(failed(cell, error))
 
     def cell_lost(self, cell: Cell, why: str) -> None:
         """The process that ran ``cell`` is gone; what it told is kept, and --resume runs it again."""

@@ -57,8 +57,6 @@ class _Done:
 
     def note(self, text: str) -> None: ...
 
-    def stuck(self, text: str) -> None: ...
-
 
 def scaling() -> float:
     """The seconds of one process over those of two, which are the processes of ``--jobs 2``: a median.

@@ -12,15 +12,18 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from .. import engine
+from ..errors import RaceBenchError
 from ..findings import CellVerdict
 from ..records import Cell, Earlier, finding_from_record, judge
-from ..scenario.userfile import surroundings_kept
-from .cell import CellResult, Plan, contradicted, run_cell
+from .cell import CellResult, Plan, allowed_s, contradicted, run_cell
+from .child import LATE, Call, Link
 from .contradictions import covered, excluded, explained
-from .deadline import Deadline, allowed_s
+from .place import Place
+from .pool import Job, Pool
 from .stop import Stop
 
 VERIFY_S = 30.0
@@ -104,16 +107,18 @@ class Visit:
         return self.record["verdict"] == CellVerdict.AS_EXPECTED.value and not self.stands
 
 
-@dataclass
 class Visitor:
-    """Runs visits in this process, and remembers what they found.
+    """Runs visits in a child process, and remembers what they found.
 
     What was found before is not searched for a schedule again: its record is
-    kept for that, without the evidence.
+    kept for that, without the evidence.  ``close`` ends the process.
     """
 
-    plan: Plan
-    _memory: dict[tuple[str, str], dict[str, dict[str, Any]]] = field(default_factory=dict)
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._memory: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+        self._stop = Stop()
+        self._pool: Pool | None = None
 
     def visit(
         self, cell: Cell, share: Share, seconds: float, tell: Tell, limit_s: float | None = None
@@ -123,15 +128,69 @@ class Visitor:
         Findings are told as they are known, everything else at the end.
         ``limit_s`` is what an outer watchdog allows; ours comes before it.
         """
+        if self._pool is None:
+            self._pool = Pool(1, self._stop).__enter__()
         memory = self._memory.setdefault(cell.name, {})
-        run = _VisitRun(cell, share, replace(self.plan, seed=share.seed(self.plan.seed)), memory, tell)
+        plan = replace(self.plan, seed=share.seed(self.plan.seed))
         allowed = deadline_s(share, seconds)
-        with (
-            run.stop.on_signals(),
-            Deadline(allowed if limit_s is None else min(allowed, 0.7 * limit_s), run.stop) as end,
-        ):
-            run.go(seconds)
-        return run.result(end.stands)
+        limit_s = allowed if limit_s is None else min(allowed, 0.7 * limit_s)
+        call = Call(visit_in_child, (Place.of(cell), share, plan, memory, seconds))
+        one = _One(Job(cell, call, limit_s), memory, tell)
+        with self._stop.on_signals():
+            self._pool.run(one)
+        return one.visit or Visit(cell_stub(cell), interrupted=True)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.__exit__(None, None, None)
+            self._pool = None
+
+
+class _One:
+    """One visit, as a pool's employer."""
+
+    def __init__(self, job: Job, memory: dict[str, dict[str, Any]], tell: Tell) -> None:
+        self._waiting: Job | None = job
+        self._memory, self._tell = memory, tell
+        self._stands = ""
+        self.visit: Visit | None = None
+
+    def next_job(self, free: int) -> Job | None:
+        job, self._waiting = self._waiting, None
+        return job
+
+    def told(self, job: Job, word: str, *what: Any) -> None:
+        if word == LATE:
+            self._stands = what[1]
+            return
+        [message] = what
+        if "finding" in message:
+            finding = message["finding"]
+            # Who is told has the evidence; a process that soaks all night need not keep it.
+            self._memory[finding["signature"]] = {**finding, "evidence": {}}
+        self._tell(message)
+
+    def done(self, job: Job, value: Visit) -> None:
+        value.stands = self._stands
+        value.interrupted = value.interrupted and not self._stands
+        self.visit = value
+
+    def failed(self, job: Job, error: RaceBenchError) -> None:
+        raise error
+
+    def lost(self, job: Job, why: str) -> None:
+        record = {**cell_stub(job.asker), "error": why}
+        self._tell({"visit": record, "seen": {}})
+        self.visit = Visit(record, stands=self._stands)
+
+
+def visit_in_child(
+    link: Link, place: Place, share: Share, plan: Plan, memory: dict[str, dict[str, Any]], seconds: float
+) -> Visit:
+    """One visit, in a child of the visitor's pool."""
+    run = _VisitRun(place.cell(), share, plan, memory, partial(link.tell, "news"), link.stop)
+    run.go(seconds)
+    return run.result()
 
 
 def deadline_s(share: Share, seconds: float) -> float:
@@ -143,10 +202,10 @@ class _VisitRun:
     """One visit while it runs; a cell's listener."""
 
     def __init__(
-        self, cell: Cell, share: Share, plan: Plan, memory: dict[str, dict[str, Any]], tell: Tell
+        self, cell: Cell, share: Share, plan: Plan, memory: dict[str, dict[str, Any]], tell: Tell, stop: Stop
     ) -> None:
         self.cell, self.share, self.plan, self.memory, self.tell = cell, share, plan, memory, tell
-        self.stop = Stop()
+        self.stop = stop
         self.before = set(memory)
         self.seen: dict[str, dict[str, int]] = {}
         self.runs: dict[str, CellResult] = {}
@@ -187,13 +246,12 @@ class _VisitRun:
             self.seen[signature] = dict(finding["seen"])
         known = self.memory.get(signature)
         if known is None or finding["schedule"] != known["schedule"]:
-            # Who is told has the evidence; a process that soaks all night need not keep it.
             self.memory[signature] = {**finding, "evidence": {}}
             self.tell({"finding": finding})
 
     # -- the outcome
 
-    def result(self, stands: str) -> Visit:
+    def result(self) -> Visit:
         scenario, protocol = self.cell.scenario, self.cell.choice.id
         rules = sorted({self.memory[signature]["rule"] for signature in self.seen})
         expected, allowed = sorted(scenario.expected(protocol)), sorted(scenario.allowed(protocol))
@@ -223,7 +281,7 @@ class _VisitRun:
             record = self._compared(record, unseen)
         self.tell({"visit": record, "seen": self.seen})
         known = [s for s in self.seen if s in self.before]
-        return Visit(record, known, stands, interrupted and not stands)
+        return Visit(record, known, "", interrupted)
 
     def _compared(self, record: dict[str, Any], unseen: Sequence[str]) -> dict[str, Any]:
         """``record``, or that of a cell of which nothing is known, if the proof excludes what was found."""
@@ -232,9 +290,8 @@ class _VisitRun:
         )
         if not odd:
             return record
-        with surroundings_kept():
-            program = self.cell.scenario.program(self.cell.choice.code)
-            return contradicted(record, explained(program, odd[0], unseen))
+        program = self.cell.scenario.program(self.cell.choice.code)
+        return contradicted(record, explained(program, odd[0], unseen))
 
     def _mode(self, mode: str) -> dict[str, Any] | None:
         run = self.runs.get(mode)

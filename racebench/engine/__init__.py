@@ -9,6 +9,7 @@ from .osthreads import STALL_S, spread
 from .search.exploration import Progress, ProgressCall, explore
 from .search.glance import glance
 from .search.verification import verify
+from .standing import standing, where_main_is
 from .strategies import STRATEGIES
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "reproduce",
     "sources_of",
     "spread",
+    "standing",
     "stress",
     "suspected",
     "verify",
+    "where_main_is",
 ]

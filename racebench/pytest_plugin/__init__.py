@@ -151,14 +151,6 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         testing.running = None
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
-    """pytest-timeout's timer for our items, with named locks in what it says."""
-    if _VISITS not in item.config.stash:
-        return None
-    return visits(item.config).set_timer(item, settings.timeout)
-
-
 # -- what items tell
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -102,6 +100,7 @@ class Visits:
         self.race_s: float = config.getoption("race_time")
         self.soak_s: float | None = config.getoption("soak")
         self.worker: dict[str, Any] = getattr(config, "workerinput", {})
+        config.add_cleanup(self.visitor.close)
         self._files: dict[str, Scenario] = {}
         self._pace: Pace | None = None
         self._limit = _timeout_limit(config)
@@ -185,24 +184,6 @@ class Visits:
         # A limit in the ini file is meant for tests: it never cuts a longer budget short.
         return max(limit, self._limit.seconds or 0.0)
 
-    def set_timer(self, item: pytest.Item, seconds: float) -> bool | None:
-        """The timer that pytest-timeout asks for; None for items that are not ours."""
-        if not isinstance(item, RaceItem):
-            return None
-        timer = threading.Timer(seconds, _last_words, (item, seconds))
-        timer.name = f"racebench-backstop {item.nodeid}"
-        timer.daemon = True
-
-        def cancel() -> None:
-            # The item outlives its run, and would keep the timer.
-            del item.cancel_timeout  # type: ignore[attr-defined]
-            timer.cancel()
-            timer.join()
-
-        item.cancel_timeout = cancel  # type: ignore[attr-defined]
-        timer.start()
-        return True
-
 
 def news(item: pytest.Item, message: dict[str, Any]) -> None:
     """Tell the reporting process ``message`` now: what is sent survives this one.
@@ -273,26 +254,3 @@ def _timeout_limit(config: pytest.Config) -> _Limit:
             return _Limit(float(value) or None, True)
     ini = config.getini("timeout")
     return _Limit(float(ini) if ini else None, False)
-
-
-def _last_words(item: RaceItem, seconds: float) -> None:
-    """The item has outlived its deadline and does not heed interrupts: say where all stand, and end.
-
-    Under xdist the controller hears it, and starts another worker; alone,
-    what was found is stored, and the process ends.
-    """
-    from ..engine.standing import standing
-
-    try:
-        stands = f"no end after {seconds:g} s, and no heed of an interrupt\n\n{standing()}"
-        capture = item.config.pluginmanager.getplugin("capturemanager")
-        if capture is not None:
-            capture.suspend_global_capture(item)
-        news(item, {"stands": stands})
-        if not hasattr(item.config, "workerinput"):
-            print(f"\n+++ {item.nodeid}: {stands}\n", file=sys.stderr, flush=True)
-            item.config.hook.pytest_sessionfinish(
-                session=item.session, exitstatus=pytest.ExitCode.INTERRUPTED
-            )
-    finally:
-        os._exit(1)

@@ -5,13 +5,7 @@ A file is run only because it, or its folder, was named on the command line.
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -39,77 +33,6 @@ def read_text(path: Path) -> str:
         raise ScenarioError(file, "", f"cannot be read: {what}", "Check the file.") from error
 
 
-@contextmanager
-def surroundings_kept() -> Iterator[None]:
-    """Users' code may change what belongs to the whole process: it is put back afterwards.
-
-    The working folder, so that relative paths mean again what they did; where
-    is printed to; the handlers of signals, and a timer that sends them; what of
-    ``threading`` and ``time`` we use ourselves; the depth of the stack.
-    """
-    printed = sys.stdout, sys.stderr
-    handlers, timers = _handlers(), _timers()
-    used = {(module, name): getattr(module, name) for module, names in _USED.items() for name in names}
-    depth = sys.getrecursionlimit()
-    try:
-        here = os.getcwd()
-    except OSError:
-        # It has been removed: nothing is relative to it.
-        here = ""
-    try:
-        yield
-    finally:
-        for (module, name), value in used.items():
-            setattr(module, name, value)
-        sys.setrecursionlimit(depth)
-        sys.stdout, sys.stderr = (_opened(stream) for stream in printed)
-        for timer in timers:
-            signal.setitimer(timer, 0)
-        _put_back(handlers)
-        if here:
-            with suppress(OSError):
-                os.chdir(here)
-
-
-_USED: dict[ModuleType, tuple[str, ...]] = {
-    threading: ("Thread", "Lock", "RLock", "Event", "Condition", "Semaphore", "Timer", "excepthook"),
-    time: ("sleep", "monotonic", "perf_counter", "time"),
-}
-
-
-def _opened(stream: Any) -> Any:
-    """``stream``, or one like it if it has been closed; the file below it is open still."""
-    if stream is None or not stream.closed:
-        return stream
-    number = 1 if stream is sys.__stdout__ else 2 if stream is sys.__stderr__ else None
-    if number is None:
-        return stream
-    with suppress(OSError):
-        return open(number, "w", encoding=stream.encoding, errors=stream.errors, closefd=False)
-    return stream
-
-
-def _handlers() -> dict[Any, Any]:
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    return {number: signal.getsignal(number) for number in signal.valid_signals()}
-
-
-def _timers() -> list[int]:
-    """Those that nobody has set: pytest-timeout may have set one."""
-    if not hasattr(signal, "getitimer"):
-        return []
-    known = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
-    return [timer for timer in known if not any(signal.getitimer(timer))]
-
-
-def _put_back(handlers: Mapping[Any, Any]) -> None:
-    for number, handler in handlers.items():
-        if handler is not None and signal.getsignal(number) != handler:
-            with suppress(OSError, ValueError):
-                signal.signal(number, handler)
-
-
 def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
     """The names that a user's Python file defines; ScenarioError if it raises.
 
@@ -122,8 +45,7 @@ def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
     source = read_text(path) if text is None else text
     sys.modules[module.__name__] = module
     try:
-        with surroundings_kept():
-            exec(compile(source, str(path), "exec"), module.__dict__)
+        exec(compile(source, str(path), "exec"), module.__dict__)
     except RaceBenchError:
         raise
     except SyntaxError as error:

@@ -11,19 +11,36 @@ import pytest
 
 from racebench import vgic
 from racebench.campaign import cell as cell_module
+from racebench.campaign import soak
 from racebench.campaign.cell import Plan
 from racebench.campaign.soak import MOST_VISITS, Pace, Share, Visitor, deadline_s, rounds_for, unexpected
+from racebench.records import Cell
 from racebench.vgic.drawing import op
 
-from ..fakes import STEPS, Engine, cell, finding, result
+from ..fakes import STEPS, Engine, Here, cell, finding, result
 
 Patch = pytest.MonkeyPatch
 FIRST, LATER = Share(0, 2, 0, 3), Share(1, 2, 0, 3)
 
 
+class There:
+    """A cell's place that is the cell itself."""
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+
+    of = classmethod(lambda cls, cell: cls(cell))
+
+    def cell(self) -> Cell:
+        return self._cell
+
+
 def visitor(monkeypatch: Patch, **answers: Any) -> tuple[Visitor, Engine]:
     fake = Engine(**answers)
     monkeypatch.setattr(cell_module, "modes", fake)
+    monkeypatch.setattr(soak, "Pool", Here)
+    # What draws has no file to be loaded from again.
+    monkeypatch.setattr(soak, "Place", There)
     return Visitor(Plan(seed=7)), fake
 
 
@@ -116,7 +133,7 @@ def test_evidence_is_told_and_not_kept(tmp_path: Path, monkeypatch: Patch) -> No
     told: list[dict[str, Any]] = []
     for round_ in range(3):
         runs.visit(cell(tmp_path), Share(1, 2, round_, 3), 0.0, told.append)
-        assert len(pickle.dumps(runs)) < 10_000
+        assert len(pickle.dumps(runs._memory)) < 10_000
     findings = [m["finding"] for m in told if "finding" in m]
     assert [len(f["schedule"]) for f in findings] == [3, 2]
     assert all(f["evidence"] == long for f in findings)

@@ -73,13 +73,3 @@ def test_an_interrupt_in_a_destructor_is_not_printed(capsys: pytest.CaptureFixtu
         Loud(stop)
     assert stop.asked
     assert capsys.readouterr().err == ""
-
-
-def test_where_it_must_not_be_interrupted_wishes_are_only_noted() -> None:
-    stop = Stop()
-    with stop.deaf():
-        for _ in range(5):
-            stop.ask()
-    assert stop.asked
-    with pytest.raises(KeyboardInterrupt):
-        stop.ask()

@@ -1,0 +1,353 @@
+"""A pool of child processes, which run the code under test.
+
+A program that hangs, exits, closes descriptors or takes all memory costs the
+call that it was in, and this process nothing.  How things end, one way each:
+
+- Ctrl-C, SIGTERM and SIGHUP reach this process alone, for each child leads a
+  session of its own.  The handler notes the wish (stop.py); ``run`` sees it
+  within ``_LOOK_S``, gives out nothing more and cancels what is running.
+- A call that is cancelled, or late, is told so by its child's leash: the main
+  thread there is interrupted, the engine turns that into what it knows so far,
+  and the call is done.  If it is not within ``_GRACE_S``, the child is killed.
+- A call whose process is killed, exits or crashes is lost; what it told before
+  was heard.  A child that is gone itself is noticed by waiting for it, not by
+  the end of its pipe, which a process that its program has forked may hold.
+  Another child takes its place.
+- When this process is killed, the leashes end, and with them the children.
+
+One thread does all of this, so nothing here needs a lock.  It sends a call only
+to a child that waits for one and so reads; it never waits for one that writes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from ..errors import HarnessBug, RaceBenchError, UsageError
+from .child import BEGUN, LATE, NO_END, OVER, Call, work
+from .stop import Stop
+
+_LOOK_S = 0.1
+_LONGEST_LOOK_S = 1.0
+_GRACE_S = 10.0
+_EXIT_S, _EXIT_LOOK_S = 1.5, 0.005
+_SAFE = "PYTHONSAFEPATH"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A call, who asks for it, and in how many seconds it must be over (None: whenever it is)."""
+
+    asker: Any
+    call: Call
+    limit_s: float | None = None
+
+
+class Employer(Protocol):
+    """Gives out jobs and hears what becomes of them; called in the thread that runs the pool."""
+
+    def next_job(self, free: int) -> Job | None:
+        """The job for one of ``free`` children; None if there is none now."""
+
+    def told(self, job: Job, word: str, *what: Any) -> None:
+        """What a running job has told."""
+
+    def done(self, job: Job, value: Any) -> None: ...
+
+    def failed(self, job: Job, error: RaceBenchError) -> None:
+        """The job raised: HarnessBug if the fault is ours."""
+
+    def lost(self, job: Job, why: str) -> None:
+        """The job's process is gone."""
+
+
+class _Child:
+    """The parent's side of one process.
+
+    ``job`` is what it runs, which must be over by ``limit`` on the pool's
+    clock; ``answered``: it has said what came of that, and ``group`` is the
+    process group in which it does it.  ``cancelled``: it has been told to end its job and then itself, and
+    if it has not by ``limit``, it is ``late``; ``said`` is where it was then.
+    ``garbled``: what it sends is no message.
+    """
+
+    def __init__(self, number: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.talk, theirs = context.Pipe()
+        leash_end, self.leash = context.Pipe(duplex=False)
+        self.job: Job | None = None
+        self.limit: float | None = None
+        self.group = 0
+        self.answered = False
+        self.cancelled = self.late = self.garbled = False
+        self.said = ""
+        # No daemon: a program may start processes of its own.
+        self.process = context.Process(target=work, args=(theirs, leash_end, number))
+        with _nothing_from_here(), _ctrl_c_held_back():
+            self.process.start()
+        theirs.close()
+        leash_end.close()
+
+    def give(self, job: Job, now: float) -> None:
+        self.job, self.answered, self.said = job, False, ""
+        self.limit = None if job.limit_s is None else now + job.limit_s
+        # A child that is gone does not read: its sentinel says so.
+        with suppress(OSError):
+            self.talk.send(job.call)
+
+    def cancel(self, now: float, why: str = "") -> None:
+        if not self.cancelled:
+            self.cancelled, self.said = True, why
+            self.limit = now + _GRACE_S
+            with suppress(OSError):
+                self.leash.send(why)
+
+    def ended(self) -> bool:
+        """Whether its process is over; it is not reaped, so its number and its session's stay its own."""
+        pid = self.process.pid
+        # ChildProcessError: somebody else has reaped it, ``multiprocessing.active_children`` say.
+        with suppress(ChildProcessError):
+            if pid is not None and hasattr(os, "waitid"):
+                return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        return self.process.exitcode is not None
+
+    def end(self) -> None:
+        """Let it go: it exits by itself when its leash ends, and is killed if it does not.
+
+        So is what its program has started and left in its session.
+        """
+        self.leash.close()
+        self.talk.close()
+        until = time.monotonic() + (0 if self.late else _EXIT_S)
+        while not self.ended() and time.monotonic() < until:
+            time.sleep(_EXIT_LOOK_S)
+        self._kill_group(self.process.pid or 0)
+        self.kill_rest()
+        self.process.kill()
+        self.process.join()
+
+    def kill_rest(self) -> None:
+        """What the program of the last job has left behind; a group lasts as long as one is in it."""
+        group, self.group = self.group, 0
+        self._kill_group(group)
+
+    @staticmethod
+    def _kill_group(leader: int) -> None:
+        if leader and hasattr(os, "killpg"):
+            with suppress(OSError):
+                os.killpg(leader, signal.SIGKILL)
+
+    def end_of(self, status: int | None) -> str:
+        """How the process of its job came to its end, in words."""
+        if self.late:
+            return f"{self.said or 'it was cancelled'}; it went on, and its process was killed"
+        if self.garbled:
+            return "its process wrote into the pipe that RaceBench reads"
+        if status is not None and status < 0:
+            with suppress(ValueError):
+                return f"its process was ended by {signal.Signals(-status).name}"
+        return f"its process ended with status {status}"
+
+
+class Pool:
+    """Up to ``size`` child processes for the length of a ``with`` block; ``first`` of them start at once."""
+
+    def __init__(self, size: int, stop: Stop, first: int = 1) -> None:
+        self.size, self._stop, self._first = size, stop, min(first, size)
+        self._started = 0
+        self._children: list[_Child] = []
+        # A clock that stops while we are stopped, by Ctrl-Z say: nobody was late then.
+        self._now, self._looked = 0.0, time.monotonic()
+
+    def __enter__(self) -> Self:
+        try:
+            while len(self._children) < self._first:
+                self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        children, self._children = self._children, []
+        for child in children:
+            child.cancel(self._now)
+        for child in children:
+            child.end()
+
+    def run(self, employer: Employer) -> None:
+        """Do jobs until there are none, or a stop is asked and those that run have ended."""
+        while True:
+            self._tick()
+            if self._stop.asked:
+                for child in self._busy():
+                    child.cancel(self._now)
+            else:
+                self._hire(employer)
+            if not self._busy():
+                return
+            ready = set(wait([c.talk for c in self._children], timeout=_LOOK_S))
+            for child in list(self._children):
+                if child.talk in ready:
+                    self._hear(child, employer)
+                elif child.late or (child.ended() and not child.talk.poll()):
+                    self._lose(child, employer)
+
+    def call(self, call: Call, hear: Any = None) -> Any:
+        """The value of ``call``, made in a child; ``hear(word, *what)`` gets what it tells on the way.
+
+        Raises what it raised: UsageError, or HarnessBug if the fault is ours or its process is lost.
+        """
+        one = _One(call, hear)
+        self.run(one)
+        if one.error is not None:
+            raise one.error
+        return one.value
+
+    def _start(self) -> _Child:
+        child = _Child(self._started)
+        self._started += 1
+        self._children.append(child)
+        return child
+
+    def _busy(self) -> list[_Child]:
+        return [child for child in self._children if child.job is not None]
+
+    def _hire(self, employer: Employer) -> None:
+        """A job for each child that is free, and for those that may still be started."""
+        while (free := self.size - len(self._busy())) > 0:
+            job = employer.next_job(free)
+            if job is None:
+                return
+            idle = next((c for c in self._children if c.job is None and c.process.is_alive()), None)
+            (idle or self._start()).give(job, self._now)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        self._now += min(now - self._looked, _LONGEST_LOOK_S)
+        self._looked = now
+        for child in self._busy():
+            if child.limit is None or self._now < child.limit:
+                continue
+            if child.cancelled:
+                child.late = True
+            else:
+                assert child.job is not None
+                child.cancel(self._now, f"{NO_END} {child.job.limit_s:.3g} s")
+
+    def _hear(self, child: _Child, employer: Employer) -> None:
+        job = child.job
+        try:
+            word, what = child.talk.recv()
+        except Exception as error:
+            # The pipe's end, or bytes that are no message: a program may write into any descriptor.
+            child.garbled = not isinstance(error, EOFError | OSError)
+            self._lose(child, employer)
+            return
+        assert job is not None
+        if word == BEGUN:
+            [child.group] = what
+        elif word == "done":
+            child.answered = True
+            employer.done(job, *what)
+        elif word == "failed":
+            child.answered = True
+            ours, text = what
+            employer.failed(job, HarnessBug(text) if ours else UsageError(text))
+        elif word == OVER:
+            self._over(child)
+            if not child.answered:
+                employer.lost(job, child.end_of(*what))
+        else:
+            if word == LATE:
+                child.said = what[0]
+            employer.told(job, word, *what)
+
+    def _over(self, child: _Child) -> None:
+        """The process of the job of ``child`` has ended: it is free, or has done its last."""
+        child.job = child.limit = None
+        child.kill_rest()
+        if child.cancelled:
+            self._dismiss(child)
+
+    def _lose(self, child: _Child, employer: Employer) -> None:
+        self._dismiss(child)
+        if child.job is not None and not child.answered:
+            employer.lost(child.job, child.end_of(child.process.exitcode))
+
+    def _dismiss(self, child: _Child) -> None:
+        self._children.remove(child)
+        child.end()
+
+
+class _One:
+    """The employer of one call."""
+
+    def __init__(self, call: Call, hear: Any) -> None:
+        self._job: Job | None = Job(None, call)
+        self._hear = hear
+        self.value: Any = None
+        self.error: RaceBenchError | None = None
+
+    def next_job(self, free: int) -> Job | None:
+        job, self._job = self._job, None
+        return job
+
+    def told(self, job: Job, word: str, *what: Any) -> None:
+        if self._hear is not None:
+            self._hear(word, *what)
+
+    def done(self, job: Job, value: Any) -> None:
+        self.value = value
+
+    def failed(self, job: Job, error: RaceBenchError) -> None:
+        self.error = error
+
+    def lost(self, job: Job, why: str) -> None:
+        self.error = UsageError(f"the code under test is gone: {why}")
+
+
+@contextmanager
+def _nothing_from_here() -> Iterator[None]:
+    """A process started in here imports nothing from the current folder.
+
+    It begins as ``python -c``, which looks there first: a pickle.py that lies
+    beside somebody's scenarios would run.  Costs a Python that a user's program
+    starts in a child its own look there.
+    """
+    before = os.environ.get(_SAFE)
+    os.environ[_SAFE] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE]
+        else:
+            os.environ[_SAFE] = before
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """A process started in here begins with SIGINT blocked, until it leads its own session."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Starting the tracker unblocks SIGINT (CPython before 3.12), so it must run already.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,286 @@
+"""Child processes and what becomes of the calls that they make."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from racebench.campaign import pool as module
+from racebench.campaign.child import Call, Link
+from racebench.campaign.pool import Job, Pool
+from racebench.campaign.stop import Stop
+from racebench.errors import HarnessBug, RaceBenchError, UsageError
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+# -- calls that children make
+
+
+def answer(link: Link, value: Any) -> Any:
+    link.tell("saying", value)
+    return value
+
+
+def where(link: Link) -> int:
+    return os.getpid()
+
+
+def wrong(link: Link, ours: bool) -> None:
+    raise (ValueError if ours else UsageError)("no good")
+
+
+def unsendable(link: Link) -> Any:
+    return threading.Lock()
+
+
+def exits(link: Link) -> None:
+    os._exit(0)
+
+
+def killed(link: Link) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def for_ever(link: Link) -> None:
+    with link.stop.interruptible():
+        link.tell("here")
+        while True:
+            time.sleep(1)
+
+
+def partial_answer(link: Link) -> str:
+    try:
+        for_ever(link)
+    except KeyboardInterrupt:
+        pass
+    return f"as far as it came: {link.stop.why}"
+
+
+def heedless(link: Link) -> None:
+    link.tell("here")
+    while True:
+        try:
+            time.sleep(1)
+        except BaseException:
+            pass
+
+
+def hooks(link: Link) -> None:
+    sys.excepthook = threading.excepthook = None  # type: ignore[assignment]
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+
+
+def closes(link: Link) -> None:
+    os.close(1)
+    os.close(2)
+    print("nobody hears this")
+
+
+def clock(link: Link) -> None:
+    time.perf_counter = time.monotonic = lambda: 0.0
+
+
+def forks(link: Link) -> str:
+    if os.fork() == 0:
+        time.sleep(1000)
+    return "left one behind"
+
+
+def forks_and_returns(link: Link) -> str:
+    """Both processes come back to the child's own code."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.close(reading)
+        return "the other one"
+    os.close(writing)
+    # The end of the pipe is the end of the other process, which had its say before.
+    os.read(reading, 1)
+    return "the one that was called"
+
+
+def writes_rubbish(link: Link) -> None:
+    for descriptor in range(3, 20):
+        try:
+            os.write(descriptor, b"\0\0\0\x04none")
+        except OSError:
+            pass
+
+
+# -- the pool
+
+
+class Asked:
+    """Asks for ``calls`` in order, and keeps what becomes of each."""
+
+    def __init__(self, *calls: tuple[Any, ...], limit_s: float | None = None) -> None:
+        self.waiting = [Job(call[0].__name__, Call(call[0], call[1:]), limit_s) for call in calls]
+        self.became: dict[str, Any] = {}
+        self.heard: list[Any] = []
+        self.on_told: Callable[[], None] = lambda: None
+
+    def next_job(self, free: int) -> Job | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+    def told(self, job: Job, word: str, *what: Any) -> None:
+        self.heard.append((word, *what))
+        self.on_told()
+
+    def done(self, job: Job, value: Any) -> None:
+        assert job.asker not in self.became
+        self.became[job.asker] = value
+
+    def failed(self, job: Job, error: RaceBenchError) -> None:
+        self.became[job.asker] = error
+
+    def lost(self, job: Job, why: str) -> None:
+        assert job.asker not in self.became
+        self.became[job.asker] = f"lost: {why}"
+
+
+def run(asked: Asked, size: int = 1, stop: Stop | None = None) -> dict[str, Any]:
+    with Pool(size, stop or Stop()) as pool:
+        pool.run(asked)
+    assert not multiprocessing.active_children()
+    return asked.became
+
+
+def test_a_call_is_made_elsewhere_and_its_value_comes_back() -> None:
+    asked = Asked((answer, {"x": [1, 2]}), (where,))
+    became = run(asked)
+    assert became["answer"] == {"x": [1, 2]}
+    assert became["where"] != os.getpid()
+    assert ("saying", {"x": [1, 2]}) in asked.heard
+
+
+def test_a_call_of_its_own_raises_what_it_raised_there() -> None:
+    with Pool(1, Stop()) as pool:
+        assert pool.call(Call(answer, (3,))) == 3
+        with pytest.raises(UsageError, match="no good"):
+            pool.call(Call(wrong, (False,)))
+        with pytest.raises(HarnessBug, match="ValueError: no good"):
+            pool.call(Call(wrong, (True,)))
+        with pytest.raises(HarnessBug, match="pickle"):
+            pool.call(Call(unsendable))
+        with pytest.raises(UsageError, match="ended with status 0"):
+            pool.call(Call(exits))
+        assert pool.call(Call(answer, (4,))) == 4
+
+
+@needs_fork
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(
+    ("hostile", "ends"),
+    [
+        (exits, "lost: its process ended with status 0"),
+        (killed, "lost: its process was ended by SIGKILL"),
+        (hooks, HarnessBug),
+        (closes, HarnessBug),
+        (clock, None),
+        (forks, "left one behind"),
+        (forks_and_returns, "the one that was called"),
+    ],
+)
+def test_what_a_call_does_to_its_process_is_its_own_affair(hostile: Any, ends: Any, size: int) -> None:
+    became = run(Asked((hostile,), (answer, 1), (where,)), size)
+    came = became[hostile.__name__]
+    assert came == ends or type(came) is ends
+    assert became["answer"] == 1
+
+
+@needs_fork
+def test_rubbish_in_the_pipe_costs_one_call() -> None:
+    became = run(Asked((writes_rubbish,), (answer, 1)))
+    assert became["writes_rubbish"].startswith("lost: its process wrote into the pipe")
+    assert became["answer"] == 1
+
+
+@needs_fork
+def test_what_a_call_leaves_behind_is_ended_with_it() -> None:
+    left: list[int] = []
+
+    def see() -> None:
+        # The process group of the call, while it is there.
+        left.extend(child.group for child in pool._children)
+
+    asked = Asked((forks,), (answer, 1))
+    asked.on_told = see
+    with Pool(1, Stop()) as pool:
+        pool.run(asked)
+        [group] = {g for g in left if g}
+        for _ in range(2):
+            try:
+                os.killpg(group, 0)
+            except ProcessLookupError:
+                break
+
+
+def test_a_late_call_ends_with_what_it_has() -> None:
+    asked = Asked((partial_answer,), (answer, 1), limit_s=1.0)
+    became = run(asked)
+    assert became["partial_answer"].startswith("as far as it came: no end within 1 s: interrupted in ")
+    assert became["answer"] == 1
+    [late] = [what for what in asked.heard if what[0] == "late"]
+    assert "MainThread" in late[2]
+
+
+def test_a_call_that_heeds_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_GRACE_S", 0.2)
+    asked = Asked((heedless,), limit_s=0.2)
+    asked.waiting.append(Job("answer", Call(answer, (1,))))
+    became = run(asked)
+    assert became["heedless"].startswith("lost: no end within 0.2 s")
+    assert became["heedless"].endswith("; it went on, and its process was killed")
+    assert became["answer"] == 1
+
+
+def test_a_stop_cancels_what_runs_and_gives_out_nothing_more() -> None:
+    stop = Stop()
+    asked = Asked((partial_answer,), (answer, 1))
+    asked.on_told = stop.ask
+    assert run(asked, stop=stop) == {"partial_answer": "as far as it came: "}
+
+
+def test_the_wishes_of_the_terminal_reach_the_parent_alone() -> None:
+    """Each child leads a session of its own, so what a terminal sends to ours does not come to it."""
+    became = run(Asked((session,)))
+    assert became["session"] != os.getsid(0)
+
+
+def session(link: Link) -> int:
+    return os.getsid(0)
+
+
+@needs_fork
+def test_children_end_with_their_parent(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        os.set_inheritable(writing, True)
+        asked = Asked((for_ever,))
+        asked.on_told = lambda: os.write(writing, b"%d\n" % pool._children[0].group)
+        with Pool(1, Stop()) as pool:
+            pool.run(asked)
+        os._exit(0)
+    os.close(writing)
+    group = int(os.read(reading, 20))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    while True:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.01)
