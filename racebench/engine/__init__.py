@@ -1,6 +1,6 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
-from .control.suspicion import suspected
+from .control.suspicion import overlooked, suspected
 from .explain.replay import replay
 from .explain.reproduction import reproduce
 from .explain.sources import sources_of
@@ -10,6 +10,7 @@ from .search.exploration import Progress, ProgressCall, explore
 from .search.glance import glance
 from .search.verification import verify
 from .strategies import STRATEGIES
+from .unseen import judged
 
 __all__ = [
     "STALL_S",
@@ -18,6 +19,8 @@ __all__ = [
     "ProgressCall",
     "explore",
     "glance",
+    "judged",
+    "overlooked",
     "replay",
     "reproduce",
     "sources_of",

@@ -86,7 +86,11 @@ def explore(p: rb.Program) -> rb.Result:
     return rb.explore(p, executions=20)
 
 
-MODES = (verify, within, explore)
+def stress(p: rb.Program) -> rb.Result:
+    return rb.stress(p, seconds=0.05)
+
+
+MODES = (verify, within, explore, stress)
 
 
 def closure() -> Any:
