@@ -88,7 +88,11 @@ LIES = Result(rb.Verdict.CLEAN, True, 1, 0.1, (), stats={"done": 1.0, "unseen": 
 
 @pytest.mark.parametrize(("lying", "status"), [(True, 3), (False, 1)])
 def test_run_says_that_racebench_failed(
-    lying: bool, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    lying: bool,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The hammered program breaks its rule each time, and does so again under control."""
     if lying:
@@ -122,6 +126,17 @@ def test_an_item_fails_and_says_so(lying: bool, inner: pytest.Pytester) -> None:
     assert cell["verdict"] == ("unknown" if lying else "unexpected")
     text = " ".join(result.stdout.str().split())
     assert ("the proof excludes it: a fault of RaceBench. Please report it." in text) is lying
+
+
+@pytest.mark.parametrize("mode", ["stress", "verify"])
+def test_what_is_not_seen_is_the_same_in_every_mode(mode: str, tmp_path: Path) -> None:
+    path = tmp_path / "account.py"
+    path.write_text(ACCOUNT, encoding="utf-8")
+    cells_ = cells_for([load_scenario(path)], ["plain"])
+    [cell] = run_campaign(cells_, Options(Plan((mode,)), 0.3), Heard())["cells"]
+    assert cell["verdict"] == "unknown"
+    [said] = cell["unseen"]
+    assert "Account.balance, a plain attribute, is written by" in said
 
 
 @pytest.mark.parametrize("rule", ["lock_order.inversion", "stall.hang", "data_race"])
