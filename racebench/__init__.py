@@ -59,6 +59,11 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def __dir__() -> list[str]:
+    """What is there, the engines included."""
+    return sorted({*globals(), *__all__})
+
+
 __all__ = [
     "Broken",
     "CheckFailed",

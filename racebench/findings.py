@@ -179,6 +179,11 @@ EVIDENCE: Mapping[str, str] = {
 }
 
 
+def counted(n: int, thing: str) -> str:
+    """``1 cell``, ``12,000 cells``."""
+    return f"{n:,} {thing}{'' if n == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Result:
     """What stress, explore, verify or replay has to say.  ``print`` it.
@@ -188,7 +193,8 @@ class Result:
     broke a rule; ``first_failure`` counts executions until the first finding,
     itself included, None if there was none (``first_failure_s``: seconds, of
     stress).  ``complete`` is True only when verify has covered every schedule;
-    ``interrupted`` after Ctrl-C.  ``stats`` says more, by mode.
+    ``interrupted`` after Ctrl-C.  ``stats`` says more, by mode; ``why`` says in
+    words what keeps the verdict UNKNOWN.
     """
 
     verdict: Verdict
@@ -204,11 +210,21 @@ class Result:
 
     def __repr__(self) -> str:
         whole = ", every schedule" if self.complete else ""
-        executions = f"{self.executions:,} execution{'s' * (self.executions != 1)}{whole}"
-        return f"<Result {self.verdict.name} after {executions}: {len(self.findings)} findings>"
+        executions, findings = counted(self.executions, "execution"), counted(len(self.findings), "finding")
+        return f"<Result {self.verdict.name} after {executions}{whole}: {findings}>"
 
     def __str__(self) -> str:
-        return "\n".join([repr(self), *map(str, self.findings)])
+        why = [f"no answer: {self.why}"] if self.why else []
+        return "\n".join([repr(self), *why, *map(str, self.findings)])
+
+    @property
+    def why(self) -> str:
+        """What keeps the verdict UNKNOWN, and what to do about it; "" if it is not."""
+        if self.verdict is not Verdict.UNKNOWN:
+            return ""
+        if self.stats.get("unseen"):
+            return "; ".join(self.stats["unseen"])
+        return "it was interrupted" if self.interrupted else "the budget ended first. Give it more."
 
 
 def miss_bound(tries: int, failures: int) -> float | None:

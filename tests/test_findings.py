@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+import racebench as rb
 from racebench.findings import interval, miss_bound
 
 
@@ -41,3 +46,25 @@ def test_the_interval_covers_95_of_100_on_average_and_80_at_worst(tries: int) ->
     assert sum(evenly) / len(evenly) >= 0.945
     few = [_coverage(tries, hits / tries / 20) for hits in range(1, 120) if hits / 20 < tries]
     assert min(evenly + few) >= 0.79
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({}, ["no answer: the budget ended first. Give it more."]),
+        ({"interrupted": True}, ["no answer: it was interrupted"]),
+        ({"stats": {"unseen": ("a", "b")}}, ["no answer: a; b"]),
+        ({"verdict": rb.Verdict.CLEAN}, []),
+    ],
+)
+def test_a_result_without_an_answer_says_why(how: Any, said: list[str]) -> None:
+    result = replace(rb.Result(rb.Verdict.UNKNOWN, False, 1, 1.0, ()), **how)
+    first = f"<Result {result.verdict.name} after 1 execution: 0 findings>"
+    assert str(result).splitlines() == [first, *said]
+
+
+def test_the_engines_are_listed_before_they_are_imported() -> None:
+    """In a process of its own: here somebody has imported them."""
+    code = "import sys, racebench as rb; print(*dir(rb)); sys.exit('racebench.modes' in sys.modules)"
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert set(rb.__all__) <= set(listed.split())

@@ -14,6 +14,7 @@ import pytest
 
 from racebench import cli
 from racebench.commands.arguments import parser
+from racebench.findings import RULES
 
 pytest_plugins = ["pytester"]
 
@@ -62,6 +63,11 @@ def test_the_verbs_that_are_told_of_are_those_that_there_are(capsys: Capture) ->
         parser().parse_args(["--help"])
     helped = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
     assert told == set(helped)
+
+
+def test_the_rules_that_are_told_of_are_those_that_there_are() -> None:
+    [told] = re.findall(r"^The rules, which.*?^$", README, re.DOTALL | re.MULTILINE)
+    assert set(re.findall(r"`([a-z_.]+)`", told)) - {"check", "check_that"} == set(RULES)
 
 
 def test_its_protocol_is_complete_and_does_what_is_said(here: Path, capsys: Capture) -> None:

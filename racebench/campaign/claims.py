@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..findings import counted
+
 _MAPPING = ("mapping.corrupted", "mapping.double_success")
 
 
@@ -159,8 +161,8 @@ def _evidence(point: Point, cell: Mapping[str, Any]) -> str:
         return f"{where}: {', '.join(broken)}"
     verify = cell.get("verify")
     if verify is not None and verify["complete"]:
-        executions = verify["executions"]
-        return f"{where}: no {' or '.join(point.rules)} in any schedule ({executions} executions, all)"
+        executions = counted(verify["executions"], "execution")
+        return f"{where}: no {' or '.join(point.rules)} in any schedule ({executions}, all)"
     stress = cell.get("stress")
-    seen = f" in {stress['collisions']:,} collisions" if stress else ""
+    seen = f" in {counted(stress['collisions'], 'collision')}" if stress else ""
     return f"{where}: no {' or '.join(point.rules)} found{seen}, not proved"

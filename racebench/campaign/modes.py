@@ -46,6 +46,9 @@ def stress(
     the probability that one does.  The lock-order detector looks on; what it
     predicts from the free run, which keeps no order of what threads read of one
     another, counts unless a short proof under control shows that it is never so.
+    A few executions under control after it tell what RaceBench cannot see of the
+    program (``stats["unseen"]``): if there is anything, the answer is UNKNOWN in
+    place of CLEAN, as it is in the other modes.
     """
     result = engine.stress(
         program,
@@ -56,13 +59,33 @@ def stress(
         stall_s=stall_s,
         rings=rings,
     )
-    return _foreseen(program, result, seed)
+    return _whole(program, _foreseen(program, result, seed))
+
+
+def _whole(program: Program, result: Result) -> Result:
+    """``result`` as it is worth with what cannot be seen of ``program``."""
+    # One that has a story is another each time: no other mode has an answer of it.
+    if result.interrupted or _hangs(result) or program.story is not None:
+        return result
+    try:
+        unseen = engine.overlooked(program, _FORESEEN_S)
+    except KeyboardInterrupt:
+        # What was hammered is not lost.
+        return replace(result, interrupted=True)
+    except ProgramError:
+        # It cannot be run under control, as with a raw lock: the other modes raise that, and are not silent.
+        return result
+    return engine.judged(result, result.stats["unseen"], unseen)
+
+
+def _hangs(result: Result) -> bool:
+    """Whether the program hung, as it then would under control."""
+    return any(finding.rule.startswith("stall.") for finding in result.findings)
 
 
 def _foreseen(program: Program, result: Result, seed: int) -> Result:
     """``result`` without the inversions that a hand-over keeps apart, which ``stats["guarded"]`` then has."""
-    # A program that hangs would hang again.
-    final = result.interrupted or any(finding.rule.startswith("stall.") for finding in result.findings)
+    final = result.interrupted or _hangs(result)
     kept, guarded = [], {}
     for finding in result.findings:
         if final or finding.rule != RULE or _foretold(program, finding.signature, seed):

@@ -32,6 +32,9 @@ from ..report.text import clean
 from .arguments import FORMATS
 from .output import write_json, write_text
 
+_EXAMPLE = "example"
+"""The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
+
 _OLDER_RUNS, _LARGEST = 20, 64 << 20
 Findings = list[tuple[str, dict[str, Any]]]
 
@@ -146,9 +149,11 @@ def _signatures(path: Path) -> Iterator[tuple[str, str, str]]:
 def _older(path: Path) -> Iterator[_Seen]:
     """The runs beside ``path`` that were stored before it, newest first."""
     path = path.resolve()
+    if path.name == _EXAMPLE:
+        return
     try:
-        beside = [p for p in path.parent.iterdir() if p != path and (p / "run.json").is_file()]
-        dated = sorted(((p / "run.json").stat().st_mtime, p) for p in beside)
+        beside = [p for p in path.parent.iterdir() if p.name not in (path.name, _EXAMPLE)]
+        dated = sorted(((p / "run.json").stat().st_mtime, p) for p in beside if (p / "run.json").is_file())
     except OSError:
         return
     own = _written(path).timestamp()

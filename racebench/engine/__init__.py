@@ -1,6 +1,6 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
-from .control.suspicion import suspected
+from .control.suspicion import overlooked, suspected
 from .explain.replay import replay
 from .explain.reproduction import reproduce
 from .explain.sources import sources_of
@@ -11,6 +11,7 @@ from .search.glance import glance
 from .search.verification import verify
 from .standing import standing, where_main_is
 from .strategies import STRATEGIES
+from .unseen import judged
 
 __all__ = [
     "STALL_S",
@@ -19,6 +20,8 @@ __all__ = [
     "ProgressCall",
     "explore",
     "glance",
+    "judged",
+    "overlooked",
     "replay",
     "reproduce",
     "sources_of",

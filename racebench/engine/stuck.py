@@ -61,8 +61,19 @@ class Event:
     past: tuple[int, ...] | None = None
 
 
+class Polled:
+    """What a thread waits for by asking again and again: its stack may show the question.
+
+    ``site`` is where it began to wait.
+    """
+
+    site: Site
+
+
 def wanted_site(task: Waiter) -> Site:
     """Where ``task`` waits: the innermost frame of its stack that is not ours."""
+    if isinstance(task.obj, Polled):
+        return task.obj.site
     stack = () if task.thread is None else stack_of(task.thread)
     return stack[-1] if stack else UNKNOWN_SITE
 

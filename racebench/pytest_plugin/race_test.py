@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ParamSpec
 
 from ..campaign import modes
 from ..errors import ProgramError, RaceBenchError, UsageError
-from ..findings import Finding, Result, Verdict
+from ..findings import Finding, Result, Verdict, counted
 from ..program import Program
 from .race_cell import RaceTest, Tell, finding_record
 
@@ -132,7 +132,7 @@ def _judge(program: Program, mode: str, result: Result, expected: Expected, agai
     found = {f.rule for f in result.findings}
     odd = [f for f in result.findings if not expected.bears(f.rule)]
     missing = sorted(expected.must - found)
-    executions = f"after {result.executions:,} executions"
+    executions = f"after {counted(result.executions, 'execution')}"
     if odd:
         if running is not None:
             # Who reports draws the panels: see RaceTest.unexpected.
@@ -143,7 +143,7 @@ def _judge(program: Program, mode: str, result: Result, expected: Expected, agai
     if result.interrupted:
         raise KeyboardInterrupt
     if not again and (not _answered(mode, result) or result.verdict is Verdict.UNKNOWN):
-        why = "; ".join(result.stats.get("unseen", ())) or "the budget ended first. Give it more."
+        why = replace(result, verdict=Verdict.UNKNOWN).why
         raise RaceFailed(f"{program.name}: no answer {executions}: {why}")
 
 

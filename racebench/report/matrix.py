@@ -236,7 +236,7 @@ def _clean_line(cells: Sequence[Mapping[str, Any]]) -> Text:
     text = f"{counted(len(cells), 'cell')} clean, as expected"
     collisions = sum(c["stress"]["collisions"] for c in cells if c.get("stress"))
     if collisions:
-        text += f": {count(collisions)} collisions, none failed"
+        text += f": {counted(collisions, 'collision')}, none failed"
     proved = sum(1 for c in cells if c.get("verify") and c["verify"]["complete"])
     if proved:
         text += f"; {count(proved)} proved, every schedule run"
@@ -248,15 +248,15 @@ def evidence(cell: Mapping[str, Any]) -> str:
     parts = []
     stress, verify, explore = cell.get("stress"), cell.get("verify"), cell.get("explore")
     if stress:
-        text = f"stress {count(stress['collisions'])} collisions, {count(stress['failures'])} failed"
+        text = f"stress {counted(stress['collisions'], 'collision')}, {count(stress['failures'])} failed"
         if stress.get("first_failure_s") is not None:
             text += f", first after {duration(stress['first_failure_s'])}"
         parts.append(text)
     if explore:
-        executions, failures = count(explore["executions"]), count(explore["failures"])
-        parts.append(f"explore {executions} executions, {failures} failed")
+        executions, failures = counted(explore["executions"], "execution"), count(explore["failures"])
+        parts.append(f"explore {executions}, {failures} failed")
     if verify:
-        parts.append(f"verify {count(verify['executions'])} executions, {_extent(verify)}")
+        parts.append(f"verify {counted(verify['executions'], 'execution')}, {_extent(verify)}")
     return " · ".join(parts)
 
 

@@ -152,10 +152,10 @@ def summary(run: Mapping[str, Any]) -> str:
     text = f"{count(good)} of {counted(judged, 'cell')} as expected"
     collisions = sum(c["stress"]["collisions"] for c in cells if c.get("stress"))
     if collisions:
-        text += f", {count(collisions)} collisions"
+        text += f", {counted(collisions, 'collision')}"
     executions = sum(c[m]["executions"] for c in cells for m in ("verify", "explore") if c.get(m))
     if executions:
-        text += f", {count(executions)} controlled executions"
+        text += f", {counted(executions, 'controlled execution')}"
     if run.get("wall_s"):
         text += f", {duration(run['wall_s'])}"
     if unfinished(run):

@@ -8,6 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
+from ..findings import counted as counted
+
 VERDICT_STYLES = {
     "as_expected": "green",
     "unexpected": "bold red",
@@ -44,11 +46,6 @@ def field_value(value: Any) -> str:
 def count(n: Any) -> str:
     """A whole number with separators; ``-`` for none."""
     return f"{n:,}" if isinstance(n, int) else "-"
-
-
-def counted(n: int, thing: str) -> str:
-    """``1 cell``, ``12,000 cells``."""
-    return f"{n:,} {thing}{'' if n == 1 else 's'}"
 
 
 def duration(seconds: Any) -> str:

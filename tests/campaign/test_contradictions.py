@@ -8,19 +8,24 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench import cli
 from racebench.campaign import cell as cells
 from racebench.campaign import modes
 from racebench.campaign.cell import Plan
 from racebench.campaign.contradictions import covered, excluded
+from racebench.campaign.results import read_run
 from racebench.campaign.runner import Options, cells_for, run_campaign
 from racebench.findings import Finding, Result
 from racebench.scenario.scenario import load_scenario
 
 from ..fakes import Heard
+from ..inner import run, write
+
+pytest_plugins = ["pytester"]
 
 ACCOUNT = """\
 import racebench as rb
-TITLE, SOURCE, TAGS, EXPECT = "account", "", [], {"plain": [], "shared": []}
+TITLE, SOURCE, TAGS, EXPECT = "account", "", [], {"plain": [], "shared": [], "short": []}
 class Account(rb.State):
     kept = rb.shared(0, atomic=True)
     def __init__(self):
@@ -33,8 +38,16 @@ def deposit(s):
 def shared(s):
     with s.lock:
         s.kept += 1
+def lost(s, results):
+    return rb.broken("account.lost", "whatever the threads do")
+def program(name, function, check=None):
+    return rb.Program(name, Account, {"a": function, "b": function}, check)
 def variants():
-    return {n: rb.Program(n, Account, {"a": f, "b": f}) for n, f in (("plain", deposit), ("shared", shared))}
+    return {
+        "plain": program("plain", deposit),
+        "shared": program("shared", shared),
+        "short": program("short", shared, lost),
+    }
 """
 LOST = Finding("account.lost", "account.lost: lost", "a deposit is lost", mode="stress")
 
@@ -67,6 +80,63 @@ def test_where_nothing_is_unseen_the_fault_is_ours(tmp_path: Path, monkeypatch: 
     cell = _run(tmp_path, monkeypatch, "shared", LOST)
     assert (cell["verdict"], cell["failed"]) == ("unknown", True)
     assert "a fault of RaceBench. Please report it." in cell["error"]
+
+
+LIES = Result(rb.Verdict.CLEAN, True, 1, 0.1, (), stats={"done": 1.0, "unseen": ()})
+"""A proof of whatever it is asked about."""
+
+
+@pytest.mark.parametrize(("lying", "status"), [(True, 3), (False, 1)])
+def test_run_says_that_racebench_failed(
+    lying: bool,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The hammered program breaks its rule each time, and does so again under control."""
+    if lying:
+        monkeypatch.setattr(modes, "verify", lambda *args, **how: LIES)
+    path, out = tmp_path / "account.py", tmp_path / "out"
+    path.write_text(ACCOUNT, encoding="utf-8")
+    words = ["run", str(path), "--protocol", "short", "--time", "1s", "--out", str(out)]
+    assert cli.main(words) == status
+    said = "account.lost was found, and the proof excludes it: a fault of RaceBench. Please report it."
+    printed = capsys.readouterr()
+    assert (said in printed.err) is lying
+    [cell] = read_run(out)["cells"]
+    assert (cell["verdict"], cell["found"]) == ("unknown" if lying else "unexpected", ["account.lost"])
+    assert cell.get("failed", False) is lying
+
+
+@pytest.mark.parametrize("lying", [True, False])
+def test_an_item_fails_and_says_so(lying: bool, inner: pytest.Pytester) -> None:
+    """The same under pytest: of an item that was ``unexpected`` nothing is known any more."""
+    write(inner, account__py=ACCOUNT)
+    if lying:
+        inner.makeconftest(
+            "from racebench.campaign import modes\n"
+            "from racebench.findings import Result, Verdict\n"
+            "lies = Result(Verdict.CLEAN, True, 1, 0.1, (), stats={'done': 1.0, 'unseen': ()})\n"
+            "modes.verify = lambda *args, **how: lies\n"
+        )
+    result = run(inner, "scenarios", "-k", "short", "--race-out", "out")
+    result.assert_outcomes(failed=1)
+    [cell] = read_run(inner.path / "out")["cells"]
+    assert cell["verdict"] == ("unknown" if lying else "unexpected")
+    text = " ".join(result.stdout.str().split())
+    assert ("the proof excludes it: a fault of RaceBench. Please report it." in text) is lying
+
+
+@pytest.mark.parametrize("mode", ["stress", "verify"])
+def test_what_is_not_seen_is_the_same_in_every_mode(mode: str, tmp_path: Path) -> None:
+    path = tmp_path / "account.py"
+    path.write_text(ACCOUNT, encoding="utf-8")
+    cells_ = cells_for([load_scenario(path)], ["plain"])
+    [cell] = run_campaign(cells_, Options(Plan((mode,)), 0.3), Heard())["cells"]
+    assert cell["verdict"] == "unknown"
+    [said] = cell["unseen"]
+    assert "Account.balance, a plain attribute, is written by" in said
 
 
 @pytest.mark.parametrize("rule", ["lock_order.inversion", "stall.hang", "data_race"])

@@ -113,6 +113,15 @@ def test_in_how_many_of_the_older_runs_it_was_seen(capsys: Capture) -> None:
     assert "seen in 3 of the last 5 runs" in capsys.readouterr().out
 
 
+def test_the_example_that_comes_with_racebench_is_no_run_of_the_users() -> None:
+    now = run("reports/now", 50, finding())
+    example = run("reports/example", 40, finding())
+    assert history(now) == {}
+    run("reports/before", 30)
+    assert history(now) == {finding()["signature"]: "seen in 1 of the last 2 runs"}
+    assert history(example) == {}
+
+
 def test_what_cannot_be_read_is_no_run() -> None:
     now = run("now", 50, finding())
     run("good", 40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil, sqrt
 from typing import Any
 
 import pytest
@@ -20,14 +21,19 @@ from . import bugs
 
 RANDOMISED = ("random", "pct", "pos", "surw", "portfolio")
 
-WITHIN = {
-    "deadlock01": 100,
-    "account": 100,
-    "wronglock": 100,
-    "stringbuffer": 700,
-    "reorder_3": 300,
+EVERY = {
+    "deadlock01": (2.0, 3.5, 2.9, 3.0, 2.6),
+    "account": (3.0, 3.1, 2.9, 2.9, 2.9),
+    "wronglock": (2.2, 21.9, 2.3, 3.2, 3.4),
+    "stringbuffer": (11.1, 311.0, 11.6, 11.2, 13.9),
+    "reorder_3": (20.7, 23.2, 9.7, 5.1, 9.6),
 }
-"""Executions in which every strategy finds these, with seed 1."""
+"""How many executions it takes to meet each bug once, for each of RANDOMISED, over twelve seeds.
+
+Of these means the worst is of pct and a bug of depth 3 in two threads: with two threads only one of the
+two orders in which its change points may lower them leads back and forth, and it draws both alike.
+"""
+_HITS = 40
 
 WITHIN_SURW = {"reorder_5": 100, "reorder_10": 200, "reorder_20": 60, "twostage_20": 100}
 """What uniformity over one field's accesses is for."""
@@ -43,9 +49,15 @@ def test_every_randomised_strategy_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("strategy", RANDOMISED)
-@pytest.mark.parametrize("name", WITHIN)
-def test_small_bug_is_found(name: str, strategy: str) -> None:
-    assert _first(bugs.BUGS[name], strategy, WITHIN[name]) is not None
+@pytest.mark.parametrize("name", EVERY)
+def test_a_small_bug_is_met_as_often_as_ever(name: str, strategy: str) -> None:
+    """Not less often by more than three deviations, which is by half.
+
+    Executions in which a bug is met or not are independent, or nearly so, and the hits vary as their root.
+    """
+    executions = ceil(_HITS * EVERY[name][RANDOMISED.index(strategy)])
+    result = explore(bugs.BUGS[name], strategy=strategy, executions=executions, seed=1)
+    assert result.failures >= _HITS - 3 * sqrt(_HITS)
 
 
 @pytest.mark.parametrize("name", WITHIN_SURW)
@@ -61,9 +73,9 @@ def test_surw_waits_for_threads_that_have_not_started(name: str) -> None:
 @pytest.mark.parametrize("strategy", RANDOMISED)
 @pytest.mark.parametrize("name", bugs.HEALTHY)
 def test_healthy_twin_is_clean(name: str, strategy: str) -> None:
-    result = explore(bugs.HEALTHY[name], strategy=strategy, executions=WITHIN[name], seed=1)
+    result = explore(bugs.HEALTHY[name], strategy=strategy, executions=300, seed=1)
     assert result.verdict is rb.Verdict.CLEAN, result.findings
-    assert result.executions == WITHIN[name]
+    assert result.executions == 300
 
 
 @pytest.mark.parametrize("strategy", RANDOMISED)

@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...trace import Op, object_name
+from ...trace import Kind, Op, object_name
 from ..stuck import wanted_site
 
 if TYPE_CHECKING:
     from .scheduler import Task
 
 _LATEST = 1_000
+_TRIES = (Kind.TRY_ACQUIRE, Kind.TRY_DOWN, Kind.LOCKED)
 
 
 class InTurn:
@@ -45,10 +46,10 @@ def spinning(log: Sequence[tuple[Task, Op, Any]]) -> str:
     """Who goes round in circles at the end of ``log``, and on what, in a sentence."""
     latest = [step for step in log[-_LATEST:] if step[0].fifo is None]
     [(task, _)] = Counter(task for task, _, _ in latest).most_common(1)
-    names = Counter(object_name(op, obj) for by, op, obj in latest if by is task)
-    [(name, _)] = names.most_common(1)
+    names = Counter((object_name(op, obj), op.kind in _TRIES) for by, op, obj in latest if by is task)
+    [((name, tries), _)] = names.most_common(1)
     site = wanted_site(task)
     return (
         f"{task.name} spins on {name} ({site.file}:{site.line}): every schedule cannot be run; "
-        "use racebench.wait_until"
+        f"use {'acquire(), which waits' if tries else 'racebench.wait_until'}"
     )

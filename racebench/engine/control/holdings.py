@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from .scheduler import Scheduler
 
 
+_REMEDY = (
+    "keep what is in it in fields of a State that are declared with racebench.shared, "
+    "or in a list, dict, set or deque that nothing else has"
+)
+
+
 class Holdings:
     """The values in the fields of one scheduler's objects; owned by the floor holder."""
 
@@ -231,7 +237,7 @@ class Holdings:
         owner, kind = container._rb_owner, type(container).__name__
         self.unseen.say(
             f"{type(owner).__name__}.{container._rb_read.field} holds a {kind} that is changed without "
-            "its methods, as heapq does, which is not seen"
+            "its methods, as heapq does, which is not seen: change it by its methods"
         )
 
     def taken_in(self, container: Any, value: Any, spare: bool) -> Any:
@@ -255,7 +261,8 @@ class Holdings:
         if who is None or not self.unseen.touched(who.index, obj, field, found):
             return
         for one in found:
-            told = f"{type(obj).__name__}.{field} holds {described(one)}, which changes unseen"
+            what = f"{type(obj).__name__}.{field} holds {described(one)}"
+            told = f"{what}, which changes unseen: {_REMEDY}"
             if is_bare(one):
                 self._bare.append((one, told))
             else:

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ThreadAbort
 from ...primitives import Condition, Lock, RLock, RWLock, Semaphore
-from ...trace import NOTHING, LockEdge
+from ...trace import NOTHING, LockEdge, Site
 from ..instrument import site_of
 from ..osthreads import caller_frame, caller_site
-from ..stuck import misuse_event
+from ..stuck import Polled, misuse_event
 
 if TYPE_CHECKING:
     from .run import FreeRun, Worker
@@ -549,14 +549,14 @@ def _make_semaphore(run: FreeRun) -> type[Semaphore]:
     return FreeSemaphore
 
 
-class Predicate(_Parking):
-    """What a thread in ``wait_until`` waits for."""
+class Predicate(_Parking, Polled):
+    """What a thread in ``wait_until`` waits for, at ``site``."""
 
     cls = "wait_until"
     name = "its predicate"
 
-    def __init__(self, test: Callable[[], Any], run: FreeRun) -> None:
-        self._test, self._run = test, run
+    def __init__(self, test: Callable[[], Any], run: FreeRun, site: Site) -> None:
+        self._test, self._run, self.site = test, run, site
 
     def label(self) -> str:
         return self.name
@@ -577,7 +577,7 @@ def wait_until(run: FreeRun, test: Callable[[], Any]) -> None:
     if test():
         return
     run.about_to_wait(me)
-    run.waits.enter(me, Predicate(test, run))
+    run.waits.enter(me, Predicate(test, run, caller_site()))
     pause = 0.0
     try:
         while not test():

@@ -403,7 +403,8 @@ class Stress:
             run.start()
             watchdog.start()
             try:
-                while time.perf_counter() - self._started < seconds:
+                # One batch at least: on a busy machine the threads may have taken all the time to start.
+                while (seconds > 0 and not tally.collisions) or time.perf_counter() - self._started < seconds:
                     if not self._one_batch() or (stop_on_first and tally.failures):
                         break
                     run.retire()

@@ -95,7 +95,9 @@ def closing() -> Any:
 
 
 MODES = pytest.mark.parametrize(
-    "mode", [rb.verify, lambda p: rb.explore(p, executions=10)], ids=["verify", "explore"]
+    "mode",
+    [rb.verify, lambda p: rb.explore(p, executions=10), lambda p: rb.stress(p, seconds=0.05)],
+    ids=["verify", "explore", "stress"],
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+import racebench as rb
 from racebench.engine.free.waits import Waits
 
 
@@ -87,3 +88,51 @@ def test_one_who_may_still_come_leaves_nobody_stuck() -> None:
     sleeper = Sleeper("a", Nobodys())
     waits(sleeper, Sleeper("b", None)).settle(0)
     assert not sleeper.events
+
+
+class Flags(rb.State):
+    raised = rb.shared(False)
+
+    def __init__(self) -> None:
+        self.looked = 0
+        self.looking, self.go_on = threading.Event(), threading.Event()
+
+
+def _first(s: Flags) -> None:
+    try:
+        rb.wait_until(lambda: s.raised)
+    finally:
+        s.go_on.set()
+
+
+def _second(s: Flags) -> None:
+    rb.wait_until(lambda: s.raised)
+
+
+def _last(s: Flags) -> None:
+    """Comes when the other one waits and is in the middle of its predicate once more."""
+    s.looking.wait()
+    _first(s)
+
+
+def _looking(s: Flags) -> None:
+    me = threading.current_thread()
+
+    def raised() -> bool:
+        if threading.current_thread() is me:
+            s.looked += 1
+            if s.looked > 1:
+                s.looking.set()
+                s.go_on.wait()
+        return s.raised
+
+    rb.wait_until(raised)
+
+
+def test_who_looks_at_its_predicate_waits_where_it_began_to() -> None:
+    """One fault has one signature in every mode, whatever its threads do at that moment."""
+    freely = rb.Program("flags", Flags, {"a": _last, "b": _looking})
+    [hammered] = rb.stress(freely, stop_on_first=True).findings
+    [proved] = rb.verify(rb.Program("flags", Flags, {"a": _first, "b": _second})).findings
+    assert hammered.signature == "deadlock.wait: wait_until in _first, wait_until in _looking"
+    assert proved.signature == "deadlock.wait: wait_until in _first, wait_until in _second"
