@@ -514,10 +514,11 @@ class Scheduler(Numbers):
         while True:
             # The overseer's interrupt may come late, to a thread that is out and has unwound.
             with suppress(ThreadAbort):
-                task.baton.acquire()
-                if self._closing:
-                    return
-                self._perform(task)
+                while True:
+                    task.baton.acquire()
+                    if self._closing:
+                        return
+                    self._perform(task)
 
     def _perform(self, task: Task) -> None:
         """``task``'s part in an execution; it has the floor."""
@@ -622,7 +623,7 @@ class Scheduler(Numbers):
         self.many = True
         first = self.tasks[0]
         self.current = first
-        with self._shield.raised():
+        with self._shield:
             first.baton.release()
             self._await_end()
         self.strangers.check()
@@ -803,7 +804,7 @@ class Scheduler(Numbers):
             finally:
                 self._closing = True
                 self.ours = frozenset()
-                with self._shield.raised():
+                with self._shield:
                     for task in self.tasks:
                         if task.thread is None:
                             continue
