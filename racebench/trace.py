@@ -52,6 +52,9 @@ class Kind(enum.Enum):
     STORE = "store"
     FENCE = "fence"
 
+    # By identity, as members are compared: an enumeration's own hash is Python code, at every lookup.
+    __hash__ = object.__hash__
+
 
 class Op:
     """One operation of a thread: its kind, and for a field its name.

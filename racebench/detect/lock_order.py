@@ -21,8 +21,8 @@ from typing import Any
 
 from ..findings import Alarm
 from ..trace import NOTHING, Execution, Kind, LockEdge
-from .held import EXCLUSIVE, SHARED, Held
-from .past import Known, Past
+from .held import EXCLUSIVE, SHARED, Held, Holding
+from .past import Past
 
 RULE = "lock_order.inversion"
 
@@ -38,22 +38,53 @@ _MOST_EDGES = 400
 
 def detect(execution: Execution) -> list[Alarm]:
     """An alarm for each cycle of lock classes in ``execution``."""
-    edges = _Edges(execution, None).found()
-    if not edges or not _may_close({(e.held[0], e.wanted[0]) for e in edges}):
-        return []
-    pasts = Past(execution.threads, False), Past(execution.threads, True)
-    return rings(_Edges(execution, pasts).found())
+    return rings(_Edges(execution).found()) if _may_close(_nested(execution)) else []
+
+
+def _nested(execution: Execution) -> set[tuple[str, str]]:
+    """The classes of each lock that is held and each that is wanted then: all that most executions need."""
+    pairs: set[tuple[str, str]] = set()
+    held, below = Held(execution.threads), dict[int, int]()
+
+    def want(i: int, wanted: Any, mode: bool) -> None:
+        holding = held.of[i]
+        if holding and not _has(holding, wanted, mode):
+            pairs.update((lock.cls, wanted.cls) for lock, _, _ in holding)
+
+    for n, (by, op, obj) in enumerate(execution.steps):
+        if op.is_field:
+            continue
+        kind, i = op.kind, by.index
+        if kind is Kind.INTERRUPT:
+            below[i] = obj.task.index
+        i = below.get(i, i)
+        if kind in WANTS:
+            want(i, obj, WANTS[kind])
+        held.apply(n, i, kind, obj)
+    for by, op, obj in execution.blocked:
+        if op.kind in WANTS:
+            want(below.get(by.index, by.index), obj, WANTS[op.kind])
+    return pairs
+
+
+def _has(holding: Holding, wanted: Any, mode: bool) -> bool:
+    """Whether who holds ``holding`` and wants ``wanted`` has that already, or hangs by itself."""
+    for lock, _, how in holding:
+        if lock is wanted and (mode or how or not getattr(wanted, "fair", False)):
+            return True
+    return False
 
 
 class _Edges:
-    """Each nested acquisition once; locks that threads still waited for count as wanted.
+    """Each nested acquisition once for each state of what its thread knew, and with that.
 
-    With ``pasts``, by hand-overs and by all that was read, once for each state of
-    what the thread knew, and with that.
+    It knows by hand-overs, and by all that was read.  Locks that threads still waited
+    for count as wanted.
     """
 
-    def __init__(self, execution: Execution, pasts: tuple[Past, Past] | None) -> None:
-        self._execution, self._pasts = execution, pasts
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
+        self._pasts = Past(execution.threads, False), Past(execution.threads, True)
         self._held = Held(execution.threads)
         self._found: dict[Any, LockEdge] = {}
         self._latest: dict[Any, int] = {}
@@ -63,12 +94,10 @@ class _Edges:
         # An interrupt has its locks on top of those of the thread below it, as one processor.
         below: dict[int, Any] = {}
         for n, (by, op, obj) in enumerate(execution.steps):
-            if op.is_field and pasts is None:
-                continue
             if op.kind is Kind.INTERRUPT:
                 below[by.index] = obj.task
             actor = below.get(by.index, by)
-            for past in pasts or ():
+            for past in pasts:
                 past.step(actor.index, by, op, obj)
             if op.is_field:
                 continue
@@ -78,8 +107,6 @@ class _Edges:
         for k, (by, op, obj) in enumerate(execution.blocked):
             if op.kind in WANTS:
                 self._want(len(execution.steps) + k, below.get(by.index, by), obj, WANTS[op.kind])
-        if pasts is None:
-            return list(self._found.values())
         return [replace(edge, latest=self._latest[key]) for key, edge in self._found.items()]
 
     def _want(self, n: int, actor: Any, wanted: Any, mode: bool) -> None:
@@ -87,16 +114,12 @@ class _Edges:
         fair = getattr(wanted, "fair", False)
         if not holding and not (fair and mode):
             return
-        if any(lock is wanted and (mode or how or not fair) for lock, _, how in holding):
+        if _has(holding, wanted, mode):
             return
         i = actor.index
-        known: Known = ()
-        seen: Known = ()
-        made = 0
-        if self._pasts is not None:
-            known, seen = (past.known(i) for past in self._pasts)
-            # What still waits at the end is a step that was not made.
-            made = known[i] + (n >= len(self._execution.steps))
+        known, seen = (past.known(i) for past in self._pasts)
+        # What still waits at the end is a step that was not made.
+        made = known[i] + (n >= len(self._execution.steps))
         others = frozenset((held.label(), m) for held, _, m in holding)
         name, place = wanted.label(), self._execution.place
         outer = [(lock.cls, lock.label(), taken, how, _fresh(lock)) for lock, taken, how in holding]

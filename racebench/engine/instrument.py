@@ -163,5 +163,18 @@ def line_of(code: CodeType, lasti: int) -> int:
 
 def site_of(code: CodeType, lasti: int) -> Site:
     """The place of instruction ``lasti``, its file shortened to the last two parts."""
-    parts = code.co_filename.replace("\\", "/").split("/")
-    return Site(code.co_name, "/".join(parts[-2:]), line_of(code, lasti))
+    # All that it is made of.  The code itself is no key: it equals that of another file, and lives on here.
+    key = code.co_filename, code.co_name, code.co_firstlineno, code.co_linetable, lasti
+    site = _sites.get(key)
+    if site is None:
+        parts = code.co_filename.replace("\\", "/").split("/")
+        site = Site(code.co_name, "/".join(parts[-2:]), line_of(code, lasti))
+        if len(_sites) >= _MOST_SITES:
+            _sites.clear()
+        # Two threads that race here store equal sites.
+        _sites[key] = site
+    return site
+
+
+_MOST_SITES = 1 << 12
+_sites: dict[tuple[str, str, int, bytes, int], Site] = {}

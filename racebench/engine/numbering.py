@@ -31,7 +31,11 @@ class Numbers:
         ids[who] = n + 1
         # Around what a class of the program's own does when an attribute is set.
         put = object.__setattr__
-        put(obj, "_rb_id", n if current is None else (who, n))
+        number = n if current is None else (who, n)
+        if type(obj).__setattr__ is put:
+            obj._rb_id = number
+        else:
+            put(obj, "_rb_id", number)
         key = (who, type(obj)) if isinstance(obj, State) else (who, obj.cls, obj.index)
         n = self._serials.get(key, 0) + 1
         self._serials[key] = n

@@ -52,12 +52,15 @@ def caller_site() -> Site:
 
 def stack_from(frame: FrameType | None) -> tuple[Site, ...]:
     """The sites of the code under test from ``frame`` outwards, innermost last."""
-    sites = []
+    return tuple(reversed([site_of(theirs.f_code, theirs.f_lasti) for theirs in _theirs(frame)]))
+
+
+def _theirs(frame: FrameType | None) -> Iterator[FrameType]:
+    """The frames of the code under test from ``frame`` outwards."""
     while frame is not None:
         if not is_ours(frame.f_code.co_filename) and "threading.py" not in frame.f_code.co_filename:
-            sites.append(site_of(frame.f_code, frame.f_lasti))
+            yield frame
         frame = frame.f_back
-    return tuple(reversed(sites))
 
 
 def frame_of(thread: threading.Thread | None) -> FrameType | None:
@@ -65,9 +68,9 @@ def frame_of(thread: threading.Thread | None) -> FrameType | None:
     return None if thread is None else sys._current_frames().get(thread.ident or 0)
 
 
-def stack_of(thread: threading.Thread) -> tuple[Site, ...]:
-    """Where ``thread`` is now, innermost last."""
-    return stack_from(frame_of(thread))
+def site_in(thread: threading.Thread | None) -> Site | None:
+    """Where in the code under test ``thread`` is now; None if nowhere."""
+    return next((site_of(frame.f_code, frame.f_lasti) for frame in _theirs(frame_of(thread))), None)
 
 
 def interrupt(thread: threading.Thread) -> None:

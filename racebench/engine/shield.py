@@ -19,7 +19,7 @@ from typing import Any
 
 
 class Shield:
-    """Between ``raised`` and its end a signal is kept; then its handler is called, which may raise."""
+    """While it is entered a signal is kept; then its handler is called, which may raise."""
 
     def __init__(self) -> None:
         self._up = False
@@ -44,16 +44,14 @@ class Shield:
                 if signal.getsignal(number) == self._handle:
                     signal.signal(number, handler)
 
-    @contextmanager
-    def raised(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         self._up = True
-        try:
-            yield
-        finally:
-            self._up = False
-            while self._kept:
-                number = self._kept.pop()
-                self._handlers[number](number, None)
+
+    def __exit__(self, *exc: object) -> None:
+        self._up = False
+        while self._kept:
+            number = self._kept.pop()
+            self._handlers[number](number, None)
 
     def _handle(self, number: int, frame: Any) -> None:
         if self._up:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from ..errors import shortened, told
 from ..trace import Site
 from .instrument import site_of
-from .osthreads import is_ours, stack_of
+from .osthreads import is_ours, site_in
 
 UNKNOWN_SITE = Site("?", "?", 0)
 _MOST_FRAMES = 24
@@ -74,8 +74,7 @@ def wanted_site(task: Waiter) -> Site:
     """Where ``task`` waits: the innermost frame of its stack that is not ours."""
     if isinstance(task.obj, Polled):
         return task.obj.site
-    stack = () if task.thread is None else stack_of(task.thread)
-    return stack[-1] if stack else UNKNOWN_SITE
+    return site_in(task.thread) or UNKNOWN_SITE
 
 
 def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:

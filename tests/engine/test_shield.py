@@ -54,7 +54,7 @@ def test_the_handler_that_was_there_is_called_once_it_is_safe() -> None:
         with shield.installed():
             signal.raise_signal(signal.SIGTERM)
             assert told == ["handled"]
-            with shield.raised():
+            with shield:
                 signal.raise_signal(signal.SIGTERM)
                 told.append("safe")
             assert told == ["handled", "safe", "handled"]

@@ -39,6 +39,7 @@ class Holdings:
         self.names: dict[str, Any] = {
             "point": scheduler.point,
             "fixed": set(ATOMS),
+            "settled": self._settled,
             "met": self._met,
             "brought": self._brought,
             "noticed": self._noticed,
@@ -98,7 +99,8 @@ class Holdings:
         name, names = declared.name, self.names
         stem = f"op{len(names)}_{name}"
         read = self._reads[declared] = names[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
-        meet = f"    if type(value) not in fixed: met({stem}_r, self, value)\n    return value"
+        loose = "if type(value) not in fixed and not settled(value):"
+        meet = f"    {loose}\n        met({stem}_r, self, value)\n    return value"
         if declared.delayed:
             self._noticed(read, declared.default)
             names[stem + "_w"] = Op(Kind.STORE, name, declared.atomic)
@@ -108,7 +110,7 @@ class Holdings:
         bring = f"spare = alone(value)\n        value = brought({stem}_r, self, value, spare)"
         return (
             f"point({stem}_r, self)\n    value = self.{SLOT}{name}\n{meet}",
-            f"point({stem}_w, self)\n    if type(value) not in fixed:\n        {bring}",
+            f"point({stem}_w, self)\n    {loose}\n        {bring}",
         )
 
     def copier(self, declared: Field, copy: Copier) -> Copier:
@@ -127,9 +129,7 @@ class Holdings:
         return copied
 
     def _met(self, read: Op, obj: State, value: Any) -> None:
-        """The field that ``read`` reads has ``value``, of a class that is not known to be fixed."""
-        if self._settled(value):
-            return
+        """The field that ``read`` reads has ``value``, which is not settled."""
         bare: list[Any] = []
         found = self._noticed(read, value, bare)
         if found or bare:
@@ -174,8 +174,8 @@ class Holdings:
         return known
 
     def _brought(self, read: Op, obj: State, value: Any, spare: bool) -> Any:
-        """What a field gets for ``value``; ``spare``: nothing else refers to it."""
-        if self._settled(value) or self._is_fixed(type(value)):
+        """What a field gets for ``value``, which is not settled; ``spare``: nothing else refers to it."""
+        if self._is_fixed(type(value)):
             return value
         if self.scheduler.current is None:
             self._of_setup[id(obj), read.field] = obj, read

@@ -120,8 +120,10 @@ class Overseer:
     def _wait(self, stall_s: float) -> bool | None:
         """None once the floor is given back; else the running task makes no steps: whether it blocks."""
         s = self._s
-        watch = Watch(stall_s)
-        while not s._control.acquire(timeout=min(LOOK_S, stall_s)):
+        look_s = min(LOOK_S, stall_s)
+        watch: Watch | None = None
+        while not s._control.acquire(timeout=look_s):
+            watch = watch or Watch(stall_s)
             task = self._running()
             watch.look(None if task is None else task.clock, (task, len(s.log)))
             if watch.still:

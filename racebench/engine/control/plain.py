@@ -66,6 +66,14 @@ class Spot:
     library: bool = False
     """Whether it belongs to an object of Python's own library, whose code is not followed."""
 
+    def within(self) -> Spot:
+        """Where what is in it is, if it is a container."""
+        return self if self.inside else Spot(self.what, self.name, True, self.library)
+
+
+_STEPPED = Spot("", "")
+"""Where each change is a step."""
+
 
 class Picture(dict[tuple[Any, ...], tuple[Spot, Any, Any]]):
     """By its path from the roots, each spot with its value and what holds it; ``met`` has all that was met, by id."""
@@ -94,9 +102,10 @@ def _pictured(left: _Left) -> Picture:
     while left and len(found) < _MOST:
         path, spot, value, holder = left.popleft()
         cls = type(value)
-        if spot.name and not issubclass(cls, _SKIPPED):
+        skipped = issubclass(cls, _SKIPPED)
+        if spot.name and not skipped:
             found[path] = spot, value, holder
-        if issubclass(cls, (*_VALUES, *_SKIPPED)) or id(value) in met:
+        if skipped or issubclass(cls, _VALUES) or id(value) in met:
             continue
         if cls.__module__.startswith(_OURS) and not hasattr(cls, "_rb_owner"):
             continue
@@ -251,7 +260,7 @@ def _inside(spot: Spot, value: Any) -> Iterator[tuple[Any, Spot, Any]]:
     cls = type(value)
     # Each use of a tracked container, or of a field, is a step; what it holds may have more.
     stepped = hasattr(cls, "_rb_owner")
-    spot = Spot("", "") if stepped else Spot(spot.what, spot.name, True, spot.library)
+    spot = _STEPPED if stepped else spot.within()
     if issubclass(cls, dict):
         for key, one in list(dict.items(value)):
             yield ("key", key if type(key) in _VALUES else id(key)), spot, one
@@ -267,10 +276,15 @@ def _inside(spot: Spot, value: Any) -> Iterator[tuple[Any, Spot, Any]]:
         return
     for name, one in _attributes(value).items():
         if issubclass(cls, State) and name.removeprefix(SLOT) in cls._rb_fields:
-            yield name, Spot("", ""), one
+            yield name, _STEPPED, one
         elif not name.startswith("_rb_"):
-            library = cls.__module__.partition(".")[0] in sys.stdlib_module_names
-            yield name, Spot(f"{cls.__name__}.{name}, a plain attribute", name, False, library), one
+            yield name, _attribute(cls.__name__, cls.__module__, name), one
+
+
+@functools.lru_cache(maxsize=4096)
+def _attribute(cls: str, module: str, name: str) -> Spot:
+    library = module.partition(".")[0] in sys.stdlib_module_names
+    return Spot(f"{cls}.{name}, a plain attribute", name, False, library)
 
 
 def _attributes(value: Any) -> dict[str, Any]:

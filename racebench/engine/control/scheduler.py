@@ -291,12 +291,15 @@ class Scheduler(Numbers):
     def caller(self, obj: Any = None) -> Task | None:
         """The task that calls, None in setup and check; a thread that is neither does not get that far."""
         me = self.current
-        ident = get_ident()
-        if ident not in self.ours if me is None else ident != me.ident:
+        if me is not None:
+            if get_ident() != me.ident:
+                self.not_running(call_name(obj, 2))
+            return me
+        if get_ident() not in self.ours:
             self.not_running(call_name(obj, 2))
-        if me is None and self.seeing is not None:
+        if self.seeing is not None:
             raise impure(call_name(obj, 2))
-        return me
+        return None
 
     def not_running(self, what: str) -> None:
         """The calling thread makes the step ``what`` without the floor; returns if it has it after all."""
@@ -340,10 +343,11 @@ class Scheduler(Numbers):
         if me is None:
             if get_ident() not in self.ours:
                 self.not_running(step_name(op, obj))
-            if self.seeing is not None and op.writes:
-                raise impure(step_name(op, obj))
-            if self.spy is not None:
-                self.spy.append((op, obj))
+            if self.seeing is not None:
+                if op.writes:
+                    raise impure(step_name(op, obj))
+                if self.spy is not None:
+                    self.spy.append((op, obj))
             return
         if get_ident() != me.ident:
             self.not_running(step_name(op, obj))
@@ -516,10 +520,11 @@ class Scheduler(Numbers):
         while True:
             # The overseer's interrupt may come late, to a thread that is out and has unwound.
             with suppress(ThreadAbort):
-                task.baton.acquire()
-                if self._closing:
-                    return
-                self._perform(task)
+                while True:
+                    task.baton.acquire()
+                    if self._closing:
+                        return
+                    self._perform(task)
 
     def _perform(self, task: Task) -> None:
         """``task``'s part in an execution; it has the floor."""
@@ -624,7 +629,7 @@ class Scheduler(Numbers):
         self.many = True
         first = self.tasks[0]
         self.current = first
-        with self._shield.raised():
+        with self._shield:
             first.baton.release()
             self._await_end()
         self.strangers.check()
@@ -805,7 +810,7 @@ class Scheduler(Numbers):
             finally:
                 self._closing = True
                 self.ours = frozenset()
-                with self._shield.raised():
+                with self._shield:
                     for task in self.tasks:
                         if task.thread is None:
                             continue

@@ -22,24 +22,25 @@ def class_of(log: list[tuple[Any, Op, Any]], threads: int) -> int:
     last = [0] * threads
     writes: dict[Any, int] = {}
     reads: dict[Any, int] = {}
+    written, unread = writes.get, reads.pop
     for task, op, obj in log:
         i = task.index
-        kind = op.kind
         if op.apart:
-            if kind is Kind.WAIT_UNTIL:
+            if op.kind is Kind.WAIT_UNTIL:
                 last[i] = hash((last[i], *[_read(writes, reads, o, p, last[i]) for p, o in obj.reads]))
             else:
                 last[i] = _buffered(task, op, obj, last[i], writes, reads)
             continue
-        key = (obj._rb_id, op.field)
+        ident = obj._rb_id
+        key = (ident, op.field)
         if op.conflicts:
-            mine = hash((last[i], id(op), obj._rb_id, writes.get(key, 0), reads.pop(key, 0)))
+            mine = hash((last[i], id(op), ident, written(key, 0), unread(key, 0)))
             writes[key] = mine
             if op.nested:
                 mine = _nested(op, obj, last, writes, reads, mine)
             last[i] = mine
         else:
-            mine = last[i] = hash((last[i], id(op), obj._rb_id, writes.get(key, 0)))
+            mine = last[i] = hash((last[i], id(op), ident, written(key, 0)))
             # Reads of one key commute: their sum does not tell their order.
             reads[key] = reads.get(key, 0) + mine & 0xFFFFFFFFFFFFFFFF
     return hash(tuple(last))

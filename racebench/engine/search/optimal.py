@@ -111,7 +111,8 @@ class Search:
         for i, node in enumerate(self.strategy.stack):
             event = node.tree[0].event
             found = history.add(event, node.state, node.ready, i >= self._fresh)
-            races += [(*race, event) for race in found]
+            if found:
+                races += [(*race, event) for race in found]
             if event.rare and event.kind in NOTIFIES and i >= self._fresh:
                 taken_away += [(i, wake) for _, wake in node.state if wake is not None]
         for i, wake in taken_away:

@@ -94,19 +94,24 @@ class History:
 
     def add(self, event: Event, state: State, ready: Sequence[Task], races: bool = False) -> list[Race]:
         """Append ``event``, before which there was ``state`` and ``ready`` could move; its races if asked."""
-        found = self.races_of(event, state) if races else []
         uses, proc, index = self._uses, event.proc, len(self.events)
-        before = self.last[proc] | 1 << index
+        own, others = self.last[proc], 0
         for key in event.reads:
             use = uses.get(key)
             if use is None:
                 use = uses[key] = _Uses()
-            before |= use.before_write
+            others |= use.before_write
         for key in event.writes:
             use = uses.get(key)
             if use is None:
                 use = uses[key] = _Uses()
-            before |= use.before_write | use.before_reads
+            others |= use.before_write | use.before_reads
+        found: list[Race] = []
+        # All steps that it conflicts with are among `others`: most often its thread knows them all.
+        # Where interrupts come it conflicts with more than its keys say.
+        if races and (others & ~own or self._by_thread):
+            found = self.races_of(event, state)
+        before = own | others | 1 << index
         self.events.append(event)
         self._states.append(state)
         self._ready.append(ready)

@@ -182,14 +182,13 @@ class Relation:
     def of(self, task: Task) -> Event:
         """The event of ``task`` doing what it offers."""
         op, obj, proc = task.op, task.obj, task.index
-        kind = op.kind
-        if kind is Kind.WAIT_UNTIL:
+        if op.apart:
+            if op.kind is not Kind.WAIT_UNTIL:
+                return self._seen(self._stored(task, op, obj))
             own: tuple[Key, ...] = (self.cpus[proc],) if proc in self.cpus else ()
             return self._seen(Event(proc, op, None, (obj.key,), own))
-        if op.apart:
-            return self._seen(self._stored(task, op, obj))
         ident = obj._rb_id
-        how = op.conflicts if op.is_field else _standing(task, kind, obj)
+        how = op.conflicts if op.is_field else _standing(task, op.kind, obj)
         event = self._known.get((proc, op, ident, how))
         if event is None:
             event = self._known[proc, op, ident, how] = self._seen(self._made(task, op, obj, how))
@@ -206,9 +205,10 @@ class Relation:
 
     def state(self, task: Task) -> State:
         """What decides, before ``task`` does what it offers, who may use the same object."""
-        kind, obj = task.op.kind, task.obj
-        if task.op.is_field:
+        op = task.op
+        if op.is_field:
             return None
+        kind, obj = op.kind, task.obj
         if kind in _MUTEX:
             return -1 if obj.owner is None else obj.owner.index
         if kind in _COUNTS:

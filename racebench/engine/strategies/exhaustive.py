@@ -52,9 +52,10 @@ class Exhaustive:
         if depth:
             parent = self.stack[depth - 1]
             made = parent.tree[0].event
-            asleep = {q: e for q, e in parent.asleep.items() if not dependent(e, made)}
+            if parent.asleep:
+                asleep = {q: e for q, e in parent.asleep.items() if not dependent(e, made)}
             tree = parent.tree[0].children
-        chosen = self._guided(tree, enabled) or self._free(enabled, current, asleep)
+        chosen = self._guided(tree, enabled) if tree else self._free(enabled, current, asleep)
         if chosen is None:
             self.asleep_at_end = True
             raise ThreadAbort
@@ -88,10 +89,8 @@ class Exhaustive:
             "what it offered before. Verify needs a program that depends on the schedule alone."
         )
 
-    def _guided(self, tree: list[Branch], enabled: list[Task]) -> Task | None:
+    def _guided(self, tree: list[Branch], enabled: list[Task]) -> Task:
         """Who the wakeup tree wants next."""
-        if not tree:
-            return None
         for task in enabled:
             if task.index == tree[0].event.proc:
                 return task

@@ -42,7 +42,7 @@ class Pct(Strategy):
         k = max(self.k or _FIRST_K, depth - 1)
         self.drawn[depth - 1][k] += 1
         self._priority = self._shuffled(range(depth, depth + self.threads))
-        self._points = self._change_points(depth - 1, k)
+        self._points = self._change_points(depth - 1, k) if depth > 1 else []
         self._choices = 0
         self._go_on()
 
@@ -69,17 +69,19 @@ class Pct(Strategy):
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         self._choices += 1
-        priority = self._priority
-        best = enabled[0]
-        for task in enabled:
-            if priority[task.index] > priority[best.index]:
-                best = task
+        best = self._first(enabled)
         if self._choices == self._next:
-            priority[best.index] = self._lowered
+            self._priority[best.index] = self._lowered
             self._go_on()
-            for task in enabled:
-                if priority[task.index] > priority[best.index]:
-                    best = task
+            best = self._first(enabled)
+        return best
+
+    def _first(self, enabled: list[Task]) -> Task:
+        priority, best, most = self._priority, enabled[0], -1
+        for task in enabled:
+            own = priority[task.index]
+            if own > most:
+                best, most = task, own
         return best
 
     def end(self, log: list[tuple[Task, Op, Any]], found: bool) -> None:
