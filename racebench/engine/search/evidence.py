@@ -36,13 +36,19 @@ def real(outcome: Outcome, history: History) -> Outcome:
     at_start = [event for event in outcome.events if event.crash and not _pasts(outcome, event, history)]
     spoilt = sum(1 << i for i in crashes if i >= 0)
     kept, parts = [], []
-    for event in outcome.events:
+    for n, event in enumerate(outcome.events):
         if not event.by:
             if event.rule == "stall.hang":
                 kept.append(event)
             continue
         past = _pasts(outcome, event, history)
-        own = 1 << _last(outcome, event.by[0], event.at) if event.crash and past else 0
+        # The step of its own crash is in a crash's past; and in that of what the thread
+        # said after the same step, before it crashed.
+        last = _last(outcome, event.by[0], event.at)
+        ends = event.crash or any(
+            later.crash and later.by == event.by and later.at == event.at for later in outcome.events[n + 1 :]
+        )
+        own = 1 << last if ends and past else 0
         if at_start:
             # Threads crash before they make a step: nothing comes before that.
             if event.crash and not past:

@@ -15,6 +15,8 @@ races like all others.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from ...errors import ProgramError
 from ..control.scheduler import Outcome, Scheduler, Strategy
 from ..strategies.exhaustive import Exhaustive, Node, Trial
@@ -22,9 +24,12 @@ from .estimate import Estimate
 from .evidence import real
 from .races import History
 from .relation import NOTIFIES, Event, Relation
-from .wakeup import covered, insert, place
+from .wakeup import covered, insert, place, position
 
 _MOST_RESTARTS = 1_000
+
+_Race = tuple[int, list[int], bool, Event, int]
+"""A race as ``History`` reports it, the step that has it, and at which place that came (the end: it did not)."""
 
 
 class Search:
@@ -79,8 +84,8 @@ class Search:
 
     def advance(self) -> bool:
         """Take in the races of the execution that has just run; False when all is explored."""
-        for e, steps, sure, event in self._races:
-            self._reverse(e, steps, sure, event)
+        for race in self._races:
+            self._reverse(*race)
             if self.relation.grown:
                 self._restart()
                 return True
@@ -100,42 +105,64 @@ class Search:
         self.complete = True
         return False
 
-    def _followed(self) -> tuple[History, list[tuple[int, list[int], bool, Event]]]:
-        """The history of the execution that has just run, and its races, each with the step that has it.
+    def _followed(self) -> tuple[History, list[_Race]]:
+        """The history of the execution that has just run, and its races.
 
-        Only steps from where this execution left the last one can bring new races.
+        Only steps from where this execution left the last one bring new races.
+        An old one is asked again as long as the steps after it matter to it.
         """
         history = History(self.relation, len(self.scheduler.tasks))
-        races: list[tuple[int, list[int], bool, Event]] = []
+        races: list[_Race] = []
         taken_away: list[tuple[int, Event]] = []
         for i, node in enumerate(self.strategy.stack):
-            event = node.tree[0].event
-            found = history.add(event, node.state, node.ready, i >= self._fresh)
-            if found:
-                races += [(*race, event) for race in found]
-            if event.rare and event.kind in NOTIFIES and i >= self._fresh:
+            event, fresh = node.tree[0].event, i >= self._fresh
+            found = history.add(event, node.state, node.ready, fresh)
+            if fresh:
+                node.unsettled = [(*race, event, i) for race in found]
+            if node.unsettled:
+                races += node.unsettled
+            if event.rare and event.kind in NOTIFIES:
                 taken_away += [(i, wake) for _, wake in node.state if wake is not None]
+        end = len(self.strategy.stack)
         for i, wake in taken_away:
             reversal = history.reversal(i, wake)
             if reversal is not None:
-                races.append((i, *reversal, wake))
+                races.append((i, *reversal, wake, end))
         for task in self.scheduler.tasks:
             if task.blocked is not None:
                 task.op, task.obj = task.blocked
                 event = self.relation.of(task)
-                races += [(*race, event) for race in history.races_of(event, self.relation.state(task))]
+                found = history.races_of(event, self.relation.state(task))
+                races += [(*race, event, end) for race in found]
         return history, races
 
-    def _reverse(self, e: int, steps: list[int], sure: bool, event: Event) -> None:
-        """Have ``event`` come before step ``e``, after ``steps``, in some execution to come."""
-        node, events = self.strategy.stack[e], self._history.events
-        sequence = [events[i] for i in steps]
-        sequence.append(event)
-        if covered(sequence, node.asleep.values()):
-            return
-        found = place(node.tree, sequence)
-        if found is not None and (sure or self._possible(e, sequence)):
-            insert(*found)
+    def _reverse(self, e: int, steps: list[int], sure: bool, event: Event, at: int) -> None:
+        """Have ``event``, which came as step ``at``, come before step ``e`` in some execution to come.
+
+        It comes after ``steps`` and before whatever of the rest of this execution
+        does not happen after ``e``: an execution that has them all is what has
+        to be run.  To leave the rest out would be wrong.
+        A step that conflicts with none of ``steps`` may stand for the new
+        execution (it can go first in it), and yet conflict with the rest: then
+        all that it leads to has the other order there, and where a thread hangs
+        nothing ever reverses that.
+        """
+        stack, events = self.strategy.stack, self._history.events
+        node = stack[e]
+        before = [events[i] for i in steps]
+        sequence = [*before, event, *(events[i] for i in self._history.rest(e, steps, at))]
+        settled = _settled(node.asleep.values(), sequence, len(before))
+        if not covered(sequence, node.asleep.values()):
+            found = place(node.tree, sequence)
+            if found is not None:
+                if sure or self._possible(e, [*before, event]):
+                    insert(*found)
+                else:
+                    settled = True
+            settled = settled or _settled((branch.event for branch in node.tree), sequence, len(before))
+        if settled and at < len(stack):
+            mine = (e, steps, sure, event, at)
+            stack[at].unsettled = [race for race in stack[at].unsettled if race != mine]
 
     def _possible(self, e: int, sequence: list[Event]) -> bool:
         """Whether the last of ``sequence`` can move after the others, from the state before step ``e``."""
@@ -155,6 +182,15 @@ class Search:
         """An estimate of the share of all that is explored, 0..1."""
         path = [(n.done, n.done + len(n.tree), _candidates(n)) for n in self.strategy.stack]
         return self.estimate.share(path)
+
+
+def _settled(firsts: Iterable[Event], sequence: Sequence[Event], before: int) -> bool:
+    """Whether one of ``firsts`` can go first whatever may come after the reversed step.
+
+    It can if it is one of the ``before`` steps that come before that, or is that step.
+    """
+    found = (position(event, sequence) for event in firsts)
+    return any(i is not None and 0 <= i <= before for i in found)
 
 
 def _candidates(node: Node) -> int:

@@ -300,6 +300,13 @@ class History:
 
     # -- reversals
 
+    def rest(self, e: int, steps: Sequence[int], at: int) -> list[int]:
+        """The steps after ``at`` that happen after none of those from ``e`` to there but ``steps``."""
+        left_out = (1 << at) - (1 << e)
+        for i in steps:
+            left_out &= ~(1 << i)
+        return [i for i in range(at + 1, len(self.before)) if not self.before[i] & left_out]
+
     def _others(self, e: int) -> list[int]:
         """The steps after ``e`` that do not happen after it."""
         before = self.before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import ProgramError, ThreadAbort
 from ..search.relation import Event, Relation, State, dependent
@@ -19,13 +19,15 @@ class Node:
     ``asleep`` has the threads whose step from here needs no further exploration,
     by index.  ``ready`` are the tasks that can move, and ``state`` is what
     ``Relation.state`` says, both as they are in the execution that runs now.
+    ``unsettled`` are the races of its step that each execution has to ask again.
     """
 
-    __slots__ = ("asleep", "done", "ready", "state", "tree")
+    __slots__ = ("asleep", "done", "ready", "state", "tree", "unsettled")
 
     def __init__(self, tree: list[Branch], asleep: dict[int, Event], ready: list[Task], state: State) -> None:
         self.tree, self.asleep, self.ready, self.state = tree, asleep, ready, state
         self.done = 0
+        self.unsettled: list[Any] = []
 
 
 class Exhaustive:

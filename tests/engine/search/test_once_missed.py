@@ -93,6 +93,13 @@ PROGRAMS = {
     "a handler beside a failing try": two(
         (attempt("a", attempt("a")),), (), interrupts=(("irq0", "t1", TAKE),)
     ),
+    "two handlers that hang over threads which would race": two(
+        (("point", 1),), (("write", "y", 2), ("point", 0)),
+        interrupts=(("irq0", "t0", (("sem", (("down",),)),)), ("irq1", "t1", (("until", "or", "y", "x"),))),
+    ),
+    "what its own thread did wrong just before a crash": two(
+        (("trydown", (("release", "a"), ("crashseen", 1))),), ()
+    ),
     "what only the shadow of a crash shows": two(
         (("crash", "x", 1),), (attempt("r", SET_X, ("crashseen", 1)),)
     ),
