@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 from ..errors import ThreadAbort
 from ..trace import Site
@@ -90,11 +91,18 @@ def spare(thread: threading.Thread) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), None)
 
 
+def sleep_for_ever() -> NoReturn:
+    """For a thread that heeds no exception: it costs no time so, and the process may end all the same."""
+    gate = threading.Lock()
+    while True:
+        gate.acquire()
+
+
 def take_lost_interrupts() -> None:
     """Have the interpreter forget interrupts whose threads ended before they came.
 
     CPython 3.11 looks for such a one for ever, at each call of any thread, and a
-    thread that is traced comes no further: it goes on once somebody took an
+    thread that is traced or profiled comes no further: it goes on once somebody took an
     exception of that kind.
     """
     with suppress(ThreadAbort):

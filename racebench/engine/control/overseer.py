@@ -46,6 +46,9 @@ _BACK_S = 1.0
 PLAY = "play"
 """The method that calls a thread's function: what is above it in a stack is the program's."""
 
+LOOK = "look"
+"""The function that a traced or profiled thread calls in between, anywhere in the program's own code."""
+
 _RESTS = ("_switch", "_leave", "_work")
 
 
@@ -68,6 +71,7 @@ class Overseer:
         self._out: list[_Out] = []
         self._steps = self._events = 0
         self._arriving = 0
+        self._late = False
 
     def await_end(self, stall_s: float) -> None:
         """Wait until nobody can go on any more; KeyboardInterrupt goes through."""
@@ -103,13 +107,13 @@ class Overseer:
             return
         s = self._s
         self._await_back(out, _BACK_S)
-        if judged:
+        if judged and not self._late:
             endless = any(event.rule == "stall.livelock" for event in s.outcome.events[self._events :])
             del s.log[self._steps :], s.outcome.events[self._events :]
             s.error = s.error or self._refusal(out, endless)
             if s.error is None:
                 s.outcome.events += [self._hang(one) for one in out]
-            s._ending = True
+            s.ending = True
         else:
             self._not_unwound([one for one in out if not one.back])
         s.hangs += 1
@@ -154,7 +158,7 @@ class Overseer:
             raise HarnessBug("an execution stopped without anybody running")
         with s.fork:
             task.ident = 0
-            frames = frames_of(task.thread)
+            frames = _own(frames_of(task.thread))
             ours = _ours_above(frames)
             if s.current is not floor or len(s.log) != steps or ours == 0:
                 task.ident = task.thread.ident or 0
@@ -166,6 +170,7 @@ class Overseer:
             s.ours -= {task.thread.ident}
         if not self._out:
             self._steps, self._events = steps, len(s.outcome.events)
+            self._late = s.ending
         task.ready, task.obj = False, None
         self._out.append(_Out(task, frames, blocks, ours is not None))
         return True
@@ -173,8 +178,8 @@ class Overseer:
     def _go_on(self) -> bool:
         """Give the floor to another task; False if nobody can take it."""
         s = self._s
-        if self._out[-1].inside:
-            # In the middle of a step of ours, which nobody may go on from.
+        if self._out[-1].inside or s.ending:
+            # In the middle of a step of ours, which nobody may go on from; or others only unwind.
             s.current = None
             return False
         s.anybody()
@@ -260,6 +265,12 @@ class Anyone:
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         self._turn += 1
         return enabled[self._turn % len(enabled)]
+
+
+def _own(frames: list[FrameType]) -> list[FrameType]:
+    """``frames`` without the look that the thread may be in: it makes no step."""
+    looks = (f.f_code.co_name == LOOK and is_engine(f.f_code.co_filename) for f in frames)
+    return frames[max((i + 1 for i, look in enumerate(looks) if look), default=0) :]
 
 
 def _ours_above(frames: list[FrameType]) -> int | None:

@@ -33,6 +33,7 @@ def _want(scheduler: Scheduler, me: Task, op: Op, obj: Any, ready: bool) -> None
     if get_ident() != me.ident:
         scheduler.not_running(step_name(op, obj))
     if me.aborted:
+        scheduler.unwinding(me)
         raise ThreadAbort
     me.op, me.obj, me.ready = op, obj, ready
     scheduler.block_or_go(me)

@@ -50,6 +50,7 @@ from ..stuck import (
     livelock_event,
     ring_event,
     wait_event,
+    wanted_site,
 )
 from ..unseen import NOTHING
 from . import interrupts
@@ -58,7 +59,9 @@ from .fairness import InTurn, spinning
 from .holdings import Holdings
 from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED, WAKE
 from .overseer import Anyone, Overseer
-from .plain import TRACED, Picture, Spot, Uses, changed, picture, traced
+from .outside import Clocks, Outside, profiled
+from .pictures import Picture, Place
+from .plain import TRACED, Uses, traced
 
 MAX_STEPS = 10_000
 """Steps after which an execution counts as a livelock."""
@@ -67,6 +70,9 @@ MAX_STEPS = 10_000
 _COLLECT_EVERY = 64
 
 _TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
+
+_MOST_LATE = 10_000
+"""Steps that a thread may make while it unwinds: as many as the longest execution has."""
 
 _MOST_HANGS = 2
 """One ends the search; another one, and nothing more is run to explain what was found."""
@@ -92,14 +98,15 @@ class Task:
     has none; ``onto`` is the processor that an interrupt's own task comes to.
     ``buffer`` has its stores to delayed fields, if the program has any; ``fifo``
     is what the task of a store buffer itself puts forth.  ``asked`` says how many
-    sleepers it is about to wake, ``roused`` on which conditions it woke unasked.
+    sleepers it is about to wake, ``roused`` on which conditions it woke unasked, ``late``
+    how many steps it made after it was told to end.
     ``ident`` is its OS thread's, 0 while the overseer looks at it; when that has set
     it ``out``, ``back`` is released once it has unwound.
     """
 
     __slots__ = (
         "aborted", "alive", "asked", "back", "baton", "blocked", "buffer", "clock", "cpu", "fifo", "function",
-        "held", "ident", "index", "irqs", "name", "obj", "onto", "op", "out", "ready", "result", "roused",
+        "held", "ident", "index", "irqs", "late", "name", "obj", "onto", "op", "out", "ready", "result", "roused",
         "thread",
     )  # fmt: skip
 
@@ -128,6 +135,7 @@ class Task:
         self.alive = self.irqs = True
         self.result: Any = None
         self.asked: int | None = None
+        self.late = 0
         self.roused: set[Any] = set()
         self.held.clear()
 
@@ -193,7 +201,8 @@ class Scheduler(Numbers):
     its thread for ever while the others go on, which is what exhaustive search
     needs to see the steps that could have come before.  ``relation`` hears what
     predicates look at, during such a search; ``kept`` is that of the last one,
-    whose knowledge holds for the next.
+    whose knowledge holds for the next.  ``looks``: also for what no step announces,
+    which is in vain where nobody asks what was ``unseen``.
     """
 
     def __init__(
@@ -202,12 +211,14 @@ class Scheduler(Numbers):
         *,
         stall_s: float = osthreads.STALL_S,
         max_steps: int = MAX_STEPS,
+        looks: bool = True,
     ) -> None:
         from .primitives import substitutes
 
         super().__init__()
         self.program = program
         self.stall_s, self.max_steps = stall_s, max_steps
+        self._looks = looks
         self.ghost = False
         self.relation: Relation | None = None
         self.kept: Relation | None = None
@@ -227,8 +238,9 @@ class Scheduler(Numbers):
         self.ours: frozenset[int] = frozenset()
         self._workers: dict[int, Task] = {}
         self._setting_up = False
-        self.changing: set[Spot] = set()
+        self.changing: set[Place] = set()
         self._uses: Uses | None = None
+        self._outside: Outside | None = None
         self._overseer = Overseer(self)
         self.types: dict[type, Any] = dict(substitutes(self))
         self.buffers: buffers.Buffers | None = None
@@ -261,7 +273,7 @@ class Scheduler(Numbers):
         self._too_deep: RecursionError | None = None
         self._unstarted: list[Task] = []
         self._might_end: list[Event] = []
-        self._ending = False
+        self.ending = False
         self._pick: Callable[[list[Task], Task | None], Task] = _nobody
 
     # -- the runtime interface (primitives.Runtime)
@@ -312,7 +324,30 @@ class Scheduler(Numbers):
         with self.fork:
             if not task.out:
                 return
+        task.late += 1
+        if task.late > _MOST_LATE:
+            osthreads.sleep_for_ever()
         raise ThreadAbort
+
+    def unwinding(self, me: Task) -> None:
+        """``me`` makes a step though it was told to end: cleaning up, unless it goes on and on.
+
+        Then its code catches every exception there is, and no other would help.  It has
+        the floor, so it says so itself, gives the floor back and never wakes again.
+        """
+        me.late += 1
+        if me.late <= _MOST_LATE:
+            return
+        self.unseen.say(
+            f"{self.program.name}: {me.name} catches the exception that ends an execution, and goes on in "
+            f"{osthreads.caller_site()}: catch Exception there, or raise it again"
+        )
+        me.alive = me.ready = False
+        self.ending = True
+        self.lost.append(me.name)
+        self.current = None
+        self._control.release()
+        osthreads.sleep_for_ever()
 
     def check_failed(self, rule: str, message: str) -> None:
         task = self.caller()
@@ -352,6 +387,7 @@ class Scheduler(Numbers):
         if get_ident() != me.ident:
             self.not_running(step_name(op, obj))
         if me.aborted:
+            self.unwinding(me)
             return
         me.op = op
         me.obj = obj
@@ -458,7 +494,7 @@ class Scheduler(Numbers):
         """End the execution from within ``me``, and keep what it could not do."""
         if not me.ready and me.op is not SLEEP:
             me.blocked = me.op, me.obj
-        me.aborted = self._ending = True
+        me.aborted = self.ending = True
         raise ThreadAbort
 
     # -- picking
@@ -467,7 +503,7 @@ class Scheduler(Numbers):
         """Until each thread has made its first offer, start the next one."""
         if self._unstarted:
             return self._unstarted.pop()
-        if self._ending:
+        if self.ending:
             raise ThreadAbort
         self._pick = self._strategy.pick
         self.refresh()
@@ -477,7 +513,7 @@ class Scheduler(Numbers):
         """Who runs next when the caller may be unable to; None if nobody can."""
         if self._unstarted:
             return self._unstarted.pop()
-        if self._ending:
+        if self.ending:
             raise ThreadAbort
         self.refresh()
         if not self.enabled:
@@ -530,7 +566,12 @@ class Scheduler(Numbers):
         """``task``'s part in an execution; it has the floor."""
         error: BaseException | None = None
         try:
-            self.play(task)
+            if self._uses is not None:
+                traced(self._uses.tracer(task), lambda: self.play(task))
+            elif self._outside is not None:
+                profiled(self._outside.profiler(task.name), lambda: self.play(task))
+            else:
+                self.play(task)
         except ThreadAbort:
             task.aborted = True
         except BaseException as raised:
@@ -550,14 +591,6 @@ class Scheduler(Numbers):
 
     def play(self, task: Task) -> None:
         """Run the function of ``task``: what is above this in a stack is the program's."""
-        if self._uses is not None:
-            traced(self._uses.tracer(task), lambda: self._played(task))
-        elif task.onto is None:
-            task.result = task.function(self.outcome.state)
-        else:
-            interrupts.handle(self, task)
-
-    def _played(self, task: Task) -> None:
         if task.onto is None:
             task.result = task.function(self.outcome.state)
         else:
@@ -570,17 +603,17 @@ class Scheduler(Numbers):
         task.alive = task.ready = False
         task.obj = None
         if task.aborted and not (self.crashed and self.ghost):
-            self._ending = True
+            self.ending = True
         chosen = None
-        if not self._ending:
+        if not self.ending:
             try:
                 if self.watchers:
                     self.recheck()
                 chosen = self._next(None)
             except ThreadAbort:
-                self._ending = True
+                self.ending = True
             except Exception as error:
-                self.error, self._ending = error, True
+                self.error, self.ending = error, True
         elif self.crashed and self._unstarted:
             # All threads start at once: what they do before their first step a crash does not prevent.
             chosen = self._unstarted.pop()
@@ -621,6 +654,9 @@ class Scheduler(Numbers):
         if self.recorder is not None:
             outcome.before = self.program.pictured(outcome.state)
         before = self._pictured(outcome.state)
+        self._outside = None if before is None else Outside()
+        if self._outside is not None:
+            osthreads.take_lost_interrupts()
         strategy.begin()
         # A recording is followed to its end, however long it is.
         self.limit = max(self.limit, getattr(strategy, "length", 0))
@@ -634,7 +670,8 @@ class Scheduler(Numbers):
             self._await_end()
         self.strangers.check()
         if before is not None:
-            self.changing |= changed(self.program, before, picture(self.program, outcome.state))
+            self.changing |= before.changed()
+            self._say_of(before)
         if not self._touched:
             steps = any(op.kind not in _TOUCHES_NOTHING for _, op, _ in self.log)
             self._touched = steps or any(task.blocked is not None for task in self.tasks)
@@ -652,7 +689,7 @@ class Scheduler(Numbers):
 
     def _conclude(self, outcome: Outcome) -> None:
         outcome.results = {t.name: t.result for t in self._threads}
-        if self.crashed or outcome.events or self._ending or self.lost:
+        if self.crashed or outcome.events or self.ending or self.lost:
             return
         try:
             outcome.broken = self.program.broken_rules(outcome.state, outcome.results)
@@ -671,7 +708,7 @@ class Scheduler(Numbers):
             except KeyboardInterrupt as error:
                 # The execution ends at its next choice; a hung one is reported lost.
                 interrupted = error
-                self._ending = True
+                self.ending = True
                 self.limit = -1
                 if self.current is None:
                     # It is over.  The interrupt may have come with the floor already taken back.
@@ -687,11 +724,11 @@ class Scheduler(Numbers):
         stuck = [t for t in self.tasks if t.alive and t.name not in self.lost]
         started = [t for t in stuck if t not in self._unstarted]
         try:
-            if started and not self._ending:
+            if started and not self.ending:
                 self._stuck(started)
         finally:
             if stuck:
-                self._ending = True
+                self.ending = True
             self._abort(started)
 
     def _stuck(self, started: list[Task]) -> None:
@@ -703,6 +740,8 @@ class Scheduler(Numbers):
             self._conclude(self.outcome)
             return
         waiting = [task for task in started if not task.suspended]
+        if self._wait_for_a_clock(waiting):
+            return
         events, at = self.outcome.events, len(self.log)
         # A ring is told when its last thread blocks, but for one that a handler suspended just then.
         for task in waiting:
@@ -711,6 +750,23 @@ class Scheduler(Numbers):
             if closed is not None and all(event.signature != closed.signature for event in events):
                 self.say(closed, *ring or ())
         events.extend(wait_event(waiting, events, at))
+
+    def _wait_for_a_clock(self, waiting: list[Task]) -> bool:
+        """Whether a predicate that one of ``waiting`` waits for asks what time it is.
+
+        No step moves that: the thread would go on one day, and perhaps others after it.
+        """
+        for task in waiting:
+            clocks = Clocks()
+            if task in self.watchers:
+                profiled(clocks.look, lambda watched=task.obj: watched.holds(self))  # type: ignore[misc]
+            if clocks.asked:
+                self.unseen.say(
+                    f"{self.program.name}: {task.name} waits in {wanted_site(task)} for a predicate that asks for the "
+                    "time, which no step changes. Wait for a field that another thread sets"
+                )
+                return True
+        return False
 
     def _abort(self, started: list[Task]) -> None:
         """Unwind ``started``; what each of them still waits for is noted first."""
@@ -747,9 +803,18 @@ class Scheduler(Numbers):
 
     def _pictured(self, state: Any) -> Picture | None:
         """What no step announces, in an execution now and then."""
-        if self._runs & (self._runs - 1) or self._uses is not None:
+        if not self._looks or self._runs & (self._runs - 1) or self._uses is not None:
             return None
-        return picture(self.program, state)
+        return Picture(self.program, state)
+
+    def _say_of(self, before: Picture) -> None:
+        if before.truncated:
+            self.unseen.say(
+                f"{self.program.name}: its threads can reach more objects than RaceBench looks at, and some may be "
+                "changed unseen"
+            )
+        for sentence in self._outside.told() if self._outside is not None else ():
+            self.unseen.say(f"{self.program.name}: {sentence}")
 
     def _say_what_was_not_seen(self) -> None:
         if self._runs and not self._touched:
@@ -759,8 +824,7 @@ class Scheduler(Numbers):
 
     def uses(self) -> Uses:
         """Who uses what is ``changing``, from a few executions more."""
-        loose = frozenset(spot.name for spot in self.changing if spot.inside)
-        self._uses = uses = Uses(frozenset(spot.name for spot in self.changing), loose)
+        self._uses = uses = Uses.of(self.changing)
         osthreads.take_lost_interrupts()
         try:
             for _ in range(TRACED):

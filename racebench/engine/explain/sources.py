@@ -15,7 +15,7 @@ def sources_of(program: Program) -> dict[str, str]:
     """What each function that makes a step stands for, by its name, in a few random executions."""
     recorder = StepRecorder()
     strategy = RandomWalk(0, actors(program))
-    with Scheduler(program) as scheduler:
+    with Scheduler(program, looks=False) as scheduler:
         scheduler.recorder = recorder
         for _ in range(_EXECUTIONS):
             outcome = scheduler.run(strategy)

@@ -34,7 +34,7 @@ def glance(
     strategy, tally = Portfolio(seed, actors(program)), Tally()
     classes = Classes(actors(program))
     stale = 0
-    with Scheduler(program) as scheduler:
+    with Scheduler(program, looks=False) as scheduler:
         for n in range(1, executions + 1):
             outcome = scheduler.run(strategy)
             found = bool(outcome.events or outcome.broken)

@@ -101,8 +101,8 @@ CONTROLLED = pytest.mark.parametrize("mode", [rb.verify, explore], ids=["verify"
 @pytest.mark.parametrize(
     ("functions", "where"),
     [
-        ((guarded, guarded), f"blocks in `{WITH_RAW}`, called in guarded (engine/test_overseer.py:"),
-        ((gets, puts), "blocks in queue.Queue.get (threading.Condition.wait), called in gets (engine/"),
+        ((guarded, guarded), f"blocks in `{WITH_RAW}`, called in guarded (control/test_overseer.py:"),
+        ((gets, puts), "blocks in queue.Queue.get (threading.Condition.wait), called in gets (control/"),
         ((waits, sets), "blocks in threading.Event.wait (threading.Condition.wait), called in waits ("),
         ((spins, sets), "goes on without steps in "),
     ],
@@ -143,6 +143,50 @@ def test_what_ends_by_itself_is_not_called_a_hang(mode: Any) -> None:
 
     with pytest.raises(rb.ProgramError, match=r"a blocks in `time.sleep\(8\)`.*; it may go on later"):
         mode(program(sleeps, increments))
+
+
+def catches_all(s: Mixed) -> None:
+    while True:
+        try:
+            with s.lock:
+                s.x += 1
+        except BaseException:
+            pass
+
+
+def catches_reading(s: Mixed) -> None:
+    while True:
+        try:
+            s.x  # noqa: B018
+        except BaseException:
+            pass
+
+
+def catches_for_a_while(s: Mixed) -> None:
+    for _ in range(3):
+        try:
+            with s.lock:
+                rb.check_that(s.x, "not.yet", "x is 0")
+        except BaseException:
+            s.x  # noqa: B018
+
+
+@pytest.mark.loses_a_thread
+@CONTROLLED
+@pytest.mark.parametrize("catches", [catches_all, catches_reading])
+@pytest.mark.parametrize("others", [(), (increments,)], ids=["alone", "beside another"])
+def test_a_thread_that_catches_what_ends_it_costs_its_program(catches: Any, others: Any, mode: Any) -> None:
+    result = mode(program(catches, *others))
+    assert {f.rule for f in result.findings} == {"stall.livelock"}
+    assert not result.complete
+    [said] = result.stats["unseen"]
+    assert f"a catches the exception that ends an execution, and goes on in {catches.__name__} (control/" in said
+
+
+def test_one_that_ends_in_the_end_is_none() -> None:
+    result = rb.verify(program(catches_for_a_while))
+    assert ({f.rule for f in result.findings}, result.complete) == ({"not.yet"}, True)
+    assert result.stats["unseen"] == ()
 
 
 @CONTROLLED

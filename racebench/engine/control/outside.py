@@ -1,0 +1,119 @@
+"""What threads have in common outside the program's objects: files, the environment, sockets, processes.
+
+No walk comes to it, and no step announces it.  All of it is got at by functions written in
+C, of a few modules; so in the executions of which pictures are taken each thread is
+profiled for calls of those.  Two threads that make some may communicate so, and which of
+them only look is not known: there is no proof.  A single one has it for itself.
+
+Not counted are imports, what is written to a log or to standard output or error, and what
+says the same at any time, as ``getpid``.  Not noticed: a call that those executions do not
+come to, and what C code does by itself, as ``for line in file`` with a file that was open
+before.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from ..instrument import site_of
+from ..osthreads import is_ours
+from .pictures import is_library
+
+_MODULES = frozenset(
+    (
+        *("posix", "nt", "io", "_io", "_socket", "socket", "select", "_posixsubprocess", "_winapi", "fcntl"),
+        *("mmap", "_posixshmem", "_multiprocessing", "_locale", "locale", "signal", "_signal", "resource"),
+        *("sqlite3", "_sqlite3", "_ssl", "ssl", "msvcrt", "termios", "_dbm", "_gdbm", "readline", "syslog"),
+    )
+)
+_OF_SYS = frozenset(("setrecursionlimit", "getrecursionlimit", "setswitchinterval", "getswitchinterval"))
+_SAY_THE_SAME = frozenset(
+    (
+        *("fspath", "getpid", "getppid", "urandom", "cpu_count", "isatty", "uname", "strerror", "times"),
+        "get_terminal_size",
+    )
+)
+_NOT_THE_PROGRAMS = ("importlib", "logging", "linecache", "tokenize", "traceback", "warnings")
+_IN_MEMORY = (io.StringIO, io.BytesIO)
+
+Profiler = Callable[[FrameType, str, Any], None]
+
+
+class Outside:
+    """The calls of the threads of one execution; each writes only its own entry, and one runs at a time."""
+
+    def __init__(self) -> None:
+        self._by: dict[str, str] = {}
+
+    def profiler(self, thread: str) -> Profiler:
+        def look(frame: FrameType, event: str, called: Any) -> None:
+            if event == "c_call" and thread not in self._by and _is_outside(called):
+                place = _place(frame)
+                if place is not None:
+                    self._by[thread] = f"{called.__name__} in {place}"
+
+        return look
+
+    def told(self) -> list[str]:
+        if len(self._by) < 2:
+            return []
+        calls = " and ".join(f"{thread} calls {what}" for thread, what in sorted(self._by.items()))
+        return [
+            f"{calls}: RaceBench does not see what threads tell one another by files, the environment, sockets, "
+            "processes or settings of the interpreter. Put a field of a State in its place"
+        ]
+
+
+class Clocks:
+    """Whether code asks what time it is."""
+
+    asked = False
+
+    def look(self, frame: FrameType, event: str, called: Any) -> None:
+        if event == "c_call" and _module_of(called) in ("time", "datetime"):
+            self.asked = True
+
+
+def profiled(profiler: Profiler, call: Callable[[], Any]) -> None:
+    """``call()`` with ``profiler`` in this thread, and what was there put back."""
+    before = sys.getprofile()
+    sys.setprofile(profiler)
+    try:
+        call()
+    finally:
+        sys.setprofile(before)
+
+
+def _is_outside(called: Any) -> bool:
+    module, name = _module_of(called), getattr(called, "__name__", "")
+    if module == "sys":
+        return name in _OF_SYS
+    if module not in _MODULES or name in _SAY_THE_SAME:
+        return False
+    of = getattr(called, "__self__", None)
+    return not (isinstance(of, _IN_MEMORY) or of in (sys.stdout, sys.stderr) or called in _IN_MEMORY)
+
+
+def _module_of(called: Any) -> str:
+    """The module of a function in C, or of the class that it is a method of."""
+    module = getattr(called, "__module__", None)
+    if module is None:
+        of = getattr(called, "__self__", None)
+        module = (of if isinstance(of, type) else type(of)).__module__
+    return module if type(module) is str else ""
+
+
+def _place(frame: FrameType) -> str | None:
+    """Where the program's code is that brought it about; None if that is not the program's."""
+    at: FrameType | None = frame
+    while at is not None and is_library(at.f_code):
+        if str(at.f_globals.get("__name__")).partition(".")[0] in _NOT_THE_PROGRAMS:
+            return None
+        at = at.f_back
+    if at is None or is_ours(at.f_code.co_filename):
+        return None
+    return str(site_of(at.f_code, at.f_lasti))
