@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import get_ident
 from types import CodeType
@@ -37,7 +37,6 @@ from ..delays import delayed_fields, late
 from ..garbage import Collector, tamed
 from ..instrument import Twins, derived
 from ..numbering import Numbers
-from ..search.relation import Relation
 from ..shield import Shield
 from ..stillness import own_clock
 from ..strangers import Strangers, call_name, impure, starts_noticed, step_name
@@ -78,7 +77,7 @@ class Strategy(Protocol):
     def begin(self) -> None:
         """A new execution starts."""
 
-    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+    def pick(self, enabled: list[Task], current: Task | None) -> Any:
         """The task that makes the next step; called when there is a choice."""
 
 
@@ -172,6 +171,16 @@ class Outcome:
         self.parts: list[list[int]] | None = None
 
 
+class Listener(Protocol):
+    """Hears what predicates look at, and who may wake unasked; ``grown`` once that is new to it."""
+
+    grown: bool
+
+    def look(self, predicate: Any, reads: Iterable[tuple[Op, Any]]) -> None: ...
+
+    def rousable(self) -> None: ...
+
+
 class Recorder(Protocol):
     """Looks at each step of a detailed replay, just before it is performed."""
 
@@ -192,8 +201,7 @@ class Scheduler(Numbers):
     ``ghost`` says what a failed check does: end the execution (False), or stop
     its thread for ever while the others go on, which is what exhaustive search
     needs to see the steps that could have come before.  ``relation`` hears what
-    predicates look at, during such a search; ``kept`` is that of the last one,
-    whose knowledge holds for the next.
+    predicates look at, during such a search.
     """
 
     def __init__(
@@ -209,8 +217,7 @@ class Scheduler(Numbers):
         self.program = program
         self.stall_s, self.max_steps = stall_s, max_steps
         self.ghost = False
-        self.relation: Relation | None = None
-        self.kept: Relation | None = None
+        self.relation: Listener | None = None
         threads = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
         self._threads = threads
         self._interrupts = interrupts.tasks_of(program, threads, Task)

@@ -16,9 +16,10 @@ from ...errors import ProgramError
 from ...trace import Schedule, switches
 from ..control.scheduler import Outcome, Scheduler
 from ..search.bounded import Bounded
-from ..search.evidence import Detect, Log, executions_of, nothing
-from ..search.tally import Seen, schedule_of, signature_of
-from ..strategies.deviating import Branching, Deviating, Place
+from ..search.evidence import Detect, nothing, shown
+from ..search.loop import outcomes
+from ..tally import Seen, schedule_of
+from .deviating import Branching, Deviating, Place
 
 SECONDS = 4.0
 _MOST_BOUNDED = 1_500
@@ -91,32 +92,13 @@ class Shrinker:
 
     def _matched(self, outcome: Outcome, preempted: list[int]) -> Shrunk | None:
         """What ``outcome`` shows of our signature."""
-        wanted = self.seen.signature
-        for event in outcome.events:
-            if event.signature == wanted:
-                evidence = {"message": event.message, **event.evidence}
-                return self._shrunk(outcome.log, event.at, preempted, event.message, evidence)
-        for broken in outcome.broken:
-            if signature_of(broken) == wanted:
-                evidence = {"message": broken.message}
-                return self._shrunk(outcome.log, None, preempted, broken.message, evidence)
-        if self.seen.alarm:
-            for execution in executions_of(self.scheduler, outcome):
-                for alarm in self.detect(execution):
-                    if alarm.signature == wanted and not alarm.guarded:
-                        evidence = {"message": alarm.message, **alarm.evidence}
-                        log = list(execution.steps)
-                        end = max(alarm.steps, default=len(log)) + 1
-                        return self._shrunk(log, end, preempted, alarm.message, evidence)
-        return None
-
-    @staticmethod
-    def _shrunk(
-        log: Log, end: int | None, preempted: list[int], summary: str, evidence: dict[str, Any]
-    ) -> Shrunk:
+        tally = shown(self.scheduler, outcome, self.detect if self.seen.alarm else nothing)
+        seen = tally.seen.get(self.seen.signature)
+        if seen is None:
+            return None
         # What the execution went on to do is not part of the schedule.
-        preemptions = sum(end is None or at < end for at in preempted)
-        return Shrunk(schedule_of(log, end), preemptions, False, summary, evidence)
+        preemptions = sum(at < len(seen.schedule) for at in preempted)
+        return Shrunk(seen.schedule, preemptions, False, seen.summary, seen.evidence)
 
     # -- fewer switches
 
@@ -165,17 +147,18 @@ class Shrinker:
     def _bounded(self, best: Shrunk) -> Shrunk:
         """Search all schedules with fewer preemptions than ``best``, as far as the budget goes."""
         for bound in range(best.preemptions):
+            if not self._in_time():
+                return best
             search = Bounded(self.scheduler, bound)
-            while search.executions < _MOST_BOUNDED and self._in_time():
-                outcome = search.execute()
+            for outcome in outcomes(search, _MOST_BOUNDED, self._deadline):
                 self.executions += 1
                 found = None if outcome is None else self._matched(outcome, search.preempted)
                 if found is not None:
                     found.fewest = True
                     return found
-                if not search.advance():
+                if not self.scheduler.fit:
                     break
-            else:
+            if not search.complete:
                 return best
         best.fewest = True
         return best

@@ -8,10 +8,10 @@ import pytest
 
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
+from racebench.engine.explain.deviating import Deviating
 from racebench.engine.explain.shrinking import Shrinker
-from racebench.engine.search.tally import Tally
-from racebench.engine.strategies.deviating import Deviating
-from racebench.engine.strategies.random_walk import RandomWalk
+from racebench.engine.strategies.random import RandomWalk
+from racebench.engine.tally import Tally
 from racebench.trace import switches
 
 from .. import lock_programs

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ..control.scheduler import Task
+from ..control.scheduler import Task
 
 Place = tuple[int, int]
 """(thread index, steps it has made); (-1, 0) is before the first step."""
