@@ -9,7 +9,7 @@ import pytest
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.explain.deviating import Deviating
-from racebench.engine.explain.shrinking import Shrinker
+from racebench.engine.explain.shrinking import Shrinker, nearest_passing
 from racebench.engine.strategies.random import RandomWalk
 from racebench.engine.tally import Tally
 from racebench.trace import switches
@@ -87,6 +87,24 @@ def test_the_nearest_passing_schedule_parts_at_one_decision() -> None:
     assert schedule[:at] == hang.schedule[:at]
     assert passing["failing"] == list(hang.schedule[at]) != passing["passing"] == list(schedule[at])
     assert "deadlock.cycle" not in {f.rule for f in rb.replay(program, schedule).findings}
+
+
+def test_the_nearest_passing_schedule_parts_as_late_as_can_be() -> None:
+    """Of the lost update's decisions two can be made otherwise: the first and the second."""
+    program = p.account(p.racy_deposit)
+    lost = tuple(
+        (thread, op, "Account.balance") for thread, op in zip("abab", ("read",) * 2 + ("write",) * 2)
+    )
+    with Scheduler(program) as scheduler:
+        passing = nearest_passing(scheduler, lost)
+    assert passing is not None
+    assert (passing["at"], passing["failing"], passing["passing"]) == (
+        1,
+        ["b", "read", "Account.balance"],
+        ["a", "write", "Account.balance"],
+    )
+    with Scheduler(program) as scheduler:
+        assert nearest_passing(scheduler, lost[:1])["at"] == 0  # type: ignore[index]
 
 
 def test_a_thread_that_is_not_needed_is_named_by_its_absence() -> None:
