@@ -73,7 +73,7 @@ class Pct(Strategy):
             best = self._first(enabled)
         return best
 
-    def _first(self, enabled: list[Task]) -> Task:
+    def _first(self, enabled: Sequence[Offer]) -> Offer:
         priority, best, most = self._priority, enabled[0], -1
         for task in enabled:
             own = priority[task.index]
