@@ -136,19 +136,22 @@ def _with_needs(program: Program, finding: Finding, detect: Detect, until: float
         needs: dict[str, Any] = {name: [] for name in program.actors if name in names}
         return _needing(finding, needs) if len(needs) < len(program.actors) else finding
     smaller = program
-    while True:
-        for candidate in smaller.smaller() if smaller.smaller is not None else ():
-            if time.perf_counter() >= until:
-                break
-            plan = Plan(_NEEDS_EXECUTIONS, detect=detect)
-            if finding.signature in glance(candidate, plan, finding.signature):
-                smaller = candidate
-                break
-        else:
-            break
+    while (less := _less(smaller, finding.signature, detect, until)) is not None:
+        smaller = less
     if smaller is program:
         return finding
     return _needing(finding, {name: list(smaller.parts.get(name, ())) for name in smaller.threads})
+
+
+def _less(program: Program, signature: str, detect: Detect, until: float) -> Program | None:
+    """A smaller program that still shows ``signature``; None if none does, or was tried ``until`` then."""
+    for candidate in program.smaller() if program.smaller is not None else ():
+        left = until - time.perf_counter()
+        if left <= 0:
+            return None
+        if signature in glance(candidate, Plan(_NEEDS_EXECUTIONS, left, detect=detect), signature):
+            return candidate
+    return None
 
 
 def _needing(finding: Finding, needs: dict[str, Any]) -> Finding:
