@@ -13,8 +13,11 @@ from ..detect import detect
 from ..engine.control.scheduler import Scheduler
 from ..engine.free.run import FreeRun
 from ..engine.osthreads import pinned
+from ..engine.search.evidence import look
+from ..engine.search.loop import outcomes
 from ..engine.search.optimal import Search
-from ..engine.search.tally import Tally
+from ..engine.search.relation import Relation
+from ..engine.tally import Tally
 from ..primitives import installed
 from ..program import Program
 from . import modes
@@ -131,15 +134,14 @@ def _verify(figures: Figures) -> None:
     """Proofs one after another on one scheduler: a proof of this program is over in two executions."""
     executions = 0
     with Scheduler(_route("baseline")) as scheduler:
+        relation = Relation(scheduler)
         started = now = time.perf_counter()
         while now - started < _VERIFY_S:
-            search, tally, going_on = Search(scheduler), Tally(), True
-            while going_on:
-                outcome = search.execute()
+            search, tally = Search(scheduler, relation), Tally()
+            for outcome in outcomes(search):
                 if outcome is not None:
                     tally.add(outcome, search.executions, "exhaustive")
-                    tally.look(detect, scheduler, outcome, search.executions, "exhaustive")
-                going_on = search.advance()
+                    look(tally, detect, scheduler, outcome, search.executions, "exhaustive")
             executions += search.executions
             now = time.perf_counter()
     figures["verify.per_s"] = executions / (now - started)

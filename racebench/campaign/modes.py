@@ -9,14 +9,14 @@ which nothing was run is UNKNOWN as well.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypedDict, Unpack
 
 from .. import engine
 from ..detect import detect
 from ..detect.lock_order import RULE, rings
-from ..engine import STALL_S
+from ..engine import STALL_S, Plan
 from ..errors import ProgramError
 from ..findings import Finding, Result, Verdict
 from ..program import Program
@@ -102,14 +102,21 @@ def _foreseen(program: Program, result: Result, seed: int) -> Result:
 
 def _foretold(program: Program, signature: str, seed: int) -> bool:
     """Whether ``signature`` is predicted under control too; False only if a proof shows that it never is."""
-    until = time.perf_counter() + _FORESEEN_S
     try:
-        if signature in engine.glance(program, _FORESEEN, seed, detect=detect, wanted=signature, until=until):
+        if signature in engine.glance(program, Plan(_FORESEEN, _FORESEEN_S, seed, detect=detect), signature):
             return True
-        proof = engine.verify(program, seconds=_FORESEEN_S, detect=detect)
+        proof = engine.verify(program, None, Plan(seconds=_FORESEEN_S, detect=detect))
     except ProgramError:
         return True
     return not proof.complete or any(finding.signature == signature for finding in proof.findings)
+
+
+class Limits(TypedDict, total=False):
+    """What else ``explore`` takes."""
+
+    seconds: float | None
+    progress: engine.ProgressCall | None
+    stall_s: float
 
 
 def explore(
@@ -119,9 +126,7 @@ def explore(
     seed: int = 0,
     *,
     stop_on_first: bool = False,
-    seconds: float | None = None,
-    progress: engine.ProgressCall | None = None,
-    stall_s: float = STALL_S,
+    **limits: Unpack[Limits],
 ) -> Result:
     """Run ``executions`` controlled executions chosen by ``strategy``.
 
@@ -131,17 +136,8 @@ def explore(
     executions were clean; ``stats["unseen"]`` has, in sentences, what they could
     not see: if there is any, the answer is UNKNOWN in its place.
     """
-    return engine.explore(
-        program,
-        strategy,
-        executions,
-        seed,
-        stop_on_first=stop_on_first,
-        seconds=seconds,
-        progress=progress,
-        stall_s=stall_s,
-        detect=detect,
-    )
+    plan = Plan(executions, seed=seed, stop_on_first=stop_on_first, detect=detect, **limits)
+    return engine.explore(program, strategy, plan)
 
 
 def verify(
@@ -162,7 +158,8 @@ def verify(
     same twice.  What it could not see is in ``stats["unseen"]``, in sentences: then
     it is not complete.
     """
-    return engine.verify(program, preemptions, seconds, max_executions, progress=progress, detect=detect)
+    plan = Plan(max_executions, seconds, progress=progress, detect=detect)
+    return engine.verify(program, preemptions, plan)
 
 
 def replay(program: Program, schedule: Schedule) -> Result:
@@ -184,10 +181,11 @@ def reproduce(
     progress: engine.ProgressCall | None = None,
 ) -> dict[str, Finding]:
     """Search under control for ``wanted``; what came again within the budget, by the signature wanted."""
-    return engine.reproduce(program, wanted, seconds, seed, progress=progress, detect=detect)
+    plan = Plan(seconds=seconds, seed=seed, progress=progress, detect=detect)
+    return engine.reproduce(program, wanted, plan)
 
 
 def glance(program: Program, executions: int, seed: int = 0, *, wanted: str = "") -> dict[str, str]:
     """The rule of each signature that a short search meets; nothing is shrunk or explained."""
-    met = engine.glance(program, executions, seed, detect=detect, wanted=wanted)
+    met = engine.glance(program, Plan(executions, seed=seed, detect=detect), wanted)
     return {signature: seen.rule for signature, seen in met.items()}

@@ -1,14 +1,14 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
 from .control.suspicion import overlooked, suspected
+from .explain.answers import explore, reproduce, verify
 from .explain.replay import replay
-from .explain.reproduction import reproduce
 from .explain.sources import sources_of
 from .free.run import stress
 from .osthreads import STALL_S, spread
-from .search.exploration import Progress, ProgressCall, explore
+from .progress import Progress, ProgressCall
 from .search.glance import glance
-from .search.verification import verify
+from .search.loop import Plan
 from .standing import standing, where_main_is
 from .strategies import STRATEGIES
 from .unseen import judged
@@ -16,6 +16,7 @@ from .unseen import judged
 __all__ = [
     "STALL_S",
     "STRATEGIES",
+    "Plan",
     "Progress",
     "ProgressCall",
     "explore",

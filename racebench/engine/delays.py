@@ -73,11 +73,6 @@ def delayed_fields(program: Program) -> list[tuple[Any, str, str]]:
     return list(found.values())
 
 
-def actors(program: Program) -> int:
-    """How many make steps: the program's own, and a buffer of each for each delayed field."""
-    return len(program.actors) * (1 + len(delayed_fields(program)))
-
-
 def late(cls: type) -> ProgramError:
     """Said of an object with delayed fields that setup did not make."""
     return ProgramError(

@@ -11,7 +11,7 @@ import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.search.bounded import Ladder
 from racebench.engine.search.optimal import Search
-from racebench.engine.search.tally import Tally
+from racebench.engine.tally import Tally
 
 from .enumerator import End, Reached, TooLarge, enumerated
 from .generated import as_python, shrunk

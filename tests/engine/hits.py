@@ -12,7 +12,7 @@ import argparse
 import statistics
 
 import racebench as rb
-from racebench.engine import explore
+from racebench.engine import Plan, explore
 
 from .bugs import BUGS, in_turn
 
@@ -21,10 +21,7 @@ STRATEGIES = ("random", "pct", "pos", "surw", "portfolio")
 
 def first_hits(program: rb.Program, strategy: str, cap: int, seeds: int) -> list[int]:
     """For each seed of 0..seeds-1 that hits within ``cap`` executions, after how many."""
-    results = (
-        explore(program, strategy=strategy, executions=cap, seed=seed, stop_on_first=True)
-        for seed in range(seeds)
-    )
+    results = (explore(program, strategy, Plan(cap, seed=seed, stop_on_first=True)) for seed in range(seeds))
     return [r.first_failure for r in results if r.first_failure is not None]
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine import explore
+from racebench.engine import Plan
+from racebench.engine import explore as explored
 from racebench.engine.control.ops import ACQUIRE
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.search.exploration import Exploration
+from racebench.engine.search.loop import Loop
+from racebench.engine.search.walk import Walk
 from racebench.engine.strategies import STRATEGIES
 from racebench.engine.strategies.pct import Pct
 from racebench.engine.strategies.pos import Pos
@@ -37,6 +39,12 @@ _HITS = 40
 
 WITHIN_SURW = {"reorder_5": 100, "reorder_10": 200, "reorder_20": 60, "twostage_20": 100}
 """What uniformity over one field's accesses is for."""
+
+
+def explore(
+    program: rb.Program, strategy: str, executions: int, seed: int = 0, stop_on_first: bool = False
+) -> rb.Result:
+    return explored(program, strategy, Plan(executions, seed=seed, stop_on_first=stop_on_first))
 
 
 def _first(program: rb.Program, strategy: str, executions: int, seed: int = 1) -> int | None:
@@ -250,8 +258,10 @@ def test_pct_hits_as_often_as_its_bound_promises() -> None:
     """A bug of depth 2 in two threads: the share of hits is not below 1 / (n k)."""
     program = bugs.deadlock01()
     strategy = Pct(seed=0, threads=2)
-    result = Exploration(program, strategy, 0).go(900, None, False)
-    assert result.failures / 900 >= 1 / (2 * strategy.k) / 3
+    loop = Loop(Plan(900))
+    with Scheduler(program) as scheduler:
+        loop.run(scheduler, Walk(scheduler, strategy))
+    assert loop.tally.failures / 900 >= 1 / (2 * strategy.k) / 3
 
 
 class Offer:

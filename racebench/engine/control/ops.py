@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...trace import Kind, Op
 
 ACQUIRE = Op(Kind.ACQUIRE)
@@ -40,12 +38,3 @@ RETURN = Op(Kind.RETURN)
 FENCE = Op(Kind.FENCE)
 SUSPENDED = Op(Kind.INTERRUPT)
 """A thread whose processor is in an interrupt; never executed."""
-
-
-def racing(op: Op, obj: Any, other: Op, other_obj: Any) -> bool:
-    """Whether two operations of different threads do not commute."""
-    if obj is not other_obj:
-        return False
-    if op.is_field:
-        return op.field == other.field and (op.conflicts or other.conflicts)
-    return op.conflicts or other.conflicts

@@ -310,7 +310,9 @@ class Picture:
             self._note(cell, _Kind.CELL, "", way, _content(cell))
             self._go(way, _content(cell), owner)
         way = Spot(f"a default argument of {called}", spot.name, True)
-        self._note(function, _Kind.DEFAULTS, "", way, _Items((function.__defaults__, function.__kwdefaults__)))
+        self._note(
+            function, _Kind.DEFAULTS, "", way, _Items((function.__defaults__, function.__kwdefaults__))
+        )
         self._go(way, function.__defaults__, owner)
         self._go(way, function.__kwdefaults__, owner)
         self._names |= _names_in(code)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from threading import get_ident
 from types import CodeType
@@ -37,7 +37,6 @@ from ..delays import delayed_fields, late
 from ..garbage import Collector, tamed
 from ..instrument import Twins, derived
 from ..numbering import Numbers
-from ..search.relation import Relation
 from ..shield import Shield
 from ..stillness import own_clock
 from ..strangers import Strangers, call_name, impure, starts_noticed, step_name
@@ -58,8 +57,8 @@ from . import stores as buffers
 from .fairness import InTurn, spinning
 from .holdings import Holdings
 from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED, WAKE
-from .overseer import Anyone, Overseer
 from .outside import Clocks, Outside, profiled
+from .overseer import Anyone, Overseer
 from .pictures import Picture, Place
 from .plain import TRACED, Uses, traced
 
@@ -84,7 +83,7 @@ class Strategy(Protocol):
     def begin(self) -> None:
         """A new execution starts."""
 
-    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+    def pick(self, enabled: list[Task], current: Task | None) -> Any:
         """The task that makes the next step; called when there is a choice."""
 
 
@@ -180,6 +179,16 @@ class Outcome:
         self.parts: list[list[int]] | None = None
 
 
+class Listener(Protocol):
+    """Hears what predicates look at, and who may wake unasked; ``grown`` once that is new to it."""
+
+    grown: bool
+
+    def look(self, predicate: Any, reads: Iterable[tuple[Op, Any]]) -> None: ...
+
+    def rousable(self) -> None: ...
+
+
 class Recorder(Protocol):
     """Looks at each step of a detailed replay, just before it is performed."""
 
@@ -200,9 +209,8 @@ class Scheduler(Numbers):
     ``ghost`` says what a failed check does: end the execution (False), or stop
     its thread for ever while the others go on, which is what exhaustive search
     needs to see the steps that could have come before.  ``relation`` hears what
-    predicates look at, during such a search; ``kept`` is that of the last one,
-    whose knowledge holds for the next.  ``looks``: also for what no step announces,
-    which is in vain where nobody asks what was ``unseen``.
+    predicates look at, during such a search.  ``looks``: also for what no step
+    announces, which is in vain where nobody asks what was ``unseen``.
     """
 
     def __init__(
@@ -220,8 +228,7 @@ class Scheduler(Numbers):
         self.stall_s, self.max_steps = stall_s, max_steps
         self._looks = looks
         self.ghost = False
-        self.relation: Relation | None = None
-        self.kept: Relation | None = None
+        self.relation: Listener | None = None
         threads = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
         self._threads = threads
         self._interrupts = interrupts.tasks_of(program, threads, Task)

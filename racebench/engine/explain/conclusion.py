@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from ...errors import ProgramError, ReplayDiverged
 from ...findings import Finding
 from ...program import Program
 from ..control.scheduler import Scheduler
-from ..search.evidence import Detect
+from ..search.evidence import Detect, shown
 from ..search.glance import glance
-from ..search.tally import Seen, Tally, finding_of
-from ..strategies.replay import Replay
-from .replay import completed
+from ..search.loop import Plan
+from ..tally import Seen
+from .replay import Replay, completed
 from .shrinking import SECONDS, Shrinker, nearest_passing
 
 REPLAYS = 10
@@ -52,7 +53,7 @@ class Ending:
         return as_it_is
 
     def concluded(
-        self, scheduler: Scheduler, all_seen: Sequence[Seen], mode: str, seed: int, detect: Detect
+        self, scheduler: Scheduler, all_seen: Sequence[Seen], mode: str, plan: Plan
     ) -> tuple[Finding, ...]:
         """A finding for each of ``all_seen``, with the shortest schedule and its evidence."""
         found = []
@@ -61,26 +62,21 @@ class Ending:
             shares = len(all_seen) - n + 1
             now = time.perf_counter()
             until = now + max(0.0, self.until - now) / shares
-            found.append(
-                self.better(
-                    finding_of(seen, mode, seed),
-                    lambda seen=seen, until=until: concluded(  # type: ignore[misc]
-                        scheduler, seen, mode, seed, detect, until
-                    ),
-                )
-            )
+            finding = seen.finding(mode, plan.seed)
+            explained = partial(concluded, scheduler, seen, finding, plan.detect, until)
+            finding = self.better(finding, explained)
+            if len(seen.by) > 1:
+                finding = replace(finding, evidence={**finding.evidence, "strategies": dict(seen.by)})
+            found.append(finding)
         return tuple(found)
 
 
-def concluded(
-    scheduler: Scheduler, seen: Seen, mode: str, seed: int, detect: Detect, until: float
-) -> Finding:
-    """The finding for ``seen``, with the shortest schedule that is found ``until`` then, and its evidence.
+def concluded(scheduler: Scheduler, seen: Seen, finding: Finding, detect: Detect, until: float) -> Finding:
+    """The ``finding`` for ``seen``, with the shortest schedule that is found ``until`` then, and its evidence.
 
     A program that does not do the same twice keeps what it has, and the
     evidence says so.
     """
-    finding = finding_of(seen, mode, seed)
     if not scheduler.fit or seen.rule.startswith(_UNSHRINKABLE):
         return finding
     try:
@@ -112,10 +108,7 @@ def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int
             strategy.check_done()
         except (ReplayDiverged, ProgramError):
             continue
-        tally = Tally()
-        tally.add(outcome, 1, "replay")
-        tally.look(detect, scheduler, outcome, 1, "replay")
-        same += finding.signature in tally.seen
+        same += finding.signature in shown(scheduler, outcome, detect).seen
     return [same, tried]
 
 
@@ -143,19 +136,22 @@ def _with_needs(program: Program, finding: Finding, detect: Detect, until: float
         needs: dict[str, Any] = {name: [] for name in program.actors if name in names}
         return _needing(finding, needs) if len(needs) < len(program.actors) else finding
     smaller = program
-    while True:
-        for candidate in smaller.smaller() if smaller.smaller is not None else ():
-            if time.perf_counter() >= until:
-                break
-            met = glance(candidate, _NEEDS_EXECUTIONS, detect=detect, wanted=finding.signature)
-            if finding.signature in met:
-                smaller = candidate
-                break
-        else:
-            break
+    while (less := _less(smaller, finding.signature, detect, until)) is not None:
+        smaller = less
     if smaller is program:
         return finding
     return _needing(finding, {name: list(smaller.parts.get(name, ())) for name in smaller.threads})
+
+
+def _less(program: Program, signature: str, detect: Detect, until: float) -> Program | None:
+    """A smaller program that still shows ``signature``; None if none does, or was tried ``until`` then."""
+    for candidate in program.smaller() if program.smaller is not None else ():
+        left = until - time.perf_counter()
+        if left <= 0:
+            return None
+        if signature in glance(candidate, Plan(_NEEDS_EXECUTIONS, left, detect=detect), signature):
+            return candidate
+    return None
 
 
 def _needing(finding: Finding, needs: dict[str, Any]) -> Finding:

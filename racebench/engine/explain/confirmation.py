@@ -9,9 +9,11 @@ from typing import Any
 
 from ...findings import Finding
 from ..control.scheduler import Scheduler
-from ..search.tally import schedule_of
-from ..strategies.steering import Steering, Striking
+from ..search.loop import outcomes
+from ..search.walk import Walk
 from ..stuck import CPU
+from ..tally import schedule_of
+from .steering import Steering, Striking
 
 INVERSION, HANGS = "lock_order.inversion", ("deadlock.cycle", "deadlock.self")
 
@@ -95,24 +97,24 @@ def _steered(
     scheduler: Scheduler, finding: Finding, ring: Sequence[str], until: float
 ) -> tuple[int, tuple[str, list[list[str]]] | None]:
     """How often it was steered; signature and schedule of a hang around ``ring``, if that led to one."""
-    strategy = _strategy(finding.evidence)
-    for tries in range(_TRIES):
-        if not scheduler.fit or time.perf_counter() >= until:
-            return tries, None
-        outcome = scheduler.run(strategy, always_ask=True)
+    walk = Walk(scheduler, _strategy(finding.evidence), always_ask=True)
+    if not scheduler.fit or time.perf_counter() >= until:
+        return 0, None
+    for outcome in outcomes(walk, _TRIES, until):
+        assert outcome is not None
         for event in outcome.events:
             if event.rule in HANGS and _ring(event.evidence) == ring:
                 schedule = [list(step) for step in schedule_of(outcome.log, event.at)]
-                return tries + 1, (event.signature, schedule)
-    return _TRIES, None
+                return walk.executions, (event.signature, schedule)
+    return walk.executions, None
 
 
 def _strategy(evidence: Mapping[str, Any]) -> Steering | Striking:
     """What leads to the hang that ``evidence`` predicts."""
     ring = evidence["ring"]
     if evidence.get("interrupt"):
-        interrupt, thread = ring
-        return Striking(interrupt["thread"], thread["thread"], interrupt["wants"]["class"], 0)
+        interrupt, _ = ring
+        return Striking(interrupt["thread"], interrupt["wants"]["class"])
     # A writer that only waits holds nothing: it comes when it comes.
     edges = {e["thread"]: (e["holds"][0]["class"], e["wants"]["class"]) for e in ring if e["holds"]}
-    return Steering(edges, 0)
+    return Steering(edges)

@@ -6,19 +6,56 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from ...errors import ProgramError, ReplayDiverged
+from ...errors import ProgramError, ReplayDiverged, ThreadAbort
 from ...findings import Finding, Result, Verdict
 from ...program import Program
-from ...trace import Schedule
+from ...trace import Schedule, object_name
 from ..control.recorder import StepRecorder
-from ..control.scheduler import Outcome, Scheduler
+from ..control.scheduler import Outcome, Scheduler, Task
 from ..garbage import leaves_nothing
-from ..search.evidence import Detect, executions_of, nothing
-from ..search.tally import Tally, finding_of, results_shown
-from ..strategies.replay import Replay
+from ..search.evidence import Detect, executions_of, nothing, results_shown, shown
 from ..unseen import judged
 
 _UNREPLAYABLE = ("stall.hang", "stall.livelock")
+
+
+class Replay:
+    """The recorded thread, if it offers the recorded operation; else ReplayDiverged.
+
+    A recording may stop in mid-execution (a deadlock, a crash); the execution
+    is then ended there.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.length = len(schedule)
+        self._at = 0
+
+    def begin(self) -> None:
+        self._at = 0
+
+    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+        if self._at == len(self.schedule):
+            raise ThreadAbort
+        thread, op, obj = self.schedule[self._at]
+        for task in enabled:
+            if task.name == thread:
+                if task.op.kind.value == op and object_name(task.op, task.obj) == obj:
+                    self._at += 1
+                    return task
+                break
+        raise self._diverged(enabled)
+
+    def _diverged(self, enabled: list[Task]) -> ReplayDiverged:
+        at = self._at
+        offers = {t.name: (t.op.kind.value, object_name(t.op, t.obj)) for t in enabled}
+        expected = self.schedule[at] if at < len(self.schedule) else None
+        return ReplayDiverged(at, expected, offers, self.schedule[max(0, at - 5) : at])
+
+    def check_done(self) -> None:
+        """ReplayDiverged if the execution ended before the recording did."""
+        if self._at < len(self.schedule):
+            raise self._diverged([])
 
 
 @leaves_nothing
@@ -27,12 +64,9 @@ def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) ->
     started = time.perf_counter()
     with Scheduler(program) as scheduler:
         outcome, recorder = recorded(scheduler, schedule)
-        tally = Tally()
-        tally.add(outcome, 1, "replay")
-        tally.look(detect, scheduler, outcome, 1, "replay")
         findings = tuple(
-            _with_evidence(finding_of(seen, "replay", 0), scheduler, outcome, recorder, detect)
-            for seen in tally.told()
+            _with_evidence(finding, scheduler, outcome, recorder, detect)
+            for finding in shown(scheduler, outcome, detect).findings("replay", 0)
         )
     verdict = Verdict.FOUND if findings else Verdict.CLEAN
     result = Result(

@@ -16,9 +16,10 @@ from ...errors import ProgramError
 from ...trace import Schedule, switches
 from ..control.scheduler import Outcome, Scheduler
 from ..search.bounded import Bounded
-from ..search.evidence import Detect, Log, executions_of, nothing
-from ..search.tally import Seen, schedule_of, signature_of
-from ..strategies.deviating import Branching, Deviating, Place
+from ..search.evidence import Detect, nothing, shown
+from ..search.loop import outcomes
+from ..tally import Seen, schedule_of
+from .deviating import Deviating, Place, deviations_of
 
 SECONDS = 4.0
 _MOST_BOUNDED = 1_500
@@ -44,141 +45,112 @@ class Shrunk:
 
 
 class Shrinker:
-    """Shrinks one finding on a running scheduler."""
+    """Shrinks one finding on a running scheduler: to ``best``, which ``_deviations`` lead to."""
+
+    best: Shrunk
 
     def __init__(
         self, scheduler: Scheduler, seen: Seen, detect: Detect = nothing, until: float = float("inf")
     ) -> None:
         self.scheduler, self.seen, self.detect = scheduler, seen, detect
-        self.executions = 0
-        self._index = {task.name: task.index for task in scheduler.tasks}
+        self._deviations: Deviations = {}
         self._deadline = min(until, time.perf_counter() + SECONDS)
 
     def go(self) -> Shrunk | None:
         """The shortest schedule found in time; None if the finding did not come again at all."""
-        deviations = self._deviations(self.seen.schedule)
-        best = self._try(deviations)
+        index = {task.name: task.index for task in self.scheduler.tasks}
+        order = [index[thread] for thread, _, _ in self.seen.schedule]
+        self._deviations = deviations_of(order, len(index))
+        best = self._tried(self._deviations)
         if best is None:
             return None
-        deviations, best = self._fewer(deviations, best)
-        deviations, best = self._moved(deviations, best)
-        return self._bounded(best)
-
-    def _deviations(self, schedule: Schedule) -> Deviations:
-        """Every switch of ``schedule``, by the place at which it happens."""
-        made = [0] * len(self.scheduler.tasks)
-        found: Deviations = {}
-        last = -1
-        for thread, _, _ in schedule:
-            index = self._index[thread]
-            if index != last:
-                found[last, made[last] if last >= 0 else 0] = index
-            made[index] += 1
-            last = index
-        return found
+        self.best = best
+        self._fewer()
+        self._moved()
+        self._bounded()
+        return self.best
 
     def _in_time(self) -> bool:
         return time.perf_counter() < self._deadline and self.scheduler.fit
 
-    def _try(self, deviations: Deviations) -> Shrunk | None:
+    def _tried(self, deviations: Deviations) -> Shrunk | None:
         strategy = Deviating(deviations, len(self.scheduler.tasks))
-        outcome = self._run(strategy)
-        return self._matched(outcome, strategy.preempted)
+        return self._matched(self.scheduler.run(strategy, always_ask=True), strategy.preempted)
 
-    def _run(self, strategy: Any) -> Outcome:
-        self.executions += 1
-        return self.scheduler.run(strategy, always_ask=True)
+    def _better(self, deviations: Deviations, as_good: bool = False) -> bool:
+        """Whether ``deviations`` lead to what is better than the best, or just as good; then they are kept."""
+        found = self._tried(deviations)
+        if found is None or found.measure > self.best.measure:
+            return False
+        if found.measure == self.best.measure and not as_good:
+            return False
+        self._deviations, self.best = deviations, found
+        return True
 
     def _matched(self, outcome: Outcome, preempted: list[int]) -> Shrunk | None:
         """What ``outcome`` shows of our signature."""
-        wanted = self.seen.signature
-        for event in outcome.events:
-            if event.signature == wanted:
-                evidence = {"message": event.message, **event.evidence}
-                return self._shrunk(outcome.log, event.at, preempted, event.message, evidence)
-        for broken in outcome.broken:
-            if signature_of(broken) == wanted:
-                evidence = {"message": broken.message}
-                return self._shrunk(outcome.log, None, preempted, broken.message, evidence)
-        if self.seen.alarm:
-            for execution in executions_of(self.scheduler, outcome):
-                for alarm in self.detect(execution):
-                    if alarm.signature == wanted and not alarm.guarded:
-                        evidence = {"message": alarm.message, **alarm.evidence}
-                        log = list(execution.steps)
-                        end = max(alarm.steps, default=len(log)) + 1
-                        return self._shrunk(log, end, preempted, alarm.message, evidence)
-        return None
-
-    @staticmethod
-    def _shrunk(
-        log: Log, end: int | None, preempted: list[int], summary: str, evidence: dict[str, Any]
-    ) -> Shrunk:
+        tally = shown(self.scheduler, outcome, self.detect if self.seen.alarm else nothing)
+        seen = tally.seen.get(self.seen.signature)
+        if seen is None:
+            return None
         # What the execution went on to do is not part of the schedule.
-        preemptions = sum(end is None or at < end for at in preempted)
-        return Shrunk(schedule_of(log, end), preemptions, False, summary, evidence)
+        preemptions = sum(at < len(seen.schedule) for at in preempted)
+        return Shrunk(seen.schedule, preemptions, False, seen.summary, seen.evidence)
 
     # -- fewer switches
 
-    def _fewer(self, deviations: Deviations, best: Shrunk) -> tuple[Deviations, Shrunk]:
+    def _fewer(self) -> None:
         """Take away chunks of deviations, then ever smaller ones, while the rule still breaks."""
-        places = list(deviations)
-        size = max(1, len(places) // 2)
-        while places and self._in_time():
-            removed = False
-            at = 0
-            while at < len(places) and self._in_time():
-                left = places[:at] + places[at + size :]
-                found = self._try({place: deviations[place] for place in left})
-                if found is not None and found.measure <= best.measure:
-                    places, best, removed = left, found, True
+        size = max(1, len(self._deviations) // 2)
+        while self._deviations and self._in_time():
+            removed, at = False, 0
+            while at < len(self._deviations) and self._in_time():
+                places = list(self._deviations.items())
+                # One deviation fewer is worth it even where the schedule stays as long.
+                if self._better(dict(places[:at] + places[at + size :]), as_good=True):
+                    removed = True
                 else:
                     at += size
             if size == 1 and not removed:
                 break
             size = max(1, size // 2)
-        return {place: deviations[place] for place in places}, best
 
     # -- fewer steps
 
-    def _moved(self, deviations: Deviations, best: Shrunk) -> tuple[Deviations, Shrunk]:
+    def _moved(self) -> None:
         """Move each switch to an earlier or later step of its thread while that is shorter."""
-        for place in list(deviations):
+        for place, other in list(self._deviations.items()):
             thread, made = place
             if thread < 0:
                 continue
-            other = deviations[place]
-            for elsewhere in range(len(best.schedule)):
+            for elsewhere in range(len(self.best.schedule)):
                 if not self._in_time():
-                    return deviations, best
-                if elsewhere == made or (thread, elsewhere) in deviations:
+                    return
+                if elsewhere == made or (thread, elsewhere) in self._deviations:
                     continue
-                moved = {p: t for p, t in deviations.items() if p != place}
+                moved = {p: t for p, t in self._deviations.items() if p != place}
                 moved[thread, elsewhere] = other
-                found = self._try(moved)
-                if found is not None and found.measure < best.measure:
-                    deviations, best, place, made = moved, found, (thread, elsewhere), elsewhere
-        return deviations, best
+                if self._better(moved):
+                    place, made = (thread, elsewhere), elsewhere
 
     # -- as few preemptions as can be
 
-    def _bounded(self, best: Shrunk) -> Shrunk:
-        """Search all schedules with fewer preemptions than ``best``, as far as the budget goes."""
-        for bound in range(best.preemptions):
+    def _bounded(self) -> None:
+        """Search all schedules with fewer preemptions than the best, as far as the budget goes."""
+        for bound in range(self.best.preemptions):
+            if not self._in_time():
+                return
             search = Bounded(self.scheduler, bound)
-            while search.executions < _MOST_BOUNDED and self._in_time():
-                outcome = search.execute()
-                self.executions += 1
+            for outcome in outcomes(search, _MOST_BOUNDED, self._deadline):
                 found = None if outcome is None else self._matched(outcome, search.preempted)
                 if found is not None:
-                    found.fewest = True
-                    return found
-                if not search.advance():
-                    break
-            else:
-                return best
-        best.fewest = True
-        return best
+                    self.best, found.fewest = found, True
+                    return
+                if not self.scheduler.fit:
+                    return
+            if not search.complete:
+                return
+        self.best.fewest = True
 
 
 def nearest_passing(
@@ -191,25 +163,23 @@ def nearest_passing(
     """
     index = {task.name: task.index for task in scheduler.tasks}
     order = [index[thread] for thread, _, _ in schedule]
-    tries = 0
-    for at in range(len(order) - 1, -1, -1):
-        for other in range(len(scheduler.tasks)):
-            if other == order[at]:
-                continue
-            if tries >= _MOST_BRANCHES or not scheduler.fit or time.perf_counter() >= until:
-                return None
-            tries += 1
-            strategy = Branching(order, at, other)
-            try:
-                outcome = scheduler.run(strategy, always_ask=True)
-            except ProgramError:
-                return None
-            if strategy.followed and len(outcome.log) > at and not outcome.events and not outcome.broken:
-                passing = schedule_of(outcome.log)
-                return {
-                    "schedule": [list(step) for step in passing],
-                    "at": at,
-                    "failing": list(schedule[at]),
-                    "passing": list(passing[at]),
-                }
+    branches = [(at, t) for at in range(len(order) - 1, -1, -1) for t in index.values() if t != order[at]]
+    for at, other in branches[:_MOST_BRANCHES]:
+        if not scheduler.fit or time.perf_counter() >= until:
+            break
+        wanted = [*order[:at], other]
+        try:
+            deviating = Deviating(deviations_of(wanted, len(index)), len(index))
+            outcome = scheduler.run(deviating, always_ask=True)
+        except ProgramError:
+            break
+        followed = [task.index for task, _, _ in outcome.log[: at + 1]] == wanted
+        if followed and not outcome.events and not outcome.broken:
+            passing = schedule_of(outcome.log)
+            return {
+                "schedule": [list(step) for step in passing],
+                "at": at,
+                "failing": list(schedule[at]),
+                "passing": list(passing[at]),
+            }
     return None

@@ -34,7 +34,7 @@ from .. import osthreads
 from ..delays import late
 from ..garbage import leaves_nothing, tamed
 from ..instrument import SLOT, Twins, derived
-from ..search.exploration import PROGRESS_S, Progress, ProgressCall
+from ..progress import PROGRESS_S, Progress, ProgressCall
 from ..stillness import own_clock
 from ..strangers import Strangers, called
 from ..stuck import Event, crash_event, error_event, leak_event
@@ -414,7 +414,7 @@ class Stress:
                 self.interrupted = True
                 self._drain()
             except ProgramError as error:
-                error.findings = tally.findings(self.seed)
+                error.findings = tally.findings("stress", self.seed)
                 raise
             finally:
                 run.set_noisy(False)
@@ -468,7 +468,7 @@ class Stress:
 
     def _result(self, seconds: float) -> Result:
         tally, adviser = self.tally, self.adviser
-        findings: tuple[Finding, ...] = tally.findings(self.seed)
+        findings: tuple[Finding, ...] = tally.findings("stress", self.seed)
         verdict = Verdict.FOUND if findings else Verdict.CLEAN
         if not findings and (self.interrupted or not tally.collisions):
             verdict = Verdict.UNKNOWN

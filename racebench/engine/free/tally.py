@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from ...errors import ProgramError
-from ...findings import Alarm, Finding
+from ...findings import Alarm, Broken
 from ...program import Program
 from ...trace import LockEdge
 from ..instrument import show
-from ..search.tally import Seen, finding_of, signature_of
 from ..stuck import Event, error_event
-
-if TYPE_CHECKING:
-    from .run import FreeRun
+from ..tally import Log, Tally
 
 Rings = Callable[[Sequence[LockEdge]], list[Alarm]]
 """What tells inversions from orders; the engine knows no detector."""
@@ -29,19 +27,32 @@ def no_rings(edges: Sequence[LockEdge]) -> list[Alarm]:
 _ENDS_THE_STORY = ("deadlock.", "stall.")
 
 
-class FreeTally:
+class Batch(Protocol):
+    """A batch of collisions at rest, each with a slot; ``stopping``: it was cut off."""
+
+    workers: list[Any]
+    states: list[Any]
+    stopping: bool
+
+
+@dataclass
+class _Collision:
+    """One collision: what went wrong, which has no steps."""
+
+    events: list[Event]
+    broken: tuple[Broken, ...] = ()
+    log: Log = field(default=())
+
+
+class FreeTally(Tally):
     """Counts what collisions broke, by signature.  Used by the coordinator, at rest."""
 
-    def __init__(self, program: Program, run: FreeRun, rings: Rings = no_rings) -> None:
+    def __init__(self, program: Program, run: Batch, rings: Rings = no_rings) -> None:
+        super().__init__()
         self.program, self.run, self.rings = program, run, rings
-        self.guarded: dict[str, str] = {}
-        self.first_alarm: int | None = None
-        self._chains = 0
-        self.collisions = self.failures = 0
-        self.first: int | None = None
+        self.collisions = 0
         self.first_s: float | None = None
-        self._seen: dict[str, Seen] = {}
-        self._before: Any = None
+        self._chains = 0
 
     def take(self, size: int, started: float) -> int:
         """Take in the batch that has just run; returns how many collisions failed."""
@@ -50,24 +61,47 @@ class FreeTally:
             for slot, event in worker.events:
                 events.setdefault(slot, []).append(event)
         done = min((w.slot for w in self.run.workers if not w.lost), default=0)
-        failed = 0
+        before = self.failures
         for slot in range(size):
             if slot in events:
-                failed += 1
-                self._first(slot, started)
-                for event in _until_doom(events[slot]):
-                    self._event(event, slot)
-            elif slot < done and self._check(slot, started):
-                failed += 1
+                self._failed(_Collision(list(_until_doom(events[slot]))), slot, started)
+            elif slot < done:
+                self._check(slot, started)
         self.collisions += min(size, done) if self.run.stopping else size
-        self.failures += failed
         self._orders()
-        return failed
+        return self.failures - before
 
-    @property
-    def first_finding(self) -> int | None:
-        """Collisions until the first failure, or if nothing failed until the first alarm."""
-        return self.first_alarm if self.first is None else self.first
+    def _check(self, slot: int, started: float) -> None:
+        results = {w.name: w.results[slot] for w in self.run.workers}
+        try:
+            broken = self.program.broken_rules(self.run.states[slot], results)
+        except (ProgramError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._failed(_Collision([error_event("check", error, 0)]), slot, started)
+            return
+        if broken:
+            self._failed(_Collision([], broken), slot, started)
+
+    def _failed(self, collision: _Collision, slot: int, started: float) -> None:
+        """Collision ``slot`` of this batch broke a rule: those before it, and it, were needed for that."""
+        if self.first is None:
+            self.first_s = time.perf_counter() - started
+        number = self.collisions + slot + 1
+        if self.add(collision, number, "free"):
+            for seen in self.seen.values():
+                if seen.after == number:
+                    self._illustrate(seen.evidence, slot)
+
+    def _illustrate(self, evidence: dict[str, Any], slot: int) -> None:
+        """Add to ``evidence`` what is known of the collision in ``slot``."""
+        state = self.run.states[slot]
+        evidence["results"] = {w.name: show(w.results[slot]) for w in self.run.workers}
+        if self.program.snapshot is not None:
+            evidence["before"] = self.program.pictured(self.program.fresh())
+            evidence["after"] = self.program.pictured(state)
+        if self.program.story is not None:
+            evidence["story"] = self.program.retold(state)
 
     def _orders(self) -> None:
         """Look at the orders in which locks were nested, if there are new ones.
@@ -83,71 +117,14 @@ class FreeTally:
             edge for worker in self.run.workers for chain in worker.chains.copy().values() for edge in chain
         ]
         for alarm in self.rings(edges):
-            if alarm.guarded:
-                self.guarded.setdefault(alarm.signature, alarm.message)
-            elif alarm.signature not in self._seen:
-                if self.first_alarm is None:
-                    self.first_alarm = self.collisions
-                evidence = {"message": alarm.message, **alarm.evidence}
-                self._seen[alarm.signature] = Seen(
-                    alarm.rule, alarm.signature, alarm.message, evidence, (), self.collisions, "free",
-                    alarm=True,
-                )  # fmt: skip
-
-    def _check(self, slot: int, started: float) -> bool:
-        results = {w.name: w.results[slot] for w in self.run.workers}
-        state = self.run.states[slot]
-        try:
-            broken = self.program.broken_rules(state, results)
-        except (ProgramError, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            self._first(slot, started)
-            self._event(error_event("check", error, 0), slot)
-            return True
-        if not broken:
-            return False
-        self._first(slot, started)
-        for rule in broken:
-            self._count(rule.rule, signature_of(rule), rule.message, {"message": rule.message}, slot)
-        return True
-
-    def _first(self, slot: int, started: float) -> None:
-        if self.first is None:
-            self.first = self.collisions + slot + 1
-            self.first_s = time.perf_counter() - started
-
-    def _event(self, event: Event, slot: int) -> None:
-        evidence = {"message": event.message, **event.evidence}
-        self._count(event.rule, event.signature, event.message, evidence, slot)
-
-    def _count(self, rule: str, signature: str, summary: str, evidence: dict[str, Any], slot: int) -> None:
-        known = self._seen.get(signature)
-        if known is not None:
-            known.count += 1
-            return
-        evidence["results"] = {w.name: show(w.results[slot]) for w in self.run.workers}
-        if self.program.snapshot is not None:
-            evidence["before"] = self.program.pictured(self.program.fresh())
-            evidence["after"] = self.program.pictured(self.run.states[slot])
-        if self.program.story is not None:
-            evidence["story"] = self.program.retold(self.run.states[slot])
-        self._seen[signature] = Seen(
-            rule, signature, summary, evidence, (), self.collisions + slot + 1, "free"
-        )
-
-    def findings(self, seed: int) -> tuple[Finding, ...]:
-        return tuple(
-            finding_of(seen, "stress", seed)
-            for seen in sorted(self._seen.values(), key=lambda seen: seen.alarm)
-        )
+            # An order is known from then on: to look at it again counts nothing.
+            if alarm.guarded or alarm.signature not in self.seen:
+                self.alarm(alarm, (), self.collisions, "free")
 
 
-def _until_doom(events: list[Event]) -> list[Event]:
+def _until_doom(events: list[Event]) -> Iterator[Event]:
     """What happened in one collision, up to the first thing that spoils the rest."""
-    told = []
     for event in sorted(events, key=lambda e: e.at):
-        told.append(event)
+        yield event
         if event.crash or event.rule.startswith(_ENDS_THE_STORY):
-            break
-    return told
+            return

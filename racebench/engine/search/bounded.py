@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ...errors import ProgramError
-
-if TYPE_CHECKING:
-    from ..control.scheduler import Outcome, Scheduler, Task
-
+from ..control.scheduler import Outcome, Scheduler, Task
 
 _MOST_POWER = 8
 """More preemptions to spare are not used up in an execution that is short enough to be searched."""

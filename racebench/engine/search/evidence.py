@@ -11,16 +11,16 @@ keeps its own past as its schedule, and one with a crash in its past is dropped.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ...findings import Alarm
-from ...trace import Execution, Op, Site
+from ...trace import Execution, Site
 from ..control.recorder import StepRecorder
 from ..control.scheduler import Outcome, Scheduler
+from ..instrument import show
 from ..stuck import UNKNOWN_SITE, Event
+from ..tally import Tally
 from .races import History
 
-Log = list[tuple[Any, Op, Any]]
 Detect = Callable[[Execution], list[Alarm]]
 """What looks at an execution for the engines, which know no detector."""
 
@@ -94,3 +94,23 @@ def executions_of(
     if recorder is not None:
         wanted = [recorder.wanted.get(task.name, UNKNOWN_SITE) for task, _, _ in blocked]
     return [Execution(n, log, blocked, sites, wanted)]
+
+
+def look(tally: Tally, detect: Detect, scheduler: Scheduler, outcome: Outcome, after: int, by: str) -> None:
+    """Have ``detect`` look at an execution, and count what it says."""
+    for execution in executions_of(scheduler, outcome):
+        for alarm in detect(execution):
+            tally.alarm(alarm, execution.steps, after, by)
+
+
+def shown(scheduler: Scheduler, outcome: Outcome, detect: Detect) -> Tally:
+    """What one execution shows."""
+    tally = Tally()
+    tally.add(outcome, 1, "replay")
+    look(tally, detect, scheduler, outcome, 1, "replay")
+    return tally
+
+
+def results_shown(outcome: Outcome) -> dict[str, str]:
+    """Each thread's result, for a report."""
+    return {name: show(value) for name, value in outcome.results.items()}

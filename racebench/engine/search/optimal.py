@@ -19,9 +19,9 @@ from collections.abc import Iterable, Sequence
 
 from ...errors import ProgramError
 from ..control.scheduler import Outcome, Scheduler, Strategy
-from ..strategies.exhaustive import Exhaustive, Node, Trial
 from .estimate import Estimate
 from .evidence import real
+from .path import Exhaustive, Node, Trial
 from .races import History
 from .relation import NOTIFIES, Event, Relation
 from .wakeup import covered, insert, place, position
@@ -36,11 +36,13 @@ class Search:
     """The state of an unbounded search between two executions.
 
     ``restarts`` counts how often it began anew, all that it had done forgotten.
+    What the ``relation`` of an earlier search of the same program has learnt holds
+    for this one.
     """
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, relation: Relation | None = None) -> None:
         self.scheduler = scheduler
-        self.relation = scheduler.kept = scheduler.kept or Relation(scheduler)
+        self.relation = relation or Relation(scheduler)
         self.restarts = -1
         self._restart()
 

@@ -21,14 +21,11 @@ what is taken for the same would be lost with it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from ...trace import Kind
 from ..control import ops
+from ..control.scheduler import Task
 from .relation import NOTIFIES, Event, Key, Relation, State
-
-if TYPE_CHECKING:
-    from ..control.scheduler import Task
 
 Race = tuple[int, list[int], bool]
 """The step to come after, the steps of the execution to come before, and whether it is sure to be possible."""

@@ -84,13 +84,11 @@ Notes, in the order of the table:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...trace import Kind, Op
 from ..control import ops
-
-if TYPE_CHECKING:
-    from ..control.scheduler import Scheduler, Task
+from ..control.scheduler import Scheduler, Task
 
 Key = tuple[Any, Any]
 """(what identifies the object, the same in every execution; the field, or "")."""

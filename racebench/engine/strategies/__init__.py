@@ -1,19 +1,21 @@
 """Strategies: one file each.  A strategy only decides who makes the next step.
 
-A module here that defines a Strategy subclass with a ``NAME`` is found by
-that name; nothing else needs to be edited.
+A module here has one Strategy subclass, which goes by the module's name;
+nothing else needs to be edited.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-import random
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
 
-if TYPE_CHECKING:
-    from ...trace import Op
-    from ..control.scheduler import Task
+# By name: one of the modules here is called as the library's.
+from random import Random
+from typing import Any
+
+from ...trace import Op
+from ..offer import Offer
 
 
 class Strategy:
@@ -24,40 +26,51 @@ class Strategy:
     they are the same on every Python version.
     """
 
-    NAME = ""
-
     def __init__(self, seed: int, threads: int) -> None:
-        self.rng = random.Random(seed)
+        self.rng = Random(seed)
         self.threads = threads
+        self.name = type(self).__module__.rpartition(".")[2]
+
+    @property
+    def member(self) -> Strategy:
+        """Whose the last execution was: its own, if it is not made of others."""
+        return self
 
     def begin(self) -> None:
         """A new execution starts."""
 
-    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+    def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
         """One of ``enabled``; ``current`` made the last step, None if it cannot go on."""
         raise NotImplementedError
 
-    def end(self, log: list[tuple[Task, Op, Any]], found: bool) -> None:
+    def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
         """The execution is over; ``found`` says whether a rule broke."""
+
+    def reward(self, new: bool) -> None:
+        """The last execution showed something new, or did not."""
+
+    def told(self) -> Mapping[str, Any]:
+        """What it has to say of its executions, for a report."""
+        return {}
 
     def below(self, n: int) -> int:
         """A uniform integer in 0..n-1."""
         return int(self.rng.random() * n)
 
 
-def _discover() -> dict[str, type[Strategy]]:
+def discover() -> dict[str, type[Strategy]]:
+    """The strategy of each module here, by the module's name."""
     found: dict[str, type[Strategy]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        namespace = vars(importlib.import_module(f"{__name__}.{module.name}"))
-        for value in namespace.values():
+    for _, name, _ in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
+        module = importlib.import_module(f"{__name__}.{name}")
+        for value in vars(module).values():
             if (
                 isinstance(value, type)
                 and issubclass(value, Strategy)
-                and value.__module__ == f"{__name__}.{module.name}"
-                and value.NAME
+                and value.__module__ == module.__name__
             ):
-                found[value.NAME] = value
-    return dict(sorted(found.items()))
+                found[name] = value
+    return found
 
 
-STRATEGIES: dict[str, type[Strategy]] = _discover()
+STRATEGIES: dict[str, type[Strategy]] = discover()

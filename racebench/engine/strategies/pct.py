@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from ...trace import Op
+from ..offer import Offer
 from . import Strategy
-
-if TYPE_CHECKING:
-    from ...trace import Op
-    from ..control.scheduler import Task
 
 _FIRST_K = 20
 """Choices assumed in an execution before any has been seen."""
@@ -22,8 +21,6 @@ class Pct(Strategy):
     execution of depth d, for n threads and change points drawn from k steps with
     a choice, if it is met within k: k is the largest number seen so far.
     """
-
-    NAME = "pct"
 
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
@@ -67,7 +64,7 @@ class Pct(Strategy):
         """To the next change point; 0 is none."""
         self._next, self._lowered = self._points.pop() if self._points else (0, 0)
 
-    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+    def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
         self._choices += 1
         best = self._first(enabled)
         if self._choices == self._next:
@@ -76,7 +73,7 @@ class Pct(Strategy):
             best = self._first(enabled)
         return best
 
-    def _first(self, enabled: list[Task]) -> Task:
+    def _first(self, enabled: Sequence[Offer]) -> Offer:
         priority, best, most = self._priority, enabled[0], -1
         for task in enabled:
             own = priority[task.index]
@@ -84,8 +81,11 @@ class Pct(Strategy):
                 best, most = task, own
         return best
 
-    def end(self, log: list[tuple[Task, Op, Any]], found: bool) -> None:
+    def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
         self.k = max(self.k, self._choices)
+
+    def told(self) -> Mapping[str, Any]:
+        return {"miss_bound": self.miss_bound()}
 
     def miss_bound(self) -> list[float]:
         """For d = 1, 2, 3: the largest probability that a bug of that depth was missed.

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
+from ...trace import Op
+from ..offer import Offer
 from . import Strategy
 from .pct import Pct
 from .pos import Pos
-from .random_walk import RandomWalk
+from .random import RandomWalk
 from .surw import Surw
-
-if TYPE_CHECKING:
-    from ...trace import Op
-    from ..control.scheduler import Task
 
 _MEMBERS: tuple[type[Strategy], ...] = (RandomWalk, Pct, Pos, Surw)
 
@@ -25,14 +24,16 @@ class Portfolio(Strategy):
     gives the same schedules.  No member falls below an eighth of the rest.
     """
 
-    NAME = "portfolio"
-
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
         self.members = [cls(seed * 8191 + i, threads) for i, cls in enumerate(_MEMBERS)]
-        self.member: Strategy = self.members[0]
+        self._member = self.members[0]
         self._credit = [0.0] * len(self.members)
         self._worth = [1.0] * len(self.members)
+
+    @property
+    def member(self) -> Strategy:
+        return self._member
 
     def begin(self) -> None:
         best = max(self._worth)
@@ -40,14 +41,14 @@ class Portfolio(Strategy):
             self._credit[i] += max(worth, best / 8)
         chosen = max(range(len(self.members)), key=self._credit.__getitem__)
         self._credit[chosen] -= sum(max(w, best / 8) for w in self._worth)
-        self.member = self.members[chosen]
-        self.member.begin()
-        self.pick = self.member.pick  # type: ignore[method-assign]
+        self._member = self.members[chosen]
+        self._member.begin()
+        self.pick = self._member.pick  # type: ignore[method-assign]
 
-    def end(self, log: list[tuple[Task, Op, Any]], found: bool) -> None:
-        self.member.end(log, found)
+    def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
+        self._member.end(log, found)
 
     def reward(self, new: bool) -> None:
         """The last execution was, or was not, worth its while."""
-        at = self.members.index(self.member)
+        at = self.members.index(self._member)
         self._worth[at] += ((1.0 if new else 0.0) - self._worth[at]) / 32

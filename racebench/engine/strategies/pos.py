@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from ..control.ops import racing
+from ..offer import Offer, racing
 from . import Strategy
-
-if TYPE_CHECKING:
-    from ..control.scheduler import Task
 
 
 class Pos(Strategy):
     """A random priority per pending operation; after a step, what raced with it is drawn afresh."""
 
-    NAME = "pos"
-
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
         self._score: list[float] = []
-        self._last: Task | None = None
+        self._last: Offer | None = None
 
     def begin(self) -> None:
         draw = self.rng.random
         self._score = [draw() for _ in range(self.threads)]
         self._last = None
 
-    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+    def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
         score, draw = self._score, self.rng.random
         if current is not None and current is not self._last:
             # It made steps without a choice: what it offers now is new.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from ...trace import Kind
+from ...trace import Kind, Op
+from ..offer import Offer
 from . import Strategy
-
-if TYPE_CHECKING:
-    from ...trace import Op
-    from ..control.scheduler import Task
 
 # Giving back comes after taking: the order of the takes is all there is to choose.
 # Stores and fences are a thread's own: what meets others is what leaves its buffer.
@@ -30,8 +27,6 @@ class Surw(Strategy):
     Unlike the paper, no execution is spent on counting alone: until two
     threads have been seen to share something, this is a random walk.
     """
-
-    NAME = "surw"
 
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
@@ -58,7 +53,7 @@ class Surw(Strategy):
                 self._field, self._lock = (key[1], "") if key[0] else ("", key[1])
                 break
 
-    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+    def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
         if not self._left:
             return enabled[self.below(len(enabled))]
         best = self._foremost(enabled)
@@ -77,7 +72,7 @@ class Surw(Strategy):
         self._rank[index] = self.rng.random()
         return best
 
-    def _foremost(self, enabled: list[Task]) -> Task | None:
+    def _foremost(self, enabled: Sequence[Offer]) -> Offer | None:
         """The best by rank, without those who are in front of a step that is another's turn."""
         turn, rank, best, highest = self._turn, self._rank, None, -1.0
         for task in enabled:
@@ -106,7 +101,7 @@ class Surw(Strategy):
                 break
         return index
 
-    def end(self, log: list[tuple[Task, Op, Any]], found: bool) -> None:
+    def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
         made: dict[tuple[bool, str], list[int]] = {}
         for task, op, obj in log:
             if op.kind in _RELEASES:

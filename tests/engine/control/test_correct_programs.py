@@ -14,6 +14,7 @@ from racebench.detect.lock_order import rings
 from racebench.engine.control.scheduler import Scheduler, Task
 from racebench.engine.free.run import Stress
 from racebench.engine.search.glance import glance
+from racebench.engine.search.loop import Plan
 from racebench.trace import object_name
 
 from .. import correct_fences, correct_handovers, correct_locks
@@ -75,7 +76,7 @@ def test_collisions_find_nothing(name: str) -> None:
     # What the free run predicts of orders counts only if a run under control says so too: see ``modes``.
     assert rules(result) <= {"lock_order.inversion"}
     for finding in result.findings:
-        assert finding.signature not in glance(program, 100, detect=detect, wanted=finding.signature)
+        assert finding.signature not in glance(program, Plan(100, detect=detect), finding.signature)
 
 
 @pytest.mark.parametrize("name", sorted(SPINS))

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench.engine import Plan
 from racebench.engine.explain import conclusion as concluding
 from racebench.engine.explain.conclusion import Ending
+from racebench.engine.tally import Seen
 
 Run = Callable[[rb.Program], rb.Result]
 
@@ -161,16 +163,17 @@ def test_the_time_is_shared_out_among_the_findings(monkeypatch: pytest.MonkeyPat
 
     clock = Clock()
 
-    def concluded(scheduler: Any, seen: Any, mode: Any, seed: Any, detect: Any, until: float) -> Any:
+    def concluded(scheduler: Any, seen: Any, finding: Any, detect: Any, until: float) -> Any:
         given.append(until - clock.now)
         clock.now = until
-        return seen
+        return finding
 
     monkeypatch.setattr(concluding, "time", clock)
     monkeypatch.setattr(concluding, "concluded", concluded)
-    monkeypatch.setattr(concluding, "finding_of", lambda seen, mode, seed: seen)
     end = Ending(False, 108.0)
     scheduler: Any = None
-    end.concluded(scheduler, ["a", "b", "c"], "verify", 0, concluding.glance)  # type: ignore[arg-type, list-item]
+    seen = [Seen("a.b", name, "", {}, (), 1, "random") for name in "abc"]
+    found = end.concluded(scheduler, seen, "verify", Plan())
+    assert [f.signature for f in found] == ["a", "b", "c"]
     assert given == [2.0, 2.0, 2.0]
     assert end.until - clock.now == 2.0

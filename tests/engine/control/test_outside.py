@@ -97,7 +97,9 @@ def test_a_profiler_that_was_there_is_there_again() -> None:
     assert sys.getprofile() is before
 
 
-@pytest.mark.parametrize("mode", [rb.verify, lambda p: rb.explore(p, executions=5)], ids=["verify", "explore"])
+@pytest.mark.parametrize(
+    "mode", [rb.verify, lambda p: rb.explore(p, executions=5)], ids=["verify", "explore"]
+)
 def test_a_wait_for_the_clock_is_no_deadlock(mode: Any) -> None:
     def waits(s: Outer) -> None:
         until = time.monotonic() + 1000

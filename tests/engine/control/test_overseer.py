@@ -180,7 +180,9 @@ def test_a_thread_that_catches_what_ends_it_costs_its_program(catches: Any, othe
     assert {f.rule for f in result.findings} == {"stall.livelock"}
     assert not result.complete
     [said] = result.stats["unseen"]
-    assert f"a catches the exception that ends an execution, and goes on in {catches.__name__} (control/" in said
+    assert (
+        f"a catches the exception that ends an execution, and goes on in {catches.__name__} (control/" in said
+    )
 
 
 def test_one_that_ends_in_the_end_is_none() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine import reproduce
-from racebench.engine.explain import reproduction as reproducing
-from racebench.engine.explain.reproduction import Reproduction, like
+from racebench.engine import Plan, reproduce
+from racebench.engine.explain import answers, conclusion
+from racebench.engine.explain.answers import like
+from racebench.engine.search.loop import Loop
 from racebench.findings import Finding
 
 from .. import programs as p
@@ -38,45 +39,49 @@ def found(program: rb.Program) -> dict[str, Finding]:
 
 
 def test_all_that_is_wanted_comes_of_one_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    searches: list[Reproduction] = []
+    loops: list[Loop] = []
+    run = Loop.run
 
-    class Counted(Reproduction):
-        def go(self, *args: Any) -> Any:
-            searches.append(self)
-            return super().go(*args)
+    def counted(loop: Loop, *args: Any) -> None:
+        loops.append(loop)
+        run(loop, *args)
 
-    monkeypatch.setattr(reproducing, "Reproduction", Counted)
+    monkeypatch.setattr(Loop, "run", counted)
+    # What is found needs no smaller programs here: each would be a search of its own.
+    monkeypatch.setattr(answers, "with_needs", lambda program, found, detect, until: found)
     wanted = [found(THREE)[rule] for rule in ("lost.t0", "lost.t2")]
-    again = reproduce(THREE, wanted, 60.0)
+    loops.clear()
+    again = reproduce(THREE, wanted, Plan(seconds=60.0))
     assert list(again) == [f.signature for f in wanted]
     for finding in again.values():
         assert (finding.mode, finding.count) == ("stress", 7)
         assert rb.replay(THREE, finding.schedule).findings[0].signature == finding.signature
-    [search] = searches
-    assert search.tally.seen.keys() >= again.keys()
+    [loop] = loops
+    assert loop.tally.seen.keys() >= again.keys()
 
 
-def test_what_is_not_wanted_is_not_worked_on() -> None:
-    search = Reproduction(THREE, rb_strategy(), 0)
-    search.wanted = [found(THREE)["lost.t1"]]
-    result = search.go(10**9, 60.0, False)
-    assert [f.rule for f in result.findings] == ["lost.t1"]
+def test_what_is_not_wanted_is_not_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_on: list[str] = []
+    concluded = conclusion.concluded
 
+    def noted(scheduler: Any, seen: Any, *args: Any) -> Any:
+        worked_on.append(seen.rule)
+        return concluded(scheduler, seen, *args)
 
-def rb_strategy() -> Any:
-    from racebench.engine.strategies.portfolio import Portfolio
-
-    return Portfolio(0, 3)
+    wanted = found(THREE)["lost.t1"]
+    monkeypatch.setattr(conclusion, "concluded", noted)
+    assert list(reproduce(THREE, [wanted], Plan(seconds=60.0))) == [wanted.signature]
+    assert worked_on == ["lost.t1"]
 
 
 def test_what_cannot_happen_does_not_come_again() -> None:
     finding = found(THREE)["lost.t0"]
-    assert reproduce(p.account(p.locked_deposit), [finding], 0.05) == {}
+    assert reproduce(p.account(p.locked_deposit), [finding], Plan(seconds=0.05)) == {}
 
 
 def test_another_of_the_same_rule_will_do_and_keeps_the_name() -> None:
     finding = replace(found(THREE)["lost.t0"], signature="lost.t0: by another name")
-    again = reproduce(THREE, [finding], 0.2)
+    again = reproduce(THREE, [finding], Plan(seconds=0.2))
     assert list(again) == [finding.signature]
     assert again[finding.signature].signature == finding.signature
     assert again[finding.signature].schedule

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.explain.shrinking import Shrinker
-from racebench.engine.search.tally import Tally
-from racebench.engine.strategies.deviating import Deviating
-from racebench.engine.strategies.random_walk import RandomWalk
+from racebench.engine.explain.conclusion import with_needs
+from racebench.engine.explain.deviating import Deviating
+from racebench.engine.explain.shrinking import Shrinker, nearest_passing
+from racebench.engine.search.evidence import nothing
+from racebench.engine.strategies.random import RandomWalk
+from racebench.engine.tally import Tally
+from racebench.findings import Finding
 from racebench.trace import switches
 
 from .. import lock_programs
@@ -45,7 +49,7 @@ def user(s: Long) -> None:
 LONG = rb.Program("long", setup=Long, threads={"opener": opener, "user": user})
 
 
-def _random_failure(program: rb.Program, steps: int) -> Any:
+def _random_failure(program: rb.Program, steps: int, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A failure of at least ``steps`` steps that a random walk came upon."""
     strategy = RandomWalk(3, len(program.threads))
     with Scheduler(program) as scheduler:
@@ -55,13 +59,16 @@ def _random_failure(program: rb.Program, steps: int) -> Any:
             if len(outcome.log) >= steps and tally.add(outcome, n, "random"):
                 [seen] = tally.seen.values()
                 before = (switches(seen.schedule), len(seen.schedule))
-                shrinker = Shrinker(scheduler, seen)
-                return before, shrinker.go(), shrinker.executions
+                shrinker, runs, run = Shrinker(scheduler, seen), [], scheduler.run
+                monkeypatch.setattr(
+                    scheduler, "run", lambda *args, **how: runs.append(1) or run(*args, **how)
+                )
+                return before, shrinker.go(), len(runs)
     raise AssertionError("no failure that long")
 
 
-def test_a_schedule_of_many_switches_shrinks_to_the_fewest() -> None:
-    before, shrunk, executions = _random_failure(LONG, 90)
+def test_a_schedule_of_many_switches_shrinks_to_the_fewest(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, shrunk, executions = _random_failure(LONG, 90, monkeypatch)
     assert before[0] > 20
     # The user alone breaks it: no switch at all, its own 49 steps.
     assert shrunk.measure == (0, 49)
@@ -89,6 +96,24 @@ def test_the_nearest_passing_schedule_parts_at_one_decision() -> None:
     assert "deadlock.cycle" not in {f.rule for f in rb.replay(program, schedule).findings}
 
 
+def test_the_nearest_passing_schedule_parts_as_late_as_can_be() -> None:
+    """Of the lost update's decisions two can be made otherwise: the first and the second."""
+    program = p.account(p.racy_deposit)
+    lost = tuple(
+        (thread, op, "Account.balance") for thread, op in zip("abab", ("read",) * 2 + ("write",) * 2)
+    )
+    with Scheduler(program) as scheduler:
+        passing = nearest_passing(scheduler, lost)
+    assert passing is not None
+    assert (passing["at"], passing["failing"], passing["passing"]) == (
+        1,
+        ["b", "read", "Account.balance"],
+        ["a", "write", "Account.balance"],
+    )
+    with Scheduler(program) as scheduler:
+        assert nearest_passing(scheduler, lost[:1])["at"] == 0  # type: ignore[index]
+
+
 def test_a_thread_that_is_not_needed_is_named_by_its_absence() -> None:
     threads = {"a": p.account_then_log, "b": p.log_then_account, "c": p.locked_deposit}
     program = rb.Program("subset", setup=p.Account, threads=threads)
@@ -111,6 +136,19 @@ def test_operations_that_are_not_needed_are_left_out() -> None:
         "tool": ["route virq=40 pirq=64"],
         "other": ["route virq=40 pirq=65"],
     }
+
+
+def test_without_time_for_it_nothing_smaller_is_tried() -> None:
+    tried: list[rb.Program] = []
+
+    def smaller() -> list[rb.Program]:
+        tried.append(program)
+        return [program]
+
+    program = replace(p.abba(), smaller=smaller, parts={})
+    finding = Finding("deadlock.cycle", "sign", "", (("a", "acquire", "account"),))
+    assert with_needs(program, (finding,), nothing, until=0.0) == (finding,)
+    assert len(tried) == 1
 
 
 def test_a_stranger_s_check_is_never_run_with_a_thread_missing() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import racebench as rb
 from racebench.engine.control.scheduler import Outcome, Scheduler
-from racebench.engine.search.tally import signature_of
+from racebench.engine.tally import signature_of
 
 
 class Plain(rb.State):

@@ -199,7 +199,7 @@ def test_an_interrupt_with_the_floor_already_taken_back_is_no_hang() -> None:
             self.real.release()
 
     from racebench.engine.control.scheduler import Scheduler
-    from racebench.engine.strategies.random_walk import RandomWalk
+    from racebench.engine.strategies.random import RandomWalk
 
     strategy = RandomWalk(0, 4)
     with Scheduler(LARGE) as scheduler:

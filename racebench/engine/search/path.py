@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import ProgramError, ThreadAbort
-from ..search.relation import Event, Relation, State, dependent
-from ..search.wakeup import Branch
-
-if TYPE_CHECKING:
-    from ..control.scheduler import Task
+from ..control.scheduler import Task
+from .relation import Event, Relation, State, dependent
+from .wakeup import Branch
 
 
 class Node:
@@ -46,9 +44,9 @@ class Exhaustive:
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         depth = self._depth
         if depth < len(self.stack):
-            chosen = self._along(self.stack[depth], enabled)
+            known = self._along(self.stack[depth], enabled)
             self._depth = depth + 1
-            return chosen
+            return known
         asleep: dict[int, Event] = {}
         tree: list[Branch] = []
         if depth:

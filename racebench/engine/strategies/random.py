@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from ..offer import Offer
 from . import Strategy
-
-if TYPE_CHECKING:
-    from ..control.scheduler import Task
 
 
 class RandomWalk(Strategy):
     """Any enabled thread, each equally likely."""
 
-    NAME = "random"
-
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
         self._draw = self.rng.random
 
-    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+    def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
         return enabled[int(self._draw() * len(enabled))]

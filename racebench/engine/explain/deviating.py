@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
 
-if TYPE_CHECKING:
-    from ..control.scheduler import Task
+from ..control.scheduler import Task
 
 Place = tuple[int, int]
 """(thread index, steps it has made); (-1, 0) is before the first step."""
+
+
+def deviations_of(order: Iterable[int], threads: int) -> dict[Place, int]:
+    """Every switch in ``order``, the threads that made its steps, by the place at which it happens."""
+    made = [0] * threads
+    found: dict[Place, int] = {}
+    last = -1
+    for index in order:
+        if index != last:
+            found[last, made[last] if last >= 0 else 0] = index
+        made[index] += 1
+        last = index
+    return found
 
 
 class Deviating:
@@ -53,34 +64,3 @@ class Deviating:
         self._made[chosen.index] += 1
         self._last = chosen.index
         return chosen
-
-
-class Branching:
-    """A schedule's threads for ``at`` steps, then ``other``, then each until it blocks or ends."""
-
-    def __init__(self, order: list[int], at: int, other: int) -> None:
-        self.order, self.at, self.other = order, at, other
-        self._step = 0
-        self._last = -1
-        self.followed = True
-
-    def begin(self) -> None:
-        """A new execution starts."""
-        self._step, self._last, self.followed = 0, -1, True
-
-    def pick(self, enabled: list[Task], current: Task | None) -> Task:
-        step = self._step
-        self._step = step + 1
-        wanted = self._last
-        if step < self.at:
-            wanted = self.order[step]
-        elif step == self.at:
-            wanted = self.other
-        for task in enabled:
-            if task.index == wanted:
-                self._last = wanted
-                return task
-        if step <= self.at:
-            self.followed = False
-        self._last = enabled[0].index
-        return enabled[0]

@@ -1,0 +1,128 @@
+"""explore, verify and reproduce: a search under control, and what it found explained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ...errors import ProgramError, UsageError
+from ...findings import Finding, Result, Verdict
+from ...program import Program
+from ..control.scheduler import Scheduler
+from ..garbage import leaves_nothing
+from ..search.loop import Loop, Plan, Source
+from ..search.proof import Proof
+from ..search.walk import Walk
+from ..strategies import STRATEGIES, Strategy
+from ..strategies.portfolio import Portfolio
+from ..unseen import judged
+from .conclusion import Ending, with_needs
+from .confirmation import labelled
+
+_LEAST_S = 1e-6
+
+
+@leaves_nothing
+def explore(program: Program, strategy: str, plan: Plan) -> Result:
+    """Run the executions of ``plan``, chosen by ``strategy``; see ``modes.explore``.
+
+    UsageError lists the known strategies.
+    """
+    kind = STRATEGIES.get(strategy)
+    if kind is None:
+        raise UsageError(f"unknown strategy {strategy!r}. Choose one of {', '.join(STRATEGIES)}.")
+    return _answered(program, plan, _walk(kind, plan.seed))
+
+
+@leaves_nothing
+def verify(program: Program, preemptions: int | None, plan: Plan) -> Result:
+    """Run ``program`` in every schedule; see ``modes.verify``."""
+    # There is no proof without an execution.
+    executions, seconds = plan.executions, plan.seconds
+    plan = replace(
+        plan,
+        executions=None if executions is None else max(1, executions),
+        seconds=None if seconds is None else max(_LEAST_S, seconds),
+    )
+    return _answered(program, plan, lambda scheduler: Proof(scheduler, preemptions))
+
+
+@leaves_nothing
+def reproduce(program: Program, wanted: Sequence[Finding], plan: Plan) -> dict[str, Finding]:
+    """Search under control for all of ``wanted`` at once; what came again, by the signature wanted.
+
+    Nothing else is worked on.  The same signature is preferred; when the budget is
+    over, another finding of the same rule will do, and goes by the signature that
+    was wanted.
+    """
+    met = like(wanted, _answered(program, plan, _walk(Portfolio, plan.seed), wanted).findings)
+    return {
+        f.signature: replace(met[f.signature], signature=f.signature, count=f.count, mode=f.mode)
+        for f in wanted
+        if f.signature in met
+    }
+
+
+def _walk(kind: type[Strategy], seed: int) -> Callable[[Scheduler], Source]:
+    return lambda scheduler: Walk(scheduler, kind(seed, len(scheduler.tasks)))
+
+
+def like(wanted: Sequence[Finding], met: Sequence[Any]) -> dict[str, Any]:
+    """By each signature ``wanted``, that of ``met`` which has it, or else one of the same rule.
+
+    One that is wanted itself stands for no other.
+    """
+    by_name = {one.signature: one for one in met}
+    names = {finding.signature for finding in wanted}
+    others = {one.rule: one for one in reversed(met) if one.signature not in names}
+    both = {f.signature: by_name.get(f.signature) or others.get(f.rule) for f in wanted}
+    return {name: one for name, one in both.items() if one is not None}
+
+
+def _answered(
+    program: Program,
+    plan: Plan,
+    source_of: Callable[[Scheduler], Source],
+    wanted: Sequence[Finding] | None = None,
+) -> Result:
+    """What a search comes to that ends, if something is ``wanted``, once all of it is met."""
+    names = None if wanted is None else {finding.signature for finding in wanted}
+    loop = Loop(plan, lambda tally: names is not None and names <= tally.seen.keys())
+    with Scheduler(program, stall_s=plan.stall_s) as scheduler:
+        source = source_of(scheduler)
+        interrupted = False
+        try:
+            loop.run(scheduler, source)
+        except KeyboardInterrupt:
+            interrupted = True
+        except ProgramError as error:
+            error.findings = loop.tally.findings(source.mode, plan.seed)
+            raise
+        seen = loop.tally.told()
+        if wanted is not None:
+            seen = list({one.signature: one for one in like(wanted, seen).values()}.values())
+        end = Ending(interrupted, loop.until)
+        found = end.concluded(scheduler, seen, source.mode, plan)
+        found = end.better(
+            found, lambda: labelled(scheduler, found, source.complete, source.executions, end.until)
+        )
+    findings = end.better(found, lambda: with_needs(program, found, plan.detect, end.until))
+    return judged(_result(loop, source, findings, end.interrupted), scheduler.unseen.sentences())
+
+
+def _result(loop: Loop, source: Source, findings: tuple[Finding, ...], interrupted: bool) -> Result:
+    tally, verdict = loop.tally, Verdict.UNKNOWN
+    if findings:
+        verdict = Verdict.FOUND
+    elif source.complete or (source.clean and not interrupted):
+        verdict = Verdict.CLEAN
+    stats = {
+        "steps": loop.steps,
+        "guarded": dict(tally.guarded),
+        **source.stats(loop.seconds, bool(tally.seen)),
+    }
+    return Result(
+        verdict, source.complete, source.executions, loop.seconds, findings, tally.first_finding,
+        tally.failures, interrupted=interrupted, stats=stats,
+    )  # fmt: skip

@@ -1,0 +1,21 @@
+"""How far a run is, for whoever watches it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+PROGRESS_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is; handed to ``progress`` callbacks in the calling thread."""
+
+    executions: int
+    failures: int
+    seconds: float
+    note: str = ""
+
+
+ProgressCall = Callable[[Progress], None]

@@ -1,0 +1,150 @@
+"""The search loop: run the next schedule, look at what came of it, count it, until that is enough.
+
+All that searches under control goes through here.  Searches differ in where the
+next schedule comes from (a ``Source``), in what is enough, and in what an end of
+the schedules proves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .. import osthreads
+from ..control.scheduler import Outcome, Scheduler
+from ..progress import PROGRESS_S, Progress, ProgressCall
+from ..tally import Tally
+from .evidence import Detect, look, nothing
+
+_FOREVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a search may cost, and who looks on.
+
+    ``executions`` and ``seconds`` at the most, if given; ``stop_on_first`` ends it once a rule
+    is broken.  ``detect`` looks at one execution of each class.  ``stall_s`` is
+    how long a thread may go without a step.
+    """
+
+    executions: int | None = None
+    seconds: float | None = None
+    seed: int = 0
+    stop_on_first: bool = False
+    progress: ProgressCall | None = None
+    detect: Detect = nothing
+    stall_s: float = osthreads.STALL_S
+
+
+class Schedules(Protocol):
+    """What has a next schedule.  ``executions`` counts those that were run."""
+
+    @property
+    def executions(self) -> int: ...
+
+    def execute(self) -> Outcome | None:
+        """Run the next one; None if it turned out to be explored already."""
+
+    def advance(self) -> bool:
+        """Go on to the one after; False when there is none."""
+
+
+def outcomes(source: Schedules, most: float = _FOREVER, until: float = _FOREVER) -> Iterator[Outcome | None]:
+    """What came of each schedule of ``source``: of at least one and at most ``most``, ``until`` then.
+
+    Whoever takes them has done with one before the next is chosen.
+    """
+    while True:
+        yield source.execute()
+        if not source.advance() or source.executions >= most or time.perf_counter() >= until:
+            return
+
+
+class Source(Schedules, Protocol):
+    """The schedules of a whole search, and what it says of them.
+
+    ``complete`` says that they were all there are, ``clean`` that so many without
+    a finding are an answer.  ``restarts`` counts how often what had been run was
+    forgotten, to be run again.  ``by`` is the strategy of the last execution.
+    """
+
+    mode: str
+    complete: bool
+    restarts: int
+
+    @property
+    def by(self) -> str: ...
+
+    @property
+    def clean(self) -> bool: ...
+
+    def novel(self, outcome: Outcome) -> bool:
+        """Whether the last execution is of a class that was not seen before."""
+
+    def brought(self, found: bool, new: bool) -> None:
+        """The last execution broke a rule, or did not, and one not seen before."""
+
+    def over(self, found: bool) -> None:
+        """The search has ended, with a finding or without one."""
+
+    def note(self, seconds: float, found: bool) -> str:
+        """What is known after so many seconds, in words."""
+
+    def stats(self, seconds: float, found: bool) -> Mapping[str, Any]:
+        """The same for a report."""
+
+
+class Loop:
+    """One search: ``tally`` has what it met, in ``steps`` steps.
+
+    ``until`` is when its time is over; ``seconds`` how long it took.
+    """
+
+    def __init__(self, plan: Plan, enough: Callable[[Tally], bool] = lambda tally: False) -> None:
+        self.plan, self.enough = plan, enough
+        self.started = self._report_at = time.perf_counter()
+        self.until = self.started + (_FOREVER if plan.seconds is None else plan.seconds)
+        self._most = _FOREVER if plan.executions is None else plan.executions
+        self.tally = Tally()
+        self.steps = self._restarts = 0
+        self.seconds = 0.0
+
+    def run(self, scheduler: Scheduler, source: Source) -> None:
+        """Run the schedules of ``source``; KeyboardInterrupt and ProgramError leave what was met."""
+        if self._most <= 0 or self.until <= self.started:
+            return
+        try:
+            for outcome in outcomes(source, self._most, self.until):
+                if outcome is not None:
+                    self._take(scheduler, source, outcome)
+                    if (self.plan.stop_on_first and self.tally.first is not None) or self.enough(self.tally):
+                        break
+                self._report(source)
+            source.over(bool(self.tally.seen))
+        finally:
+            self.seconds = time.perf_counter() - self.started
+
+    def _take(self, scheduler: Scheduler, source: Source, outcome: Outcome) -> None:
+        if source.restarts > self._restarts:
+            # All that was met will be met again, and counted then.
+            self._restarts = source.restarts
+            self.tally, self.steps = Tally(), 0
+        self.steps += len(outcome.log)
+        tally, number, by = self.tally, source.executions, source.by
+        new = tally.add(outcome, number, by)
+        if source.novel(outcome):
+            look(tally, self.plan.detect, scheduler, outcome, number, by)
+        source.brought(bool(outcome.events or outcome.broken), new)
+
+    def _report(self, source: Source) -> None:
+        if self.plan.progress is None:
+            return
+        now = time.perf_counter()
+        if now >= self._report_at:
+            self._report_at = now + PROGRESS_S
+            seconds = now - self.started
+            note = source.note(seconds, bool(self.tally.seen))
+            self.plan.progress(Progress(source.executions, self.tally.failures, seconds, note))

@@ -1,0 +1,138 @@
+"""Every schedule, and at any moment what is proved so far.
+
+The reduced search covers one execution of each equivalence class and ends
+first on any program of ordinary size.  A program that outlasts ``_ALONE``
+executions is also searched with 0, 1, 2, ... preemptions, turn about, so that
+a budget that ends too early leaves a bounded proof.  Turns are counted in
+executions, never in seconds: the same budget does the same work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..control.scheduler import Outcome, Scheduler
+from ..tally import schedule_of
+from .bounded import Ladder
+from .evidence import results_shown
+from .optimal import Search
+
+_ALONE = 2_000
+_TURN = 500
+_FEW, _AGAIN = 20, 4
+
+
+class Proof:
+    """Every schedule of a program, or with ``preemptions`` all that have at most so many."""
+
+    mode = "verify"
+    by = "exhaustive"
+
+    def __init__(self, scheduler: Scheduler, preemptions: int | None = None) -> None:
+        self.scheduler, self.preemptions = scheduler, preemptions
+        self.search = Search(scheduler)
+        self.ladder = Ladder(scheduler, preemptions)
+        self.complete = False
+        self.restarts = 0
+        self._now: Search | Ladder = self.search if preemptions is None else self.ladder
+        self._left = _ALONE
+        self._outcome: Outcome | None = None
+
+    @property
+    def executions(self) -> int:
+        """All that were run; once the reduced search has covered everything, its own: one a class."""
+        return self.search.executions + (0 if self.search.complete else self.ladder.executions)
+
+    def execute(self) -> Outcome | None:
+        self._outcome = self._now.execute()
+        if not self.ladder.executions:
+            # What the ladder has met is not run again, so from then on nothing is forgotten.
+            self.restarts = self.search.restarts
+        return self._outcome
+
+    def advance(self) -> bool:
+        if self._outcome is not None and self._endless(self._outcome):
+            return False
+        if not self._now.advance():
+            self.complete = self._now.complete
+            return False
+        self._left -= 1
+        if self.preemptions is None and not self._left:
+            self._now = self.ladder if self._now is self.search else self.search
+            self._left = _TURN
+        return True
+
+    def _endless(self, outcome: Outcome) -> bool:
+        """Whether there are schedules without end, which no search can run."""
+        stalled = any(event.rule.startswith("stall.") for event in outcome.events)
+        return bool(self.scheduler.lost or self.scheduler.hangs or outcome.unfair or stalled)
+
+    def novel(self, outcome: Outcome) -> bool:
+        """Each is; in a bounded search that is not known, and not worth finding out."""
+        return True
+
+    def brought(self, found: bool, new: bool) -> None:
+        """Every schedule is run, whatever it brings."""
+
+    def over(self, found: bool) -> None:
+        """A proof of few executions has not seen whether the program does the same twice: run one again."""
+        if not self.complete or found or self.executions > _FEW:
+            return
+        met = set()
+        # It is no proof if this is interrupted.
+        self.complete = False
+        for _ in range(_AGAIN):
+            outcome = Search(self.scheduler, self.search.relation).execute()
+            if outcome is not None:
+                results = str(sorted(results_shown(outcome).items()))
+                met.add((schedule_of(outcome.log), results, outcome.broken))
+        self.complete = True
+        if len(met) > 1:
+            self.scheduler.unseen.say(
+                f"{self.scheduler.program.name} does not do the same twice along one schedule: verify needs "
+                "a program that depends on the schedule alone"
+            )
+
+    # -- what is proved
+
+    @property
+    def bounded(self) -> bool:
+        """Whether all that was asked for was covered, if that was not everything."""
+        return self.preemptions is not None and self.ladder.proved == self.preemptions
+
+    @property
+    def clean(self) -> bool:
+        return self.complete or self.bounded
+
+    def _done(self) -> float:
+        """About the share of all schedules that is covered, 0..1."""
+        if self.clean:
+            return 1.0
+        return self.ladder.done() if self.preemptions is not None else self.search.done()
+
+    def note(self, seconds: float, found: bool) -> str:
+        done, proved = self._done(), self.ladder.proved
+        said = []
+        if proved is not None:
+            what = "all schedules" if found else "no fault"
+            said.append(f"{what} with up to {proved} preemption{'s' * (proved != 1)}")
+        scope = "all schedules" if self.preemptions is None else f"those with up to {self.preemptions}"
+        if done < 1:
+            said.append(f"about {done:.0%} of {scope} seen")
+        if 0.001 < done < 1:
+            said.append(f"about {seconds * (1 - done) / done:.0f} s left")
+        return "; ".join(said)
+
+    def stats(self, seconds: float, found: bool) -> Mapping[str, Any]:
+        done = self._done()
+        # Of the search that ``done`` is about.
+        counted = self.search if self.preemptions is None else self.ladder
+        likely = round(counted.executions / done) if done else None
+        return {
+            "preemption_bound": None if self.complete else self.ladder.proved,
+            "done": done,
+            "estimate": self.executions if self.clean else likely,
+            "proved": "every schedule" if self.complete else self.note(seconds, found),
+            "redundant": self.search.redundant,
+        }

@@ -1,0 +1,94 @@
+"""The schedules that a strategy draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...findings import interval
+from ..control.scheduler import Outcome, Scheduler
+from ..strategies import Strategy
+from .classes import Classes
+
+
+class _Row:
+    """What one strategy's executions brought.  ``classes`` counts those it was first to find."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self.strategy = strategy
+        self.executions = self.classes = self.hits = 0
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "executions": self.executions,
+            "classes": self.classes,
+            "hits": self.hits,
+            "rate": self.hits / self.executions,
+            "rate_95": [*interval(self.hits, self.executions)],
+            **self.strategy.told(),
+        }
+
+
+class Walk:
+    """Schedules without an end: however many there were, they prove nothing.
+
+    ``stale`` executions in a row were of classes seen before.  ``always_ask``
+    is as for ``Scheduler.run``.
+    """
+
+    mode = "explore"
+    complete = False
+    restarts = 0
+
+    def __init__(self, scheduler: Scheduler, strategy: Strategy, always_ask: bool = False) -> None:
+        self.scheduler, self.strategy, self.always_ask = scheduler, strategy, always_ask
+        self.executions = self.stale = 0
+        self._classes = Classes(len(scheduler.tasks))
+        self._rows: dict[str, _Row] = {}
+        self._found = False
+        self._hangs = scheduler.hangs
+
+    @property
+    def by(self) -> str:
+        return self.strategy.member.name
+
+    @property
+    def clean(self) -> bool:
+        return bool(self.executions)
+
+    def execute(self) -> Outcome:
+        outcome = self.scheduler.run(self.strategy, always_ask=self.always_ask)
+        self.executions += 1
+        self._found = bool(outcome.events or outcome.broken)
+        self.strategy.end(outcome.log, self._found)
+        return outcome
+
+    def advance(self) -> bool:
+        # Where a thread hung once the next execution would most likely hang as well.
+        return not self._found or not (self.scheduler.lost or self.scheduler.hangs > self._hangs)
+
+    def novel(self, outcome: Outcome) -> bool:
+        new = self._classes.new(outcome.log)
+        self.stale = 0 if new else self.stale + 1
+        return new
+
+    def brought(self, found: bool, new: bool) -> None:
+        novel = not self.stale
+        self.strategy.reward(new or novel)
+        member = self.strategy.member
+        row = self._rows.get(member.name)
+        if row is None:
+            row = self._rows[member.name] = _Row(member)
+        row.executions += 1
+        row.classes += novel
+        row.hits += found
+
+    def over(self, found: bool) -> None:
+        """Nothing is left to be done."""
+
+    def note(self, seconds: float, found: bool) -> str:
+        return ""
+
+    def stats(self, seconds: float, found: bool) -> Mapping[str, Any]:
+        rows = {name: row.told() for name, row in sorted(self._rows.items())}
+        return {"classes": len(self._classes), "strategies": rows}

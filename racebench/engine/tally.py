@@ -1,0 +1,136 @@
+"""From finished executions to findings: one a signature, counted.  Both engines count here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..findings import Alarm, Broken, Finding
+from ..trace import Actor, Op, Schedule, object_name, switches
+from .stuck import Event
+
+Log = Sequence[tuple[Actor, Op, Any]]
+
+_NUMBER = re.compile(r"\d+")
+
+
+class Ended(Protocol):
+    """One finished execution: its steps, and what went wrong."""
+
+    log: Any
+    events: Any
+    broken: Any
+
+
+def signature_of(broken: Broken) -> str:
+    """Rule and fields; without fields, rule and message with its numbers taken out."""
+    if broken.fields:
+        return f"{broken.rule}: {', '.join(broken.fields)}"
+    return f"{broken.rule}: {_NUMBER.sub('N', broken.message)}"
+
+
+def schedule_of(log: Log, end: int | None = None) -> Schedule:
+    """The schedule of the first ``end`` steps of ``log``."""
+    return tuple((task.name, op.kind.value, object_name(op, obj)) for task, op, obj in log[:end])
+
+
+@dataclass(slots=True)
+class Seen:
+    """One signature: how often it came, by which strategies, and its best schedule so far."""
+
+    rule: str
+    signature: str
+    summary: str
+    evidence: dict[str, Any]
+    schedule: Schedule
+    after: int
+    strategy: str
+    count: int = 1
+    alarm: bool = False
+    by: dict[str, int] = field(default_factory=dict)
+
+    def finding(self, mode: str, seed: int) -> Finding:
+        """The finding, before its evidence is completed."""
+        return Finding(
+            self.rule, self.signature, self.summary, self.schedule, self.evidence, self.count,
+            mode, self.strategy, seed, self.after,
+        )  # fmt: skip
+
+
+class Tally:
+    """Counts findings by signature; memory grows with signatures, not executions.
+
+    ``first`` is after how many executions one failed, ``first_alarm`` after how
+    many a detector said something; ``guarded`` has what breaks no rule.
+    """
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Seen] = {}
+        self.failures = 0
+        self.first: int | None = None
+        self.first_alarm: int | None = None
+        self.guarded: dict[str, str] = {}
+
+    def add(self, ended: Ended, after: int, by: str) -> bool:
+        """Take in execution number ``after``, of strategy ``by``; True if it broke a rule not seen before."""
+        if not ended.events and not ended.broken:
+            return False
+        self.failures += 1
+        if self.first is None:
+            self.first = after
+        new, log = False, ended.log
+        for event in ended.events:
+            steps, end = log, event.at
+            if event.past is not None:
+                steps, end = [log[i] for i in event.past], None
+            new |= self._count(event, steps, end, after, by)
+        for broken in ended.broken:
+            event = Event(broken.rule, signature_of(broken), broken.message, 0)
+            new |= self._count(event, log, None, after, by)
+        return new
+
+    def alarm(self, alarm: Alarm, log: Log, after: int, by: str) -> None:
+        """Take in what a detector says of an execution with this ``log``."""
+        if alarm.guarded:
+            self.guarded.setdefault(alarm.signature, alarm.message)
+            return
+        if self.first_alarm is None:
+            self.first_alarm = after
+        self._count(alarm, log, min(max(alarm.steps, default=len(log)) + 1, len(log)), after, by)
+        self.seen[alarm.signature].alarm = True
+
+    def _count(self, told: Event | Alarm, log: Log, end: int | None, after: int, by: str) -> bool:
+        known = self.seen.get(told.signature)
+        if known is None:
+            self.seen[told.signature] = Seen(
+                told.rule, told.signature, told.message, _evidence(told), schedule_of(log, end), after, by,
+                by={by: 1},
+            )  # fmt: skip
+            return True
+        known.count += 1
+        known.by[by] = known.by.get(by, 0) + 1
+        # Names are made only for what may be shorter: most failures of a long search are not.
+        if (len(log) if end is None else end) <= len(known.schedule):
+            schedule = schedule_of(log, end)
+            if (switches(schedule), len(schedule)) < (switches(known.schedule), len(known.schedule)):
+                known.schedule, known.summary, known.evidence = schedule, told.message, _evidence(told)
+        return False
+
+    def told(self) -> list[Seen]:
+        """What was seen: what happened first, then what detectors say."""
+        return sorted(self.seen.values(), key=lambda seen: seen.alarm)
+
+    def findings(self, mode: str, seed: int) -> tuple[Finding, ...]:
+        """What was seen as findings, as they were found."""
+        return tuple(seen.finding(mode, seed) for seen in self.told())
+
+    @property
+    def first_finding(self) -> int | None:
+        """Executions until the first failure, or if nothing failed until the first alarm."""
+        return self.first_alarm if self.first is None else self.first
+
+
+def _evidence(told: Event | Alarm) -> dict[str, Any]:
+    return {"message": told.message, **told.evidence}

@@ -1,0 +1,58 @@
+"""Which executions count as one, written down by hand."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from racebench.engine.control import ops
+from racebench.engine.search import classes
+from racebench.engine.search.classes import Classes, class_of
+
+from .written import log
+
+SAME = [
+    (("a write x", "b write y"), ("b write y", "a write x")),
+    (("a read x", "b read x", "c write x"), ("b read x", "a read x", "c write x")),
+    (("a take L", "a free L", "b write y"), ("a take L", "b write y", "a free L")),
+]
+OTHER = [
+    (("a write x", "b write x"), ("b write x", "a write x")),
+    (("a read x", "b write x"), ("b write x", "a read x")),
+    (("a take L", "a free L", "b take L", "b free L"), ("b take L", "b free L", "a take L", "a free L")),
+    (("a read x", "a write x", "b read x"), ("a read x", "b read x", "a write x")),
+    (("a write x",), ("a write x", "b write x")),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_steps_that_commute_make_no_other_class(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    assert class_of(log(*one), 3) == class_of(log(*other), 3)
+
+
+@pytest.mark.parametrize(("one", "other"), OTHER)
+def test_steps_that_do_not_commute_do(one: tuple[str, ...], other: tuple[str, ...]) -> None:
+    assert class_of(log(*one), 3) != class_of(log(*other), 3)
+
+
+def test_a_wait_lets_go_of_its_lock_as_well() -> None:
+    """Whether b takes the lock before or after a waits is another class."""
+    lock = SimpleNamespace(_rb_id="L")
+    condition = SimpleNamespace(_rb_id="C", lock=lock)
+    a, b = SimpleNamespace(index=0), SimpleNamespace(index=1)
+    wait, take = (a, ops.WAIT, condition), (b, ops.TRY_ACQUIRE, lock)
+    assert class_of([wait, take], 2) != class_of([take, wait], 2)
+
+
+def test_a_class_is_new_once() -> None:
+    seen = Classes(2)
+    assert [seen.new(log(*steps)) for steps in (*SAME[0], *OTHER[0])] == [True, False, True, True]
+    assert len(seen) == 3
+
+
+def test_beyond_the_most_that_are_remembered_each_counts_as_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classes, "MOST", 1)
+    seen = Classes(2)
+    assert [seen.new(log(*OTHER[0][n])) for n in (0, 1, 1, 0)] == [True, True, True, False]
+    assert len(seen) == 1
