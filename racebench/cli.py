@@ -35,13 +35,16 @@ from .commands.reading import do_compare, do_explain, do_report
 from .errors import HarnessBug, RaceBenchError, ReplayDiverged, ScenarioError, UsageError
 from .findings import RULES
 from .records import Cell
+from .report import dicts
 from .report.ablation import ablation_report
 from .report.facts import cell_name
 from .report.finding import finding_panel
-from .report.fuzzing import FuzzScreen, fuzz_commands, fuzz_report
+from .report.fuzzing import fuzz_commands, fuzz_report
 from .report.listing import bench_table, function_list, listing, scenario_list
-from .report.live import LiveScreen, PlainLines, Quiet
-from .report.terminal import show_run
+from .report.live import FuzzScreen, LiveScreen, PlainLines, Quiet
+from .report.run import document
+from .report.stored import Stored
+from .report.terminal import show, show_run
 from .report.text import brief, clean, counted
 from .scenario import catalogue
 from .scenario.scenario import Scenario, scenario_from_text
@@ -118,10 +121,12 @@ def _campaign(
     if args.json:
         write_json(args.json, {k: v for k, v in run.items() if k != "dir"})
     if not alone:
-        show_run(console, run, claims.judge(run), collected.findings(), brief=args.quiet)
+        found, folder = dicts.pairs(collected.findings()), run["dir"]
+        stored = Stored(dicts.run(run), found, claims.judge(run), folder=folder or "")
+        show_run(console, document(stored.surprising() if args.quiet else stored))
     wrong = [cell for cell in run["cells"] if "error" in cell]
     for error in sorted({cell["error"] for cell in wrong}):
-        names = [cell_name(cell) for cell in wrong if cell["error"] == error]
+        names = [cell_name(dicts.cell(cell)) for cell in wrong if cell["error"] == error]
         others = f" and {counted(len(names) - 1, 'more cell')}" if len(names) > 1 else ""
         print(f"racebench: {names[0]}{others}: {brief(error)}", file=sys.stderr)
     faults = [cell for cell in wrong if not cell.get("lost")]
@@ -211,7 +216,7 @@ def _scenario_of(args: argparse.Namespace, finding: Mapping[str, Any]) -> Scenar
 def _show_replay(args: argparse.Namespace, console: Console, finding: Mapping[str, Any], result: Any) -> int:
     if args.trace:
         shown = {**finding, "evidence": {**finding["evidence"], "steps": result.stats["steps"]}}
-        console.print(finding_panel(shown, str(args.finding), console.width, full=True))
+        show(console, [finding_panel(dicts.finding(shown), str(args.finding), full=True)])
     steps = len(finding["schedule"])
     for found in result.findings:
         if found.rule == finding["rule"]:
@@ -237,7 +242,7 @@ def do_ablate(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if args.json:
         write_json(args.json, {"schema": SCHEMA, **value})
     if not alone:
-        console.print(ablation_report(value))
+        show(console, ablation_report(value))
         console.print(Text(f"saved in {folder.path}", style="dim"))
     if found.interrupted:
         return 130
@@ -256,7 +261,7 @@ def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if args.json:
         write_json(args.json, run)
     if not alone:
-        console.print(fuzz_report(run))
+        show(console, fuzz_report(run))
         for command in fuzz_commands(run, str(folder.path), choice.spec):
             console.print(Text(command, style="bold"), soft_wrap=True)
     if fuzzed.interrupted:
@@ -268,20 +273,20 @@ def do_list(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if args.what == "scenarios":
         shown = [(g.name, g.what, _told(g.scenarios)) for g in catalogue.groups()]
         tags = Counter(tag for group in catalogue.groups() for s in group.scenarios for tag in s.tags)
-        console.print(scenario_list(shown, tags))
+        show(console, scenario_list(shown, tags))
     elif args.what == "protocols":
         codes = [vgic.protocol(p) for p in vgic.protocol_ids()]
-        console.print(listing(("protocol", "what"), [(c.ID, c.SUMMARY) for c in codes]))
+        show(console, [listing(("protocol", "what"), [(c.ID, c.SUMMARY) for c in codes])])
     elif args.what == "strategies":
         known = [(n, (c.__doc__ or "").splitlines()[0]) for n, c in engine.STRATEGIES.items()]
-        console.print(listing(("strategy", "what"), known))
+        show(console, [listing(("strategy", "what"), known)])
     elif args.what == "rules":
-        console.print(listing(("rule", "broken when"), RULES.items()))
+        show(console, [listing(("rule", "broken when"), RULES.items())])
     else:
         cited, scenarios = catalogue.running(args.what)
         past = [s for s in scenarios if s.variants]
         told = _told(s for s in scenarios if not s.variants)
-        console.print(function_list(cited, told, _told(past)))
+        show(console, function_list(cited, told, _told(past)))
         if told:
             names = " ".join(clean(name) for name, _ in told)
             console.print(Text("\nunder your protocol:", style="dim"))
@@ -306,7 +311,7 @@ def do_bench(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if args.json:
         write_json(args.json, figures)
     if not alone:
-        console.print(bench_table(figures, bench.bars(figures)))
+        show(console, [bench_table(figures, bench.bars(figures))])
     return 0
 
 

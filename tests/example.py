@@ -7,7 +7,6 @@ what stands between ``<!-- cells -->`` or ``<!-- finding PROTOCOL RULE -->`` and
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -15,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from racebench.report import dicts
 from racebench.report.finding import finding_body
+from racebench.report.terminal import plain
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "reports" / "example"
@@ -98,10 +97,9 @@ def _index() -> str:
 def _quoted(scenario: str, protocol: str, rule: str) -> str:
     [cell] = [cell for cell in broken(scenario) if cell["protocol"] == protocol]
     path, finding = next(found for found in findings_of(cell) if found[1]["rule"] == rule)
-    out = io.StringIO()
-    screen = Console(file=out, width=_WIDTH, highlight=False, color_system=None, legacy_windows=False)
-    screen.print(finding_body(finding, _WIDTH))
-    lines = "\n".join(line.rstrip() for line in out.getvalue().split("\n")).strip("\n")
+    blocks = finding_body(dicts.finding(finding))
+    lines = "\n\n".join(plain([block], _WIDTH) for block in blocks)
+    lines = "\n".join(line.rstrip() for line in lines.split("\n"))
     return (
         f"`{rule}` under `{protocol}`:\n\n```text\n{lines}\n```\n\n"
         f"    racebench replay reports/example/{path}"

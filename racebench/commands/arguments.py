@@ -10,16 +10,10 @@ from typing import Any
 
 from .. import __version__, engine
 from ..errors import UsageError
+from ..report.formats import formats
 from ..vgic.drawing import STATES
 
 RUN_S, VERIFY_S, ABLATE_S, FUZZ_S = 30.0, 60.0, 600.0, 60.0
-FORMATS = {
-    "html": "one page with matrix, findings and swimlanes",
-    "markdown": "plain text for a mailing list or a pull request",
-    "junit": "JUnit XML for CI: a cell is a test case",
-    "sarif": "SARIF 2.1.0 for code scanning",
-    "svg": "a picture of the terminal's report",
-}
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -194,9 +188,14 @@ def _report(verbs: Any) -> None:
         "racebench report reports/example --html example.html",
     )  # fmt: skip
     add("run", type=path, metavar="RUN_DIR")
-    for name, what in FORMATS.items():
-        add(f"--{name}", type=named, metavar="F", help=what)
-    add("--width", type=columns, metavar="N", help="of markdown (default: 72) and svg (default: 80)")
+    known = formats()
+    for form in known:
+        add(f"--{form.name}", type=named, metavar="F", help=form.about)
+    add(
+        "--brief", action="store_true", help="only what is not as expected; with no format shown, not written"
+    )
+    wide = " and ".join(f"{form.name} (default: {form.width})" for form in known if form.width)
+    add("--width", type=columns, metavar="N", help=f"of {wide}")
 
 
 def _compare(verbs: Any) -> None:

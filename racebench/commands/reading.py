@@ -15,21 +15,16 @@ from ..campaign import claims
 from ..campaign.results import read_ablation, read_finding, read_journal, read_run
 from ..campaign.stop import Stop
 from ..errors import RaceBenchError, UsageError
+from ..report import dicts
 from ..report.ablation import ablation_report
 from ..report.compare import compare
-from ..report.comparison import show_comparison
+from ..report.comparison import comparison
 from ..report.finding import finding_panel
-from ..report.html import html
-from ..report.junit import junit
-from ..report.markdown import WIDTH as MARKDOWN_WIDTH
-from ..report.markdown import markdown
-from ..report.sarif import sarif
+from ..report.formats import formats
+from ..report.run import document
 from ..report.stored import Stored
-from ..report.svg import WIDTH as SVG_WIDTH
-from ..report.svg import svg
-from ..report.terminal import show_run
+from ..report.terminal import show, show_run
 from ..report.text import clean
-from .arguments import FORMATS
 from .output import write_json, write_text
 
 _EXAMPLE = "example"
@@ -41,25 +36,29 @@ Findings = list[tuple[str, dict[str, Any]]]
 
 def do_explain(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if not args.stored.is_dir():
-        finding = read_finding(args.stored)
-        console.print(finding_panel(finding, str(args.stored), console.width, full=args.full))
+        finding = dicts.finding(read_finding(args.stored))
+        show(console, [finding_panel(finding, str(args.stored), full=args.full)])
         return 0
     if (args.stored / "ablation.json").is_file():
-        console.print(ablation_report(read_ablation(args.stored)))
+        show(console, ablation_report(read_ablation(args.stored)))
         return 0
-    stored = read_stored(args.stored)
-    show_run(console, stored.run, stored.claims, stored.findings, stored.history)
+    show_run(console, document(read_stored(args.stored)))
     return 0
 
 
 def do_report(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    wanted = {name: target for name in FORMATS if (target := getattr(args, name))}
-    if not wanted:
-        raise UsageError(f"no format: give one or more of {', '.join(f'--{name} F' for name in FORMATS)}.")
+    known = formats()
+    wanted = [(form, target) for form in known if (target := getattr(args, form.name))]
+    if not wanted and not args.brief:
+        options = ", ".join(f"--{form.name} F" for form in known)
+        raise UsageError(f"no format: give one or more of {options}, or --brief.")
     stored = read_stored(args.run)
-    for name, target in wanted.items():
-        write_text(target, _rendered(name, stored, args.width))
-        console.print(Text(f"{name}: {clean(target)}"), soft_wrap=True)
+    stored = stored.surprising() if args.brief else stored
+    for form, target in wanted:
+        write_text(target, form.text(stored, args.width))
+        console.print(Text(f"{form.name}: {clean(target)}"), soft_wrap=True)
+    if not wanted:
+        show_run(console, document(stored))
     return 0
 
 
@@ -73,16 +72,8 @@ def do_compare(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if args.json:
         write_json(args.json, compared)
     if args.json != "-":
-        show_comparison(console, compared, str(args.base), str(args.new))
+        show(console, list(comparison(compared, str(args.base), str(args.new))))
     return 1 if compared["regression"] else 0
-
-
-def _rendered(name: str, stored: Stored, width: int | None) -> str:
-    if name == "markdown":
-        return markdown(stored, width or MARKDOWN_WIDTH)
-    if name == "svg":
-        return svg(stored, width or SVG_WIDTH)
-    return {"html": html, "junit": junit, "sarif": sarif}[name](stored)
 
 
 def read_stored(path: Path, *, beside: bool = True) -> Stored:
@@ -90,9 +81,9 @@ def read_stored(path: Path, *, beside: bool = True) -> Stored:
 
     ResultError names what is wrong in which file.
     """
-    run = {**read_run(path), "dir": str(path)}
+    run, findings = read_run(path), dicts.pairs(read_findings(path))
     seen = history(path) if beside else {}
-    return Stored(run, read_findings(path), claims.judge(run), _written(path), seen)
+    return Stored(dicts.run(run), findings, claims.judge(run), _written(path), seen, str(path))
 
 
 def read_findings(path: Path) -> Findings:

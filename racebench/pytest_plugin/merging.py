@@ -167,7 +167,8 @@ class Controller:
             return
         terminal.section("race report")
         writer = self.config.get_terminal_writer()
-        report = race_report(self._run, self.merger.findings(), self._width(), bool(writer.hasmarkup))
+        folder, color = self._run["dir"] or "", bool(writer.hasmarkup)
+        report = race_report(self._run, self.merger.findings(), folder, self._width(), color)
         terminal.write_line(report)
         if self.merger.trouble:
             terminal.write_line(self.merger.trouble)

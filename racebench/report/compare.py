@@ -11,20 +11,21 @@ seen at 1.25.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..findings import interval
+from .dicts import Cell, ModeResult
 from .stored import Stored
 
 MACHINE = 1.5
 _Z = 1.96
 _FEWEST = 6
 _MODES = ("stress", "explore", "verify")
-_RATES = (("stress", "collisions"), ("explore", "executions"))
 
-Name = tuple[str, str]
-Cell = Mapping[str, Any]
+Both = Sequence[tuple[Cell, Cell]]
+"""The cells that both runs have, as they were and as they are."""
 
 
 def compare(base: Stored, new: Stored) -> dict[str, Any]:
@@ -34,17 +35,16 @@ def compare(base: Stored, new: Stored) -> dict[str, Any]:
     signature that the base run has in none of its cells, seen in a cell that
     both runs have.
     """
-    before, after = _cells(base), _cells(new)
-    both = [name for name in after if name in before]
-    changed = [_changed(before[n], after[n]) for n in both if before[n]["verdict"] != after[n]["verdict"]]
-    appeared = _signatures(new, base)
-    vanished = _signatures(base, new)
+    before, after = ({cell.name: cell for cell in side.run.cells} for side in (base, new))
+    both = [(before[name], cell) for name, cell in after.items() if name in before]
+    changed = [_changed(old, cell) for old, cell in both if old.verdict != cell.verdict]
+    appeared, vanished = _signatures(new, base), _signatures(base, new)
     for one in appeared:
         one["regression"] = _within(one, before)
     return {
         "schema": 1,
         "regression": any(c["worse"] for c in changed) or any(s["regression"] for s in appeared),
-        "interrupted": [side for side, run in (("base", base), ("new", new)) if run.run.get("interrupted")],
+        "interrupted": [side for side, s in (("base", base), ("new", new)) if s.run.interrupted],
         "cells": {
             "both": len(both),
             "changed": sorted(changed, key=lambda c: (not c["worse"], c["scenario"], c["protocol"])),
@@ -52,81 +52,60 @@ def compare(base: Stored, new: Stored) -> dict[str, Any]:
             "removed": [_named(name) for name in before if name not in after],
         },
         "signatures": {"new": appeared, "vanished": [s for s in vanished if _within(s, after)]},
-        "rates": list(_rates(before, after, both)),
-        "schedules": list(_schedules(before, after, both)),
-        "speed": {mode: _speed(mode, before, after, both) for mode in _MODES},
-        "hosts_differ": base.run.get("host") != new.run.get("host"),
+        "rates": list(_rates(both)),
+        "schedules": list(_schedules(both)),
+        "speed": {mode: _speed(mode, both) for mode in _MODES},
+        "hosts_differ": base.run.host != new.run.host,
     }
 
 
-def _cells(stored: Stored) -> dict[Name, Cell]:
-    return {(c["scenario"], c["protocol"]): c for c in stored.cells}
-
-
-def _named(name: Name) -> dict[str, str]:
+def _named(name: tuple[str, str]) -> dict[str, str]:
     return {"scenario": name[0], "protocol": name[1]}
 
 
 def _changed(before: Cell, after: Cell) -> dict[str, Any]:
     return {
-        **_named((after["scenario"], after["protocol"])),
-        "base": before["verdict"],
-        "new": after["verdict"],
-        "worse": before["verdict"] == "as_expected",
-        "appeared": sorted(set(after["found"]) - set(before["found"])),
-        "gone": sorted(set(before["found"]) - set(after["found"])),
+        **_named(after.name),
+        "base": before.verdict,
+        "new": after.verdict,
+        "worse": before.verdict == "as_expected",
+        "appeared": sorted(set(after.found) - set(before.found)),
+        "gone": sorted(set(before.found) - set(after.found)),
     }
 
 
 def _signatures(stored: Stored, other: Stored) -> list[dict[str, Any]]:
     """The signatures that ``stored`` has and ``other`` has not."""
-    known = {finding["signature"] for _, finding in other.findings}
+    known = {record.finding.signature for _, record in other.findings}
     told: dict[str, dict[str, Any]] = {}
-    for path, finding in stored.findings:
-        signature = finding["signature"]
-        if signature in known:
-            continue
-        one = told.setdefault(
-            signature,
-            {
-                "signature": signature,
-                "rule": finding["rule"],
-                "summary": finding["summary"],
-                "finding": path,
-                "cells": [],
-                "count": 0,
-            },
-        )
-        one["cells"].append(_named((finding["scenario"], finding["protocol"])))
-        one["count"] += finding.get("count", 1)
+    for path, record in stored.findings:
+        finding = record.finding
+        if finding.signature not in known:
+            keys = {"signature": finding.signature, "rule": finding.rule, "summary": finding.summary}
+            one = told.setdefault(finding.signature, {**keys, "finding": path, "cells": [], "count": 0})
+            one["cells"].append(_named(record.cell))
+            one["count"] += record.count
     return list(told.values())
 
 
-def _within(signature: Mapping[str, Any], cells: Mapping[Name, Cell]) -> bool:
+def _within(signature: Mapping[str, Any], cells: Mapping[tuple[str, str], Cell]) -> bool:
     """Whether a run that has ``cells`` could have seen it where it was seen."""
     return any((c["scenario"], c["protocol"]) in cells for c in signature["cells"])
 
 
-def _rates(
-    before: Mapping[Name, Cell], after: Mapping[Name, Cell], both: Sequence[Name]
-) -> Iterator[dict[str, Any]]:
-    for name in both:
-        for mode, tries in _RATES:
-            old, new = before[name].get(mode), after[name].get(mode)
-            if old and new and old[tries] > 0 and new[tries] > 0:
-                sides = {"base": _rate(old, tries), "new": _rate(new, tries)}
-                yield {**_named(name), "mode": mode, **sides, "change": _direction(**sides)}
+def _rates(both: Both) -> Iterator[dict[str, Any]]:
+    for before, after in both:
+        for mode in ("stress", "explore"):
+            old, new = before.modes.get(mode), after.modes.get(mode)
+            if old and new and old.executions > 0 and new.executions > 0:
+                sides = {"base": _rate(old), "new": _rate(new)}
+                yield {**_named(after.name), "mode": mode, **sides, "change": _direction(**sides)}
 
 
-def _rate(numbers: Mapping[str, Any], tries: str) -> dict[str, Any]:
-    low, high = interval(numbers["failures"], numbers[tries])
-    return {
-        "failures": numbers["failures"],
-        "tries": numbers[tries],
-        "rate": numbers["failures"] / numbers[tries],
-        "low": low,
-        "high": high,
-    }
+def _rate(result: ModeResult) -> dict[str, Any]:
+    failures, tries = result.failures, result.executions
+    low, high = interval(failures, tries)
+    return {"failures": failures, "tries": tries, "rate": failures / tries, "low": low, "high": high}
 
 
 def _direction(base: Mapping[str, float], new: Mapping[str, float]) -> str:
@@ -135,56 +114,42 @@ def _direction(base: Mapping[str, float], new: Mapping[str, float]) -> str:
     return "lower" if new["high"] < base["low"] else "none"
 
 
-def _schedules(
-    before: Mapping[Name, Cell], after: Mapping[Name, Cell], both: Sequence[Name]
-) -> Iterator[dict[str, Any]]:
+def _schedules(both: Both) -> Iterator[dict[str, Any]]:
     """Cells proved by both whose number of schedules differs: there is no chance in that."""
-    for name in both:
-        old, new = before[name].get("verify"), after[name].get("verify")
-        if old and new and old["complete"] and new["complete"] and old["executions"] != new["executions"]:
-            yield {**_named(name), "base": old["executions"], "new": new["executions"]}
+    for before, after in both:
+        old, new = before.verify, after.verify
+        if old and new and old.complete and new.complete and old.executions != new.executions:
+            yield {**_named(after.name), "base": old.executions, "new": new.executions}
 
 
-def _speed(
-    mode: str, before: Mapping[Name, Cell], after: Mapping[Name, Cell], both: Sequence[Name]
-) -> dict[str, Any] | None:
+def _speed(mode: str, both: Both) -> dict[str, Any] | None:
     """Per second over the cells that both ran; the median of the cells' ratios and its 95 % interval."""
-    pairs = [(_pace(mode, before[n]), _pace(mode, after[n])) for n in both]
-    usable = [(old, new) for old, new in pairs if old and new]
+    ran = [(old.modes.get(mode), new.modes.get(mode)) for old, new in both]
+    usable = [(old, new) for old, new in ran if old and new and _timed(old) and _timed(new)]
     if not usable:
         return None
-    ratios = sorted(new[0] / new[1] / (old[0] / old[1]) for old, new in usable)
-    told: dict[str, Any] = {
-        "base": sum(old[0] for old, _ in usable) / sum(old[1] for old, _ in usable),
-        "new": sum(new[0] for _, new in usable) / sum(new[1] for _, new in usable),
-        "cells": len(usable),
-        "ratio": ratios[len(ratios) // 2] if len(ratios) % 2 else sum(_middle(ratios)) / 2,
-        "low": None,
-        "high": None,
-        "change": "unknown",
-    }
+    ratios = sorted(_pace([new]) / _pace([old]) for old, new in usable)
+    low = high = None
+    change = "unknown"
     if len(ratios) >= _FEWEST:
         # The median lies between these order statistics in 95 % of samples (sign test).
         reach = max(0, math.floor((len(ratios) - _Z * math.sqrt(len(ratios))) / 2))
-        told["low"], told["high"] = ratios[reach], ratios[-1 - reach]
-        told["change"] = (
-            "higher" if told["low"] > MACHINE else "lower" if told["high"] < 1 / MACHINE else "none"
-        )
-    return told
+        low, high = ratios[reach], ratios[-1 - reach]
+        change = "higher" if low > MACHINE else "lower" if high < 1 / MACHINE else "none"
+    return {
+        "base": _pace([old for old, _ in usable]),
+        "new": _pace([new for _, new in usable]),
+        "cells": len(usable),
+        "ratio": statistics.median(ratios),
+        "low": low,
+        "high": high,
+        "change": change,
+    }
 
 
-def _middle(ratios: Sequence[float]) -> Sequence[float]:
-    half = len(ratios) // 2
-    return ratios[half - 1 : half + 1]
+def _timed(result: ModeResult) -> bool:
+    return 0 < result.seconds < 1e9 and result.executions > 0
 
 
-def _pace(mode: str, cell: Cell) -> tuple[int, float] | None:
-    """(how many, seconds) of a cell in ``mode``; None if it cannot tell."""
-    numbers = cell.get(mode)
-    if not numbers:
-        return None
-    many = numbers["collisions" if mode == "stress" else "executions"]
-    seconds = numbers.get("seconds")
-    if not isinstance(seconds, (int, float)) or not 0 < seconds < 1e9 or many <= 0:
-        return None
-    return many, float(seconds)
+def _pace(results: Sequence[ModeResult]) -> float:
+    return sum(result.executions for result in results) / sum(result.seconds for result in results)

@@ -1,123 +1,156 @@
-"""One finding, as a panel."""
+"""One finding: what happened, who holds what, what changed, the schedule, how to replay it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
+from . import facts, tree
+from .dicts import FindingRecord
+from .lanes import functions, lanes
+from .text import brief, clean, counted, joined
+from .tree import Column, Fit, Look, Paragraph, Text, lines, listed, note, row, say, table
 
-from . import facts
-from .lanes import functions, rows
-from .proofs import proofs
-from .swimlanes import swimlanes
-from .text import clean, joined, plain
-
-_FRAME = 4
+_TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
+_LABELS = {"confirmed": Look.BAD, "unreachable": Look.GOOD}
 
 
 def finding_panel(
-    finding: Mapping[str, Any],
-    path: str,
-    width: int,
-    *,
-    also: Sequence[str] = (),
-    history: str = "",
-    full: bool = False,
-) -> Panel:
-    """The sentence, who holds what or what changed, the schedule, the replay command.
-
-    ``also`` names the other cells with the same signature, ``history`` says in
-    which runs it was seen; ``width`` is the console's.
-    """
-    body = finding_body(finding, width - _FRAME, full=full)
-    foot = Padding(_footer(finding, path, also, history), (1, 0, 0, 0))
-    title = Text(f"{clean(finding['rule'])}: {facts.cell_name(finding)}")
-    return Panel(Group(body, foot), title=title, title_align="left", border_style="red", box=box.ROUNDED)
-
-
-def finding_body(finding: Mapping[str, Any], width: int, *, full: bool = False) -> Group:
-    """All but the frame and what was counted."""
-    blocks: list[RenderableType] = [plain(facts.sentence(finding), "bold")]
-    waits = facts.waits(finding)
-    if waits:
-        blocks.append(_waits(waits))
-    changes = facts.changes(finding)
-    if changes:
-        blocks.append(Group(*(_changed(table) for table in changes)))
-    blocks += [Text(note, style="dim") for note in facts.notes(finding)]
-    if finding["schedule"]:
-        blocks.append(swimlanes(finding, width, full=full))
-        cited = facts.stands_for(finding, functions(rows(finding, full=full)))
-        if cited:
-            blocks.append(_cited(cited))
-    known = proofs(finding)
-    if known:
-        blocks.append(Group(*known))
-    return Group(*(Padding(b, (1 if i else 0, 0, 0, 0)) for i, b in enumerate(blocks)))
+    record: FindingRecord, path: str, *, also: Sequence[str] = (), history: str = "", full: bool = False
+) -> tree.Panel:
+    """``also`` names the other cells with the same signature, ``history`` says in which runs it was seen."""
+    seen = [row("seen:", facts.seen(record))]
+    seen += [row("", history)] if history else []
+    seen += [row(say("also:", Look.DIM), say(joined(also), Look.DIM))] if also else []
+    again = facts.replay_command(record, path)
+    if again:
+        replay: tree.Block = tree.command(again, "replay:")
+    elif not record.finding.schedule:
+        replay = note(f"replay: {facts.not_replayable(record)}", Look.WARN)
+    else:
+        replay = tree.Group(())
+    foot = tree.Group([listed(seen), replay])
+    return tree.Panel(
+        clean(record.finding.rule), facts.cell_name(record), [*finding_body(record, full=full), foot]
+    )
 
 
-def _waits(waits: Sequence[facts.Wait]) -> Table:
+def finding_body(record: FindingRecord, *, full: bool = False) -> list[tree.Block]:
+    """All but what was counted and the command."""
+    told = list(facts.places(record))
+    cited = {facts.source(record, place.site) for place in told}
+    blocks: list[tree.Block] = [note(facts.sentence(record), Look.STRONG)]
+    blocks += [_waits(record, told)] if told else []
+    changed = [] if told else list(_changes(record.finding.evidence))
+    blocks += [tree.Group(changed)] if changed else []
+    blocks += [note(said, Look.DIM) for said in facts.notes(record)]
+    if record.finding.schedule:
+        shown = lanes(record, full=full)
+        sources = ((name, facts.source(record, name)) for name in functions(shown))
+        calls = [
+            row(say(name, Look.CALL), say(f"Xen: {what}", Look.DIM))
+            for name, what in sources
+            if what and what not in cited
+        ]
+        blocks += [shown, *([table(["", ""], calls)] if calls else [])]
+    proofs = [*_confirmation(record.finding.evidence), *_worth(record)]
+    return [*blocks, *([Paragraph(lines(proofs))] if proofs else [])]
+
+
+def _waits(record: FindingRecord, told: Sequence[facts.Place]) -> tree.Table:
     """Who holds what, taken where, and wants what, where."""
-    table = Table.grid(padding=(0, 2))
-    for _ in range(3):
-        table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    rows = []
     last = ""
-    for wait in waits:
-        wants = wait.verb == "wants"
-        name = Text("" if wait.thread == last else wait.thread, style="bold")
-        lock = Text(wait.lock, style="bold red" if wants else "magenta")
-        place = Text(wait.place)
-        if wait.source:
-            place.append(f"\nXen: {wait.source}", style="dim")
-        table.add_row(name, Text(wait.verb, style="red" if wants else ""), lock, place)
-        last = wait.thread
-    return table
+    for place in told:
+        wants = place.verb == "wants"
+        where = [say(f"{'in' if wants else 'taken in'} {place.site}{place.more}")]
+        source = facts.source(record, place.site)
+        where += [say(f"Xen: {source}", Look.DIM)] if source else []
+        rows.append(
+            row(
+                say("" if place.thread == last else place.thread, Look.STRONG),
+                say(place.verb, Look.BAD if wants else Look.PLAIN),
+                say(place.lock, Look.BAD if wants else Look.LOCK),
+                lines(where),
+            )
+        )
+        last = place.thread
+    whole = Column(fit=Fit.WHOLE)
+    return table([whole, whole, whole, ""], rows)
 
 
-def _cited(cited: Sequence[tuple[str, str]]) -> Table:
-    """The functions of the model and those of Xen that they stand for."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="cyan", overflow="fold")
-    table.add_column(style="dim", overflow="fold")
-    for function, source in cited:
-        table.add_row(Text(function), Text(f"Xen: {source}"))
-    return table
+def _changes(evidence: Mapping[str, Any]) -> Iterator[tree.Block]:
+    """What differs between the states before and after."""
+    before, after = evidence.get("before"), evidence.get("after")
+    if before == after:
+        return
+    if not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        before, after = {"state": before}, {"state": after}
+    for key, new in after.items():
+        old = before.get(key)
+        if old == new:
+            continue
+        if (
+            isinstance(old, list)
+            and isinstance(new, list)
+            and new
+            and all(isinstance(r, Mapping) for r in new)
+        ):
+            yield _changed(_TITLES.get(key, clean(key)), old, new)
+        else:
+            yield note(f"{clean(key)}: {_value(old)} → {_value(new)}")
 
 
-def _changed(changed: facts.Changed) -> RenderableType:
-    """A table of what changed; a single value in a line."""
-    if changed.columns == [""]:
-        [[(old, new)]] = changed.rows
-        return Text(f"{changed.title}: {old} → {new}")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column(Text(changed.title), style="dim")
-    for column in changed.columns:
-        table.add_column(Text(column), overflow="fold")
-    for row in changed.rows:
-        table.add_row("", *(_change(old, new) for old, new in row))
-    return table
+def _changed(title: str, before: list[Any], after: list[Mapping[str, Any]]) -> tree.Table:
+    columns = list(after[0])
+    rows = []
+    for i, now in enumerate(after):
+        then = before[i] if i < len(before) and isinstance(before[i], Mapping) else {}
+        rows.append(row("", *(_change(_value(then.get(c)), _value(now.get(c))) for c in columns)))
+    return table([title, *map(clean, columns)], rows)
 
 
 def _change(old: str, new: str) -> Text:
-    return Text(new, style="dim") if old == new else Text(f"{old} → {new}", style="bold yellow")
+    return say(new, Look.DIM) if old == new else say(f"{old} → {new}", Look.WRITE)
 
 
-def _footer(finding: Mapping[str, Any], path: str, also: Sequence[str], history: str) -> Text:
-    text = Text("seen:   " + facts.seen(finding))
-    if history:
-        text.append(f"\n        {history}")
-    if also:
-        text.append(f"\nalso:   {joined(also)}", style="dim")
-    command = facts.replay_command(finding, path)
-    if not finding["schedule"]:
-        text.append(f"\nreplay: {facts.not_replayable(finding)}", style="yellow")
-    elif command:
-        text.append(f"\nreplay: {command}", style="bold")
-    return text
+def _value(stored: Any) -> str:
+    if isinstance(stored, list):
+        return joined(stored, " ") or "-"
+    return "-" if stored is None else brief(stored)
+
+
+def _confirmation(evidence: Mapping[str, Any]) -> Iterator[Text]:
+    said = evidence.get("confirmation")
+    if isinstance(said, Mapping):
+        label = clean(said.get("label", "?"))
+        yield say(label, _LABELS.get(label, Look.WARN)) + say(f": {said.get('why', '')}")
+    if evidence.get("instances"):
+        yield say(f"the ring is of {evidence['instances']}")
+    if evidence.get("lock"):
+        yield say(f"the lock that would order them: {evidence['lock']}")
+
+
+def _worth(record: FindingRecord) -> Iterator[Text]:
+    """How short the schedule is, how much of the program it needs, how near it is to passing."""
+    evidence, schedule = record.finding.evidence, record.finding.schedule
+    preemptions, replays = evidence.get("preemptions"), evidence.get("replays")
+    if isinstance(preemptions, int) and schedule:
+        fewest = ", none needs fewer" if evidence.get("fewest") and preemptions else ""
+        text = f"shortest: {counted(len(schedule), 'step')}, {counted(preemptions, 'preemption')}{fewest}"
+        if isinstance(replays, Sequence) and len(replays) == 2:
+            text += f"; replayed {clean(replays[0])} times of {clean(replays[1])}"
+        yield say(text)
+    needs = evidence.get("needs")
+    if isinstance(needs, Mapping) and needs:
+        parts = (
+            f"{clean(t)}: {joined(ops)}" if isinstance(ops, list) and ops else clean(t)
+            for t, ops in needs.items()
+        )
+        yield say(f"needs only {'; '.join(parts)}")
+    passing = evidence.get("passing")
+    if isinstance(passing, Mapping) and isinstance(passing.get("at"), int):
+        ours, theirs = passing.get("failing"), passing.get("passing")
+        if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs) == 3:
+            at = f"at step {passing['at'] + 1} {joined(theirs, ' ')}"
+            yield say(f"nearest schedule that passes: {at}, where the failing one has {joined(ours, ' ')}")

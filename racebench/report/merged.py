@@ -3,92 +3,63 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from rich.console import Console, RenderableType
-from rich.text import Text
-
-from .facts import sentence
+from . import dicts
+from .facts import cell_name, sentence, why
 from .finding import finding_panel
-from .matrix import matrix
-from .terminal import distinct, summary
-from .text import clean, count, counted, joined, why
+from .run import document
+from .stored import Stored
+from .terminal import plain, screen, show_run
+from .text import clean, counted, joined
+from .tree import Block, note
 
 _MOST_PANELS = 5
-_MOST_LINES = 40
 
-Pairs = Sequence[tuple[str, Mapping[str, Any]]]
-
-
-def rendered(parts: Sequence[RenderableType], width: int, color: bool = False) -> str:
-    """``parts`` below one another, ``width`` columns wide."""
-    out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=color, highlight=False, legacy_windows=False)
-    for part in parts:
-        console.print(part)
-    return out.getvalue().rstrip("\n")
+Pairs = Sequence[tuple[str, Any]]
 
 
 def panels(findings: Pairs, width: int) -> str:
     """A panel for each finding; ``findings`` are (path to replay or "", finding)."""
-    parts: list[RenderableType] = [finding_panel(f, path, width) for path, f in findings[:_MOST_PANELS]]
+    blocks: list[Block] = [finding_panel(f, path) for path, f in dicts.pairs(findings[:_MOST_PANELS])]
     if len(findings) > _MOST_PANELS:
-        parts.append(Text(f"and {counted(len(findings) - _MOST_PANELS, 'finding')} more"))
-    return rendered(parts, width)
+        blocks.append(note(f"and {counted(len(findings) - _MOST_PANELS, 'finding')} more"))
+    return plain(blocks, width)
 
 
-def failure(
-    record: Mapping[str, Any], findings: Pairs, known: Collection[str], stands: str, width: int
-) -> str:
+def failure(cell: Any, findings: Pairs, known: Collection[str], stands: str, width: int) -> str:
     """Why a visit failed: the verdict, and a panel for each finding that nobody expected.
 
     ``known`` signatures were shown before, in another visit: a line each.
     """
-    fine = {*record["expected"], *record["allowed"]}
-    odd = [(path, f) for path, f in findings if f["rule"] not in fine]
-    new = [(path, f) for path, f in odd if f["signature"] not in known]
-    blocks = [verdict(record)]
-    blocks += [f"again: {clean(f['rule'])}: {sentence(f)}" for _, f in odd if f["signature"] in known]
-    blocks += [panels(new, width)] if new else []
+    fine = {*dicts.cell(cell).expected, *dicts.cell(cell).allowed}
+    odd = [(path, f) for path, f in dicts.pairs(findings) if f.finding.rule not in fine]
+    new = [(path, f) for path, f in odd if f.finding.signature not in known]
+    again = [f for _, f in odd if f.finding.signature in known]
+    parts = [verdict(cell), *(f"again: {clean(f.finding.rule)}: {sentence(f)}" for f in again)]
+    parts += [panels(new, width)] if new else []
     if stands:
-        blocks.append(f"it outlived its deadline and was interrupted. Where every thread stood:\n\n{stands}")
-    return "\n".join(blocks)
+        parts.append(f"it outlived its deadline and was interrupted. Where every thread stood:\n\n{stands}")
+    return "\n".join(parts)
 
 
-def verdict(record: Mapping[str, Any]) -> str:
+def verdict(cell: Any) -> str:
     """A visit's verdict in one line: what was expected, what was found, what was proved."""
-    scenario, protocol = clean(record["scenario"]), clean(record["protocol"])
-    expected = joined(record["expected"]) or "nothing"
-    found = joined(record["found"]) or "nothing"
-    text = f"{record['verdict']}: {scenario} x {protocol}: expected {expected}, found {found}"
-    if why(record):
-        return f"{text}: {clean(why(record))}"
-    verify = record.get("verify")
-    if verify is not None:
-        share = "every schedule" if verify["complete"] else "not every schedule"
-        text += f"; {share} was run ({counted(verify['executions'], 'execution')})"
+    cell = dicts.cell(cell)
+    expected, found = joined(cell.expected) or "nothing", joined(cell.found) or "nothing"
+    text = f"{cell.verdict}: {cell_name(cell)}: expected {expected}, found {found}"
+    if why(cell):
+        return f"{text}: {why(cell)}"
+    if cell.verify is not None:
+        share = "every schedule" if cell.verify.complete else "not every schedule"
+        text += f"; {share} was run ({counted(cell.verify.executions, 'execution')})"
     return text
 
 
-def race_report(run: Mapping[str, Any], findings: Pairs, width: int, color: bool) -> str:
+def race_report(run: Any, findings: Pairs, folder: str, width: int, color: bool) -> str:
     """A merged run: verdicts, a line a distinct finding, the sum, where it is."""
-    parts: list[RenderableType] = [matrix(run["cells"], width)] if run["cells"] else []
-    told = distinct(run, findings)
-    if told:
-        parts.append(Text(f"\n{counted(len(told), 'distinct finding')}:"))
-    for one in told[:_MOST_LINES]:
-        finding = one.finding
-        cell = f"{clean(finding['scenario'])} x {clean(finding['protocol'])}"
-        line = f"  {clean(finding['rule'])}: {cell}, {count(finding['count'])} times"
-        if one.also:
-            line += f", and in {counted(len(one.also), 'other cell')}"
-        parts.append(Text(f"{line}: {clean(one.path)}" if one.path else line))
-    if len(told) > _MOST_LINES:
-        parts.append(Text(f"  and {len(told) - _MOST_LINES} more"))
-    parts.append(Text(("\n" if told else "") + summary(run), style="bold"))
-    text = rendered(parts, width, color)
-    if run.get("dir"):
-        # To be copied, so never wrapped.
-        text += f"\nsaved in {clean(run['dir'])}\nracebench explain {clean(run['dir'])}"
-    return text
+    told = document(Stored(dicts.run(run), dicts.pairs(findings), folder=folder))
+    out = io.StringIO()
+    show_run(screen(out, width, color=color), told, most_panels=0)
+    return out.getvalue().strip("\n")

@@ -1,40 +1,115 @@
-"""A stored run as the file formats get it."""
+"""A stored run as a report gets it, and what is said of it as a whole."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
-from .terminal import Distinct, distinct
+from .dicts import FindingRecord, Run
+from .facts import label
+from .text import count, counted, duration
+
+Pairs = Sequence[tuple[str, FindingRecord]]
+"""(path inside the run's folder, finding)."""
+
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass
+class Distinct:
+    """One signature: its finding, the path that replays it, the other cells it was seen in.
+
+    What is confirmed in one cell and proved unreachable in another is two.
+    """
+
+    path: str
+    record: FindingRecord
+    also: list[str] = field(default_factory=list)
+    cells: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """``findings`` are (path inside the run's folder, finding) pairs; ``at`` is when it was stored.
+    """``findings`` are (path inside ``folder``, finding) pairs; ``at`` is when it was stored.
 
-    ``history`` says of a signature in which runs it was seen.
+    ``claims`` are what the run says of each claim, ``history`` says of a
+    signature in which runs it was seen.  Where ``run`` is not all of it, ``whole`` is.
     """
 
-    run: Mapping[str, Any]
-    findings: Sequence[tuple[str, Mapping[str, Any]]]
-    claims: Sequence[Any]
-    at: datetime
+    run: Run
+    findings: Pairs
+    claims: Sequence[Any] = ()
+    at: datetime = _NEVER
     history: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
+    whole: Run | None = None
 
-    @property
-    def cells(self) -> Sequence[Mapping[str, Any]]:
-        cells: Sequence[Mapping[str, Any]] = self.run["cells"]
-        return cells
+    def path(self, path: str) -> str:
+        """``path`` as it is given to a command."""
+        return str(PurePath(self.folder) / path) if self.folder and path else path
 
-    def distinct(self) -> list[Distinct]:
-        """One a signature, those that nobody expected first."""
-        return distinct(self.run, self.findings)
+    def surprising(self) -> Stored:
+        """The same with nothing in it but what is not as expected."""
+        cells = [cell for cell in self.run.cells if cell.verdict != "as_expected"]
+        names = {cell.name for cell in cells}
+        findings = [pair for pair in self.findings if pair[1].cell in names]
+        return replace(
+            self, run=replace(self.run, cells=tuple(cells)), findings=findings, claims=(), whole=self.run
+        )
 
-    def of_cell(self, cell: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-        name = cell["scenario"], cell["protocol"]
-        return [pair for pair in self.findings if (pair[1]["scenario"], pair[1]["protocol"]) == name]
 
-    def told_claims(self) -> list[Any]:
-        return [c for c in self.claims if c.verdict != "not tested"]
+def distinct(stored: Stored) -> list[Distinct]:
+    """One a signature, those that nobody expected first; of one signature the shortest schedule."""
+    cells = stored.run.cells
+    fine = {(*cell.name, rule) for cell in cells for rule in (*cell.expected, *cell.allowed)}
+    place = {cell.name: i for i, cell in enumerate(cells)}
+
+    def expected(record: FindingRecord) -> bool:
+        return (*record.cell, record.finding.rule) in fine
+
+    def best(pair: tuple[str, FindingRecord]) -> tuple[bool, bool, int]:
+        schedule = pair[1].finding.schedule
+        return expected(pair[1]), not schedule, len(schedule)
+
+    def order(one: Distinct) -> tuple[bool, int, str]:
+        record = one.record
+        return expected(record), place.get(record.cell, len(place)), record.finding.rule
+
+    told: dict[tuple[str, str], Distinct] = {}
+    for path, record in sorted(stored.findings, key=best):
+        key = record.finding.signature, label(record)
+        if key in told:
+            told[key].also.append(" x ".join(record.cell))
+        else:
+            told[key] = Distinct(stored.path(path), record)
+        told[key].cells.add(record.cell)
+    return sorted(told.values(), key=order)
+
+
+def unfinished(run: Run) -> int:
+    """How many cells of its plan a run that was cut off has not done."""
+    planned = run.options.get("cells")
+    if not run.interrupted or not isinstance(planned, list):
+        return 0
+    return max(0, len(planned) - len(run.cells)) + sum(cell.partial for cell in run.cells)
+
+
+def summary(run: Run) -> str:
+    """The run in a line."""
+    # A cell that was cut off has not missed anything yet.
+    judged = [cell for cell in run.cells if not (cell.verdict == "unknown" and cell.partial)]
+    verdicts = Counter(cell.verdict for cell in judged)
+    did = Counter[str]()
+    for cell in run.cells:
+        for mode, result in cell.modes.items():
+            did["collision" if mode == "stress" else "controlled execution"] += result.executions
+    parts = [f"{count(verdicts['as_expected'])} of {counted(len(judged), 'cell')} as expected"]
+    parts += [counted(did[what], what) for what in ("collision", "controlled execution") if did[what]]
+    parts += [duration(run.wall_s)] if run.wall_s else []
+    parts += [f"{counted(unfinished(run), 'cell')} not run to the end"] if unfinished(run) else []
+    parts += [f"{counted(run.torn, 'torn line')} in the journal"] if run.torn else []
+    return ("interrupted: " if run.interrupted else "") + ", ".join(parts)

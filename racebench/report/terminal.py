@@ -1,165 +1,197 @@
-"""A finished run in the terminal: verdicts, claims, findings, where it is."""
+"""A report in a terminal; the same renderer draws pictures and plain text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import PurePath
-from typing import Any
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.console import Console
+from rich import box
+from rich.columns import Columns
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
+from rich.panel import Panel as Frame
 from rich.rule import Rule
-from rich.text import Text
+from rich.table import Table as Grid
+from rich.text import Text as Words
 
-from .claims import claims_table
-from .facts import label
-from .finding import finding_panel
-from .matrix import matrix
-from .strategies import strategies_table
-from .text import clean, count, counted, duration
+from . import tree
+from .tree import Block, Fit, Look
 
+STYLES = {
+    Look.PLAIN: "",
+    Look.STRONG: "bold",
+    Look.DIM: "dim",
+    Look.GOOD: "green",
+    Look.BAD: "bold red",
+    Look.WARN: "yellow",
+    Look.LOCK: "magenta",
+    Look.CALL: "cyan",
+    Look.WRITE: "yellow",
+}
 MOST_PANELS = 12
+_WIDE, _NARROWEST_LANE, _LONGEST_NAME, _GAP = 120, 24, 26, 2
 
 
-@dataclass
-class Distinct:
-    """One signature: its finding, the path that replays it, the other cells it was seen in.
+def show(console: Console, blocks: Sequence[Block], most_panels: int = MOST_PANELS) -> None:
+    """Print ``blocks``; of very many findings only the first in full."""
+    panels = 0
+    for block in blocks:
+        if isinstance(block, tree.Section):
+            if not block.detail:
+                console.print()
+                console.print(Rule(Words(block.title), align="left", style="dim"))
+                show(console, block.blocks, most_panels)
+            continue
+        if isinstance(block, tree.Panel):
+            panels += 1
+            if panels > most_panels and block.in_short:
+                block = block.in_short
+        console.print(Drawn(block), soft_wrap=isinstance(block, tree.Command))
 
-    What is confirmed in one cell and proved unreachable in another is two.
-    """
 
-    path: str
-    finding: Mapping[str, Any]
-    also: list[str] = field(default_factory=list)
-
-
-def show_run(
-    console: Console,
-    run: Mapping[str, Any],
-    claims: Sequence[Any],
-    findings: Sequence[tuple[str, Mapping[str, Any]]],
-    history: Mapping[str, str] | None = None,
-    *,
-    brief: bool = False,
-) -> None:
-    """Print a run; ``findings`` are (path inside the run's folder, finding) pairs.
-
-    ``history`` says of a signature in which runs it was seen; ``brief`` leaves
-    out what is as expected.
-    """
-    cells = run["cells"]
-    if brief:
-        cells = [cell for cell in cells if cell["verdict"] != "as_expected"]
-        bad = {(cell["scenario"], cell["protocol"]) for cell in cells}
-        findings = [pair for pair in findings if (pair[1]["scenario"], pair[1]["protocol"]) in bad]
-        claims = ()
-    if cells:
-        _heading(console, "verdicts")
-        console.print(matrix(cells, console.width))
-    strategies = strategies_table(cells)
-    if strategies is not None:
-        _heading(console, "strategies")
-        console.print(strategies)
-    _claims(console, claims)
-    told = distinct(run, findings)
-    if told:
-        _heading(console, counted(len(told), "distinct finding"))
-    for one in told[:MOST_PANELS]:
-        seen = (history or {}).get(one.finding["signature"], "")
-        console.print(finding_panel(one.finding, one.path, console.width, also=one.also, history=seen))
-    if len(told) > MOST_PANELS:
-        console.print(Text(f"{len(told) - MOST_PANELS} more:"))
-        for one in told[MOST_PANELS:]:
-            command = f"racebench explain {clean(one.path)}" if one.path else ""
-            console.print(Text(f"{clean(one.finding['rule'])}  {command}"), soft_wrap=True)
+def show_run(console: Console, document: tree.Document, most_panels: int = MOST_PANELS) -> None:
+    """Print a run, the sum and where it is stored at its end."""
+    show(console, document.sections, most_panels)
     console.print()
-    console.print(Text(summary(run), style="bold"))
-    if run.get("dir"):
-        folder = clean(run["dir"])
-        console.print(Text(f"saved in {folder}"), soft_wrap=True)
-        if unfinished(run):
-            console.print(Text(f"go on with: racebench run --resume {folder}"), soft_wrap=True)
+    console.print(Words(document.summary, style="bold"))
+    show(console, document.closing)
 
 
-def _heading(console: Console, text: str) -> None:
-    console.print()
-    console.print(Rule(text, align="left", style="dim"))
+def plain(blocks: Sequence[Block], width: int) -> str:
+    """``blocks`` as lines of text, at most ``width`` columns wide but for commands."""
+    out = io.StringIO()
+    show(screen(out, width), blocks)
+    return out.getvalue().rstrip("\n")
 
 
-def _claims(console: Console, claims: Sequence[Any]) -> None:
-    tested = [c for c in claims if c.verdict != "not tested"]
-    if not tested:
-        return
-    _heading(console, "claims")
-    console.print(claims_table(tested))
-    others = [clean(c.id) for c in claims if c.verdict == "not tested"]
-    if others:
-        console.print(Text(f"not tested here: {', '.join(others)}", style="dim"))
+def screen(out: io.StringIO, width: int, *, color: bool = False) -> Console:
+    return Console(file=out, width=width, force_terminal=color, highlight=False, legacy_windows=False)
 
 
-def distinct(run: Mapping[str, Any], findings: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Distinct]:
-    """One a signature, those that nobody expected first; of one signature the shortest schedule."""
-    fine = {
-        (c["scenario"], c["protocol"], rule) for c in run["cells"] for rule in (*c["expected"], *c["allowed"])
-    }
-    place = {(c["scenario"], c["protocol"]): i for i, c in enumerate(run["cells"])}
-    folder = run.get("dir")
+@dataclass(frozen=True)
+class Drawn:
+    """``block`` for rich, in whatever width there is."""
 
-    def expected(finding: Mapping[str, Any]) -> bool:
-        return (finding["scenario"], finding["protocol"], finding["rule"]) in fine
+    block: Block
 
-    def best(pair: tuple[str, Mapping[str, Any]]) -> tuple[bool, bool, int]:
-        finding = pair[1]
-        return expected(finding), not finding["schedule"], len(finding["schedule"])
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from _drawn(self.block, options.max_width)
 
-    def order(one: Distinct) -> tuple[bool, int, str]:
-        cell = one.finding["scenario"], one.finding["protocol"]
-        return expected(one.finding), place.get(cell, len(place)), one.finding["rule"]
 
-    told: dict[tuple[str, str], Distinct] = {}
-    for path, finding in sorted(findings, key=best):
-        key = finding["signature"], label(finding)
-        one = told.get(key)
-        if one is None:
-            shown = str(PurePath(folder) / path) if folder and path else path
-            told[key] = Distinct(shown, finding)
+def words(text: tree.Text) -> Words:
+    return Words.assemble(*((span.text, STYLES[span.look]) for span in text))
+
+
+def _drawn(block: Block, width: int) -> Iterator[RenderableType]:
+    match block:
+        case tree.Paragraph(text, indented):
+            yield Padding.indent(words(text), 4 if indented else 0)
+        case tree.Command(text, label):
+            yield Words(f"{label} {text}" if label else text, style="bold" if label else "")
+        case tree.Legend(items):
+            yield Columns([words(item) for item in items])
+        case tree.Group(blocks):
+            yield from map(Drawn, blocks)
+        case tree.Panel():
+            yield _panel(block)
+        case tree.Table():
+            narrow = width < _WIDE and any(column.under for column in block.columns)
+            yield from _stacked(block) if narrow else [_table(block)]
+        case tree.Matrix():
+            yield from _matrix(block, width)
+        case tree.Lanes():
+            yield _lanes(block, width)
+
+
+def _panel(panel: tree.Panel) -> Frame:
+    body = Group(*(Padding(Drawn(b), (1 if i else 0, 0, 0, 0)) for i, b in enumerate(panel.blocks)))
+    title = Words(f"{panel.title}: {panel.where}")
+    return Frame(body, title=title, title_align="left", border_style="red", box=box.ROUNDED)
+
+
+def _headed(*, expand: bool = False) -> Grid:
+    return Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=expand)
+
+
+def _table(table: tree.Table) -> Grid:
+    headed = any(column.title for column in table.columns)
+    grid = _headed() if headed else Grid.grid(padding=(0, 2))
+    for column in table.columns:
+        grid.add_column(
+            Words(column.title),
+            no_wrap=column.fit is Fit.WHOLE,
+            justify="right" if column.fit is Fit.NUMBER else "left",
+            overflow="fold",
+        )
+    for row in table.rows:
+        grid.add_row(*map(words, row.cells))
+    return grid
+
+
+def _stacked(table: tree.Table) -> Iterator[RenderableType]:
+    """A narrow table: each row a line, and what belongs under it."""
+    for row in table.rows:
+        under = [column.under for column in table.columns]
+        ahead = [words(cell) for cell, below in zip(row.cells, under, strict=True) if not below]
+        yield Words(": ").join(ahead)
+        for cell, below in zip(row.cells, under, strict=True):
+            if below and cell:
+                yield Padding.indent(words(cell), 4)
+
+
+def _matrix(matrix: tree.Matrix, width: int) -> Iterator[RenderableType]:
+    """Protocols under letters; those that do not fit go into another grid below."""
+    letters = [chr(ord("a") + i) if i < 26 else str(i + 1) for i in range(len(matrix.columns))]
+    rows = {name: [words(s.text) if s else Words(" ") for s in row] for name, row in matrix.rows.items()}
+    name = min(_LONGEST_NAME, width // 2, max(map(len, rows)))
+    wide = [
+        max(
+            len(letters[i]),
+            *(line.cell_len for row in rows.values() for line in row[i].split(allow_blank=True)),
+        )
+        for i in range(len(letters))
+    ]
+    for chunk in _chunks(wide, width - name):
+        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+        grid.add_column("scenario", overflow="fold", min_width=name)
+        for i in chunk:
+            grid.add_column(letters[i])
+        for scenario, row in rows.items():
+            grid.add_row(Words(scenario), *(row[i] for i in chunk))
+        yield grid
+        yield Words()
+    names = zip(letters, matrix.columns, strict=True)
+    yield Columns([Words(f"{letter} {protocol}", style="dim") for letter, protocol in names])
+
+
+def _chunks(wide: Sequence[int], room: int) -> list[list[int]]:
+    """The columns in rows of at most ``room``, a gap before each."""
+    chunks: list[list[int]] = []
+    left = 0
+    for i, width in enumerate(wide):
+        if not chunks or width + _GAP > left:
+            chunks.append([])
+            left = room
+        chunks[-1].append(i)
+        left -= width + _GAP
+    return chunks
+
+
+def _lanes(lanes: tree.Lanes, width: int) -> Grid:
+    """Too many threads for the width share one column."""
+    apart = width // max(1, len(lanes.threads)) >= _NARROWEST_LANE
+    grid = _headed(expand=True)
+    grid.add_column("step", justify="right", style="dim", no_wrap=True)
+    if not apart:
+        grid.add_column("thread", overflow="fold")
+    for name in lanes.threads if apart else [""]:
+        grid.add_column(Words(name), overflow="fold", ratio=1)
+    for moment in lanes.moments:
+        number, text = str(moment.number or ""), words(moment.text)
+        if apart:
+            before = lanes.threads.index(moment.thread)
+            grid.add_row(number, *[Words()] * before, text)
         else:
-            one.also.append(f"{finding['scenario']} x {finding['protocol']}")
-    return sorted(told.values(), key=order)
-
-
-def cut_off(cell: Mapping[str, Any]) -> bool:
-    """Whether ``cell`` was not run to the end, by no fault of its own."""
-    return cell.get("partial", False) is True
-
-
-def unfinished(run: Mapping[str, Any]) -> int:
-    """How many cells of its plan a run that was cut off has not done."""
-    options = run.get("options")
-    planned = options.get("cells") if isinstance(options, Mapping) else None
-    if not run.get("interrupted") or not isinstance(planned, list):
-        return 0
-    lacking = sum(cut_off(cell) for cell in run["cells"])
-    return max(0, len(planned) - len(run["cells"])) + lacking
-
-
-def summary(run: Mapping[str, Any]) -> str:
-    """The run in a line."""
-    cells = run["cells"]
-    good = sum(c["verdict"] == "as_expected" for c in cells)
-    # One that was cut off has not missed anything yet.
-    judged = len(cells) - sum(c["verdict"] == "unknown" and cut_off(c) for c in cells)
-    text = f"{count(good)} of {counted(judged, 'cell')} as expected"
-    collisions = sum(c["stress"]["collisions"] for c in cells if c.get("stress"))
-    if collisions:
-        text += f", {counted(collisions, 'collision')}"
-    executions = sum(c[m]["executions"] for c in cells for m in ("verify", "explore") if c.get(m))
-    if executions:
-        text += f", {counted(executions, 'controlled execution')}"
-    if run.get("wall_s"):
-        text += f", {duration(run['wall_s'])}"
-    if unfinished(run):
-        text += f", {counted(unfinished(run), 'cell')} not run to the end"
-    if run.get("torn"):
-        text += f", {counted(run['torn'], 'torn line')} in the journal"
-    return ("interrupted: " if run.get("interrupted") else "") + text
+            grid.add_row(number, Words(moment.thread), text)
+    return grid

@@ -1,21 +1,13 @@
-"""Strings from files and users' programs, made harmless and short for a terminal."""
+"""Strings from files and users' programs, made harmless and short; numbers as people say them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
-
-from rich.text import Text
 
 from ..findings import counted as counted
 
-VERDICT_STYLES = {
-    "as_expected": "green",
-    "unexpected": "bold red",
-    "missed": "bold yellow",
-    "unknown": "yellow",
-}
 _LONGEST = 1200
 _ENUM = re.compile(r"<(\w+\.\w+): [^<>]*>")
 
@@ -31,11 +23,6 @@ def brief(value: Any) -> str:
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
     return clean(text)
-
-
-def plain(value: Any, style: str = "") -> Text:
-    """``value`` as Text: no markup in it is obeyed."""
-    return Text(clean(value), style=style)
 
 
 def field_value(value: Any) -> str:
@@ -61,11 +48,6 @@ def duration(seconds: Any) -> str:
 
 def joined(parts: Iterable[Any], separator: str = ", ") -> str:
     return separator.join(clean(part) for part in parts)
-
-
-def why(cell: Mapping[str, Any]) -> str:
-    """What keeps a stored cell from an answer, "" if nothing is known of that."""
-    return str(cell.get("error") or "; ".join(cell.get("unseen", ())))
 
 
 def clipped(text: str, width: int) -> str:

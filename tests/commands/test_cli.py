@@ -152,7 +152,7 @@ def test_not_as_expected_is_1(tmp_path: Path, monkeypatch: Patch, capsys: Captur
     play(monkeypatch, verify=clean)
     scenario(tmp_path)
     assert cli.main(["verify", "two_routes.toml", "--protocol", "no_rank_lock"]) == 1
-    assert "(not found: mapping.corrupted)" in capsys.readouterr().out
+    assert "not found: mapping.corrupted" in capsys.readouterr().out
     [folder] = Path("reports").iterdir()
     assert folder.name.endswith("-verify")
 

@@ -44,11 +44,21 @@ def run(name: str, at: int, *found: dict[str, Any], cells: list[dict[str, Any]] 
 
 def test_all_formats_at_once(capsys: Capture) -> None:
     run("r", 1, finding())
-    formats = ("html", "markdown", "junit", "sarif", "svg")
+    formats = ("html", "junit", "markdown", "sarif", "svg")
     assert cli.main(["report", "r", *(part for f in formats for part in (f"--{f}", f"out.{f}"))]) == 0
     assert capsys.readouterr().out.splitlines() == [f"{f}: out.{f}" for f in formats]
     for name in formats:
         assert "release_vs_isenabler" in Path(f"out.{name}").read_text(encoding="utf-8")
+
+
+def test_brief_is_only_what_is_not_as_expected(capsys: Capture) -> None:
+    run("r", 1, finding(), cells=[cell("release_vs_isenabler", verdict="unexpected"), cell("fine")])
+    assert cli.main(["report", "r", "--brief", "--junit", "out"]) == 0
+    assert 'tests="1"' in Path("out").read_text()
+    capsys.readouterr()
+    assert cli.main(["report", "r", "--brief"]) == 0
+    shown = capsys.readouterr().out
+    assert "release_vs_isenabler x baseline" in shown and "fine" not in shown
 
 
 def test_the_width_is_that_of_the_text() -> None:
@@ -61,7 +71,7 @@ def test_the_width_is_that_of_the_text() -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["report", "r"], "no format: give one or more of --html F, --markdown F, --junit F"),
+        (["report", "r"], "no format: give one or more of --html F, --junit F, --markdown F"),
         (["report", "r", "--html", "no/such/x"], "no/such/x: cannot be written"),
         (["report", "none", "--html", "x"], "none"),
         (["report", "r", "--markdown", "x", "--width", "3"], "must be 40 to 500"),

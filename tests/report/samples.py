@@ -8,7 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
+from racebench.report import dicts
+from racebench.report.dicts import Cell, FindingRecord
 from racebench.report.stored import Stored
+from racebench.report.terminal import Drawn
+from racebench.report.tree import Block
 
 ESC = "\x1b"
 EVIL = f"[bold]x[/bold]{ESC}[31m"
@@ -20,10 +24,10 @@ def console(width: int = 80, *, terminal: bool = False) -> Console:
     )
 
 
-def printed(thing: Any, width: int = 80) -> str:
+def printed(thing: Block, width: int = 80) -> str:
     """``thing`` as text; no line is wider than the console."""
     screen = console(width)
-    screen.print(thing)
+    screen.print(Drawn(thing))
     text = screen.file.getvalue()  # type: ignore[attr-defined]
     assert all(len(line) <= width for line in text.splitlines())
     return text
@@ -96,5 +100,15 @@ def stored(*cells: dict[str, Any], **how: Any) -> Stored:
     """A stored run of ``cells`` with one finding, unless ``findings`` says otherwise."""
     given = how.pop("findings", [finding()])
     found = [(f"findings/{i:04d}.json", one) for i, one in enumerate(given, 1)]
-    run = {"schema": 1, "racebench": "0.1.0", "cells": list(cells), "wall_s": 30.1, "dir": "runs/x", **how}
-    return Stored(run, found, how.pop("claims", []), datetime(2017, 5, 8, 12, 0, tzinfo=UTC))
+    claims, folder = how.pop("claims", []), how.pop("folder", "runs/x")
+    run = {"schema": 1, "racebench": "0.1.0", "cells": list(cells), "wall_s": 30.1, **how}
+    pairs = [(path, record(one)) for path, one in found]
+    return Stored(dicts.run(run), pairs, claims, datetime(2017, 5, 8, 12, 0, tzinfo=UTC), folder=folder)
+
+
+def a_cell(*words: str, **how: Any) -> Cell:
+    return dicts.cell(cell(*words, **how))
+
+
+def record(stored: dict[str, Any]) -> FindingRecord:
+    return dicts.finding(stored)

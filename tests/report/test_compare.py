@@ -8,7 +8,8 @@ import pytest
 
 from racebench.findings import interval
 from racebench.report.compare import compare
-from racebench.report.comparison import show_comparison
+from racebench.report.comparison import comparison
+from racebench.report.terminal import show
 
 from .samples import ESC, EVIL, cell, console, finding, stored
 
@@ -24,7 +25,7 @@ def differ(base: list[dict[str, Any]], new: list[dict[str, Any]], **how: Any) ->
 
 def shown(compared: dict[str, Any]) -> str:
     screen = console(80)
-    show_comparison(screen, compared, "runs/a", "runs/b")
+    show(screen, list(comparison(compared, "runs/a", "runs/b")))
     text = str(screen.file.getvalue())  # type: ignore[attr-defined]
     assert max(map(len, text.splitlines())) <= 80
     return text

@@ -9,11 +9,11 @@ import pytest
 from racebench.report import facts
 from racebench.report.finding import finding_panel
 
-from .samples import ESC, EVIL, STEPS, finding, printed
+from .samples import ESC, EVIL, STEPS, finding, printed, record
 
 
 def panel(width: int = 80, path: str = "run/findings/0001.json", **how: Any) -> str:
-    return printed(finding_panel(finding(**how), path, width), width)
+    return printed(finding_panel(record(finding(**how)), path), width)
 
 
 @pytest.mark.parametrize("width", [40, 80, 160])
@@ -95,11 +95,11 @@ def test_nothing_in_a_file_is_obeyed() -> None:
 def test_a_recursion_is_counted_not_repeated() -> None:
     sites = ["a (x.py:1)", *["f (x.py:2)"] * 12, "[900 calls left out]", *["f (x.py:2)"] * 12]
     found = {"evidence": {"stacks": {"a": sites}}}
-    [note] = facts.notes(found)
+    [note] = facts.notes(record(finding(**found)))
     assert note == ("a was in: a (x.py:1) > f (x.py:2) 12 times > [900 calls left out] > f (x.py:2) 12 times")
 
 
 def test_of_a_very_long_value_both_ends_are_shown() -> None:
-    shown = facts.value("begin" + "-" * 1_000_000 + "end")
+    shown = facts.sentence(record(finding(summary="begin" + "-" * 1_000_000 + "end", evidence={})))
     assert shown.startswith("begin-") and shown.endswith("-end")
     assert len(shown) < 1_300

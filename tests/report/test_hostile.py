@@ -12,7 +12,7 @@ import pytest
 
 from racebench import cli
 
-from . import test_html, test_junit, test_sarif
+from .formats import test_html, test_junit, test_sarif
 from .samples import STEPS, cell, finding
 
 HOSTILE = (

@@ -10,7 +10,7 @@ import pytest
 from racebench.engine import Progress
 from racebench.report.live import LiveScreen, PlainLines, Quiet
 
-from .samples import ESC, EVIL, cell, console, finding, printed
+from .samples import ESC, EVIL, cell, console, finding
 
 
 class Clock:
@@ -18,6 +18,12 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def drawn(screen: LiveScreen, now: float, width: int) -> list[str]:
+    out = console(width)
+    out.print(screen._screen(now))
+    return text(out).splitlines()
 
 
 def text(screen: Any) -> str:
@@ -107,11 +113,11 @@ def test_a_process_keeps_its_rows_from_cell_to_cell() -> None:
         for scenario in ("one", "two"):
             clock.now += 1.0
             screen.cell_started(scenario, protocol, "verify", 3.0)
-            heights.append(len(printed(screen._screen(clock.now), 80).splitlines()))
+            heights.append(len(drawn(screen, clock.now, 80)))
         for scenario in ("two", "one"):
             clock.now += 1.0
             screen.cell_done(cell(scenario, protocol))
-            heights.append(len(printed(screen._screen(clock.now), 80).splitlines()))
+            heights.append(len(drawn(screen, clock.now, 80)))
     assert heights[1:] == [heights[1]] * 11
     screen.close()
 
@@ -124,8 +130,8 @@ def test_no_row_is_wider_than_the_terminal(width: int) -> None:
     screen.cell_started("s" * 300, "p" * 300, "reproduce", 1e6)
     screen.cell_progress("s" * 300, "p" * 300, "reproduce", Progress(10**12, 10**12, 1e-6, "n" * 300))
     for rule in ("a.rule", "b" * 300):
-        screen.finding("f", {"rule": rule, "signature": rule, "scenario": "s" * 300, "protocol": "p" * 300})
-    lines = printed(screen._screen(1.0), width).splitlines()
+        screen.finding("f", finding(rule=rule, signature=rule, scenario="s" * 300, protocol="p" * 300))
+    lines = drawn(screen, 1.0, width)
     assert all(len(line) <= width for line in lines)
     assert len(lines) == 5
     screen.close()

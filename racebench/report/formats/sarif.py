@@ -1,4 +1,4 @@
-"""A stored run as SARIF 2.1.0, for code scanning: each finding at a line of the model."""
+"""SARIF 2.1.0 for code scanning: each finding at a line of the model."""
 
 from __future__ import annotations
 
@@ -9,42 +9,36 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..findings import RULES
-from . import facts
-from .lanes import GIVES, TAKES, steps
-from .stored import Stored
-from .text import clean, clipped
+from ...findings import RULES
+from .. import facts
+from ..dicts import FindingRecord
+from ..lanes import GIVES, TAKES, steps
+from ..stored import Stored
+from ..text import clean, clipped
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 _SITE = re.compile(r"(?P<function>.{1,200}) \((?P<file>[^()]{1,300}):(?P<line>[0-9]{1,7})\)")
 _MOST_CHARS, _MOST_STEPS = 4000, 500
 
-Finding = Mapping[str, Any]
 
-
-def sarif(stored: Stored) -> str:
+def render(stored: Stored) -> str:
     """One run of one tool; level error where nobody expected the rule to break, else note."""
-    found = [finding for _, finding in stored.findings]
-    rules = list(dict.fromkeys(_text(f["rule"]) for f in found))
-    fine = {
-        (c["scenario"], c["protocol"], rule) for c in stored.cells for rule in (*c["expected"], *c["allowed"])
-    }
+    found = [record for _, record in stored.findings]
+    rules = list(dict.fromkeys(_text(record.finding.rule) for record in found))
+    cells = stored.run.cells
+    fine = {(*cell.name, rule) for cell in cells for rule in (*cell.expected, *cell.allowed)}
     driver = {
         "name": "RaceBench",
-        "version": _text(stored.run.get("racebench", "0")),
+        "version": _text(stored.run.racebench),
         "rules": [{"id": rule, "shortDescription": {"text": RULES.get(rule, rule)}} for rule in rules],
     }
+    ended = f"{stored.at:%Y-%m-%dT%H:%M:%SZ}"
     run = {
         "tool": {"driver": driver},
-        "invocations": [
-            {
-                "executionSuccessful": not stored.run.get("interrupted"),
-                "endTimeUtc": f"{stored.at:%Y-%m-%dT%H:%M:%SZ}",
-            }
-        ],
+        "invocations": [{"executionSuccessful": not stored.run.interrupted, "endTimeUtc": ended}],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(f, rules, (f["scenario"], f["protocol"], f["rule"]) in fine) for f in found],
+        "results": [_result(one, rules, (*one.cell, one.finding.rule) in fine) for one in found],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
@@ -58,78 +52,72 @@ def _message(text: str) -> dict[str, str]:
     return {"text": re.sub(r"\{(?=\d)", "{ ", _text(text).replace("](", "] ("))}
 
 
-def _result(finding: Finding, rules: list[str], expected: bool) -> dict[str, Any]:
-    rule = _text(finding["rule"])
+def _result(record: FindingRecord, rules: list[str], expected: bool) -> dict[str, Any]:
+    rule = _text(record.finding.rule)
     result: dict[str, Any] = {
         "ruleId": rule,
         "ruleIndex": rules.index(rule),
         "level": "note" if expected else "error",
-        "message": _message(f"{facts.cell_name(finding)}: {facts.sentence(finding)}"),
-        "locations": [_location(finding)],
-        "partialFingerprints": {"racebenchSignature/v1": _text(finding["signature"])},
+        "message": _message(f"{facts.cell_name(record)}: {facts.sentence(record)}"),
+        "locations": [_location(record)],
+        "partialFingerprints": {"racebenchSignature/v1": _text(record.finding.signature)},
         "properties": {
-            "scenario": _text(finding["scenario"]),
-            "protocol": _text(finding["protocol"]),
-            "seen": facts.seen(finding),
+            "scenario": _text(record.scenario),
+            "protocol": _text(record.protocol),
+            "seen": facts.seen(record),
         },
     }
-    count = finding.get("count")
-    if isinstance(count, int) and 1 <= count < 1 << 31:
-        result["occurrenceCount"] = count
-    related = [_at(site, _message(said)) for site, said in _places(finding)]
-    related = [place for place in related if place]
+    if record.count < 1 << 31:
+        result["occurrenceCount"] = record.count
+    related = [place for site, said in _places(record) if (place := _at(site, _message(said)))]
     if related:
         result["relatedLocations"] = [{"id": i, **place} for i, place in enumerate(related)]
-    flow = _flow(finding)
+    flow = _flow(record)
     if flow:
         result["codeFlows"] = [{"threadFlows": flow}]
     return result
 
 
-def _sites(finding: Finding) -> Iterator[str]:
+def _sites(record: FindingRecord) -> Iterator[str]:
     """Where the rule broke, the most telling place first.
 
     A state that is wrong at the end broke where it was last written: by the
     protocol's own functions if they wrote it, else by those it shares.
     """
-    evidence = finding["evidence"]
-    if evidence.get("site"):
-        yield evidence["site"]
-    for edge in evidence.get("ring") or evidence.get("waiting") or ():
-        yield edge["wants"]["site"]
-    for access in _accesses(finding):
-        yield access["site"]
-    recorded = steps(finding)
-    writes = [str(s.get("site", "")) for s in reversed(recorded) if s["op"] == "write"]
+    evidence = record.finding.evidence
+    yield evidence.get("site", "")
+    yield from (place.site for place in facts.places(record) if place.verb == "wants")
+    yield from (access["site"] for access in _accesses(record))
+    recorded = [(step["op"], str(step.get("site", ""))) for step in reversed(steps(record))]
+    writes = [site for op, site in recorded if op == "write"]
     yield from (site for site in writes if "(vgic/" not in site)
     yield from writes
-    yield from (str(s.get("site", "")) for s in reversed(recorded))
+    yield from (site for _, site in recorded)
     for sites in (evidence.get("stacks") or {}).values():
         if isinstance(sites, list):
             yield from (str(site) for site in reversed(sites))
 
 
-def _accesses(finding: Finding) -> list[Mapping[str, Any]]:
-    stored = finding["evidence"].get("accesses")
+def _accesses(record: FindingRecord) -> list[Mapping[str, Any]]:
+    stored = record.finding.evidence.get("accesses")
     listed = stored if isinstance(stored, list) else []
     return [a for a in listed if isinstance(a, Mapping) and isinstance(a.get("site"), str)]
 
 
-def _places(finding: Finding) -> Iterator[tuple[str, str]]:
+def _places(record: FindingRecord) -> Iterator[tuple[str, str]]:
     """The other places that the finding speaks of, and what happens there."""
-    for wait in facts.waits(finding):
-        site = wait.place.removeprefix("taken ").removeprefix("in ").partition(", held by ")[0]
-        yield site, f"{wait.thread} {wait.verb} {wait.lock}"
-    for access in _accesses(finding):
+    for place in facts.places(record):
+        yield place.site, f"{place.thread} {place.verb} {place.lock}"
+    for access in _accesses(record):
         yield access["site"], f"{access.get('thread', '?')}: {access.get('op', '?')}"
 
 
-def _location(finding: Finding) -> dict[str, Any]:
+def _location(record: FindingRecord) -> dict[str, Any]:
     """The first of its sites; a finding without any is at its scenario."""
-    for site in _sites(finding):
+    for site in _sites(record):
         if place := _at(site):
             return place
-    name = re.split(r"[/\\]", str(finding.get("scenario_file") or finding["scenario"]))[-1]
+    name = re.split(r"[/\\]", record.scenario_file or record.scenario)[-1]
     return {"physicalLocation": {"artifactLocation": {"uri": _uri(name)}, "region": {"startLine": 1}}}
 
 
@@ -158,10 +146,10 @@ def _uri(file: str) -> str:
     return "/".join(quote(part, safe="") for part in parts) or "unknown"
 
 
-def _flow(finding: Finding) -> list[dict[str, Any]]:
+def _flow(record: FindingRecord) -> list[dict[str, Any]]:
     """The schedule as a flow per thread: locks taken and given, fields written."""
     flows: dict[str, list[dict[str, Any]]] = {}
-    for number, step in enumerate(steps(finding)[:_MOST_STEPS], 1):
+    for number, step in enumerate(steps(record)[:_MOST_STEPS], 1):
         if step["op"] not in (*TAKES, *GIVES, "write"):
             continue
         place = _at(step.get("site", ""), _message(f"{step['op']} {step['object']}"))

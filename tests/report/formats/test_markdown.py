@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from racebench.report.markdown import markdown
+from racebench.report.formats.markdown import render
 
-from .samples import cell, finding, stored
+from ..samples import cell, finding, stored
 
 BROKEN = cell("release_vs_isenabler", found=["deadlock.cycle"], verdict="unexpected")
 
@@ -20,7 +20,7 @@ class Claim:
 
 
 def text(*cells: dict[str, Any], width: int = 72, **how: Any) -> str:
-    return markdown(stored(*(cells or (BROKEN, cell())), **how), width)
+    return render(stored(*(cells or (BROKEN, cell())), **how), width)
 
 
 @pytest.mark.parametrize("width", [40, 72, 100])
@@ -35,7 +35,7 @@ def test_it_reads_as_a_mail() -> None:
     said = text(claims=[Claim])
     assert said.startswith("# RaceBench report\n\n    1 of 2 cells as expected")
     assert "\n    release_vs_isenabler x baseline: unexpected\n        deadlock.cycle\n" in said
-    assert "\n    K1 refuted: the rank lock is not needed (the patch)\n" in said
+    assert "\n    K1: refuted\n        the rank lock is not needed (the patch)\n" in said
     assert "\n### 1. deadlock.cycle\n" in said
     assert "    vcpu0 and toolstack wait for one another: none of them ever goes on\n" in said
     assert "\n    racebench replay runs/x/findings/0001.json\n" in said
@@ -54,4 +54,4 @@ def test_only_headings_stand_outside_of_indented_blocks() -> None:
 
 
 def test_what_was_not_reproduced_says_so() -> None:
-    assert "    not reproduced: no schedule\n" in text(findings=[finding(schedule=[], evidence={})])
+    assert "    replay: not reproduced: no schedule\n" in text(findings=[finding(schedule=[], evidence={})])

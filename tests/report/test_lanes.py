@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from racebench.report.swimlanes import swimlanes
+from racebench.report import lanes as schedule
 
-from .samples import STEPS, finding, printed, step
+from .samples import STEPS, finding, printed, record, step
 
 
 def lanes(width: int = 80, *, full: bool = False, **how: Any) -> list[str]:
-    text = printed(swimlanes(finding(**how), width, full=full), width)
+    text = printed(schedule.lanes(record(finding(**how)), full=full), width)
     return [line.rstrip() for line in text.splitlines()]
 
 

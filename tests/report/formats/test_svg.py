@@ -7,14 +7,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from racebench.report.svg import svg
+from racebench.report.formats.svg import render
 
-from .samples import cell, stored
+from ..samples import cell, stored
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_it_shows_what_the_terminal_shows_and_loads_nothing(width: int) -> None:
-    text = svg(stored(cell("release_vs_isenabler", found=["deadlock.cycle"], verdict="unexpected")), width)
+    text = render(stored(cell("release_vs_isenabler", found=["deadlock.cycle"], verdict="unexpected")), width)
     root = ET.fromstring(text)
     words = " ".join("".join(root.itertext()).split())
     assert "release_vs_isenabler" in words
@@ -23,4 +23,4 @@ def test_it_shows_what_the_terminal_shows_and_loads_nothing(width: int) -> None:
 
 
 def test_it_is_the_same_each_time() -> None:
-    assert svg(stored(cell())) == svg(stored(cell()))
+    assert render(stored(cell()), 80) == render(stored(cell()), 80)

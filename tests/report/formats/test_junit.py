@@ -6,9 +6,9 @@ import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from racebench.report.junit import junit
+from racebench.report.formats.junit import render
 
-from .samples import cell, stored
+from ..samples import cell, stored
 
 # element -> (required attributes, optional ones, children in their order)
 _SCHEMA: dict[str, tuple[set[str], set[str], tuple[str, ...]]] = {
@@ -55,7 +55,7 @@ def validate(element: ET.Element) -> None:
 
 
 def parsed(*cells: dict[str, Any], **how: Any) -> ET.Element:
-    root = ET.fromstring(junit(stored(*cells, **how)).encode())
+    root = ET.fromstring(render(stored(*cells, **how)).encode())
     validate(root)
     return root
 

@@ -8,9 +8,9 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-from racebench.report.html import html
+from racebench.report.formats.html import render
 
-from .samples import cell, finding, step, stored
+from ..samples import cell, finding, step, stored
 
 BROKEN = cell("release_vs_isenabler", found=["deadlock.cycle"], verdict="unexpected")
 
@@ -41,7 +41,7 @@ class Page(HTMLParser):
 
 
 def page(*cells: dict[str, Any], **how: Any) -> str:
-    return html(stored(*(cells or (BROKEN,)), **how))
+    return render(stored(*(cells or (BROKEN,)), **how))
 
 
 def test_the_matrix_leads_to_the_findings() -> None:
@@ -71,23 +71,37 @@ def test_one_can_choose_a_verdict() -> None:
     text = page(BROKEN, cell(), cell(protocol="mine", verdict="unknown"))
     choices = [a["value"] for a in Page(text).all("input")]
     assert choices == ["all", "as_expected", "unexpected", "unknown"]
-    assert {a["data-verdict"] for a in Page(text).all("td") if "data-verdict" in a} == set(choices[1:])
+    assert {a["data-verdict"] for a in Page(text).all("tr") if "data-verdict" in a} == set(choices[1:])
+
+
+def test_many_cells_are_a_matrix_to_choose_from_and_a_list_to_unfold() -> None:
+    text = page(BROKEN, *(cell(protocol=f"p{i}") for i in range(12)))
+    squares = [a["data-verdict"] for a in Page(text).all("td") if "data-verdict" in a]
+    assert squares == ["unexpected", *["as_expected"] * 12]
+    assert "<summary>Every cell</summary>" in text
+
+
+def lanes(text: str) -> list[tuple[str, list[str]]]:
+    """The rows of the schedule: what is written in each, and the locks whose bars are beside it."""
+    [table] = re.findall(r'<table class="lanes">.*?<tbody>(.*?)</tbody>', text, re.DOTALL)
+    return [
+        (re.sub("<.*?>", "", row).strip(), re.findall('title="holds (.*?)"', row))
+        for row in table.split("</tr>")
+    ]
 
 
 def test_swimlanes_show_held_locks_and_old_and_new_values() -> None:
-    text = page()
-    lanes = text[text.index("<svg") : text.index("</svg>")]
-    assert "write p[40].desc: None → desc[64]" in lanes
-    assert "wants rank[1]: blocked for ever" in lanes
-    assert re.findall(r"<title>holds (.*?)</title>", lanes) == ["desc[64]", "rank[1]"]
-    assert lanes.count('class="switch"') == 1 + 2
+    rows = lanes(page())
+    assert ("3  write p[40].desc: None → desc[64]", ["rank[1]"]) in rows
+    assert ("6  acquire desc[64]", ["desc[64]", "rank[1]"]) in rows
+    assert ("wants rank[1]: blocked for ever", ["desc[64]", "rank[1]"]) in rows
+    assert page().count('class="switch"') == 2
 
 
 def test_a_bar_ends_where_its_lock_is_given_back() -> None:
     steps = [step("a", "acquire", "l"), step("a", "release", "l", held=["l"]), step("b", "acquire", "m")]
-    text = page(findings=[finding(threads=["a", "b"], evidence={"steps": steps})])
-    heights = re.findall(r'class="lock c\d" x="[\d.]+" y="(\d+)" width="5" height="(\d+)"', text)
-    assert heights == [("52", "28"), ("106", "10")]
+    rows = lanes(page(findings=[finding(rule="data_race", threads=["a", "b"], evidence={"steps": steps})]))
+    assert [bars for _, bars in rows if bars] == [["l"], ["l"], ["m"]]
 
 
 def test_light_and_dark_and_print() -> None:
@@ -97,7 +111,7 @@ def test_light_and_dark_and_print() -> None:
 
 
 def test_a_run_without_cells_or_findings_is_a_page() -> None:
-    assert "0 of 0 cells" in html(stored(findings=[]))
+    assert "0 of 0 cells" in render(stored(findings=[]))
 
 
 def test_a_schedule_without_end_is_cut() -> None:

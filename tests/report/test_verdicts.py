@@ -7,34 +7,41 @@ from typing import Any
 import pytest
 
 from racebench.findings import RULES
-from racebench.report.matrix import CODES, code_of, evidence, grid, matrix
+from racebench.report.dicts import Cell
+from racebench.report.facts import done
+from racebench.report.tree import Group
+from racebench.report.verdicts import code_of, matrix, verdicts
 
-from .samples import ESC, EVIL, cell, printed
+from .samples import ESC, EVIL, a_cell, printed
 
 BROKEN = ["mapping.corrupted", "mapping.double_success"]
 
 
-def many(**how: Any) -> list[dict[str, Any]]:
+def many(**how: Any) -> list[Cell]:
     """A campaign of 3 x 13 cells, the first one as ``how`` says."""
-    cells = [cell(s, f"protocol_{i}") for s in ("route", "release", "irq") for i in range(13)]
-    cells[0].update(how)
-    return cells
+    names = [(s, f"protocol_{i}") for s in ("route", "release", "irq") for i in range(13)]
+    first, *others = ({"scenario": scenario, "protocol": protocol} for scenario, protocol in names)
+    return [a_cell(**{**first, **how}), *(a_cell(**name) for name in others)]
+
+
+def shown(cells: list[Cell], width: int = 80) -> str:
+    return printed(Group(list(verdicts(cells, {}))), width)
 
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_few_cells_get_a_row_each_with_what_was_done(width: int) -> None:
     stress = {"collisions": 412_000, "failures": 1309, "first_failure_s": 0.003}
-    cells = [cell(), cell(protocol="no_rank_lock", found=BROKEN, expected=BROKEN, stress=stress)]
-    words = " ".join(printed(matrix(cells, width), width).split())
-    assert "route_vs_route baseline as expected none" in words
+    cells = [a_cell(), a_cell(protocol="no_rank_lock", found=BROKEN, expected=BROKEN, stress=stress)]
+    words = " ".join(shown(cells, width).replace(": ", " ").split())
+    assert "route_vs_route x baseline as expected none" in words
     assert "mapping.corrupted" in words
     assert "stress 412,000" in words
-    done = "stress 412,000 collisions, 1,309 failed, first after 3 ms · verify 14 executions, complete"
-    assert evidence(cells[1]) == done
+    told = "stress 412,000 collisions, 1,309 failed, first after 3 ms · verify 14 executions, complete"
+    assert done(cells[1]) == told
 
 
 def test_many_cells_get_a_grid_that_fits_80_columns() -> None:
-    text = printed(matrix(many(found=BROKEN, expected=BROKEN), 80), 80)
+    text = shown(many(found=BROKEN, expected=BROKEN))
     assert "a b c d e f g h i j k l m" in " ".join(text.splitlines()[0].split())
     assert "MC" in text
     assert "M2 mapping.double_success" in text
@@ -52,19 +59,18 @@ def test_many_cells_get_a_grid_that_fits_80_columns() -> None:
     ],
 )
 def test_what_is_not_as_expected_stands_first_and_is_marked(how: dict[str, Any], mark: str) -> None:
-    text = printed(matrix(many(**how), 80), 80)
+    text = shown(many(**how))
     assert text.startswith("not as expected")
     assert mark in text
 
 
 def test_a_cell_that_was_not_run_is_empty() -> None:
-    cells = [c for c in many() if (c["scenario"], c["protocol"]) != ("irq", "protocol_3")]
-    assert printed(matrix(cells, 80), 80)
+    cells = [c for c in many() if c.name != ("irq", "protocol_3")]
+    assert "irq" in shown(cells)
 
 
 def test_every_rule_has_a_code_of_its_own() -> None:
-    assert set(CODES) == set(RULES)
-    assert len(set(CODES.values())) == len(CODES)
+    assert len({code_of(rule) for rule in RULES}) == len(RULES)
     assert code_of("account.lost") == "AL"
 
 
@@ -84,16 +90,16 @@ def test_every_rule_has_a_code_of_its_own() -> None:
     ],
 )
 def test_how_far_a_proof_went(verify: dict[str, Any], told: str) -> None:
-    assert evidence(cell(stress=None, verify=verify)) == told
+    assert done(a_cell(stress=None, verify=verify)) == told
 
 
 def test_nothing_in_a_file_is_obeyed() -> None:
     evil = {"scenario": EVIL, "protocol": EVIL, "found": [EVIL], "verdict": EVIL, "error": EVIL}
-    assert ESC not in printed(matrix([cell(**evil)], 80), 80)
-    assert ESC not in printed(matrix(many(**evil), 80), 80)
+    assert ESC not in shown([a_cell(**evil)])
+    assert ESC not in shown(many(**evil))
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_protocols_that_do_not_fit_go_below(width: int) -> None:
-    cells = [cell(s, f"p{i}", verdict="unexpected", found=["data_race"]) for s in "abc" for i in range(20)]
-    assert printed(grid(cells, width), width).count("!DR") == len(cells)
+    cells = [a_cell(s, f"p{i}", verdict="unexpected", found=["data_race"]) for s in "abc" for i in range(20)]
+    assert printed(matrix(cells, {}), width).count("!DR") == len(cells)

@@ -9,9 +9,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from racebench.report.sarif import sarif
+from racebench.report.formats.sarif import render
 
-from .samples import STEPS, cell, finding, stored
+from ..samples import STEPS, cell, finding, stored
 
 # object -> {property: type or object name or [item]}; those with "!" are required
 _SCHEMA: dict[str, dict[str, Any]] = {
@@ -60,7 +60,7 @@ def validate(value: Any, shape: Any) -> None:
 
 
 def parsed(*cells: dict[str, Any], **how: Any) -> dict[str, Any]:
-    log: dict[str, Any] = json.loads(sarif(stored(*cells, **how)))
+    log: dict[str, Any] = json.loads(render(stored(*cells, **how)))
     validate(log, "log")
     assert log["version"] == "2.1.0"
     [run] = log["runs"]

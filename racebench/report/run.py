@@ -1,0 +1,108 @@
+"""The report of a run, as a tree: verdicts, strategies, claims, findings, every cell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from . import tree
+from .finding import finding_panel
+from .stored import Distinct, Stored, distinct, summary, unfinished
+from .strategies import strategies
+from .text import clean, count, counted, joined
+from .tree import Column, Look, Section, command, known, lines, note, row, say, table
+from .verdicts import FEW, Anchors, cell_table, verdicts
+
+_CLAIMS = {"holds": Look.GOOD, "refuted": Look.BAD}
+
+
+def document(stored: Stored) -> tree.Document:
+    """Everything that a format may show of ``stored``."""
+    told = distinct(stored)
+    return tree.Document(
+        summary(stored.whole or stored.run),
+        list(_sections(stored, told)),
+        list(_about(stored)),
+        list(_closing(stored)),
+        Counter(known(cell.verdict) for cell in stored.run.cells),
+    )
+
+
+def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
+    cells = stored.run.cells
+    anchors = _anchors(stored, told)
+    if cells:
+        yield Section("verdicts", list(verdicts(cells, anchors)))
+    brought = strategies(cells)
+    if brought:
+        yield Section("strategies", [brought])
+    claims = list(_claims(stored))
+    if claims:
+        yield Section("claims", claims)
+    if told:
+        panels = [_panel(stored, one, number) for number, one in enumerate(told, 1)]
+        yield Section(counted(len(told), "distinct finding"), panels)
+    if len(cells) > FEW:
+        yield Section("every cell", [cell_table(cells, anchors)], detail=True)
+
+
+def _anchors(stored: Stored, told: Iterable[Distinct]) -> Anchors:
+    place = {}
+    for number, one in enumerate(told, 1):
+        place.update(
+            dict.fromkeys(((*cell, one.record.finding.signature) for cell in one.cells), f"f{number}")
+        )
+    rules = ((record.cell, record.finding) for _, record in stored.findings)
+    return {(*cell, finding.rule): place[*cell, finding.signature] for cell, finding in rules}
+
+
+def _claims(stored: Stored) -> Iterator[tree.Block]:
+    tested = [claim for claim in stored.claims if claim.verdict != "not tested"]
+    if not tested:
+        return
+    rows = [
+        row(
+            say(claim.id, Look.STRONG),
+            say(claim.verdict, _CLAIMS.get(claim.verdict, Look.WARN)),
+            say(claim.claim) + say(f" ({claim.by})", Look.DIM),
+            lines(map(say, claim.evidence)),
+        )
+        for claim in tested
+    ]
+    yield table(["claim", "verdict", Column("says", under=True), Column("because", under=True)], rows)
+    others = [claim.id for claim in stored.claims if claim.verdict == "not tested"]
+    if others:
+        yield note(f"not tested here: {joined(others)}", Look.DIM)
+
+
+def _panel(stored: Stored, one: Distinct, number: int) -> tree.Panel:
+    history = stored.history.get(one.record.finding.signature, "")
+    shown = finding_panel(one.record, one.path, also=one.also, history=history)
+    verdicts = {cell.name: known(cell.verdict) for cell in stored.run.cells}
+    seen_in = sorted({verdicts.get(name, "unknown") for name in one.cells})
+    others = f", and in {counted(len(one.also), 'other cell')}" if one.also else ""
+    told = f"{shown.title}: {shown.where}, {count(one.record.count)} times{others}"
+    in_short = command(f"racebench explain {one.path}", f"{told}:") if one.path else command(told)
+    return replace(shown, number=number, anchor=f"f{number}", verdicts=seen_in, in_short=in_short)
+
+
+def _about(stored: Stored) -> Iterator[str]:
+    run, host = stored.run, stored.run.host
+    yield f"{stored.at:%Y-%m-%d %H:%M} UTC"
+    yield f"RaceBench {clean(run.racebench)}"
+    if "python" in host:
+        yield f"Python {clean(host['python'])}"
+    if not host.get("gil", True):
+        yield "free-threaded"
+    if "cores" in host:
+        yield f"{clean(host['cores'])} cores"
+    if "platform" in host:
+        yield clean(host["platform"])
+
+
+def _closing(stored: Stored) -> Iterator[tree.Block]:
+    if stored.folder:
+        yield command(f"saved in {stored.folder}")
+    if stored.folder and unfinished(stored.whole or stored.run):
+        yield command(f"racebench run --resume {stored.folder}", "go on with:")

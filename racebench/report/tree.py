@@ -1,0 +1,229 @@
+"""What a report says: a tree of plain values, which each format draws in its own way.
+
+Every string in it is one clean line: ``say`` is where text from files and from
+users' programs comes in, and a format only escapes what is markup to it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from .text import clean
+
+
+class Look(enum.Enum):
+    """What a piece of text is, from which a format chooses how it looks."""
+
+    PLAIN = ""
+    STRONG = "strong"
+    DIM = "dim"
+    GOOD = "good"
+    BAD = "bad"
+    WARN = "warn"
+    LOCK = "lock"
+    CALL = "call"
+    WRITE = "write"
+
+
+VERDICTS: Mapping[str, Look] = {
+    "as_expected": Look.GOOD,
+    "unexpected": Look.BAD,
+    "missed": Look.WARN,
+    "unknown": Look.WARN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of text.
+
+    ``to`` is the anchor of a panel that it leads to, ``title`` says more where there is room.
+    """
+
+    text: str
+    look: Look = Look.PLAIN
+    to: str = ""
+    title: str = ""
+
+
+Text = tuple[Span, ...]
+BREAK = Span("\n")
+
+
+def say(value: Any, look: Look = Look.PLAIN, *, to: str = "", title: str = "") -> Text:
+    return (Span(clean(value), look, to, clean(title)),)
+
+
+def lines(texts: Iterable[Text]) -> Text:
+    """The texts below one another."""
+    return tuple(chain.from_iterable((BREAK, *text) for text in texts))[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    text: Text = ()
+    indented: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is there to be copied: neither wrapped nor shortened where that can be helped."""
+
+    text: str
+    label: str = ""
+
+
+class Fit(enum.Enum):
+    """How a column takes its text."""
+
+    WRAPPED = "wrapped"
+    WHOLE = "whole"
+    NUMBER = "number"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``under``: where the table is narrow, it stands below its row."""
+
+    title: str = ""
+    fit: Fit = Fit.WRAPPED
+    under: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    cells: Sequence[Text]
+    verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table without any title of a column has no heading."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """One cell of a matrix: what to write, the verdict, and what is told of it where there is room."""
+
+    text: Text
+    verdict: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """``rows`` has, under its name, a square for each of ``columns``; None where nothing was run."""
+
+    columns: Sequence[str]
+    rows: Mapping[str, Sequence[Square | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Legend:
+    items: Sequence[Text]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A row of the lanes: what ``thread`` does, in step ``number`` if it is one.
+
+    ``held`` has the locks of each thread meanwhile; ``switch`` begins the steps of another thread.
+    """
+
+    thread: str
+    text: Text
+    number: int
+    held: Sequence[Sequence[str]]
+    switch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """A schedule: a column a thread, time going down."""
+
+    threads: Sequence[str]
+    moments: Sequence[Moment]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Blocks that stand close together."""
+
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A finding: its blocks stand apart from one another.
+
+    ``anchor`` is where links lead, ``verdicts`` those of the cells that show it;
+    ``in_short`` says it where there are too many to be drawn.
+    """
+
+    title: str
+    where: str
+    blocks: Sequence[Block]
+    number: int = 0
+    anchor: str = ""
+    verdicts: Sequence[str] = ()
+    in_short: Command | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """``detail``: what a page may fold away, and a terminal leaves out."""
+
+    title: str
+    blocks: Sequence[Block]
+    detail: bool = False
+
+
+Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Group | Panel | Section
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A run: how many cells have each verdict, the sum in a line, where and when it was, what to do next."""
+
+    summary: str
+    sections: Sequence[Section]
+    about: Sequence[str] = ()
+    closing: Sequence[Block] = ()
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+
+
+def table(columns: Iterable[Column | str], rows: Iterable[Row]) -> Table:
+    return Table([Column(c) if isinstance(c, str) else c for c in columns], list(rows))
+
+
+def row(*cells: Text | str, verdict: str = "") -> Row:
+    return Row([say(cell) if isinstance(cell, str) else cell for cell in cells], verdict)
+
+
+def listed(rows: Iterable[Row]) -> Table:
+    """A table without a heading: names, and what is said of each."""
+    return table([Column(fit=Fit.WHOLE), ""], rows)
+
+
+def note(text: str, look: Look = Look.PLAIN) -> Paragraph:
+    return Paragraph(say(text, look))
+
+
+def command(text: str, label: str = "") -> Command:
+    return Command(clean(text), clean(label))
+
+
+def known(verdict: str) -> str:
+    """``verdict``, or unknown if it is of another RaceBench's."""
+    return verdict if verdict in VERDICTS else "unknown"
+
+
+def spoken(verdict: str) -> Text:
+    return say(verdict.replace("_", " "), VERDICTS.get(verdict, Look.PLAIN))

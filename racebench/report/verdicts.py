@@ -1,0 +1,126 @@
+"""The verdicts of a run: scenario x protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from . import tree
+from .dicts import Cell
+from .facts import cell_name, done, missing, why
+from .text import clean, count, counted
+from .tree import VERDICTS, Column, Fit, Legend, Look, Text, known, lines, note, row, say, spoken, table
+
+_CODES = {
+    "mapping.double_success": "M2",
+    "crash.null_handler": "CH",
+    "crash.null_desc": "CD",
+    "irq.lost_eoi": "IE",
+    "irq.wrong_vcpu": "IV",
+    "data_race": "DR",
+}
+"""Codes of rules whose initials would be those of another."""
+
+_MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
+_LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
+FEW = 12
+_MOST_ROWS = 40
+
+Anchors = Mapping[tuple[str, str, str], str]
+"""(scenario, protocol, rule) -> the anchor of the finding."""
+
+
+def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
+    """What the run says of each cell: those not as expected in full, then all in a matrix.
+
+    Few cells get a row each instead of the matrix.
+    """
+    if len(cells) <= FEW:
+        yield cell_table(cells, anchors)
+        return
+    surprising = [cell for cell in cells if cell.verdict != "as_expected"]
+    if surprising:
+        yield note("not as expected", Look.STRONG)
+        yield cell_table(surprising, anchors)
+    yield matrix(cells, anchors)
+    rules = sorted({rule for cell in cells for rule in (*cell.found, *missing(cell))})
+    yield Legend([say(f"{code_of(rule)} {clean(rule)}", Look.DIM) for rule in rules])
+    yield Legend([say(mark, Look.DIM) for mark in _LEGEND])
+    fine = [cell for cell in cells if cell.verdict == "as_expected"]
+    broken, clear = [c for c in fine if c.found], [c for c in fine if not c.found]
+    if 0 < len(broken) <= _MOST_ROWS:
+        yield cell_table(broken, anchors)
+    elif broken:
+        yield note(f"{counted(len(broken), 'cell')} broke as expected{_sum(broken)}")
+    if clear:
+        yield note(f"{counted(len(clear), 'cell')} clean, as expected{_sum(clear)}", Look.GOOD)
+
+
+def _sum(cells: Sequence[Cell]) -> str:
+    """What was done for all of ``cells``."""
+    stress = [cell.stress for cell in cells if cell.stress]
+    proved = sum(cell.verify.complete for cell in cells if cell.verify)
+    collisions, failed = sum(s.executions for s in stress), sum(s.failures for s in stress)
+    text = (
+        f": {counted(collisions, 'collision')}, {count(failed) if failed else 'none'} failed"
+        if stress
+        else ""
+    )
+    return text + (f"; {count(proved)} proved, every schedule run" if proved else "")
+
+
+def cell_table(cells: Sequence[Cell], anchors: Anchors) -> tree.Table:
+    """A row a cell, what surprises first."""
+    ordered = sorted(cells, key=lambda c: (c.verdict not in ("unexpected", "missed"), *c.name))
+    under = (Column("broken rules", under=True), Column("what was done", under=True))
+    return table(
+        ["cell", Column("verdict", Fit.WHOLE), *under],
+        (
+            row(
+                cell_name(c),
+                spoken(c.verdict),
+                _rules(c, anchors),
+                say(done(c), Look.DIM),
+                verdict=known(c.verdict),
+            )
+            for c in ordered
+        ),
+    )
+
+
+def _rules(cell: Cell, anchors: Anchors) -> Text:
+    """The rules that broke, surprising ones in red, and those that should have."""
+    told = []
+    for rule in cell.found:
+        fine = rule in cell.expected or rule in cell.allowed
+        told.append(say(rule, Look.PLAIN if fine else Look.BAD, to=anchors.get((*cell.name, rule), "")))
+    told += [say(f"not found: {rule}", Look.WARN) for rule in missing(cell)]
+    told += [say(why(cell), Look.BAD)] if why(cell) else []
+    return lines(told) or say("none", Look.DIM)
+
+
+def matrix(cells: Sequence[Cell], anchors: Anchors) -> tree.Matrix:
+    """Scenarios down, protocols across, a code for each rule that broke."""
+    protocols = list(dict.fromkeys(cell.protocol for cell in cells))
+    known_cells = {cell.name: cell for cell in cells}
+    rows: dict[str, list[tree.Square | None]] = {}
+    for scenario in dict.fromkeys(cell.scenario for cell in cells):
+        there = (known_cells.get((scenario, protocol)) for protocol in protocols)
+        rows[clean(scenario)] = [_square(cell, anchors) if cell else None for cell in there]
+    return tree.Matrix([clean(protocol) for protocol in protocols], rows)
+
+
+def _square(cell: Cell, anchors: Anchors) -> tree.Square:
+    look = VERDICTS.get(cell.verdict, Look.PLAIN)
+    if cell.verdict == "as_expected":
+        look = Look.CALL if cell.found else Look.DIM
+    rules = missing(cell) if cell.verdict == "missed" else cell.found
+    codes = [say(code_of(r), look, to=anchors.get((*cell.name, r), ""), title=r) for r in rules]
+    mark = _MARKS.get(cell.verdict, "")
+    title = f"{cell_name(cell)}: {clean(cell.verdict).replace('_', ' ')}; {done(cell)}"
+    text = (say(mark, look) if mark else ()) + (lines(codes) or say("-", look))
+    return tree.Square(text, known(cell.verdict), title)
+
+
+def code_of(rule: str) -> str:
+    """Two letters for a rule."""
+    return _CODES.get(rule) or "".join(part[:1] for part in clean(rule).split(".")[:2]).upper()
