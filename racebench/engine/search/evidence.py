@@ -11,6 +11,7 @@ keeps its own past as its schedule, and one with a crash in its past is dropped.
 from __future__ import annotations
 
 from collections.abc import Callable
+
 from ...findings import Alarm
 from ...trace import Execution, Site
 from ..control.recorder import StepRecorder
