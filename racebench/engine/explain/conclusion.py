@@ -72,7 +72,7 @@ class Ending:
 
 
 def concluded(scheduler: Scheduler, seen: Seen, finding: Finding, detect: Detect, until: float) -> Finding:
-    """The ``finding`` for ``seen``, with the shortest schedule that is found ``until`` then, and its evidence.
+    """``finding``, which is ``seen``'s, with its evidence and the shortest schedule found ``until`` then.
 
     A program that does not do the same twice keeps what it has, and the
     evidence says so.

@@ -48,9 +48,10 @@ def _ring(evidence: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _through(evidence: Mapping[str, Any], hangs: Iterable[Finding]) -> Finding | None:
-    """A hang in which the interrupt of ``evidence`` waits for its lock, and a thread for it; others may be between.
+    """A hang in which the interrupt of ``evidence`` waits for its lock, and a thread for it.
 
-    A fair lock's reader waits behind a writer that waits for the interrupted thread.
+    Others may be between: a fair lock's reader waits behind a writer that waits for the
+    interrupted thread.
     """
     if not evidence.get("interrupt"):
         return None

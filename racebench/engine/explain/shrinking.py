@@ -78,7 +78,7 @@ class Shrinker:
         return self._matched(self.scheduler.run(strategy, always_ask=True), strategy.preempted)
 
     def _better(self, deviations: Deviations, as_good: bool = False) -> bool:
-        """Whether ``deviations`` lead to what is better than the best, or just as good; then they are kept."""
+        """Whether ``deviations`` lead to what is better than the best, or as good; then they are kept."""
         found = self._tried(deviations)
         if found is None or found.measure > self.best.measure:
             return False

@@ -59,6 +59,8 @@ def outcomes(source: Schedules, most: float = _FOREVER, until: float = _FOREVER)
     """
     while True:
         yield source.execute()
+        # In this order: to go on, the source may have to take in the races of the last execution,
+        # and only then is it known whether that was all, however little time is left.
         if not source.advance() or source.executions >= most or time.perf_counter() >= until:
             return
 
@@ -118,14 +120,19 @@ class Loop:
             return
         try:
             for outcome in outcomes(source, self._most, self.until):
+                # Counted before it is told, and told before the next: who ends the run from a callback
+                # loses nothing.
                 if outcome is not None:
                     self._take(scheduler, source, outcome)
-                    if (self.plan.stop_on_first and self.tally.first is not None) or self.enough(self.tally):
+                    if self._stops():
                         break
                 self._report(source)
             source.over(bool(self.tally.seen))
         finally:
             self.seconds = time.perf_counter() - self.started
+
+    def _stops(self) -> bool:
+        return (self.plan.stop_on_first and self.tally.first is not None) or self.enough(self.tally)
 
     def _take(self, scheduler: Scheduler, source: Source, outcome: Outcome) -> None:
         if source.restarts > self._restarts:

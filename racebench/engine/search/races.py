@@ -28,7 +28,7 @@ from ..control.scheduler import Task
 from .relation import NOTIFIES, Event, Key, Relation, State
 
 Race = tuple[int, list[int], bool]
-"""The step to come after, the steps of the execution to come before, and whether it is sure to be possible."""
+"""The step to come after, the steps of the execution to come before; whether that is surely possible."""
 
 
 _TRIED = {ops.WAIT_UNTIL, ops.ENTER_READ}
@@ -123,6 +123,7 @@ class History:
             use = uses[key]
             use.writes.append(index)
             use.before_write = before
+            # What comes after this write comes after those reads too: they need not be asked any more.
             use.before_reads = 0
             use.reads.clear()
         if event.rare:
@@ -220,9 +221,11 @@ class History:
     def _plain(
         self, reads: tuple[Key, ...], writes: tuple[Key, ...], event: Event, before: int
     ) -> list[Race]:
-        """The last step on each key that ``event`` could come before, without those between which is another."""
+        """The last step on each key that ``event`` could come before, if none between is another such."""
         candidates: list[int] = []
         uses = self._uses
+        # Of the writes of a key only the last: those before it happen before it, so to come
+        # before one of them is to come before it first, which is a race of its own.
         for key in reads:
             use = uses.get(key)
             if use is not None:
@@ -235,6 +238,7 @@ class History:
         if len(candidates) > 1:
             candidates = sorted(set(candidates), reverse=True)
         races: list[Race] = []
+        # From the latest on: one that happens before another candidate is raced with where that one is.
         for i in candidates:
             if not before >> i & 1:
                 before |= self.before[i]
@@ -254,9 +258,12 @@ class History:
         for i in reversed(order):
             writes = guard in self.events[i].writes
             if before >> i & 1:
+                # All that was done to the guard up to a write that we come after, we come after as well.
                 if writes:
                     break
                 continue
+            # Past the first that it can come before only readers are of interest: they are not
+            # ordered among themselves, but every one is before the next write back.
             found = None if met and writes else self.reversal(i, event)
             if found is not None:
                 met = True
@@ -270,6 +277,7 @@ class History:
         for i in reversed(self._of(guard).writes):
             if before >> i & 1:
                 return
+            # Was the thread there at step i, the engine had evaluated its predicate, and `ready` says how.
             known = i >= arrived and not self._suspended(proc, i)
             possible = known and any(task.index == proc for task in self._ready[i])
             if possible or not known:
@@ -321,6 +329,7 @@ class History:
             blocker = self._blocker(event, e, steps)
             if blocker is None:
                 return steps, all_of_them
+            # Before step e already, or needed for the thread to get here at all: it cannot be left out.
             if blocker < 0 or self.last[event.proc] >> blocker & 1:
                 return None
             all_of_them = False
@@ -361,6 +370,7 @@ class History:
             kind = self.events[i].kind
             if kind is Kind.RELEASE or kind is Kind.WAIT:
                 return None
+            # A try that found the lock taken changed nothing.
             if kind is Kind.TRY_ACQUIRE and self._states[i] >= 0:
                 continue
             return i if i > e else -1
@@ -378,6 +388,7 @@ class History:
                     count -= 1
                     last = i
             elif count is None:
+                # Nobody used it before e: the first step that is left out found it as it was there.
                 count = self._states[i]
         if self._now if count is None else count:
             return None

@@ -29,6 +29,7 @@ def position(event: Event, sequence: Sequence[Event]) -> int | None:
     """
     for i, other in enumerate(sequence):
         if other.proc == event.proc:
+            # Its first step there is the one that it offers now: that depends on its own past alone.
             return None if any(dependent(other, sequence[j]) for j in range(i)) else i
     return None if any(dependent(event, other) for other in sequence) else -1
 
@@ -39,7 +40,7 @@ def covered(sequence: Sequence[Event], asleep: Iterable[Event]) -> bool:
 
 
 def place(tree: list[Branch], sequence: list[Event]) -> tuple[list[Branch], list[Event]] | None:
-    """Where ``sequence`` belongs in ``tree``, and what of it is new there; None if an equivalent one is there."""
+    """Where ``sequence`` belongs in ``tree``, and what of it is new there; None if its like is there."""
     rest = list(sequence)
     while True:
         for branch in tree:
@@ -48,11 +49,14 @@ def place(tree: list[Branch], sequence: list[Event]) -> tuple[list[Branch], list
                 continue
             if at >= 0:
                 del rest[at]
+            # From a leaf on the search finds its own way and reverses what it meets, so a leaf stands
+            # for all that begins like it; and with nothing left the tree has the whole sequence.
             if not branch.children or not rest:
                 return None
             tree = branch.children
             break
         else:
+            # Last of its siblings: those before it will sleep by then, and keep it from what is theirs.
             return tree, rest
 
 

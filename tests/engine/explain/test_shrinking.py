@@ -49,7 +49,21 @@ def user(s: Long) -> None:
 LONG = rb.Program("long", setup=Long, threads={"opener": opener, "user": user})
 
 
-def _random_failure(program: rb.Program, steps: int, monkeypatch: pytest.MonkeyPatch) -> Any:
+class Counted:
+    """A scheduler whose executions are counted."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler, self.runs = scheduler, 0
+
+    def run(self, *args: Any, **how: Any) -> Any:
+        self.runs += 1
+        return self._scheduler.run(*args, **how)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scheduler, name)
+
+
+def _random_failure(program: rb.Program, steps: int) -> Any:
     """A failure of at least ``steps`` steps that a random walk came upon."""
     strategy = RandomWalk(3, len(program.threads))
     with Scheduler(program) as scheduler:
@@ -59,16 +73,13 @@ def _random_failure(program: rb.Program, steps: int, monkeypatch: pytest.MonkeyP
             if len(outcome.log) >= steps and tally.add(outcome, n, "random"):
                 [seen] = tally.seen.values()
                 before = (switches(seen.schedule), len(seen.schedule))
-                shrinker, runs, run = Shrinker(scheduler, seen), [], scheduler.run
-                monkeypatch.setattr(
-                    scheduler, "run", lambda *args, **how: runs.append(1) or run(*args, **how)
-                )
-                return before, shrinker.go(), len(runs)
+                counted = Counted(scheduler)
+                return before, Shrinker(counted, seen).go(), counted.runs  # type: ignore[arg-type]
     raise AssertionError("no failure that long")
 
 
-def test_a_schedule_of_many_switches_shrinks_to_the_fewest(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, shrunk, executions = _random_failure(LONG, 90, monkeypatch)
+def test_a_schedule_of_many_switches_shrinks_to_the_fewest() -> None:
+    before, shrunk, executions = _random_failure(LONG, 90)
     assert before[0] > 20
     # The user alone breaks it: no switch at all, its own 49 steps.
     assert shrunk.measure == (0, 49)
@@ -100,7 +111,8 @@ def test_the_nearest_passing_schedule_parts_as_late_as_can_be() -> None:
     """Of the lost update's decisions two can be made otherwise: the first and the second."""
     program = p.account(p.racy_deposit)
     lost = tuple(
-        (thread, op, "Account.balance") for thread, op in zip("abab", ("read",) * 2 + ("write",) * 2)
+        (thread, op, "Account.balance")
+        for thread, op in zip("abab", ("read", "read", "write", "write"), strict=True)
     )
     with Scheduler(program) as scheduler:
         passing = nearest_passing(scheduler, lost)
