@@ -19,7 +19,7 @@ def finding_panel(
     record: FindingRecord, path: str, *, also: Sequence[str] = (), history: str = "", full: bool = False
 ) -> tree.Panel:
     """``also`` names the other cells with the same signature, ``history`` says in which runs it was seen."""
-    seen = [row("seen:", facts.seen(record))]
+    seen = [row("seen: ", facts.seen(record))]
     seen += [row("", history)] if history else []
     seen += [row(say("also:", Look.DIM), say(joined(also), Look.DIM))] if also else []
     again = facts.replay_command(record, path)

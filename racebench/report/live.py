@@ -25,7 +25,6 @@ from .terminal import words
 from .text import clean, clipped, count, counted, duration, joined
 from .tree import spoken
 
-_UNITS = {"stress": "collisions", "reproduce": ""}
 _DRAW_S, _LINE_S = 0.1, 15.0
 _LOOKING = "looking at what the bundled scenarios show ..."
 _MODE, _BAR, _LEFT = 9, 10, 12
@@ -123,9 +122,9 @@ class _Slot:
 def _measured(mode: str, progress: Any) -> str:
     """``12,345 collisions  4,321/s  212 failed``."""
     rate = f"{progress.executions / progress.seconds:,.0f}/s" if progress.seconds else ""
-    unit = _UNITS.get(mode, "executions")
     note = clean(progress.note) if mode == "verify" else ""
-    parts = (f"{count(progress.executions)} {unit}", rate, f"{count(progress.failures)} failed", note)
+    did = counted(progress.executions, "collision" if mode == "stress" else "execution")
+    parts = (did, rate, f"{count(progress.failures)} failed", note)
     return "  ".join(part for part in parts if part)
 
 

@@ -86,7 +86,7 @@ def words(text: tree.Text) -> Words:
 def _drawn(block: Block, width: int) -> Iterator[RenderableType]:
     match block:
         case tree.Paragraph(text, indented):
-            yield Padding.indent(words(text), 4 if indented else 0)
+            yield Padding.indent(words(text), 4) if indented else words(text)
         case tree.Command(text, label):
             yield Words(f"{label} {text}" if label else text, style="bold" if label else "")
         case tree.Legend(items):

@@ -8,7 +8,22 @@ from . import tree
 from .dicts import Cell
 from .facts import cell_name, done, missing, why
 from .text import clean, count, counted
-from .tree import VERDICTS, Column, Fit, Legend, Look, Text, known, lines, note, row, say, spoken, table
+from .tree import (
+    VERDICTS,
+    Column,
+    Fit,
+    Legend,
+    Look,
+    Paragraph,
+    Text,
+    known,
+    lines,
+    note,
+    row,
+    say,
+    spoken,
+    table,
+)
 
 _CODES = {
     "mapping.double_success": "M2",
@@ -41,10 +56,13 @@ def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
     if surprising:
         yield note("not as expected", Look.STRONG)
         yield cell_table(surprising, anchors)
+        yield Paragraph()
     yield matrix(cells, anchors)
+    yield Paragraph()
     rules = sorted({rule for cell in cells for rule in (*cell.found, *missing(cell))})
     yield Legend([say(f"{code_of(rule)} {clean(rule)}", Look.DIM) for rule in rules])
     yield Legend([say(mark, Look.DIM) for mark in _LEGEND])
+    yield Paragraph()
     fine = [cell for cell in cells if cell.verdict == "as_expected"]
     broken, clear = [c for c in fine if c.found], [c for c in fine if not c.found]
     if 0 < len(broken) <= _MOST_ROWS:

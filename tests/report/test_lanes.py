@@ -19,25 +19,11 @@ def row(lines: list[str], words: str) -> str:
     return found
 
 
-def test_each_thread_has_its_column() -> None:
-    lines = lanes()
-    head = lines[0]
-    assert head.split() == ["step", "toolstack", "vcpu0"]
-    assert row(lines, "acquire rank[1]").index("acquire") > head.index("vcpu0")
-    assert row(lines, "acquire desc[64]").index("acquire") < head.index("vcpu0")
-
-
 def test_switches_are_marked_with_the_locks_held() -> None:
     back = [*STEPS, step("vcpu0", "release", "rank[1]", held=["rank[1]", "p[40]"])]
     lines = lanes(evidence={"steps": back})
     assert len([line for line in lines if "──" in line and "───" not in line]) == 3
     assert row(lines, "holds rank[1], p[40]")
-
-
-def test_values_old_and_new() -> None:
-    lines = lanes()
-    assert row(lines, "write p[40].desc: None → desc[64]").strip().startswith("3 ")
-    assert row(lines, "read p[40].desc = desc[64]")
 
 
 def test_what_no_other_thread_meets_is_folded_unless_full() -> None:
@@ -60,11 +46,6 @@ def test_where_no_thread_is_interrupted_each_change_is_told() -> None:
     assert row(lines, "write rank[1].ienable: 0 → 256")
     assert sum("(1 step)" in line for line in lines) == 2
     assert row(lanes(evidence={"steps": alone, "preemptions": 1}), "(3 steps)")
-
-
-def test_a_deadlock_ends_with_what_each_waits_for() -> None:
-    assert "wants desc[64]: blocked for ever" in lanes()[-2]
-    assert "wants rank[1]: blocked for ever" in lanes()[-1]
 
 
 def test_too_many_threads_for_the_width_share_a_column() -> None:

@@ -86,7 +86,7 @@ def _span(span: tree.Span) -> str:
 def _block(block: Block) -> str:
     match block:
         case tree.Paragraph(text):
-            return f"<p>{_text(text)}</p>"
+            return f"<p>{_text(text)}</p>" if text else ""
         case tree.Command(text):
             return f"<pre>{_escaped(text)}</pre>"
         case tree.Legend(items):

@@ -31,18 +31,6 @@ def test_no_line_is_longer_than_the_width_but_for_commands(width: int) -> None:
         assert max(map(len, lines)) <= width
 
 
-def test_it_reads_as_a_mail() -> None:
-    said = text(claims=[Claim])
-    assert said.startswith("# RaceBench report\n\n    1 of 2 cells as expected")
-    assert "\n    release_vs_isenabler x baseline: unexpected\n        deadlock.cycle\n" in said
-    assert "\n    K1: refuted\n        the rank lock is not needed (the patch)\n" in said
-    assert "\n### 1. deadlock.cycle\n" in said
-    assert "    vcpu0 and toolstack wait for one another: none of them ever goes on\n" in said
-    assert "\n    racebench replay runs/x/findings/0001.json\n" in said
-    assert "\t" not in said and "\x1b" not in said
-    assert not [line for line in said.splitlines() if line != line.rstrip()]
-
-
 def test_only_headings_stand_outside_of_indented_blocks() -> None:
     rule = "<b>_x_ [a](http://b) `c` | #1 @me"
     said = text(findings=[finding(rule=rule, summary=rule, evidence={})])
