@@ -31,9 +31,11 @@ _CODES = {
     "crash.null_desc": "CD",
     "irq.lost_eoi": "IE",
     "irq.wrong_vcpu": "IV",
+    "irq.wrong_affinity": "IA",
     "data_race": "DR",
+    "history.not_serializable": "HS",
 }
-"""Codes of rules whose initials would be those of another."""
+"""Codes of rules whose initials are those of another, or say less."""
 
 _MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
 _LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
