@@ -114,7 +114,9 @@ def cell(value: Value) -> Cell:
     return Cell(**told, modes=modes, **more, partial=value.get("partial") is True)
 
 
-def finding(value: Value) -> FindingRecord:
+def finding(value: Value | FindingRecord) -> FindingRecord:
+    if isinstance(value, FindingRecord):
+        return value
     by, many = value.get("found_by") or {}, value.get("count", 1)
     keys = value["rule"], value["signature"], value["summary"]
     schedule = tuple((thread, op, obj) for thread, op, obj in value["schedule"])
@@ -131,7 +133,7 @@ def finding(value: Value) -> FindingRecord:
     )
 
 
-def pairs(values: Iterable[tuple[str, Value]]) -> list[tuple[str, FindingRecord]]:
+def pairs(values: Iterable[tuple[str, Value | FindingRecord]]) -> list[tuple[str, FindingRecord]]:
     return [(path, finding(value)) for path, value in values]
 
 

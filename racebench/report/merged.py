@@ -48,7 +48,7 @@ def verdict(cell: Any) -> str:
     """A visit's verdict in one line: what was expected, what was found, what was proved."""
     cell = dicts.cell(cell)
     expected, found = joined(cell.expected) or "nothing", joined(cell.found) or "nothing"
-    text = f"{cell.verdict}: {cell_name(cell)}: expected {expected}, found {found}"
+    text = f"{clean(cell.verdict)}: {cell_name(cell)}: expected {expected}, found {found}"
     if why(cell):
         return f"{text}: {why(cell)}"
     if cell.verify is not None:

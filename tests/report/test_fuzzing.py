@@ -1,0 +1,45 @@
+"""What a fuzz run met, as it is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from racebench.report.fuzzing import fuzz_commands, fuzz_report
+from racebench.report.terminal import plain
+
+
+def met(
+    signature: str, after: int, covered: str | None = None, scenario: str | None = None
+) -> dict[str, Any]:
+    told = {"signature": signature, "after": after, "seconds": float(after)}
+    return {**told, "covered": covered, "scenario": scenario}
+
+
+def run(*met: dict[str, Any], interrupted: bool = False) -> dict[str, Any]:
+    told = {"protocol": "baseline", "drawn": 1200, "met": list(met)}
+    return {"fuzz": told, "wall_s": 60.0, "interrupted": interrupted}
+
+
+def test_what_is_new_comes_last_with_its_commands() -> None:
+    known, new = met("race", 7, covered="route_vs_route"), met("late", 8, scenario="a b.toml")
+    fuzzed = run(met("lost", 9), new, known, interrupted=True)
+    assert [line.rstrip() for line in plain(fuzz_report(fuzzed), 80).splitlines()] == [
+        "baseline: shown by bundled scenarios too",
+        "7.0 s  race  route_vs_route",
+        "",
+        "baseline: new",
+        "8.0 s  late",
+        "9.0 s  lost",
+        "       did not come again, or comes with one that is stored",
+        "",
+        "1,200 scenarios drawn in 1 min 00 s: 3 signatures, 2 new (interrupted)",
+    ]
+    assert fuzz_commands(fuzzed, "reports/f", "mine.py:Mine") == [
+        "racebench explain reports/f",
+        "racebench run 'a b.toml' --protocol mine.py:Mine",
+    ]
+
+
+def test_nothing_new_needs_no_command() -> None:
+    assert fuzz_commands(run(met("race", 7, covered="x")), "f", "p") == []
+    assert plain(fuzz_report(run()), 80) == "1,200 scenarios drawn in 1 min 00 s: 0 signatures, 0 new"

@@ -1,0 +1,53 @@
+"""What a test runner prints of visits and of the merged run."""
+
+from __future__ import annotations
+
+from racebench.report.merged import failure, panels, race_report, verdict
+
+from .samples import ESC, EVIL, cell, finding
+
+BROKEN = cell("release_vs_isenabler", found=["deadlock.cycle"], verdict="unexpected")
+
+
+def test_a_verdict_is_one_line() -> None:
+    assert verdict(BROKEN) == (
+        "unexpected: release_vs_isenabler x baseline: expected nothing, found deadlock.cycle; "
+        "every schedule was run (14 executions)"
+    )
+    assert verdict(cell(error=f"no {ESC}")).endswith("found nothing: no \N{REPLACEMENT CHARACTER}")
+
+
+def test_a_failure_draws_what_nobody_expected_once() -> None:
+    fine = finding(rule="data_race", signature="fine")
+    found = [("f/1.json", finding()), ("f/2.json", finding(signature="again")), ("f/3.json", fine)]
+    text = failure({**BROKEN, "allowed": ["data_race"]}, found, ["again"], "vcpu0 stood in f", 80)
+    assert text.startswith("unexpected: ")
+    assert text.count("─ deadlock.cycle: release_vs_isenabler x baseline ─") == 1
+    assert "\nagain: deadlock.cycle: vcpu0 and toolstack wait" in text
+    assert "replay: racebench replay f/1.json" in text and "f/3.json" not in text
+    assert text.endswith("Where every thread stood:\n\nvcpu0 stood in f")
+
+
+def test_of_many_findings_five_are_drawn() -> None:
+    text = panels([("", finding(signature=str(n))) for n in range(7)], 80)
+    assert text.count("╭─") == 5 and text.endswith("and 2 findings more")
+
+
+def test_a_merged_run_names_each_finding_in_a_line() -> None:
+    other = finding(protocol="mine")
+    run = {"schema": 1, "cells": [BROKEN], "wall_s": 1.0}
+    text = race_report(run, [("findings/0001.json", finding()), ("", other)], "out", 80, False)
+    assert "╭─" not in text
+    line = "deadlock.cycle: release_vs_isenabler x baseline, 1,310 times, and in 1 other cell: "
+    assert f"{line}racebench explain out/findings/0001.json\n" in text
+    assert text.endswith(
+        "0 of 1 cell as expected, 412,000 collisions, 14 controlled executions, 1.0 s\nsaved in out"
+    )
+    assert ESC in race_report(run, [], "", 80, True)
+
+
+def test_nothing_in_a_file_is_obeyed() -> None:
+    evil = cell(EVIL, EVIL, verdict=EVIL, found=[EVIL])
+    assert ESC not in race_report({"cells": [evil]}, [("x", finding(rule=EVIL))], "", 80, False) + verdict(
+        evil
+    )
