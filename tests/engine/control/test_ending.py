@@ -115,6 +115,15 @@ def test_a_setup_that_fails_in_the_work_on_findings_costs_none(
     assert not result.interrupted
 
 
+def test_an_interrupt_of_a_proof_s_second_look_leaves_no_proof() -> None:
+    """Two executions are all there are; the third call of setup is for one of them again."""
+    result = rb.verify(
+        rb.Program("in order", Setup(3, KeyboardInterrupt(), 1), {"t0": forwards, "t1": forwards})
+    )
+    assert result.executions == 2
+    assert (result.interrupted, result.complete, result.verdict) == (True, False, rb.Verdict.UNKNOWN)
+
+
 def stressed(p: rb.Program) -> rb.Result:
     return rb.stress(p, seconds=30.0)
 
