@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
 
 import racebench as rb
-from racebench.engine.garbage import tamed
+from racebench.engine.garbage import Collector, tamed
 
 from . import programs as p
 
@@ -39,3 +40,34 @@ def test_the_collector_is_as_it_was_and_so_is_what_it_knew() -> None:
         assert gc.get_freeze_count() > known
     assert gc.isenabled()
     assert gc.get_freeze_count() == 0
+
+
+class Ring:
+    """What only the collector takes away."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_the_collector_takes_rings_away_when_it_is_told_that_it_may() -> None:
+    with tamed() as collector:
+        for _ in range(40):
+            ring = weakref.ref(Ring())
+            assert ring() is not None
+            for _ in range(16):
+                # However far apart it has come to do it.
+                collector.collect()
+            assert ring() is None
+
+
+def test_it_looks_less_often_where_there_is_nothing() -> None:
+    with tamed():
+        collector = Collector()
+        collections = []
+        gc.callbacks.append(lambda phase, info: collections.append(phase))
+        try:
+            for _ in range(64):
+                collector.collect()
+        finally:
+            gc.callbacks.pop()
+        assert 0 < collections.count("stop") < 16

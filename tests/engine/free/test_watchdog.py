@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from racebench.engine.free.watchdog import Watchdog
@@ -66,3 +67,29 @@ def test_a_thread_that_never_hears_is_lost() -> None:
     assert worker.lost
     assert run.given_up == [worker]
     assert run.ended
+
+
+class Asleep(Run):
+    """A run in which a thread sleeps whose last waker has left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sleepers = ["a"]
+        self.allowed: set[int] = set()
+        self.workers: list[Any] = []
+        self.settled = threading.Event()
+
+    def settle_all(self) -> None:
+        self.sleepers.clear()
+        self.settled.set()
+
+
+def test_a_collision_whose_last_runner_left_is_ended() -> None:
+    run = Asleep()
+    watchdog = Watchdog(run, 1.0)  # type: ignore[arg-type]
+    watchdog.start()
+    try:
+        assert run.settled.wait(30)
+    finally:
+        watchdog.close()
+    assert not run.ended
