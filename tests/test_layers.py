@@ -58,7 +58,6 @@ PENDING = {
     "racebench.engine.strategies.replay",
     "racebench.engine.strategies.steering",
     "racebench.engine.strategies.surw",
-    "racebench.pytest_plugin",
     "racebench.records",
 }
 MAY_USE_RICH = {"report", "commands"}
