@@ -3,7 +3,6 @@
 from .control.suspicion import overlooked, suspected
 from .explain.replay import replay
 from .explain.reproduction import reproduce
-from .explain.sources import sources_of
 from .free.run import stress
 from .osthreads import STALL_S, spread
 from .search.exploration import Progress, ProgressCall, explore
@@ -24,7 +23,6 @@ __all__ = [
     "overlooked",
     "replay",
     "reproduce",
-    "sources_of",
     "spread",
     "standing",
     "stress",
