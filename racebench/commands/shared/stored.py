@@ -1,88 +1,22 @@
-"""The verbs that read what is stored and run nothing: explain, report, compare."""
+"""A stored run, for the verbs that read it and run nothing: explain, report, compare."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
-from ..campaign import claims
-from ..campaign.results import read_ablation, read_finding, read_journal, read_run
-from ..campaign.stop import Stop
-from ..errors import RaceBenchError, UsageError
-from ..report.ablation import ablation_report
-from ..report.compare import compare
-from ..report.comparison import show_comparison
-from ..report.finding import finding_panel
-from ..report.html import html
-from ..report.junit import junit
-from ..report.markdown import WIDTH as MARKDOWN_WIDTH
-from ..report.markdown import markdown
-from ..report.sarif import sarif
-from ..report.stored import Stored
-from ..report.svg import WIDTH as SVG_WIDTH
-from ..report.svg import svg
-from ..report.terminal import show_run
-from ..report.text import clean
-from .arguments import FORMATS
-from .output import write_json, write_text
+from ...campaign import claims
+from ...campaign.results import read_finding, read_journal, read_run
+from ...errors import RaceBenchError
+from ...report.stored import Stored
 
 _EXAMPLE = "example"
 """The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
 
 _OLDER_RUNS, _LARGEST = 20, 64 << 20
 Findings = list[tuple[str, dict[str, Any]]]
-
-
-def do_explain(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    if not args.stored.is_dir():
-        finding = read_finding(args.stored)
-        console.print(finding_panel(finding, str(args.stored), console.width, full=args.full))
-        return 0
-    if (args.stored / "ablation.json").is_file():
-        console.print(ablation_report(read_ablation(args.stored)))
-        return 0
-    stored = read_stored(args.stored)
-    show_run(console, stored.run, stored.claims, stored.findings, stored.history)
-    return 0
-
-
-def do_report(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    wanted = {name: target for name in FORMATS if (target := getattr(args, name))}
-    if not wanted:
-        raise UsageError(f"no format: give one or more of {', '.join(f'--{name} F' for name in FORMATS)}.")
-    stored = read_stored(args.run)
-    for name, target in wanted.items():
-        write_text(target, _rendered(name, stored, args.width))
-        console.print(Text(f"{name}: {clean(target)}"), soft_wrap=True)
-    return 0
-
-
-def do_compare(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    base, new = read_stored(args.base, beside=False), read_stored(args.new, beside=False)
-    compared = compare(base, new)
-    if not compared["cells"]["both"]:
-        raise UsageError(
-            f"{args.base} and {args.new} have no cell in common. Compare runs of the same cells."
-        )
-    if args.json:
-        write_json(args.json, compared)
-    if args.json != "-":
-        show_comparison(console, compared, str(args.base), str(args.new))
-    return 1 if compared["regression"] else 0
-
-
-def _rendered(name: str, stored: Stored, width: int | None) -> str:
-    if name == "markdown":
-        return markdown(stored, width or MARKDOWN_WIDTH)
-    if name == "svg":
-        return svg(stored, width or SVG_WIDTH)
-    return {"html": html, "junit": junit, "sarif": sarif}[name](stored)
 
 
 def read_stored(path: Path, *, beside: bool = True) -> Stored:

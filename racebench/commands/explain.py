@@ -1,0 +1,35 @@
+"""``racebench explain``: what is stored, as panels."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..campaign.results import read_ablation, read_finding
+from ..campaign.stop import Stop
+from ..report.ablation import ablation_report
+from ..report.finding import finding_panel
+from ..report.terminal import show_run
+from .shared import arguments
+from .shared.output import Screen
+from .shared.stored import read_stored
+
+ABOUT = "show a stored finding or run"
+EXAMPLE = "explain reports/example"
+
+
+def declare(add: arguments.Add) -> None:
+    add("stored", type=arguments.path, metavar="FINDING.json|RUN_DIR")
+    add("--full", action="store_true", help="unfold the schedule of a finding")
+
+
+def act(args: argparse.Namespace, stop: Stop) -> int:
+    screen = Screen()
+    if not args.stored.is_dir():
+        finding = read_finding(args.stored)
+        screen.print(finding_panel(finding, str(args.stored), screen.width, full=args.full))
+    elif (args.stored / "ablation.json").is_file():
+        screen.print(ablation_report(read_ablation(args.stored)))
+    else:
+        stored = read_stored(args.stored)
+        show_run(screen, stored.run, stored.claims, stored.findings, stored.history)
+    return 0
