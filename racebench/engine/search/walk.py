@@ -39,8 +39,10 @@ class Runs:
         self._hangs = scheduler.hangs
 
     def execute(self) -> Outcome:
+        outcome = self.scheduler.run(self.chooser, always_ask=self.always_ask)
+        # Only now: one that was interrupted is none.
         self.executions += 1
-        return self.scheduler.run(self.chooser, always_ask=self.always_ask)
+        return outcome
 
     def advance(self) -> bool:
         # Where a thread hung once the next execution would most likely hang as well.
