@@ -1,8 +1,8 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
-from .control.suspicion import overlooked, suspected
 from .explain.answers import explore, reproduce, verify
 from .explain.replay import replay
+from .explain.suspicion import overlooked, suspected
 from .free.run import stress
 from .osthreads import STALL_S, spread
 from .progress import Progress, ProgressCall

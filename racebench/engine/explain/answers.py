@@ -104,9 +104,9 @@ def _answered(
             seen = list({one.signature: one for one in like(wanted, seen).values()}.values())
         end = Ending(interrupted, loop.until)
         found = end.concluded(scheduler, seen, source.mode, plan)
-        found = end.better(
-            found, lambda: labelled(scheduler, found, source.complete, source.executions, end.until)
-        )
+        # What was not seen may be just what hangs.
+        complete = source.complete and not scheduler.unseen.sentences()
+        found = end.better(found, lambda: labelled(scheduler, found, complete, source.executions, end.until))
     findings = end.better(found, lambda: with_needs(program, found, plan.detect, end.until))
     return judged(_result(loop, source, findings, end.interrupted), scheduler.unseen.sentences())
 

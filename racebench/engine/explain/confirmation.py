@@ -10,7 +10,7 @@ from typing import Any
 from ...findings import Finding
 from ..control.scheduler import Scheduler
 from ..search.loop import outcomes
-from ..search.walk import Walk
+from ..search.walk import Runs
 from ..stuck import CPU
 from ..tally import schedule_of
 from .steering import Steering, Striking
@@ -98,16 +98,15 @@ def _steered(
     scheduler: Scheduler, finding: Finding, ring: Sequence[str], until: float
 ) -> tuple[int, tuple[str, list[list[str]]] | None]:
     """How often it was steered; signature and schedule of a hang around ``ring``, if that led to one."""
-    walk = Walk(scheduler, _strategy(finding.evidence), always_ask=True)
+    runs = Runs(scheduler, _strategy(finding.evidence), always_ask=True)
     if not scheduler.fit or time.perf_counter() >= until:
         return 0, None
-    for outcome in outcomes(walk, _TRIES, until):
-        assert outcome is not None
+    for outcome in outcomes(runs, _TRIES, until):
         for event in outcome.events:
             if event.rule in HANGS and _ring(event.evidence) == ring:
                 schedule = [list(step) for step in schedule_of(outcome.log, event.at)]
-                return walk.executions, (event.signature, schedule)
-    return walk.executions, None
+                return runs.executions, (event.signature, schedule)
+    return runs.executions, None
 
 
 def _strategy(evidence: Mapping[str, Any]) -> Steering | Striking:

@@ -142,7 +142,7 @@ class Shrinker:
                 return
             search = Bounded(self.scheduler, bound)
             for outcome in outcomes(search, _MOST_BOUNDED, self._deadline):
-                found = None if outcome is None else self._matched(outcome, search.preempted)
+                found = self._matched(outcome, search.preempted)
                 if found is not None:
                     self.best, found.fewest = found, True
                     return

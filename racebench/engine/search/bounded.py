@@ -93,7 +93,7 @@ class Bounded:
             return _Choice([self._last], 0, True, len(others), at, at)
         return _Choice([self._last, *others], spare, True, 0, at, at)
 
-    def execute(self) -> Outcome | None:
+    def execute(self) -> Outcome:
         outcome = self.scheduler.run(self, always_ask=True)
         self.executions += 1
         return outcome
@@ -173,7 +173,7 @@ class Ladder:
     def executions(self) -> int:
         return self._before + self._rung.executions
 
-    def execute(self) -> Outcome | None:
+    def execute(self) -> Outcome:
         return self._rung.execute()
 
     def advance(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from .. import osthreads
 from ..control.scheduler import Outcome, Scheduler
@@ -39,20 +39,23 @@ class Plan:
     stall_s: float = osthreads.STALL_S
 
 
-class Schedules(Protocol):
+Ran = TypeVar("Ran", bound=Outcome | None, covariant=True)
+
+
+class Schedules(Protocol[Ran]):
     """What has a next schedule.  ``executions`` counts those that were run."""
 
     @property
     def executions(self) -> int: ...
 
-    def execute(self) -> Outcome | None:
+    def execute(self) -> Ran:
         """Run the next one; None if it turned out to be explored already."""
 
     def advance(self) -> bool:
         """Go on to the one after; False when there is none."""
 
 
-def outcomes(source: Schedules, most: float = _FOREVER, until: float = _FOREVER) -> Iterator[Outcome | None]:
+def outcomes(source: Schedules[Ran], most: float = _FOREVER, until: float = _FOREVER) -> Iterator[Ran]:
     """What came of each schedule of ``source``: of at least one and at most ``most``, ``until`` then.
 
     Whoever takes them has done with one before the next is chosen.
@@ -65,7 +68,7 @@ def outcomes(source: Schedules, most: float = _FOREVER, until: float = _FOREVER)
             return
 
 
-class Source(Schedules, Protocol):
+class Source(Schedules[Outcome | None], Protocol):
     """The schedules of a whole search, and what it says of them.
 
     ``complete`` says that they were all there are, ``clean`` that so many without

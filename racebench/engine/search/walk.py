@@ -7,6 +7,7 @@ from typing import Any
 
 from ...findings import interval
 from ..control.scheduler import Outcome, Scheduler
+from ..control.scheduler import Strategy as Chooser
 from ..strategies import Strategy
 from .classes import Classes
 
@@ -29,24 +30,41 @@ class _Row:
         }
 
 
-class Walk:
+class Runs:
+    """One execution after another under ``strategy``; ``always_ask`` is as for ``Scheduler.run``."""
+
+    def __init__(self, scheduler: Scheduler, strategy: Chooser, always_ask: bool = False) -> None:
+        self.scheduler, self.chooser, self.always_ask = scheduler, strategy, always_ask
+        self.executions = 0
+        self._hangs = scheduler.hangs
+
+    def execute(self) -> Outcome:
+        outcome = self.scheduler.run(self.chooser, always_ask=self.always_ask)
+        # Only now: one that was interrupted is none.
+        self.executions += 1
+        return outcome
+
+    def advance(self) -> bool:
+        # Where a thread hung once the next execution would most likely hang as well.
+        return not (self.scheduler.lost or self.scheduler.hangs > self._hangs)
+
+
+class Walk(Runs):
     """Schedules without an end: however many there were, they prove nothing.
 
-    ``stale`` executions in a row were of classes seen before.  ``always_ask``
-    is as for ``Scheduler.run``.
+    ``stale`` executions in a row were of classes seen before.
     """
 
     mode = "explore"
     complete = False
     restarts = 0
 
-    def __init__(self, scheduler: Scheduler, strategy: Strategy, always_ask: bool = False) -> None:
-        self.scheduler, self.strategy, self.always_ask = scheduler, strategy, always_ask
-        self.executions = self.stale = 0
+    def __init__(self, scheduler: Scheduler, strategy: Strategy) -> None:
+        super().__init__(scheduler, strategy)
+        self.strategy, self.stale = strategy, 0
         self._classes = Classes(len(scheduler.tasks))
         self._rows: dict[str, _Row] = {}
         self._found = False
-        self._hangs = scheduler.hangs
 
     @property
     def by(self) -> str:
@@ -57,15 +75,14 @@ class Walk:
         return bool(self.executions)
 
     def execute(self) -> Outcome:
-        outcome = self.scheduler.run(self.strategy, always_ask=self.always_ask)
-        self.executions += 1
+        outcome = super().execute()
         self._found = bool(outcome.events or outcome.broken)
         self.strategy.end(outcome.log, self._found)
         return outcome
 
     def advance(self) -> bool:
-        # Where a thread hung once the next execution would most likely hang as well.
-        return not self._found or not (self.scheduler.lost or self.scheduler.hangs > self._hangs)
+        # One that hangs and breaks nothing by it is slow to unwind, no more.
+        return not self._found or super().advance()
 
     def novel(self, outcome: Outcome) -> bool:
         new = self._classes.new(outcome.log)

@@ -12,6 +12,7 @@ import racebench as rb
 from racebench.engine import Plan
 from racebench.engine.explain import conclusion as concluding
 from racebench.engine.explain.conclusion import Ending
+from racebench.engine.search.proof import Proof
 from racebench.engine.tally import Seen
 
 Run = Callable[[rb.Program], rb.Result]
@@ -115,11 +116,15 @@ def test_a_setup_that_fails_in_the_work_on_findings_costs_none(
     assert not result.interrupted
 
 
-def test_an_interrupt_of_a_proof_s_second_look_leaves_no_proof() -> None:
-    """Two executions are all there are; the third call of setup is for one of them again."""
-    result = rb.verify(
-        rb.Program("in order", Setup(3, KeyboardInterrupt(), 1), {"t0": forwards, "t1": forwards})
-    )
+def test_an_interrupt_of_a_proof_s_second_look_leaves_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    setup, over = Setup(1 << 30, KeyboardInterrupt(), 1), Proof.over
+
+    def interrupted(self: Proof, found: bool) -> None:
+        setup.bad = setup.calls + 1
+        over(self, found)
+
+    monkeypatch.setattr(Proof, "over", interrupted)
+    result = rb.verify(rb.Program("in order", setup, {"t0": forwards, "t1": forwards}))
     assert result.executions == 2
     assert (result.interrupted, result.complete, result.verdict) == (True, False, rb.Verdict.UNKNOWN)
 

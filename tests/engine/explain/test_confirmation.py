@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -70,6 +71,16 @@ def test_unreachable_is_said_only_with_a_proof() -> None:
     assert proved.complete
     assert label(proved)["label"] == "unreachable"
     assert label(rb.explore(program, executions=50))["label"] == "open"
+
+
+def test_nothing_is_unreachable_in_what_is_not_seen() -> None:
+    def first_and_a_stranger(s: Guarded) -> None:
+        first(s)
+        threading.Thread(target=int).start()
+
+    result = rb.verify(rb.Program("guarded", Guarded, {"one": first_and_a_stranger, "two": second}))
+    assert result.stats["unseen"]
+    assert label(result)["label"] == "open"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,10 @@ from .written import log
 SAME = [
     (("a write x", "b write y"), ("b write y", "a write x")),
     (("a read x", "b read x", "c write x"), ("b read x", "a read x", "c write x")),
+    (
+        ("a write y", "a read x", "b read x", "c write x"),
+        ("a write y", "b read x", "a read x", "c write x"),
+    ),
     (("a take L", "a free L", "b write y"), ("a take L", "b write y", "a free L")),
 ]
 OTHER = [

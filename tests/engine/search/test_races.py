@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .written import Written
+from .written import Written, event
 
 
 def test_two_writes_of_one_field_race() -> None:
@@ -21,6 +21,11 @@ def test_a_write_races_with_every_read_since_the_last_write() -> None:
 def test_what_lies_between_is_the_only_one_that_is_raced_with() -> None:
     """To come before a's write, c comes before b's first, which is another race."""
     assert Written().races("a write x", "b write x", "c write x") == [(1, [], True)]
+
+
+def test_a_write_that_was_read_is_raced_with_where_the_read_is() -> None:
+    """To come before a's write is to come before b's read of it first."""
+    assert Written().races("a write x", "b read x", "c write x") == [(1, [], True)]
 
 
 def test_what_does_not_come_after_the_partner_comes_before_the_reversal() -> None:
@@ -71,6 +76,14 @@ def test_a_take_cannot_come_before_a_take_of_what_is_held_there() -> None:
     assert written.history.reversal(1, written.history.events[3]) is None
 
 
+def test_who_holds_the_lock_cannot_be_left_out_if_the_thread_needs_it() -> None:
+    """b has read what c wrote under L, so b's take of L has no place where c has not come to it."""
+    written = Written()
+    written.races("a write x", "c take L", "c write y", "b read y")
+    assert written.blocked("b take L") == []
+    assert written.history.reversal(0, event("b take L")) is None
+
+
 def test_a_try_races_with_a_take_and_with_a_release() -> None:
     assert Written().races("a take L", "b try L") == [(0, [], True)]
     assert Written().races("a take L", "a free L", "b try L") == [(1, [], True)]
@@ -86,6 +99,15 @@ def test_a_semaphore_lets_in_where_its_count_was_not_zero() -> None:
     steps = "a down S", "a up S", "b down S"
     assert Written({"S": 1}).races(*steps) == [(0, [], True)]
     assert Written({"S": 2}).races(*steps) == [(1, [], True)]
+
+
+def test_a_semaphore_that_was_raised_lets_in_before_the_next_down() -> None:
+    assert Written({"S": 0}).races("a up S", "c down S", "c up S", "b down S") == [(1, [], True)]
+
+
+def test_a_writer_does_not_race_past_the_writer_before() -> None:
+    steps = "a enter R", "a leave R", "c lock R", "c unlock R", "b enter R", "b leave R", "d lock R"
+    assert [i for i, _, _ in Written().races(*steps)] == [4]
 
 
 def test_a_writer_races_with_each_reader_and_readers_do_not() -> None:

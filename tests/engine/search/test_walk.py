@@ -55,6 +55,20 @@ def test_an_execution_is_worth_its_while_if_it_is_of_a_new_class() -> None:
     assert (row["executions"], row["classes"], row["hits"], row["mine"]) == (4, 1, 0, 4)
 
 
+def test_an_execution_that_is_interrupted_does_not_count() -> None:
+    checked: list[int] = []
+
+    def setup() -> p.Account:
+        if len(checked) == 2:
+            checked.clear()
+            raise KeyboardInterrupt
+        return p.Account()
+
+    program = rb.Program("interrupted", setup, {"a": p.locked_deposit}, lambda s, results: checked.append(1))
+    result = explore(program, "random", Plan(9))
+    assert (result.interrupted, result.executions) == (True, 2)
+
+
 class Rewarded(Portfolio):
     def pay(self, wanted: str, executions: int) -> dict[str, int]:
         """How often each member had its turn when only the executions of ``wanted`` are worth it."""

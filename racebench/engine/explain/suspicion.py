@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 
 from ...program import Program
+from ..control.overseer import Anyone
+from ..control.scheduler import Scheduler
 from ..garbage import leaves_nothing
-from .overseer import Anyone
-from .scheduler import Scheduler
+from ..search.loop import outcomes
+from ..search.walk import Runs
 
 _EXECUTIONS = 8
 
@@ -16,9 +18,8 @@ _EXECUTIONS = 8
 def suspected(program: Program) -> list[str]:
     """A sentence for each place that some thread changes with no step, whoever else uses it."""
     with Scheduler(program) as scheduler:
-        strategy = Anyone()
-        for _ in range(_EXECUTIONS):
-            scheduler.run(strategy)
+        for _ in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS):
+            pass
         return scheduler.uses().told(scheduler.changing, True) if scheduler.changing else []
 
 
@@ -28,11 +29,7 @@ def overlooked(program: Program, seconds: float) -> list[str]:
 
     Not that a thread spins: that is in the way of a search only.
     """
-    until, spins = time.perf_counter() + seconds, set()
+    until = time.perf_counter() + seconds
     with Scheduler(program) as scheduler:
-        strategy = Anyone()
-        for _ in range(_EXECUTIONS):
-            spins.add(scheduler.run(strategy).unfair)
-            if scheduler.lost or scheduler.hangs or time.perf_counter() > until:
-                break
+        spins = {outcome.unfair for outcome in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS, until)}
     return [sentence for sentence in scheduler.unseen.sentences() if sentence not in spins]
