@@ -48,11 +48,11 @@ def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
 
 
 def _anchors(stored: Stored, told: Iterable[Distinct]) -> Anchors:
-    place = {}
-    for number, one in enumerate(told, 1):
-        place.update(
-            dict.fromkeys(((*cell, one.record.finding.signature) for cell in one.cells), f"f{number}")
-        )
+    place = {
+        (*cell, one.record.finding.signature): f"f{number}"
+        for number, one in enumerate(told, 1)
+        for cell in one.cells
+    }
     rules = ((record.cell, record.finding) for _, record in stored.findings)
     return {(*cell, finding.rule): place[*cell, finding.signature] for cell, finding in rules}
 
