@@ -90,15 +90,14 @@ def _changes(evidence: Mapping[str, Any]) -> Iterator[tree.Block]:
         old = before.get(key)
         if old == new:
             continue
-        if (
-            isinstance(old, list)
-            and isinstance(new, list)
-            and new
-            and all(isinstance(r, Mapping) for r in new)
-        ):
+        if isinstance(old, list) and isinstance(new, list) and _are_objects(new):
             yield _changed(_TITLES.get(key, clean(key)), old, new)
         else:
             yield note(f"{clean(key)}: {_value(old)} → {_value(new)}")
+
+
+def _are_objects(rows: list[Any]) -> bool:
+    return bool(rows) and all(isinstance(row, Mapping) for row in rows)
 
 
 def _changed(title: str, before: list[Any], after: list[Mapping[str, Any]]) -> tree.Table:

@@ -48,11 +48,11 @@ def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
 
 
 def _anchors(stored: Stored, told: Iterable[Distinct]) -> Anchors:
-    place = {}
-    for number, one in enumerate(told, 1):
-        place.update(
-            dict.fromkeys(((*cell, one.record.finding.signature) for cell in one.cells), f"f{number}")
-        )
+    place = {
+        (*cell, one.record.finding.signature): f"f{number}"
+        for number, one in enumerate(told, 1)
+        for cell in one.cells
+    }
     rules = ((record.cell, record.finding) for _, record in stored.findings)
     return {(*cell, finding.rule): place[*cell, finding.signature] for cell, finding in rules}
 
@@ -91,14 +91,10 @@ def _about(stored: Stored) -> Iterator[str]:
     run, host = stored.run, stored.run.host
     yield f"{stored.at:%Y-%m-%d %H:%M} UTC"
     yield f"RaceBench {clean(run.racebench)}"
-    if "python" in host:
-        yield f"Python {clean(host['python'])}"
+    forms = {"python": "Python {}", "cores": "{} cores", "platform": "{}"}
+    yield from (form.format(clean(host[key])) for key, form in forms.items() if key in host)
     if not host.get("gil", True):
         yield "free-threaded"
-    if "cores" in host:
-        yield f"{clean(host['cores'])} cores"
-    if "platform" in host:
-        yield clean(host["platform"])
 
 
 def _closing(stored: Stored) -> Iterator[tree.Block]:

@@ -143,21 +143,18 @@ def _stacked(table: tree.Table) -> Iterator[RenderableType]:
 def _matrix(matrix: tree.Matrix, width: int) -> Iterator[RenderableType]:
     """Protocols under letters; those that do not fit go into another grid below."""
     letters = [chr(ord("a") + i) if i < 26 else str(i + 1) for i in range(len(matrix.columns))]
-    rows = {name: [words(s.text) if s else Words(" ") for s in row] for name, row in matrix.rows.items()}
-    name = min(_LONGEST_NAME, width // 2, max(map(len, rows)))
-    wide = [
-        max(
-            len(letters[i]),
-            *(line.cell_len for row in rows.values() for line in row[i].split(allow_blank=True)),
-        )
-        for i in range(len(letters))
+    rows = [(name, [words(s.text) if s else Words(" ") for s in squares]) for name, squares in matrix.rows]
+    name = min(_LONGEST_NAME, width // 2, max(len(name) for name, _ in rows))
+    lines = [
+        [line for _, row in rows for line in row[i].split(allow_blank=True)] for i in range(len(letters))
     ]
+    wide = [max(len(letter), *(line.cell_len for line in lines[i])) for i, letter in enumerate(letters)]
     for chunk in _chunks(wide, width - name):
         grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
         grid.add_column("scenario", overflow="fold", min_width=name)
         for i in chunk:
             grid.add_column(letters[i])
-        for scenario, row in rows.items():
+        for scenario, row in rows:
             grid.add_row(Words(scenario), *(row[i] for i in chunk))
         yield grid
         yield Words()

@@ -119,10 +119,10 @@ class Square:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """``rows`` has, under its name, a square for each of ``columns``; None where nothing was run."""
+    """A row is a name and a square for each of ``columns``; None where nothing was run."""
 
     columns: Sequence[str]
-    rows: Mapping[str, Sequence[Square | None]]
+    rows: Sequence[tuple[str, Sequence[Square | None]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,22 +8,7 @@ from . import tree
 from .dicts import Cell
 from .facts import cell_name, done, missing, why
 from .text import clean, count, counted
-from .tree import (
-    VERDICTS,
-    Column,
-    Fit,
-    Legend,
-    Look,
-    Paragraph,
-    Text,
-    known,
-    lines,
-    note,
-    row,
-    say,
-    spoken,
-    table,
-)
+from .tree import VERDICTS, Column, Fit, Look, Paragraph, Text, known, lines, note, row, say, spoken
 
 _CODES = {
     "mapping.double_success": "M2",
@@ -62,8 +47,8 @@ def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
     yield matrix(cells, anchors)
     yield Paragraph()
     rules = sorted({rule for cell in cells for rule in (*cell.found, *missing(cell))})
-    yield Legend([say(f"{code_of(rule)} {clean(rule)}", Look.DIM) for rule in rules])
-    yield Legend([say(mark, Look.DIM) for mark in _LEGEND])
+    yield tree.Legend([say(f"{code_of(rule)} {clean(rule)}", Look.DIM) for rule in rules])
+    yield tree.Legend([say(mark, Look.DIM) for mark in _LEGEND])
     yield Paragraph()
     fine = [cell for cell in cells if cell.verdict == "as_expected"]
     broken, clear = [c for c in fine if c.found], [c for c in fine if not c.found]
@@ -80,31 +65,18 @@ def _sum(cells: Sequence[Cell]) -> str:
     stress = [cell.stress for cell in cells if cell.stress]
     proved = sum(cell.verify.complete for cell in cells if cell.verify)
     collisions, failed = sum(s.executions for s in stress), sum(s.failures for s in stress)
-    text = (
-        f": {counted(collisions, 'collision')}, {count(failed) if failed else 'none'} failed"
-        if stress
-        else ""
-    )
-    return text + (f"; {count(proved)} proved, every schedule run" if proved else "")
+    text = f": {counted(collisions, 'collision')}, {count(failed) if failed else 'none'} failed"
+    return (text if stress else "") + (f"; {count(proved)} proved, every schedule run" if proved else "")
 
 
 def cell_table(cells: Sequence[Cell], anchors: Anchors) -> tree.Table:
     """A row a cell, what surprises first."""
-    ordered = sorted(cells, key=lambda c: (c.verdict not in ("unexpected", "missed"), *c.name))
     under = (Column("broken rules", under=True), Column("what was done", under=True))
-    return table(
-        ["cell", Column("verdict", Fit.WHOLE), *under],
-        (
-            row(
-                cell_name(c),
-                spoken(c.verdict),
-                _rules(c, anchors),
-                say(done(c), Look.DIM),
-                verdict=known(c.verdict),
-            )
-            for c in ordered
-        ),
-    )
+    rows = []
+    for cell in sorted(cells, key=lambda c: (c.verdict not in ("unexpected", "missed"), *c.name)):
+        told = (cell_name(cell), spoken(cell.verdict), _rules(cell, anchors), say(done(cell), Look.DIM))
+        rows.append(row(*told, verdict=known(cell.verdict)))
+    return tree.table(["cell", Column("verdict", Fit.WHOLE), *under], rows)
 
 
 def _rules(cell: Cell, anchors: Anchors) -> Text:
@@ -121,11 +93,9 @@ def _rules(cell: Cell, anchors: Anchors) -> Text:
 def matrix(cells: Sequence[Cell], anchors: Anchors) -> tree.Matrix:
     """Scenarios down, protocols across, a code for each rule that broke."""
     protocols = list(dict.fromkeys(cell.protocol for cell in cells))
-    known_cells = {cell.name: cell for cell in cells}
-    rows: dict[str, list[tree.Square | None]] = {}
-    for scenario in dict.fromkeys(cell.scenario for cell in cells):
-        there = (known_cells.get((scenario, protocol)) for protocol in protocols)
-        rows[clean(scenario)] = [_square(cell, anchors) if cell else None for cell in there]
+    squares = {cell.name: _square(cell, anchors) for cell in cells}
+    scenarios = dict.fromkeys(cell.scenario for cell in cells)
+    rows = [(clean(s), [squares.get((s, protocol)) for protocol in protocols]) for s in scenarios]
     return tree.Matrix([clean(protocol) for protocol in protocols], rows)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from racebench.engine import Progress
-from racebench.report.live import LiveScreen, PlainLines, Quiet
+from racebench.report.live import FuzzScreen, LiveScreen, PlainLines, Quiet
 
 from .samples import ESC, EVIL, cell, console, finding
 
@@ -149,3 +149,35 @@ def test_quiet_says_only_what_the_user_has_to_know() -> None:
     quiet.note(f"a torn line {ESC}")
     quiet.close()
     assert "a torn line" in text(out) and ESC not in text(out)
+
+
+class Met:
+    signature, after = f"lost {ESC}", 3
+
+    def __init__(self, covered: str) -> None:
+        self.covered = covered
+
+
+def test_a_fuzz_run_in_a_pipe_says_each_signature_and_now_and_then_the_counts() -> None:
+    clock, out = Clock(), console()
+    with FuzzScreen(out, 60.0, live=False, clock=clock) as screen:
+        screen.met(Met("route_vs_route"))
+        screen.met(Met(""))
+        clock.now = 14.0
+        screen.progress(70, 14.0)
+        clock.now = 20.0
+        screen.progress(100, 20.0)
+    assert [line.replace("\N{REPLACEMENT CHARACTER}", "?") for line in text(out).splitlines()] == [
+        "after 3 scenarios: lost ? (route_vs_route)",
+        "after 3 scenarios: lost ? NEW",
+        "100 scenarios, 5/s: 2 signatures, 1 new",
+    ]
+
+
+def test_a_fuzz_run_in_a_terminal_says_how_long_is_left() -> None:
+    out = console(terminal=True)
+    with FuzzScreen(out, 60.0, live=True, clock=Clock()) as screen:
+        screen.met(Met(""))
+        screen.progress(100, 20.0)
+    assert "100 scenarios, 5/s: 1 signature, 1 new" in text(out) and "40.0 s left" in text(out)
+    assert "newest: lost" in text(out)

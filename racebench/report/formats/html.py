@@ -143,7 +143,7 @@ def _matrix(matrix: tree.Matrix) -> str:
         for p in matrix.columns
     )
     rows = []
-    for scenario, squares in matrix.rows.items():
+    for scenario, squares in matrix.rows:
         name = _escaped(scenario)
         cells = "".join(map(_square, squares))
         rows.append(f'<tr><th scope="row" title="{name}">{name}</th>{cells}</tr>')
