@@ -60,7 +60,7 @@ KILLED = PYTHON.replace(
     """\
 def setup():
     import sys
-    if sys._getframe(2).f_code.co_filename.endswith("free.py"):
+    if os.path.basename(os.path.dirname(sys._getframe(2).f_code.co_filename)) == "free":
         DIE
     return Account()
 

@@ -217,7 +217,7 @@ def test_a_full_disk_is_said_and_ends_nothing(inner: Pytester) -> None:
     # From the second finding on the journal is on a device that is always full.
     inner.makeconftest("""
         import os
-        from racebench.store import RunFolder
+        from racebench.campaign.store import RunFolder
         add, stored = RunFolder.add_finding, []
         def add_finding(self, finding):
             if stored:
