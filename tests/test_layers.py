@@ -43,7 +43,6 @@ PENDING = {
     "racebench.campaign.runner",
     "racebench.cli",
     "racebench.commands.arguments",
-    "racebench.pytest_plugin",
     "racebench.records",
 }
 MAY_USE_RICH = {"report", "commands"}

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .. import __version__, engine
+from ..campaign.quantities import duration, natural, positive
 from ..errors import UsageError
 from ..report.formats import formats
 from ..vgic.drawing import STATES
 
 RUN_S, VERIFY_S, ABLATE_S, FUZZ_S = 30.0, 60.0, 600.0, 60.0
+<<<<<<< HEAD
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -39,6 +40,15 @@ def positive(text: str) -> int:
     if not value:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return value
+=======
+FORMATS = {
+    "html": "one page with matrix, findings and swimlanes",
+    "markdown": "plain text for a mailing list or a pull request",
+    "junit": "JUnit XML for CI: a cell is a test case",
+    "sarif": "SARIF 2.1.0 for code scanning",
+    "svg": "a picture of the terminal's report",
+}
+>>>>>>> b0a947a (pytest_plugin: leave the workers to xdist)
 
 
 def columns(text: str) -> int:

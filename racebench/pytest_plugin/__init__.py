@@ -1,9 +1,9 @@
 """The pytest plugin: options, collection, and who does the rest.
 
 pytest loads this in every run, so it imports the rest of RaceBench only when
-there is a scenario to collect (``pytest_items``) or something was told
-(``pytest_merge``).  Under xdist, workers have items, and the controller merges
-and minds the workers (``pytest_workers``); without it, one process is both.
+there is a scenario to collect (``items``) or something was told (``merging``).
+Under xdist, workers have items and the controller merges; without it, one
+process is both.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..campaign.quantities import duration, natural, positive
+
 if TYPE_CHECKING:
     from .items import Visits
     from .merging import Controller
-    from .workers import Workers
 
 RACE_S = 2.0
 _VISITS = pytest.StashKey["Visits"]()
@@ -31,38 +32,20 @@ _TOML = re.compile(r"^(schema\s*=|\[(threads|expect)\])", re.MULTILINE)
 _PYTHON = (re.compile(r"^def variants\b", re.MULTILINE), re.compile(r"^(?:\w+, *)*EXPECT\b.*=", re.MULTILINE))
 
 
-def _duration(text: str) -> float:
-    from ..commands.arguments import duration
-
-    return duration(text)
-
-
-def _natural(text: str) -> int:
-    from ..commands.arguments import natural
-
-    return natural(text)
-
-
-def _positive(text: str) -> int:
-    from ..commands.arguments import positive
-
-    return positive(text)
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("racebench", "race scenarios")
     add = group.addoption
-    add("--race-time", type=_duration, default=RACE_S, metavar="T", help="stress per item (default: 2s)")
-    add("--race-seed", type=_natural, default=0, metavar="N", help="of noise and search (default: 0)")
+    add("--race-time", type=duration, default=RACE_S, metavar="T", help="stress per item (default: 2s)")
+    add("--race-seed", type=natural, default=0, metavar="N", help="of noise and search (default: 0)")
     add(
         "--race-shards",
-        type=_positive,
+        type=positive,
         default=1,
         metavar="N",
-        help="each cell as N items, seeds of their own",
+        help="each cell as N items with seeds of their own",
     )
     add("--race-out", metavar="DIR", help="store what is found in DIR, for racebench explain and replay")
-    add("--soak", type=_duration, metavar="T", help="rounds over all items until the time is up")
+    add("--soak", type=duration, metavar="T", help="rounds over all items until the time is up")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -160,13 +143,6 @@ def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
     return ("", "", "") if report.when == "race" else None
 
 
-def _far_errors() -> tuple[type[Exception], ...]:
-    """What a machine gives rise to that is not there, or not as it should be."""
-    execnet: Any = sys.modules.get("execnet")
-    own = () if execnet is None else (execnet.HostNotFound, execnet.RemoteError)
-    return (OSError, EOFError, *own)
-
-
 class Reporting:
     """The hooks of the process that reports: xdist's controller, or the only one."""
 
@@ -174,7 +150,6 @@ class Reporting:
         self.config = config
         self.started = time.monotonic()
         self._merging: Controller | None = None
-        self._workers: Workers | None = None
         if config.getoption("race_out") and not config.getoption("collectonly"):
             # Open the folder now: a run that cannot be stored is refused before it begins.
             self.merging()
@@ -186,86 +161,35 @@ class Reporting:
             self._merging = Controller(self.config)
         return self._merging
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_sessionstart(self) -> Generator[None, None, None]:
-        """A machine that is not there when a soak begins is the user's to mend."""
-        try:
-            return (yield)
-        except Exception as error:
-            machines = self.config.getoption("tx", None)
-            if not machines or not self._asked() or not isinstance(error, _far_errors()):
-                raise
-            # Those that are there: execnet ends them when Python exits, which 3.12 no longer lets it do.
-            manager = getattr(self.config.pluginmanager.getplugin("dsession"), "nodemanager", None)
-            if manager is not None:
-                manager.teardown_nodes()
-            # What a far machine raised is told as a traceback, the error last.
-            what = (str(error).strip() or type(error).__name__).splitlines()[-1]
-            one = "one of " if len(machines) > 1 else ""
-            raise pytest.UsageError(
-                f"--tx: {one}{', '.join(map(str, machines))} cannot be used: {what}. "
-                "See whether its ssh, python and chdir work by hand."
-            ) from error
-
-    def _asked(self) -> bool:
-        """Whether this run is meant for race items."""
-        return self.config.getoption("soak") is not None or bool(self.config.getoption("race_out"))
-
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if _VISITS in self.config.stash and not self.config.getoption("collectonly"):
             self.merging().planned([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
-        if any(".toml::" in i or ".py::" in i for i in ids) and self.merging().planned(ids):
-            self._mind_workers()
-        if self._workers is not None:
-            self._workers.ready(node)
-
-    def _mind_workers(self) -> None:
-        """From the first sign of a race item on; in other runs workers are xdist's own affair."""
-        if self._workers is None:
-            from .workers import Workers
-
-            xdist = self.config.pluginmanager.getplugin("dsession")
-            if Workers.can_mind(xdist):
-                self._workers = Workers(xdist, self.left_s, time.monotonic)
-
-    def left_s(self) -> float | None:
-        """What is left of the soak; None if this is not one."""
-        soak_s: float | None = self.config.getoption("soak")
-        return None if soak_s is None else max(0.0, soak_s - (time.monotonic() - self.started))
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        if any(".toml::" in i or ".py::" in i for i in ids):
+            self.merging().planned(ids)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """A worker that replaces another has only the rest of the soak's time."""
-        left_s = self.left_s()
-        if left_s is not None:
-            node.workerinput["race_left_s"] = left_s
+        soak_s: float | None = self.config.getoption("soak")
+        if soak_s is not None:
+            node.workerinput["race_left_s"] = max(0.0, soak_s - (time.monotonic() - self.started))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        node = getattr(report, "node", None)
         if str(report.when) == "race":
-            if node is not None:
-                self._mind_workers()
-            for message in self.merging().heard(report):
-                if self._workers is not None and "begin" in message:
-                    self._workers.begun(node, report.nodeid, message.get("limit_s"))
+            self.merging().heard(report)
         elif report.failed and self._merging is not None:
             self._merging.shown(report)
-        if self._workers is not None and report.when == "teardown":
-            self._workers.over(node)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         if self._merging is not None:
-            silent = self._workers is not None and crashitem in self._workers.silent
-            self._merging.crashed(crashitem, report, silent)
+            self._merging.crashed(crashitem, report)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._workers is not None:
-            self._workers.stop()
         if self._merging is not None and self._merging.finish(exitstatus):
             session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 

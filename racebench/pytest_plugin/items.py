@@ -159,7 +159,7 @@ class Visits:
         def tell(message: dict[str, Any]) -> None:
             news(item, message)
 
-        tell({"begin": cell_stub(item.cell), "limit_s": self._backstop_s(item)})
+        tell({"begin": cell_stub(item.cell)})
         seconds = self.next_s()
         visit = self.visitor.visit(item.cell, item.share, seconds, tell, self._limit.seconds)
         if visit.interrupted:

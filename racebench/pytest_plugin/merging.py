@@ -70,11 +70,9 @@ class Controller:
         self._failed: dict[str, dict[str, Any]] = {}
         self._run: dict[str, Any] | None = None
 
-    def planned(self, ids: Sequence[str]) -> bool:
-        """The items of a session; whether there are scenarios among them."""
-        rows = list(self._rows(ids))
-        self.merger.planned(rows, self.config.getoption("race_time"))
-        return bool(rows)
+    def planned(self, ids: Sequence[str]) -> None:
+        """Take the items of a session as its plan, if there are scenarios among them."""
+        self.merger.planned(list(self._rows(ids)), self.config.getoption("race_time"))
 
     def _rows(self, ids: Sequence[str]) -> Iterator[dict[str, str]]:
         """The cells that item ids mean, each once."""
@@ -103,9 +101,8 @@ class Controller:
                     return path
         return bases[0] / file
 
-    def heard(self, report: pytest.TestReport) -> list[dict[str, Any]]:
-        """The news of an item; taken out of the report, which pytest keeps."""
-        messages = []
+    def heard(self, report: pytest.TestReport) -> None:
+        """Take in the news of an item, out of the report, which pytest keeps."""
         for name, text in report.user_properties:
             if name != "race":
                 continue
@@ -116,9 +113,7 @@ class Controller:
             if "failed" in message:
                 self._failed[report.nodeid] = message["failed"]
             self.merger.hear(report.nodeid, message)
-            messages.append(message)
         report.user_properties = []
-        return messages
 
     def shown(self, report: pytest.TestReport) -> None:
         """Write the failure of a visit anew: here the stored files and the width are known."""
@@ -136,20 +131,16 @@ class Controller:
         text = failure(record, mine, failed["known"], failed["stands"], self._width())
         report.longrepr = Told(report.nodeid, text)  # type: ignore[assignment]
 
-    def crashed(self, nodeid: str, report: pytest.TestReport, silent: bool) -> None:
-        """The worker of an item is gone, ended by us if it was ``silent``: its findings are not."""
+    def crashed(self, nodeid: str, report: pytest.TestReport) -> None:
+        """The worker of an item is gone: its findings are not."""
         cell = self._cells.get(nodeid)
         if cell is None:
             return
         stands = self.merger.stands(nodeid)
-        why = "its worker crashed or was killed"
-        if stands:
-            why = "its worker outlived the time limit"
-        elif silent:
-            why = "its worker said nothing long after its time limit, and was ended"
+        why = "its worker outlived the time limit" if stands else "its worker crashed or was killed"
         self.merger.lost(nodeid, *cell, why)
         told = self.merger.of_visit(nodeid)
-        parts = [str(report.longrepr), *([why] if silent and not stands else [])]
+        parts = [str(report.longrepr)]
         if told:
             parts += ["what it had found by then:", panels(told, self._width())]
         if stands:
@@ -159,7 +150,8 @@ class Controller:
     def finish(self, exitstatus: int) -> bool:
         """Store the run; whether it could not be."""
         if self._run is None:
-            self._run = self.merger.finish(exitstatus == pytest.ExitCode.INTERRUPTED)
+            early = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+            self._run = self.merger.finish(exitstatus in early)
         return bool(self.merger.trouble)
 
     def summary(self, terminal: Any) -> None:
