@@ -3,7 +3,6 @@
 from .control.suspicion import overlooked, suspected
 from .explain.answers import explore, reproduce, verify
 from .explain.replay import replay
-from .explain.sources import sources_of
 from .free.run import stress
 from .osthreads import STALL_S, spread
 from .progress import Progress, ProgressCall
@@ -25,7 +24,6 @@ __all__ = [
     "overlooked",
     "replay",
     "reproduce",
-    "sources_of",
     "spread",
     "standing",
     "stress",

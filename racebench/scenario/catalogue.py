@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from .. import engine
+from .. import vgic
 from ..errors import UsageError
-from ..program import Program
+from ..vgic.bench import CODE
 from .scenario import Scenario
 from .selection import bundled
-
-WHAT = ("scenarios", "protocols", "strategies", "rules")
-"""What ``list`` lists by a name of its own; any other word is a function of Xen."""
 
 _FOLDERS = {
     "thread": "the claims of the mailing list thread of May 2017",
@@ -22,8 +21,7 @@ _FOLDERS = {
     "history": "past bugs of Xen, before and after their fix",
     "hammer": "threads that draw from a mix, on one domain that lives on",
 }
-_SHAPES = ("baseline", "connect_hw_irq", "new_vgic")
-"""Protocols between which the functions differ, not only their locks."""
+_CITES = re.compile(r"\bXen: (.+? @ [\w.]*\w\^?)")
 
 
 @dataclass(frozen=True)
@@ -43,34 +41,57 @@ def groups() -> list[Group]:
     return [Group(name, _FOLDERS.get(name, ""), found[name]) for name in found if found[name]]
 
 
-def running(function: str) -> tuple[list[str], list[Scenario]]:
-    """Where Xen has ``function``, as the model cites it, and the scenarios that run it.
+def running(function: str, others: Sequence[str] = ()) -> tuple[list[str], list[Scenario]]:
+    """Where Xen has ``function``, as the model cites it, and the scenarios that may run it.
 
-    Runs a few schedules of each bundled scenario.  UsageError if none runs it.
+    Runs nothing: the functions that an operation may come to are those that are named in
+    its code, in theirs, and so on.  UsageError if no scenario may run it; ``others`` are
+    words that could have been meant.
     """
-    known: dict[str, set[str]] = {}
-    for scenario in bundled():
-        for source in _sources(scenario):
-            known.setdefault(source, set()).add(scenario.name)
+    model = _Model()
+    cites = {scenario.name: model.cited(scenario) for scenario in bundled()}
+    known = set().union(*cites.values())
     word = re.compile(rf"(?<!\w){re.escape(function)}(?!\w)")
-    cited = sorted(source for source in known if word.search(source))
+    cited = sorted(filter(word.search, known))
     if not cited:
         names = {name for source in known for name in re.findall(r"\w{6,}", source)}
         close = difflib.get_close_matches(function, sorted(names), 1)
-        hint = f"Did you mean {close[0]}?" if close else f"Or choose one of {', '.join(WHAT)}."
+        hint = f"Did you mean {close[0]}?" if close else f"Or choose one of {', '.join(others)}."
         raise UsageError(f"no bundled scenario runs a function of Xen named {function!r}. {hint}")
-    names = set().union(*(known[source] for source in cited))
-    return cited, [scenario for scenario in bundled() if scenario.name in names]
+    return cited, [scenario for scenario in bundled() if not cites[scenario.name].isdisjoint(cited)]
 
 
-def _sources(scenario: Scenario) -> set[str]:
-    return {source for program in _programs(scenario) for source in engine.sources_of(program).values()}
+class _Model:
+    """The functions of the vGIC by name: which names each one mentions, and what it cites."""
 
+    def __init__(self) -> None:
+        self._mentioned: dict[str, set[str]] = {}
+        self._cited: dict[str, set[str]] = {}
+        for file in sorted(Path(vgic.__file__).parent.rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.FunctionDef):
+                    inside = list(ast.walk(node))
+                    mentioned = {n.attr for n in inside if isinstance(n, ast.Attribute)}
+                    mentioned |= {n.id for n in inside if isinstance(n, ast.Name)}
+                    self._mentioned.setdefault(node.name, set()).update(mentioned)
+                    cited = _CITES.findall(ast.get_docstring(node) or "")
+                    self._cited.setdefault(node.name, set()).update(cited)
 
-def _programs(scenario: Scenario) -> Iterator[Program]:
-    if scenario.mix is not None:
-        return
-    protocols = scenario.protocols()
-    if not scenario.variants:
-        protocols = [p for p in protocols if p in _SHAPES] or protocols[:1]
-    yield from map(scenario.program, protocols)
+    def cited(self, scenario: Scenario) -> set[str]:
+        """The functions of Xen that ``scenario`` may run; a Python one has some in its own file."""
+        threads: list[Sequence[object]] = list(scenario.threads.values())
+        threads += scenario.mix.named().values() if scenario.mix is not None else ()
+        threads += [ops for program in scenario.variants.values() for ops in program.parts.values()]
+        operations = {str(op).partition(" ")[0] for ops in threads for op in ops}
+        functions = self._reached([name for op in operations for name in CODE[op].__code__.co_names])
+        own = _CITES.findall(scenario.path.read_text(encoding="utf-8")) if scenario.variants else ()
+        return set().union(own, *(self._cited[name] for name in functions))
+
+    def _reached(self, names: list[str]) -> set[str]:
+        found: set[str] = set()
+        while names:
+            name = names.pop()
+            if name in self._mentioned and name not in found:
+                found.add(name)
+                names += self._mentioned[name]
+        return found

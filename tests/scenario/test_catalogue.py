@@ -24,6 +24,7 @@ def test_the_scenarios_that_run_a_function_and_no_others() -> None:
     assert "vgic.c, arch_move_irqs @ baf2950213" in cited
     names = {name_of(s.path) for s in scenarios}
     assert {"move_vs_release", "move_vs_route", "move_vs_itargetsr"} <= names
+    assert any(s.variants for s in catalogue.running("vgic_vcpu_inject_irq")[1])
     assert not {n for n in names if n.startswith("route_vs") or n.startswith("release_vs")}
 
 
