@@ -1,4 +1,4 @@
-"""The command line.  Each verb asks the campaign or an engine, and prints.
+"""The command line's front door: each verb is a file in ``commands``.
 
 Exit status: 0 as expected, 1 not, 2 bad usage or input, 3 RaceBench failed,
 130 interrupted.
@@ -6,328 +6,15 @@ Exit status: 0 as expected, 1 not, 2 bad usage or input, 3 RaceBench failed,
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
 import traceback
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from rich.console import Console
-from rich.text import Text
-
-from . import engine, vgic
-from .campaign import ablation as ablate
-from .campaign import bench, claims, fuzz, modes, store
-from .campaign.cell import Plan
-from .campaign.results import SCHEMA, read_finding, read_journal
-from .campaign.resume import planned
-from .campaign.runner import Options, cells_for, run_campaign
+from . import __version__, commands
 from .campaign.stop import Stop
-from .campaign.store import RunFolder
-from .commands.arguments import RUN_S, parser
-from .commands.output import write_json
-from .commands.reading import do_compare, do_explain, do_report
-from .errors import HarnessBug, RaceBenchError, ReplayDiverged, ScenarioError, UsageError
-from .findings import RULES
-from .records import Cell
-from .report import dicts
-from .report.ablation import ablation_report
-from .report.facts import cell_name
-from .report.finding import finding_panel
-from .report.fuzzing import fuzz_commands, fuzz_report
-from .report.listing import bench_table, function_list, listing, scenario_list
-from .report.live import FuzzScreen, LiveScreen, PlainLines, Quiet
-from .report.run import document
-from .report.stored import Stored
-from .report.terminal import show, show_run
-from .report.text import brief, clean, counted
-from .scenario import catalogue
-from .scenario.scenario import Scenario, scenario_from_text
-from .scenario.selection import bundled, load_protocol, name_of, select
-from .trace import schedule_from_json
-
-
-class _Screen(Console):
-    """Prints no more once its reader has gone; the run goes on and keeps its exit status."""
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        _forget_stdout()
-
-
-def _forget_stdout() -> None:
-    """Keep the interpreter from complaining of a closed pipe when it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def do_run(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    modes = (args.only,) if args.only else ("verify", "stress")
-    plan = Plan(modes, args.seed or 0)
-    if args.resume is None:
-        cells = cells_for(select(args.scenario), args.protocol)
-        out = args.out or default_folder("run")
-        return _campaign(args, cells, Options(plan, args.time or RUN_S, args.jobs, out), console, stop)
-    if args.out is not None:
-        raise UsageError("--out and --resume exclude each other. Give one.")
-    journal = read_journal(args.resume)
-    if args.scenario or args.protocol:
-        cells, seconds = cells_for(select(args.scenario), args.protocol), RUN_S
-    else:
-        cells, planned_, seconds = planned(journal.plan, args.resume)
-        plan = plan if args.only or args.seed is not None else planned_
-    options = Options(plan, args.time or seconds, args.jobs, args.resume, resume=True)
-    return _campaign(args, cells, options, console, stop)
-
-
-def do_verify(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    cells = cells_for(select(args.scenario), args.protocol)
-    plan = Plan(("verify",), preemptions=args.preemptions)
-    options = Options(plan, args.time, args.jobs, args.out or default_folder("verify"))
-    return _campaign(args, cells, options, console, stop)
-
-
-def do_explore(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    cells = cells_for(select(args.scenario), args.protocol)
-    plan = Plan(("explore",), args.seed, strategy=args.strategy, executions=args.executions)
-    options = Options(plan, 0.0, 1, args.out or default_folder("explore"))
-    return _campaign(args, cells, options, console, stop)
-
-
-def default_folder(verb: str) -> Path:
-    """``reports/<time>-<verb>``, with a number behind it if that exists."""
-    base = Path("reports") / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{verb}"
-    path, n = base, 1
-    while path.exists():
-        n += 1
-        path = base.with_name(f"{base.name}-{n}")
-    return path
-
-
-def _campaign(
-    args: argparse.Namespace, cells: Sequence[Cell], options: Options, console: Console, stop: Stop
-) -> int:
-    alone = args.json == "-"
-    screen = Console(stderr=True, highlight=False) if alone else console
-    collected = _Collected(_progress(screen, args.quiet))
-    try:
-        run = run_campaign(cells, options, collected, stop)
-    finally:
-        collected.screen.close()
-    if args.json:
-        write_json(args.json, {k: v for k, v in run.items() if k != "dir"})
-    if not alone:
-        found, folder = dicts.pairs(collected.findings()), run["dir"]
-        stored = Stored(dicts.run(run), found, claims.judge(run), folder=folder or "")
-        show_run(console, document(stored.surprising() if args.quiet else stored))
-    wrong = [cell for cell in run["cells"] if "error" in cell]
-    for error in sorted({cell["error"] for cell in wrong}):
-        names = [cell_name(dicts.cell(cell)) for cell in wrong if cell["error"] == error]
-        others = f" and {counted(len(names) - 1, 'more cell')}" if len(names) > 1 else ""
-        print(f"racebench: {names[0]}{others}: {brief(error)}", file=sys.stderr)
-    faults = [cell for cell in wrong if not cell.get("lost")]
-    if run["interrupted"]:
-        return 130
-    if any(cell.get("failed") for cell in faults):
-        print("Please report it, with the traceback that RACEBENCH_DEBUG=1 shows.", file=sys.stderr)
-        return 3
-    if faults:
-        return 2
-    return 0 if all(c["verdict"] == "as_expected" for c in run["cells"]) else 1
-
-
-def _progress(screen: Console, quiet: bool) -> Quiet | LiveScreen | PlainLines:
-    if quiet:
-        return Quiet(screen)
-    return LiveScreen(screen) if _fancy(screen) else PlainLines(screen)
-
-
-def _fancy(screen: Console) -> bool:
-    """Whether a live display is fit for ``screen``."""
-    return screen.is_terminal and not screen.is_dumb_terminal and not os.environ.get("CI")
-
-
-class _Collected:
-    """Passes everything on to the screen, and keeps the findings for the end."""
-
-    def __init__(self, screen: Any) -> None:
-        self.screen = screen
-        self._findings: dict[tuple[str, str, str], tuple[str, dict[str, Any]]] = {}
-        self.started, self.note = screen.started, screen.note
-        self.cell_started, self.cell_progress = screen.cell_started, screen.cell_progress
-        self.cell_done = screen.cell_done
-
-    def finding(self, path: str, finding: dict[str, Any]) -> None:
-        self._findings[finding["scenario"], finding["protocol"], finding["signature"]] = path, finding
-        self.screen.finding(path, finding)
-
-    def findings(self) -> list[tuple[str, dict[str, Any]]]:
-        return list(self._findings.values())
-
-
-def do_replay(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    finding = read_finding(args.finding)
-    schedule = schedule_from_json(finding["schedule"], str(args.finding))
-    if not schedule:
-        what = f"{args.finding}: holds no schedule: it was not reproduced under control"
-        raise UsageError(f"{what}. Show it with `racebench explain`.")
-    scenario = _scenario_of(args, finding)
-    code: Any = finding["protocol"]
-    if args.protocol:
-        code = load_protocol(args.protocol).code
-    elif scenario.initial is not None and code not in vgic.protocol_ids():
-        hint = " ".join(finding.get("replay_args") or ("--protocol", "FILE:Name"))
-        raise UsageError(f"{args.finding}: protocol {code!r} is not bundled. Add {hint}.")
-    try:
-        with stop.interruptible():
-            program = ablate.as_found(scenario.program(code), finding, str(args.finding))
-            result = modes.replay(program, schedule)
-    except ReplayDiverged as error:
-        console.print(Text(f"diverged: {clean(error)}", style="bold red"))
-        for thread, op, obj in error.recent:
-            console.print(Text(f"  before it: {clean(thread)} {clean(op)} {clean(obj)}", style="dim"))
-        return 1
-    return _show_replay(args, console, finding, result)
-
-
-def _scenario_of(args: argparse.Namespace, finding: Mapping[str, Any]) -> Scenario:
-    """The scenario as it stood when the finding was stored; code only if it is named or bundled."""
-    if args.scenario:
-        return select([args.scenario])[0]
-    if finding.get("source"):
-        try:
-            return scenario_from_text(Path(f"{finding['scenario']}.toml"), finding["source"])
-        except ScenarioError as error:
-            place = f"source: {error.place}" if error.place else "source"
-            raise ScenarioError(str(args.finding), place, error.what, error.remedy) from error
-    for scenario in bundled():
-        if scenario.name == finding["scenario"]:
-            return scenario
-    if finding.get("rerun"):
-        raise UsageError(f"{args.finding}: its program is in a test. Run `{finding['rerun']}`.")
-    hint = " ".join(finding.get("replay_args") or ("--scenario", "FILE"))
-    raise UsageError(f"{args.finding}: scenario {finding['scenario']!r} is code. Add {hint}.")
-
-
-def _show_replay(args: argparse.Namespace, console: Console, finding: Mapping[str, Any], result: Any) -> int:
-    if args.trace:
-        shown = {**finding, "evidence": {**finding["evidence"], "steps": result.stats["steps"]}}
-        show(console, [finding_panel(dicts.finding(shown), str(args.finding), full=True)])
-    steps = len(finding["schedule"])
-    for found in result.findings:
-        if found.rule == finding["rule"]:
-            text = f"reproduced in {steps} steps: {clean(found.rule)}: {clean(found.summary)}"
-            console.print(Text(text, style="bold green"))
-            return 0
-    others = ", ".join(clean(f.rule) for f in result.findings) or "no rule broke"
-    console.print(Text(f"not reproduced: the schedule ran to its end, but {others}", style="bold red"))
-    return 1
-
-
-def do_ablate(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    choice, scenarios = load_protocol(args.protocol), select(args.scenario or ["@pairs"])
-    folder = RunFolder(args.out or default_folder("ablate"))
-    alone = args.json == "-"
-    said = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
-    with said.status("") as status:
-        found = ablate.ablate(
-            choice, scenarios, args.time, stop, lambda text: status.update(Text(f"{choice.id}: {text}"))
-        )
-    value = ablate.told(found, lambda finding: str(folder.path / folder.add_finding(finding)))
-    store.write_json(folder.path / "ablation.json", {"schema": SCHEMA, **value})
-    if args.json:
-        write_json(args.json, {"schema": SCHEMA, **value})
-    if not alone:
-        show(console, ablation_report(value))
-        console.print(Text(f"saved in {folder.path}", style="dim"))
-    if found.interrupted:
-        return 130
-    return 1 if any(answer.verdict == ablate.OPEN for answer in found.answers) else 0
-
-
-def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    choice = load_protocol(args.protocol)
-    folder = RunFolder(args.out or default_folder("fuzz"))
-    alone = args.json == "-"
-    screen = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
-    with FuzzScreen(screen, args.time, _fancy(screen)) as shown:
-        fuzzed = fuzz.fuzz(choice, args.time, args.seed, folder, shown, stop, args.state)
-    run = fuzz.run_record(fuzzed, args.time, args.state)
-    folder.finish(run)
-    if args.json:
-        write_json(args.json, run)
-    if not alone:
-        show(console, fuzz_report(run))
-        for command in fuzz_commands(run, str(folder.path), choice.spec):
-            console.print(Text(command, style="bold"), soft_wrap=True)
-    if fuzzed.interrupted:
-        return 130
-    return 1 if fuzzed.new else 0
-
-
-def do_list(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    if args.what == "scenarios":
-        shown = [(g.name, g.what, _told(g.scenarios)) for g in catalogue.groups()]
-        tags = Counter(tag for group in catalogue.groups() for s in group.scenarios for tag in s.tags)
-        show(console, scenario_list(shown, tags))
-    elif args.what == "protocols":
-        codes = [vgic.protocol(p) for p in vgic.protocol_ids()]
-        show(console, [listing(("protocol", "what"), [(c.ID, c.SUMMARY) for c in codes])])
-    elif args.what == "strategies":
-        known = [(n, (c.__doc__ or "").splitlines()[0]) for n, c in engine.STRATEGIES.items()]
-        show(console, [listing(("strategy", "what"), known)])
-    elif args.what == "rules":
-        show(console, [listing(("rule", "broken when"), RULES.items())])
-    else:
-        cited, scenarios = catalogue.running(args.what)
-        past = [s for s in scenarios if s.variants]
-        told = _told(s for s in scenarios if not s.variants)
-        show(console, function_list(cited, told, _told(past)))
-        if told:
-            names = " ".join(clean(name) for name, _ in told)
-            console.print(Text("\nunder your protocol:", style="dim"))
-            # To be copied, so never wrapped.
-            console.print(
-                Text(f"racebench run {names} --protocol YOURS.py:Name", style="bold"), soft_wrap=True
-            )
-    return 0
-
-
-def _told(scenarios: Iterable[Scenario]) -> list[tuple[str, str]]:
-    return [
-        (name_of(s.path), f"{s.title} ({', '.join(s.settles)})" if s.settles else s.title) for s in scenarios
-    ]
-
-
-def do_bench(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    alone = args.json == "-"
-    said = Console(stderr=True, highlight=False) if alone else console
-    with stop.interruptible():
-        figures = bench.measure(lambda name: said.print(Text(f"measuring {name} ...", style="dim")))
-    if args.json:
-        write_json(args.json, figures)
-    if not alone:
-        show(console, [bench_table(figures, bench.bars(figures))])
-    return 0
-
-
-_VERBS: Mapping[str, Callable[[argparse.Namespace, Console, Stop], int]] = {
-    "run": do_run,
-    "verify": do_verify,
-    "explore": do_explore,
-    "replay": do_replay,
-    "ablate": do_ablate,
-    "fuzz": do_fuzz,
-    "explain": do_explain,
-    "report": do_report,
-    "compare": do_compare,
-    "list": do_list,
-    "bench": do_bench,
-}
+from .errors import HarnessBug, RaceBenchError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -337,40 +24,46 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    console = _Screen(highlight=False)
     stop = Stop()
     try:
         with stop.on_signals():
-            args = parser().parse_args(argv)
-            status = _VERBS[args.verb](args, console, stop)
+            args = commands.parse(sys.argv[1:] if argv is None else argv, __version__)
+            status: int = args.act(args, stop)
             sys.stdout.flush()
             return status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        _forget_stdout()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except HarnessBug as error:
         return _failed(error)
     except RaceBenchError as error:
-        print(f"racebench: {brief(error)}", file=sys.stderr)
-        return 2
+        return _refused(str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
-        what = f"{where}{error.strerror or error}. Check the path and the disk."
-        print(f"racebench: {brief(what)}", file=sys.stderr)
-        return 2
+        return _refused(f"{where}{error.strerror or error}. Check the path and the disk.")
     except Exception as error:
         return _failed(error)
+
+
+def _refused(why: str) -> int:
+    _complain(why)
+    return 2
 
 
 def _failed(error: Exception) -> int:
     if os.environ.get("RACEBENCH_DEBUG") == "1":
         traceback.print_exception(error)
-    what = brief(f"{type(error).__name__}: {error}")
-    print(
-        f"racebench: RaceBench itself failed: {what}. "
-        "Please report it, with the traceback that RACEBENCH_DEBUG=1 shows.",
-        file=sys.stderr,
+    _complain(
+        f"RaceBench itself failed: {type(error).__name__}: {error}. "
+        "Please report it, with the traceback that RACEBENCH_DEBUG=1 shows."
     )
     return 3
+
+
+def _complain(text: str) -> None:
+    # Only now: it brings rich, which takes a moment.
+    from .commands.shared.output import complain
+
+    complain(text)

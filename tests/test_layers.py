@@ -41,8 +41,6 @@ PENDING = {
     "racebench.campaign.fuzz",
     "racebench.campaign.merge",
     "racebench.campaign.runner",
-    "racebench.cli",
-    "racebench.commands.arguments",
     "racebench.records",
 }
 MAY_USE_RICH = {"report", "commands"}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from racebench import cli
-from racebench.commands.arguments import parser
+from racebench import commands as verbs
 from racebench.findings import RULES
 
 pytest_plugins = ["pytester"]
@@ -48,7 +48,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("words", [w for w in commands() if w[0] == "racebench"], ids=" ".join)
 def test_each_command_is_one_that_racebench_takes(words: list[str]) -> None:
-    parser().parse_args(words[1:])
+    verbs.parse(words[1:], "1")
 
 
 @pytest.mark.parametrize("words", [w for w in commands() if w[0] == "pytest"], ids=" ".join)
@@ -60,7 +60,7 @@ def test_each_command_is_one_that_pytest_takes(words: list[str], pytester: pytes
 def test_the_verbs_that_are_told_of_are_those_that_there_are(capsys: Capture) -> None:
     told = set(re.findall(r"^\| `racebench (\w+)", README, re.MULTILINE))
     with pytest.raises(SystemExit):
-        parser().parse_args(["--help"])
+        verbs.parse(["--help"], "1")
     helped = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
     assert told == set(helped)
 

@@ -1,1 +1,59 @@
-"""The verbs of the command line."""
+"""The verbs of the command line: each file here is one, found by its name.
+
+A verb has ``ABOUT`` and ``EXAMPLE`` for its help, ``declare(add)``, which declares
+what may follow it, and ``act(args, stop)``, which does it and returns the exit status.
+What verbs share is in ``shared``.  A verb is imported when it is asked for, since
+rich and the engines take a moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pkgutil
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from ..errors import UsageError
+
+# No builtin named as a verb is used below: once imported, ``list`` is a module here.
+
+
+class _Parser(argparse.ArgumentParser):
+    """Bad usage is a UsageError, as every other bad input."""
+
+    def error(self, message: str) -> Any:
+        raise UsageError(f"{message}. See `{self.prog} --help`.")
+
+
+def names() -> tuple[str, ...]:
+    """The verbs."""
+    return tuple(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
+
+
+def parse(argv: Sequence[str], version: str) -> argparse.Namespace:
+    """The words of a command line; ``act`` is what its verb does.  UsageError if it is none."""
+    top = _Parser(
+        prog="racebench",
+        description="Stress, replay, explain and prove locking in interrupt routing, on real threads.",
+        epilog="example: racebench run      (the xen-devel thread of May 2017, claim by claim, in 30 s)",
+    )
+    top.add_argument("--version", action="version", version=f"racebench {version}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    first = argv[0] if argv else ""
+    for name in names():
+        if name == first or first.startswith(("-h", "--h")):
+            _add(verbs, name)
+        else:
+            verbs.add_parser(name)
+    return top.parse_args(argv)
+
+
+def _add(verbs: Any, name: str) -> None:
+    verb = import_module(f"{__name__}.{name}")
+    description = f"{verb.ABOUT[0].upper()}{verb.ABOUT[1:]}."
+    sub = verbs.add_parser(
+        name, help=verb.ABOUT, description=description, epilog=f"example: racebench {verb.EXAMPLE}"
+    )
+    verb.declare(sub.add_argument)
+    sub.set_defaults(act=verb.act)

@@ -13,19 +13,15 @@ from typing import Any
 
 import pytest
 
-from racebench import cli
+from racebench import cli, commands
 from racebench.campaign import cell as cell_module
+from racebench.campaign.quantities import duration, natural, positive
 from racebench.campaign.results import read_journal
 from racebench.campaign.store import RunFolder
-from racebench.commands.arguments import duration, natural, parser, positive
 from racebench.errors import HarnessBug
 
 from ..fakes import TWO_ROUTES, Engine, finding, result, scenario
 
-VERBS = (
-    *("run", "verify", "explore", "replay", "explain", "report"),
-    *("compare", "ablate", "fuzz", "list", "bench"),
-)
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 
@@ -81,10 +77,10 @@ def test_numbers() -> None:
         positive("0")
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", commands.names())
 def test_each_verb_has_help_with_an_example(verb: str, capsys: Capture) -> None:
     with pytest.raises(SystemExit) as end:
-        parser().parse_args([verb, "--help"])
+        commands.parse([verb, "--help"], "1")
     assert end.value.code == 0
     assert f"example: racebench {verb}" in " ".join(capsys.readouterr().out.split())
 
@@ -130,6 +126,47 @@ def test_a_bad_scenario_is_told_with_its_place(tmp_path: Path, capsys: Capture) 
     Path("bad.toml").write_text(TWO_ROUTES.replace("virq=40 pirq=64", "virq=4 pirq=64"))
     assert cli.main(["run", "bad.toml"]) == 2
     assert "bad.toml: threads.a[0]: virq 4 is outside 32..95" in one_line(capsys)
+
+
+NEW_VERB = """
+ABOUT, EXAMPLE = "greet", "greet --name you"
+def declare(add):
+    add("--name", required=True)
+def act(args, stop):
+    print("hello", args.name)
+    return 1
+"""
+
+
+def test_a_new_verb_is_one_file(tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:
+    (tmp_path / "greet.py").write_text(NEW_VERB)
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "racebench.commands.greet", raising=False)
+    assert "greet" in commands.names()
+    assert cli.main(["greet", "--name", "you"]) == 1
+    assert capsys.readouterr().out == "hello you\n"
+    assert cli.main(["greet"]) == 2
+    assert one_line(capsys) == (
+        "racebench: the following arguments are required: --name. See `racebench greet --help`.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "unneeded"), [("--version", ("engine", "report", "rich")), ("list", ("engine",))]
+)
+def test_only_what_a_verb_needs_is_imported(argv: str, unneeded: tuple[str, ...]) -> None:
+    code = f"""
+import sys
+from racebench.cli import main
+try:
+    main([{argv!r}])
+except SystemExit:
+    pass
+loaded = {{name.removeprefix("racebench.").partition(".")[0] for name in sys.modules}}
+sys.exit(repr(loaded & {{*{unneeded!r}}}) if loaded & {{*{unneeded!r}}} else 0)
+"""
+    done = in_a_process(code, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 # -- run, verify, explore

@@ -1,79 +1,23 @@
-"""The verbs that read what is stored and run nothing: explain, report, compare."""
+"""A stored run, for the verbs that read it and run nothing: explain, report, compare."""
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
-from ..campaign import claims
-from ..campaign.results import read_ablation, read_finding, read_journal, read_run
-from ..campaign.stop import Stop
-from ..errors import RaceBenchError, UsageError
-from ..report import dicts
-from ..report.ablation import ablation_report
-from ..report.compare import compare
-from ..report.comparison import comparison
-from ..report.finding import finding_panel
-from ..report.formats import formats
-from ..report.run import document
-from ..report.stored import Stored
-from ..report.terminal import show, show_run
-from ..report.text import clean
-from .output import write_json, write_text
+from ...campaign import claims
+from ...campaign.results import read_finding, read_journal, read_run
+from ...errors import RaceBenchError
+from ...report import dicts
+from ...report.stored import Stored
 
 _EXAMPLE = "example"
 """The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
 
 _OLDER_RUNS, _LARGEST = 20, 64 << 20
 Findings = list[tuple[str, dict[str, Any]]]
-
-
-def do_explain(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    if not args.stored.is_dir():
-        finding = dicts.finding(read_finding(args.stored))
-        show(console, [finding_panel(finding, str(args.stored), full=args.full)])
-        return 0
-    if (args.stored / "ablation.json").is_file():
-        show(console, ablation_report(read_ablation(args.stored)))
-        return 0
-    show_run(console, document(read_stored(args.stored)))
-    return 0
-
-
-def do_report(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    known = formats()
-    wanted = [(form, target) for form in known if (target := getattr(args, form.name))]
-    if not wanted and not args.brief:
-        options = ", ".join(f"--{form.name} F" for form in known)
-        raise UsageError(f"no format: give one or more of {options}, or --brief.")
-    stored = read_stored(args.run)
-    stored = stored.surprising() if args.brief else stored
-    for form, target in wanted:
-        write_text(target, form.text(stored, args.width))
-        console.print(Text(f"{form.name}: {clean(target)}"), soft_wrap=True)
-    if not wanted:
-        show_run(console, document(stored))
-    return 0
-
-
-def do_compare(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    base, new = read_stored(args.base, beside=False), read_stored(args.new, beside=False)
-    compared = compare(base, new)
-    if not compared["cells"]["both"]:
-        raise UsageError(
-            f"{args.base} and {args.new} have no cell in common. Compare runs of the same cells."
-        )
-    if args.json:
-        write_json(args.json, compared)
-    if args.json != "-":
-        show(console, list(comparison(compared, str(args.base), str(args.new))))
-    return 1 if compared["regression"] else 0
 
 
 def read_stored(path: Path, *, beside: bool = True) -> Stored:

@@ -1,0 +1,32 @@
+"""``racebench bench``: what this machine can do."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.text import Text
+
+from ..campaign import bench
+from ..campaign.stop import Stop
+from ..report.listing import bench_table
+from ..report.terminal import show
+from .shared import arguments
+from .shared.output import Output
+
+ABOUT = "measure what this machine can do"
+EXAMPLE = "bench --json bench.json"
+
+
+def declare(add: arguments.Add) -> None:
+    arguments.json(add, "the figures")
+
+
+def act(args: argparse.Namespace, stop: Stop) -> int:
+    output = Output(args.json)
+    with stop.interruptible():
+        figures = bench.measure(
+            lambda name: output.progress.print(Text(f"measuring {name} ...", style="dim"))
+        )
+    output.json(figures)
+    show(output.answer, [bench_table(figures, bench.bars(figures))])
+    return 0

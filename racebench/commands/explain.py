@@ -1,0 +1,36 @@
+"""``racebench explain``: what is stored, as panels."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..campaign.results import read_ablation, read_finding
+from ..campaign.stop import Stop
+from ..report import dicts
+from ..report.ablation import ablation_report
+from ..report.finding import finding_panel
+from ..report.run import document
+from ..report.terminal import show, show_run
+from .shared import arguments
+from .shared.output import Screen
+from .shared.stored import read_stored
+
+ABOUT = "show a stored finding or run"
+EXAMPLE = "explain reports/example"
+
+
+def declare(add: arguments.Add) -> None:
+    add("stored", type=arguments.path, metavar="FINDING.json|RUN_DIR")
+    add("--full", action="store_true", help="unfold the schedule of a finding")
+
+
+def act(args: argparse.Namespace, stop: Stop) -> int:
+    screen = Screen()
+    if not args.stored.is_dir():
+        finding = dicts.finding(read_finding(args.stored))
+        show(screen, [finding_panel(finding, str(args.stored), full=args.full)])
+    elif (args.stored / "ablation.json").is_file():
+        show(screen, ablation_report(read_ablation(args.stored)))
+    else:
+        show_run(screen, document(read_stored(args.stored)))
+    return 0

@@ -1,0 +1,31 @@
+"""``racebench explore``: so many schedules of each cell, drawn by a strategy."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..campaign.cell import Plan
+from ..campaign.quantities import positive
+from ..campaign.runner import Options, cells_for
+from ..campaign.stop import Stop
+from ..engine import STRATEGIES
+from ..scenario.selection import select
+from .shared import arguments
+from .shared.campaign import campaign
+from .shared.output import new_folder
+
+ABOUT = "run scenarios one thread at a time, under a strategy"
+EXAMPLE = "explore route_vs_route --protocol no_rank_lock --strategy pct --executions 1000"
+
+
+def declare(add: arguments.Add) -> None:
+    arguments.cells(add)
+    add("--strategy", choices=sorted(STRATEGIES), default="portfolio", help="(default: portfolio)")
+    add("--executions", type=positive, default=10_000, metavar="N", help="of each cell (default: 10000)")
+    arguments.seed(add, "the strategy")
+
+
+def act(args: argparse.Namespace, stop: Stop) -> int:
+    cells = cells_for(select(args.scenario), args.protocol)
+    plan = Plan(("explore",), args.seed, strategy=args.strategy, executions=args.executions)
+    return campaign(args, cells, Options(plan, 0.0, 1, args.out or new_folder("explore")), stop)

@@ -1,0 +1,48 @@
+"""``racebench run``: hammer each cell, then search every schedule of it."""
+
+from __future__ import annotations
+
+import argparse
+
+from ..campaign.cell import Plan
+from ..campaign.quantities import natural
+from ..campaign.results import read_journal
+from ..campaign.resume import planned
+from ..campaign.runner import Options, cells_for
+from ..campaign.stop import Stop
+from ..errors import UsageError
+from ..scenario.selection import select
+from .shared import arguments
+from .shared.campaign import campaign
+from .shared.output import new_folder
+
+ABOUT = "hammer scenarios on real threads, search every schedule, store what is found"
+EXAMPLE = "run route_vs_route --protocol baseline no_rank_lock --time 10s"
+RUN_S = 30.0
+
+
+def declare(add: arguments.Add) -> None:
+    arguments.cells(add)
+    arguments.time(add, None, "budget of all cells together (default: 30s)")
+    add("--only", choices=("stress", "verify"), help="one mode instead of both")
+    arguments.jobs(add)
+    add("--seed", type=natural, metavar="N", help="of noise and search (default: 0)")
+    add("--resume", type=arguments.path, metavar="DIR", help="go on with the run in DIR")
+
+
+def act(args: argparse.Namespace, stop: Stop) -> int:
+    plan = Plan((args.only,) if args.only else ("verify", "stress"), args.seed or 0)
+    if args.resume is None:
+        cells, seconds, out = cells_for(select(args.scenario), args.protocol), RUN_S, args.out
+        options = Options(plan, args.time or seconds, args.jobs, out or new_folder("run"))
+        return campaign(args, cells, options, stop)
+    if args.out is not None:
+        raise UsageError("--out and --resume exclude each other. Give one.")
+    journal = read_journal(args.resume)
+    if args.scenario or args.protocol:
+        cells, seconds = cells_for(select(args.scenario), args.protocol), RUN_S
+    else:
+        cells, before, seconds = planned(journal.plan, args.resume)
+        plan = plan if args.only or args.seed is not None else before
+    options = Options(plan, args.time or seconds, args.jobs, args.resume, resume=True)
+    return campaign(args, cells, options, stop)

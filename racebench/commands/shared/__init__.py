@@ -1,0 +1,1 @@
+"""What several verbs share: option groups, where they print and write, campaigns, stored runs."""

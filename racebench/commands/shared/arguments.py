@@ -1,0 +1,78 @@
+"""Options that several verbs have."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...campaign.quantities import duration, natural, positive
+
+Add = Callable[..., Any]
+"""``add_argument`` of the verb's parser."""
+
+
+def columns(text: str) -> int:
+    """A width that a report can be read in."""
+    value = natural(text)
+    if not 40 <= value <= 500:
+        raise argparse.ArgumentTypeError("must be 40 to 500")
+    return value
+
+
+def named(text: str) -> str:
+    """What can name a file: an empty variable of a script would mean the current folder."""
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a file or folder")
+    return text
+
+
+def path(text: str) -> Path:
+    return Path(named(text))
+
+
+def cells(add: Add) -> None:
+    """Which cells, where they are stored, and how much is told."""
+    scenarios(add, "@thread")
+    add(
+        "--protocol", nargs="+", action="extend", metavar="P",
+        help="bundled id, or path/to/file.py:Name (default: those the scenario names)",
+    )  # fmt: skip
+    stored(add)
+    json(add, "the run object")
+    quiet(add, "no progress; at the end only what is not as expected")
+
+
+def scenarios(add: Add, default: str) -> None:
+    about = f"name, @tag, file or folder (default: {default})"
+    add("scenario", nargs="*", metavar="SCENARIO", help=about)
+
+
+def protocol(add: Add) -> None:
+    add("protocol", metavar="PROTOCOL", help="bundled id, or path/to/file.py:Name")
+
+
+def time(add: Add, seconds: float | None, about: str) -> None:
+    """``about`` names the default; None if the verb has several."""
+    add("--time", type=duration, default=seconds, metavar="T", help=about)
+
+
+def jobs(add: Add) -> None:
+    add("--jobs", type=positive, default=1, metavar="N", help="processes (default: 1)")
+
+
+def seed(add: Add, of: str) -> None:
+    add("--seed", type=natural, default=0, metavar="N", help=f"of {of} (default: 0)")
+
+
+def stored(add: Add, what: str = "the run's own folder") -> None:
+    add("--out", type=path, metavar="DIR", help=f"{what} (default: reports/<time>-VERB)")
+
+
+def json(add: Add, what: str) -> None:
+    add("--json", type=named, metavar="FILE", help=f"write {what}; - prints it, alone")
+
+
+def quiet(add: Add, about: str = "no progress") -> None:
+    add("--quiet", "-q", action="store_true", help=about)
