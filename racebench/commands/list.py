@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.text import Text
 
@@ -47,18 +47,18 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     return 0
 
 
-def _scenarios() -> Sequence[Block]:
+def _scenarios() -> list[Block]:
     groups = catalogue.groups()
     tags = Counter(tag for group in groups for s in group.scenarios for tag in s.tags)
     return scenario_list([(g.name, g.what, _told(g.scenarios)) for g in groups], tags)
 
 
-def _protocols() -> Sequence[Block]:
+def _protocols() -> list[Block]:
     codes = [vgic.protocol(p) for p in vgic.protocol_ids()]
     return [listing(("protocol", "what"), [(c.ID, c.SUMMARY) for c in codes])]
 
 
-def _strategies() -> Sequence[Block]:
+def _strategies() -> list[Block]:
     # Here alone the engines are needed, which take a moment.
     from ..engine import STRATEGIES
 
@@ -66,7 +66,7 @@ def _strategies() -> Sequence[Block]:
     return [listing(("strategy", "what"), known)]
 
 
-def _rules() -> Sequence[Block]:
+def _rules() -> list[Block]:
     return [listing(("rule", "broken when"), RULES.items())]
 
 

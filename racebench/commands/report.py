@@ -25,19 +25,19 @@ def declare(add: arguments.Add) -> None:
     known = formats()
     for form in known:
         add(f"--{form.name}", type=arguments.named, metavar="F", help=form.about)
-    brief = "only what is not as expected; with no format shown, not written"
-    add("--brief", action="store_true", help=brief)
+    only = "only what is not as expected; with no format shown, not written"
+    add("--brief", action="store_true", help=only)
     wide = " and ".join(f"{form.name} (default: {form.width})" for form in known if form.width)
     add("--width", type=arguments.columns, metavar="N", help=f"of {wide}")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
-    known, screen = formats(), Screen()
+    known = formats()
     wanted = [(form, target) for form in known if (target := getattr(args, form.name))]
     if not wanted and not args.brief:
         options = ", ".join(f"--{form.name} F" for form in known)
         raise UsageError(f"no format: give one or more of {options}, or --brief.")
-    stored = read_stored(args.run)
+    stored, screen = read_stored(args.run), Screen()
     stored = stored.surprising() if args.brief else stored
     for form, target in wanted:
         write_text(target, form.text(stored, args.width))

@@ -1,61 +1,56 @@
-"""The example campaign: what it says is what the code of today says."""
+"""The example campaign: a run like any other, small, and what it says is what scenarios say."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-import racebench as rb
 from racebench.cli import main
 from racebench.findings import EVIDENCE
-from racebench.scenario.scenario import Scenario
 from racebench.scenario.selection import select
 
-from ..example import DISCOVERIES, EXAMPLE, PAGES, broken, campaign, filled, findings_of
+from ..example import EXAMPLE
 
-SCENARIOS = select(["@thread", "@pairs", str(DISCOVERIES)])
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_every_stored_verdict_is_what_todays_code_proves(scenario: Scenario) -> None:
-    stored = {c["protocol"]: c for c in campaign()["cells"] if c["scenario"] == scenario.name}
-    assert sorted(stored) == sorted(scenario.protocols())
-    for protocol, cell in stored.items():
-        result = rb.verify(scenario.program(protocol))
-        assert result.complete and cell["verify"]["complete"]
-        assert sorted({f.rule for f in result.findings}) == cell["found"], protocol
-        assert cell["verdict"] == "as_expected"
+RUN: dict[str, Any] = json.loads((EXAMPLE / "run.json").read_text(encoding="utf-8"))
+FINDINGS = sorted((EXAMPLE / "findings").iterdir())
+PAGES = [EXAMPLE.parent / "README.md", EXAMPLE / "README.md"]
 
 
-def test_nothing_else_is_stored() -> None:
-    assert {c["scenario"] for c in campaign()["cells"]} == {s.name for s in SCENARIOS}
+def test_it_has_every_cell_of_the_claims_as_they_are_expected() -> None:
+    expected = {(s.name, p): sorted(s.expected(p)) for s in select(["@thread"]) for p in s.protocols()}
+    assert {(c["scenario"], c["protocol"]): c["found"] for c in RUN["cells"]} == expected
+    assert all(c["verdict"] == "as_expected" and c["verify"]["complete"] for c in RUN["cells"])
 
 
-def test_every_broken_cell_of_a_shipped_protocol_has_a_page() -> None:
-    pages = {page.stem for page in PAGES}
-    assert {cell["scenario"].split("/")[-1] for cell in broken()} <= pages
+def test_it_has_one_finding_a_signature_and_is_small() -> None:
+    signatures = [json.loads(path.read_text(encoding="utf-8"))["signature"] for path in FINDINGS]
+    assert len(signatures) == len(set(signatures))
+    named = [path for cell in RUN["cells"] for path in cell["findings"]]
+    assert sorted(named) == [f"findings/{path.name}" for path in FINDINGS]
+    assert sum(path.stat().st_size for path in EXAMPLE.rglob("*") if path.is_file()) <= 600_000
 
 
-@pytest.mark.parametrize("page", [*PAGES, DISCOVERIES / "README.md"], ids=lambda page: page.stem)
-def test_a_page_quotes_what_is_stored(page: Path) -> None:
-    """If this is red after a change of the report: ``python -m tests.example``."""
-    assert filled(page) == page.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.stem)
+def test_each_finding_is_reproduced_by_todays_code(path: Path) -> None:
+    assert main(["replay", str(path)]) == 0
 
 
-@pytest.mark.parametrize("page", sorted(EXAMPLE.rglob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#:\s]+)\)", text):
+    for target in re.findall(r"\]\(([^)#:\s]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
 
 
 def test_the_folder_is_a_run_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(EXAMPLE)]) == 0
-    assert "cells as expected" in capsys.readouterr().out
+    cells = len(RUN["cells"])
+    assert f"{cells} of {cells} cells as expected" in capsys.readouterr().out
 
 
 def test_every_key_of_the_evidence_is_explained() -> None:
-    used = {key for cell in campaign()["cells"] for _, f in findings_of(cell) for key in f["evidence"]}
+    used = {key for path in FINDINGS for key in json.loads(path.read_text(encoding="utf-8"))["evidence"]}
     assert used <= set(EVIDENCE)

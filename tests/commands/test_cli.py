@@ -15,12 +15,13 @@ import pytest
 
 from racebench import cli, commands
 from racebench.campaign import cell as cell_module
+from racebench.campaign import runner
 from racebench.campaign.quantities import duration, natural, positive
 from racebench.campaign.results import read_journal
 from racebench.campaign.store import RunFolder
 from racebench.errors import HarnessBug
 
-from ..fakes import TWO_ROUTES, Engine, finding, result, scenario
+from ..fakes import TWO_ROUTES, Engine, Here, finding, result, scenario
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -37,6 +38,7 @@ def _somewhere_else(tmp_path: Path, monkeypatch: Patch) -> Iterator[None]:
 def play(monkeypatch: Patch, **answers: Any) -> Engine:
     fake = Engine(**answers)
     monkeypatch.setattr(cell_module, "modes", fake)
+    monkeypatch.setattr(runner, "Pool", Here)
     return fake
 
 

@@ -29,8 +29,8 @@ def campaign(args: argparse.Namespace, cells: Sequence[Cell], options: Options, 
     finally:
         collected.screen.close()
     output.json({key: value for key, value in run.items() if key != "dir"})
-    found, folder = dicts.pairs(collected.findings()), run["dir"] or ""
-    stored = Stored(dicts.run(run), found, claims.judge(run), folder=folder)
+    found = dicts.pairs(collected.findings())
+    stored = Stored(dicts.run(run), found, claims.judge(run), folder=run["dir"] or "")
     show_run(output.answer, document(stored.surprising() if args.quiet else stored))
     return _status(run)
 
