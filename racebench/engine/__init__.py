@@ -4,7 +4,7 @@ from .control.suspicion import overlooked, suspected
 from .explain.answers import explore, reproduce, verify
 from .explain.replay import replay
 from .explain.sources import sources_of
-from .free.run import stress
+from .free.stress import stress
 from .osthreads import STALL_S, spread
 from .progress import Progress, ProgressCall
 from .search.glance import glance
