@@ -503,7 +503,7 @@ def test_what_changes_a_lock_has_others_look_at_it() -> None:
     with cond:
         floor.settled.clear()
         cond.wait()
-    assert cond.lock in floor.settled
+        assert floor.settled == [cond.lock, cond, cond.lock]
 
 
 def test_misuse_under_control_is_a_finding_and_changes_nothing() -> None:

@@ -80,7 +80,7 @@ class Condition(Primitive):
     def ready_for(self, me: Any) -> bool:
         return me.op is not SLEEP or me not in self.waiters
 
-    def quit(self, me: Any) -> None:
+    def quit(self, me: Any, _: None = None) -> None:
         if me in self.waiters:
             self.waiters.remove(me)
 

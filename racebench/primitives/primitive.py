@@ -79,7 +79,7 @@ class Primitive(Instrumented):
     def join(self, me: Any) -> None:
         """``me`` begins to wait."""
 
-    def quit(self, me: Any) -> None:
+    def quit(self, me: Any, _: None = None) -> None:
         """``me``, which has begun to wait, gives up."""
 
     # -- the runtime outside a run

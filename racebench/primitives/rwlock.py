@@ -42,8 +42,8 @@ class RWLock(Primitive):
     def __init__(self, cls: str | None = None, index: int | str | None = None, *, fair: bool = True) -> None:
         super().__init__(cls, index)
         self.fair = fair
-        # Of a fair lock `wanting` has the writers that wait, and `behind` for each reader that
-        # does the writers that must leave before it, which may come back meanwhile.
+        # Of those who wait `wanting` has the writers, and `behind` for each reader the writers that
+        # must leave before it if the lock is fair; they may come back meanwhile.
         self.readers: list[Any] = []
         self.writer: Any = None
         self.wanting: list[Any] = []
@@ -105,14 +105,12 @@ class RWLock(Primitive):
         return list(self.wanting) if self.writer is None else [self.writer, *self.wanting]
 
     def join(self, me: Any) -> None:
-        if not self.fair:
-            return
         if me.op is ops.ACQUIRE_WRITE or me.op is ops.REQUEST_WRITE:
             self.wanting.append(me)
         else:
             self.behind[me] = self._writers()
 
-    def quit(self, me: Any) -> None:
+    def quit(self, me: Any, _: None = None) -> None:
         self.behind.pop(me, None)
         if me in self.wanting:
             self.wanting.remove(me)
@@ -149,7 +147,7 @@ class RWLock(Primitive):
             if writer in writers:
                 writers.remove(writer)
 
-    def abandon(self, me: Any) -> None:
+    def abandon(self, me: Any, _: None = None) -> None:
         """``me`` ended without releasing: let the others go on."""
         if self.writer is me:
             self._leave_write(me, None)

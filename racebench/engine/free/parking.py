@@ -104,9 +104,9 @@ class FreeRWLock(Free, RWLock):
             note(me, self, writing, not writing and any(held is self for held, _, _ in me.held))
         return super()._enter(op, ask)
 
-    def abandon(self, me: Worker) -> None:
+    def abandon(self, me: Any, _: None = None) -> None:
         with self._run.waits.mutex:
-            self._run.waits.change(me, self, lambda me, _: super(FreeRWLock, self).abandon(me), None)
+            self._run.waits.change(me, self, super().abandon, None)
 
 
 class FreeCondition(Free, Condition):

@@ -120,7 +120,7 @@ class Waits:
                 # Its gate was opened with all the others': nobody is to find it open later.
                 me.gate.acquire()
             me.parked = None
-            self.change(me, obj, _quit(obj), None)
+            self.change(me, obj, obj.quit, None)
             raise
 
     def sleep(self, me: Worker, obj: Primitive, ticket: Ticket) -> Any:
@@ -131,7 +131,7 @@ class Waits:
             return ticket.result
         with self.mutex:
             self._leave(me)
-            self.change(me, obj, _quit(obj), None)
+            self.change(me, obj, obj.quit, None)
         raise ThreadAbort
 
     def settle(self, slot: int) -> None:
@@ -197,10 +197,6 @@ class Waits:
         if worker.parked is not None:
             worker.parked = None
             worker.gate.release()
-
-
-def _quit(obj: Primitive) -> Effect:
-    return lambda me, _: obj.quit(me)
 
 
 def _waits(worker: Any) -> bool:
