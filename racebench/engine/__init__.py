@@ -3,7 +3,7 @@
 from .explain.answers import explore, reproduce, verify
 from .explain.replay import replay
 from .explain.suspicion import overlooked, suspected
-from .free.run import stress
+from .free.stress import stress
 from .osthreads import STALL_S, spread
 from .progress import Progress, ProgressCall
 from .search.glance import glance

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import primitives
 from ..errors import ProgramError
-from ..primitives import State
+from ..primitives import State, lent, state
 from ..program import Program
 from .numbering import Numbers
 
@@ -55,10 +54,10 @@ def delayed_fields(program: Program) -> list[tuple[Any, str, str]]:
 
     Empty also if setup raises: the run will say so.
     """
-    if not primitives.delays_declared:
+    if not state.delays_declared:
         return []
     looker = _Looker()
-    with primitives.lent(looker):
+    with lent(looker):
         try:
             program.fresh()
         except ProgramError:

@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any
 
 from ..errors import exactly
-from ..primitives import Field, State, _Primitive
+from ..primitives import Field, Primitive, State
 from ..trace import Site
 
 SLOT = "_rb_"
@@ -114,7 +114,7 @@ def show(value: Any, depth: int = 2) -> str:
 
 
 def _shown(value: Any, depth: int) -> str:
-    if isinstance(value, (State, _Primitive)):
+    if isinstance(value, (State, Primitive)):
         return value.label()
     if isinstance(value, enum.Enum):
         return value.name

@@ -21,7 +21,7 @@ STALL_S = 5.0
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OWN = (
     os.path.join(_PACKAGE, "engine") + os.sep,
-    os.path.join(_PACKAGE, "primitives.py"),
+    os.path.join(_PACKAGE, "primitives") + os.sep,
     os.path.join(_PACKAGE, "findings.py"),
     "<racebench",
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from .. import primitives
+from ..primitives import runtime as installed
 from .instrument import site_of
 
 _INNERMOST = 12
@@ -27,7 +27,7 @@ def standing() -> str:
 
     Takes no lock.  Threads of a run going on come first.
     """
-    runtime: Any = primitives._runtime
+    runtime: Any = installed.current
     members = getattr(runtime, "workers", None) or getattr(runtime, "tasks", None) or ()
     of_run = {m.thread.ident: m for m in members if m.thread is not None}
     names = {t.ident: t.name for t in threading.enumerate()}

@@ -11,13 +11,13 @@ import pytest
 import racebench as rb
 from racebench.engine import Plan
 from racebench.engine import explore as explored
-from racebench.engine.control.ops import ACQUIRE
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.search.loop import Loop
 from racebench.engine.search.walk import Walk
 from racebench.engine.strategies import STRATEGIES
 from racebench.engine.strategies.pct import Pct
 from racebench.engine.strategies.pos import Pos
+from racebench.primitives.ops import ACQUIRE
 
 from . import bugs
 

@@ -12,13 +12,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...trace import Kind, Op, object_name
 from ..stuck import wanted_site
-
-if TYPE_CHECKING:
-    from .scheduler import Task
+from .task import Task
 
 _LATEST = 1_000
 _TRIES = (Kind.TRY_ACQUIRE, Kind.TRY_DOWN, Kind.LOCKED)

@@ -10,7 +10,7 @@ counted: two of them, and the run cannot say what it has not seen.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...primitives import Field, State
 from ...trace import Kind, Op
@@ -19,10 +19,7 @@ from ..instrument import SLOT, Copier, showing
 from ..unseen import Unseen
 from .adoption import Graph, alone
 from .containers import Containers, forget, leave, untouched
-
-if TYPE_CHECKING:
-    from .scheduler import Scheduler
-
+from .floor import Floor
 
 _REMEDY = (
     "keep what is in it in fields of a State that are declared with racebench.shared, "
@@ -33,7 +30,7 @@ _REMEDY = (
 class Holdings:
     """The values in the fields of one scheduler's objects; owned by the floor holder."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Floor) -> None:
         self.scheduler = scheduler
         self.unseen = Unseen()
         self.names: dict[str, Any] = {

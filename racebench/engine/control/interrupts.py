@@ -12,58 +12,16 @@ interrupts off or another handler runs there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
 from ...errors import ThreadAbort
-from ...trace import Kind, Op
-from ..stuck import CPU, error_event
-from . import ops
-
-if TYPE_CHECKING:
-    from .scheduler import Scheduler, Task
-
-
-class Cpu:
-    """The processor under a thread that an interrupt can come to.
-
-    ``handler`` is the interrupt that runs on it, ``saved`` the offer of the
-    thread that is suspended meanwhile, ``watched`` whether it was a predicate's.
-    """
-
-    __slots__ = ("_rb_id", "handler", "saved", "task", "watched")
-
-    cls = CPU
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self._rb_id = ("cpu", task.index)
-        self.reset()
-
-    def reset(self) -> None:
-        self.handler: Task | None = None
-        self.saved: tuple[Op, Any] | None = None
-        self.watched = False
-
-    def label(self) -> str:
-        return self.task.name
-
-    name = property(label)
-
-    def ready_for(self, task: Task) -> bool:
-        if task.op is ops.INTERRUPT:
-            victim = self.task
-            if victim.buffer is not None and victim.buffer.pending:
-                return False
-            # A thread that crashed has taken its processor with it.
-            return victim.irqs and self.handler is None and not victim.aborted
-        return task.op is not ops.SUSPENDED
-
-    def owners_for(self, task: Task) -> Iterable[Task]:
-        return (self.handler,) if task.op is ops.SUSPENDED and self.handler is not None else ()
+from ...primitives import ops
+from ...program import Program
+from ...trace import Kind
+from ..stuck import error_event
+from .floor import Floor
+from .task import Cpu, Task
 
 
-def tasks_of(program: Any, tasks: list[Task], make: Any) -> list[Task]:
+def tasks_of(program: Program, tasks: list[Task]) -> list[Task]:
     """A task for each interrupt of ``program``; ``tasks`` are its threads."""
     by_name = {task.name: task for task in tasks}
     made: list[Task] = []
@@ -71,7 +29,7 @@ def tasks_of(program: Any, tasks: list[Task], make: Any) -> list[Task]:
         victim = by_name[thread]
         if victim.cpu is None:
             victim.cpu = Cpu(victim)
-        task = make(len(tasks) + len(made), name, handler)
+        task = Task(len(tasks) + len(made), name, handler)
         task.onto = victim.cpu
         made.append(task)
     return made
@@ -85,7 +43,7 @@ def offer(task: Task) -> None:
     task.alive = task.irqs = False
 
 
-def switch(s: Scheduler, on: bool | None) -> bool:
+def switch(s: Floor, on: bool | None) -> bool:
     """Switch the running thread's interrupts; whether they were on."""
     me = s.caller()
     if me is None:
@@ -101,7 +59,7 @@ def switch(s: Scheduler, on: bool | None) -> bool:
     return were
 
 
-def handle(s: Scheduler, task: Task) -> None:
+def handle(s: Floor, task: Task) -> None:
     """Run ``task``'s handler in place of the thread that it interrupts; the step is chosen."""
     cpu = task.onto
     assert cpu is not None
@@ -125,7 +83,7 @@ def handle(s: Scheduler, task: Task) -> None:
     _resume(s, cpu, task)
 
 
-def _suspend(s: Scheduler, cpu: Cpu, task: Task) -> None:
+def _suspend(s: Floor, cpu: Cpu, task: Task) -> None:
     cpu.handler = task
     victim = cpu.task
     if victim.alive:
@@ -137,7 +95,7 @@ def _suspend(s: Scheduler, cpu: Cpu, task: Task) -> None:
     s.settle(cpu, task)
 
 
-def _resume(s: Scheduler, cpu: Cpu, task: Task) -> None:
+def _resume(s: Floor, cpu: Cpu, task: Task) -> None:
     victim, saved = cpu.task, cpu.saved
     cpu.handler = cpu.saved = None
     if saved is not None:

@@ -29,18 +29,19 @@ that it has unwound.
 
 from __future__ import annotations
 
+import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ...errors import HarnessBug, ProgramError
 from .. import osthreads
 from ..osthreads import is_engine
 from ..stillness import LOOK_S, REMEDY, Place, Watch, frames_of, place_of
+from ..strangers import Strangers
 from ..stuck import hang_event
-
-if TYPE_CHECKING:
-    from .scheduler import Scheduler, Task
+from .floor import Floor
+from .task import Task
 
 _BACK_S = 1.0
 PLAY = "play"
@@ -50,6 +51,24 @@ LOOK = "look"
 """The function that a traced or profiled thread calls in between, anywhere in the program's own code."""
 
 _RESTS = ("_switch", "_leave", "_work")
+
+
+class Overseen(Floor, Protocol):
+    """What the overseer needs of the scheduler besides."""
+
+    stall_s: float
+    strangers: Strangers
+    fork: threading.Lock
+    ours: frozenset[int]
+    lost: list[str]
+    hangs: int
+    ending: bool
+    error: BaseException | None
+    _control: threading.Lock
+
+    def _next(self, current: Task | None) -> Task | None: ...
+
+    def anybody(self) -> None: ...
 
 
 class _Out:
@@ -66,7 +85,7 @@ class _Out:
 class Overseer:
     """The controlling thread's part in the executions of ``scheduler``."""
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Overseen) -> None:
         self._s = scheduler
         self._out: list[_Out] = []
         self._steps = self._events = 0

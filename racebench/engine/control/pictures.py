@@ -34,7 +34,7 @@ from types import (
 )
 from typing import Any, NamedTuple
 
-from ...primitives import Field, State, _Primitive
+from ...primitives import Field, Primitive, State
 from ...program import Program
 from ...values import never_changes
 from ..instrument import SLOT
@@ -251,7 +251,7 @@ class Picture:
 
     def _instance(self, spot: Spot, value: Any, owner: int) -> None:
         cls = type(value)
-        ours = cls.__module__.startswith(_OURS) and not issubclass(cls, _Primitive)
+        ours = cls.__module__.startswith(_OURS) and not issubclass(cls, Primitive)
         # What is written to a log is for people.
         if ours or cls.__module__.startswith("logging"):
             return
@@ -274,7 +274,7 @@ class Picture:
         cls = type(value)
         if cls not in self._slots:
             self._slots[cls] = {name: slot for base in cls.__mro__ for name, slot in _slots(base)}
-            self._ours[cls] = _of_racebench(cls) if issubclass(cls, _Primitive) else frozenset()
+            self._ours[cls] = _of_racebench(cls) if issubclass(cls, Primitive) else frozenset()
         found = []
         for name, slot in self._slots[cls].items():
             with suppress(AttributeError):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from ...primitives import _Primitive
+from ...primitives import Primitive
 from ...trace import Op, Site, Step, object_name
 from ..citations import Citations
 from ..instrument import SLOT, show, site_of
 from ..osthreads import caller_frame, frame_of, stack_from
 from ..stuck import UNKNOWN_SITE, wanted_site
-from .scheduler import Task
+from .task import Task
 
 
 def _site_of_function(function: Any) -> Site:
@@ -47,7 +47,7 @@ class StepRecorder:
             self._citations.cite(frame)
             # An interrupt comes and goes in no function: it is told as its handler's.
             stack = stack_from(frame) or (_site_of_function(task.function),)
-        lock_class = obj.cls if isinstance(obj, _Primitive) else ""
+        lock_class = obj.cls if isinstance(obj, Primitive) else ""
         held = tuple(lock.name for lock, _, _ in task.held)
         step = Step(task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic)
         if op.is_field:

@@ -20,18 +20,17 @@ strategy sees what each thread is about to do, and an offer that cannot be met
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import get_ident
-from types import CodeType
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from ...errors import HarnessBug, ProgramError, ThreadAbort
 from ...findings import Broken
 from ...primitives import State, installed
+from ...primitives.ops import INTERRUPT, SLEEP, WAKE
 from ...program import Program
-from ...trace import Kind, Op, Site
+from ...trace import Kind, Op
 from .. import osthreads
 from ..delays import delayed_fields, late
 from ..garbage import Collector, tamed
@@ -55,12 +54,16 @@ from ..unseen import NOTHING
 from . import interrupts
 from . import stores as buffers
 from .fairness import InTurn, spinning
+from .floor import Listener
+from .floor import Recorder as Recorder
+from .floor import Strategy as Strategy
 from .holdings import Holdings
-from .ops import ACQUIRE, INTERRUPT, SLEEP, SUSPENDED, WAKE
 from .outside import Clocks, Outside, profiled
 from .overseer import Anyone, Overseer
 from .pictures import Picture, Place
 from .plain import TRACED, Uses, traced
+from .primitives import substitutes, wait_until
+from .task import Task as Task
 
 MAX_STEPS = 10_000
 """Steps after which an execution counts as a livelock."""
@@ -75,88 +78,6 @@ _MOST_LATE = 10_000
 
 _MOST_HANGS = 2
 """One ends the search; another one, and nothing more is run to explain what was found."""
-
-
-class Strategy(Protocol):
-    """Decides who runs; see ``strategies/``."""
-
-    def begin(self) -> None:
-        """A new execution starts."""
-
-    def pick(self, enabled: list[Task], current: Task | None) -> Any:
-        """The task that makes the next step; called when there is a choice."""
-
-
-class Task:
-    """One thread of the program.
-
-    ``op`` and ``obj`` are its offer; ``ready`` says that the offer can be met
-    now, ``blocked`` is the one that was still unmet when the execution ended.
-    ``held`` has the locks it holds, outermost first, each with the code and
-    instruction that took it.  ``cpu`` is what its interrupts come to, None if it
-    has none; ``onto`` is the processor that an interrupt's own task comes to.
-    ``buffer`` has its stores to delayed fields, if the program has any; ``fifo``
-    is what the task of a store buffer itself puts forth.  ``asked`` says how many
-    sleepers it is about to wake, ``roused`` on which conditions it woke unasked, ``late``
-    how many steps it made after it was told to end.
-    ``ident`` is its OS thread's, 0 while the overseer looks at it; when that has set
-    it ``out``, ``back`` is released once it has unwound.
-    """
-
-    __slots__ = (
-        "aborted", "alive", "asked", "back", "baton", "blocked", "buffer", "clock", "cpu", "fifo", "function",
-        "held", "ident", "index", "irqs", "late", "name", "obj", "onto", "op", "out", "ready", "result", "roused",
-        "thread",
-    )  # fmt: skip
-
-    def __init__(self, index: int, name: str, function: Callable[[Any], Any]) -> None:
-        self.index, self.name, self.function = index, name, function
-        self.baton = threading.Lock()
-        self.baton.acquire()
-        self.back = threading.Lock()
-        self.back.acquire()
-        self.thread: threading.Thread | None = None
-        self.ident = 0
-        self.clock: int | None = None
-        self.out = False
-        self.cpu: interrupts.Cpu | None = None
-        self.onto: interrupts.Cpu | None = None
-        self.buffer: buffers.Buffer | None = None
-        self.fifo: buffers.Fifo | None = None
-        self.held: list[tuple[Any, CodeType, int]] = []
-        self.reset()
-
-    def reset(self) -> None:
-        self.op: Op = ACQUIRE
-        self.obj: Any = None
-        self.ready = self.aborted = False
-        self.blocked: tuple[Op, Any] | None = None
-        self.alive = self.irqs = True
-        self.result: Any = None
-        self.asked: int | None = None
-        self.late = 0
-        self.roused: set[Any] = set()
-        self.held.clear()
-
-    @property
-    def below(self) -> Task | None:
-        """For an interrupt: the thread that it comes to."""
-        return None if self.onto is None else self.onto.task
-
-    @property
-    def source(self) -> Task | None:
-        """For a store buffer: the thread whose stores it has."""
-        return None if self.fifo is None else self.fifo.buffer.task
-
-    @property
-    def handling(self) -> tuple[str, int]:
-        """The interrupt that this task is, "" if it is a thread; all it holds it took itself."""
-        return ("" if self.onto is None else self.name), 0
-
-    @property
-    def suspended(self) -> bool:
-        """Whether a handler runs in this thread's place."""
-        return self.op is SUSPENDED
 
 
 class Outcome:
@@ -179,28 +100,6 @@ class Outcome:
         self.parts: list[list[int]] | None = None
 
 
-class Listener(Protocol):
-    """Hears what predicates look at, and who may wake unasked; ``grown`` once that is new to it."""
-
-    grown: bool
-
-    def look(self, predicate: Any, reads: Iterable[tuple[Op, Any]]) -> None: ...
-
-    def rousable(self) -> None: ...
-
-
-class Recorder(Protocol):
-    """Looks at each step of a detailed replay, just before it is performed."""
-
-    def step(self, task: Task, op: Op, obj: Any) -> None: ...
-
-    def stored(self, places: deque[tuple[Site, ...]], value: Any) -> None: ...
-
-    def blocked(self, task: Task) -> None: ...
-
-    def end(self) -> None: ...
-
-
 class Scheduler(Numbers):
     """Runs one Program's threads, one execution after another.
 
@@ -221,8 +120,6 @@ class Scheduler(Numbers):
         max_steps: int = MAX_STEPS,
         looks: bool = True,
     ) -> None:
-        from .primitives import substitutes
-
         super().__init__()
         self.program = program
         self.stall_s, self.max_steps = stall_s, max_steps
@@ -231,7 +128,7 @@ class Scheduler(Numbers):
         self.relation: Listener | None = None
         threads = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
         self._threads = threads
-        self._interrupts = interrupts.tasks_of(program, threads, Task)
+        self._interrupts = interrupts.tasks_of(program, threads)
         self.tasks = threads + self._interrupts
         self.lost: list[str] = []
         self.hangs = 0
@@ -249,17 +146,17 @@ class Scheduler(Numbers):
         self._uses: Uses | None = None
         self._outside: Outside | None = None
         self._overseer = Overseer(self)
-        self.types: dict[type, Any] = dict(substitutes(self))
         self.buffers: buffers.Buffers | None = None
         self._holdings = Holdings(self)
         self.unseen = self._holdings.unseen
         delayed = delayed_fields(program)
         if delayed:
-            self.buffers = made = buffers.Buffers(self, delayed, Task)
+            self.buffers = made = buffers.Buffers(self, delayed, self.created)
             self.tasks = self.tasks + made.actors
-            self.types = dict(buffers.fenced(self.types, made))
             self.created = made.created  # type: ignore[method-assign]
             self._holdings.names.update(load=made.load, store=made.store)
+        fence = None if self.buffers is None else self.buffers.fence
+        self.types: dict[type, Any] = dict(substitutes(self, fence))
         self._twins = Twins(self._holdings.names, self._holdings.accessor, self._holdings.copier)
         self._prepare()
 
@@ -300,8 +197,6 @@ class Scheduler(Numbers):
             self.buffers.fence()
 
     def wait_until(self, predicate: Callable[[], Any]) -> None:
-        from .primitives import wait_until
-
         wait_until(self, predicate)
 
     def irqs(self, on: bool | None) -> bool:

@@ -18,84 +18,24 @@ depends on what the thread did, never on when its buffers ran empty.
 
 from __future__ import annotations
 
-import sys
-from collections import deque
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from ...primitives import Condition, Lock, RLock, RWLock, Semaphore, State
-from ...trace import Kind, Op, Site
+from ...primitives import State, ops
+from ...trace import Op
 from ..delays import late
 from ..instrument import SLOT
-from ..numbering import Numbers
-from . import ops
-
-if TYPE_CHECKING:
-    from .scheduler import Scheduler, Strategy, Task
-
-
-class Buffer:
-    """What one thread has stored: ``pending`` values are on the way to ``fifos``' fields.
-
-    ``stored`` says that the thread has stored since its last fence.
-    """
-
-    __slots__ = ("_rb_id", "fifos", "pending", "stored", "task")
-
-    cls = "stores"
-
-    def __init__(self, task: Task) -> None:
-        self.task = task
-        self._rb_id = (self.cls, task.index)
-        self.fifos: list[Fifo] = []
-        self.reset()
-
-    def reset(self) -> None:
-        self.pending, self.stored = 0, False
-
-    def label(self) -> str:
-        return f"{self.task.name}'s stores"
-
-    name = property(label)
-
-    def ready_for(self, task: Task) -> bool:
-        return not self.pending
-
-    def owners_for(self, task: Task) -> Iterable[Task]:
-        return ()
-
-
-class Fifo:
-    """The stores of one thread to one delayed field of one object.
-
-    ``into`` and ``op`` are the object, as it is in this execution, and the WRITE.
-    ``made`` and ``done`` count stores and WRITEs in this execution; a recorded
-    one has the place of each store in ``places``.
-    """
-
-    __slots__ = ("actor", "buffer", "done", "field", "into", "made", "op", "places", "values")
-
-    def __init__(self, actor: Task, buffer: Buffer, field: str) -> None:
-        self.actor, self.buffer, self.field = actor, buffer, field
-        self.op = Op(Kind.WRITE, field, drains=True)
-        self.values: deque[Any] = deque()
-        self.places: deque[tuple[Site, ...]] = deque()
-        self.into: Any = None
-        self.made = self.done = 0
-
-    def reset(self) -> None:
-        self.values.clear()
-        self.places.clear()
-        self.made = self.done = 0
-        actor = self.actor
-        actor.op, actor.obj, actor.ready, actor.alive = self.op, None, False, False
+from .floor import Floor, Strategy
+from .task import Buffer, Fifo, Task
 
 
 class Buffers:
     """All store buffers of one scheduler; owned by the floor holder."""
 
-    def __init__(self, scheduler: Scheduler, fields: list[tuple[Any, str, str]], make: Any) -> None:
-        self.scheduler = scheduler
+    def __init__(
+        self, scheduler: Floor, fields: list[tuple[Any, str, str]], number: Callable[[Any], None]
+    ) -> None:
+        self.scheduler, self._number = scheduler, number
         self.of: dict[Any, dict[tuple[int, str], Fifo]] = {ident: {} for ident, _, _ in fields}
         self.fifos: dict[int, Fifo] = {}
         self.buffers: list[Buffer] = []
@@ -105,7 +45,7 @@ class Buffers:
             task.buffer = Buffer(task)
             self.buffers.append(task.buffer)
             for ident, field, text in fields:
-                actor = make(len(threads) + len(made), f"{task.name}'s stores to {text}", None)
+                actor = Task(len(threads) + len(made), f"{task.name}'s stores to {text}", None)
                 actor.fifo = fifo = Fifo(actor, task.buffer, field)
                 made.append(actor)
                 task.buffer.fifos.append(fifo)
@@ -121,8 +61,7 @@ class Buffers:
 
     def created(self, obj: Any) -> None:
         """Number ``obj``, and give it the buffers of its delayed fields."""
-        s = self.scheduler
-        Numbers.created(s, obj)
+        self._number(obj)
         if not isinstance(obj, State) or not obj._rb_delayed:
             return
         fifos = self.of.get(obj._rb_id)  # type: ignore[attr-defined]
@@ -226,73 +165,3 @@ class Draining:
             self.buffers.drain(chosen.fifo)
             current = chosen
         return None
-
-
-# -- primitives that fence
-
-
-class _FencedLock:
-    def _take(self, me: Task, depth: int) -> bool:
-        self._fence()  # type: ignore[attr-defined]
-        return super()._take(me, depth + 1)  # type: ignore[misc, no-any-return]
-
-    def _try(self, me: Task, depth: int = 3) -> bool:
-        self._fence()  # type: ignore[attr-defined]
-        return super()._try(me, depth + 1)  # type: ignore[misc, no-any-return]
-
-    def release(self) -> None:
-        self._fence()  # type: ignore[attr-defined]
-        super().release()  # type: ignore[misc]
-
-
-class _FencedCondition:
-    lock: Any
-
-    def wait(self) -> bool:
-        self._fence()  # type: ignore[attr-defined]
-        woken: bool = super().wait()  # type: ignore[misc]
-        self.lock.held_from(sys._getframe(1))
-        return woken
-
-
-class _FencedSemaphore:
-    def acquire(self, blocking: bool = True) -> bool:
-        self._fence()  # type: ignore[attr-defined]
-        return super().acquire(blocking)  # type: ignore[misc, no-any-return]
-
-    def release(self) -> None:
-        self._fence()  # type: ignore[attr-defined]
-        super().release()  # type: ignore[misc]
-
-
-class _FencedRWLock:
-    def acquire_read(self) -> bool:
-        self._fence()  # type: ignore[attr-defined]
-        return super().acquire_read()  # type: ignore[misc, no-any-return]
-
-    def acquire_write(self) -> bool:
-        self._fence()  # type: ignore[attr-defined]
-        return super().acquire_write()  # type: ignore[misc, no-any-return]
-
-    def release_read(self) -> None:
-        self._fence()  # type: ignore[attr-defined]
-        super().release_read()  # type: ignore[misc]
-
-    def release_write(self) -> None:
-        self._fence()  # type: ignore[attr-defined]
-        super().release_write()  # type: ignore[misc]
-
-
-_FENCED: dict[type, type] = {
-    Lock: _FencedLock,
-    RLock: _FencedLock,
-    RWLock: _FencedRWLock,
-    Condition: _FencedCondition,
-    Semaphore: _FencedSemaphore,
-}
-
-
-def fenced(types: dict[type, type], buffers: Buffers) -> dict[type, type]:
-    """The engine's class for each primitive, as a program with store buffers needs it."""
-    body = {"_fence": staticmethod(buffers.fence)}
-    return {cls: type(own.__name__, (_FENCED[cls], own), dict(body)) for cls, own in types.items()}

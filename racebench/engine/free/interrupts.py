@@ -10,13 +10,13 @@ Unlike under control, no interrupt comes to a thread that sleeps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...errors import ThreadAbort
 from ...program import Program
 from ..stuck import error_event
-from .run import FreeRun, Worker
+from .worker import Worker
 
 Handler = Callable[[Any], Any]
 
@@ -39,17 +39,21 @@ class _Due:
         self.left.sort()
 
 
-class InterruptedRun(FreeRun):
-    """A free run of a program with interrupts."""
+class Interrupts:
+    """The interrupts of a program.  ``flush`` has a worker's stores written, ``tick`` is the run's clock."""
 
-    steps_matter = True
-
-    def __init__(self, program: Program, seed: int) -> None:
-        super().__init__(program, seed)
+    def __init__(
+        self,
+        program: Program,
+        workers: Sequence[Worker],
+        flush: Callable[[Worker], None],
+        tick: Callable[[], int],
+    ) -> None:
         by_thread: dict[str, dict[str, Handler]] = {}
         for name, (thread, handler) in program.interrupts.items():
             by_thread.setdefault(thread, {})[name] = handler
-        self._due = {w: _Due(by_thread[w.name]) for w in self.workers if w.name in by_thread}
+        self._due = {w: _Due(by_thread[w.name]) for w in workers if w.name in by_thread}
+        self._flush, self._tick = flush, tick
         for worker in self._due:
             worker.function = self._interruptible(worker, worker.function)
 
@@ -63,48 +67,27 @@ class InterruptedRun(FreeRun):
             except ThreadAbort:
                 raise
             except BaseException:
-                self._all(me)
+                self.all(me)
                 raise
-            self._all(me)
+            self.all(me)
             return result
 
         return run
 
-    def step(self) -> None:
-        me = self.local.worker
-        due = self._due.get(me) if me is not None else None
-        if me is not None and due is not None and not me.handling[0]:
+    def some(self, me: Worker) -> None:
+        """At a step of ``me``: what is due by now comes."""
+        due = self._due.get(me)
+        if due is not None and not me.handling[0]:
             due.steps += 1
             while due.left and due.left[0][0] < due.steps and me.irqs and me.obj is None:
                 self._handle(me, due)
-        super().step()
 
-    def irqs(self, on: bool | None) -> bool:
-        if on is False:
-            # The last moment for one to come; a step, as under control.
-            self.maybe_step()
-        return super().irqs(on)
-
-    def has_due(self, me: Worker) -> bool:
+    def waiting(self, me: Worker) -> bool:
+        """Whether something must come to ``me`` before it sleeps."""
         due = self._due.get(me)
         return due is not None and bool(due.left) and me.irqs and not (me.aborted or me.handling[0])
 
-    def about_to_wait(self, me: Worker) -> None:
-        if self.has_due(me):
-            self._all(me)
-
-    def quietly(self, test: Callable[[], Any]) -> bool:
-        me = self.local.worker
-        if me is None:
-            return super().quietly(test)
-        handling = me.handling
-        me.handling = (handling[0] or "-", handling[1])
-        try:
-            return super().quietly(test)
-        finally:
-            me.handling = handling
-
-    def _all(self, me: Worker) -> None:
+    def all(self, me: Worker) -> None:
         """Whatever is still due comes now, if it can."""
         due = self._due.get(me)
         while due is not None and due.left and me.irqs and not me.aborted:
@@ -112,6 +95,7 @@ class InterruptedRun(FreeRun):
 
     def _handle(self, me: Worker, due: _Due) -> None:
         _, name = due.left.pop(0)
+        self._flush(me)
         me.handling = name, len(me.held)
         me.irqs = False
         try:
@@ -121,7 +105,8 @@ class InterruptedRun(FreeRun):
         except BaseException as error:
             if me.aborted:
                 raise
-            me.events.append((me.slot, error_event(name, error, self.tick())))
+            me.events.append((me.slot, error_event(name, error, self._tick())))
         finally:
+            self._flush(me)
             me.handling = "", 0
             me.irqs = True

@@ -22,12 +22,9 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ...errors import ThreadAbort
-
-if TYPE_CHECKING:
-    from .run import Worker
+from .worker import Worker
 
 HOLD_S = 0.002
 PAUSE_S = 20e-6
@@ -131,14 +128,14 @@ class Noise:
             if held is not None and me.slot < held.slot:
                 return
             if any(w is not me and w.slot <= me.slot and w.awake for w in self.workers):
-                me.hold.acquire(blocking=False)
+                me.hold_back.acquire(blocking=False)
                 self.held = me
             else:
                 self.held = None
         if held is not None:
-            _open(held.hold)
+            _open(held.hold_back)
         if self.held is me:
-            me.hold.acquire(timeout=HOLD_S)
+            me.hold_back.acquire(timeout=HOLD_S)
             with self._mutex:
                 if self.held is me:
                     self.held = None
@@ -148,7 +145,7 @@ class Noise:
         with self._mutex:
             held, self.held = self.held, None
         if held is not None:
-            _open(held.hold)
+            _open(held.hold_back)
 
     def pass_by(self, me: Worker, slot: int) -> None:
         """``me`` has ended ``slot``: if another is held there or before, change places."""

@@ -18,78 +18,29 @@ What orders the accesses:
 from __future__ import annotations
 
 import itertools
-import random
-import sys
 import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from ...errors import HarnessBug, ProgramError, ThreadAbort, told
-from ...findings import Finding, Result, Verdict, miss_bound
-from ...primitives import Field, State, installed
+from ...errors import ProgramError, ThreadAbort, told
+from ...primitives import Field, State
 from ...program import Program
-from ...trace import LockEdge
 from .. import osthreads
-from ..delays import late
-from ..garbage import leaves_nothing, tamed
+from ..delays import delayed_fields, late
 from ..instrument import SLOT, Twins, derived
-from ..progress import PROGRESS_S, Progress, ProgressCall
 from ..stillness import own_clock
 from ..strangers import Strangers, called
-from ..stuck import Event, crash_event, error_event, leak_event
-from ..unseen import NOTHING, Unseen, judged
-from .batches import LARGEST, Batches
-from .noise import Adviser, Jolt, Noise
-from .primitives import substitutes, wait_until
-from .tally import FreeTally, Rings, no_rings
+from ..stuck import crash_event, error_event, leak_event
+from ..unseen import Unseen
+from .batches import LARGEST
+from .interrupts import Interrupts
+from .noise import Noise
+from .parking import wait_until
+from .primitives import substitutes
+from .stores import Stores
 from .waits import Waits
-from .watchdog import Watchdog
-
-
-class _Local(threading.local):
-    worker: Worker | None = None
-
-
-class Worker:
-    """One thread of the program, kept for the whole run."""
-
-    def __init__(
-        self, index: int, name: str, function: Callable[[Any], Any], seed: int, daemon: bool = False
-    ) -> None:
-        self.index, self.name, self.function, self.daemon = index, name, function, daemon
-        self.rng = random.Random(seed * 1_000_003 + index)
-        self.thread: threading.Thread | None = None
-        self.clock: int | None = None
-        self.go, self.done = _taken_lock(), _taken_lock()
-        self.gate, self.hold = _taken_lock(), _taken_lock()
-        self.idle, self.lost, self.aborted = True, False, False
-        self.irqs = True
-        self.batch = self.slot = 0
-        self.fuel = 1
-        self.obj: Any = None
-        self.parked: object | None = None
-        self.held: list[Any] = []
-        self.chains: dict[Any, list[LockEdge]] = {}
-        self.events: list[tuple[int, Event]] = []
-        self.results: list[Any] = []
-
-    suspended = False
-    """A handler runs on the thread that it interrupts."""
-
-    handling = ("", 0)
-    """The interrupt being handled, and how many of ``held`` were taken before it came."""
-
-    @property
-    def awake(self) -> bool:
-        """Whether this worker can still come to somebody who waits for it."""
-        return not self.idle and self.obj is None
-
-
-def _taken_lock() -> threading.Lock:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
+from .worker import Local, Worker
 
 
 def _accessor(declared: Field) -> tuple[str, str]:
@@ -103,19 +54,18 @@ class FreeRun:
     """The runtime of one ``stress`` call, and the work of its threads."""
 
     numbers = False
-    steps_matter = False
-    """Whether something happens at steps even without noise."""
 
     def __init__(self, program: Program, seed: int) -> None:
         self.program = program
-        self.local = _Local()
+        self.local = Local()
         self.tick = itertools.count().__next__
-        self.namespace: dict[str, Any] = {"noisy": False, "noise": self.step}
+        self.namespace: dict[str, Any] = {"noisy": False}
         self.workers = [
             Worker(i, n, f, seed, n in program.daemons) for i, (n, f) in enumerate(program.threads.items())
         ]
         self.noise = Noise(self.workers)
         self.waits = Waits(self.workers, self._about_to_sleep, self.tick)
+        self._choose_steps()
         self.states: list[Any] = []
         self.spent: list[Any] = []
         self.stopping = self._closing = False
@@ -129,11 +79,24 @@ class FreeRun:
         self.types: dict[type, Any] = dict(substitutes(self))
         self._twins = Twins(self.namespace, _accessor)
 
+    def _choose_steps(self) -> None:
+        """What a step is, once for the program: one without interrupts and stores pays nothing for them."""
+        program, workers, namespace = self.program, self.workers, self.namespace
+        self.interrupts = self.stores = None
+        if program.interrupts:
+            self.interrupts = Interrupts(program, workers, self.flush, self.tick)
+        if delayed_fields(program):
+            self.stores = Stores(workers, self.local, namespace)
+        self.steps_matter = self.interrupts is not None or self.stores is not None
+        """Whether something happens at steps even without noise."""
+        self.step: Callable[[], None] = self._full_step if self.steps_matter else self._plain_step
+        namespace["noise"] = partial(self._full_step, False) if self.steps_matter else self._plain_step
+
     # -- the runtime interface (primitives.Runtime)
 
     def substitute(self, cls: type) -> Any:
         if issubclass(cls, State):
-            if cls._rb_delayed and "load" not in self.namespace:
+            if cls._rb_delayed and self.stores is None:
                 raise late(cls)
             own = self._twins.of(cls)
         else:
@@ -151,13 +114,19 @@ class FreeRun:
         me = self.local.worker
         if me is None:
             return True
+        if on is False and self.interrupts is not None:
+            # The last moment for one to come; a step, as under control.
+            self.maybe_step()
         were = me.irqs
         if on is not None:
             me.irqs = on
         return were
 
     def fence(self) -> None:
-        """Nothing is delayed."""
+        me = self.local.worker
+        if me is not None and self.stores is not None and self.stores.waiting(me):
+            self.maybe_step()
+            self.stores.all(me)
 
     def outside(self) -> None:
         """The caller is no worker: it is to be the coordinator or the watchdog."""
@@ -176,7 +145,7 @@ class FreeRun:
 
     # -- what workers do
 
-    def step(self) -> None:
+    def _plain_step(self) -> None:
         """A noisy step: count down to the next jolt."""
         me = self.local.worker
         if me is None:
@@ -187,6 +156,17 @@ class FreeRun:
         else:
             self.noise.jolt(me)
 
+    def _full_step(self, fences: bool = True) -> None:
+        """A step with all that can come at one.  The noise comes before the barrier: others may, too."""
+        me, stores = self.local.worker, self.stores
+        if me is not None and stores is not None and not fences:
+            stores.some(me)
+        if me is not None and self.interrupts is not None:
+            self.interrupts.some(me)
+        self._plain_step()
+        if me is not None and stores is not None and fences:
+            stores.all(me)
+
     def maybe_step(self) -> None:
         if self.namespace["noisy"]:
             self.step()
@@ -194,26 +174,34 @@ class FreeRun:
     def set_noisy(self, noisy: bool) -> None:
         self.namespace["noisy"] = noisy
 
+    def flush(self, me: Worker) -> None:
+        """A barrier that is no step."""
+        if self.stores is not None:
+            self.stores.all(me)
+
     def has_due(self, me: Worker) -> bool:
         """Whether something must come to ``me`` before it sleeps."""
-        return False
+        return self.interrupts is not None and self.interrupts.waiting(me)
 
     def about_to_wait(self, me: Worker) -> None:
         """``me`` is going to sleep: let that come."""
+        self.flush(me)
+        if self.interrupts is not None and self.interrupts.waiting(me):
+            self.interrupts.all(me)
 
     def quietly(self, test: Callable[[], Any]) -> bool:
-        """``test()`` without noise in the calling thread; True if it raises."""
+        """``test()`` without noise or interrupts in the calling thread; True if it raises."""
         me = self.local.worker
-        fuel = me.fuel if me is not None else 0
+        fuel, handling = (0, ("", 0)) if me is None else (me.fuel, me.handling)
         if me is not None:
-            me.fuel = 1 << 60
+            me.fuel, me.handling = 1 << 60, (handling[0] or "-", handling[1])
         try:
             return bool(test())
         except Exception:
             return True
         finally:
             if me is not None:
-                me.fuel = fuel
+                me.fuel, me.handling = fuel, handling
 
     def _about_to_sleep(self, me: Worker) -> None:
         self.noise.let_go()
@@ -268,7 +256,7 @@ class FreeRun:
     def _leaked(self, me: Worker, slot: int) -> None:
         if not me.aborted:
             me.events.append((slot, leak_event(me, self.tick())))
-        for lock, _, _ in reversed(me.held):
+        for lock, _, _ in reversed(tuple(me.held)):
             lock.abandon(me)
         me.held.clear()
 
@@ -352,141 +340,3 @@ class FreeRun:
 
     def _only_lost_left(self) -> bool:
         return all(w.idle or w.lost for w in self.workers)
-
-
-@leaves_nothing
-def stress(
-    program: Program,
-    seconds: float = 2.0,
-    seed: int = 0,
-    *,
-    stop_on_first: bool = False,
-    progress: ProgressCall | None = None,
-    stall_s: float = osthreads.STALL_S,
-    rings: Rings = no_rings,
-) -> Result:
-    """Hammer ``program`` on free-running OS threads for ``seconds``; see ``modes.stress``.
-
-    ``rings`` says which orders of locks are inversions.
-    """
-    return Stress(program, seed, stall_s, progress, rings).go(seconds, stop_on_first)
-
-
-class Stress:
-    """One call of ``stress``."""
-
-    def __init__(
-        self,
-        program: Program,
-        seed: int,
-        stall_s: float = osthreads.STALL_S,
-        progress: ProgressCall | None = None,
-        rings: Rings = no_rings,
-    ) -> None:
-        from .stores import free_run
-
-        self.program, self.seed, self.progress = program, seed, progress
-        self.run = free_run(program, seed)
-        self.adviser = Adviser()
-        self.tally = FreeTally(program, self.run, rings)
-        self.interrupted = False
-        self._stall_s = stall_s
-        self.batches = Batches(len(self.adviser.settings))
-        self._started = 0.0
-        self._report_at = 0.0
-
-    def go(self, seconds: float, stop_on_first: bool) -> Result:
-        run, tally = self.run, self.tally
-        self._started = self._report_at = time.perf_counter()
-        watchdog = Watchdog(run, self._stall_s)
-        with installed(run), osthreads.switch_interval_restored(), tamed() as collector:
-            run.start()
-            watchdog.start()
-            try:
-                # One batch at least: on a busy machine the threads may have taken all the time to start.
-                while (seconds > 0 and not tally.collisions) or time.perf_counter() - self._started < seconds:
-                    if not self._one_batch() or (stop_on_first and tally.failures):
-                        break
-                    run.retire()
-                    collector.collect()
-                    self._report()
-            except KeyboardInterrupt:
-                self.interrupted = True
-                self._drain()
-            except ProgramError as error:
-                error.findings = tally.findings("stress", self.seed)
-                raise
-            finally:
-                run.set_noisy(False)
-                watchdog.close()
-                run.close()
-        if run.watchdog_error is not None:
-            raise HarnessBug(f"the watchdog failed: {run.watchdog_error!r}") from run.watchdog_error
-        return judged(self._result(time.perf_counter() - self._started), run.unseen.sentences())
-
-    def _one_batch(self) -> bool:
-        run, at = self.run, self.adviser.choose()
-        setting = self.adviser.settings[at]
-        size = self.batches.next(at)
-        run.noise.setting = setting
-        started = time.perf_counter()
-        # Only noisy steps are looked at: in the first setup too, for a thread that it starts.
-        run.set_noisy(not self.tally.collisions)
-        run.prepare(size)
-        sys.setswitchinterval(setting.switch_interval_s)
-        run.set_noisy(run.steps_matter or setting.jolt is not Jolt.NONE)
-        whole = run.collide()
-        run.set_noisy(False)
-        failures = self.tally.take(size, self._started)
-        took = time.perf_counter() - started
-        self.adviser.learn(at, took, failures)
-        self.batches.took(at, size, took)
-        run.strangers.check()
-        if run.refusal:
-            raise ProgramError(run.refusal)
-        return whole
-
-    def _drain(self) -> None:
-        """After Ctrl-C: let the workers end their collision, and keep what they found."""
-        run = self.run
-        run.stopping = True
-        run.noise.let_go()
-        deadline = time.perf_counter() + 1.0
-        while not all(w.idle for w in run.workers) and time.perf_counter() < deadline:
-            time.sleep(0.005)
-        for worker in run.workers:
-            if not worker.idle:
-                worker.lost = True
-        run.set_noisy(False)
-
-    def _report(self) -> None:
-        now = time.perf_counter()
-        if self.progress is not None and now >= self._report_at:
-            self._report_at = now + PROGRESS_S
-            note = str(self.run.noise.setting)
-            self.progress(Progress(self.tally.collisions, self.tally.failures, now - self._started, note))
-
-    def _result(self, seconds: float) -> Result:
-        tally, adviser = self.tally, self.adviser
-        findings: tuple[Finding, ...] = tally.findings("stress", self.seed)
-        verdict = Verdict.FOUND if findings else Verdict.CLEAN
-        if not findings and (self.interrupted or not tally.collisions):
-            verdict = Verdict.UNKNOWN
-        stats = {
-            "miss_bound": miss_bound(tally.collisions, tally.failures),
-            "contended": self.run.waits.contended,
-            "detect_us": [ns / 1000 for ns in self.run.waits.detect_ns],
-            "settings": [
-                {"setting": str(s), "seconds": round(adviser.seconds[i], 3), "failures": adviser.failures[i]}
-                for i, s in enumerate(adviser.settings)
-            ],
-            "guarded": dict(tally.guarded),
-            "lost": [w.name for w in self.run.workers if w.lost],
-        }
-        if tally.collisions and not self.run.touched:
-            self.run.unseen.say(NOTHING)
-        result = Result(
-            verdict, False, tally.collisions, seconds, findings, tally.first_finding,
-            tally.failures, tally.first_s, self.interrupted, stats,
-        )  # fmt: skip
-        return result

@@ -15,14 +15,10 @@ Unlike under control, a store leaves its buffer only at a step of its own thread
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...primitives import Lock, RLock
-from ...program import Program
-from ..delays import delayed_fields
-from .interrupts import InterruptedRun
-from .run import FreeRun, Worker
+from .worker import Local, Worker
 
 _LET_GO = 0.25
 """How likely a step that does not fence lets the oldest store to one field go."""
@@ -65,110 +61,61 @@ class _Kept:
             obj.__dict__[slot] = values[-1]
 
 
-class _Buffered(FreeRun):
-    """Over a free run: what its workers store to delayed fields."""
+class Stores:
+    """What the workers of a run store to delayed fields.
 
-    steps_matter = True
+    ``namespace`` is that of the fields' accessors: its ``noise`` is a step that is no barrier.
+    """
 
-    def __init__(self, program: Program, seed: int) -> None:
-        super().__init__(program, seed)
-        self.namespace.update(noise=self.field_step, load=self.load, store=self.store)
-        self._kept = {worker: _Kept(worker) for worker in self.workers}
-        for worker in self.workers:
-            worker.function = self._emptied(worker, worker.function)
-        for cls in (Lock, RLock):
-            own = self.types[cls]
-            self.types[cls] = type(own.__name__, (own,), {"_give_up": self._giving_up(own)})
+    def __init__(self, workers: Sequence[Worker], local: Local, namespace: dict[str, Any]) -> None:
+        self._local, self._namespace = local, namespace
+        self._kept = {worker: _Kept(worker) for worker in workers}
+        namespace.update(load=self.load, store=self.store)
+        for worker in workers:
+            worker.function = self._emptied(self._kept[worker], worker.function)
 
-    def _emptied(self, me: Worker, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        kept = self._kept[me]
+    def _emptied(self, kept: _Kept, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        namespace = self._namespace
 
         def run(state: Any) -> Any:
             try:
                 result = function(state)
-                while kept and self.namespace["noisy"]:
+                while kept and namespace["noisy"]:
                     # What is left drips away, so that others may come before it.
-                    self.field_step()
+                    namespace["noise"]()
                 return result
             finally:
                 kept.all()
 
         return run
 
-    def _giving_up(self, own: Any) -> Callable[[Any, Worker], None]:
-        """How a lock is released, which makes no step when an exception comes through."""
+    def waiting(self, me: Worker) -> bool:
+        """Whether ``me`` keeps anything back."""
+        return bool(self._kept[me])
 
-        def give_up(lock: Any, me: Worker) -> None:
-            self._kept[me].all()
-            own._give_up(lock, me)
+    def some(self, me: Worker) -> None:
+        """At a step that is no barrier."""
+        self._kept[me].some()
 
-        return give_up
+    def all(self, me: Worker) -> None:
+        """At a barrier."""
+        self._kept[me].all()
 
     # -- the accessors of delayed fields
 
     def load(self, obj: Any, slot: str) -> Any:
-        me = self.local.worker
+        me = self._local.worker
         if me is None:
             return obj.__dict__[slot]
-        if self.namespace["noisy"]:
-            self.field_step()
+        if self._namespace["noisy"]:
+            self._namespace["noise"]()
         return self._kept[me].get(obj, slot)
 
     def store(self, obj: Any, slot: str, value: Any) -> None:
-        me = self.local.worker
+        me = self._local.worker
         if me is None:
             obj.__dict__[slot] = value
             return
-        if self.namespace["noisy"]:
-            self.field_step()
+        if self._namespace["noisy"]:
+            self._namespace["noise"]()
         self._kept[me].put(obj, slot, value)
-
-    # -- when they are let go
-
-    def field_step(self) -> None:
-        """A step that is no fence."""
-        me = self.local.worker
-        if me is not None:
-            self._kept[me].some()
-        super().step()
-
-    def step(self) -> None:
-        """A step of a primitive.  The noise comes first: others may, before it fences."""
-        super().step()
-        me = self.local.worker
-        if me is not None:
-            self._kept[me].all()
-
-    def fence(self) -> None:
-        me = self.local.worker
-        if me is not None and self._kept[me]:
-            self.maybe_step()
-            self._kept[me].all()
-
-    def about_to_wait(self, me: Worker) -> None:
-        self._kept[me].all()
-        super().about_to_wait(me)
-        self._kept[me].all()
-
-
-class BufferedRun(_Buffered):
-    """A free run of a program with delayed fields."""
-
-
-class BufferedInterruptedRun(_Buffered, InterruptedRun):
-    """A free run of a program with delayed fields and interrupts."""
-
-    def _handle(self, me: Worker, due: Any) -> None:
-        kept = self._kept[me]
-        kept.all()
-        try:
-            super()._handle(me, due)
-        finally:
-            kept.all()
-
-
-def free_run(program: Program, seed: int) -> FreeRun:
-    """The run that ``program`` needs."""
-    if delayed_fields(program):
-        return BufferedInterruptedRun(program, seed) if program.interrupts else BufferedRun(program, seed)
-    return InterruptedRun(program, seed) if program.interrupts else FreeRun(program, seed)

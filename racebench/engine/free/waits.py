@@ -21,8 +21,14 @@ turn comes.
 
 Why nobody is woken by a lie: the last thread never goes to sleep.  It unwinds
 and releases what it holds as anybody would; that wakes its predecessor, which
-finds itself aborted, releases in turn, and so on round the ring.  Only what
-nobody owns (a condition, a semaphore, a predicate) has to be poked.
+finds itself aborted, releases in turn, and so on round the ring.  Only who is
+parked has to be poked.
+
+A mutex blocks by its real lock.  All other primitives are state machines that are
+only looked at or changed with the mutex: who cannot go on is parked in the same
+breath, and whoever makes it possible does for the sleeper what that wanted, takes
+it off the sleepers and opens its gate.  So nobody is ever seen as waiting for what
+it has, or as running while it waits, and no wake-up comes between a look and a sleep.
 """
 
 from __future__ import annotations
@@ -31,13 +37,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import ThreadAbort
+from ...primitives.primitive import Effect, Primitive
 from ..stuck import find_ring, ring_event, wait_event
-
-if TYPE_CHECKING:
-    from .run import Worker
+from .worker import Ticket, Worker
 
 
 class Waits:
@@ -51,7 +56,7 @@ class Waits:
     ) -> None:
         self.mutex = threading.Lock()
         self.workers = workers
-        self.sleepers = 0
+        self.sleepers: list[Worker] = []
         self.contended = 0
         self.detect_ns: list[int] = []
         self._on_block = on_block
@@ -59,33 +64,75 @@ class Waits:
 
     def enter(self, me: Worker, obj: Any) -> None:
         """``me`` is about to sleep on ``obj``; ThreadAbort if that can never end."""
-        started = time.perf_counter_ns()
         with self.mutex:
-            self.contended += 1
-            if me.aborted:
-                raise ThreadAbort
-            me.obj = obj
-            self.sleepers += 1
-            ring = find_ring(me, _waits)
-            if ring is not None:
-                self._break(me, ring)
-            else:
-                self._settle(me.slot)
-            doomed = me.aborted
-        if ring is not None:
-            self.detect_ns.append(time.perf_counter_ns() - started)
-            del self.detect_ns[:-64]
-        if doomed:
-            self.leave(me)
-            raise ThreadAbort
+            self._enter(me, obj)
         # Known as asleep first, so that nobody is held back any more to wait for us.
         self._on_block(me)
+
+    def _enter(self, me: Worker, obj: Any) -> None:
+        started = time.perf_counter_ns()
+        self.contended += 1
+        if me.aborted:
+            raise ThreadAbort
+        me.obj = obj
+        self.sleepers.append(me)
+        ring = find_ring(me, _waits)
+        if ring is None:
+            self._settle(me.slot)
+        else:
+            self._break(me, ring)
+            self.detect_ns.append(time.perf_counter_ns() - started)
+            del self.detect_ns[:-64]
+        if me.aborted:
+            self._leave(me)
+            raise ThreadAbort
 
     def leave(self, me: Worker) -> None:
         """``me`` has what it wanted, or gives up."""
         with self.mutex:
-            me.obj = None
-            self.sleepers -= 1
+            self._leave(me)
+
+    def _leave(self, me: Worker) -> None:
+        me.obj = None
+        self.sleepers.remove(me)
+
+    # -- state machines, all with the mutex but `sleep`
+
+    def change(self, me: Worker, obj: Primitive, effect: Effect, arg: Any) -> Any:
+        """Do ``effect`` to ``obj``, and let those go on who then can: first come, first served."""
+        result = effect(me, arg)
+        for worker in tuple(self.sleepers):
+            ticket = worker.parked
+            if worker.obj is obj and ticket is not None and obj.ready_for(worker):
+                ticket.result, ticket.granted = ticket.effect(worker, ticket.arg), True
+                self._leave(worker)
+                self._poke(worker)
+        return result
+
+    def park(self, me: Worker, obj: Primitive, ticket: Ticket) -> None:
+        """``me`` cannot go on, and is about to ``sleep``; ThreadAbort if it never could."""
+        me.parked = ticket
+        obj.join(me)
+        try:
+            self._enter(me, obj)
+        except ThreadAbort:
+            if me.parked is None:
+                # Its gate was opened with all the others': nobody is to find it open later.
+                me.gate.acquire()
+            me.parked = None
+            self.change(me, obj, obj.quit, None)
+            raise
+
+    def sleep(self, me: Worker, obj: Primitive, ticket: Ticket) -> Any:
+        """Until somebody has done for ``me`` what it wanted, and what came of that; without the mutex."""
+        self._on_block(me)
+        me.gate.acquire()
+        if ticket.granted:
+            return ticket.result
+        with self.mutex:
+            self._leave(me)
+            self.change(me, obj, obj.quit, None)
+        raise ThreadAbort
 
     def settle(self, slot: int) -> None:
         """A thread has ended its part of collision ``slot``: are the others stuck for good?"""

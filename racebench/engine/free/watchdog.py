@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from .. import osthreads
 from ..stillness import REMEDY, Watch, frames_of, place_of
 from ..stuck import hang_event, livelock_event
-
-if TYPE_CHECKING:
-    from .run import FreeRun, Worker
+from .run import FreeRun
+from .worker import Worker
 
 LOOK_S = 0.02
 _GRACE_S = 0.5

@@ -22,8 +22,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ...primitives import ops
 from ...trace import Kind
-from ..control import ops
 from ..control.scheduler import Task
 from .relation import NOTIFIES, Event, Key, Relation, State
 

@@ -86,8 +86,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ...primitives import ops
 from ...trace import Kind, Op
-from ..control import ops
 from ..control.scheduler import Scheduler, Task
 
 Key = tuple[Any, Any]

@@ -12,7 +12,7 @@ import racebench as rb
 from racebench.detect import detect
 from racebench.detect.lock_order import rings
 from racebench.engine.control.scheduler import Scheduler, Task
-from racebench.engine.free.run import Stress
+from racebench.engine.free.stress import Stress
 from racebench.engine.search.glance import glance
 from racebench.engine.search.loop import Plan
 from racebench.trace import object_name

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from racebench.engine.control import ops
 from racebench.engine.search import classes
 from racebench.engine.search.classes import Classes, class_of
+from racebench.primitives import ops
 
 from .written import log
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from racebench.engine.control import ops
 from racebench.engine.search.races import History, Race
 from racebench.engine.search.relation import Event
+from racebench.primitives import ops
 from racebench.trace import Kind, Op
 
 _FIELDS: dict[tuple[str, str], Op] = {}

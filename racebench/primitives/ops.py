@@ -1,8 +1,8 @@
-"""The operations that a thread can offer to the controlled scheduler."""
+"""The operations of primitives: what a thread offers to do next, and what a step is called."""
 
 from __future__ import annotations
 
-from ...trace import Kind, Op
+from ..trace import Kind, Op
 
 ACQUIRE = Op(Kind.ACQUIRE)
 TRY_ACQUIRE = Op(Kind.TRY_ACQUIRE)
@@ -38,3 +38,6 @@ RETURN = Op(Kind.RETURN)
 FENCE = Op(Kind.FENCE)
 SUSPENDED = Op(Kind.INTERRUPT)
 """A thread whose processor is in an interrupt; never executed."""
+
+GIVES = frozenset((RELEASE, RELEASE_READ, RELEASE_WRITE, NOTIFY, NOTIFY_ALL, UP))
+"""What a thread may do while it unwinds, and what then does nothing."""

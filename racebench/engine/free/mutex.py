@@ -1,0 +1,156 @@
+"""Mutexes in the free run: real locks that really block, with one try as the fast path.
+
+What each shared access is ordered by: ``owner`` and the owner's ``held`` are written
+by the thread that has the real lock.  Others read ``owner`` under ``Waits.mutex``;
+why a stale value does no harm is argued in waits.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from sys import _getframe
+from types import FrameType
+from typing import Any
+
+from ...errors import ThreadAbort
+from ...primitives import Lock, RLock
+from .orders import note
+from .parking import Free, Run
+from .worker import Worker
+
+
+class FreeMutex(Free, Lock):
+    """All of a mutex but its fast path."""
+
+    def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
+        # One call less than through the base: a machine makes many locks.
+        self.cls = cls or "lock"
+        self.index = index
+        self.real = real = threading.Lock()
+        self._get = real.acquire
+
+    def _wait(self, me: Worker) -> None:
+        run = self._run
+        run.about_to_wait(me)
+        run.waits.enter(me, self)
+        self.real.acquire()
+        run.waits.leave(me)
+        if me.aborted:
+            self._let_go(me)
+            raise ThreadAbort
+
+    def drop(self, me: Any, _: None = None) -> None:
+        if self.owner is not me:
+            self._misuse(me)
+            return
+        held = me.held
+        if held and held[-1][0] is self:
+            held.pop()
+        else:
+            me.drop(self)
+        self.owner = None
+        self._let_go(me)
+
+    def _let_go(self, me: Worker) -> None:
+        try:
+            self.real.release()
+        except RuntimeError:
+            # A run that gives up a thread lets go of its locks, while that may come back.
+            if not (me.lost or me.aborted):
+                raise
+
+    def locked(self) -> bool:
+        self._run.maybe_step()
+        return self.real.locked()
+
+    def held_from(self, frame: FrameType) -> None:
+        me = self._run.local.worker
+        if me is not None and me.held and me.held[-1][0] is self:
+            me.held[-1] = (self, frame.f_code, frame.f_lasti)
+
+    def stuck_for(self, worker: Worker) -> bool:
+        return self.owner is not None
+
+    def abandon(self, worker: Worker) -> None:
+        """The owner ended without releasing: let the others go on."""
+        self.owner = None
+        self.real.release()
+
+
+class Reentrant(FreeMutex):
+    """What its holder does before the fast path, over a class that has that."""
+
+    depth = 0
+
+    def acquire(self, blocking: bool = True) -> bool:
+        me = self._run.local.worker
+        if me is not None and self.owner is me:
+            self.depth += 1
+            return True
+        if not super().acquire(blocking):
+            return False
+        if me is not None:
+            self.held_from(_getframe(1))
+            self.depth = 1
+        return True
+
+    __enter__ = acquire
+
+    def drop(self, me: Any, _: None = None) -> None:
+        if self.owner is me:
+            self.depth -= 1
+            if self.depth:
+                return
+        super().drop(me)
+
+    def abandon(self, worker: Worker) -> None:
+        self.depth = 0
+        super().abandon(worker)
+
+
+def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
+    """``acquire`` and ``release``, with what they look at at hand; ``base`` has them outside the run."""
+    local, namespace, noise = run.local, run.namespace, run.step
+
+    def acquire(self: Any, blocking: bool = True) -> bool:
+        me = local.worker
+        if me is None:
+            run.outside()
+            return base.acquire(self, blocking)
+        if namespace["noisy"]:
+            noise()
+        held = me.held
+        if held and blocking:
+            note(me, self)
+        if not self._get(False):
+            if not blocking:
+                return False
+            self._wait(me)
+        self.owner = me
+        frame = _getframe(1)
+        held.append((self, frame.f_code, frame.f_lasti))
+        return True
+
+    def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
+        me = local.worker
+        if me is None:
+            run.outside()
+            base.release(self)
+            return
+        if namespace["noisy"]:
+            if kind is None and not me.aborted:
+                noise()
+            else:
+                # It makes no step when an exception comes through, but is a barrier all the same.
+                run.flush(me)
+        self.drop(me)
+
+    return {"acquire": acquire, "__enter__": acquire, "release": release, "__exit__": release}
+
+
+def mutexes(run: Run, base: type) -> dict[type, type]:
+    """The free run's ``Lock`` and ``RLock``."""
+    lock = type("FreeLock", (FreeMutex, base), _fast_path(run, Lock))
+    again = type("FreeRLock", (FreeMutex, RLock, base), _fast_path(run, RLock))
+    return {Lock: lock, RLock: type("FreeRLock", (Reentrant, again), {})}

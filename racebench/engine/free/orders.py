@@ -1,0 +1,50 @@
+"""The orders in which threads of the free run nest locks: what the detector of inversions gets to see.
+
+Only a worker writes its ``chains``; the coordinator reads them between batches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...trace import NOTHING, LockEdge
+from ..instrument import site_of
+from ..osthreads import caller_site
+from .worker import Worker
+
+
+def note(me: Worker, lock: Any, mode: bool = True, again: bool = False) -> None:
+    """``me`` is about to want ``lock`` with others held: keep each such chain once.
+
+    A fair read-write lock is noted by its writers with nothing held too, since they
+    hold readers back; ``again`` says that a reader has it already.
+    """
+    held = me.held
+    if len(held) == 1:
+        outer = held[0][0]
+        key: Any = (outer.cls, outer.index, lock.cls, lock.index, mode)
+    else:
+        key = (*[(outer.cls, outer.index) for outer, _, _ in held], lock.cls, lock.index, mode)
+    if again:
+        key = (*key, again)
+    if key not in me.chains:
+        me.chains[key] = _chain(me, lock, mode)
+
+
+def _chain(me: Worker, lock: Any, mode: bool) -> list[LockEdge]:
+    """The edges from each lock that ``me`` holds to ``lock``.
+
+    Locks of one class without an index cannot be told apart here: no edge.
+    """
+    held = [(outer, getattr(outer, "writer", me) is me, site_of(c, i)) for outer, c, i in me.held]
+    others = frozenset((outer.name, how) for outer, how, _ in held)
+    wanted, here = (lock.cls, lock.name), str(caller_site())
+    fair = getattr(lock, "fair", False)
+    edges = [
+        LockEdge(me.name, (outer.cls, outer.name), wanted, others, how, mode, -1, -1, str(site), here, fair)
+        for outer, how, site in held
+        if outer.name != lock.name or (outer is lock and fair and not mode and not how)
+    ]
+    if fair and mode and not held:
+        edges.append(LockEdge(me.name, NOTHING, wanted, others, True, True, -1, -1, "", here, fair))
+    return edges

@@ -1,0 +1,181 @@
+"""The primitives' runtime in the free run, for all but mutexes.
+
+A primitive is looked at and changed under ``Waits.mutex``, for a few instructions and
+never while sleeping: that orders all accesses to it.  Who cannot go on is parked there,
+where it is seen as waiting; see waits.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Protocol
+
+from ...errors import ThreadAbort
+from ...primitives import Condition, Primitive, RWLock
+from ...primitives.ops import ACQUIRE_WRITE, GIVES, WAIT
+from ...primitives.primitive import Effect
+from ...trace import Op, Site
+from ..osthreads import caller_site
+from ..stuck import Polled, misuse_event
+from .orders import note
+from .waits import Waits
+from .worker import Local, Ticket, Worker
+
+_SPURIOUS = 0.25
+"""How likely a wait that may end unasked does."""
+
+
+class Run(Protocol):
+    """What primitives need of the run that they are in."""
+
+    local: Local
+    namespace: dict[str, Any]
+    waits: Waits
+    step: Callable[[], None]
+    tick: Callable[[], int]
+
+    def outside(self) -> None: ...
+
+    def maybe_step(self) -> None: ...
+
+    def flush(self, me: Worker) -> None: ...
+
+    def has_due(self, me: Worker) -> bool: ...
+
+    def about_to_wait(self, me: Worker) -> None: ...
+
+    def quietly(self, test: Callable[[], Any]) -> bool: ...
+
+
+class Free(Primitive):
+    """What takes the place of the runtime outside a run, bound to a free run by a subclass."""
+
+    _run: ClassVar[Run]
+
+    def _step(self, op: Op, effect: Effect, arg: Any = None) -> Any:
+        run = self._run
+        me = run.local.worker
+        if me is None:
+            run.outside()
+            return super()._step(op, effect, arg)
+        if not me.aborted or op not in GIVES:
+            run.maybe_step()
+        if op is WAIT:
+            # An interrupt had better come before others count on our being asleep.
+            run.about_to_wait(me)
+        with run.waits.mutex:
+            me.op = op
+            return run.waits.change(me, self, effect, arg)
+
+    def _block(self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None) -> Any:
+        run = self._run
+        me = run.local.worker
+        if me is None:
+            run.outside()
+            return super()._block(op, effect, arg, ask)
+        run.maybe_step()
+        ticket = Ticket(effect, arg)
+        while True:
+            with run.waits.mutex:
+                me.op = op
+                if self.ready_for(me):
+                    return run.waits.change(me, self, effect, arg)
+                if not run.has_due(me):
+                    run.waits.park(me, self, ticket)
+                    break
+            run.about_to_wait(me)
+        return run.waits.sleep(me, self, ticket)
+
+    def _misuse(self, me: Any) -> None:  # type: ignore[override]
+        """A finding; the release is ignored."""
+        if not me.aborted:
+            me.events.append((me.slot, misuse_event(me, self, caller_site(), self._run.tick())))
+
+    def stuck_for(self, worker: Worker) -> bool:
+        """With the mutex, where who waits has not got what it waits for."""
+        return True
+
+
+class FreeRWLock(Free, RWLock):
+    def _enter(self, op: Op, ask: Op) -> bool:
+        me, writing = self._run.local.worker, op is ACQUIRE_WRITE
+        if me is not None and (me.held or (writing and self.fair)):
+            note(me, self, writing, not writing and any(held is self for held, _, _ in me.held))
+        return super()._enter(op, ask)
+
+    def abandon(self, me: Any, _: None = None) -> None:
+        with self._run.waits.mutex:
+            self._run.waits.change(me, self, super().abandon, None)
+
+
+class FreeCondition(Free, Condition):
+    """A condition that wakes unasked at random, if it may."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self._roused: dict[Worker, tuple[int, int]] = {}
+
+    def _sleep(self, depth: int) -> None:
+        me = self._run.local.worker
+        if me is None or not self.spurious or not self._unasked(me):
+            super()._sleep(depth)
+            return
+        time.sleep(0)
+        self.lock.acquire()
+        self.lock.depth = depth
+
+    def _unasked(self, me: Worker) -> bool:
+        """Whether this wait of ``me`` ends by itself, as one in a collision may; then it waits no more."""
+        now = me.batch, me.slot
+        with self._run.waits.mutex:
+            if self._roused.get(me) == now or me.rng.random() >= _SPURIOUS:
+                return False
+            self._roused[me] = now
+            self.quit(me)
+        return True
+
+
+class Predicate(Polled):
+    """What a thread in ``wait_until`` waits for, at ``site``."""
+
+    cls = "wait_until"
+    name = "its predicate"
+
+    def __init__(self, test: Callable[[], Any], run: Run, site: Site) -> None:
+        self._test, self._run, self.site = test, run, site
+
+    def label(self) -> str:
+        return self.name
+
+    def owners_for(self, worker: Worker) -> Iterable[Worker]:
+        return ()
+
+    def stuck_for(self, worker: Worker) -> bool:
+        """Evaluated by whoever asks, who holds the mutex: so without noise."""
+        return not self._run.quietly(self._test)
+
+
+def wait_until(run: Run, test: Callable[[], Any]) -> None:
+    """Spin, but be known as waiting, so that a wait without end is a finding."""
+    me = run.local.worker
+    if me is None:
+        run.outside()
+        while not test():
+            time.sleep(0)
+        return
+    if test():
+        return
+    run.about_to_wait(me)
+    run.waits.enter(me, Predicate(test, run, caller_site()))
+    pause = 0.0
+    try:
+        while not test():
+            if me.aborted:
+                raise ThreadAbort
+            time.sleep(pause)
+            pause = min(pause + 5e-6, 1e-3)
+    finally:
+        run.waits.leave(me)
+    if me.aborted:
+        raise ThreadAbort

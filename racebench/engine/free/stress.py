@@ -1,0 +1,156 @@
+"""One call of ``stress``: batches of collisions, each under a setting of the noise, until the time is up."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from ...errors import HarnessBug, ProgramError
+from ...findings import Finding, Result, Verdict, miss_bound
+from ...primitives import installed
+from ...program import Program
+from .. import osthreads
+from ..garbage import leaves_nothing, tamed
+from ..progress import PROGRESS_S, Progress, ProgressCall
+from ..unseen import NOTHING, judged
+from .batches import Batches
+from .noise import Adviser, Jolt
+from .run import FreeRun
+from .tally import FreeTally, Rings, no_rings
+from .watchdog import Watchdog
+
+
+@leaves_nothing
+def stress(
+    program: Program,
+    seconds: float = 2.0,
+    seed: int = 0,
+    *,
+    stop_on_first: bool = False,
+    progress: ProgressCall | None = None,
+    stall_s: float = osthreads.STALL_S,
+    rings: Rings = no_rings,
+) -> Result:
+    """Hammer ``program`` on free-running OS threads for ``seconds``; see ``modes.stress``.
+
+    ``rings`` says which orders of locks are inversions.
+    """
+    return Stress(program, seed, stall_s, progress, rings).go(seconds, stop_on_first)
+
+
+class Stress:
+    """One call of ``stress``."""
+
+    def __init__(
+        self,
+        program: Program,
+        seed: int,
+        stall_s: float = osthreads.STALL_S,
+        progress: ProgressCall | None = None,
+        rings: Rings = no_rings,
+    ) -> None:
+        self.program, self.seed, self.progress = program, seed, progress
+        self.run = FreeRun(program, seed)
+        self.adviser = Adviser()
+        self.tally = FreeTally(program, self.run, rings)
+        self.interrupted = False
+        self._stall_s = stall_s
+        self.batches = Batches(len(self.adviser.settings))
+        self._started = 0.0
+        self._report_at = 0.0
+
+    def go(self, seconds: float, stop_on_first: bool) -> Result:
+        run, tally = self.run, self.tally
+        self._started = self._report_at = time.perf_counter()
+        watchdog = Watchdog(run, self._stall_s)
+        with installed(run), osthreads.switch_interval_restored(), tamed() as collector:
+            run.start()
+            watchdog.start()
+            try:
+                # One batch at least: on a busy machine the threads may have taken all the time to start.
+                while (seconds > 0 and not tally.collisions) or time.perf_counter() - self._started < seconds:
+                    if not self._one_batch() or (stop_on_first and tally.failures):
+                        break
+                    run.retire()
+                    collector.collect()
+                    self._report()
+            except KeyboardInterrupt:
+                self.interrupted = True
+                self._drain()
+            except ProgramError as error:
+                error.findings = tally.findings("stress", self.seed)
+                raise
+            finally:
+                run.set_noisy(False)
+                watchdog.close()
+                run.close()
+        if run.watchdog_error is not None:
+            raise HarnessBug(f"the watchdog failed: {run.watchdog_error!r}") from run.watchdog_error
+        return judged(self._result(time.perf_counter() - self._started), run.unseen.sentences())
+
+    def _one_batch(self) -> bool:
+        run, at = self.run, self.adviser.choose()
+        setting = self.adviser.settings[at]
+        size = self.batches.next(at)
+        run.noise.setting = setting
+        started = time.perf_counter()
+        # Only noisy steps are looked at: in the first setup too, for a thread that it starts.
+        run.set_noisy(not self.tally.collisions)
+        run.prepare(size)
+        sys.setswitchinterval(setting.switch_interval_s)
+        run.set_noisy(run.steps_matter or setting.jolt is not Jolt.NONE)
+        whole = run.collide()
+        run.set_noisy(False)
+        failures = self.tally.take(size, self._started)
+        took = time.perf_counter() - started
+        self.adviser.learn(at, took, failures)
+        self.batches.took(at, size, took)
+        run.strangers.check()
+        if run.refusal:
+            raise ProgramError(run.refusal)
+        return whole
+
+    def _drain(self) -> None:
+        """After Ctrl-C: let the workers end their collision, and keep what they found."""
+        run = self.run
+        run.stopping = True
+        run.noise.let_go()
+        deadline = time.perf_counter() + 1.0
+        while not all(w.idle for w in run.workers) and time.perf_counter() < deadline:
+            time.sleep(0.005)
+        for worker in run.workers:
+            if not worker.idle:
+                worker.lost = True
+        run.set_noisy(False)
+
+    def _report(self) -> None:
+        now = time.perf_counter()
+        if self.progress is not None and now >= self._report_at:
+            self._report_at = now + PROGRESS_S
+            note = str(self.run.noise.setting)
+            self.progress(Progress(self.tally.collisions, self.tally.failures, now - self._started, note))
+
+    def _result(self, seconds: float) -> Result:
+        tally, adviser = self.tally, self.adviser
+        findings: tuple[Finding, ...] = tally.findings("stress", self.seed)
+        verdict = Verdict.FOUND if findings else Verdict.CLEAN
+        if not findings and (self.interrupted or not tally.collisions):
+            verdict = Verdict.UNKNOWN
+        stats = {
+            "miss_bound": miss_bound(tally.collisions, tally.failures),
+            "contended": self.run.waits.contended,
+            "detect_us": [ns / 1000 for ns in self.run.waits.detect_ns],
+            "settings": [
+                {"setting": str(s), "seconds": round(adviser.seconds[i], 3), "failures": adviser.failures[i]}
+                for i, s in enumerate(adviser.settings)
+            ],
+            "guarded": dict(tally.guarded),
+            "lost": [w.name for w in self.run.workers if w.lost],
+        }
+        if tally.collisions and not self.run.touched:
+            self.run.unseen.say(NOTHING)
+        result = Result(
+            verdict, False, tally.collisions, seconds, findings, tally.first_finding,
+            tally.failures, tally.first_s, self.interrupted, stats,
+        )  # fmt: skip
+        return result

@@ -1,0 +1,34 @@
+"""What both engines keep of a thread of the program: the locks that it holds."""
+
+from __future__ import annotations
+
+from types import CodeType
+from typing import Any
+
+from .osthreads import caller_frame
+
+
+class Member:
+    """A thread of the program.  ``held`` is its own: only it, or who unwinds it, writes there.
+
+    ``held`` has the locks that it holds, outermost first, each with the code and
+    instruction that took it.
+    """
+
+    __slots__ = ()
+
+    held: list[tuple[Any, CodeType, int]]
+
+    def hold(self, lock: Any) -> None:
+        """It has just taken ``lock``, in the code under test that called."""
+        frame = caller_frame(2)
+        if frame is not None:
+            self.held.append((lock, frame.f_code, frame.f_lasti))
+
+    def drop(self, lock: Any) -> None:
+        """Take ``lock`` off what it holds: its latest entry."""
+        held = self.held
+        for i in range(len(held) - 1, -1, -1):
+            if held[i][0] is lock:
+                del held[i]
+                return

@@ -1,0 +1,53 @@
+"""Shared state and synchronisation for programs under test.
+
+Outside a run every class here is an ordinary object.  During a run the installed
+runtime makes each object that is *created* then one of its own: hence the one rule
+for users: build the state inside ``setup`` (or inside a thread), not before.
+
+Locks here are identified by a class ("desc") and an optional index ("64").
+"""
+
+from .condition import Condition
+from .locks import IrqGuard, Lock, RLock
+from .primitive import Primitive
+from .runtime import (
+    Runtime,
+    check_that,
+    installed,
+    irqs_enabled,
+    irqs_off,
+    irqs_on,
+    irqsave,
+    lent,
+    smp_mb,
+    smp_wmb,
+    wait_until,
+)
+from .rwlock import Guard, RWLock
+from .semaphore import Semaphore
+from .state import Field, State, shared
+
+__all__ = [
+    "Condition",
+    "Field",
+    "Guard",
+    "IrqGuard",
+    "Lock",
+    "Primitive",
+    "RLock",
+    "RWLock",
+    "Runtime",
+    "Semaphore",
+    "State",
+    "check_that",
+    "installed",
+    "irqs_enabled",
+    "irqs_off",
+    "irqs_on",
+    "irqsave",
+    "lent",
+    "shared",
+    "smp_mb",
+    "smp_wmb",
+    "wait_until",
+]

@@ -1,0 +1,104 @@
+"""Condition variables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from .locks import Lock
+from .ops import NOTIFY, NOTIFY_ALL, SLEEP, WAIT
+from .primitive import Primitive
+
+
+class Condition(Primitive):
+    """A condition variable over ``lock``; waiters are woken first come, first served.
+
+    ``spurious``: in a run ``wait`` may also return unasked, as POSIX allows, so that
+    code which does not look again at what it waits for is found out: once for each
+    thread and condition in an execution, so that a loop around ``wait`` has an end.
+    """
+
+    kind = "condition"
+
+    def __init__(self, lock: Lock | None = None, cls: str | None = None, *, spurious: bool = False) -> None:
+        self.lock = lock if lock is not None else Lock(f"{cls or self.kind}.lock")
+        super().__init__(cls)
+        self.spurious = spurious
+        self.waiters: list[Any] = []
+
+    def acquire(self, blocking: bool = True) -> bool:
+        taken = self.lock.acquire(blocking)
+        self.lock.held_from(sys._getframe(1))
+        return taken
+
+    def release(self) -> None:
+        self.lock.release()
+
+    def __enter__(self) -> bool:
+        taken = self.lock.acquire()
+        self.lock.held_from(sys._getframe(1))
+        return taken
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.lock.__exit__(kind, value, tb)
+
+    def wait(self) -> bool:
+        """Drop the lock, sleep until notified, take the lock again."""
+        depth = self._step(WAIT, self._begin)
+        if not depth:
+            return False
+        self._sleep(depth)
+        self.lock.held_from(sys._getframe(1))
+        return True
+
+    def wait_for(self, predicate: Callable[[], Any]) -> Any:
+        """``wait`` until ``predicate()`` is true; returns its value."""
+        while not (value := predicate()):
+            self.wait()
+            self.lock.held_from(sys._getframe(1))
+        return value
+
+    def notify(self, n: int = 1) -> None:
+        """Wake the ``n`` longest waiting threads; call it with the lock held."""
+        self._step(NOTIFY, self._notify, n)
+
+    def notify_all(self) -> None:
+        self._step(NOTIFY_ALL, self._notify)
+
+    def _sleep(self, depth: int) -> None:
+        """Wait until notified, and take the lock again, ``depth`` times."""
+        self._block(SLEEP, self._woken)
+        self.lock.acquire()
+        self.lock.depth = depth
+
+    # -- the machine
+
+    def ready_for(self, me: Any) -> bool:
+        return me.op is not SLEEP or me not in self.waiters
+
+    def quit(self, me: Any, _: None = None) -> None:
+        if me in self.waiters:
+            self.waiters.remove(me)
+
+    def _begin(self, me: Any, _: None) -> int:
+        """Let go of the lock and wait, with nobody in between; how often it was held, 0 if it was not."""
+        depth = self.lock.let_go(me)
+        if depth:
+            self.waiters.append(me)
+        return depth
+
+    def _woken(self, me: Any, _: None) -> None:
+        """Whoever notified has taken ``me`` off the list."""
+
+    def _notify(self, me: Any, n: int | None) -> list[Any]:
+        """Take the first ``n`` off the list, None for all of them."""
+        if self.lock.owner is not me:
+            self.lock._misuse(me)
+            return []
+        woken = self.waiters[:n]
+        del self.waiters[: len(woken)]
+        return woken

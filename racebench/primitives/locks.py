@@ -1,0 +1,184 @@
+"""Mutexes: ``Lock`` and ``RLock``, each over a real ``threading.Lock``.
+
+As machines they are what runs under control.  Outside a run, and in the free
+engine, the real lock itself orders and blocks, and ``owner`` is only a note.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable
+from types import FrameType, TracebackType
+from typing import Any
+
+from ..errors import HarnessBug
+from . import runtime
+from .ops import ACQUIRE
+from .primitive import Primitive, insiders
+
+
+class Lock(Primitive):
+    """A non-recursive lock over a real ``threading.Lock``; ``with lock:`` holds it.
+
+    ``Lock("desc", 64)`` is called desc[64] in reports: the class says what kind of
+    lock it is, for the order in which kinds are taken, the index which of them.
+
+    A subclass whose ``acquire`` and ``__enter__`` call these says in
+    ``frames_between`` how many calls deep, so that reports name its caller.
+    """
+
+    frames_between = 0
+    recursive = False
+    owner: Any = None
+    depth = 1
+
+    def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
+        super().__init__(cls, index)
+        self.real = threading.Lock()
+
+    def acquire(self, blocking: bool = True) -> bool:
+        """Take the lock; with ``blocking=False`` return at once, False if it is held."""
+        taken = self.real.acquire(blocking)
+        if taken:
+            self.owner = runtime.here.me
+        return taken
+
+    def release(self) -> None:
+        """Give the lock up; RuntimeError if it is not held (in a run: lock.misuse)."""
+        self.owner = None
+        self.real.release()
+
+    def locked(self) -> bool:
+        """Whether anyone holds it: Xen's ``spin_is_locked``."""
+        return self.real.locked()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def irq(self) -> IrqGuard:
+        """``with lock.irq():`` holds it with interrupts off, and **switches them on** after.
+
+        Xen: spin_lock_irq, spin_unlock_irq.  On also if they were off before:
+        right only where they never are; see ``irqsave``.
+        """
+        return IrqGuard(self, False)
+
+    def irqsave(self) -> IrqGuard:
+        """``with lock.irqsave():`` holds it with interrupts off, and puts them back as they were.
+
+        Xen: spin_lock_irqsave, spin_unlock_irqrestore.
+        """
+        return IrqGuard(self, True)
+
+    def held_from(self, frame: FrameType) -> None:
+        """In a run: say that ``frame`` took the lock just now, not one that it called."""
+
+    # -- the machine
+
+    def ready_for(self, me: Any) -> bool:
+        return self.owner is None or me.op is not ACQUIRE
+
+    def owners_for(self, me: Any) -> Iterable[Any]:
+        return () if self.owner is None else insiders(self.owner)
+
+    def grant(self, me: Any, frame: FrameType) -> bool:
+        """``me`` has it now, taken in ``frame``; the real lock must be free."""
+        if not self.real.acquire(False):
+            raise HarnessBug(f"{self.name} is free for the scheduler, but its real lock is held")
+        self.owner = me
+        me.held.append((self, frame.f_code, frame.f_lasti))
+        return True
+
+    def attempt(self, me: Any, frame: FrameType) -> bool:
+        """Take it if it is free."""
+        return self.owner is None and self.grant(me, frame)
+
+    def drop(self, me: Any, _: None = None) -> None:
+        if self.owner is not me:
+            self._misuse(me)
+            return
+        me.drop(self)
+        self.owner = None
+        self.real.release()
+
+    def let_go(self, me: Any) -> int:
+        """For a condition's wait: drop it however often it is held, and say how often; 0 if it is not."""
+        if self.owner is not me:
+            self._misuse(me)
+            return 0
+        depth, self.depth = self.depth, 1
+        self.drop(me)
+        return depth
+
+
+class RLock(Lock):
+    """A lock that its holder may take again; released as often as taken."""
+
+    recursive = True
+    depth = 0
+
+    def acquire(self, blocking: bool = True) -> bool:
+        me = runtime.here.me
+        if self.owner is not me:
+            if not self.real.acquire(blocking):
+                return False
+            self.owner = me
+        self.depth += 1
+        return True
+
+    def release(self) -> None:
+        self.drop(runtime.here.me)
+
+    # -- the machine
+
+    def _is_free_for(self, me: Any) -> bool:
+        """A handler takes again what the thread below it holds: the processor has it."""
+        return self.owner is None or self.owner is me or self.owner is me.below
+
+    def ready_for(self, me: Any) -> bool:
+        return me.op is not ACQUIRE or self._is_free_for(me)
+
+    def grant(self, me: Any, frame: FrameType) -> bool:
+        if self.owner is None:
+            super().grant(me, frame)
+        self.depth += 1
+        return True
+
+    def attempt(self, me: Any, frame: FrameType) -> bool:
+        return self._is_free_for(me) and self.grant(me, frame)
+
+    def drop(self, me: Any, _: None = None) -> None:
+        if self.depth > 1 and self._is_free_for(me):
+            # A handler gives back what it has taken again, and no more.
+            self.depth -= 1
+            return
+        if self.owner is me:
+            self.depth = 0
+        super().drop(me)
+
+
+class IrqGuard:
+    """A lock that is held with interrupts off, as a context manager."""
+
+    __slots__ = ("_lock", "_restore", "_were_on")
+
+    def __init__(self, lock: Lock, restore: bool) -> None:
+        self._lock, self._restore = lock, restore
+        self._were_on = True
+
+    def __enter__(self) -> bool:
+        self._were_on = runtime.irqs(False) or not self._restore
+        self._lock.acquire()
+        self._lock.held_from(sys._getframe(1))
+        return True
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.release()
+        if self._were_on:
+            runtime.irqs(True)
