@@ -29,12 +29,12 @@ from .campaign.resume import planned
 from .campaign.runner import Options, cells_for, run_campaign
 from .campaign.stop import Stop
 from .campaign.store import RunFolder
+from .campaign.told import Cell
 from .commands.arguments import RUN_S, parser
 from .commands.output import write_json
 from .commands.reading import do_compare, do_explain, do_report
 from .errors import HarnessBug, RaceBenchError, ReplayDiverged, ScenarioError, UsageError
 from .findings import RULES
-from .records import Cell
 from .report import dicts
 from .report.ablation import ablation_report
 from .report.facts import cell_name

@@ -10,9 +10,9 @@ from typing import Any, Self
 
 from racebench import engine
 from racebench.campaign.stop import Stop
+from racebench.campaign.told import Cell
 from racebench.errors import RaceBenchError
 from racebench.findings import Finding, Result, Verdict
-from racebench.records import Cell
 from racebench.scenario.scenario import Scenario, load_scenario
 from racebench.scenario.selection import Choice
 

@@ -38,13 +38,8 @@ WITHIN_ENGINE = {
 }
 FRONT = {"__init__", "__main__", "cli"}
 PENDING = {
-    "racebench.campaign.fuzz",
-    "racebench.campaign.merge",
-    "racebench.campaign.runner",
     "racebench.cli",
-    "racebench.commands.arguments",
     "racebench.pytest_plugin",
-    "racebench.records",
 }
 MAY_USE_RICH = {"report", "commands"}
 

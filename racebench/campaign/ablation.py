@@ -13,11 +13,11 @@ from ..engine.explain.removal import Change, LockSite, Watch, watched
 from ..errors import ProgramError, ResultError, UsageError
 from ..findings import RULES, Finding, Result, Verdict
 from ..program import Program
-from ..records import Cell, Merged, finding_record
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Choice
 from . import modes
 from .stop import Stop
+from .told import Cell, Merged, finding_record
 
 NEEDED, NOT_NEEDED, OPEN = "needed", "not needed", "open"
 

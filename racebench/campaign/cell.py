@@ -14,7 +14,15 @@ from typing import Any, Protocol
 from .. import engine
 from ..errors import ProgramError, is_ours, told
 from ..findings import CellVerdict, Finding, Result
-from ..records import (
+from ..scenario.scenario import scenario_from_text
+from ..trace import switches
+from . import modes
+from .child import Link
+from .contradictions import Contradiction, covered, excluded, explained
+from .place import Place
+from .rounds import smallest_round
+from .stop import Stop
+from .told import (
     Cell,
     Earlier,
     Merged,
@@ -25,14 +33,6 @@ from ..records import (
     stress_record,
     verify_record,
 )
-from ..scenario.scenario import scenario_from_text
-from ..trace import switches
-from . import modes
-from .child import Link
-from .contradictions import Contradiction, covered, excluded, explained
-from .place import Place
-from .rounds import smallest_round
-from .stop import Stop
 
 _VERIFY_SHARE = 0.6
 _VERIFY_AT_LEAST_S = 1.0

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .. import __version__, engine, vgic
+from .. import engine, vgic
 from ..errors import ProgramError, UsageError
-from ..records import Cell
+from ..records import VERSION
 from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import Choice, bundled, stored_name
 from ..scenario.text import scenario_text
@@ -28,6 +28,7 @@ from .results import SCHEMA
 from .runner import host_record
 from .stop import Stop
 from .store import RunFolder
+from .told import Cell
 
 _LOOK, _LOOK_AGAIN = 120, 400
 _COVER_S, _VERIFY_S = 2.0, 20.0
@@ -240,7 +241,7 @@ def run_record(fuzzed: Fuzzed, seconds: float, state: str | None) -> dict[str, A
     """The run as run.json has it: a cell for each new scenario, and ``fuzz`` for all that was met."""
     return {
         "schema": SCHEMA,
-        "racebench": __version__,
+        "racebench": VERSION,
         "host": host_record(),
         "options": {"protocols": [fuzzed.protocol], "seconds": seconds, "seed": fuzzed.seed, "state": state},
         "wall_s": round(fuzzed.seconds, 3),

@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..errors import UsageError
 from ..findings import CellVerdict, miss_bound
-from ..records import judge
+from ..records import VERSION
 from .cell import Plan
 from .results import SCHEMA
 from .runner import host_record
 from .store import RunFolder
+from .told import judge
 
 _Key = tuple[str, str, str]
 
@@ -195,7 +195,7 @@ class Merger:
             self._cell(name)
         run = {
             "schema": SCHEMA,
-            "racebench": __version__,
+            "racebench": VERSION,
             "host": host_record(),
             "options": self._options,
             "wall_s": round(time.perf_counter() - self._started, 3),

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..records import Cell
 from ..scenario.scenario import load_scenario
 from ..scenario.selection import Choice, load_protocol
+from .told import Cell
 
 
 @dataclass(frozen=True)

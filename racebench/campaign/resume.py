@@ -9,11 +9,11 @@ from typing import Any
 
 from ..engine import STRATEGIES
 from ..errors import ResultError, ScenarioError, UsageError
-from ..records import Cell
 from ..scenario.scenario import Scenario, load_scenario
 from ..scenario.selection import Choice, bundled_file, is_bundled, stored_file, stored_name
 from ..vgic import protocol_ids
 from .cell import Plan
+from .told import Cell
 
 _MODES, _LARGEST, _LONGEST_S = ("verify", "stress", "explore"), 10**12, 1e10
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from ..errors import ScenarioError
 from ..findings import Finding
-from ..records import Cell
 from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.text import scenario_text
 from ..scenario.toml import Loader
 from ..vgic.drawing import Drawn, smallest
 from . import modes
 from .stop import Stop
+from .told import Cell
 
 _LOOK = 300
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from .. import __version__, engine
+from .. import engine
 from ..errors import RaceBenchError, UsageError
-from ..records import Cell, Earlier, cell_record
+from ..records import VERSION
 from ..scenario.scenario import Scenario
 from ..scenario.selection import choices, load_protocol
 from .cell import CellResult, Plan, failed, in_child, limit_s
@@ -29,6 +29,7 @@ from .results import SCHEMA
 from .resume import plan_record
 from .stop import Stop
 from .store import RunFolder
+from .told import Cell, Earlier, cell_record
 
 _WORTH_STORING_S = 10.0
 
@@ -237,7 +238,7 @@ class Campaign:
         cells += [cell for name, cell in self.done.items() if name not in asked]
         run = {
             "schema": SCHEMA,
-            "racebench": __version__,
+            "racebench": VERSION,
             "host": host_record(),
             "options": plan_record(self.cells, self.options.plan, self.options.seconds),
             "wall_s": round(time.perf_counter() - self.started, 3),

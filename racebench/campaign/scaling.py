@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import engine
-from ..records import Cell
 from ..scenario.scenario import load_scenario
 from .cell import Plan
 from .runner import Options, cells_for, run_campaign
+from .told import Cell
 
 _CELLS, _ROUNDS, _LONG_S = 8, 3, 600.0
 _PLAN = Plan(modes=("verify",), preemptions=1)

@@ -18,13 +18,13 @@ from typing import Any
 from .. import engine
 from ..errors import RaceBenchError
 from ..findings import CellVerdict
-from ..records import Cell, Earlier, finding_from_record, judge
 from .cell import CellResult, Plan, allowed_s, contradicted, run_cell
 from .child import LATE, Call, Link
 from .contradictions import covered, excluded, explained
 from .place import Place
 from .pool import Job, Pool
 from .stop import Stop
+from .told import Cell, Earlier, finding_from_record, judge
 
 VERIFY_S = 30.0
 MOST_VISITS = 4000

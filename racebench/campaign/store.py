@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import UsageError
-from ..records import Earlier
 from .results import SCHEMA, Journal, counted, read_finding, read_journal
+from .told import Earlier
 
 try:
     import fcntl

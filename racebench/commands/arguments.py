@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, engine
+from .. import engine
 from ..errors import UsageError
 from ..report.formats import formats
+from ..records import VERSION
 from ..vgic.drawing import STATES
 
 RUN_S, VERIFY_S, ABLATE_S, FUZZ_S = 30.0, 60.0, 600.0, 60.0
@@ -74,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         description="Stress, replay, explain and prove locking in interrupt routing, on real threads.",
         epilog="example: racebench run      (the xen-devel thread of May 2017, claim by claim, in 30 s)",
     )
-    top.add_argument("--version", action="version", version=f"racebench {__version__}")
+    top.add_argument("--version", action="version", version=f"racebench {VERSION}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for add in (_run, _verify, _explore, _replay, _explain, _report, _compare, _ablate, _fuzz, _list, _bench):
         add(verbs)

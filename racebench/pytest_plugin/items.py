@@ -12,9 +12,9 @@ import pytest
 
 from ..campaign.cell import Plan
 from ..campaign.soak import Pace, Share, Visitor, cell_stub, deadline_s, rounds_for
+from ..campaign.told import Cell
 from ..engine import spread
 from ..errors import RaceBenchError
-from ..records import Cell
 from ..report.merged import verdict
 from ..scenario.scenario import Scenario, load_scenario
 from ..scenario.selection import choices, name_of, with_folder

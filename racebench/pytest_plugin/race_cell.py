@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..campaign.told import explore_record, judge, readable, stress_record, verify_record
 from ..findings import CellVerdict, Finding, Result
 from ..program import Program
-from ..records import explore_record, judge, readable, stress_record, verify_record
 
 Tell = Callable[[dict[str, Any]], None]
 

@@ -10,8 +10,8 @@ import pytest
 from racebench.campaign import cell as module
 from racebench.campaign.cell import CellResult, Plan, run_cell
 from racebench.campaign.stop import Stop
+from racebench.campaign.told import Earlier
 from racebench.errors import ProgramError
-from racebench.records import Earlier
 
 from ..fakes import STEPS, Engine, Heard, cell, finding, result
 

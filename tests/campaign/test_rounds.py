@@ -13,9 +13,9 @@ from racebench import cli
 from racebench.campaign.results import read_finding
 from racebench.campaign.rounds import smallest_round
 from racebench.campaign.stop import Stop
+from racebench.campaign.told import Cell
 from racebench.errors import ScenarioError
 from racebench.findings import Finding
-from racebench.records import Cell
 from racebench.scenario.scenario import Scenario, load_scenario, scenario_from_text
 from racebench.scenario.selection import load_protocol
 

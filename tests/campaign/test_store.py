@@ -13,8 +13,8 @@ import pytest
 from racebench.campaign import results
 from racebench.campaign.results import read_finding, read_journal, read_run
 from racebench.campaign.store import RunFolder, write_json
+from racebench.campaign.told import Merged, cell_record, finding_record
 from racebench.errors import ResultError, UsageError
-from racebench.records import Merged, cell_record, finding_record
 
 from ..fakes import STEPS, cell, finding
 
