@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,20 +23,19 @@ from rich.text import Text
 
 from . import engine, vgic
 from .campaign import ablation as ablate
-from .campaign import bench, claims, fuzz, modes, store
+from .campaign import bench, fuzz, modes, store
 from .campaign.cell import Plan
-from .campaign.results import SCHEMA, read_finding, read_journal
+from .campaign.results import read_finding, read_journal
 from .campaign.resume import planned
 from .campaign.runner import Options, cells_for, run_campaign
 from .campaign.stop import Stop
 from .campaign.store import RunFolder
-from .campaign.told import Cell
 from .commands.arguments import RUN_S, parser
 from .commands.output import write_json
-from .commands.reading import do_compare, do_explain, do_report
+from .commands.reading import do_compare, do_explain, do_report, read_stored
 from .errors import HarnessBug, RaceBenchError, ReplayDiverged, ScenarioError, UsageError
 from .findings import RULES
-from .report import dicts
+from .records import SCHEMA, FindingRecord, Run
 from .report.ablation import ablation_report
 from .report.facts import cell_name
 from .report.finding import finding_panel
@@ -43,13 +43,11 @@ from .report.fuzzing import fuzz_commands, fuzz_report
 from .report.listing import bench_table, function_list, listing, scenario_list
 from .report.live import FuzzScreen, LiveScreen, PlainLines, Quiet
 from .report.run import document
-from .report.stored import Stored
 from .report.terminal import show, show_run
 from .report.text import brief, clean, counted
 from .scenario import catalogue
 from .scenario.scenario import Scenario, scenario_from_text
-from .scenario.selection import bundled, load_protocol, name_of, select
-from .trace import schedule_from_json
+from .scenario.selection import Target, bundled, load_protocol, name_of, select
 
 
 class _Screen(Console):
@@ -109,35 +107,40 @@ def default_folder(verb: str) -> Path:
 
 
 def _campaign(
-    args: argparse.Namespace, cells: Sequence[Cell], options: Options, console: Console, stop: Stop
+    args: argparse.Namespace, targets: Sequence[Target], options: Options, console: Console, stop: Stop
 ) -> int:
     alone = args.json == "-"
     screen = Console(stderr=True, highlight=False) if alone else console
-    collected = _Collected(_progress(screen, args.quiet))
+    progress = _progress(screen, args.quiet)
     try:
-        run = run_campaign(cells, options, collected, stop)
+        run = run_campaign(targets, options, progress, stop)
     finally:
-        collected.screen.close()
+        progress.close()
     if args.json:
-        write_json(args.json, {k: v for k, v in run.items() if k != "dir"})
-    if not alone:
-        found, folder = dicts.pairs(collected.findings()), run["dir"]
-        stored = Stored(dicts.run(run), found, claims.judge(run), folder=folder or "")
+        write_json(args.json, run.to_json())
+    if not alone and options.out is not None:
+        # What is stored is what is shown, as `explain` shows it.
+        stored = read_stored(options.out, beside=False)
         show_run(console, document(stored.surprising() if args.quiet else stored))
-    wrong = [cell for cell in run["cells"] if "error" in cell]
-    for error in sorted({cell["error"] for cell in wrong}):
-        names = [cell_name(dicts.cell(cell)) for cell in wrong if cell["error"] == error]
+    return _status(run)
+
+
+def _status(run: Run) -> int:
+    """The exit status that ``run`` comes to; says what went wrong."""
+    wrong = [cell for cell in run.cells if cell.error]
+    for error in sorted({cell.error for cell in wrong}):
+        names = [cell_name(cell) for cell in wrong if cell.error == error]
         others = f" and {counted(len(names) - 1, 'more cell')}" if len(names) > 1 else ""
         print(f"racebench: {names[0]}{others}: {brief(error)}", file=sys.stderr)
-    faults = [cell for cell in wrong if not cell.get("lost")]
-    if run["interrupted"]:
+    faults = [cell for cell in wrong if not cell.lost]
+    if run.interrupted:
         return 130
-    if any(cell.get("failed") for cell in faults):
+    if any(cell.failed for cell in faults):
         print("Please report it, with the traceback that RACEBENCH_DEBUG=1 shows.", file=sys.stderr)
         return 3
     if faults:
         return 2
-    return 0 if all(c["verdict"] == "as_expected" for c in run["cells"]) else 1
+    return 0 if all(cell.verdict == "as_expected" for cell in run.cells) else 1
 
 
 def _progress(screen: Console, quiet: bool) -> Quiet | LiveScreen | PlainLines:
@@ -151,75 +154,58 @@ def _fancy(screen: Console) -> bool:
     return screen.is_terminal and not screen.is_dumb_terminal and not os.environ.get("CI")
 
 
-class _Collected:
-    """Passes everything on to the screen, and keeps the findings for the end."""
-
-    def __init__(self, screen: Any) -> None:
-        self.screen = screen
-        self._findings: dict[tuple[str, str, str], tuple[str, dict[str, Any]]] = {}
-        self.started, self.note = screen.started, screen.note
-        self.cell_started, self.cell_progress = screen.cell_started, screen.cell_progress
-        self.cell_done = screen.cell_done
-
-    def finding(self, path: str, finding: dict[str, Any]) -> None:
-        self._findings[finding["scenario"], finding["protocol"], finding["signature"]] = path, finding
-        self.screen.finding(path, finding)
-
-    def findings(self) -> list[tuple[str, dict[str, Any]]]:
-        return list(self._findings.values())
-
-
 def do_replay(args: argparse.Namespace, console: Console, stop: Stop) -> int:
-    finding = read_finding(args.finding)
-    schedule = schedule_from_json(finding["schedule"], str(args.finding))
+    record = read_finding(args.finding)
+    schedule = record.finding.schedule
     if not schedule:
         what = f"{args.finding}: holds no schedule: it was not reproduced under control"
         raise UsageError(f"{what}. Show it with `racebench explain`.")
-    scenario = _scenario_of(args, finding)
-    code: Any = finding["protocol"]
+    scenario = _scenario_of(args, record)
+    code: Any = record.protocol
     if args.protocol:
         code = load_protocol(args.protocol).code
     elif scenario.initial is not None and code not in vgic.protocol_ids():
-        hint = " ".join(finding.get("replay_args") or ("--protocol", "FILE:Name"))
+        hint = " ".join(record.replay_args or ("--protocol", "FILE:Name"))
         raise UsageError(f"{args.finding}: protocol {code!r} is not bundled. Add {hint}.")
     try:
         with stop.interruptible():
-            program = ablate.as_found(scenario.program(code), finding, str(args.finding))
+            program = ablate.as_found(scenario.program(code), record, str(args.finding))
             result = modes.replay(program, schedule)
     except ReplayDiverged as error:
         console.print(Text(f"diverged: {clean(error)}", style="bold red"))
         for thread, op, obj in error.recent:
             console.print(Text(f"  before it: {clean(thread)} {clean(op)} {clean(obj)}", style="dim"))
         return 1
-    return _show_replay(args, console, finding, result)
+    return _show_replay(args, console, record, result)
 
 
-def _scenario_of(args: argparse.Namespace, finding: Mapping[str, Any]) -> Scenario:
+def _scenario_of(args: argparse.Namespace, record: FindingRecord) -> Scenario:
     """The scenario as it stood when the finding was stored; code only if it is named or bundled."""
     if args.scenario:
         return select([args.scenario])[0]
-    if finding.get("source"):
+    if record.source:
         try:
-            return scenario_from_text(Path(f"{finding['scenario']}.toml"), finding["source"])
+            return scenario_from_text(Path(f"{record.scenario}.toml"), record.source)
         except ScenarioError as error:
             place = f"source: {error.place}" if error.place else "source"
             raise ScenarioError(str(args.finding), place, error.what, error.remedy) from error
     for scenario in bundled():
-        if scenario.name == finding["scenario"]:
+        if scenario.name == record.scenario:
             return scenario
-    if finding.get("rerun"):
-        raise UsageError(f"{args.finding}: its program is in a test. Run `{finding['rerun']}`.")
-    hint = " ".join(finding.get("replay_args") or ("--scenario", "FILE"))
-    raise UsageError(f"{args.finding}: scenario {finding['scenario']!r} is code. Add {hint}.")
+    if record.rerun:
+        raise UsageError(f"{args.finding}: its program is in a test. Run `{record.rerun}`.")
+    hint = " ".join(record.replay_args or ("--scenario", "FILE"))
+    raise UsageError(f"{args.finding}: scenario {record.scenario!r} is code. Add {hint}.")
 
 
-def _show_replay(args: argparse.Namespace, console: Console, finding: Mapping[str, Any], result: Any) -> int:
+def _show_replay(args: argparse.Namespace, console: Console, record: FindingRecord, result: Any) -> int:
     if args.trace:
-        shown = {**finding, "evidence": {**finding["evidence"], "steps": result.stats["steps"]}}
-        show(console, [finding_panel(dicts.finding(shown), str(args.finding), full=True)])
-    steps = len(finding["schedule"])
+        evidence = {**record.finding.evidence, "steps": result.stats["steps"]}
+        shown = replace(record, finding=replace(record.finding, evidence=evidence))
+        show(console, [finding_panel(shown, str(args.finding), full=True)])
     for found in result.findings:
-        if found.rule == finding["rule"]:
+        if found.rule == record.finding.rule:
+            steps = len(record.finding.schedule)
             text = f"reproduced in {steps} steps: {clean(found.rule)}: {clean(found.summary)}"
             console.print(Text(text, style="bold green"))
             return 0
@@ -256,8 +242,9 @@ def do_fuzz(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     screen = Console(stderr=True, highlight=False, quiet=args.quiet) if alone or args.quiet else console
     with FuzzScreen(screen, args.time, _fancy(screen)) as shown:
         fuzzed = fuzz.fuzz(choice, args.time, args.seed, folder, shown, stop, args.state)
-    run = fuzz.run_record(fuzzed, args.time, args.state)
-    folder.finish(run)
+    record = fuzz.run_record(fuzzed, args.time, args.state)
+    folder.finish(record)
+    run = record.to_json()
     if args.json:
         write_json(args.json, run)
     if not alone:

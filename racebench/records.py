@@ -76,7 +76,7 @@ class ModeResult:
     @staticmethod
     def of(mode: str, result: Result, strategy: str = "") -> ModeResult:
         """What the engine's ``result`` says of ``mode``."""
-        told = {
+        told: dict[str, Any] = {
             "executions": result.executions,
             "failures": result.failures,
             "first_failure": result.first_failure_s if mode == "stress" else result.first_failure,
@@ -157,6 +157,10 @@ class FindingRecord:
         return self.scenario, self.protocol
 
     @property
+    def key(self) -> tuple[str, str, str]:
+        return self.scenario, self.protocol, self.finding.signature
+
+    @property
     def count(self) -> int:
         return max(1, sum(self.seen.values()))
 
@@ -167,8 +171,15 @@ class FindingRecord:
     def showing(self, other: FindingRecord) -> FindingRecord:
         """What ``other`` shows, as found and counted here."""
         mine = self.finding
-        by = {"mode": mine.mode, "strategy": mine.strategy, "seed": mine.seed, "after": mine.after}
-        return replace(other, finding=replace(other.finding, **by), seen=self.seen)
+        shown = replace(
+            other.finding, mode=mine.mode, strategy=mine.strategy, seed=mine.seed, after=mine.after
+        )
+        return replace(other, finding=shown, seen=self.seen)
+
+    def counted(self, seen: Mapping[str, int]) -> FindingRecord:
+        """The same, seen as often more."""
+        modes = dict.fromkeys((*self.seen, *seen))
+        return replace(self, seen={mode: self.seen.get(mode, 0) + seen.get(mode, 0) for mode in modes})
 
     def to_json(self) -> dict[str, Any]:
         finding = self.finding
@@ -305,6 +316,23 @@ class Cell:
     def unexpected(self) -> list[str]:
         """The rules found that are neither expected nor allowed."""
         return [rule for rule in self.found if rule not in self.expected and rule not in self.allowed]
+
+    def plus(self, more: Cell) -> Cell:
+        """What two visits of one cell have come to; the verdict, and what was found, are still this one's.
+
+        Whether only a proof is an answer is said by the visit that has one.
+        """
+        modes = {mode: mine.plus(more.modes[mode]) for mode, mine in self.modes.items() if mode in more.modes}
+        both: dict[str, Any] = {**more.modes, **self.modes, **modes}
+        return replace(
+            self,
+            **both,
+            proof=self.proof if more.verify is None else more.proof,
+            unseen=tuple(dict.fromkeys((*self.unseen, *more.unseen))),
+            error=self.error or more.error,
+            failed=self.failed or more.failed,
+            contradicted=self.contradicted or more.contradicted,
+        )
 
     def judged(self) -> Cell:
         """This cell with its verdict: what was found against what was expected.

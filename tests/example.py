@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from racebench.report import dicts
+from racebench.records import FindingRecord
 from racebench.report.finding import finding_body
 from racebench.report.terminal import plain
 
@@ -97,7 +97,7 @@ def _index() -> str:
 def _quoted(scenario: str, protocol: str, rule: str) -> str:
     [cell] = [cell for cell in broken(scenario) if cell["protocol"] == protocol]
     path, finding = next(found for found in findings_of(cell) if found[1]["rule"] == rule)
-    blocks = finding_body(dicts.finding(finding))
+    blocks = finding_body(FindingRecord.from_json(finding, path))
     lines = "\n\n".join(plain([block], _WIDTH) for block in blocks)
     lines = "\n".join(line.rstrip() for line in lines.split("\n"))
     return (

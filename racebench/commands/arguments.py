@@ -10,8 +10,8 @@ from typing import Any
 
 from .. import engine
 from ..errors import UsageError
-from ..report.formats import formats
 from ..records import VERSION
+from ..report.formats import formats
 from ..vgic.drawing import STATES
 
 RUN_S, VERIFY_S, ABLATE_S, FUZZ_S = 30.0, 60.0, 600.0, 60.0

@@ -6,7 +6,6 @@ import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -15,7 +14,7 @@ from ..campaign import claims
 from ..campaign.results import read_ablation, read_finding, read_journal, read_run
 from ..campaign.stop import Stop
 from ..errors import RaceBenchError, UsageError
-from ..report import dicts
+from ..records import FindingRecord
 from ..report.ablation import ablation_report
 from ..report.compare import compare
 from ..report.comparison import comparison
@@ -31,13 +30,12 @@ _EXAMPLE = "example"
 """The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
 
 _OLDER_RUNS, _LARGEST = 20, 64 << 20
-Findings = list[tuple[str, dict[str, Any]]]
 
 
 def do_explain(args: argparse.Namespace, console: Console, stop: Stop) -> int:
     if not args.stored.is_dir():
-        finding = dicts.finding(read_finding(args.stored))
-        show(console, [finding_panel(finding, str(args.stored), full=args.full)])
+        record = read_finding(args.stored)
+        show(console, [finding_panel(record, str(args.stored), full=args.full)])
         return 0
     if (args.stored / "ablation.json").is_file():
         show(console, ablation_report(read_ablation(args.stored)))
@@ -81,12 +79,12 @@ def read_stored(path: Path, *, beside: bool = True) -> Stored:
 
     ResultError names what is wrong in which file.
     """
-    run, findings = read_run(path), dicts.pairs(read_findings(path))
+    run, findings = read_run(path), read_findings(path)
     seen = history(path) if beside else {}
-    return Stored(dicts.run(run), findings, claims.judge(run), _written(path), seen, str(path))
+    return Stored(run, findings, claims.judge(run.cells), _written(path), seen, str(path))
 
 
-def read_findings(path: Path) -> Findings:
+def read_findings(path: Path) -> list[tuple[str, FindingRecord]]:
     files = sorted((path / "findings").glob("*.json"))
     return [(file.relative_to(path).as_posix(), read_finding(file)) for file in files]
 
@@ -121,7 +119,7 @@ class _Seen:
     """The cells of one run, and those in which it saw each signature."""
 
     def __init__(self, path: Path) -> None:
-        self.cells = {(c["scenario"], c["protocol"]) for c in read_run(path)["cells"]}
+        self.cells = {cell.name for cell in read_run(path).cells}
         self.cells_of: dict[str, set[tuple[str, str]]] = {}
         for scenario, protocol, signature in _signatures(path):
             self.cells_of.setdefault(signature, set()).add((scenario, protocol))
@@ -133,8 +131,7 @@ def _signatures(path: Path) -> Iterator[tuple[str, str, str]]:
     if journal.is_file() and journal.stat().st_size <= _LARGEST:
         yield from read_journal(path).findings
         return
-    for _, finding in read_findings(path):
-        yield finding["scenario"], finding["protocol"], finding["signature"]
+    yield from (record.key for _, record in read_findings(path))
 
 
 def _older(path: Path) -> Iterator[_Seen]:

@@ -15,12 +15,13 @@ import pytest
 
 from racebench import cli
 from racebench.campaign import cell as cell_module
+from racebench.campaign import runner
 from racebench.campaign.results import read_journal
 from racebench.campaign.store import RunFolder
 from racebench.commands.arguments import duration, natural, parser, positive
 from racebench.errors import HarnessBug
 
-from ..fakes import TWO_ROUTES, Engine, finding, result, scenario
+from ..fakes import TWO_ROUTES, Engine, Here, finding, result, scenario
 
 VERBS = (
     *("run", "verify", "explore", "replay", "explain", "report"),
@@ -41,6 +42,8 @@ def _somewhere_else(tmp_path: Path, monkeypatch: Patch) -> Iterator[None]:
 def play(monkeypatch: Patch, **answers: Any) -> Engine:
     fake = Engine(**answers)
     monkeypatch.setattr(cell_module, "modes", fake)
+    # A child process would have the real one.
+    monkeypatch.setattr(runner, "Pool", Here)
     return fake
 
 

@@ -83,14 +83,14 @@ def machines(inner: Pytester, *specs: str) -> dict[str, Any]:
 def test_two_gateways_with_folders_of_their_own(inner: Pytester, tmp_path_factory: Any) -> None:
     folders = [tmp_path_factory.mktemp(name) for name in ("one", "two")]
     stored = machines(inner, *(f"popen//chdir={folder}" for folder in folders))
-    assert [len(c["findings"]) for c in stored["cells"]] == [0, 1, 0, 0, 2]
+    assert [len(c.findings) for c in stored.cells] == [0, 1, 0, 0, 2]
     assert all((folder / "scenarios" / "account.py").exists() for folder in folders)
 
 
 def test_a_socket_server_on_this_machine(inner: Pytester, tmp_path_factory: Any) -> None:
     with socket_server(tmp_path_factory.mktemp("far")) as address:
         stored = machines(inner, f"socket={address}")
-    assert [len(c["findings"]) for c in stored["cells"]] == [0, 1, 0, 0, 2]
+    assert [len(c.findings) for c in stored.cells] == [0, 1, 0, 0, 2]
     assert {row["file"] for row in stored["options"]["cells"]} == {
         str(inner.path / "scenarios" / name) for name in ("account.py", "two_routes.toml")
     }
@@ -136,7 +136,7 @@ def test_a_machine_that_loses_power_and_its_files_is_called_until_it_is_back(
     assert "me@far answers again" in text
     assert (folder / "calls").read_text().count("call") == 3
     stored = read_run(out)
-    assert [(c["protocol"], c["verdict"]) for c in stored["cells"]] == [
+    assert [(c.protocol, c.verdict) for c in stored.cells] == [
         ("kept", "as_expected"), ("lost", "unknown"), ("more", "as_expected"),
     ]  # fmt: skip
 
@@ -166,8 +166,8 @@ def test_if_none_is_left_the_run_ends_stored_as_interrupted(
     assert "no worker is left, and none can be started on me@far" in text
     assert "INTERNALERROR" not in text
     stored = read_run(out)
-    assert stored["interrupted"]
-    assert [c["found"] for c in stored["cells"] if c["protocol"] == "lost"] == [["account.lost"]]
+    assert stored.interrupted
+    assert [c.found for c in stored.cells if c.protocol == "lost"] == [("account.lost",)]
 
 
 def test_a_frozen_worker_is_ended_and_its_item_fails(hasty: Pytester) -> None:
