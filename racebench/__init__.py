@@ -35,12 +35,13 @@ from .primitives import (
     wait_until,
 )
 from .program import Program
+from .records import VERSION
 
 if TYPE_CHECKING:
     from .campaign.modes import explore, replay, stress, verify
     from .pytest_plugin.race_test import race_test
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _MODES = ("explore", "replay", "stress", "verify")
 

@@ -1,217 +1,512 @@
-"""What is stored of a cell and of a finding: plain JSON objects, and the verdict."""
+"""What is stored of a run: Run, Cell, ModeResult and FindingRecord, as JSON and back.
+
+Reading checks everything once, here: whoever has a record need not ask again.
+Unknown keys are ignored; a value that is not of the shape that RaceBench writes
+is a ResultError that names the file and the key.  Nothing here runs code or
+opens a file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .bounds import beyond
+from .errors import ResultError
 from .findings import CellVerdict, Finding, Result, miss_bound
-from .scenario.scenario import Scenario
-from .scenario.selection import Choice, is_bundled, stored_name
-from .trace import schedule_from_json
+from .trace import Schedule, schedule_from_json, switches
+
+VERSION = "0.1.0"
+SCHEMA = 1
+
+_NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A scenario under a protocol, or one of its variants."""
+# -- modes
 
-    scenario: Scenario
-    choice: Choice
+
+# The key in JSON of each field of a ModeResult that the mode has.
+_MODE_KEYS: Mapping[str, Mapping[str, str]] = {
+    "stress": {
+        "executions": "collisions",
+        "failures": "failures",
+        "first_failure": "first_failure_s",
+        "seconds": "seconds",
+    },
+    "verify": {
+        "complete": "complete",
+        "executions": "executions",
+        "preemption_bound": "preemption_bound",
+        "done": "done",
+        "seconds": "seconds",
+    },
+    "explore": {
+        "strategy": "strategy",
+        "executions": "executions",
+        "failures": "failures",
+        "first_failure": "first_failure",
+        "seconds": "seconds",
+        "strategies": "strategies",
+    },
+}
+MODES = tuple(_MODE_KEYS)
+
+
+@dataclass(frozen=True, slots=True)
+class ModeResult:
+    """What one mode of a cell has come to.
+
+    ``first_failure`` is in seconds for stress, and counts executions for explore.
+    ``complete``, ``preemption_bound`` and ``done`` are verify's, as in ``Result``;
+    ``strategy`` and ``strategies`` (what each had a share in) are explore's.
+    """
+
+    mode: str
+    executions: int = 0
+    failures: int = 0
+    first_failure: float | None = None
+    seconds: float = 0.0
+    complete: bool = False
+    preemption_bound: int | None = None
+    done: float | None = None
+    strategy: str = ""
+    strategies: Mapping[str, Any] | None = None
+
+    @staticmethod
+    def of(mode: str, result: Result, strategy: str = "") -> ModeResult:
+        """What the engine's ``result`` says of ``mode``."""
+        told: dict[str, Any] = {
+            "executions": result.executions,
+            "failures": result.failures,
+            "first_failure": result.first_failure_s if mode == "stress" else result.first_failure,
+            "seconds": round(result.seconds, 3),
+            "complete": result.complete,
+            "preemption_bound": result.stats.get("preemption_bound"),
+            "done": result.stats.get("done"),
+            "strategy": strategy,
+            "strategies": result.stats.get("strategies"),
+        }
+        return ModeResult(mode, **{name: told[name] for name in _MODE_KEYS[mode]})
 
     @property
-    def name(self) -> tuple[str, str]:
-        return self.scenario.name, self.choice.id
+    def miss_bound(self) -> float | None:
+        return miss_bound(self.executions, self.failures)
+
+    def plus(self, more: ModeResult) -> ModeResult:
+        """Both as one.  Counts add up; of two proofs the one that covers more stands.
+
+        What single strategies had a share in does not add up, and is left out.
+        """
+        if self.mode == "verify":
+            return max(self, more, key=lambda proof: (proof.complete, proof.done or 0, proof.executions))
+        first = self.first_failure
+        if first is None and more.first_failure is not None:
+            first = (self.seconds if self.mode == "stress" else self.executions) + more.first_failure
+        return replace(
+            self,
+            executions=self.executions + more.executions,
+            failures=self.failures + more.failures,
+            first_failure=first,
+            seconds=round(self.seconds + more.seconds, 3),
+            strategies=None,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        told = {key: getattr(self, name) for name, key in _MODE_KEYS[self.mode].items()}
+        return {**told, "miss_bound": self.miss_bound} if self.mode == "stress" else told
+
+    @staticmethod
+    def from_json(mode: str, value: Any, place: str) -> ModeResult:
+        """ResultError if ``value`` is not what ``mode`` stores, or a count is below nothing."""
+        stored, keys = _Object(value, place), _MODE_KEYS[mode]
+        told = {name: stored.get(keys[name], *_MODE_KINDS[name]) for name in keys}
+        for name in _COUNTED & told.keys():
+            if (told[name] or 0) < 0:
+                raise ResultError(f"{place}.{keys[name]}: below nothing. Give what RaceBench stored.")
+        return ModeResult(mode, **told)
 
 
-@dataclass
-class Merged:
-    """One signature over all modes; ``seen`` counts it by mode.
+# -- findings
 
-    ``scenario`` is the one that its schedule belongs to, if not the cell's.
+
+@dataclass(frozen=True, slots=True)
+class FindingRecord:
+    """A finding of a cell, as ``findings/NNNN.json`` has it.
+
+    ``seen`` counts it by mode.  ``source`` is the text of the TOML scenario that its
+    schedule belongs to, so that the file can be replayed elsewhere; ``replay_args``
+    names the code, if any, that replay must be given on the command line; ``rerun``
+    runs the test again that it is of.  ``ablation`` is the change to the protocol
+    under which it was made.
     """
 
     finding: Finding
-    seen: dict[str, int] = field(default_factory=dict)
-    scenario: Scenario | None = None
+    scenario: str
+    protocol: str
+    threads: tuple[str, ...] = ()
+    seen: Mapping[str, int] = field(default_factory=dict)
+    scenario_file: str = ""
+    source: str = ""
+    replay_args: tuple[str, ...] = ()
+    rerun: str = ""
+    ablation: Any = None
+
+    @property
+    def cell(self) -> tuple[str, str]:
+        return self.scenario, self.protocol
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.scenario, self.protocol, self.finding.signature
+
+    @property
+    def count(self) -> int:
+        return max(1, sum(self.seen.values()))
+
+    def better(self, other: FindingRecord) -> bool:
+        """Whether this one shows the same with the better schedule."""
+        return better(self.finding.schedule, other.finding.schedule)
+
+    def showing(self, other: FindingRecord) -> FindingRecord:
+        """What ``other`` shows, as found and counted here."""
+        mine = self.finding
+        shown = replace(
+            other.finding, mode=mine.mode, strategy=mine.strategy, seed=mine.seed, after=mine.after
+        )
+        return replace(other, finding=shown, seen=self.seen)
+
+    def counted(self, seen: Mapping[str, int]) -> FindingRecord:
+        """The same, seen as often more."""
+        modes = dict.fromkeys((*self.seen, *seen))
+        return replace(self, seen={mode: self.seen.get(mode, 0) + seen.get(mode, 0) for mode in modes})
+
+    def to_json(self) -> dict[str, Any]:
+        finding = self.finding
+        told = {
+            "schema": SCHEMA,
+            "rule": finding.rule,
+            "signature": finding.signature,
+            "summary": finding.summary,
+            "scenario": self.scenario,
+            "protocol": self.protocol,
+            "found_by": {
+                "mode": finding.mode,
+                "strategy": finding.strategy,
+                "seed": finding.seed,
+                "after": finding.after,
+            },
+            "threads": list(self.threads),
+            "schedule": [list(step) for step in finding.schedule],
+            "evidence": _storable(finding.evidence),
+            "count": self.count,
+            "seen": dict(self.seen),
+            "scenario_file": self.scenario_file,
+            "source": self.source,
+            "replay_args": list(self.replay_args),
+        }
+        more = {"rerun": self.rerun, "ablation": self.ablation}
+        return {**told, **{key: value for key, value in more.items() if value}}
+
+    @staticmethod
+    def from_json(value: Any, place: str) -> FindingRecord:
+        """ResultError names what is wrong with ``value``, which ``place`` holds."""
+        stored = _Object(value, place)
+        by = _Object(stored.get("found_by", dict, _NOTHING), f"{place}: found_by")
+        mode, count = by.get("mode", str, ""), stored.get("count", int, 1)
+        evidence = stored.get("evidence", dict)
+        if not fits(evidence, _EVIDENCE, partly=True):
+            raise ResultError(f"{place}: evidence: not as RaceBench writes it. Give a stored finding.")
+        seen = stored.get("seen", dict, _NOTHING)
+        if not all(fits(n, int) for n in seen.values()):
+            raise ResultError(f"{place}: seen: not numbers. Give a stored finding.")
+        return FindingRecord(
+            Finding(
+                stored.get("rule", str),
+                stored.get("signature", str),
+                stored.get("summary", str),
+                schedule_from_json(value.get("schedule"), place),
+                evidence,
+                count,
+                mode,
+                by.get("strategy", str, ""),
+                by.get("seed", int, 0),
+                by.get("after", int, 0),
+            ),
+            stored.get("scenario", str),
+            stored.get("protocol", str),
+            tuple(stored.get("threads", [str], ())),
+            seen or {mode: count},
+            stored.get("scenario_file", str, ""),
+            stored.get("source", str, ""),
+            tuple(stored.get("replay_args", [str], ())),
+            stored.get("rerun", str, ""),
+            stored.get("ablation", object, None),
+        )
 
 
-@dataclass(frozen=True)
-class Earlier:
-    """What a run that was cut off has stored of a cell: its findings, and what its modes had come to."""
+def better(new: Schedule, old: Schedule) -> bool:
+    """Whether ``new`` is the better schedule of one finding: fewer switches, then fewer steps; any beats none."""
+    if not new or not old:
+        return bool(new) and not old
+    return (switches(new), len(new)) < (switches(old), len(old))
 
-    findings: Sequence[Mapping[str, Any]] = ()
-    modes: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+def _storable(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """``evidence`` that may be stored: what reading would refuse is said to be left out."""
+    wrong = {key: beyond(value, numbers=False) for key, value in evidence.items()}
+    return {k: f"left out: {wrong[k]}" if wrong[k] else value for k, value in evidence.items()}
+
+
+# -- cells
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A scenario under a protocol, as run.json has it: what was expected, found and run, and the verdict.
+
+    ``proof`` says that only all schedules are an answer.  ``findings`` are paths
+    in the run's folder.  ``unseen`` has, in sentences, what keeps the answer from
+    being whole; ``error`` what is wrong with the program, or with RaceBench if the
+    cell ``failed``.  ``lost``: the process that ran it is gone.  ``partial``: it
+    was cut off, and ``--resume`` goes on with it.  ``contradicted``: one mode found
+    what another one excludes.
+    """
+
+    scenario: str
+    protocol: str
+    expected: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    verdict: str = CellVerdict.UNKNOWN.value
+    stress: ModeResult | None = None
+    verify: ModeResult | None = None
+    explore: ModeResult | None = None
+    settles: tuple[str, ...] = ()
+    hammered: bool = False
+    proof: bool = False
+    findings: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    error: str = ""
+    failed: bool = False
+    lost: bool = False
+    partial: bool = False
+    contradicted: bool = False
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.scenario, self.protocol
+
+    @property
+    def modes(self) -> dict[str, ModeResult]:
+        """The modes that were run."""
+        every = ((mode, getattr(self, mode)) for mode in MODES)
+        return {mode: result for mode, result in every if result is not None}
 
     @property
     def seconds(self) -> float:
-        """What it has taken by then."""
-        return float(sum(mode["seconds"] for mode in self.modes.values()))
+        return sum(mode.seconds for mode in self.modes.values())
+
+    @property
+    def proved(self) -> bool:
+        """Whether every schedule was run, and nothing went unseen in them."""
+        return self.verify is not None and self.verify.complete and not self.unseen and not self.lost
+
+    @property
+    def unexpected(self) -> list[str]:
+        """The rules found that are neither expected nor allowed."""
+        return [rule for rule in self.found if rule not in self.expected and rule not in self.allowed]
+
+    def plus(self, more: Cell) -> Cell:
+        """What two visits of one cell have come to; the verdict, and what was found, are still this one's.
+
+        Whether only a proof is an answer is said by the visit that has one.
+        """
+        modes = {mode: mine.plus(more.modes[mode]) for mode, mine in self.modes.items() if mode in more.modes}
+        both: dict[str, Any] = {**more.modes, **self.modes, **modes}
+        return replace(
+            self,
+            **both,
+            proof=self.proof if more.verify is None else more.proof,
+            unseen=tuple(dict.fromkeys((*self.unseen, *more.unseen))),
+            error=self.error or more.error,
+            failed=self.failed or more.failed,
+            contradicted=self.contradicted or more.contradicted,
+        )
+
+    def judged(self) -> Cell:
+        """This cell with its verdict: what was found against what was expected.
+
+        Only a proof makes an expected rule ``missed``; where a proof is asked for,
+        nothing less makes a cell as expected; and of nothing there is no answer.
+        """
+        ran = any(mode.executions for mode in self.modes.values())
+        answered = self.proved or not (self.proof or self.partial or self.error or self.unseen or self.lost)
+        if self.contradicted:
+            verdict = CellVerdict.UNKNOWN
+        elif self.unexpected:
+            verdict = CellVerdict.UNEXPECTED
+        elif not answered or not ran:
+            verdict = CellVerdict.UNKNOWN
+        elif set(self.expected) - set(self.found):
+            verdict = CellVerdict.MISSED if self.proved else CellVerdict.UNKNOWN
+        else:
+            verdict = CellVerdict.AS_EXPECTED
+        return replace(self, verdict=verdict.value)
+
+    def to_json(self) -> dict[str, Any]:
+        told = {
+            "scenario": self.scenario,
+            "protocol": self.protocol,
+            "expected": list(self.expected),
+            "allowed": list(self.allowed),
+            "found": list(self.found),
+            "verdict": self.verdict,
+            **{mode: None for mode in MODES},
+            **{mode: result.to_json() for mode, result in self.modes.items()},
+            "settles": list(self.settles),
+            "hammered": self.hammered,
+            "findings": list(self.findings),
+        }
+        more = {"unseen": list(self.unseen), **{key: getattr(self, key) for key in _CELL_MORE}}
+        return {**told, **{key: value for key, value in more.items() if value}}
+
+    @staticmethod
+    def from_json(value: Any, place: str) -> Cell:
+        """ResultError names what is wrong with ``value``, which ``place`` holds."""
+        stored = _Object(value, place)
+        told: dict[str, Any] = {k: stored.get(k, str) for k in ("scenario", "protocol", "verdict")}
+        told |= {key: tuple(stored.get(key, [str])) for key in ("expected", "allowed", "found", "findings")}
+        told |= {key: tuple(stored.get(key, [str], ())) for key in ("settles", "unseen")}
+        told |= {key: stored.get(key, type(nothing), nothing) for key, nothing in _CELL_MORE.items()}
+        modes = {mode: stored.get(mode, dict, None) for mode in MODES}
+        told |= {m: ModeResult.from_json(m, v, f"{place}.{m}") for m, v in modes.items() if v is not None}
+        return Cell(**told, hammered=stored.get("hammered", bool, False))
 
 
-def finding_record(cell: Cell, threads: list[str], merged: Merged) -> dict[str, Any]:
-    """A finding as ``findings/NNNN.json`` has it, but for the schema.
+_CELL_MORE = {
+    "proof": False, "error": "", "failed": False, "lost": False, "partial": False, "contradicted": False,
+}  # fmt: skip
 
-    ``source`` is the TOML scenario as it stood, so that the file can be
-    replayed elsewhere; ``replay_args`` names the code, if any, that replay
-    must be given on the command line.
+
+# -- runs
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A whole run, as run.json has it.
+
+    ``options`` is what it was to do.  ``torn`` counts lines of its journal that a
+    kill has cut, ``fuzz`` has what ``racebench fuzz`` met.
     """
-    finding, scenario, choice = merged.finding, merged.scenario or cell.scenario, cell.choice
-    replay_args: list[str] = []
-    if not scenario.text and not is_bundled(scenario.path):
-        replay_args += ["--scenario", str(scenario.path)]
-    if choice.spec != choice.id:
-        replay_args += ["--protocol", choice.spec]
-    return {
-        "rule": finding.rule,
-        "signature": finding.signature,
-        "summary": finding.summary,
-        "scenario": scenario.name,
-        "protocol": choice.id,
-        "found_by": {
-            "mode": finding.mode,
-            "strategy": finding.strategy,
-            "seed": finding.seed,
-            "after": finding.after,
-        },
-        "threads": threads,
-        "schedule": [list(step) for step in finding.schedule],
-        "evidence": readable(finding.evidence),
-        "count": max(1, sum(merged.seen.values())),
-        "seen": dict(merged.seen),
-        "scenario_file": stored_name(scenario.path),
-        "source": scenario.text,
-        "replay_args": replay_args,
-    }
+
+    cells: tuple[Cell, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    host: Mapping[str, Any] = field(default_factory=dict)
+    racebench: str = VERSION
+    wall_s: float | None = None
+    interrupted: bool = False
+    torn: int = 0
+    fuzz: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        told = {
+            "schema": SCHEMA,
+            "racebench": self.racebench,
+            "host": dict(self.host),
+            "options": dict(self.options),
+            "wall_s": self.wall_s,
+            "interrupted": self.interrupted,
+            "cells": [cell.to_json() for cell in self.cells],
+        }
+        more = {"torn": self.torn, "fuzz": self.fuzz}
+        return {**told, **{key: value for key, value in more.items() if value}}
+
+    @staticmethod
+    def from_json(value: Any, place: str) -> Run:
+        """ResultError names what is wrong with ``value``, which ``place`` holds."""
+        stored = _Object(value, place)
+        cells = stored.get("cells", list)
+        return Run(
+            tuple(Cell.from_json(cell, f"{place}: cells[{i}]") for i, cell in enumerate(cells)),
+            stored.get("options", dict, _NOTHING),
+            stored.get("host", dict, _NOTHING),
+            stored.get("racebench", str, ""),
+            stored.get("wall_s", float, None),
+            stored.get("interrupted", bool, False),
+            stored.get("torn", int, 0),
+            stored.get("fuzz", dict, None),
+        )
 
 
-def readable(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """``evidence`` that may be stored: what reading would refuse is said to be left out."""
-    told = {}
-    for key, value in evidence.items():
-        wrong = beyond(value, numbers=False)
-        told[key] = f"left out: {wrong}" if wrong else value
-    return told
+# -- reading
 
 
-def finding_from_record(record: Mapping[str, Any]) -> Finding:
-    """The finding in a stored record that has passed ``results.read_finding``."""
-    by = record.get("found_by") or {}
-    seed, after = by.get("seed"), by.get("after")
-    return Finding(
-        record["rule"],
-        record["signature"],
-        record["summary"],
-        schedule_from_json(record["schedule"], "stored finding"),
-        record["evidence"],
-        record.get("count", 1),
-        str(by.get("mode", "")),
-        str(by.get("strategy", "")),
-        seed if isinstance(seed, int) else 0,
-        after if isinstance(after, int) else 0,
-    )
+def check_schema(value: Mapping[str, Any], place: str) -> None:
+    """ResultError unless ``value`` says a schema that this RaceBench reads."""
+    schema = value.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise ResultError(f"{place}: schema: missing or not a number. Give a file that RaceBench stored.")
+    if schema > SCHEMA:
+        what = f"{place}: schema {schema} is newer than this RaceBench reads ({SCHEMA})"
+        raise ResultError(f"{what}. Upgrade RaceBench.")
 
 
-def cell_record(
-    cell: Cell,
-    rules: Iterable[str],
-    modes: Mapping[str, dict[str, Any]],
-    proved: bool | None,
-    interrupted: bool,
-    error: str = "",
-    unseen: Sequence[str] = (),
-) -> dict[str, Any]:
-    """A cell as run.json has it; the paths of its findings are still to come.
-
-    ``unseen`` says what keeps its answer from being whole.
-    """
-    scenario, protocol = cell.scenario, cell.choice.id
-    expected, allowed = sorted(scenario.expected(protocol)), sorted(scenario.allowed(protocol))
-    found = sorted(set(rules))
-    cut_off = interrupted or bool(error) or bool(unseen) or not _ran(modes)
-    verdict = judge(expected, allowed, found, proved and not unseen, cut_off)
-    record = {
-        "scenario": scenario.name,
-        "protocol": protocol,
-        "expected": expected,
-        "allowed": allowed,
-        "found": found,
-        "verdict": verdict.value,
-        "stress": modes.get("stress"),
-        "verify": modes.get("verify"),
-        "explore": modes.get("explore"),
-        "settles": list(scenario.settles),
-        "hammered": scenario.mix is not None,
-        "findings": [],
-    }
-    if unseen:
-        record["unseen"] = list(unseen)
-    return {**record, "error": error} if error else record
+_MUST: Any = object()
 
 
-def _ran(modes: Mapping[str, dict[str, Any]]) -> bool:
-    """Whether there was any execution at all: of nothing there is no answer."""
-    return any(mode.get("executions") or mode.get("collisions") for mode in modes.values())
+class _Object:
+    """A JSON object that is read: each value is asked for by its key and kind."""
+
+    def __init__(self, value: Any, place: str) -> None:
+        if not isinstance(value, Mapping):
+            raise ResultError(f"{place}: not an object. Give what RaceBench stored.")
+        self._value, self._place = value, place
+
+    def get(self, key: str, kind: Any, default: Any = _MUST) -> Any:
+        """The value of ``key``, of ``kind``; ``default`` if there is none."""
+        value = self._value.get(key, default)
+        if value is _MUST or not (value is default or fits(value, kind)):
+            what = f"{self._place}: {key}: missing or of the wrong type"
+            raise ResultError(f"{what}. Give what RaceBench stored.")
+        return value
 
 
-def verify_record(result: Result) -> dict[str, Any]:
-    """The ``verify`` of a cell."""
-    return {
-        "complete": result.complete,
-        "executions": result.executions,
-        "preemption_bound": result.stats.get("preemption_bound"),
-        "done": result.stats.get("done"),
-        "seconds": round(result.seconds, 3),
-    }
+def fits(value: Any, kind: Any, *, partly: bool = False) -> bool:
+    """Whether ``value`` is of ``kind``; with ``partly`` an object's keys may be missing."""
+    if kind is float:
+        return isinstance(value, int | float) and not beyond(value)
+    if isinstance(kind, type):
+        return isinstance(value, kind) and not (kind is int and beyond(value))
+    if isinstance(kind, Sequence):
+        return isinstance(value, list | tuple) and all(fits(v, kind[0]) for v in value)
+    if not isinstance(value, Mapping):
+        return False
+    return all(fits(value[k], s) if k in value else partly for k, s in kind.items())
 
 
-def explore_record(result: Result, strategy: str) -> dict[str, Any]:
-    """The ``explore`` of a cell."""
-    return {
-        "strategy": strategy,
-        "executions": result.executions,
-        "failures": result.failures,
-        "first_failure": result.first_failure,
-        "seconds": round(result.seconds, 3),
-        "strategies": result.stats.get("strategies"),
-    }
-
-
-def stress_record(result: Result, total: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The ``stress`` of a cell: one more slice on top of the ``total`` that it has."""
-    before = total or {"collisions": 0, "failures": 0, "first_failure_s": None, "seconds": 0.0}
-    first = before["first_failure_s"]
-    if first is None and result.first_failure_s is not None:
-        first = before["seconds"] + result.first_failure_s
-    collisions = before["collisions"] + result.executions
-    failures = before["failures"] + result.failures
-    return {
-        "collisions": collisions,
-        "failures": failures,
-        "first_failure_s": first,
-        "seconds": round(before["seconds"] + result.seconds, 3),
-        "miss_bound": miss_bound(collisions, failures),
-    }
-
-
-def judge(
-    expected: Collection[str],
-    allowed: Collection[str],
-    found: Collection[str],
-    proved: bool | None,
-    cut_off: bool = False,
-) -> CellVerdict:
-    """A cell against its expectation.
-
-    ``proved``: whether every schedule was covered; None if that was not asked
-    for.  Only a proof makes an expected rule ``missed``; and where a proof was
-    asked for, nothing less makes a cell as expected.
-    """
-    if set(found) - set(expected) - set(allowed):
-        return CellVerdict.UNEXPECTED
-    if proved is False or (cut_off and not proved):
-        return CellVerdict.UNKNOWN
-    if set(expected) - set(found):
-        return CellVerdict.MISSED if proved else CellVerdict.UNKNOWN
-    return CellVerdict.AS_EXPECTED
+_MODE_KINDS: Mapping[str, tuple[Any, ...]] = {
+    "executions": (int,),
+    "failures": (int,),
+    "first_failure": (float, None),
+    "seconds": (float, 0.0),
+    "complete": (bool,),
+    "preemption_bound": (int, None),
+    "done": (float, None),
+    "strategy": (str, ""),
+    "strategies": (dict, None),
+}
+_COUNTED = {"executions", "failures", "first_failure", "seconds"}
+_LOCKS = [{"thread": str, "holds": [{"lock": str, "site": str}], "wants": {"lock": str, "site": str}}]
+_EVIDENCE: Mapping[str, Any] = {
+    "ring": _LOCKS,
+    "waiting": _LOCKS,
+    "steps": [
+        {"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str], "stack": [str]}
+    ],
+    "results": dict,
+    "stacks": dict,
+    "message": str,
+    "site": str,
+    "reproduced": bool,
+}

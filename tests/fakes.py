@@ -12,9 +12,8 @@ from racebench import engine
 from racebench.campaign.stop import Stop
 from racebench.errors import RaceBenchError
 from racebench.findings import Finding, Result, Verdict
-from racebench.records import Cell
 from racebench.scenario.scenario import Scenario, load_scenario
-from racebench.scenario.selection import Choice
+from racebench.scenario.selection import Choice, Target
 
 TWO_ROUTES = """\
 schema = 1
@@ -36,8 +35,8 @@ def scenario(tmp_path: Path, name: str = "two_routes", text: str = TWO_ROUTES) -
     return load_scenario(path)
 
 
-def cell(tmp_path: Path, protocol: str = "baseline", name: str = "two_routes") -> Cell:
-    return Cell(scenario(tmp_path, name), Choice(protocol, protocol, protocol))
+def target(tmp_path: Path, protocol: str = "baseline", name: str = "two_routes") -> Target:
+    return Target(scenario(tmp_path, name), Choice(protocol, protocol, protocol))
 
 
 def finding(rule: str = "mapping.corrupted", **how: Any) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .. import vgic
@@ -13,9 +13,9 @@ from ..engine.explain.removal import Change, LockSite, Watch, watched
 from ..errors import ProgramError, ResultError, UsageError
 from ..findings import RULES, Finding, Result, Verdict
 from ..program import Program
-from ..records import Cell, Merged, finding_record
+from ..records import FindingRecord
 from ..scenario.scenario import Scenario
-from ..scenario.selection import Choice
+from ..scenario.selection import Choice, Target
 from . import modes
 from .stop import Stop
 
@@ -41,7 +41,7 @@ class Breakage:
     rule: str
     label: str
     preemptions: int | None
-    finding: dict[str, Any]
+    finding: FindingRecord
 
 
 @dataclass
@@ -76,7 +76,7 @@ class Answer:
 
 
 def _order(breakage: Breakage) -> tuple[bool, int, int, int, str]:
-    rule, schedule = breakage.rule, breakage.finding["schedule"]
+    rule, schedule = breakage.rule, breakage.finding.finding.schedule
     severity = _SEVERITY.get(rule, len(_SEVERITY))
     return rule in _LAST, breakage.preemptions or 0, severity, len(schedule), breakage.scenario
 
@@ -212,10 +212,9 @@ class _Run:
         answer.breaks += [self._breakage(reference.scenario, program, watch, f) for f in new]
 
     def _breakage(self, scenario: Scenario, program: Program, watch: Watch, finding: Finding) -> Breakage:
-        cell = Cell(scenario, self.choice)
-        record = finding_record(cell, list(program.actors), Merged(finding, {"verify": finding.count}))
-        record["signature"] = f"{finding.signature} ({watch.change})"
-        record["ablation"] = _stored(watch)
+        changed = replace(finding, signature=f"{finding.signature} ({watch.change})")
+        record = Target(scenario, self.choice).record(changed, "verify", program.actors)
+        record = replace(record, ablation=_stored(watch))
         label = finding.evidence.get("confirmation", {}).get("label", "")
         return Breakage(scenario.name, finding.rule, label, finding.evidence.get("preemptions"), record)
 
@@ -261,9 +260,9 @@ def _stored(watch: Watch) -> dict[str, Any]:
     return {**change.as_json(), "taken": taken}
 
 
-def as_found(program: Program, finding: Mapping[str, Any], file: str) -> Program:
-    """``program`` with the change, if any, under which the ``finding`` stored in ``file`` was made."""
-    stored = finding.get("ablation")
+def as_found(program: Program, record: FindingRecord, file: str) -> Program:
+    """``program`` with the change, if any, under which the finding stored in ``file`` was made."""
+    stored = record.ablation
     if stored is None:
         return program
     if not isinstance(stored, Mapping):
@@ -293,7 +292,7 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
 
 
-def told(ablation: Ablation, store: Callable[[Mapping[str, Any]], str]) -> dict[str, Any]:
+def told(ablation: Ablation, store: Callable[[FindingRecord], str]) -> dict[str, Any]:
     """``ablation`` as JSON; ``store`` takes the finding that shows an answer best, and says where it is."""
     answers = []
     for answer in ablation.answers:
@@ -306,7 +305,7 @@ def told(ablation: Ablation, store: Callable[[Mapping[str, Any]], str]) -> dict[
                 "label": best.label,
                 "preemptions": best.preemptions,
                 "path": (path := store(best.finding)),
-                "replay": shlex.join(["racebench", "replay", path, *best.finding["replay_args"]]),
+                "replay": shlex.join(["racebench", "replay", path, *best.finding.replay_args]),
             }
         answers.append(
             {

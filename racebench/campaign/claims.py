@@ -7,11 +7,11 @@ were not run is "not tested", one whose cells have no answer yet is "open".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..findings import counted
+from ..records import Cell
 
 _MAPPING = ("mapping.corrupted", "mapping.double_success")
 
@@ -114,15 +114,15 @@ CLAIMS: tuple[Claim, ...] = (
 )  # fmt: skip
 
 
-def judge(run: Mapping[str, Any]) -> list[ClaimVerdict]:
-    """A verdict on each claim from a run object's cells."""
-    cells = {(c["scenario"], c["protocol"]): c for c in run["cells"]}
-    return [_judge(claim, cells) for claim in CLAIMS]
+def judge(cells: Iterable[Cell]) -> list[ClaimVerdict]:
+    """A verdict on each claim from the cells of a run."""
+    known = {cell.name: cell for cell in cells}
+    return [_judge(claim, known) for claim in CLAIMS]
 
 
-def _judge(claim: Claim, cells: Mapping[tuple[str, str], Mapping[str, Any]]) -> ClaimVerdict:
-    evidence: list[tuple[bool, str]] = []
+def _judge(claim: Claim, cells: Mapping[tuple[str, str], Cell]) -> ClaimVerdict:
     answers: list[tuple[Point, bool | None]] = []
+    evidence: list[tuple[bool, str]] = []
     for point in claim.points:
         cell = cells.get((point.scenario, point.protocol))
         answer = None if cell is None else _answer(point, cell)
@@ -131,12 +131,11 @@ def _judge(claim: Claim, cells: Mapping[tuple[str, str], Mapping[str, Any]]) -> 
             evidence.append((answer is not False or not point.essential, _evidence(point, cell)))
     # What refutes a claim comes first.
     told = tuple(text for _, text in sorted(evidence, key=lambda pair: pair[0]))
-    return ClaimVerdict(claim.id, claim.text, claim.by, _verdict(answers, cells), told)
+    verdict = _verdict(answers) if evidence else "not tested"
+    return ClaimVerdict(claim.id, claim.text, claim.by, verdict, told)
 
 
-def _verdict(answers: Sequence[tuple[Point, bool | None]], cells: Mapping[Any, Any]) -> str:
-    if all((p.scenario, p.protocol) not in cells for p, _ in answers):
-        return "not tested"
+def _verdict(answers: Sequence[tuple[Point, bool | None]]) -> str:
     if any(answer is False and point.essential for point, answer in answers):
         return "refuted"
     if any(answer is None for _, answer in answers):
@@ -144,25 +143,22 @@ def _verdict(answers: Sequence[tuple[Point, bool | None]], cells: Mapping[Any, A
     return "holds" if all(answer for _, answer in answers) else "qualified"
 
 
-def _answer(point: Point, cell: Mapping[str, Any]) -> bool | None:
+def _answer(point: Point, cell: Cell) -> bool | None:
     """Whether the cell says what the point says; None if it cannot tell."""
-    if set(point.rules) & set(cell["found"]):
+    if set(point.rules) & set(cell.found):
         return point.breaks
-    verify = cell.get("verify")
-    if verify is not None and verify["complete"]:
+    if cell.verify is not None and cell.verify.complete:
         return not point.breaks
     return None
 
 
-def _evidence(point: Point, cell: Mapping[str, Any]) -> str:
+def _evidence(point: Point, cell: Cell) -> str:
     where = f"{point.scenario} under {point.protocol}"
-    broken = sorted(set(point.rules) & set(cell["found"]))
+    broken = sorted(set(point.rules) & set(cell.found))
     if broken:
         return f"{where}: {', '.join(broken)}"
-    verify = cell.get("verify")
-    if verify is not None and verify["complete"]:
-        executions = counted(verify["executions"], "execution")
-        return f"{where}: no {' or '.join(point.rules)} in any schedule ({executions}, all)"
-    stress = cell.get("stress")
-    seen = f" in {counted(stress['collisions'], 'collision')}" if stress else ""
-    return f"{where}: no {' or '.join(point.rules)} found{seen}, not proved"
+    rules = " or ".join(point.rules)
+    if cell.verify is not None and cell.verify.complete:
+        return f"{where}: no {rules} in any schedule ({counted(cell.verify.executions, 'execution')}, all)"
+    seen = f" in {counted(cell.stress.executions, 'collision')}" if cell.stress else ""
+    return f"{where}: no {rules} found{seen}, not proved"

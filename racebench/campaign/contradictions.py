@@ -12,53 +12,53 @@ by its rule too: the words of a signature may have data in them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from .. import engine
 from ..errors import ProgramError
 from ..findings import Finding
 from ..program import Program
+from ..records import Cell, FindingRecord
 
 _NOT_COMPARED = ("lock_order.", "data_race", "stall.")
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """What is said of it, and whether the fault is RaceBench's."""
-
-    said: str
-    ours: bool
-
-
-def excluded(found: Iterable[tuple[Finding, Collection[str]]]) -> list[Finding]:
-    """Of findings, each with the modes that met it, those that a complete ``verify`` excludes."""
-    both = list(found)
-    proved = {finding.rule for finding, modes in both if "verify" in modes}
-    return [
-        finding
-        for finding, modes in both
-        if finding.rule not in proved and not finding.rule.startswith(_NOT_COMPARED)
-    ]
-
-
-def covered(verify: Mapping[str, Any] | None, unseen: Collection[str]) -> bool:
-    """Whether a stored ``verify`` ran every schedule that it could see; ``unseen`` is what it could not."""
-    if not verify:
-        return False
-    bounded = verify.get("preemption_bound") is not None
-    return bool(verify["complete"] or (unseen and verify.get("done") == 1 and not bounded))
-
-
-def explained(program: Program, against: Finding, known: Sequence[str] = ()) -> Contradiction:
-    """Why ``against`` was found although a proof of ``program`` excludes it; ``known`` was not seen."""
+def compared(cell: Cell, findings: Iterable[FindingRecord], program: Program) -> Cell:
+    """``cell``; without an answer, and saying why, if its proof excludes one of ``findings``."""
+    odd = excluded(findings) if covered(cell) else []
+    if not odd:
+        return cell
+    against = odd[0]
     what = f"{against.rule} was found, and the proof excludes it"
-    if not against.schedule:
-        try:
-            unseen = known or engine.suspected(program)
-        except ProgramError as error:
-            unseen = [str(error)]
-        if unseen:
-            return Contradiction(f"{what}. {'; '.join(unseen)}", False)
-    return Contradiction(f"{what}: a fault of RaceBench. Please report it.", True)
+    unseen = _unseen(program, against, cell.unseen)
+    if unseen:
+        return replace(cell, contradicted=True, unseen=(f"{what}. {'; '.join(unseen)}",))
+    error = f"{what}: a fault of RaceBench. Please report it."
+    return replace(cell, contradicted=True, error=error, failed=True)
+
+
+def excluded(found: Iterable[FindingRecord]) -> list[Finding]:
+    """Of what was found, that which a complete ``verify`` excludes."""
+    both = [record for record in found if record.seen]
+    proved = {record.finding.rule for record in both if "verify" in record.seen}
+    odd = [record.finding for record in both if record.finding.rule not in proved]
+    return [finding for finding in odd if not finding.rule.startswith(_NOT_COMPARED)]
+
+
+def covered(cell: Cell) -> bool:
+    """Whether the proof of ``cell`` ran every schedule that it could see."""
+    if cell.verify is None:
+        return False
+    bounded = cell.verify.preemption_bound is not None
+    return cell.verify.complete or (bool(cell.unseen) and cell.verify.done == 1 and not bounded)
+
+
+def _unseen(program: Program, against: Finding, known: Sequence[str]) -> Sequence[str]:
+    """What the proof may not have seen; nothing, if ``against`` has a schedule, which it must have run."""
+    if against.schedule:
+        return ()
+    try:
+        return known or engine.suspected(program)
+    except ProgramError as error:
+        return (str(error),)

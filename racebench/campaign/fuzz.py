@@ -11,21 +11,20 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from .. import __version__, engine, vgic
+from .. import vgic
 from ..errors import ProgramError, UsageError
-from ..records import Cell
+from ..records import Cell, FindingRecord, Run
 from ..scenario.scenario import Scenario, scenario_from_text
-from ..scenario.selection import Choice, bundled, stored_name
+from ..scenario.selection import Choice, Target, bundled, stored_name
 from ..scenario.text import scenario_text
 from ..vgic.drawing import STATES, Drawn, draw, smallest
 from . import modes
-from .cell import Plan, run_cell
-from .results import SCHEMA
-from .runner import host_record
+from .cell import CellListener, Plan, run_cell
+from .ledger import host
 from .stop import Stop
 from .store import RunFolder
 
@@ -56,7 +55,7 @@ class Met:
     seconds: float
     covered: str = ""
     scenario: str = ""
-    cell: dict[str, Any] | None = None
+    cell: Cell | None = None
 
 
 @dataclass
@@ -181,22 +180,25 @@ class _Run:
     def _kept(self, drawn: Drawn, met: Met) -> Met:
         """``drawn`` verified and stored; every signature that it shows is known from now on."""
         name = f"fuzz_{len(self.fuzzed.new) + 1:03d}_{met.rule.replace('.', '_')}"
-        cell = Cell(self._scenario(name, drawn, met, None), self.choice)
+        target = Target(self._scenario(name, drawn, met, None), self.choice)
         collected = _Collected()
-        result = run_cell(cell, Plan(("verify",), self.seed), _VERIFY_S, collected, self.stop)
+        result = run_cell(target, Plan(("verify",), self.seed), _VERIFY_S, collected, self.stop)
         found = sorted(collected.findings)
         if met.signature not in found:
             return met
-        rules = sorted({collected.findings[s]["rule"] for s in found})
+        rules = sorted({collected.findings[s].finding.rule for s in found})
         scenario = self._scenario(name, drawn, met, rules)
         path = self.folder.add_scenario(f"{name}.toml", scenario.text)
+        paths = []
         for signature in found:
-            finding = collected.findings[signature]
-            finding.update(source=scenario.text, scenario_file=stored_name(path))
-            result.cell["findings"].append(self.folder.add_finding(finding))
+            record = collected.findings[signature]
+            seen = result.seen[signature]
+            record = replace(record, seen=seen, source=scenario.text, scenario_file=stored_name(path))
+            paths.append(self.folder.add_finding(record))
             self.known.add(signature)
-        self.folder.add_cell(result.cell)
-        return Met(met.rule, met.signature, met.after, met.seconds, "", str(path), result.cell)
+        done = replace(result.cell, findings=tuple(paths))
+        self.folder.add_cell(done)
+        return Met(met.rule, met.signature, met.after, met.seconds, "", str(path), done)
 
     def _scenario(self, name: str, drawn: Drawn, met: Met, rules: Sequence[str] | None) -> Scenario:
         bundled_id = self.choice.id in vgic.protocol_ids()
@@ -217,48 +219,35 @@ class _Run:
         return scenario_from_text(Path(f"{name}.toml"), text)
 
 
-class _Collected:
-    """A cell's listener that keeps what it hears."""
+class _Collected(CellListener):
+    """Keeps what it hears."""
 
     def __init__(self) -> None:
-        self.findings: dict[str, dict[str, Any]] = {}
+        self.findings: dict[str, FindingRecord] = {}
 
-    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-        pass
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None:
-        pass
-
-    def cell_so_far(self, cell: dict[str, Any]) -> None:
-        pass
-
-    def finding(self, finding: dict[str, Any]) -> None:
-        self.findings[finding["signature"]] = finding
+    def finding(self, record: FindingRecord) -> None:
+        self.findings[record.finding.signature] = record
 
 
-def run_record(fuzzed: Fuzzed, seconds: float, state: str | None) -> dict[str, Any]:
-    """The run as run.json has it: a cell for each new scenario, and ``fuzz`` for all that was met."""
-    return {
-        "schema": SCHEMA,
-        "racebench": __version__,
-        "host": host_record(),
-        "options": {"protocols": [fuzzed.protocol], "seconds": seconds, "seed": fuzzed.seed, "state": state},
-        "wall_s": round(fuzzed.seconds, 3),
-        "interrupted": fuzzed.interrupted,
-        "cells": [met.cell for met in fuzzed.met if met.cell is not None],
-        "fuzz": {
-            "protocol": fuzzed.protocol,
-            "drawn": fuzzed.drawn,
-            "met": [
-                {
-                    "rule": met.rule,
-                    "signature": met.signature,
-                    "after": met.after,
-                    "seconds": round(met.seconds, 3),
-                    "covered": met.covered or None,
-                    "scenario": met.scenario or None,
-                }
-                for met in fuzzed.met
-            ],
-        },
-    }
+def run_record(fuzzed: Fuzzed, seconds: float, state: str | None) -> Run:
+    """The run: a cell for each new scenario, and ``fuzz`` for all that was met."""
+    met = [
+        {
+            "rule": met.rule,
+            "signature": met.signature,
+            "after": met.after,
+            "seconds": round(met.seconds, 3),
+            "covered": met.covered or None,
+            "scenario": met.scenario or None,
+        }
+        for met in fuzzed.met
+    ]
+    options = {"protocols": [fuzzed.protocol], "seconds": seconds, "seed": fuzzed.seed, "state": state}
+    return Run(
+        tuple(met.cell for met in fuzzed.met if met.cell is not None),
+        options,
+        host(),
+        wall_s=round(fuzzed.seconds, 3),
+        interrupted=fuzzed.interrupted,
+        fuzz={"protocol": fuzzed.protocol, "drawn": fuzzed.drawn, "met": met},
+    )

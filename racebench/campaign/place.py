@@ -1,4 +1,4 @@
-"""A cell's place: how another process finds it again."""
+"""A target's place: how another process finds it again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..records import Cell
 from ..scenario.scenario import load_scenario
-from ..scenario.selection import Choice, load_protocol
+from ..scenario.selection import Choice, Target, load_protocol
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a cell's scenario and protocol were loaded from."""
+    """Where the scenario and protocol of a target were loaded from."""
 
     scenario: str
     path: str
@@ -21,12 +20,12 @@ class Place:
     spec: str
 
     @staticmethod
-    def of(cell: Cell) -> Place:
-        scenario, choice = cell.scenario, cell.choice
+    def of(target: Target) -> Place:
+        scenario, choice = target.scenario, target.choice
         return Place(scenario.name, str(scenario.path), choice.id, choice.spec)
 
-    def cell(self) -> Cell:
-        """The cell, loaded again: runs its Python files, if it has any."""
+    def target(self) -> Target:
+        """The target, loaded again: runs its Python files, if it has any."""
         code: Any = load_protocol(self.spec).code if ":" in self.spec else self.spec
         scenario = replace(load_scenario(Path(self.path)), name=self.scenario)
-        return Cell(scenario, Choice(self.id, self.spec, code))
+        return Target(scenario, Choice(self.id, self.spec, code))

@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..engine import STRATEGIES
 from ..errors import ResultError, ScenarioError, UsageError
-from ..records import Cell
+from ..records import MODES
 from ..scenario.scenario import Scenario, load_scenario
-from ..scenario.selection import Choice, bundled_file, is_bundled, stored_file, stored_name
+from ..scenario.selection import Choice, Target, bundled_file, is_bundled, stored_file, stored_name
 from ..vgic import protocol_ids
 from .cell import Plan
 
-_MODES, _LARGEST, _LONGEST_S = ("verify", "stress", "explore"), 10**12, 1e10
+_LARGEST, _LONGEST_S = 10**12, 1e10
+_KEPT = ("seed", "preemptions", "strategy", "executions")
 
 
-def plan_record(cells: Sequence[Cell], plan: Plan, seconds: float) -> dict[str, Any]:
-    """JSON for ``planned`` to read back."""
-    rows = [
-        {"scenario": c.scenario.name, "file": stored_name(c.scenario.path), "protocol": c.choice.spec}
-        for c in cells
-    ]
-    return {**asdict(plan), "modes": list(plan.modes), "seconds": seconds, "cells": rows}
+def plan_row(target: Target) -> dict[str, str]:
+    """The cell of ``target`` as a plan names it."""
+    scenario, choice = target.scenario, target.choice
+    return {"scenario": scenario.name, "file": stored_name(scenario.path), "protocol": choice.spec}
 
 
-def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell], Plan, float]:
-    """The cells, plan and seconds of a stored run.
+def plan_record(rows: Iterable[Mapping[str, str]], plan: Plan, seconds: float) -> dict[str, Any]:
+    """JSON for ``planned`` to read back; ``rows`` are as ``plan_row`` makes them."""
+    kept = {key: getattr(plan, key) for key in _KEPT}
+    return {"modes": list(plan.modes), **kept, "seconds": seconds, "cells": list(rows)}
+
+
+def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Target], Plan, float]:
+    """What the cells run, the plan and the seconds of a stored run.
 
     Code is never run because a stored file names it: UsageError if a cell
     needs a Python file that is not bundled, which must then be named again.
     """
     if record is None:
         raise UsageError(f"{folder}: does not say what it was to do. Name the scenarios again.")
-    known = {f.name: record[f.name] for f in fields(Plan) if f.name in record}
+    kept = {key: record[key] for key in _KEPT if key in record}
     try:
-        plan = _checked(Plan(**{**known, "modes": tuple(known["modes"])}))
+        plan = _checked(Plan(tuple(record["modes"]), **kept))
         seconds = float(record["seconds"])
         if not 0 <= seconds <= _LONGEST_S:
             raise ValueError(f"{seconds} seconds")
@@ -48,7 +52,7 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell],
         what = f"{folder}: its plan cannot be read ({error!r})"
         raise ResultError(f"{what}. Name the scenarios again.") from error
     loaded: dict[tuple[str, str], Scenario] = {}
-    cells = []
+    targets = []
     for name, file, protocol in rows:
         if (name, file) not in loaded:
             loaded[name, file] = _scenario(name, file, folder)
@@ -56,8 +60,8 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Cell],
         if protocol not in protocol_ids() and protocol not in scenario.variants:
             what = f"{folder}: needs code, which only a command line may name"
             raise UsageError(f"{what}. Name the scenarios again, and --protocol {protocol}.")
-        cells.append(Cell(scenario, Choice(protocol, protocol, protocol)))
-    return cells, plan, seconds
+        targets.append(Target(scenario, Choice(protocol, protocol, protocol)))
+    return targets, plan, seconds
 
 
 def _checked(plan: Plan) -> Plan:
@@ -69,7 +73,7 @@ def _checked(plan: Plan) -> Plan:
             raise ValueError(name)
     if plan.strategy not in list(STRATEGIES):
         raise ValueError("strategy")
-    if not set(plan.modes) <= set(_MODES):
+    if not set(plan.modes) <= set(MODES):
         raise ValueError("modes")
     return plan
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import ScenarioError
 from ..findings import Finding
-from ..records import Cell
 from ..scenario.scenario import Scenario, scenario_from_text
+from ..scenario.selection import Target
 from ..scenario.text import scenario_text
 from ..scenario.toml import Loader
 from ..vgic.drawing import Drawn, smallest
@@ -21,7 +21,7 @@ from .stop import Stop
 _LOOK = 300
 
 
-def smallest_round(cell: Cell, finding: Finding, seconds: float, stop: Stop) -> Scenario | None:
+def smallest_round(target: Target, finding: Finding, seconds: float, stop: Stop) -> Scenario | None:
     """The least that is left of the round while a short search still finds ``finding``.
 
     None if it does not find it in the whole round, or there are no words for it.
@@ -34,12 +34,12 @@ def smallest_round(cell: Cell, finding: Finding, seconds: float, stop: Stop) -> 
     def shows(drawn: Drawn) -> bool:
         if stop.over or time.perf_counter() > deadline:
             return False
-        program = _scenario(cell.scenario, drawn).program(cell.choice.code)
+        program = _scenario(target.scenario, drawn).program(target.choice.code)
         return finding.signature in modes.glance(program, _LOOK, wanted=finding.signature)
 
     if not shows(whole):
         return None
-    return _scenario(cell.scenario, smallest(whole, shows))
+    return _scenario(target.scenario, smallest(whole, shows))
 
 
 def _scenario(whole: Scenario, drawn: Drawn) -> Scenario:

@@ -6,11 +6,11 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from .. import engine
-from ..records import Cell
+from ..records import Cell, FindingRecord
 from ..scenario.scenario import load_scenario
+from ..scenario.selection import Target
 from .cell import Plan
 from .runner import Options, cells_for, run_campaign
 
@@ -50,9 +50,9 @@ class _Done:
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
 
-    def finding(self, path: str, finding: dict[str, Any]) -> None: ...
+    def finding(self, path: str, record: FindingRecord) -> None: ...
 
-    def cell_done(self, cell: dict[str, Any]) -> None:
+    def cell_done(self, cell: Cell) -> None:
         self.ended = time.perf_counter()
 
     def note(self, text: str) -> None: ...
@@ -64,7 +64,7 @@ def scaling() -> float:
     Measured from the first cell's beginning, for a process takes a moment to come.
     """
     with tempfile.TemporaryDirectory() as folder:
-        cells: list[Cell] = []
+        cells: list[Target] = []
         for n in range(_CELLS):
             path = Path(folder) / f"cell{n}.toml"
             path.write_text(_SCENARIO, encoding="utf-8")
@@ -72,7 +72,7 @@ def scaling() -> float:
         return statistics.median(_seconds(cells, 1) / _seconds(cells, 2) for _ in range(_ROUNDS))
 
 
-def _seconds(cells: list[Cell], jobs: int) -> float:
+def _seconds(cells: list[Target], jobs: int) -> float:
     done = _Done()
     run_campaign(cells, Options(_PLAN, _LONG_S, jobs=jobs), done)
     return done.ended - (done.begun or 0.0)

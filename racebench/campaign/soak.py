@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .. import engine
 from ..errors import RaceBenchError
 from ..findings import CellVerdict
-from ..records import Cell, Earlier, finding_from_record, judge
-from .cell import CellResult, Plan, allowed_s, contradicted, run_cell
-from .child import LATE, Call, Link
-from .contradictions import covered, excluded, explained
+from ..records import Cell, FindingRecord
+from ..scenario.selection import Target
+from .cell import CellResult, Plan, allowed_s, in_child
+from .child import LATE, Call
+from .ledger import Earlier
 from .place import Place
 from .pool import Job, Pool
 from .stop import Stop
@@ -88,23 +87,25 @@ class Pace:
         return min(max(self._begun * self.visit_s - spent, least), 4 * self.visit_s)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Visit:
-    """What came of one visit.
+    """What came of one visit: its cell, over this visit alone.
 
-    ``record`` is the cell's, over this visit alone; ``known`` are signatures
-    that an earlier visit of this process had told before; ``stands`` says
-    where every thread stood if the visit outlived its deadline.
+    ``known`` are signatures that an earlier visit of this process had told
+    before; ``stands`` says where every thread stood if the visit outlived its deadline.
     """
 
-    record: dict[str, Any]
-    known: list[str] = field(default_factory=list)
+    cell: Cell
+    known: tuple[str, ...] = ()
     stands: str = ""
-    interrupted: bool = False
+
+    @property
+    def interrupted(self) -> bool:
+        return self.cell.partial and not self.stands and not self.cell.lost
 
     @property
     def passed(self) -> bool:
-        return self.record["verdict"] == CellVerdict.AS_EXPECTED.value and not self.stands
+        return self.cell.verdict == CellVerdict.AS_EXPECTED.value and not self.stands
 
 
 class Visitor:
@@ -116,29 +117,31 @@ class Visitor:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._memory: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+        self._memory: dict[tuple[str, str], dict[str, FindingRecord]] = {}
         self._stop = Stop()
         self._pool: Pool | None = None
 
     def visit(
-        self, cell: Cell, share: Share, seconds: float, tell: Tell, limit_s: float | None = None
+        self, target: Target, share: Share, seconds: float, tell: Tell, limit_s: float | None = None
     ) -> Visit:
-        """Prove ``cell`` if that is this share's, then hammer it for ``seconds``.
+        """Prove the cell of ``target`` if that is this share's, then hammer it for ``seconds``.
 
         Findings are told as they are known, everything else at the end.
         ``limit_s`` is what an outer watchdog allows; ours comes before it.
         """
         if self._pool is None:
             self._pool = Pool(1, self._stop).__enter__()
-        memory = self._memory.setdefault(cell.name, {})
-        plan = replace(self.plan, seed=share.seed(self.plan.seed))
+        memory = self._memory.setdefault(target.name, {})
+        modes = tuple(mode for mode in self.plan.modes if mode != "verify" or share.proves)
+        plan = replace(self.plan, modes=modes, seed=share.seed(self.plan.seed), proof_s=VERIFY_S)
+        known = Earlier(findings=tuple(r for r in memory.values() if r.finding.schedule))
         allowed = deadline_s(share, seconds)
         limit_s = allowed if limit_s is None else min(allowed, 0.7 * limit_s)
-        call = Call(visit_in_child, (Place.of(cell), share, plan, memory, seconds))
-        one = _One(Job(cell, call, limit_s), memory, tell)
+        call = Call(in_child, (Place.of(target), plan, seconds * _REPRODUCE_SHARE, known))
+        one = _One(Job(target, call, limit_s), target.cell(self.plan.modes), memory, tell)
         with self._stop.on_signals():
             self._pool.run(one)
-        return one.visit or Visit(cell_stub(cell), interrupted=True)
+        return one.visit
 
     def close(self) -> None:
         if self._pool is not None:
@@ -147,13 +150,14 @@ class Visitor:
 
 
 class _One:
-    """One visit, as a pool's employer."""
+    """One visit, as a pool's employer; ``cell`` is the one that it visits, before anything is known."""
 
-    def __init__(self, job: Job, memory: dict[str, dict[str, Any]], tell: Tell) -> None:
+    def __init__(self, job: Job, cell: Cell, memory: dict[str, FindingRecord], tell: Tell) -> None:
         self._waiting: Job | None = job
-        self._memory, self._tell = memory, tell
+        self._cell, self._memory, self._tell = cell, memory, tell
+        self._before = tuple(memory)
         self._stands = ""
-        self.visit: Visit | None = None
+        self.visit = Visit(replace(cell, partial=True))
 
     def next_job(self, free: int) -> Job | None:
         job, self._waiting = self._waiting, None
@@ -162,35 +166,31 @@ class _One:
     def told(self, job: Job, word: str, *what: Any) -> None:
         if word == LATE:
             self._stands = what[1]
-            return
-        [message] = what
-        if "finding" in message:
-            finding = message["finding"]
-            # Who is told has the evidence; a process that soaks all night need not keep it.
-            self._memory[finding["signature"]] = {**finding, "evidence": {}}
-        self._tell(message)
+        elif word == "finding":
+            self._finding(*what)
 
-    def done(self, job: Job, value: Visit) -> None:
-        value.stands = self._stands
-        value.interrupted = value.interrupted and not self._stands
-        self.visit = value
+    def _finding(self, record: FindingRecord) -> None:
+        """Tell what is not known yet: who is told has the evidence, so that it need not be kept all night."""
+        signature, evidence = record.finding.signature, record.finding.evidence
+        told = {key: value for key, value in evidence.items() if key == "reproduced"}
+        kept = replace(record, finding=replace(record.finding, evidence=told), seen={})
+        known = self._memory.get(signature)
+        self._memory[signature] = kept
+        if known is None or (known.finding.schedule, known.finding.evidence) != (kept.finding.schedule, told):
+            self._tell({"found": record.to_json()})
+
+    def done(self, job: Job, value: CellResult) -> None:
+        # Whether a proof is the cell's answer is no business of a visit that only hammers.
+        self._tell({"done": replace(value.cell, proof=self._cell.proof).to_json(), "seen": value.seen})
+        known = tuple(signature for signature in self._before if signature in value.seen)
+        self.visit = Visit(_judged_alone(value.cell), known, self._stands)
 
     def failed(self, job: Job, error: RaceBenchError) -> None:
         raise error
 
     def lost(self, job: Job, why: str) -> None:
-        record = {**cell_stub(job.asker), "error": why}
-        self._tell({"visit": record, "seen": {}})
-        self.visit = Visit(record, stands=self._stands)
-
-
-def visit_in_child(
-    link: Link, place: Place, share: Share, plan: Plan, memory: dict[str, dict[str, Any]], seconds: float
-) -> Visit:
-    """One visit, in a child of the visitor's pool."""
-    run = _VisitRun(place.cell(), share, plan, memory, partial(link.tell, "news"), link.stop)
-    run.go(seconds)
-    return run.result()
+        self._tell({"lost": why})
+        self.visit = Visit(replace(self._cell, error=why, lost=True), stands=self._stands)
 
 
 def deadline_s(share: Share, seconds: float) -> float:
@@ -198,126 +198,10 @@ def deadline_s(share: Share, seconds: float) -> float:
     return allowed_s(seconds + (VERIFY_S if share.proves else 0.0))
 
 
-class _VisitRun:
-    """One visit while it runs; a cell's listener."""
-
-    def __init__(
-        self, cell: Cell, share: Share, plan: Plan, memory: dict[str, dict[str, Any]], tell: Tell, stop: Stop
-    ) -> None:
-        self.cell, self.share, self.plan, self.memory, self.tell = cell, share, plan, memory, tell
-        self.stop = stop
-        self.before = set(memory)
-        self.seen: dict[str, dict[str, int]] = {}
-        self.runs: dict[str, CellResult] = {}
-        self.proves = share.proves and "verify" in plan.modes and cell.scenario.mix is None
-
-    def go(self, seconds: float) -> None:
-        if self.proves:
-            self._run("verify", VERIFY_S)
-        if "stress" in self.plan.modes and not self.stop.over and not self._error():
-            self._run("stress", seconds * _REPRODUCE_SHARE)
-
-    def _run(self, mode: str, seconds: float) -> None:
-        known = [
-            {**finding, "seen": self.seen.get(signature, {})}
-            for signature, finding in self.memory.items()
-            if finding["schedule"]
-        ]
-        plan = replace(self.plan, modes=(mode,))
-        self.runs[mode] = run_cell(self.cell, plan, seconds, self, self.stop, Earlier(known))
-
-    def _error(self) -> str:
-        return next((r.cell["error"] for r in self.runs.values() if "error" in r.cell), "")
-
-    # -- cell.CellListener
-
-    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-        pass
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None:
-        pass
-
-    def cell_so_far(self, cell: dict[str, Any]) -> None:
-        pass
-
-    def finding(self, finding: dict[str, Any]) -> None:
-        signature = finding["signature"]
-        if finding["seen"]:
-            self.seen[signature] = dict(finding["seen"])
-        known = self.memory.get(signature)
-        if known is None or finding["schedule"] != known["schedule"]:
-            self.memory[signature] = {**finding, "evidence": {}}
-            self.tell({"finding": finding})
-
-    # -- the outcome
-
-    def result(self) -> Visit:
-        scenario, protocol = self.cell.scenario, self.cell.choice.id
-        rules = sorted({self.memory[signature]["rule"] for signature in self.seen})
-        expected, allowed = sorted(scenario.expected(protocol)), sorted(scenario.allowed(protocol))
-        verify = self._mode("verify")
-        interrupted = self.stop.asked
-        error = self._error()
-        unseen = list(dict.fromkeys(s for run in self.runs.values() for s in run.cell.get("unseen", ())))
-        proved: bool | None = None
-        if self.proves:
-            proved = bool(verify and verify["complete"]) and not unseen
-        # An expected rule that this visit did not meet is the proof's business, not its own.
-        wanted = expected if proved is not None else [r for r in expected if r in rules]
-        allowed_here = allowed if proved is not None else sorted({*allowed, *expected})
-        verdict = judge(wanted, allowed_here, rules, proved, interrupted or bool(error) or bool(unseen))
-        record = {
-            **cell_stub(self.cell),
-            "found": rules,
-            "verdict": verdict.value,
-            "verify": verify,
-            "stress": self._mode("stress"),
-        }
-        if error:
-            record["error"] = error
-        if unseen:
-            record["unseen"] = unseen
-        if covered(verify, unseen) and not self.stop.over:
-            record = self._compared(record, unseen)
-        self.tell({"visit": record, "seen": self.seen})
-        known = [s for s in self.seen if s in self.before]
-        return Visit(record, known, "", interrupted)
-
-    def _compared(self, record: dict[str, Any], unseen: Sequence[str]) -> dict[str, Any]:
-        """``record``, or that of a cell of which nothing is known, if the proof excludes what was found."""
-        odd = excluded(
-            (finding_from_record(self.memory[signature]), seen) for signature, seen in self.seen.items()
-        )
-        if not odd:
-            return record
-        program = self.cell.scenario.program(self.cell.choice.code)
-        return contradicted(record, explained(program, odd[0], unseen))
-
-    def _mode(self, mode: str) -> dict[str, Any] | None:
-        run = self.runs.get(mode)
-        value: dict[str, Any] | None = None if run is None else run.cell[mode]
-        return value
-
-
-def cell_stub(cell: Cell) -> dict[str, Any]:
-    """A cell of which nothing is known yet, as run.json has cells."""
-    scenario, protocol = cell.scenario, cell.choice.id
-    return {
-        "scenario": scenario.name,
-        "protocol": protocol,
-        "expected": sorted(scenario.expected(protocol)),
-        "allowed": sorted(scenario.allowed(protocol)),
-        "found": [],
-        "verdict": CellVerdict.UNKNOWN.value,
-        "stress": None,
-        "verify": None,
-        "explore": None,
-        "settles": list(scenario.settles),
-        "hammered": scenario.mix is not None,
-        "findings": [],
-    }
-
-
-def unexpected(record: Mapping[str, Any]) -> list[str]:
-    """The rules of a record that were found, and are neither expected nor allowed."""
-    return [r for r in record["found"] if r not in record["expected"] and r not in record["allowed"]]
+def _judged_alone(cell: Cell) -> Cell:
+    """The visit's own verdict: an expected rule that it did not meet is the proof's business."""
+    if cell.proof:
+        return cell
+    met = tuple(rule for rule in cell.expected if rule in cell.found)
+    relaxed = replace(cell, expected=met, allowed=cell.allowed + cell.expected)
+    return replace(cell, verdict=relaxed.judged().verdict)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import UsageError
-from ..records import Earlier
-from .results import SCHEMA, Journal, counted, read_finding, read_journal
+from ..records import SCHEMA, Cell, FindingRecord, Run
+from .results import Journal, read_finding, read_journal
 
 try:
     import fcntl
@@ -30,7 +30,8 @@ class RunFolder:
     A finding keeps its file: stored again (with a schedule, with a higher
     count, by a resumed run) it replaces what was there.  ``path`` is as it was
     given, for messages; what is written goes where it led at the start, since
-    the code under test may change the working folder.
+    the code under test may change the working folder.  ``earlier`` is what its
+    journal held before.
     """
 
     def __init__(self, path: Path, *, resume: bool = False) -> None:
@@ -66,17 +67,17 @@ class RunFolder:
         """What the run is to do, so that ``--resume`` knows."""
         self._append({"plan": plan})
 
-    def add_finding(self, finding: Mapping[str, Any]) -> str:
+    def add_finding(self, record: FindingRecord) -> str:
         """Store one finding; returns its path inside the folder."""
-        key = (finding["scenario"], finding["protocol"], finding["signature"])
-        name = self._paths.get(key)
+        name = self._paths.get(record.key)
         if name is None:
-            name = self._paths[key] = f"findings/{self._next:04d}.json"
+            name = self._paths[record.key] = f"findings/{self._next:04d}.json"
             self._next += 1
+        told = record.to_json()
         with self._writing():
-            write_json(self._root / name, {"schema": SCHEMA, **finding})
-        told = {k: finding[k] for k in ("rule", "scenario", "protocol", "signature", "count")}
-        self._append({"finding": name, **told})
+            write_json(self._root / name, told)
+        keys = ("rule", "scenario", "protocol", "signature", "count")
+        self._append({"finding": name, **{key: told[key] for key in keys}})
         return name
 
     def add_scenario(self, name: str, text: str) -> Path:
@@ -87,23 +88,19 @@ class RunFolder:
             _write(path, text)
         return path
 
-    def earlier_of(self, scenario: str, protocol: str) -> Earlier:
-        """What an earlier, unfinished run of this folder has stored for one cell."""
-        names = [n for (s, p, _), n in self.earlier.findings.items() if (s, p) == (scenario, protocol)]
-        findings = [read_finding(self._root / name) for name in names if (self._root / name).exists()]
-        return Earlier(findings, counted(self.earlier.so_far.get((scenario, protocol), {})))
+    def findings_of(self, cell: tuple[str, str]) -> list[tuple[str, FindingRecord]]:
+        """(path, finding) of what an earlier, unfinished run of this folder has stored of one cell."""
+        names = [name for key, name in self.earlier.findings.items() if key[:2] == cell]
+        return [(name, read_finding(self._root / name)) for name in names if (self._root / name).exists()]
 
-    def add_cell(self, cell: Mapping[str, Any]) -> None:
-        self._append({"cell": cell})
+    def add_cell(self, cell: Cell) -> None:
+        """A cell that is done; or that goes on, and takes the place of what was stored of it before."""
+        self._append({"so_far" if cell.partial else "cell": cell.to_json()})
 
-    def add_so_far(self, cell: Mapping[str, Any]) -> None:
-        """A cell that goes on; it takes the place of what was stored of it before."""
-        self._append({"so_far": cell})
-
-    def finish(self, run: Mapping[str, Any]) -> None:
+    def finish(self, run: Run) -> None:
         """Write run.json and close the journal."""
         with self._writing():
-            write_json(self._root / "run.json", run)
+            write_json(self._root / "run.json", run.to_json())
             self._journal.close()
 
     def _append(self, entry: Mapping[str, Any]) -> None:

@@ -7,8 +7,8 @@ import argparse
 from rich.text import Text
 
 from ..campaign import ablation, store
-from ..campaign.results import SCHEMA
 from ..campaign.stop import Stop
+from ..records import SCHEMA
 from ..report.ablation import ablation_report
 from ..report.terminal import show
 from ..scenario.selection import load_protocol, select

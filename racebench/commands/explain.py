@@ -6,7 +6,6 @@ import argparse
 
 from ..campaign.results import read_ablation, read_finding
 from ..campaign.stop import Stop
-from ..report import dicts
 from ..report.ablation import ablation_report
 from ..report.finding import finding_panel
 from ..report.run import document
@@ -27,8 +26,7 @@ def declare(add: arguments.Add) -> None:
 def act(args: argparse.Namespace, stop: Stop) -> int:
     screen = Screen()
     if not args.stored.is_dir():
-        finding = dicts.finding(read_finding(args.stored))
-        show(screen, [finding_panel(finding, str(args.stored), full=args.full)])
+        show(screen, [finding_panel(read_finding(args.stored), str(args.stored), full=args.full)])
     elif (args.stored / "ablation.json").is_file():
         show(screen, ablation_report(read_ablation(args.stored)))
     else:

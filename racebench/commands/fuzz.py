@@ -37,8 +37,9 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     output = Output(args.json, quiet=args.quiet)
     with FuzzScreen(output.progress, args.time, fancy(output.progress)) as shown:
         fuzzed = fuzz.fuzz(choice, args.time, args.seed, folder, shown, stop, args.state)
-    run = fuzz.run_record(fuzzed, args.time, args.state)
-    folder.finish(run)
+    record = fuzz.run_record(fuzzed, args.time, args.state)
+    folder.finish(record)
+    run = record.to_json()
     output.json(run)
     show(output.answer, fuzz_report(run))
     for command in fuzz_commands(run, str(folder.path), choice.spec):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,13 @@ from ..campaign import ablation, modes
 from ..campaign.results import read_finding
 from ..campaign.stop import Stop
 from ..errors import ReplayDiverged, ScenarioError, UsageError
-from ..findings import Result
-from ..report import dicts
+from ..findings import Finding, Result
+from ..records import FindingRecord
 from ..report.finding import finding_panel
 from ..report.terminal import show
 from ..report.text import clean
 from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import bundled, load_protocol, select
-from ..trace import schedule_from_json
 from .shared import arguments
 from .shared.output import Screen
 
@@ -37,17 +36,17 @@ def declare(add: arguments.Add) -> None:
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
-    finding = read_finding(args.finding)
-    schedule = schedule_from_json(finding["schedule"], str(args.finding))
+    record = read_finding(args.finding)
+    schedule = record.finding.schedule
     if not schedule:
         what = f"{args.finding}: holds no schedule: it was not reproduced under control"
         raise UsageError(f"{what}. Show it with `racebench explain`.")
-    scenario = _scenario(args, finding)
-    code = _protocol(args, finding, scenario)
+    scenario = _scenario(args, record)
+    code = _protocol(args, record, scenario)
     screen = Screen()
     try:
         with stop.interruptible():
-            program = ablation.as_found(scenario.program(code), finding, str(args.finding))
+            program = ablation.as_found(scenario.program(code), record, str(args.finding))
             result = modes.replay(program, schedule)
     except ReplayDiverged as error:
         screen.print(Text(f"diverged: {clean(error)}", style="bold red"))
@@ -55,46 +54,46 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
             screen.print(Text(f"  before it: {clean(thread)} {clean(op)} {clean(obj)}", style="dim"))
         return 1
     if args.trace:
-        shown = {**finding, "evidence": {**finding["evidence"], "steps": result.stats["steps"]}}
-        show(screen, [finding_panel(dicts.finding(shown), str(args.finding), full=True)])
-    return _say(screen, finding, result)
+        evidence = {**record.finding.evidence, "steps": result.stats["steps"]}
+        shown = replace(record, finding=replace(record.finding, evidence=evidence))
+        show(screen, [finding_panel(shown, str(args.finding), full=True)])
+    return _say(screen, record.finding, result)
 
 
-def _scenario(args: argparse.Namespace, finding: Mapping[str, Any]) -> Scenario:
+def _scenario(args: argparse.Namespace, record: FindingRecord) -> Scenario:
     """The scenario as it stood when the finding was stored; code only if it is named or bundled."""
     if args.scenario:
         return select([args.scenario])[0]
-    if finding.get("source"):
+    if record.source:
         try:
-            return scenario_from_text(Path(f"{finding['scenario']}.toml"), finding["source"])
+            return scenario_from_text(Path(f"{record.scenario}.toml"), record.source)
         except ScenarioError as error:
             place = f"source: {error.place}" if error.place else "source"
             raise ScenarioError(str(args.finding), place, error.what, error.remedy) from error
     for scenario in bundled():
-        if scenario.name == finding["scenario"]:
+        if scenario.name == record.scenario:
             return scenario
-    if finding.get("rerun"):
-        raise UsageError(f"{args.finding}: its program is in a test. Run `{finding['rerun']}`.")
-    hint = " ".join(finding.get("replay_args") or ("--scenario", "FILE"))
-    raise UsageError(f"{args.finding}: scenario {finding['scenario']!r} is code. Add {hint}.")
+    if record.rerun:
+        raise UsageError(f"{args.finding}: its program is in a test. Run `{record.rerun}`.")
+    hint = " ".join(record.replay_args or ("--scenario", "FILE"))
+    raise UsageError(f"{args.finding}: scenario {record.scenario!r} is code. Add {hint}.")
 
 
-def _protocol(args: argparse.Namespace, finding: Mapping[str, Any], scenario: Scenario) -> Any:
+def _protocol(args: argparse.Namespace, record: FindingRecord, scenario: Scenario) -> Any:
     """The protocol's class, or the name of one that is bundled or a variant of ``scenario``."""
     if args.protocol:
         return load_protocol(args.protocol).code
-    name = finding["protocol"]
-    if scenario.initial is not None and name not in vgic.protocol_ids():
-        hint = " ".join(finding.get("replay_args") or ("--protocol", "FILE:Name"))
-        raise UsageError(f"{args.finding}: protocol {name!r} is not bundled. Add {hint}.")
-    return name
+    if scenario.initial is not None and record.protocol not in vgic.protocol_ids():
+        hint = " ".join(record.replay_args or ("--protocol", "FILE:Name"))
+        raise UsageError(f"{args.finding}: protocol {record.protocol!r} is not bundled. Add {hint}.")
+    return record.protocol
 
 
-def _say(screen: Screen, finding: Mapping[str, Any], result: Result) -> int:
+def _say(screen: Screen, finding: Finding, result: Result) -> int:
     """Whether ``result`` shows the finding's rule broken again, and the exit status for it."""
     for found in result.findings:
-        if found.rule == finding["rule"]:
-            steps, what = len(finding["schedule"]), f"{clean(found.rule)}: {clean(found.summary)}"
+        if found.rule == finding.rule:
+            steps, what = len(finding.schedule), f"{clean(found.rule)}: {clean(found.summary)}"
             screen.print(Text(f"reproduced in {steps} steps: {what}", style="bold green"))
             return 0
     others = ", ".join(clean(f.rule) for f in result.findings) or "no rule broke"

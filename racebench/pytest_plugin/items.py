@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from ..campaign.cell import Plan
-from ..campaign.soak import Pace, Share, Visitor, cell_stub, deadline_s, rounds_for
+from ..campaign.soak import Pace, Share, Visitor, deadline_s, rounds_for
 from ..engine import spread
 from ..errors import RaceBenchError
-from ..records import Cell
 from ..report.merged import verdict
 from ..scenario.scenario import Scenario, load_scenario
-from ..scenario.selection import choices, name_of, with_folder
+from ..scenario.selection import Target, choices, name_of, with_folder
 from .race_test import Running
 
 _AFTER_DEADLINE_S = 15.0
@@ -52,19 +51,19 @@ class ScenarioFile(pytest.File):
         shards = self.config.getoption("race_shards")
         for choice in choices(scenario):
             for shard in range(shards):
-                yield RaceItem.make(self, Cell(scenario, choice), Share(shard, shards))
+                yield RaceItem.make(self, Target(scenario, choice), Share(shard, shards))
 
 
 class RaceItem(pytest.Item):
     """One visit of a cell; it passes when the verdict is as expected."""
 
-    cell: Cell
+    target: Target
     share: Share
 
     @classmethod
-    def make(cls, parent: Any, cell: Cell, share: Share) -> RaceItem:
-        item: RaceItem = cls.from_parent(parent, name=f"{cell.choice.id}{share}")
-        item.cell, item.share = cell, share
+    def make(cls, parent: Any, target: Target, share: Share) -> RaceItem:
+        item: RaceItem = cls.from_parent(parent, name=f"{target.choice.id}{share}")
+        item.target, item.share = target, share
         return item
 
     def runtest(self) -> None:
@@ -80,7 +79,7 @@ class RaceItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
-        return self.path, None, f"{self.cell.scenario.name} x {self.name}"
+        return self.path, None, f"{self.target.scenario.name} x {self.name}"
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ class Visits:
             again: list[pytest.Item] = []
             for r in range(rounds):
                 again += [
-                    RaceItem.make(i.parent, i.cell, Share(i.share.shard, i.share.shards, r, rounds))
+                    RaceItem.make(i.parent, i.target, Share(i.share.shard, i.share.shards, r, rounds))
                     for i in mine
                 ]
                 again += [_in_round(i, Share(0, 1, r, rounds)) for i in tests if r]
@@ -159,14 +158,15 @@ class Visits:
         def tell(message: dict[str, Any]) -> None:
             news(item, message)
 
-        tell({"begin": cell_stub(item.cell)})
+        tell({"begin": item.target.cell(self.visitor.plan.modes).to_json()})
         seconds = self.next_s()
-        visit = self.visitor.visit(item.cell, item.share, seconds, tell, self._limit.seconds)
+        visit = self.visitor.visit(item.target, item.share, seconds, tell, self._limit.seconds)
         if visit.interrupted:
             raise KeyboardInterrupt
         if not visit.passed:
-            tell({"failed": {"record": visit.record, "known": visit.known, "stands": visit.stands}})
-            raise VisitFailed(verdict(visit.record))
+            told = {"cell": visit.cell.to_json(), "known": visit.known, "stands": visit.stands}
+            tell({"failed": told})
+            raise VisitFailed(verdict(visit.cell))
 
     # -- pytest-timeout, the backstop
 

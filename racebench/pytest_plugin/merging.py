@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 
 from ..campaign.cell import Plan
-from ..campaign.merge import Merger
+from ..campaign.ledger import Ledger
+from ..campaign.resume import plan_record
+from ..campaign.store import RunFolder
 from ..errors import UsageError
+from ..records import Cell, FindingRecord, Run
 from ..report.merged import failure, panels, race_report
+from ..report.stored import Pairs
 from ..scenario.selection import name_of
 
 # By name: to import it here would tell the plugin that there are race tests.
@@ -55,24 +59,44 @@ def _in_brief(report: pytest.TestReport) -> None:
 
 
 class Controller:
-    """Hears news, rewrites failures so that they name the stored files, prints the race report."""
+    """Hears news, rewrites failures so that they name the stored files, prints the race report.
+
+    A folder that can no longer be written ends nothing: it is said once, in ``trouble``,
+    and what was heard is in the report all the same.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        self.trouble = ""
         out = config.getoption("race_out")
         try:
-            self.merger = Merger(Path(out) if out else None, Plan(seed=config.getoption("race_seed")))
+            self._folder = RunFolder(Path(out)) if out else None
         except UsageError as error:
             raise pytest.UsageError(
                 f"--race-out: {str(error).replace('--resume', 'racebench run --resume')}"
             ) from error
+        self.ledger = Ledger(self._folder)
+        self._options: dict[str, Any] = {}
         self._cells: dict[str, tuple[str, str]] = {}
         self._failed: dict[str, dict[str, Any]] = {}
-        self._run: dict[str, Any] | None = None
+        self._run: Run | None = None
 
-    def planned(self, ids: Sequence[str]) -> None:
-        """Take the items of a session as its plan, if there are scenarios among them."""
-        self.merger.planned(list(self._rows(ids)), self.config.getoption("race_time"))
+    def _stored(self, store: Callable[..., Any], *what: Any) -> None:
+        try:
+            store(*what)
+        except UsageError as error:
+            self.trouble = str(error)
+
+    def planned(self, ids: Sequence[str]) -> bool:
+        """The items of a session; whether there are scenarios among them."""
+        rows = list(self._rows(ids))
+        if rows and not self._options:
+            plan = Plan(seed=self.config.getoption("race_seed"))
+            seconds = self.config.getoption("race_time") * len(rows)
+            self._options = plan_record(rows, plan, seconds)
+            if self._folder is not None:
+                self._stored(self._folder.add_plan, self._options)
+        return bool(rows)
 
     def _rows(self, ids: Sequence[str]) -> Iterator[dict[str, str]]:
         """The cells that item ids mean, each once."""
@@ -104,16 +128,24 @@ class Controller:
     def heard(self, report: pytest.TestReport) -> None:
         """Take in the news of an item, out of the report, which pytest keeps."""
         for name, text in report.user_properties:
-            if name != "race":
-                continue
-            message = json.loads(str(text))
-            if "begin" in message:
-                stub = message["begin"]
-                self._cells[report.nodeid] = stub["scenario"], stub["protocol"]
-            if "failed" in message:
-                self._failed[report.nodeid] = message["failed"]
-            self.merger.hear(report.nodeid, message)
+            if name == "race":
+                self._hear(report.nodeid, json.loads(str(text)))
         report.user_properties = []
+
+    def _hear(self, visit: str, message: Mapping[str, Any]) -> None:
+        if "begin" in message:
+            cell = Cell.from_json(message["begin"], visit)
+            self._cells[visit] = cell.name
+            self._stored(self.ledger.began, cell)
+        if "found" in message:
+            self._stored(self.ledger.found, visit, FindingRecord.from_json(message["found"], visit))
+        if "done" in message:
+            cell = Cell.from_json(message["done"], visit)
+            self._stored(self.ledger.done, visit, cell, message["seen"])
+        if "failed" in message:
+            self._failed[visit] = message["failed"]
+        if "lost" in message:
+            self._stored(self.ledger.lost, visit, self._cells[visit], message["lost"])
 
     def shown(self, report: pytest.TestReport) -> None:
         """Write the failure of a visit anew: here the stored files and the width are known."""
@@ -121,14 +153,10 @@ class Controller:
         if failed is None:
             _in_brief(report)
             return
-        record = failed["record"]
-        cell = record["scenario"], record["protocol"]
-        mine = [
-            (self.merger.place(f), f)
-            for _, f in self.merger.findings()
-            if (f["scenario"], f["protocol"]) == cell and f["rule"] in record["found"]
-        ]
-        text = failure(record, mine, failed["known"], failed["stands"], self._width())
+        cell = Cell.from_json(failed["cell"], report.nodeid)
+        told = self.ledger.findings(cell.name)
+        mine = [(path, record) for path, record in told if record.finding.rule in cell.found]
+        text = failure(cell, self._shown(mine), failed["known"], failed["stands"], self._width())
         report.longrepr = Told(report.nodeid, text)  # type: ignore[assignment]
 
     def crashed(self, nodeid: str, report: pytest.TestReport) -> None:
@@ -136,34 +164,38 @@ class Controller:
         cell = self._cells.get(nodeid)
         if cell is None:
             return
-        stands = self.merger.stands(nodeid)
-        why = "its worker outlived the time limit" if stands else "its worker crashed or was killed"
-        self.merger.lost(nodeid, *cell, why)
-        told = self.merger.of_visit(nodeid)
+        self._stored(self.ledger.lost, nodeid, cell, "its worker crashed or was killed")
+        told = self.ledger.told_by(nodeid)
         parts = [str(report.longrepr)]
         if told:
-            parts += ["what it had found by then:", panels(told, self._width())]
-        if stands:
-            parts += ["", stands]
+            parts += ["what it had found by then:", panels(self._shown(told), self._width())]
         report.longrepr = Told(nodeid, "\n".join(parts))  # type: ignore[assignment]
 
     def finish(self, exitstatus: int) -> bool:
         """Store the run; whether it could not be."""
         if self._run is None:
-            early = (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
-            self._run = self.merger.finish(exitstatus in early)
-        return bool(self.merger.trouble)
+            order = sorted(self._cells.values())
+            interrupted = exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
+            self._run = self.ledger.run(order, self._options, interrupted)
+            self._stored(self.ledger.finish, self._run)
+        return bool(self.trouble)
 
     def summary(self, terminal: Any) -> None:
-        if self._run is None or not (self._run["cells"] or self.merger.trouble):
+        run = self._run
+        if run is None or not (run.cells or self.trouble):
             return
         terminal.section("race report")
         writer = self.config.get_terminal_writer()
-        folder, color = self._run["dir"] or "", bool(writer.hasmarkup)
-        report = race_report(self._run, self.merger.findings(), folder, self._width(), color)
-        terminal.write_line(report)
-        if self.merger.trouble:
-            terminal.write_line(self.merger.trouble)
+        folder = "" if self._folder is None else str(self._folder.path)
+        color = bool(writer.hasmarkup)
+        terminal.write_line(race_report(run, self.ledger.findings(), folder, self._width(), color))
+        if self.trouble:
+            terminal.write_line(self.trouble)
+
+    def _shown(self, findings: Pairs) -> Pairs:
+        """``findings`` with paths that ``racebench replay`` takes."""
+        root = "" if self._folder is None else self._folder.path
+        return [(str(Path(root, path)) if path else "", record) for path, record in findings]
 
     def _width(self) -> int:
         if not self.config.pluginmanager.hasplugin("terminalreporter"):

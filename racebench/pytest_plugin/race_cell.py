@@ -6,13 +6,13 @@ Its scenario is the test's own id, its protocol the mode that it runs in.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..findings import CellVerdict, Finding, Result
+from ..findings import Finding, Result
 from ..program import Program
-from ..records import explore_record, judge, readable, stress_record, verify_record
+from ..records import Cell, FindingRecord, ModeResult
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -28,77 +28,44 @@ class RaceTest:
     allow: Collection[str] = ()
 
     def begin(self) -> None:
-        self.tell({"begin": self._stub()})
+        self.tell({"begin": self._cell().to_json()})
 
-    def over(self, program: Program, result: Result, answered: bool, strategy: str) -> dict[str, Any]:
-        """Everything of ``result``, whose record it is; ``answered`` says that a proof was not cut short."""
-        found = sorted({finding.rule for finding in result.findings})
+    def over(self, program: Program, result: Result, answered: bool, strategy: str) -> Cell:
+        """Everything of ``result``, whose cell it is; ``answered`` says that a proof was not cut short."""
         for finding in result.findings:
-            self.tell({"finding": finding_record(self.nodeid, program, self.mode, finding)})
-        proved = answered if self.mode == "verify" else None
-        cut_off = result.interrupted or bool(result.stats.get("unseen"))
-        judged = judge(sorted(self.expect), sorted(self.allow), found, proved, cut_off)
-        # Within a bound there is an answer, but no proof.
-        proof = self.mode == "verify" and (result.complete or not answered)
-        record = {**self._stub(), "found": found, "verdict": judged.value, "proof": proof}
-        if self.mode == "verify":
-            record["verify"] = verify_record(result)
-        elif self.mode == "stress":
-            record["stress"] = stress_record(result)
-        else:
-            record["explore"] = explore_record(result, strategy)
-        if result.stats.get("unseen"):
-            record.update(unseen=list(result.stats["unseen"]))
-            if judged is CellVerdict.AS_EXPECTED:
-                record["verdict"] = CellVerdict.UNKNOWN.value
-        seen = {finding.signature: {self.mode: finding.count} for finding in result.findings}
-        self.tell({"visit": record, "seen": seen})
-        return record
+            record = finding_record(self.nodeid, program, self.mode, finding)
+            self.tell({"found": record.to_json()})
+        modes: dict[str, Any] = {self.mode: ModeResult.of(self.mode, result, strategy)}
+        cell = replace(
+            self._cell(),
+            found=tuple(sorted({finding.rule for finding in result.findings})),
+            # Within a bound there is an answer, but no proof.
+            proof=self.mode == "verify" and (result.complete or not answered),
+            unseen=tuple(result.stats.get("unseen", ())),
+            partial=result.interrupted,
+            **modes,
+        ).judged()
+        self._done(cell, {finding.signature: {self.mode: finding.count} for finding in result.findings})
+        return cell
 
-    def unexpected(self, record: Mapping[str, Any], known: Collection[str]) -> None:
+    def unexpected(self, cell: Cell, known: Collection[str]) -> None:
         """The test fails: who reports it draws the findings, but those that are ``known`` from before."""
-        self.tell({"failed": {"record": record, "known": list(known), "stands": ""}})
+        self.tell({"failed": {"cell": cell.to_json(), "known": list(known), "stands": ""}})
 
     def failed(self, error: Exception) -> None:
         """The program itself is wrong."""
-        self.tell({"visit": {**self._stub(), "error": str(error)}, "seen": {}})
+        self._done(replace(self._cell(), error=str(error)), {})
 
-    def _stub(self) -> dict[str, Any]:
-        return {
-            "scenario": self.nodeid,
-            "protocol": self.mode,
-            "expected": sorted(self.expect),
-            "allowed": sorted(self.allow),
-            "found": [],
-            "verdict": CellVerdict.UNKNOWN.value,
-            "stress": None,
-            "verify": None,
-            "explore": None,
-            "settles": [],
-            "hammered": False,
-            "proof": self.mode == "verify",
-            "findings": [],
-        }
+    def _done(self, cell: Cell, seen: dict[str, dict[str, int]]) -> None:
+        self.tell({"done": cell.to_json(), "seen": seen})
+
+    def _cell(self) -> Cell:
+        rules = tuple(sorted(self.expect)), tuple(sorted(self.allow))
+        return Cell(self.nodeid, self.mode, *rules, proof=self.mode == "verify")
 
 
-def finding_record(scenario: str, program: Program, mode: str, finding: Finding) -> Mapping[str, Any]:
+def finding_record(scenario: str, program: Program, mode: str, finding: Finding) -> FindingRecord:
     """A finding of a program that is no scenario; ``rerun`` is what runs the test again."""
-    record = {
-        "rule": finding.rule,
-        "signature": finding.signature,
-        "summary": finding.summary,
-        "scenario": scenario,
-        "protocol": mode,
-        "found_by": {
-            "mode": finding.mode,
-            "strategy": finding.strategy,
-            "seed": finding.seed,
-            "after": finding.after,
-        },
-        "threads": list(program.actors),
-        "schedule": [list(step) for step in finding.schedule],
-        "evidence": readable(finding.evidence),
-        "count": finding.count,
-        "seen": {mode: finding.count},
-    }
-    return {**record, "rerun": shlex.join(["pytest", scenario])} if "::" in scenario else record
+    rerun = shlex.join(["pytest", scenario]) if "::" in scenario else ""
+    seen = {mode: finding.count}
+    return FindingRecord(finding, scenario, mode, tuple(program.actors), seen, rerun=rerun)

@@ -101,10 +101,10 @@ def race_test(
             if reported is None:
                 _judge(program, mode, result, expected, again)
                 return
-            record = reported.over(program, result, _answered(mode, result), strategy)
+            cell = reported.over(program, result, _answered(mode, result), strategy)
             odd = [f.signature for f in result.findings if not expected.bears(f.rule)]
             if odd:
-                reported.unexpected(record, [s for s in odd if (reported.nodeid, s) in _shown])
+                reported.unexpected(cell, [s for s in odd if (reported.nodeid, s) in _shown])
                 _shown.update((reported.nodeid, signature) for signature in odd)
             _judge(program, mode, result, expected, again)
 
@@ -157,5 +157,6 @@ def _panels(program: Program, mode: str, findings: Collection[Finding]) -> str:
     # Only a failure needs rich, and `import racebench` is to be quick.
     from ..report.merged import panels
 
-    drawn = panels([("", finding_record(program.name, program, mode, f)) for f in findings], _WIDTH)
+    records = [finding_record(program.name, program, mode, f) for f in findings]
+    drawn = panels([("", record) for record in records], _WIDTH)
     return f"{program.name}: {', '.join(dict.fromkeys(f.rule for f in findings))}\n{drawn}"

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..findings import interval
-from .dicts import Cell, ModeResult
+from ..records import Cell, ModeResult
 from .stored import Stored
 
 MACHINE = 1.5

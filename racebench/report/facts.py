@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from .dicts import Cell, FindingRecord, ModeResult
+from ..records import Cell, FindingRecord, ModeResult
 from .text import brief, clean, count, counted, duration, joined
 
 

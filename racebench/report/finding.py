@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..records import FindingRecord
 from . import facts, tree
-from .dicts import FindingRecord
 from .lanes import functions, lanes
 from .text import brief, clean, counted, joined
 from .tree import Column, Fit, Look, Paragraph, Text, lines, listed, note, row, say, table

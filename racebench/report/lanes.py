@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from .dicts import FindingRecord
+from ..records import FindingRecord
 from .text import clean, counted, field_value, joined
 from .tree import Lanes, Look, Moment, Text, say
 

@@ -19,7 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from . import dicts
+from ..records import Cell, FindingRecord
 from .facts import cell_name, done, why
 from .terminal import words
 from .text import clean, clipped, count, counted, duration, joined
@@ -44,9 +44,9 @@ class Quiet:
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Any) -> None: ...
 
-    def finding(self, path: str, finding: Any) -> None: ...
+    def finding(self, path: str, record: FindingRecord) -> None: ...
 
-    def cell_done(self, cell: Any) -> None: ...
+    def cell_done(self, cell: Cell) -> None: ...
 
     def note(self, text: str) -> None:
         self._console.print(Text(clean(text)), soft_wrap=True)
@@ -73,8 +73,7 @@ class PlainLines(Quiet):
         if self._clock() - self._said_at >= _LINE_S:
             self.note(text)
 
-    def cell_done(self, cell: Any) -> None:
-        cell = dicts.cell(cell)
+    def cell_done(self, cell: Cell) -> None:
         self._done += 1
         rules, did = joined(cell.found) or "clean", why(cell) or done(cell) or "not run"
         self.note(f"[{self._done}/{self._cells}] {cell_name(cell)}: {cell.verdict}: {rules}; {did}")
@@ -192,8 +191,7 @@ class LiveScreen(Quiet):
             slot.progress = progress
         self._display.draw(self._screen)
 
-    def finding(self, path: str, finding: Any) -> None:
-        record = dicts.finding(finding)
+    def finding(self, path: str, record: FindingRecord) -> None:
         rule, signature = record.finding.rule, record.finding.signature
         slot = self._of(record.cell)
         if slot is not None and rule not in slot.rules:
@@ -202,8 +200,7 @@ class LiveScreen(Quiet):
             self._distinct.add(signature)
             self._newest = f"newest: {clean(rule)} in {cell_name(record)}"
 
-    def cell_done(self, cell: Any) -> None:
-        cell = dicts.cell(cell)
+    def cell_done(self, cell: Cell) -> None:
         slot = self._of(cell.name)
         if slot is not None:
             slot.verdict, slot.rules = cell.verdict, list(cell.found)

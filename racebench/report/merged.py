@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection
 
-from . import dicts
+from ..records import Cell, Run
 from .facts import cell_name, sentence, why
 from .finding import finding_panel
 from .run import document
-from .stored import Stored
+from .stored import Pairs, Stored
 from .terminal import plain, screen, show_run
 from .text import clean, counted, joined
 from .tree import Block, note
 
 _MOST_PANELS = 5
 
-Pairs = Sequence[tuple[str, Any]]
-
 
 def panels(findings: Pairs, width: int) -> str:
     """A panel for each finding; ``findings`` are (path to replay or "", finding)."""
-    blocks: list[Block] = [finding_panel(f, path) for path, f in dicts.pairs(findings[:_MOST_PANELS])]
+    blocks: list[Block] = [finding_panel(f, path) for path, f in findings[:_MOST_PANELS]]
     if len(findings) > _MOST_PANELS:
         blocks.append(note(f"and {counted(len(findings) - _MOST_PANELS, 'finding')} more"))
     return plain(blocks, width)
 
 
-def failure(cell: Any, findings: Pairs, known: Collection[str], stands: str, width: int) -> str:
+def failure(cell: Cell, findings: Pairs, known: Collection[str], stands: str, width: int) -> str:
     """Why a visit failed: the verdict, and a panel for each finding that nobody expected.
 
     ``known`` signatures were shown before, in another visit: a line each.
     """
-    fine = {*dicts.cell(cell).expected, *dicts.cell(cell).allowed}
-    odd = [(path, f) for path, f in dicts.pairs(findings) if f.finding.rule not in fine]
+    fine = {*cell.expected, *cell.allowed}
+    odd = [(path, f) for path, f in findings if f.finding.rule not in fine]
     new = [(path, f) for path, f in odd if f.finding.signature not in known]
     again = [f for _, f in odd if f.finding.signature in known]
     parts = [verdict(cell), *(f"again: {clean(f.finding.rule)}: {sentence(f)}" for f in again)]
@@ -44,9 +41,8 @@ def failure(cell: Any, findings: Pairs, known: Collection[str], stands: str, wid
     return "\n".join(parts)
 
 
-def verdict(cell: Any) -> str:
+def verdict(cell: Cell) -> str:
     """A visit's verdict in one line: what was expected, what was found, what was proved."""
-    cell = dicts.cell(cell)
     expected, found = joined(cell.expected) or "nothing", joined(cell.found) or "nothing"
     text = f"{clean(cell.verdict)}: {cell_name(cell)}: expected {expected}, found {found}"
     if why(cell):
@@ -57,9 +53,9 @@ def verdict(cell: Any) -> str:
     return text
 
 
-def race_report(run: Any, findings: Pairs, folder: str, width: int, color: bool) -> str:
+def race_report(run: Run, findings: Pairs, folder: str, width: int, color: bool) -> str:
     """A merged run: verdicts, a line a distinct finding, the sum, where it is."""
-    told = document(Stored(dicts.run(run), dicts.pairs(findings), folder=folder))
+    told = document(Stored(run, findings, folder=folder))
     out = io.StringIO()
     show_run(screen(out, width, color=color), told, most_panels=0)
     return out.getvalue().strip("\n")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from .dicts import FindingRecord, Run
+from ..records import FindingRecord, Run
 from .facts import label
 from .text import count, counted, duration
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..findings import interval
-from .dicts import Cell
+from ..records import Cell
 from .text import clean, count
 from .tree import Column, Fit, Table, row, table
 

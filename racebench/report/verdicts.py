@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ..records import Cell
 from . import tree
-from .dicts import Cell
 from .facts import cell_name, done, missing, why
 from .text import clean, count, counted
 from .tree import VERDICTS, Column, Fit, Look, Paragraph, Text, known, lines, note, row, say, spoken

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import filecmp
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import vgic
 from ..errors import ScenarioError, UsageError
+from ..findings import Finding
+from ..program import Program
+from ..records import Cell, FindingRecord
 from .scenario import SUFFIXES, Scenario, load_scenario
 from .userfile import run_file
 
@@ -26,6 +29,52 @@ class Choice:
     id: str
     spec: str
     code: str | type[vgic.Protocol]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a cell runs: a scenario under a protocol, or one of its variants."""
+
+    scenario: Scenario
+    choice: Choice
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.scenario.name, self.choice.id
+
+    def program(self) -> Program:
+        return self.scenario.program(self.choice.code)
+
+    def cell(self, modes: Collection[str]) -> Cell:
+        """The cell of which nothing is known yet; a proof is its answer if ``modes`` ask for one."""
+        scenario, protocol = self.scenario, self.choice.id
+        return Cell(
+            *self.name,
+            tuple(sorted(scenario.expected(protocol))),
+            tuple(sorted(scenario.allowed(protocol))),
+            settles=tuple(scenario.settles),
+            hammered=scenario.mix is not None,
+            # Threads that draw do not do the same twice: nothing of them can be proved.
+            proof="verify" in modes and scenario.mix is None,
+        )
+
+    def record(self, finding: Finding, mode: str, threads: Iterable[str]) -> FindingRecord:
+        """``finding`` of ``mode`` as it is stored, with what it takes to replay it elsewhere."""
+        scenario, choice = self.scenario, self.choice
+        replay_args: list[str] = []
+        if not scenario.text and not is_bundled(scenario.path):
+            replay_args += ["--scenario", str(scenario.path)]
+        if choice.spec != choice.id:
+            replay_args += ["--protocol", choice.spec]
+        return FindingRecord(
+            finding,
+            *self.name,
+            tuple(threads),
+            {mode: finding.count},
+            stored_name(scenario.path),
+            scenario.text,
+            tuple(replay_args),
+        )
 
 
 def bundled_root() -> Path:

@@ -16,6 +16,8 @@ from racebench.campaign import modes
 from racebench.campaign.stop import Stop
 from racebench.engine.explain.removal import Change, LockSite, Watch, watched
 from racebench.errors import ResultError, UsageError
+from racebench.findings import Finding
+from racebench.records import FindingRecord
 from racebench.scenario.selection import Choice, load_protocol, select
 
 from ..engine import lock_programs as small
@@ -110,8 +112,9 @@ def test_from_the_command_line_with_a_replay(
 )
 def test_a_stored_change_of_another_shape_is_refused(stored: object) -> None:
     [scenario] = select(["pairs/route_vs_route"])
+    record = FindingRecord(Finding("x", "x", "x"), "route_vs_route", "baseline", ablation=stored)
     with pytest.raises(ResultError, match=r"f\.json: ablation"):
-        module.as_found(scenario.program("baseline"), {"ablation": stored}, "f.json")
+        module.as_found(scenario.program("baseline"), record, "f.json")
 
 
 HANGS = """\
@@ -160,7 +163,7 @@ def test_a_stored_ablation_of_another_shape_is_refused(
 class Small:
     """A scenario that is a small program of locks."""
 
-    initial, mix = object(), None
+    initial, mix, text = object(), None, "schema = 1"
 
     def __init__(self, name: str, source: small.Written) -> None:
         self.name, self.path, self.source = name, Path(name), source
@@ -171,15 +174,11 @@ class Small:
 
 @pytest.fixture
 def of_small_programs(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def record(cell: Any, actors: Any, merged: Any) -> dict[str, Any]:
-        return {"schedule": merged.finding.schedule}
-
     def ablated(*sources: small.Written) -> list[module.Answer]:
         scenarios: Any = [Small(str(n), source) for n, source in enumerate(sources)]
         return module.ablate(Choice("mine", "mine", object), scenarios, 60, Stop()).answers  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "vgic", SimpleNamespace(bench_states=lambda state: [state]))
-    monkeypatch.setattr(module, "finding_record", record)
     return ablated
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 from racebench.campaign import claims
-
-Cells = dict[tuple[str, str], dict[str, Any]]
+from racebench.records import Cell, ModeResult
 
 BROKEN = {
     ("route_vs_route", "no_rank_lock"): ["mapping.corrupted", "mapping.double_success"],
@@ -21,22 +20,21 @@ BROKEN = {
 }
 
 
-def cell(scenario: str, protocol: str, found: list[str], proved: bool = True) -> dict[str, Any]:
-    verify = {"complete": proved, "executions": 3}
-    stress = {"collisions": 1000, "failures": len(found)}
-    return {"scenario": scenario, "protocol": protocol, "found": found, "verify": verify, "stress": stress}
+def cell(scenario: str, protocol: str, found: list[str], proved: bool = True) -> Cell:
+    verify, stress = ModeResult("verify", 3, complete=proved), ModeResult("stress", 1000, len(found))
+    return Cell(scenario, protocol, found=tuple(found), verify=verify, stress=stress)
 
 
 def needed() -> set[tuple[str, str]]:
     return {(p.scenario, p.protocol) for claim in claims.CLAIMS for p in claim.points}
 
 
-def run(proved: bool = True, **changes: Any) -> dict[str, Any]:
-    return {"cells": [cell(*name, BROKEN.get(name, []), proved) for name in sorted(needed())]}
+def run(proved: bool = True) -> list[Cell]:
+    return [cell(*name, BROKEN.get(name, []), proved) for name in sorted(needed())]
 
 
-def verdicts(run: dict[str, Any]) -> dict[str, str]:
-    return {v.id: v.verdict for v in claims.judge(run)}
+def verdicts(cells: list[Cell]) -> dict[str, str]:
+    return {v.id: v.verdict for v in claims.judge(cells)}
 
 
 def test_what_the_evidence_says_of_the_thread() -> None:
@@ -54,7 +52,7 @@ def test_what_the_evidence_says_of_the_thread() -> None:
 
 
 def test_without_cells_nothing_is_tested() -> None:
-    assert set(verdicts({"cells": []}).values()) == {"not tested"}
+    assert set(verdicts([]).values()) == {"not tested"}
 
 
 def test_without_a_proof_absence_is_open() -> None:
@@ -64,11 +62,7 @@ def test_without_a_proof_absence_is_open() -> None:
 
 
 def test_a_verdict_follows_its_cells() -> None:
-    changed = run()
-    for c in changed["cells"]:
-        if c["protocol"] == "no_rank_lock":
-            c["found"] = []
-    said = verdicts(changed)
+    said = verdicts([replace(c, found=()) if c.protocol == "no_rank_lock" else c for c in run()])
     assert said["K1"] == "holds"
     assert said["K2"] == "refuted"
 

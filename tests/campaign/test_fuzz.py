@@ -15,7 +15,6 @@ from racebench.campaign.stop import Stop
 from racebench.campaign.store import RunFolder
 from racebench.scenario.scenario import load_scenario
 from racebench.scenario.selection import load_protocol
-from racebench.trace import schedule_from_json
 
 WANTED = {
     "release_vs_isenabler": ("deadlock.cycle", "gic_remove_irq_from_guest", "vgic_enable_irqs"),
@@ -73,14 +72,12 @@ def test_what_is_new_is_made_small_and_runs_as_a_scenario(
     assert scenario.initial is not None and scenario.initial.routed == ((40, 64, False),)
     found = {f.rule for f in modes.verify(scenario.program("baseline")).findings}
     assert found == set(scenario.expected("baseline"))
-    cells = read_run(folder)["cells"]
-    [cell] = [c for c in cells if c["scenario"] == scenario.name]
-    for path in cell["findings"]:
-        finding = read_finding(folder / path)
-        assert finding["source"] == scenario.text
-        schedule = schedule_from_json(finding["schedule"], path)
-        replayed = modes.replay(scenario.program("baseline"), schedule)
-        assert finding["signature"] in {f.signature for f in replayed.findings}
+    [cell] = [c for c in read_run(folder).cells if c.scenario == scenario.name]
+    for path in cell.findings:
+        record = read_finding(folder / path)
+        assert record.source == scenario.text
+        replayed = modes.replay(scenario.program("baseline"), record.finding.schedule)
+        assert record.finding.signature in {f.signature for f in replayed.findings}
 
 
 def test_a_clean_protocol_stays_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,8 @@ from racebench.campaign.rounds import smallest_round
 from racebench.campaign.stop import Stop
 from racebench.errors import ScenarioError
 from racebench.findings import Finding
-from racebench.records import Cell
 from racebench.scenario.scenario import Scenario, load_scenario, scenario_from_text
-from racebench.scenario.selection import load_protocol
+from racebench.scenario.selection import Target, load_protocol
 
 HAMMER = """\
 schema = 1
@@ -48,10 +47,10 @@ def scenario(text: str = HAMMER) -> Scenario:
 
 
 def round_of(story: Any, protocol: str = "no_rank_lock") -> Scenario | None:
-    cell = Cell(scenario(), load_protocol(protocol))
+    target = Target(scenario(), load_protocol(protocol))
     rule = "history.not_serializable"
     finding = Finding(rule, f"{rule}: return codes", "", (), {"story": story})
-    return smallest_round(cell, finding, math.inf, Stop())
+    return smallest_round(target, finding, math.inf, Stop())
 
 
 def test_a_round_is_made_as_small_as_it_gets() -> None:
@@ -125,10 +124,10 @@ def test_a_faulty_mix_is_stored_with_a_scenario_that_replays(
     [cell] = json.loads(capsys.readouterr().out)["cells"]
     assert cell["verify"] is None
     stored = [read_finding(out / name) for name in cell["findings"]]
-    shown = [(out / n, f) for n, f in zip(cell["findings"], stored, strict=True) if f["schedule"]]
+    shown = [(out / n, f) for n, f in zip(cell["findings"], stored, strict=True) if f.finding.schedule]
     assert shown
-    for file, finding in shown:
-        assert finding["source"] != HAMMER and "history = true" in finding["source"]
+    for file, record in shown:
+        assert record.source != HAMMER and "history = true" in record.source
         assert cli.main(["replay", str(file)]) == 0
         capsys.readouterr()
     assert load_scenario(path).mix is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
@@ -22,6 +21,7 @@ from racebench.campaign.results import read_finding, read_journal, read_run
 from racebench.campaign.runner import Options, cells_for, run_campaign
 from racebench.campaign.stop import Stop
 from racebench.errors import HarnessBug, ResultError, UsageError
+from racebench.records import Run
 from racebench.scenario.selection import select
 
 from ..fakes import STEPS, Engine, Heard, Here, finding, result, scenario
@@ -129,13 +129,12 @@ def test_a_run_is_stored_as_it_was_told(tmp_path: Path, monkeypatch: pytest.Monk
     play(monkeypatch, Engine(verify=[clean(), found, clean()]))
     heard, out = Heard(), tmp_path / "run"
     run = run_campaign(cells_for([scenario(tmp_path)], PROTOCOLS), Options(VERIFY, out=out), heard)
-    assert run["dir"] == str(out)
-    assert [c["verdict"] for c in run["cells"]] == ["as_expected", "missed", "as_expected"]
-    assert run["cells"][1]["findings"] == ["findings/0001.json"]
-    assert read_run(out)["cells"] == run["cells"]
-    assert [c["protocol"] for c in read_journal(out).cells.values()] == PROTOCOLS
+    assert [c.verdict for c in run.cells] == ["as_expected", "missed", "as_expected"]
+    assert run.cells[1].findings == ("findings/0001.json",)
+    assert read_run(out).cells == run.cells
+    assert [c.protocol for c in read_journal(out).cells.values()] == PROTOCOLS
     path, told = heard.all("finding")[-1]
-    assert read_finding(out / path) == {"schema": 1, **told}
+    assert read_finding(out / path) == told
     assert heard.events[0] == ("started", 3, 30.0)
 
 
@@ -159,7 +158,7 @@ def test_without_a_folder_nothing_is_written(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     made = cells_for([scenario(tmp_path)], ["baseline"])
     before = set(tmp_path.iterdir())
-    assert run_campaign(made, Options(VERIFY), Heard())["dir"] is None
+    run_campaign(made, Options(VERIFY), Heard())
     assert set(tmp_path.iterdir()) == before
 
 
@@ -197,19 +196,20 @@ def test_a_stop_keeps_what_is_done_and_resume_does_the_rest(
     play(monkeypatch, Engine(verify=[clean(), interrupted]))
     cells = cells_for([scenario(tmp_path)], PROTOCOLS)
     run = run_campaign(cells, Options(VERIFY, out=out), Heard(), stop)
-    assert run["interrupted"] is True
-    assert [c["protocol"] for c in run["cells"]] == ["baseline", "no_rank_lock"]
-    assert list(read_journal(out).cells) == [("two_routes", "baseline")]
+    assert run.interrupted is True
+    assert [c.protocol for c in run.cells] == ["baseline", "no_rank_lock"]
+    stored = read_journal(out).cells
+    assert [name[1] for name, c in stored.items() if not c.partial] == ["baseline"]
 
     fake = play(monkeypatch, Engine(verify=clean))
     cells, plan, _ = resume.planned(read_journal(out).plan, out)
     run = run_campaign(cells, Options(plan, out=out, resume=True), Heard())
     assert len(fake.calls) == 2
-    assert [c["protocol"] for c in run["cells"]] == PROTOCOLS
+    assert [c.protocol for c in run.cells] == PROTOCOLS
     # The interrupted cell's finding was stored, so it is not lost.
-    assert run["cells"][1]["found"] == ["mapping.corrupted"]
-    assert run["cells"][1]["findings"] == ["findings/0001.json"]
-    assert read_run(out)["interrupted"] is False
+    assert run.cells[1].found == ("mapping.corrupted",)
+    assert run.cells[1].findings == ("findings/0001.json",)
+    assert read_run(out).interrupted is False
 
 
 def test_a_bug_of_ours_does_not_lose_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,14 +217,10 @@ def test_a_bug_of_ours_does_not_lose_what_is_done(tmp_path: Path, monkeypatch: p
     cells = cells_for([scenario(tmp_path)], PROTOCOLS)
     run_campaign(cells, Options(VERIFY, out=tmp_path / "run"), Heard())
     stored = read_run(tmp_path / "run")
-    assert [c.get("error") for c in stored["cells"]] == [
-        None,
-        "RaceBench itself failed: HarnessBug: oops",
-        None,
-    ]
-    assert [c.get("failed", False) for c in stored["cells"]] == [False, True, False]
-    assert stored["cells"][1]["verdict"] == "unknown"
-    assert not stored["interrupted"]
+    assert [c.error for c in stored.cells] == ["", "RaceBench itself failed: HarnessBug: oops", ""]
+    assert [c.failed for c in stored.cells] == [False, True, False]
+    assert stored.cells[1].verdict == "unknown"
+    assert not stored.interrupted
 
 
 def test_a_plan_never_runs_code(tmp_path: Path) -> None:
@@ -277,20 +273,6 @@ def test_a_plan_with_a_file_that_cannot_be_is_refused(
     assert str(error.value).startswith(f"{tmp_path}: ")
 
 
-def test_a_cell_that_goes_on_is_stored_each_time_there_is_a_tenth_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, stored = tmp_path / "run", []
-    made = campaign.Campaign(cells_for([scenario(tmp_path)], ["baseline"]), Options(out=out), Heard(), Stop())
-    monkeypatch.setattr(made.folder, "add_so_far", lambda cell: stored.append(cell["stress"]["seconds"]))
-    for seconds in range(1, 200):
-        told = {"scenario": "two_routes", "protocol": "baseline", "verify": {"seconds": 0.5}}
-        made.cell_so_far({**told, "stress": {"seconds": float(seconds)}})
-    assert stored[0] == 10.0
-    assert all(later >= 1.09 * earlier for earlier, later in itertools.pairwise(stored))
-    assert stored[-1] > 170.0
-
-
 def test_an_interrupted_cell_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stop, out = Stop(), tmp_path / "run"
 
@@ -301,16 +283,17 @@ def test_an_interrupted_cell_is_gone_on_with(tmp_path: Path, monkeypatch: pytest
 
     play(monkeypatch, Engine(verify=clean(), stress=interrupted))
     run = run_campaign(cells_for([scenario(tmp_path)], ["baseline"]), Options(out=out), Heard(), stop)
-    assert (run["cells"][0]["partial"], run["interrupted"]) == (True, True)
+    assert (run.cells[0].partial, run.interrupted) == (True, True)
     fake = play(monkeypatch, Engine(stress=lambda **how: result(executions=2, seconds=30.0)))
     cells, plan, _ = resume.planned(read_journal(out).plan, out)
     run = run_campaign(cells, Options(plan, 0.1, out=out, resume=True), Heard())
     assert {mode for mode, _ in fake.calls} == {"stress"}
-    [told] = run["cells"]
-    assert told["verdict"] == "as_expected"
-    assert told["verify"]["complete"]
-    assert told["stress"]["collisions"] == 40 + 2 * len(fake.calls)
-    assert "partial" not in told
+    [told] = run.cells
+    assert told.verdict == "as_expected"
+    assert told.proved
+    assert told.stress is not None
+    assert told.stress.executions == 40 + 2 * len(fake.calls)
+    assert not told.partial
 
 
 def test_a_resumed_run_keeps_the_cells_that_are_not_asked_for_again(
@@ -324,8 +307,8 @@ def test_a_resumed_run_keeps_the_cells_that_are_not_asked_for_again(
         Options(VERIFY, out=out, resume=True),
         Heard(),
     )
-    assert [c["protocol"] for c in run["cells"]] == ["baseline", "new_vgic", "no_rank_lock", "domain_lock"]
-    assert read_run(out)["cells"] == run["cells"]
+    assert [c.protocol for c in run.cells] == ["baseline", "new_vgic", "no_rank_lock", "domain_lock"]
+    assert read_run(out).cells == run.cells
 
 
 # -- in processes, with the real engines
@@ -345,14 +328,14 @@ def test_a_process_imports_nothing_from_the_current_folder(
     for name in ("pickle", "multiprocessing", "json"):
         Path(f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     run = run_campaign(cells_for([made], PROTOCOLS[:2]), Options(VERIFY, 20.0, jobs=2), Heard())
-    assert [c.get("error") for c in run["cells"]] == [None, None]
+    assert [c.error for c in run.cells] == ["", ""]
     assert not (tmp_path / "ran").exists()
     assert os.environ.get("PYTHONSAFEPATH") == before
 
 
 def in_processes(
     path: Path, variants: list[str], heard: Any, out: Path | None = None, stop: Stop | None = None
-) -> dict[str, Any]:
+) -> Run:
     from racebench.scenario.scenario import load_scenario
 
     cells = cells_for([load_scenario(path)], variants)
@@ -366,14 +349,13 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
     many = in_processes(path, ["lost", "kept"], heard, tmp_path / "many")
     one = run_campaign(cells_for([load_scenario(path)], ["lost", "kept"]), Options(VERIFY), Heard())
 
-    def told(run: dict[str, Any]) -> Any:
-        same = ("scenario", "protocol", "expected", "found", "verdict")
-        return [({k: c[k] for k in same}, c["verify"]["executions"]) for c in run["cells"]]
+    def told(run: Run) -> Any:
+        return [(c.name, c.expected, c.found, c.verdict, c.verify.executions) for c in run.cells]
 
     assert told(many) == told(one)
-    assert len(many["cells"][0]["findings"]) == 2
-    for path_in_run in many["cells"][0]["findings"]:
-        assert read_finding(tmp_path / "many" / path_in_run)["schedule"]
+    assert len(many.cells[0].findings) == 2
+    for path_in_run in many.cells[0].findings:
+        assert read_finding(tmp_path / "many" / path_in_run).finding.schedule
     assert {name[1] for name in heard.all("cell_started")} == {"lost", "kept"}
 
 
@@ -389,13 +371,12 @@ def test_what_a_program_changes_in_its_process_is_put_back(
     run = run_campaign(cells, options, Heard())
     assert Path.cwd() == tmp_path
     assert (sys.stdout, sys.stderr) == printed
-    assert [(c["protocol"], "account.lost" in c["found"]) for c in run["cells"]] == [
+    assert [(c.protocol, "account.lost" in c.found) for c in run.cells] == [
         ("wander", True),
         ("lost", True),
     ]
-    assert run["dir"] == "out"
-    assert read_run(tmp_path / "out")["cells"] == run["cells"]
-    for name in run["cells"][0]["findings"]:
+    assert read_run(tmp_path / "out").cells == run.cells
+    for name in run.cells[0].findings:
         read_finding(tmp_path / "out" / name)
 
 
@@ -403,8 +384,9 @@ def test_two_scenarios_of_one_stem_stay_two_in_processes_and_in_a_plan(tmp_path:
     names = ["route_vs_route", "pairs/route_vs_route"]
     cells = cells_for(select(names), ["baseline"])
     run = run_campaign(cells, Options(VERIFY, 20.0, jobs=2), Heard())
-    assert [c["scenario"] for c in run["cells"]] == names
-    again, _, _ = resume.planned(resume.plan_record(cells, VERIFY, 20.0), tmp_path)
+    assert [c.scenario for c in run.cells] == names
+    plan = resume.plan_record(map(resume.plan_row, cells), VERIFY, 20.0)
+    again, _, _ = resume.planned(plan, tmp_path)
     assert [c.name for c in again] == [c.name for c in cells]
     moved = [{"scenario": n, "file": "/gone/x.toml", "protocol": "baseline"} for n in names]
     again, _, _ = resume.planned({**resume.plan_record([], VERIFY, 20.0), "cells": moved}, tmp_path)
@@ -414,13 +396,13 @@ def test_two_scenarios_of_one_stem_stay_two_in_processes_and_in_a_plan(tmp_path:
 def test_a_worker_that_dies_costs_its_cell(tmp_path: Path) -> None:
     heard = Heard()
     run = in_processes(account(tmp_path), ["crash", "lost", "kept"], heard)
-    assert [(c["protocol"], c["verdict"]) for c in run["cells"]] == [
+    assert [(c.protocol, c.verdict) for c in run.cells] == [
         ("lost", "as_expected"),
         ("kept", "as_expected"),
         ("crash", "unknown"),
     ]
-    assert run["cells"][2]["error"] == "its process ended with status 7"
-    assert not run["interrupted"]
+    assert run.cells[2].error == "its process ended with status 7"
+    assert not run.interrupted
 
 
 def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
@@ -440,11 +422,11 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     cells = cells_for([load_scenario(account(tmp_path))], ["lost", "kept"])
     more = cells_for([scenario(tmp_path)], PROTOCOLS)
     run = run_campaign([*cells, *more], Options(VERIFY, 20.0, jobs=2), Killer())
-    assert len(run["cells"]) == 5
-    lost = [c for c in run["cells"] if "error" in c]
+    assert len(run.cells) == 5
+    lost = [c for c in run.cells if c.error]
     assert 1 <= len(lost) <= 2
-    assert {c["error"] for c in lost} == {"its process was ended by SIGKILL"}
-    assert all(c["verdict"] == "as_expected" for c in run["cells"] if c not in lost)
+    assert {c.error for c in lost} == {"its process was ended by SIGKILL"}
+    assert all(c.verdict == "as_expected" for c in run.cells if c not in lost)
 
 
 def test_a_cell_whose_process_was_lost_is_run_again(tmp_path: Path) -> None:
@@ -454,12 +436,12 @@ def test_a_cell_whose_process_was_lost_is_run_again(tmp_path: Path) -> None:
     text = made.read_text()
     out = tmp_path / "out"
     run = in_processes(made, ["crash", "kept"], Heard(), out)
-    [lost] = [c for c in run["cells"] if c.get("lost")]
-    assert lost["error"].endswith(f"ended with status 7. `racebench run --resume {out}` runs the cell again")
+    [lost] = [c for c in run.cells if c.lost]
+    assert lost.error.endswith(f"ended with status 7. `racebench run --resume {out}` runs the cell again")
     made.write_text(text.replace("os._exit(7)", "kept(s)"))
     cells, heard = cells_for([load_scenario(made)], ["crash", "kept"]), Heard()
     again = run_campaign(cells, Options(VERIFY, 20.0, out=out, resume=True), heard)
-    assert [c["verdict"] for c in again["cells"]] == ["as_expected", "as_expected"]
+    assert [c.verdict for c in again.cells] == ["as_expected", "as_expected"]
     assert {name[1] for name in heard.all("cell_started")} == {"crash"}
 
 
@@ -485,12 +467,12 @@ def test_a_cell_that_does_not_end_is_interrupted_and_the_others_go_on(
     stop, options = Stop(), Options(VERIFY, 20.0, jobs=jobs, out=tmp_path / "out")
     with stop.on_signals():
         run = run_campaign(cells, options, Heard(), stop)
-    verdicts = {c["protocol"]: c["verdict"] for c in run["cells"]}
+    verdicts = {c.protocol: c.verdict for c in run.cells}
     assert verdicts == {"hang": "unknown", "kept": "as_expected", "lost": "as_expected"}
-    [error] = [c["error"] for c in run["cells"] if "error" in c]
+    [error] = [c.error for c in run.cells if c.error]
     assert error.startswith("no end within 0.3 s: interrupted in ")
-    assert not run["interrupted"]
-    assert read_run(tmp_path / "out")["cells"] == run["cells"]
+    assert not run.interrupted
+    assert read_run(tmp_path / "out").cells == run.cells
 
 
 def test_a_process_that_heeds_no_interrupt_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -499,11 +481,11 @@ def test_a_process_that_heeds_no_interrupt_is_ended(tmp_path: Path, monkeypatch:
     made = select([str(account(tmp_path))])
     cells = [cell for name in ["hang_on", "kept", "lost"] for cell in cells_for(made, [name])]
     run = run_campaign(cells, Options(VERIFY, 20.0, jobs=2), Heard())
-    errors = {c["protocol"]: c.get("error") for c in run["cells"]}
+    errors = {c.protocol: c.error for c in run.cells}
     ended = errors.pop("hang_on")
     assert ended.startswith("no end within 0.3 s")
     assert ended.endswith("; it went on, and its process was killed")
-    assert errors == {"kept": None, "lost": None}
+    assert errors == {"kept": "", "lost": ""}
 
 
 def test_a_stop_ends_the_processes(tmp_path: Path) -> None:
@@ -516,7 +498,7 @@ def test_a_stop_ends_the_processes(tmp_path: Path) -> None:
             stop.ask()
 
     run = in_processes(account(tmp_path), ["lost", "kept"], Impatient(), stop=stop)
-    assert run["interrupted"]
+    assert run.interrupted
     assert not multiprocessing.active_children()
 
 
@@ -596,9 +578,9 @@ def test_what_a_program_does_to_its_process_costs_its_cell_alone(
     assert {n: signal.getsignal(n) for n in handlers} == handlers
     assert (threading.Lock, time.perf_counter, time.sleep) == used
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
-    kept = next(c for c in run["cells"] if c["protocol"] == "kept")
-    assert kept["verdict"] == "as_expected", kept
-    assert read_run(tmp_path / "out")["cells"] == run["cells"]
+    kept = next(c for c in run.cells if c.protocol == "kept")
+    assert kept.verdict == "as_expected", kept
+    assert read_run(tmp_path / "out").cells == run.cells
 
 
 def test_a_closed_stream_is_opened_again(tmp_path: Path) -> None:
@@ -621,4 +603,4 @@ def test_a_process_that_leaves_a_child_behind_is_missed_all_the_same(tmp_path: P
     options = Options(VERIFY, 20.0, jobs=2, out=tmp_path / "out")
     run = run_campaign(odd(tmp_path, ["forks", "kept"]), options, Heard())
     os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
-    assert {c["protocol"]: c["verdict"] for c in run["cells"]} == {"forks": "unknown", "kept": "as_expected"}
+    assert {c.protocol: c.verdict for c in run.cells} == {"forks": "unknown", "kept": "as_expected"}

@@ -13,26 +13,26 @@ from racebench import vgic
 from racebench.campaign import cell as cell_module
 from racebench.campaign import soak
 from racebench.campaign.cell import Plan
-from racebench.campaign.soak import MOST_VISITS, Pace, Share, Visitor, deadline_s, rounds_for, unexpected
-from racebench.records import Cell
+from racebench.campaign.soak import MOST_VISITS, Pace, Share, Visitor, deadline_s, rounds_for
+from racebench.scenario.selection import Target
 from racebench.vgic.drawing import op
 
-from ..fakes import STEPS, Engine, Here, cell, finding, result
+from ..fakes import STEPS, Engine, Here, finding, result, target
 
 Patch = pytest.MonkeyPatch
 FIRST, LATER = Share(0, 2, 0, 3), Share(1, 2, 0, 3)
 
 
 class There:
-    """A cell's place that is the cell itself."""
+    """A target's place that is the target itself."""
 
-    def __init__(self, cell: Cell) -> None:
-        self._cell = cell
+    def __init__(self, target: Target) -> None:
+        self._target = target
 
-    of = classmethod(lambda cls, cell: cls(cell))
+    of = classmethod(lambda cls, target: cls(target))
 
-    def cell(self) -> Cell:
-        return self._cell
+    def target(self) -> Target:
+        return self._target
 
 
 def visitor(monkeypatch: Patch, **answers: Any) -> tuple[Visitor, Engine]:
@@ -88,24 +88,24 @@ def test_the_first_visit_proves_and_the_others_hammer(tmp_path: Path, monkeypatc
         monkeypatch, verify=result(complete=True), stress=[result(executions=30), result(executions=40)]
     )
     told: list[dict[str, Any]] = []
-    here = cell(tmp_path)
+    here = target(tmp_path)
     assert runs.visit(here, FIRST, 0.0, told.append).passed
     assert runs.visit(here, LATER, 0.0, told.append).passed
     assert [mode for mode, _ in fake.calls] == ["verify", "stress", "stress"]
     seeds = [how["seed"] for mode, how in fake.calls if mode == "stress"]
     assert seeds == [7, LATER.seed(7)]
-    assert [m["visit"]["stress"]["collisions"] for m in told] == [30, 40]
+    assert [m["done"]["stress"]["collisions"] for m in told] == [30, 40]
 
 
 def test_a_visit_that_only_hammers_need_not_meet_what_is_expected(tmp_path: Path, monkeypatch: Patch) -> None:
     runs, _ = visitor(monkeypatch, stress=result())
-    assert runs.visit(cell(tmp_path, "no_rank_lock"), LATER, 0.0, lambda _: None).passed
+    assert runs.visit(target(tmp_path, "no_rank_lock"), LATER, 0.0, lambda _: None).passed
 
 
 def test_what_the_proof_must_find_is_missed_without_it(tmp_path: Path, monkeypatch: Patch) -> None:
     runs, _ = visitor(monkeypatch, verify=result(complete=True), stress=result())
-    visit = runs.visit(cell(tmp_path, "no_rank_lock"), FIRST, 0.0, lambda _: None)
-    assert visit.record["verdict"] == "missed"
+    visit = runs.visit(target(tmp_path, "no_rank_lock"), FIRST, 0.0, lambda _: None)
+    assert visit.cell.verdict == "missed"
 
 
 def test_what_was_told_is_told_once_and_counted_each_time(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -114,14 +114,14 @@ def test_what_was_told_is_told_once_and_counted_each_time(tmp_path: Path, monkey
         monkeypatch, stress=[result(odd), result(odd)], reproduce=finding("deadlock.cycle", schedule=STEPS)
     )
     told: list[dict[str, Any]] = []
-    here = cell(tmp_path)
+    here = target(tmp_path)
     first = runs.visit(here, LATER, 0.0, told.append)
     second = runs.visit(here, Share(1, 2, 1, 3), 0.0, told.append)
-    assert [unexpected(v.record) for v in (first, second)] == [["deadlock.cycle"]] * 2
-    assert (first.known, second.known) == ([], [odd.signature])
+    assert [v.cell.unexpected for v in (first, second)] == [["deadlock.cycle"]] * 2
+    assert (first.known, second.known) == ((), (odd.signature,))
     # New, then with its schedule; in the second visit it has one already.
-    assert [len(m["finding"]["schedule"]) for m in told if "finding" in m] == [0, len(STEPS)]
-    assert [m["seen"] for m in told if "visit" in m] == [{odd.signature: {"stress": 5}}] * 2
+    assert [len(m["found"]["schedule"]) for m in told if "found" in m] == [0, len(STEPS)]
+    assert [m["seen"] for m in told if "done" in m] == [{odd.signature: {"stress": 5}}] * 2
     assert [mode for mode, _ in fake.calls].count("reproduce") == 1
 
 
@@ -132,18 +132,18 @@ def test_evidence_is_told_and_not_kept(tmp_path: Path, monkeypatch: Patch) -> No
     runs, _ = visitor(monkeypatch, stress=[result(odd), result(odd), result(shorter)])
     told: list[dict[str, Any]] = []
     for round_ in range(3):
-        runs.visit(cell(tmp_path), Share(1, 2, round_, 3), 0.0, told.append)
+        runs.visit(target(tmp_path), Share(1, 2, round_, 3), 0.0, told.append)
         assert len(pickle.dumps(runs._memory)) < 10_000
-    findings = [m["finding"] for m in told if "finding" in m]
+    findings = [m["found"] for m in told if "found" in m]
     assert [len(f["schedule"]) for f in findings] == [3, 2]
     assert all(f["evidence"] == long for f in findings)
 
 
 def test_ctrl_c_ends_a_visit_with_what_is_known(tmp_path: Path, monkeypatch: Patch) -> None:
     runs, _ = visitor(monkeypatch, verify=KeyboardInterrupt(), stress=result())
-    visit = runs.visit(cell(tmp_path), FIRST, 0.0, lambda _: None)
-    assert visit.record["verify"] is None
-    assert visit.record["verdict"] == "unknown"
+    visit = runs.visit(target(tmp_path), FIRST, 0.0, lambda _: None)
+    assert visit.cell.verify is None
+    assert visit.cell.verdict == "unknown"
 
 
 def test_the_deadline_leaves_room_for_the_proof() -> None:
@@ -152,10 +152,10 @@ def test_the_deadline_leaves_room_for_the_proof() -> None:
 
 def test_a_visit_of_threads_that_draw_proves_nothing(tmp_path: Path, monkeypatch: Patch) -> None:
     runs, fake = visitor(monkeypatch, stress=result())
-    drawn = cell(tmp_path)
+    drawn = target(tmp_path)
     mix = vgic.Mix(1, {"a": ((op("release", virq=40), 1),)})
     drawn = replace(drawn, scenario=replace(drawn.scenario, mix=mix))
     told: list[dict[str, Any]] = []
     assert runs.visit(drawn, FIRST, 0.0, told.append).passed
     assert [mode for mode, _ in fake.calls] == ["stress"]
-    assert told[-1]["visit"]["hammered"]
+    assert told[-1]["done"]["hammered"]

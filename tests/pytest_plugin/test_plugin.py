@@ -121,12 +121,12 @@ def test_shards_under_xdist_are_one_stored_run(inner: Pytester, capsys: Capture)
     assert text.count("race report") == 1
     assert "replay: racebench replay out/findings/000" in text
     stored = read_run(out)
-    assert [(c["scenario"], c["protocol"], c["verdict"]) for c in stored["cells"]] == [
+    assert [(c.scenario, c.protocol, c.verdict) for c in stored.cells] == [
         ("account", "kept", "as_expected"),
         ("account", "lost", "as_expected"),
         ("account", "short", "unexpected"),
     ]
-    assert all(c["verify"]["complete"] and c["stress"]["collisions"] > 0 for c in stored["cells"])
+    assert all(c.verify.complete and c.stress.executions > 0 for c in stored.cells)
     journal = read_journal(out)
     assert journal.plan is not None
     assert {row["protocol"] for row in journal.plan["cells"]} == {"kept", "lost", "short"}
@@ -155,9 +155,9 @@ def test_a_lost_worker_costs_its_item_not_what_it_found(
     if limit:
         assert "thread MainThread" in text
         assert ", in setup" in text
-    [cell] = [c for c in read_run(out)["cells"] if c["protocol"] == "lost"]
-    assert (cell["verdict"], cell["found"]) == ("unknown", ["account.lost"])
-    [path] = cell["findings"]
+    [cell] = [c for c in read_run(out).cells if c.protocol == "lost"]
+    assert (cell.verdict, cell.found) == ("unknown", ("account.lost",))
+    [path] = cell.findings
     assert json.loads((out / path).read_text())["schedule"]
 
 
@@ -177,8 +177,8 @@ def test_alone_the_backstop_ends_the_process_and_keeps_what_was_found(inner: Pyt
     assert result.ret == 1
     assert "no heed of an interrupt" in result.stderr.str()
     stored = read_run(out)
-    assert stored["interrupted"]
-    assert [c["found"] for c in stored["cells"]] == [["account.lost"]]
+    assert stored.interrupted
+    assert [c.found for c in stored.cells] == [("account.lost",)]
 
 
 def test_a_soak_goes_round_with_seeds_of_its_own(inner: Pytester) -> None:
@@ -219,11 +219,11 @@ def test_a_full_disk_is_said_and_ends_nothing(inner: Pytester) -> None:
         import os
         from racebench.campaign.store import RunFolder
         add, stored = RunFolder.add_finding, []
-        def add_finding(self, finding):
+        def add_finding(self, record):
             if stored:
                 os.dup2(os.open("/dev/full", os.O_WRONLY), self._journal.fileno())
-            stored.append(finding)
-            return add(self, finding)
+            stored.append(record)
+            return add(self, record)
         RunFolder.add_finding = add_finding
     """)
     out = inner.path / "out"
@@ -261,7 +261,7 @@ def test_a_killed_controller_leaves_a_journal_that_can_be_read_and_resumed(
     assert cli.main(["explain", str(out)]) == 0
     assert "interrupted: " in capsys.readouterr().out
     assert cli.main(["run", "--resume", str(out), "--time", "1s"]) == 1
-    verdicts = {c["protocol"]: c["verdict"] for c in read_run(out)["cells"]}
+    verdicts = {c.protocol: c.verdict for c in read_run(out).cells}
     assert verdicts == {
         "no_rank_lock": "as_expected",
         "no_rank_lock_guard": "as_expected",
@@ -343,8 +343,8 @@ def test_race_tests_are_in_the_merged_report(inner: Pytester, capsys: Capture, a
     out = inner.path / "out"
     result = run(inner, ".", "--race-out", str(out), *args)
     result.assert_outcomes(passed=5, failed=5)
-    stored = {(c["scenario"], c["protocol"]): c for c in read_run(out)["cells"]}
-    verdicts = {name.removeprefix("test_money.py::"): c["verdict"] for (name, _), c in stored.items()}
+    stored = {(c.scenario, c.protocol): c for c in read_run(out).cells}
+    verdicts = {name.removeprefix("test_money.py::"): c.verdict for (name, _), c in stored.items()}
     assert {name: v for name, v in verdicts.items() if name.startswith("test_")} == {
         "test_expected": "as_expected",
         "test_expected_but_kept": "missed",
@@ -354,8 +354,8 @@ def test_race_tests_are_in_the_merged_report(inner: Pytester, capsys: Capture, a
         "test_kept": "as_expected",
         "test_no_answer": "unknown",
     }
-    assert stored["test_money.py::test_explored[kept]", "explore"]["explore"]["executions"] == 50
-    assert stored["test_money.py::test_hammered", "stress"]["stress"]["collisions"] > 0
+    assert stored["test_money.py::test_explored[kept]", "explore"].explore.executions == 50
+    assert stored["test_money.py::test_hammered", "stress"].stress.executions > 0
     assert len([name for name in stored if name[0] == "two_routes"]) == 3
     assert "race report" in result.stdout.str()
     capsys.readouterr()
@@ -383,10 +383,10 @@ def test_race_tests_go_round_in_a_soak(inner: Pytester, args: tuple[str, ...]) -
     assert len(set(re.findall(r"test_explored\[kept\]\[round (\d+)/", text))) == n - 1
     assert not re.search(r"test_(kept|plain)\[round", text)
     result.assert_outcomes(passed=2 * n + 2)
-    stored = {c["scenario"].partition("::")[2]: c for c in read_run(out)["cells"]}
+    stored = {c.scenario.partition("::")[2]: c for c in read_run(out).cells}
     assert set(stored) == {"test_kept", "test_explored[kept]", "test_hammered"}
-    assert stored["test_explored[kept]"]["explore"]["executions"] > 50
-    assert all(c["verdict"] == "as_expected" for c in stored.values())
+    assert stored["test_explored[kept]"].explore.executions > 50
+    assert all(c.verdict == "as_expected" for c in stored.values())
 
 
 def test_a_soak_shows_once_what_a_race_test_finds_again(inner: Pytester) -> None:
@@ -426,8 +426,8 @@ def test_a_race_test_that_is_lost_is_in_the_report_too(inner: Pytester) -> None:
     out = inner.path / "out"
     result = run(inner, ".", "-k", "kept", "-n", "1", "--race-out", str(out))
     result.assert_outcomes(passed=1, failed=2)
-    [lost] = [c for c in read_run(out)["cells"] if c["scenario"].endswith("::test_kept")]
-    assert (lost["verdict"], lost["error"]) == ("unknown", "its worker crashed or was killed")
+    [lost] = [c for c in read_run(out).cells if c.scenario.endswith("::test_kept")]
+    assert (lost.verdict, lost.error) == ("unknown", "its worker crashed or was killed")
 
 
 def test_two_files_of_one_stem_are_two_cells(inner: Pytester) -> None:
@@ -437,7 +437,7 @@ def test_two_files_of_one_stem_are_two_cells(inner: Pytester) -> None:
         (path / "same.toml").write_text(TWO_ROUTES)
     out = inner.path / "out"
     run(inner, "-k", "baseline", "--race-out", str(out))
-    assert {c["scenario"] for c in read_run(out)["cells"]} == {"same", "b/same"}
+    assert {c.scenario for c in read_run(out).cells} == {"same", "b/same"}
 
 
 def test_reports_do_not_pile_up(inner: Pytester) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from racebench.report import dicts
-from racebench.report.dicts import Cell, FindingRecord
+from racebench.records import Cell, FindingRecord, Run
 from racebench.report.stored import Stored
 from racebench.report.terminal import Drawn
 from racebench.report.tree import Block
@@ -103,12 +102,14 @@ def stored(*cells: dict[str, Any], **how: Any) -> Stored:
     claims, folder = how.pop("claims", []), how.pop("folder", "runs/x")
     run = {"schema": 1, "racebench": "0.1.0", "cells": list(cells), "wall_s": 30.1, **how}
     pairs = [(path, record(one)) for path, one in found]
-    return Stored(dicts.run(run), pairs, claims, datetime(2017, 5, 8, 12, 0, tzinfo=UTC), folder=folder)
+    return Stored(
+        Run.from_json(run, "run.json"), pairs, claims, datetime(2017, 5, 8, 12, 0, tzinfo=UTC), folder=folder
+    )
 
 
 def a_cell(*words: str, **how: Any) -> Cell:
-    return dicts.cell(cell(*words, **how))
+    return Cell.from_json(cell(*words, **how), "cell")
 
 
 def record(stored: dict[str, Any]) -> FindingRecord:
-    return dicts.finding(stored)
+    return FindingRecord.from_json(stored, "finding")

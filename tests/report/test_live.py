@@ -10,7 +10,7 @@ import pytest
 from racebench.engine import Progress
 from racebench.report.live import FuzzScreen, LiveScreen, PlainLines, Quiet
 
-from .samples import ESC, EVIL, cell, console, finding
+from .samples import ESC, EVIL, a_cell, console, finding, record
 
 
 class Clock:
@@ -36,8 +36,8 @@ def test_a_pipe_gets_one_line_a_cell() -> None:
     lines.started(2, 30.0)
     lines.cell_started("route", "baseline", "verify", 3.0)
     lines.cell_progress("route", "baseline", "verify", Progress(10, 0, 0.1))
-    lines.cell_done(cell("route"))
-    lines.cell_done(cell("route", EVIL, verdict="unexpected", found=["mapping.corrupted"]))
+    lines.cell_done(a_cell("route"))
+    lines.cell_done(a_cell("route", EVIL, verdict="unexpected", found=["mapping.corrupted"]))
     lines.close()
     said = text(out).splitlines()
     assert said[0] == "2 cells, 30.0 s"
@@ -78,12 +78,12 @@ def test_a_terminal_gets_rate_failures_and_time_left() -> None:
     assert "6.0 s" in said
     assert "25.0 s left" in said
     clock.now = 7.0
-    screen.finding("findings/0001.json", {**finding(), "scenario": "route", "protocol": "baseline"})
+    screen.finding("findings/0001.json", record(finding(scenario="route", protocol="baseline")))
     clock.now = 7.5
     screen.cell_progress("route", "baseline", "stress", Progress(12_345, 212, 3.0))
     assert "so far: deadlock.cycle" in text(out)
     clock.now = 8.0
-    screen.cell_done(cell("route", verdict="unexpected", found=["deadlock.cycle"]))
+    screen.cell_done(a_cell("route", verdict="unexpected", found=["deadlock.cycle"]))
     assert "1 of 117 cells" in text(out)
     assert "unexpected: deadlock.cycle" in text(out)
     assert "1 unexpected  1 distinct finding" in text(out)
@@ -116,7 +116,7 @@ def test_a_process_keeps_its_rows_from_cell_to_cell() -> None:
             heights.append(len(drawn(screen, clock.now, 80)))
         for scenario in ("two", "one"):
             clock.now += 1.0
-            screen.cell_done(cell(scenario, protocol))
+            screen.cell_done(a_cell(scenario, protocol))
             heights.append(len(drawn(screen, clock.now, 80)))
     assert heights[1:] == [heights[1]] * 11
     screen.close()
@@ -130,7 +130,9 @@ def test_no_row_is_wider_than_the_terminal(width: int) -> None:
     screen.cell_started("s" * 300, "p" * 300, "reproduce", 1e6)
     screen.cell_progress("s" * 300, "p" * 300, "reproduce", Progress(10**12, 10**12, 1e-6, "n" * 300))
     for rule in ("a.rule", "b" * 300):
-        screen.finding("f", finding(rule=rule, signature=rule, scenario="s" * 300, protocol="p" * 300))
+        screen.finding(
+            "f", record(finding(rule=rule, signature=rule, scenario="s" * 300, protocol="p" * 300))
+        )
     lines = drawn(screen, 1.0, width)
     assert all(len(line) <= width for line in lines)
     assert len(lines) == 5
@@ -143,8 +145,8 @@ def test_quiet_says_only_what_the_user_has_to_know() -> None:
     quiet.started(2, 30.0)
     quiet.cell_started("route", "baseline", "verify", 3.0)
     quiet.cell_progress("route", "baseline", "verify", Progress(10, 0, 0.1))
-    quiet.finding("f", finding())
-    quiet.cell_done(cell("route"))
+    quiet.finding("f", record(finding()))
+    quiet.cell_done(a_cell("route"))
     assert text(out) == ""
     quiet.note(f"a torn line {ESC}")
     quiet.close()

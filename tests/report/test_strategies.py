@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from racebench.report.dicts import Cell
+from racebench.records import Cell
 from racebench.report.strategies import strategies
 
 from .samples import ESC, EVIL, a_cell, printed

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from racebench.findings import RULES
-from racebench.report.dicts import Cell
+from racebench.records import Cell
 from racebench.report.facts import done
 from racebench.report.tree import Group
 from racebench.report.verdicts import code_of, matrix, verdicts

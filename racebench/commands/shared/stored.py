@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ...campaign import claims
 from ...campaign.results import read_finding, read_journal, read_run
 from ...errors import RaceBenchError
-from ...report import dicts
+from ...records import FindingRecord
 from ...report.stored import Stored
 
 _EXAMPLE = "example"
 """The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
 
 _OLDER_RUNS, _LARGEST = 20, 64 << 20
-Findings = list[tuple[str, dict[str, Any]]]
 
 
 def read_stored(path: Path, *, beside: bool = True) -> Stored:
@@ -25,12 +23,12 @@ def read_stored(path: Path, *, beside: bool = True) -> Stored:
 
     ResultError names what is wrong in which file.
     """
-    run, findings = read_run(path), dicts.pairs(read_findings(path))
+    run, findings = read_run(path), read_findings(path)
     seen = history(path) if beside else {}
-    return Stored(dicts.run(run), findings, claims.judge(run), _written(path), seen, str(path))
+    return Stored(run, findings, claims.judge(run.cells), _written(path), seen, str(path))
 
 
-def read_findings(path: Path) -> Findings:
+def read_findings(path: Path) -> list[tuple[str, FindingRecord]]:
     files = sorted((path / "findings").glob("*.json"))
     return [(file.relative_to(path).as_posix(), read_finding(file)) for file in files]
 
@@ -65,7 +63,7 @@ class _Seen:
     """The cells of one run, and those in which it saw each signature."""
 
     def __init__(self, path: Path) -> None:
-        self.cells = {(c["scenario"], c["protocol"]) for c in read_run(path)["cells"]}
+        self.cells = {cell.name for cell in read_run(path).cells}
         self.cells_of: dict[str, set[tuple[str, str]]] = {}
         for scenario, protocol, signature in _signatures(path):
             self.cells_of.setdefault(signature, set()).add((scenario, protocol))
@@ -77,8 +75,7 @@ def _signatures(path: Path) -> Iterator[tuple[str, str, str]]:
     if journal.is_file() and journal.stat().st_size <= _LARGEST:
         yield from read_journal(path).findings
         return
-    for _, finding in read_findings(path):
-        yield finding["scenario"], finding["protocol"], finding["signature"]
+    yield from (record.key for _, record in read_findings(path))
 
 
 def _older(path: Path) -> Iterator[_Seen]:

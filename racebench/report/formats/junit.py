@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from ...records import Cell
 from .. import facts
-from ..dicts import Cell
 from ..stored import Stored
 from ..text import clean, clipped, joined
 

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ...findings import RULES
+from ...records import FindingRecord
 from .. import facts
-from ..dicts import FindingRecord
 from ..lanes import GIVES, TAKES, steps
 from ..stored import Stored
 from ..text import clean, clipped
