@@ -119,3 +119,6 @@ class Here:
                 employer.failed(job, error)
             else:
                 employer.done(job, value)
+
+    def call(self, call: Any, hear: Any = lambda word, *what: None, limit_s: float | None = None) -> Any:
+        return call.function(SimpleNamespace(tell=hear, stop=self.stop), *call.args)

@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from .. import vgic
@@ -15,8 +16,10 @@ from ..findings import RULES, Finding, Result, Verdict
 from ..program import Program
 from ..records import FindingRecord
 from ..scenario.scenario import Scenario
-from ..scenario.selection import Choice, Target
+from ..scenario.selection import Choice, Target, load_protocol
 from . import modes
+from .child import Link
+from .place import scenario_at
 from .stop import Stop
 
 NEEDED, NOT_NEEDED, OPEN = "needed", "not needed", "open"
@@ -98,7 +101,7 @@ class _Reference:
 class Ablation:
     """All answers for one protocol; ``interrupted`` if it was cut off by the user."""
 
-    protocol: Choice
+    protocol: str
     scenarios: list[str]
     breaks: dict[str, list[str]] = field(default_factory=dict)
     """The rules that the protocol as it is breaks, by scenario; predictions and races left out."""
@@ -118,6 +121,12 @@ def ablate(
     return _Run(choice, scenarios, seconds, stop, say).go()
 
 
+def in_child(link: Link, spec: str, scenarios: Sequence[tuple[str, str]], seconds: float) -> Ablation:
+    """``ablate`` in a child of a pool, of scenarios by name and path."""
+    loaded = [scenario_at(name, path) for name, path in scenarios]
+    return ablate(load_protocol(spec), loaded, seconds, link.stop, partial(link.tell, "say"))
+
+
 class _Run:
     def __init__(
         self, choice: Choice, scenarios: Sequence[Scenario], seconds: float, stop: Stop, say: Say
@@ -132,7 +141,7 @@ class _Run:
         self.choice, self.scenarios = choice, scenarios
         self.stop, self.say = stop, say
         self.deadline = time.perf_counter() + seconds
-        self.result = Ablation(choice, [s.name for s in scenarios])
+        self.result = Ablation(choice.id, [s.name for s in scenarios])
 
     def go(self) -> Ablation:
         started = time.perf_counter()
@@ -322,7 +331,7 @@ def told(ablation: Ablation, store: Callable[[FindingRecord], str]) -> dict[str,
             }
         )
     return {
-        "protocol": ablation.protocol.id,
+        "protocol": ablation.protocol,
         "scenarios": ablation.scenarios,
         "breaks": ablation.breaks,
         "answers": answers,

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,11 +20,12 @@ from .. import vgic
 from ..errors import ProgramError, UsageError
 from ..records import Cell, FindingRecord, Run
 from ..scenario.scenario import Scenario, scenario_from_text
-from ..scenario.selection import Choice, Target, bundled, stored_name
+from ..scenario.selection import Target, bundled, load_protocol, stored_name
 from ..scenario.text import scenario_text
 from ..vgic.drawing import STATES, Drawn, draw, smallest
 from . import modes
 from .cell import CellListener, Plan, run_cell
+from .child import Link
 from .ledger import host
 from .stop import Stop
 from .store import RunFolder
@@ -74,67 +76,82 @@ class Fuzzed:
         return [met for met in self.met if not met.covered]
 
 
-def fuzz(
-    choice: Choice,
-    seconds: float,
-    seed: int,
-    folder: RunFolder,
-    listener: Listener,
-    stop: Stop,
-    state: str | None = None,
-) -> Fuzzed:
-    """Draw scenarios for ``choice`` until ``seconds`` are over or someone asks to stop.
+@dataclass(frozen=True)
+class Assignment:
+    """What is to be fuzzed: the protocol ``spec``, for so many ``seconds``.
 
     ``state`` fixes the domain's state.  The same seed draws the same scenarios
-    in the same order.  What is new goes to ``folder`` as it is met.  UsageError
-    if ``choice`` is a variant.
+    in the same order.
     """
-    if isinstance(choice.code, str):
-        raise UsageError(f"{choice.id} is a variant, not a protocol. Name a protocol.")
-    if state is not None and state not in STATES:
-        raise UsageError(f"{state!r} is no state. Choose one of {', '.join(STATES)}.")
-    return _Run(choice, choice.code, seconds, seed, folder, listener, stop, state).go()
+
+    spec: str
+    seconds: float
+    seed: int = 0
+    state: str | None = None
+
+
+def fuzz(assignment: Assignment, folder: RunFolder, listener: Listener, stop: Stop) -> Fuzzed:
+    """Draw scenarios until the time is over or someone asks to stop.
+
+    What is new goes to ``folder`` as it is met.  UsageError if the protocol is a variant.
+    """
+    if assignment.state is not None and assignment.state not in STATES:
+        raise UsageError(f"{assignment.state!r} is no state. Choose one of {', '.join(STATES)}.")
+    return _Run(assignment, folder, listener, stop).go()
+
+
+def in_child(link: Link, assignment: Assignment, out: Path) -> tuple[Run, bool]:
+    """``fuzz`` in a child of a pool, into a new folder: the run, and whether anything is new."""
+    folder = RunFolder(out)
+    fuzzed = fuzz(assignment, folder, _Relay(link), link.stop)
+    run = run_record(fuzzed, assignment)
+    folder.finish(run)
+    return run, bool(fuzzed.new)
+
+
+class _Relay:
+    """A listener in a child, which tells the parent."""
+
+    def __init__(self, link: Link) -> None:
+        self.progress = partial(link.tell, "progress")
+        self.met = partial(link.tell, "met")
 
 
 class _Run:
-    def __init__(
-        self,
-        choice: Choice,
-        code: type[vgic.Protocol],
-        seconds: float,
-        seed: int,
-        folder: RunFolder,
-        listener: Listener,
-        stop: Stop,
-        state: str | None,
-    ) -> None:
-        self.choice, self.code, self.seed, self.state = choice, code, seed, state
+    def __init__(self, assignment: Assignment, folder: RunFolder, listener: Listener, stop: Stop) -> None:
+        self.choice = load_protocol(assignment.spec)
+        if isinstance(self.choice.code, str):
+            raise UsageError(f"{self.choice.id} is a variant, not a protocol. Name a protocol.")
+        self.code, self.seed, self.state = self.choice.code, assignment.seed, assignment.state
         self.folder, self.listener, self.stop = folder, listener, stop
-        self.rng = random.Random(seed)
-        self.fuzzed = Fuzzed(choice.id, seed)
+        self.rng = random.Random(assignment.seed)
+        self.fuzzed = Fuzzed(self.choice.id, assignment.seed)
         self.known: set[str] = set()
         self.searched: set[tuple[object, ...]] = set()
         self.started = time.perf_counter()
-        self.deadline = self.started + seconds
+        self.deadline = self.started + assignment.seconds
 
     def go(self) -> Fuzzed:
         fuzzed = self.fuzzed
         try:
             with self.stop.interruptible():
-                covered = self._covered()
-                while not self.stop.asked and time.perf_counter() < self.deadline:
-                    self._one(covered)
+                while not self.stop.over and time.perf_counter() < self.deadline:
+                    self._one()
         except KeyboardInterrupt:
             pass
         fuzzed.interrupted = self.stop.asked
         fuzzed.seconds = time.perf_counter() - self.started
         return fuzzed
 
+    @cached_property
     def _covered(self) -> dict[str, str]:
-        """For each signature that a bundled scenario shows under this protocol, which one does."""
+        """For each signature that a bundled scenario shows under this protocol, which one does.
+
+        Asked once something is met, so that a short run does not spend all its time on this.
+        """
         covered: dict[str, str] = {}
         for scenario in bundled():
-            if not scenario.threads or self.stop.asked:
+            if not scenario.threads or self.stop.over:
                 continue
             result = modes.verify(scenario.program(self.code), seconds=_COVER_S)
             for finding in result.findings:
@@ -145,7 +162,7 @@ class _Run:
     def _tell(self) -> None:
         self.listener.progress(self.fuzzed.drawn, time.perf_counter() - self.started)
 
-    def _one(self, covered: dict[str, str]) -> None:
+    def _one(self) -> None:
         drawn = draw(self.rng, self.state)
         self.fuzzed.drawn += 1
         self._tell()
@@ -155,7 +172,7 @@ class _Run:
         for signature, rule in self._look(drawn, _LOOK).items():
             if signature not in self.known:
                 self.known.add(signature)
-                self._meet(drawn, signature, rule, covered.get(signature, ""))
+                self._meet(drawn, signature, rule, self._covered.get(signature, ""))
 
     def _look(self, drawn: Drawn, executions: int, wanted: str = "") -> dict[str, str]:
         try:
@@ -229,7 +246,7 @@ class _Collected(CellListener):
         self.findings[record.finding.signature] = record
 
 
-def run_record(fuzzed: Fuzzed, seconds: float, state: str | None) -> Run:
+def run_record(fuzzed: Fuzzed, assignment: Assignment) -> Run:
     """The run: a cell for each new scenario, and ``fuzz`` for all that was met."""
     met = [
         {
@@ -242,7 +259,12 @@ def run_record(fuzzed: Fuzzed, seconds: float, state: str | None) -> Run:
         }
         for met in fuzzed.met
     ]
-    options = {"protocols": [fuzzed.protocol], "seconds": seconds, "seed": fuzzed.seed, "state": state}
+    options = {
+        "protocols": [fuzzed.protocol],
+        "seconds": assignment.seconds,
+        "seed": fuzzed.seed,
+        "state": assignment.state,
+    }
     return Run(
         tuple(met.cell for met in fuzzed.met if met.cell is not None),
         options,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..scenario.scenario import load_scenario
+from ..scenario.scenario import Scenario, load_scenario
 from ..scenario.selection import Choice, Target, load_protocol
 
 
@@ -27,5 +27,9 @@ class Place:
     def target(self) -> Target:
         """The target, loaded again: runs its Python files, if it has any."""
         code: Any = load_protocol(self.spec).code if ":" in self.spec else self.spec
-        scenario = replace(load_scenario(Path(self.path)), name=self.scenario)
-        return Target(scenario, Choice(self.id, self.spec, code))
+        return Target(scenario_at(self.scenario, self.path), Choice(self.id, self.spec, code))
+
+
+def scenario_at(name: str, path: str) -> Scenario:
+    """The scenario of the file ``path`` under the name that its results have: runs it, if it is Python."""
+    return replace(load_scenario(Path(path)), name=name)

@@ -205,12 +205,13 @@ class Pool:
                 elif child.late or (child.ended() and not child.talk.poll()):
                     self._lose(child, employer)
 
-    def call(self, call: Call, hear: Any = None) -> Any:
+    def call(self, call: Call, hear: Any = None, limit_s: float | None = None) -> Any:
         """The value of ``call``, made in a child; ``hear(word, *what)`` gets what it tells on the way.
 
-        Raises what it raised: UsageError, or HarnessBug if the fault is ours or its process is lost.
+        Raises what it raised: UsageError, or HarnessBug if the fault is ours; UsageError if its
+        process is lost.
         """
-        one = _One(call, hear)
+        one = _One(Job(None, call, limit_s), hear)
         self.run(one)
         if one.error is not None:
             raise one.error
@@ -295,8 +296,8 @@ class Pool:
 class _One:
     """The employer of one call."""
 
-    def __init__(self, call: Call, hear: Any) -> None:
-        self._job: Job | None = Job(None, call)
+    def __init__(self, job: Job, hear: Any) -> None:
+        self._job: Job | None = job
         self._hear = hear
         self.value: Any = None
         self.error: RaceBenchError | None = None
@@ -306,7 +307,7 @@ class _One:
         return job
 
     def told(self, job: Job, word: str, *what: Any) -> None:
-        if self._hear is not None:
+        if self._hear is not None and word != LATE:
             self._hear(word, *what)
 
     def done(self, job: Job, value: Any) -> None:

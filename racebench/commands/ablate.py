@@ -7,6 +7,9 @@ import argparse
 from rich.text import Text
 
 from ..campaign import ablation, store
+from ..campaign.cell import allowed_s
+from ..campaign.child import Call
+from ..campaign.pool import Pool
 from ..campaign.stop import Stop
 from ..records import SCHEMA
 from ..report.ablation import ablation_report
@@ -32,9 +35,12 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     choice, scenarios = load_protocol(args.protocol), select(args.scenario or ["@pairs"])
     folder = store.RunFolder(args.out or new_folder("ablate"))
     output = Output(args.json, quiet=args.quiet)
-    with output.progress.status("") as status:
-        found = ablation.ablate(
-            choice, scenarios, args.time, stop, lambda text: status.update(Text(f"{choice.id}: {text}"))
+    call = Call(ablation.in_child, (choice.spec, [(s.name, str(s.path)) for s in scenarios], args.time))
+    with Pool(1, stop) as pool, output.progress.status("") as status:
+        found = pool.call(
+            call,
+            lambda word, text: status.update(Text(f"{choice.id}: {text}")),
+            allowed_s(args.time),
         )
     value = ablation.told(found, lambda finding: str(folder.path / folder.add_finding(finding)))
     value = {"schema": SCHEMA, **value}

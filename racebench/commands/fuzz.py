@@ -7,8 +7,10 @@ import argparse
 from rich.text import Text
 
 from ..campaign import fuzz
+from ..campaign.cell import allowed_s
+from ..campaign.child import Call
+from ..campaign.pool import Pool
 from ..campaign.stop import Stop
-from ..campaign.store import RunFolder
 from ..report.fuzzing import fuzz_commands, fuzz_report
 from ..report.live import FuzzScreen
 from ..report.terminal import show
@@ -33,17 +35,23 @@ def declare(add: arguments.Add) -> None:
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
     choice = load_protocol(args.protocol)
-    folder = RunFolder(args.out or new_folder("fuzz"))
+    assignment = fuzz.Assignment(choice.spec, args.time, args.seed, args.state)
+    out = args.out or new_folder("fuzz")
     output = Output(args.json, quiet=args.quiet)
-    with FuzzScreen(output.progress, args.time, fancy(output.progress)) as shown:
-        fuzzed = fuzz.fuzz(choice, args.time, args.seed, folder, shown, stop, args.state)
-    record = fuzz.run_record(fuzzed, args.time, args.state)
-    folder.finish(record)
+    with (
+        Pool(1, stop) as pool,
+        FuzzScreen(output.progress, args.time, fancy(output.progress)) as shown,
+    ):
+        record, new = pool.call(
+            Call(fuzz.in_child, (assignment, out)),
+            lambda word, *what: getattr(shown, word)(*what),
+            allowed_s(args.time),
+        )
     run = record.to_json()
     output.json(run)
     show(output.answer, fuzz_report(run))
-    for command in fuzz_commands(run, str(folder.path), choice.spec):
+    for command in fuzz_commands(run, str(out), choice.spec):
         output.answer.print(Text(command, style="bold"), soft_wrap=True)
-    if fuzzed.interrupted:
+    if record.interrupted:
         return 130
-    return 1 if fuzzed.new else 0
+    return 1 if new else 0

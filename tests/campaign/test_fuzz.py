@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from racebench import cli, vgic
+from racebench import cli
 from racebench.campaign import fuzz, modes
+from racebench.campaign.child import Call
+from racebench.campaign.pool import Pool
 from racebench.campaign.results import read_finding, read_run
 from racebench.campaign.stop import Stop
 from racebench.campaign.store import RunFolder
+from racebench.commands import fuzz as verb
 from racebench.scenario.scenario import load_scenario
-from racebench.scenario.selection import load_protocol
+
+from ..fakes import Here
+
+# Each run ends when it has met what it looks for, which takes as long as the machine takes.
+pytestmark = pytest.mark.timeout(600)
 
 WANTED = {
     "release_vs_isenabler": ("deadlock.cycle", "gic_remove_irq_from_guest", "vgic_enable_irqs"),
@@ -39,11 +48,12 @@ class Until:
             self.stop.ask()
 
 
-def run(tmp_path: Path, protocol: str, enough: Any, **how: Any) -> tuple[fuzz.Fuzzed, Path]:
+def run(tmp_path: Path, protocol: str, enough: Any) -> tuple[fuzz.Fuzzed, Path]:
     stop, folder = Stop(), RunFolder(tmp_path / "run")
     listener = Until(stop, enough)
-    fuzzed = fuzz.fuzz(load_protocol(protocol), 50.0, 0, folder, listener, stop, **how)
-    folder.finish(fuzz.run_record(fuzzed, 50.0, None))
+    assignment = fuzz.Assignment(protocol, 600.0)
+    fuzzed = fuzz.fuzz(assignment, folder, listener, stop)
+    folder.finish(fuzz.run_record(fuzzed, assignment))
     return fuzzed, folder.path
 
 
@@ -90,7 +100,7 @@ def test_a_clean_protocol_stays_clean(tmp_path: Path, monkeypatch: pytest.Monkey
     stop = Stop()
     folder = RunFolder(tmp_path / "run")
     listener = Counting(stop, lambda met: False)
-    fuzzed = fuzz.fuzz(load_protocol("creation_guard"), 50.0, 1, folder, listener, stop, "creating")
+    fuzzed = fuzz.fuzz(fuzz.Assignment("creation_guard", 600.0, 1, "creating"), folder, listener, stop)
     assert fuzzed.interrupted and fuzzed.drawn == 60
     assert not [m for m in fuzzed.met if m.rule.startswith(("deadlock", "mapping"))]
 
@@ -99,6 +109,9 @@ def test_the_verb_stores_a_run_that_can_be_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(fuzz, "bundled", lambda: [])
+    monkeypatch.setattr(verb, "Pool", Here)
+    # A clock that is looked at two hundred times in the two seconds, however busy the machine is.
+    monkeypatch.setattr(fuzz, "time", SimpleNamespace(perf_counter=itertools.count(0, 0.01).__next__))
     out = str(tmp_path / "run")
     assert cli.main(["fuzz", "no-rank-lock", "--time", "2s", "--out", out, "--json", "-"]) == 1
     told = json.loads(capsys.readouterr().out)
@@ -108,7 +121,16 @@ def test_the_verb_stores_a_run_that_can_be_explained(
     assert "fuzz_001" in capsys.readouterr().out
 
 
-def test_a_variant_or_a_state_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_it_runs_in_a_child_that_a_stop_ends(tmp_path: Path) -> None:
+    stop = Stop()
+    with Pool(1, stop) as pool:
+        call = Call(fuzz.in_child, (fuzz.Assignment("baseline", 600.0), tmp_path / "run"))
+        run, _ = pool.call(call, lambda word, *what: stop.ask())
+    assert run.interrupted
+    assert read_run(tmp_path / "run").interrupted
+
+
+def test_a_state_that_is_none_is_refused(tmp_path: Path) -> None:
+    assignment = fuzz.Assignment("baseline", 1.0, state="asleep")
     with pytest.raises(fuzz.UsageError, match="is no state"):
-        run(tmp_path, "baseline", lambda met: True, state="asleep")
-    assert "baseline" in vgic.protocol_ids()
+        fuzz.fuzz(assignment, RunFolder(tmp_path / "run"), Until(Stop(), bool), Stop())
