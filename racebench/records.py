@@ -8,7 +8,7 @@ opens a file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,31 +26,18 @@ _NOTHING: Mapping[str, Any] = {}
 # -- modes
 
 
-# The key in JSON of each field of a ModeResult that the mode has.
-_MODE_KEYS: Mapping[str, Mapping[str, str]] = {
-    "stress": {
-        "executions": "collisions",
-        "failures": "failures",
-        "first_failure": "first_failure_s",
-        "seconds": "seconds",
-    },
-    "verify": {
-        "complete": "complete",
-        "executions": "executions",
-        "preemption_bound": "preemption_bound",
-        "done": "done",
-        "seconds": "seconds",
-    },
-    "explore": {
-        "strategy": "strategy",
-        "executions": "executions",
-        "failures": "failures",
-        "first_failure": "first_failure",
-        "seconds": "seconds",
-        "strategies": "strategies",
-    },
+# The fields of a ModeResult that each mode has; the keys of stress in JSON, where they are others.
+_MODE_FIELDS: Mapping[str, Sequence[str]] = {
+    "stress": ("executions", "failures", "first_failure", "seconds"),
+    "verify": ("complete", "executions", "preemption_bound", "done", "seconds"),
+    "explore": ("strategy", "executions", "failures", "first_failure", "seconds", "strategies"),
 }
-MODES = tuple(_MODE_KEYS)
+_STRESS_KEYS = {"executions": "collisions", "first_failure": "first_failure_s"}
+MODES = tuple(_MODE_FIELDS)
+
+
+def _key(mode: str, name: str) -> str:
+    return _STRESS_KEYS.get(name, name) if mode == "stress" else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +74,7 @@ class ModeResult:
             "strategy": strategy,
             "strategies": result.stats.get("strategies"),
         }
-        return ModeResult(mode, **{name: told[name] for name in _MODE_KEYS[mode]})
+        return ModeResult(mode, **{name: told[name] for name in _MODE_FIELDS[mode]})
 
     @property
     def miss_bound(self) -> float | None:
@@ -113,17 +100,17 @@ class ModeResult:
         )
 
     def to_json(self) -> dict[str, Any]:
-        told = {key: getattr(self, name) for name, key in _MODE_KEYS[self.mode].items()}
+        told = {_key(self.mode, name): getattr(self, name) for name in _MODE_FIELDS[self.mode]}
         return {**told, "miss_bound": self.miss_bound} if self.mode == "stress" else told
 
     @staticmethod
     def from_json(mode: str, value: Any, place: str) -> ModeResult:
         """ResultError if ``value`` is not what ``mode`` stores, or a count is below nothing."""
-        stored, keys = _Object(value, place), _MODE_KEYS[mode]
-        told = {name: stored.get(keys[name], *_MODE_KINDS[name]) for name in keys}
+        stored = _Object(value, place)
+        told = {name: stored.get(_key(mode, name), *_MODE_KINDS[name]) for name in _MODE_FIELDS[mode]}
         for name in _COUNTED & told.keys():
             if (told[name] or 0) < 0:
-                raise ResultError(f"{place}.{keys[name]}: below nothing. Give what RaceBench stored.")
+                raise ResultError(f"{place}.{_key(mode, name)}: below nothing. Give what RaceBench stored.")
         return ModeResult(mode, **told)
 
 
@@ -183,70 +170,35 @@ class FindingRecord:
 
     def to_json(self) -> dict[str, Any]:
         finding = self.finding
-        told = {
+        return {
             "schema": SCHEMA,
-            "rule": finding.rule,
-            "signature": finding.signature,
-            "summary": finding.summary,
-            "scenario": self.scenario,
-            "protocol": self.protocol,
-            "found_by": {
-                "mode": finding.mode,
-                "strategy": finding.strategy,
-                "seed": finding.seed,
-                "after": finding.after,
-            },
-            "threads": list(self.threads),
+            **_plain(finding, _FINDING),
+            "found_by": _plain(finding, _FOUND_BY),
             "schedule": [list(step) for step in finding.schedule],
             "evidence": _storable(finding.evidence),
+            **_plain(self, _RECORD, _RECORD_MORE),
             "count": self.count,
-            "seen": dict(self.seen),
-            "scenario_file": self.scenario_file,
-            "source": self.source,
-            "replay_args": list(self.replay_args),
         }
-        more = {"rerun": self.rerun, "ablation": self.ablation}
-        return {**told, **{key: value for key, value in more.items() if value}}
 
     @staticmethod
     def from_json(value: Any, place: str) -> FindingRecord:
         """ResultError names what is wrong with ``value``, which ``place`` holds."""
         stored = _Object(value, place)
-        by = _Object(stored.get("found_by", dict, _NOTHING), f"{place}: found_by")
-        mode, count = by.get("mode", str, ""), stored.get("count", int, 1)
-        evidence = stored.get("evidence", dict)
+        by = _Object(stored.get("found_by", dict, _NOTHING), f"{place}: found_by").all(_FOUND_BY)
+        evidence, count = stored.get("evidence", dict), stored.get("count", int, 1)
         if not fits(evidence, _EVIDENCE, partly=True):
             raise ResultError(f"{place}: evidence: not as RaceBench writes it. Give a stored finding.")
-        seen = stored.get("seen", dict, _NOTHING)
-        if not all(fits(n, int) for n in seen.values()):
+        schedule = schedule_from_json(value.get("schedule"), place)
+        more = stored.all({**_RECORD, **_RECORD_MORE})
+        if not all(fits(n, int) for n in more["seen"].values()):
             raise ResultError(f"{place}: seen: not numbers. Give a stored finding.")
-        return FindingRecord(
-            Finding(
-                stored.get("rule", str),
-                stored.get("signature", str),
-                stored.get("summary", str),
-                schedule_from_json(value.get("schedule"), place),
-                evidence,
-                count,
-                mode,
-                by.get("strategy", str, ""),
-                by.get("seed", int, 0),
-                by.get("after", int, 0),
-            ),
-            stored.get("scenario", str),
-            stored.get("protocol", str),
-            tuple(stored.get("threads", [str], ())),
-            seen or {mode: count},
-            stored.get("scenario_file", str, ""),
-            stored.get("source", str, ""),
-            tuple(stored.get("replay_args", [str], ())),
-            stored.get("rerun", str, ""),
-            stored.get("ablation", object, None),
-        )
+        more["seen"] = more["seen"] or {by["mode"]: count}
+        told = stored.all(_FINDING)
+        return FindingRecord(Finding(**told, **by, schedule=schedule, evidence=evidence, count=count), **more)
 
 
 def better(new: Schedule, old: Schedule) -> bool:
-    """Whether ``new`` is the better schedule of one finding: fewer switches, then fewer steps; any beats none."""
+    """Whether ``new`` shows a finding better: by fewer switches, then by fewer steps; any beats none."""
     if not new or not old:
         return bool(new) and not old
     return (switches(new), len(new)) < (switches(old), len(old))
@@ -355,38 +307,20 @@ class Cell:
         return replace(self, verdict=verdict.value)
 
     def to_json(self) -> dict[str, Any]:
-        told = {
-            "scenario": self.scenario,
-            "protocol": self.protocol,
-            "expected": list(self.expected),
-            "allowed": list(self.allowed),
-            "found": list(self.found),
-            "verdict": self.verdict,
-            **{mode: None for mode in MODES},
-            **{mode: result.to_json() for mode, result in self.modes.items()},
-            "settles": list(self.settles),
-            "hammered": self.hammered,
-            "findings": list(self.findings),
-        }
-        more = {"unseen": list(self.unseen), **{key: getattr(self, key) for key in _CELL_MORE}}
-        return {**told, **{key: value for key, value in more.items() if value}}
+        modes = {mode: None for mode in MODES} | {m: result.to_json() for m, result in self.modes.items()}
+        return {**_plain(self, _CELL), **modes, **_plain(self, (), _CELL_MORE)}
 
     @staticmethod
     def from_json(value: Any, place: str) -> Cell:
         """ResultError names what is wrong with ``value``, which ``place`` holds."""
         stored = _Object(value, place)
-        told: dict[str, Any] = {k: stored.get(k, str) for k in ("scenario", "protocol", "verdict")}
-        told |= {key: tuple(stored.get(key, [str])) for key in ("expected", "allowed", "found", "findings")}
-        told |= {key: tuple(stored.get(key, [str], ())) for key in ("settles", "unseen")}
-        told |= {key: stored.get(key, type(nothing), nothing) for key, nothing in _CELL_MORE.items()}
         modes = {mode: stored.get(mode, dict, None) for mode in MODES}
-        told |= {m: ModeResult.from_json(m, v, f"{place}.{m}") for m, v in modes.items() if v is not None}
-        return Cell(**told, hammered=stored.get("hammered", bool, False))
-
-
-_CELL_MORE = {
-    "proof": False, "error": "", "failed": False, "lost": False, "partial": False, "contradicted": False,
-}  # fmt: skip
+        told: dict[str, Any] = {
+            mode: ModeResult.from_json(mode, value, f"{place}.{mode}")
+            for mode, value in modes.items()
+            if value is not None
+        }
+        return Cell(**stored.all({**_CELL, **_CELL_MORE}), **told)
 
 
 # -- runs
@@ -410,36 +344,19 @@ class Run:
     fuzz: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        told = {
-            "schema": SCHEMA,
-            "racebench": self.racebench,
-            "host": dict(self.host),
-            "options": dict(self.options),
-            "wall_s": self.wall_s,
-            "interrupted": self.interrupted,
-            "cells": [cell.to_json() for cell in self.cells],
-        }
-        more = {"torn": self.torn, "fuzz": self.fuzz}
-        return {**told, **{key: value for key, value in more.items() if value}}
+        cells = [cell.to_json() for cell in self.cells]
+        return {"schema": SCHEMA, **_plain(self, _RUN), "cells": cells, **_plain(self, (), _RUN_MORE)}
 
     @staticmethod
     def from_json(value: Any, place: str) -> Run:
         """ResultError names what is wrong with ``value``, which ``place`` holds."""
         stored = _Object(value, place)
-        cells = stored.get("cells", list)
-        return Run(
-            tuple(Cell.from_json(cell, f"{place}: cells[{i}]") for i, cell in enumerate(cells)),
-            stored.get("options", dict, _NOTHING),
-            stored.get("host", dict, _NOTHING),
-            stored.get("racebench", str, ""),
-            stored.get("wall_s", float, None),
-            stored.get("interrupted", bool, False),
-            stored.get("torn", int, 0),
-            stored.get("fuzz", dict, None),
-        )
+        cells = enumerate(stored.get("cells", list))
+        told = tuple(Cell.from_json(cell, f"{place}: cells[{i}]") for i, cell in cells)
+        return Run(told, **stored.all({**_RUN, **_RUN_MORE}))
 
 
-# -- reading
+# -- writing and reading
 
 
 def check_schema(value: Mapping[str, Any], place: str) -> None:
@@ -450,6 +367,13 @@ def check_schema(value: Mapping[str, Any], place: str) -> None:
     if schema > SCHEMA:
         what = f"{place}: schema {schema} is newer than this RaceBench reads ({SCHEMA})"
         raise ResultError(f"{what}. Upgrade RaceBench.")
+
+
+def _plain(record: Any, keys: Iterable[str], more: Iterable[str] = ()) -> dict[str, Any]:
+    """These fields as JSON has them; of ``more`` only those that say anything."""
+    values = {key: getattr(record, key) for key in (*keys, *more)}
+    told = {key: value for key, value in values.items() if value or key in keys}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in told.items()}
 
 
 _MUST: Any = object()
@@ -471,6 +395,11 @@ class _Object:
             raise ResultError(f"{what}. Give what RaceBench stored.")
         return value
 
+    def all(self, kinds: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """The values of all these keys, each of its kind, with a default if it may be missing."""
+        values = {key: self.get(key, *kind) for key, kind in kinds.items()}
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+
 
 def fits(value: Any, kind: Any, *, partly: bool = False) -> bool:
     """Whether ``value`` is of ``kind``; with ``partly`` an object's keys may be missing."""
@@ -485,18 +414,41 @@ def fits(value: Any, kind: Any, *, partly: bool = False) -> bool:
     return all(fits(value[k], s) if k in value else partly for k, s in kind.items())
 
 
+# The keys of each record in JSON: what kind of value each has, and the default of those that may be missing.
+# Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
 _MODE_KINDS: Mapping[str, tuple[Any, ...]] = {
-    "executions": (int,),
-    "failures": (int,),
-    "first_failure": (float, None),
+    **dict.fromkeys(("executions", "failures"), (int,)),
+    **dict.fromkeys(("first_failure", "done"), (float, None)),
     "seconds": (float, 0.0),
     "complete": (bool,),
     "preemption_bound": (int, None),
-    "done": (float, None),
     "strategy": (str, ""),
     "strategies": (dict, None),
 }
 _COUNTED = {"executions", "failures", "first_failure", "seconds"}
+_FINDING = dict.fromkeys(("rule", "signature", "summary"), (str,))
+_FOUND_BY: Mapping[str, tuple[Any, ...]] = {
+    "mode": (str, ""), "strategy": (str, ""), "seed": (int, 0), "after": (int, 0),
+}  # fmt: skip
+_RECORD: Mapping[str, tuple[Any, ...]] = {
+    "scenario": (str,), "protocol": (str,), "threads": ([str], ()), "seen": (dict, _NOTHING),
+    "scenario_file": (str, ""), "source": (str, ""), "replay_args": ([str], ()),
+}  # fmt: skip
+_RECORD_MORE: Mapping[str, tuple[Any, ...]] = {"rerun": (str, ""), "ablation": (object, None)}
+_CELL: Mapping[str, tuple[Any, ...]] = {
+    "scenario": (str,), "protocol": (str,), "expected": ([str],), "allowed": ([str],), "found": ([str],),
+    "verdict": (str,), "settles": ([str], ()), "hammered": (bool, False), "findings": ([str],),
+}  # fmt: skip
+_CELL_MORE: Mapping[str, tuple[Any, ...]] = {
+    "unseen": ([str], ()),
+    "error": (str, ""),
+    **dict.fromkeys(("proof", "failed", "lost", "partial", "contradicted"), (bool, False)),
+}
+_RUN: Mapping[str, tuple[Any, ...]] = {
+    "racebench": (str, ""), "host": (dict, _NOTHING), "options": (dict, _NOTHING),
+    "wall_s": (float, None), "interrupted": (bool, False),
+}  # fmt: skip
+_RUN_MORE: Mapping[str, tuple[Any, ...]] = {"torn": (int, 0), "fuzz": (dict, None)}
 _LOCKS = [{"thread": str, "holds": [{"lock": str, "site": str}], "wants": {"lock": str, "site": str}}]
 _EVIDENCE: Mapping[str, Any] = {
     "ring": _LOCKS,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..findings import Finding, Result
+from ..findings import Finding, Result, Verdict
 from ..program import Program
 from ..records import Cell, FindingRecord, ModeResult
 
@@ -24,22 +24,23 @@ class RaceTest:
     nodeid: str
     mode: str
     expect: Collection[str]
+    allow: Collection[str]
     tell: Tell
-    allow: Collection[str] = ()
 
     def begin(self) -> None:
         self.tell({"begin": self._cell().to_json()})
 
-    def over(self, program: Program, result: Result, answered: bool, strategy: str) -> Cell:
-        """Everything of ``result``, whose cell it is; ``answered`` says that a proof was not cut short."""
+    def over(self, program: Program, result: Result, strategy: str) -> Cell:
+        """Everything of ``result``, whose cell it is."""
         for finding in result.findings:
             record = finding_record(self.nodeid, program, self.mode, finding)
             self.tell({"found": record.to_json()})
+        # A bound on preemptions is the author's choice: within it there is an answer, but no proof.
+        answered = result.stats.get("done") == 1 and result.verdict is not Verdict.UNKNOWN
         modes: dict[str, Any] = {self.mode: ModeResult.of(self.mode, result, strategy)}
         cell = replace(
             self._cell(),
             found=tuple(sorted({finding.rule for finding in result.findings})),
-            # Within a bound there is an answer, but no proof.
             proof=self.mode == "verify" and (result.complete or not answered),
             unseen=tuple(result.stats.get("unseen", ())),
             partial=result.interrupted,

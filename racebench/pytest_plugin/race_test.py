@@ -9,8 +9,9 @@ from typing import Any, ParamSpec
 
 from ..campaign import modes
 from ..errors import ProgramError, RaceBenchError, UsageError
-from ..findings import Finding, Result, Verdict, counted
+from ..findings import CellVerdict, Finding, Result, Verdict, counted
 from ..program import Program
+from ..records import Cell
 from .race_cell import RaceTest, Tell, finding_record
 
 P = ParamSpec("P")
@@ -29,9 +30,13 @@ class Running:
     seed: int | None = None
     seconds: float = 0.0
 
+    @property
+    def again(self) -> bool:
+        return self.seed is not None
+
     def adapted(self, mode: str, how: Mapping[str, Any]) -> dict[str, Any]:
         """``how`` the test is to be run now."""
-        if self.seed is None:
+        if not self.again:
             return dict(how)
         endless = {"executions": _ENDLESS} if mode == "explore" else {}
         return {**how, **endless, "seconds": self.seconds, "seed": self.seed}
@@ -76,37 +81,32 @@ def race_test(
     for word, rules in (("expect", expect), ("allow", allow)):
         if isinstance(rules, str):
             raise UsageError(f"race_test: {word} is one string. Give a list of rules: [{rules!r}].")
-    expected = Expected(frozenset(expect), frozenset(allow))
     strategy = how.get("strategy", "portfolio")
 
     def decorate(factory: Callable[P, Program]) -> Callable[P, None]:
         @functools.wraps(factory)
         def test(*args: P.args, **kwargs: P.kwargs) -> None:
             __tracebackhide__ = True
-            now = running
-            reported = None if now is None else RaceTest(now.nodeid, mode, expect, now.tell, allow)
-            if reported is not None:
-                reported.begin()
+            now = running or Running(factory.__name__, lambda message: None)
+            told = RaceTest(now.nodeid, mode, expect, allow, now.tell)
+            told.begin()
             try:
-                program = factory(*args, **kwargs)
-                if not isinstance(program, Program):
-                    what = f"{factory.__name__} returned {type(program).__name__}, not a Program"
-                    raise ProgramError(f"{what}. Return racebench.Program(...).")
-                result = getattr(modes, mode)(program, **(how if now is None else now.adapted(mode, how)))
+                program = _checked(factory(*args, **kwargs), factory.__name__)
+                result = getattr(modes, mode)(program, **now.adapted(mode, how))
             except RaceBenchError as error:
-                if reported is not None:
-                    reported.failed(error)
+                told.failed(error)
                 raise
-            again = now is not None and now.seed is not None
-            if reported is None:
-                _judge(program, mode, result, expected, again)
-                return
-            cell = reported.over(program, result, _answered(mode, result), strategy)
-            odd = [f.signature for f in result.findings if not expected.bears(f.rule)]
+            cell = told.over(program, result, strategy)
+            odd = [finding for finding in result.findings if finding.rule in cell.unexpected]
             if odd:
-                reported.unexpected(cell, [s for s in odd if (reported.nodeid, s) in _shown])
-                _shown.update((reported.nodeid, signature) for signature in odd)
-            _judge(program, mode, result, expected, again)
+                keys = [(now.nodeid, finding.signature) for finding in odd]
+                told.unexpected(cell, [key[1] for key in keys if key in _shown])
+                _shown.update(keys)
+                raise RaceFailed(_broken(program, mode, odd, drawn=running is None))
+            if result.interrupted:
+                raise KeyboardInterrupt
+            if not now.again and cell.verdict != CellVerdict.AS_EXPECTED.value:
+                raise RaceFailed(f"{program.name}: {_unanswered(cell, result)}")
 
         test.racebench_mode = mode  # type: ignore[attr-defined]
         test.__annotations__ = {**test.__annotations__, "return": None}
@@ -115,48 +115,29 @@ def race_test(
     return decorate
 
 
-@dataclass(frozen=True)
-class Expected:
-    """The rules that must break, and those that may."""
-
-    must: frozenset[str]
-    may: frozenset[str]
-
-    def bears(self, rule: str) -> bool:
-        return rule in self.must or rule in self.may
+def _checked(made: object, name: str) -> Program:
+    if not isinstance(made, Program):
+        what = f"{name} returned {type(made).__name__}, not a Program"
+        raise ProgramError(f"{what}. Return racebench.Program(...).")
+    return made
 
 
-def _judge(program: Program, mode: str, result: Result, expected: Expected, again: bool) -> None:
-    """Raise RaceFailed if ``result`` is not as expected; ``again``, only if it is what nobody expects."""
-    __tracebackhide__ = True
-    found = {f.rule for f in result.findings}
-    odd = [f for f in result.findings if not expected.bears(f.rule)]
-    missing = sorted(expected.must - found)
+def _unanswered(cell: Cell, result: Result) -> str:
+    """Why a test is not as expected that has found nothing odd."""
     executions = f"after {counted(result.executions, 'execution')}"
-    if odd:
-        if running is not None:
-            # Who reports draws the panels: see RaceTest.unexpected.
-            raise RaceFailed(f"{program.name}: {', '.join(dict.fromkeys(f.rule for f in odd))}")
-        raise RaceFailed(_panels(program, mode, odd))
-    if missing and not again:
-        raise RaceFailed(f"{program.name}: expected {', '.join(missing)}, not found {executions}")
-    if result.interrupted:
-        raise KeyboardInterrupt
-    if not again and (not _answered(mode, result) or result.verdict is Verdict.UNKNOWN):
-        why = replace(result, verdict=Verdict.UNKNOWN).why
-        raise RaceFailed(f"{program.name}: no answer {executions}: {why}")
+    missing = sorted(set(cell.expected) - set(cell.found))
+    if missing:
+        return f"expected {', '.join(missing)}, not found {executions}"
+    return f"no answer {executions}: {replace(result, verdict=Verdict.UNKNOWN).why}"
 
 
-def _answered(mode: str, result: Result) -> bool:
-    # A bound on preemptions is the author's choice: within it, done is an answer.
-    whole = result.complete or result.stats.get("done") == 1 or mode != "verify"
-    return whole and not result.stats.get("unseen")
-
-
-def _panels(program: Program, mode: str, findings: Collection[Finding]) -> str:
+def _broken(program: Program, mode: str, findings: Collection[Finding], drawn: bool) -> str:
+    """What broke in a line; and ``drawn``, where nobody else does so."""
+    line = f"{program.name}: {', '.join(dict.fromkeys(f.rule for f in findings))}"
+    if not drawn:
+        return line
     # Only a failure needs rich, and `import racebench` is to be quick.
     from ..report.merged import panels
 
     records = [finding_record(program.name, program, mode, f) for f in findings]
-    drawn = panels([("", record) for record in records], _WIDTH)
-    return f"{program.name}: {', '.join(dict.fromkeys(f.rule for f in findings))}\n{drawn}"
+    return f"{line}\n{panels([('', record) for record in records], _WIDTH)}"
