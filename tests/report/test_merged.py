@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from racebench.records import Run
 from racebench.report.merged import failure, panels, race_report, verdict
 
-from .samples import ESC, EVIL, cell, finding
+from .samples import ESC, EVIL, a_cell, finding, record
 
-BROKEN = cell("release_vs_isenabler", found=["deadlock.cycle"], verdict="unexpected")
+BROKEN = a_cell("release_vs_isenabler", found=["deadlock.cycle"], verdict="unexpected")
 
 
 def test_a_verdict_is_one_line() -> None:
@@ -14,13 +17,13 @@ def test_a_verdict_is_one_line() -> None:
         "unexpected: release_vs_isenabler x baseline: expected nothing, found deadlock.cycle; "
         "every schedule was run (14 executions)"
     )
-    assert verdict(cell(error=f"no {ESC}")).endswith("found nothing: no \N{REPLACEMENT CHARACTER}")
+    assert verdict(a_cell(error=f"no {ESC}")).endswith("found nothing: no \N{REPLACEMENT CHARACTER}")
 
 
 def test_a_failure_draws_what_nobody_expected_once() -> None:
-    fine = finding(rule="data_race", signature="fine")
-    found = [("f/1.json", finding()), ("f/2.json", finding(signature="again")), ("f/3.json", fine)]
-    text = failure({**BROKEN, "allowed": ["data_race"]}, found, ["again"], "vcpu0 stood in f", 80)
+    told = (finding(), finding(signature="again"), finding(rule="data_race", signature="fine"))
+    found = [(f"f/{n}.json", record(one)) for n, one in enumerate(told, 1)]
+    text = failure(replace(BROKEN, allowed=("data_race",)), found, ["again"], "vcpu0 stood in f", 80)
     assert text.startswith("unexpected: ")
     assert text.count("─ deadlock.cycle: release_vs_isenabler x baseline ─") == 1
     assert "\nagain: deadlock.cycle: vcpu0 and toolstack wait" in text
@@ -29,14 +32,14 @@ def test_a_failure_draws_what_nobody_expected_once() -> None:
 
 
 def test_of_many_findings_five_are_drawn() -> None:
-    text = panels([("", finding(signature=str(n))) for n in range(7)], 80)
+    text = panels([("", record(finding(signature=str(n)))) for n in range(7)], 80)
     assert text.count("╭─") == 5 and text.endswith("and 2 findings more")
 
 
 def test_a_merged_run_names_each_finding_in_a_line() -> None:
-    other = finding(protocol="mine")
-    run = {"schema": 1, "cells": [BROKEN], "wall_s": 1.0}
-    text = race_report(run, [("findings/0001.json", finding()), ("", other)], "out", 80, False)
+    run = Run((BROKEN,), wall_s=1.0)
+    found = [("findings/0001.json", record(finding())), ("", record(finding(protocol="mine")))]
+    text = race_report(run, found, "out", 80, False)
     assert "╭─" not in text
     line = "deadlock.cycle: release_vs_isenabler x baseline, 1,310 times, and in 1 other cell: "
     assert f"{line}racebench explain out/findings/0001.json\n" in text
@@ -47,7 +50,6 @@ def test_a_merged_run_names_each_finding_in_a_line() -> None:
 
 
 def test_nothing_in_a_file_is_obeyed() -> None:
-    evil = cell(EVIL, EVIL, verdict=EVIL, found=[EVIL])
-    assert ESC not in race_report({"cells": [evil]}, [("x", finding(rule=EVIL))], "", 80, False) + verdict(
-        evil
-    )
+    evil = a_cell(EVIL, EVIL, verdict=EVIL, found=[EVIL])
+    found = [("x", record(finding(rule=EVIL)))]
+    assert ESC not in race_report(Run((evil,)), found, "", 80, False) + verdict(evil)
