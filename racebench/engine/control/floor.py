@@ -15,7 +15,7 @@ from ..stuck import Event
 from .task import Task
 
 
-class Strategy(Protocol):
+class Chooser(Protocol):
     """Decides who runs; see ``strategies/``."""
 
     def begin(self) -> None:

@@ -54,9 +54,8 @@ from ..unseen import NOTHING
 from . import interrupts
 from . import stores as buffers
 from .fairness import InTurn, spinning
-from .floor import Listener
+from .floor import Chooser, Listener
 from .floor import Recorder as Recorder
-from .floor import Strategy as Strategy
 from .holdings import Holdings
 from .outside import Clocks, Outside, profiled
 from .overseer import Anyone, Overseer
@@ -524,7 +523,7 @@ class Scheduler(Numbers):
 
     # -- executions, from the controlling thread
 
-    def run(self, strategy: Strategy, *, always_ask: bool = False) -> Outcome:
+    def run(self, strategy: Chooser, *, always_ask: bool = False) -> Outcome:
         """One execution under ``strategy``.
 
         ``always_ask`` has the strategy asked even when only one task can run.
@@ -790,7 +789,7 @@ class Scheduler(Numbers):
     _runs = 0
     _touched = False
     _collector: Collector
-    _strategy: Strategy
+    _strategy: Chooser
 
 
 def _nobody(enabled: list[Task], current: Task | None) -> Task:

@@ -25,7 +25,7 @@ from ...primitives import State, ops
 from ...trace import Op
 from ..delays import late
 from ..instrument import SLOT
-from .floor import Floor, Strategy
+from .floor import Chooser, Floor
 from .task import Buffer, Fifo, Task
 
 
@@ -147,7 +147,7 @@ class Buffers:
 class Draining:
     """A strategy, with the steps of the buffers that it chooses done on the way."""
 
-    def __init__(self, buffers: Buffers, strategy: Strategy, always_ask: bool) -> None:
+    def __init__(self, buffers: Buffers, strategy: Chooser, always_ask: bool) -> None:
         self.buffers, self.strategy, self.always_ask = buffers, strategy, always_ask
 
     def begin(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..control.scheduler import Task
+from ..control.task import Task
 
 Place = tuple[int, int]
 """(thread index, steps it has made); (-1, 0) is before the first step."""

@@ -11,7 +11,8 @@ from ...findings import Finding, Result, Verdict
 from ...program import Program
 from ...trace import Schedule, object_name
 from ..control.recorder import StepRecorder
-from ..control.scheduler import Outcome, Scheduler, Task
+from ..control.scheduler import Outcome, Scheduler
+from ..control.task import Task
 from ..garbage import leaves_nothing
 from ..search.evidence import Detect, executions_of, nothing, results_shown, shown
 from ..unseen import judged

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...trace import Kind
-from ..control.scheduler import Task
+from ..control.task import Task
 from ..strategies import Strategy
 
 _WANTS = {Kind.ACQUIRE, Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...errors import ProgramError
-from ..control.scheduler import Outcome, Scheduler, Task
+from ..control.scheduler import Outcome, Scheduler
+from ..control.task import Task
 
 _MOST_POWER = 8
 """More preemptions to spare are not used up in an execution that is short enough to be searched."""

@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...errors import ProgramError
-from ..control.scheduler import Outcome, Scheduler, Strategy
+from ..control.floor import Chooser
+from ..control.scheduler import Outcome, Scheduler
 from .estimate import Estimate
 from .evidence import real
 from .path import Exhaustive, Node, Trial
@@ -29,7 +30,7 @@ from .wakeup import covered, insert, place, position
 _MOST_RESTARTS = 1_000
 
 _Race = tuple[int, list[int], bool, Event, int]
-"""A race as ``History`` reports it, the step that has it, and at which place that came (the end: it did not)."""
+"""A race as ``History`` reports it, the step that has it, and at which place that came (the end: never)."""
 
 
 class Search:
@@ -76,7 +77,7 @@ class Search:
         self.executions += 1
         return real(outcome, self._history) if self.scheduler.crashed else outcome
 
-    def _run(self, strategy: Strategy) -> Outcome:
+    def _run(self, strategy: Chooser) -> Outcome:
         scheduler = self.scheduler
         scheduler.ghost, scheduler.relation = True, self.relation
         try:

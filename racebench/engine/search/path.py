@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import ProgramError, ThreadAbort
-from ..control.scheduler import Task
+from ..control.task import Task
 from .relation import Event, Relation, State, dependent
 from .wakeup import Branch
 

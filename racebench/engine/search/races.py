@@ -20,11 +20,12 @@ what is taken for the same would be lost with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...primitives import ops
 from ...trace import Kind
-from ..control.scheduler import Task
+from ..control.task import Task
+from . import guards
 from .relation import NOTIFIES, Event, Key, Relation, State
 
 Race = tuple[int, list[int], bool]
@@ -338,85 +339,26 @@ class History:
     def _blocker(self, event: Event, e: int, steps: list[int]) -> int | None:
         """What keeps ``event`` from coming after ``steps``, which follow what is before ``e``.
 
-        One of ``steps``; -1 if it is none of them; None if nothing does.
+        The last of them that does; -1 if one before ``e`` does; None if nothing does.
         """
-        blocker = None
+        events, states = self.events, self._states
+        found: list[int] = []
         if self._by_thread and event.proc in self._by_thread:
-            blocker = self._interrupt(self._by_thread[event.proc], e, steps)
-        if blocker is None and event.guard is not None and event.kind is not Kind.WAIT_UNTIL:
+            found = guards.handler(_there(reversed(self._by_thread[event.proc].came), e, steps), events)
+        if not found and event.guard is not None and event.kind is not Kind.WAIT_UNTIL:
             use = self._of(event.guard)
             if event.kind is Kind.ACQUIRE:
-                blocker = self._holder(use, e, steps)
+                found = guards.holder(_there(reversed(use.writes), e, steps), events, states)
             elif event.kind is Kind.DOWN:
-                blocker = self._taker(use, e, steps)
+                # What nobody has used yet is as it was at first.
+                first = states[use.writes[0]] if use.writes else self._now
+                found = guards.taker(_there(use.writes, e, steps), events, states, first)
             else:
-                blocker = self._reader_or_writer(use, e, steps, event.kind is Kind.ACQUIRE_WRITE)
-        return blocker
-
-    def _interrupt(self, cpu: _Processor, e: int, steps: list[int]) -> int | None:
-        last = None
-        for i in cpu.came:
-            if i < e or i in steps:
-                last = i
-        if last is None or self.events[last].kind is Kind.RETURN:
+                writing = event.kind is Kind.ACQUIRE_WRITE
+                found = guards.readers_and_writer(_there(use.all, e, steps), events, writing)
+        if not found:
             return None
-        return last if last > e else -1
-
-    def _holder(self, use: _Uses, e: int, steps: list[int]) -> int | None:
-        """The take after which a lock is held."""
-        for i in reversed(use.writes):
-            if i >= e and i not in steps:
-                continue
-            kind = self.events[i].kind
-            if kind is Kind.RELEASE or kind is Kind.WAIT:
-                return None
-            # A try that found the lock taken changed nothing.
-            if kind is Kind.TRY_ACQUIRE and self._states[i] >= 0:
-                continue
-            return i if i > e else -1
-        return None
-
-    def _taker(self, use: _Uses, e: int, steps: list[int]) -> int | None:
-        """The last step down after which a semaphore's count is 0."""
-        count, last = None, -1
-        for i in use.writes:
-            if i < e or i in steps:
-                kind, count = self.events[i].kind, self._states[i]
-                if kind is Kind.UP:
-                    count += 1
-                elif count:
-                    count -= 1
-                    last = i
-            elif count is None:
-                # Nobody used it before e: the first step that is left out found it as it was there.
-                count = self._states[i]
-        if self._now if count is None else count:
-            return None
-        return last if last > e else -1
-
-    def _reader_or_writer(self, use: _Uses, e: int, steps: list[int], writing: bool) -> int | None:
-        """The take after which a read-write lock keeps a writer, or a reader, out."""
-        held: dict[int, list[int]] = {}
-        writer = None
-        for i in use.all:
-            if i >= e and i not in steps:
-                continue
-            event = self.events[i]
-            kind, takes = event.kind, held.setdefault(event.proc, [])
-            if kind is Kind.ACQUIRE_READ:
-                takes.append(i)
-            elif kind is Kind.RELEASE_READ:
-                del takes[-1:]
-            elif kind is Kind.ACQUIRE_WRITE:
-                writer = i
-            elif kind is Kind.RELEASE_WRITE and writer is not None:
-                writer = None if self.events[writer].proc == event.proc else writer
-        blockers = [i for takes in held.values() for i in takes] if writing else []
-        if writer is not None:
-            blockers.append(writer)
-        if not blockers:
-            return None
-        return max(blockers) if min(blockers) > e else -1
+        return max(found) if min(found) > e else -1
 
     def _suspended(self, proc: int, i: int) -> bool:
         """Whether an interrupt ran on the thread's processor when step ``i`` came."""
@@ -428,6 +370,11 @@ class History:
             if at < i:
                 last = at
         return last is not None and self.events[last].kind is Kind.INTERRUPT
+
+
+def _there(indices: Iterable[int], e: int, steps: list[int]) -> Iterator[int]:
+    """Those of ``indices`` that are made where all before ``e`` is, and then ``steps``."""
+    return (i for i in indices if i < e or i in steps)
 
 
 _NONE = _Uses()

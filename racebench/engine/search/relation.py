@@ -88,7 +88,8 @@ from typing import Any
 
 from ...primitives import ops
 from ...trace import Kind, Op
-from ..control.scheduler import Scheduler, Task
+from ..control.scheduler import Scheduler
+from ..control.task import Task
 
 Key = tuple[Any, Any]
 """(what identifies the object, the same in every execution; the field, or "")."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...findings import interval
+from ..control.floor import Chooser
 from ..control.scheduler import Outcome, Scheduler
-from ..control.scheduler import Strategy as Chooser
 from ..strategies import Strategy
 from .classes import Classes
 

@@ -1,0 +1,65 @@
+"""What keeps a guarded step from coming at a place of an execution, made of some of its steps.
+
+``there`` are the steps on the guard's key that come before that place, in order;
+``latest`` are the same from the last one back.  Each function names those of them
+without which the step could come; none if it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ...trace import Kind
+from .relation import Event, State
+
+
+def handler(latest: Iterable[int], events: Sequence[Event]) -> list[int]:
+    """The interrupt that is handled on the thread's processor."""
+    for i in latest:
+        return [] if events[i].kind is Kind.RETURN else [i]
+    return []
+
+
+def holder(latest: Iterable[int], events: Sequence[Event], states: Sequence[State]) -> list[int]:
+    """The take after which a lock is held."""
+    for i in latest:
+        kind = events[i].kind
+        if kind is Kind.RELEASE or kind is Kind.WAIT:
+            return []
+        # A try that found the lock taken changed nothing.
+        if kind is not Kind.TRY_ACQUIRE or states[i] < 0:
+            return [i]
+    return []
+
+
+def taker(there: Iterable[int], events: Sequence[Event], states: Sequence[State], count: int) -> list[int]:
+    """The last step down after which a semaphore is at 0, ``count`` at first; -1 if that is not there."""
+    last = -1
+    for i in there:
+        # As it was in the execution: what is left out comes after all that is there.
+        count = states[i]
+        if events[i].kind is Kind.UP:
+            count += 1
+        elif count:
+            count -= 1
+            last = i
+    return [] if count else [last]
+
+
+def readers_and_writer(there: Iterable[int], events: Sequence[Event], writing: bool) -> list[int]:
+    """The takes after which a read-write lock keeps a writer, or a reader, out."""
+    held: dict[int, list[int]] = {}
+    writer: list[int] = []
+    for i in there:
+        event = events[i]
+        kind, takes = event.kind, held.setdefault(event.proc, [])
+        if kind is Kind.ACQUIRE_READ:
+            takes.append(i)
+        elif kind is Kind.RELEASE_READ:
+            del takes[-1:]
+        elif kind is Kind.ACQUIRE_WRITE:
+            writer = [i]
+        elif kind is Kind.RELEASE_WRITE:
+            writer = [i for i in writer if events[i].proc != event.proc]
+    readers = [i for takes in held.values() for i in takes] if writing else []
+    return readers + writer
