@@ -595,6 +595,23 @@ def test_setup_uses_what_the_threads_then_find_as_it_left_it() -> None:
     assert not [f for f in rb.verify(program).findings if f.rule != "lock_order.inversion"]
 
 
+class Left(rb.State):
+    def __init__(self) -> None:
+        self.lock = rb.Lock("lock")
+        self.lock.acquire()
+
+
+def takes(s: Left) -> None:
+    with s.lock:
+        pass
+
+
+@pytest.mark.parametrize("mode", [rb.verify, lambda p: rb.stress(p, seconds=60, stop_on_first=True)])
+def test_a_lock_that_setup_leaves_locked_is_waited_for_in_vain(mode: Any) -> None:
+    result = mode(rb.Program("left", Left, {"a": takes, "b": takes}))
+    assert [finding.rule for finding in result.findings] == ["deadlock.wait"]
+
+
 # -- outside a run
 
 

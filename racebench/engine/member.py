@@ -28,6 +28,9 @@ class Member:
     def drop(self, lock: Any) -> None:
         """Take ``lock`` off what it holds: its latest entry."""
         held = self.held
+        if held and held[-1][0] is lock:
+            held.pop()
+            return
         for i in range(len(held) - 1, -1, -1):
             if held[i][0] is lock:
                 del held[i]

@@ -44,11 +44,7 @@ class FreeMutex(Free, Lock):
         if self.owner is not me:
             self._misuse(me)
             return
-        held = me.held
-        if held and held[-1][0] is self:
-            held.pop()
-        else:
-            me.drop(self)
+        me.drop(self)
         self.owner = None
         self._let_go(me)
 

@@ -41,6 +41,7 @@ from typing import Any
 
 from ...errors import ThreadAbort
 from ...primitives.primitive import Effect, Primitive
+from ...primitives.runtime import Outsider
 from ..stuck import find_ring, ring_event, wait_event
 from .worker import Ticket, Worker
 
@@ -197,6 +198,9 @@ class Waits:
         if worker.parked is not None:
             worker.parked = None
             worker.gate.release()
+        elif isinstance(getattr(worker.obj, "owner", None), Outsider):
+            # Setup left a mutex locked: nobody in the run would ever release it.
+            worker.obj.abandon(worker)
 
 
 def _waits(worker: Any) -> bool:
