@@ -21,7 +21,7 @@ from ..errors import ProgramError, UsageError
 from ..records import Cell, FindingRecord, Run
 from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import Target, bundled, load_protocol, stored_name
-from ..scenario.text import scenario_text
+from ..scenario.text import Heading, scenario_text
 from ..vgic.drawing import STATES, Drawn, draw, smallest
 from . import modes
 from .cell import CellListener, Plan, run_cell
@@ -224,15 +224,9 @@ class _Run:
             f"Drawn by `racebench fuzz {self.choice.id} --seed {self.seed}` as scenario {met.after}, "
             f"then made as small as it gets. It shows\n\n{met.signature}"
         )
-        text = scenario_text(
-            f"{met.rule}: {' || '.join('; '.join(map(str, ops)) for ops in drawn.threads.values())}",
-            _SOURCE,
-            ["fuzz"],
-            comment,
-            drawn.initial,
-            drawn.threads,
-            {protocol: rules or []},
-        )
+        title = f"{met.rule}: {' || '.join('; '.join(map(str, ops)) for ops in drawn.threads.values())}"
+        heading = Heading(title, _SOURCE, ["fuzz"], comment)
+        text = scenario_text(heading, drawn, {protocol: rules or []})
         return scenario_from_text(Path(f"{name}.toml"), text)
 
 

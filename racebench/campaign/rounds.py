@@ -12,7 +12,7 @@ from ..errors import ScenarioError
 from ..findings import Finding
 from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import Target
-from ..scenario.text import scenario_text
+from ..scenario.text import Heading, scenario_text
 from ..scenario.toml import Loader
 from ..vgic.drawing import Drawn, smallest
 from . import modes
@@ -43,16 +43,9 @@ def smallest_round(target: Target, finding: Finding, seconds: float, stop: Stop)
 
 
 def _scenario(whole: Scenario, drawn: Drawn) -> Scenario:
-    text = scenario_text(
-        f"One round of: {whole.title}",
-        whole.source,
-        [*whole.tags, "round"],
-        f"A round of the hammered scenario {whole.name}: what its threads drew, and how it began.",
-        drawn.initial,
-        drawn.threads,
-        {"*": ()},
-        history=True,
-    )
+    comment = f"A round of the hammered scenario {whole.name}: what its threads drew, and how it began."
+    heading = Heading(f"One round of: {whole.title}", whole.source, [*whole.tags, "round"], comment)
+    text = scenario_text(heading, drawn, {"*": ()}, history=True)
     return replace(scenario_from_text(Path(f"{whole.name}.toml"), text), name=whole.name, path=whole.path)
 
 

@@ -7,12 +7,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from .. import engine
-from ..records import Cell, FindingRecord
+from ..records import Cell
 from ..scenario.scenario import load_scenario
 from ..scenario.selection import Target
 from .cell import Plan
-from .runner import Options, cells_for, run_campaign
+from .runner import Listener, Options, cells_for, run_campaign
 
 _CELLS, _ROUNDS, _LONG_S = 8, 3, 600.0
 _PLAN = Plan(modes=("verify",), preemptions=1)
@@ -35,27 +34,17 @@ new_vgic = []
 """
 
 
-class _Done:
-    """A campaign's listener that keeps when the first and the last cell began and ended."""
+class _Times(Listener):
+    """When cells began and ended."""
 
     def __init__(self) -> None:
-        self.begun: float | None = None
-        self.ended = 0.0
-
-    def started(self, cells: int, seconds: float) -> None: ...
+        self.times: list[float] = []
 
     def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-        if self.begun is None:
-            self.begun = time.perf_counter()
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
-
-    def finding(self, path: str, record: FindingRecord) -> None: ...
+        self.times.append(time.perf_counter())
 
     def cell_done(self, cell: Cell) -> None:
-        self.ended = time.perf_counter()
-
-    def note(self, text: str) -> None: ...
+        self.times.append(time.perf_counter())
 
 
 def scaling() -> float:
@@ -64,15 +53,15 @@ def scaling() -> float:
     Measured from the first cell's beginning, for a process takes a moment to come.
     """
     with tempfile.TemporaryDirectory() as folder:
-        cells: list[Target] = []
-        for n in range(_CELLS):
-            path = Path(folder) / f"cell{n}.toml"
+        paths = [Path(folder) / f"cell{n}.toml" for n in range(_CELLS)]
+        for path in paths:
             path.write_text(_SCENARIO, encoding="utf-8")
-            cells += cells_for([load_scenario(path)])
+        cells = cells_for([load_scenario(path) for path in paths])
         return statistics.median(_seconds(cells, 1) / _seconds(cells, 2) for _ in range(_ROUNDS))
 
 
 def _seconds(cells: list[Target], jobs: int) -> float:
-    done = _Done()
-    run_campaign(cells, Options(_PLAN, _LONG_S, jobs=jobs), done)
-    return done.ended - (done.begun or 0.0)
+    # The other words of a listener do nothing; mypy takes what does nothing for abstract.
+    heard = _Times()  # type: ignore[abstract]
+    run_campaign(cells, Options(_PLAN, _LONG_S, jobs=jobs), heard)
+    return heard.times[-1] - heard.times[0]

@@ -5,31 +5,36 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from .. import vgic
+from ..vgic.drawing import Drawn
 
 _WIDTH = 78
 
 
+@dataclass(frozen=True)
+class Heading:
+    """What a scenario file says of itself."""
+
+    title: str
+    source: str
+    tags: Sequence[str]
+    comment: str
+
+
 def scenario_text(
-    title: str,
-    source: str,
-    tags: Sequence[str],
-    comment: str,
-    initial: vgic.Initial,
-    threads: Mapping[str, Sequence[vgic.Operation]],
-    expect: Mapping[str, Sequence[str]],
-    history: bool = False,
+    heading: Heading, drawn: Drawn, expect: Mapping[str, Sequence[str]], *, history: bool = False
 ) -> str:
     """The file's whole text; what is as by default is left out."""
-    lines = [("# " + line).rstrip() for line in _wrapped(comment)]
-    lines += ["schema = 1", f"title = {_quoted(title)}", f"source = {_quoted(source)}"]
-    lines += [f"tags = {_list(tags)}", *(["history = true"] if history else []), ""]
-    domain = _domain(initial)
+    lines = [("# " + line).rstrip() for line in _wrapped(heading.comment)]
+    lines += ["schema = 1", f"title = {_quoted(heading.title)}", f"source = {_quoted(heading.source)}"]
+    lines += [f"tags = {_list(heading.tags)}", *(["history = true"] if history else []), ""]
+    domain = _domain(drawn.initial)
     if domain:
         lines += ["[domain]", *domain, ""]
     lines += ["[threads]"]
-    lines += [f"{_key(name)} = {_list([str(op) for op in ops])}" for name, ops in threads.items()]
+    lines += [f"{_key(name)} = {_list([str(op) for op in ops])}" for name, ops in drawn.threads.items()]
     lines += ["", "[expect]"]
     lines += [f"{_key(protocol)} = {_list(rules)}" for protocol, rules in expect.items()]
     return "\n".join(lines) + "\n"
@@ -50,14 +55,12 @@ def _domain(initial: vgic.Initial) -> list[str]:
         lines.append(f"spis = {initial.spis}")
     if initial.state != default.state:
         lines.append(f"state = {_quoted(initial.state)}")
-    routed = [
-        f"{{ virq = {virq}, pirq = {pirq}{', enabled = true' if enabled else ''} }}"
-        for virq, pirq, enabled in initial.routed
-    ]
-    pending = [f"{{ virq = {virq}, on = {_quoted(on)} }}" for virq, on in initial.pending]
     lists = {
-        "routed": routed,
-        "pending": pending,
+        "routed": [
+            f"{{ virq = {virq}, pirq = {pirq}{', enabled = true' if enabled else ''} }}"
+            for virq, pirq, enabled in initial.routed
+        ],
+        "pending": [f"{{ virq = {virq}, on = {_quoted(on)} }}" for virq, on in initial.pending],
         "enabled": list(map(str, initial.enabled)),
         "down": list(map(str, initial.down)),
     }

@@ -63,7 +63,7 @@ def machines(inner: Pytester, *specs: str) -> dict[str, Any]:
     folder = inner.path / "scenarios"
     result = run(inner, "-d", *gateways, f"--rsyncdir={folder}", f"--race-out={out}", str(folder))
     result.assert_outcomes(passed=3, failed=2)
-    return read_run(out)
+    return read_run(out).to_json()
 
 
 def test_two_gateways_with_folders_of_their_own(inner: Pytester, tmp_path_factory: Any) -> None:
@@ -93,7 +93,7 @@ def test_a_crash_costs_an_item_until_there_are_as_many_as_xdist_allows(inner: Py
     result = run(inner, "scenarios", "-n", "1", *shards, f"--race-out={out}")
     assert "maximum crashed workers reached: 1" in result.stdout.str()
     assert result.parseoutcomes()["failed"] == 2
-    verdicts = {c["protocol"]: c["verdict"] for c in read_run(out)["cells"]}
+    verdicts = {c["protocol"]: c["verdict"] for c in read_run(out).to_json()["cells"]}
     assert verdicts["lost"] == "unknown"
 
 
@@ -110,7 +110,7 @@ def test_a_machine_that_is_lost_ends_the_run_which_is_stored(
     spec = f"ssh=me@far//python={sys.executable}//chdir={folder}/work"
     result = run(inner, "-d", "--tx", spec, f"--rsyncdir={scenarios}", f"--race-out={out}", str(scenarios))
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR
-    stored = read_run(out)
+    stored = read_run(out).to_json()
     assert stored["interrupted"]
     found = {c["protocol"]: (c["verdict"], c["found"]) for c in stored["cells"]}
     assert found["lost"] == ("unknown", ["account.lost"])

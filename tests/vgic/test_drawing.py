@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from racebench.scenario.scenario import scenario_from_text
-from racebench.scenario.text import scenario_text
+from racebench.scenario.text import Heading, scenario_text
 from racebench.vgic.drawing import STATES, Drawn, draw, op, smaller
 from racebench.vgic.language import Initial
 
@@ -31,7 +31,7 @@ def test_the_same_seed_draws_the_same() -> None:
 
 def test_every_one_is_a_scenario_file_that_says_the_same() -> None:
     for one in drawn():
-        text = scenario_text("a title", "s", ["fuzz"], "why\n\nmore", one.initial, one.threads, {"*": []})
+        text = scenario_text(Heading("a title", "s", ["fuzz"], "why\n\nmore"), one, {"*": []})
         read = scenario_from_text(Path("x.toml"), text)
         assert (read.initial, dict(read.threads)) == (one.initial, dict(one.threads))
         assert read.comment == "why\n\nmore"

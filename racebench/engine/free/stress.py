@@ -131,19 +131,14 @@ class Stress:
             self.progress(Progress(self.tally.collisions, self.tally.failures, now - self._started, note))
 
     def _result(self, seconds: float) -> Result:
-        tally, adviser = self.tally, self.adviser
+        tally = self.tally
         findings: tuple[Finding, ...] = tally.findings("stress", self.seed)
         verdict = Verdict.FOUND if findings else Verdict.CLEAN
         if not findings and (self.interrupted or not tally.collisions):
             verdict = Verdict.UNKNOWN
         stats = {
             "miss_bound": miss_bound(tally.collisions, tally.failures),
-            "contended": self.run.waits.contended,
             "detect_us": [ns / 1000 for ns in self.run.waits.detect_ns],
-            "settings": [
-                {"setting": str(s), "seconds": round(adviser.seconds[i], 3), "failures": adviser.failures[i]}
-                for i, s in enumerate(adviser.settings)
-            ],
             "guarded": dict(tally.guarded),
             "lost": [w.name for w in self.run.workers if w.lost],
         }

@@ -58,7 +58,6 @@ class Waits:
         self.mutex = threading.Lock()
         self.workers = workers
         self.sleepers: list[Worker] = []
-        self.contended = 0
         self.detect_ns: list[int] = []
         self._on_block = on_block
         self._tick = tick
@@ -72,7 +71,6 @@ class Waits:
 
     def _enter(self, me: Worker, obj: Any) -> None:
         started = time.perf_counter_ns()
-        self.contended += 1
         if me.aborted:
             raise ThreadAbort
         me.obj = obj

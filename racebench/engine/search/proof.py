@@ -125,14 +125,9 @@ class Proof:
         return "; ".join(said)
 
     def stats(self, seconds: float, found: bool) -> Mapping[str, Any]:
-        done = self._done()
-        # Of the search that ``done`` is about.
-        counted = self.search if self.preemptions is None else self.ladder
-        likely = round(counted.executions / done) if done else None
         return {
             "preemption_bound": None if self.complete else self.ladder.proved,
-            "done": done,
-            "estimate": self.executions if self.clean else likely,
+            "done": self._done(),
             "proved": "every schedule" if self.complete else self.note(seconds, found),
             "redundant": self.search.redundant,
         }

@@ -158,7 +158,6 @@ def test_a_long_search_proves_bounds_on_the_way() -> None:
     assert result.verdict is rb.Verdict.UNKNOWN
     assert not result.complete
     assert result.stats["preemption_bound"] == 1
-    assert result.stats["estimate"] > result.executions
     assert result.stats["proved"].startswith("no fault with up to 1 preemption; about ")
     assert notes
     assert "of all schedules seen" in notes[-1]
