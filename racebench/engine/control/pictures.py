@@ -387,8 +387,13 @@ def _referred(value: Any) -> Iterator[Any]:
 
 @functools.lru_cache(maxsize=4096)
 def _names_in(code: CodeType) -> frozenset[str]:
-    """The names in ``code`` and in the code inside it; a string may be one, for ``getattr`` or a dict."""
-    names = frozenset((*code.co_names, *(one for one in code.co_consts if type(one) is str)))
+    """The names in ``code`` and in the code inside it; a string may be one, for ``getattr`` or a dict.
+
+    A name that nobody can write is not the program's: pytest puts such into code
+    that asserts, and they lead to all that pytest has.
+    """
+    strings = (one for one in code.co_consts if type(one) is str)
+    names = frozenset(name for name in (*code.co_names, *strings) if not name.startswith("@"))
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             names |= _names_in(inner)

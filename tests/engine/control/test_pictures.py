@@ -179,3 +179,21 @@ def test_a_program_too_large_to_be_looked_at_whole_has_no_proof(monkeypatch: pyt
     result = rb.verify(program)
     assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
     assert "more objects than RaceBench looks at" in result.stats["unseen"][0]
+
+
+class Asserted(rb.State):
+    x = rb.shared(0, atomic=True)
+
+
+def asserts(s: Asserted) -> None:
+    assert s.x in (0, 1)
+    s.x = 1
+
+
+def test_what_a_test_runner_puts_into_code_that_asserts_is_not_the_programs() -> None:
+    # pytest rewrites asserts to calls of a module of its own, by a name that nobody can write.
+    assert any(name.startswith("@") for name in asserts.__code__.co_names)
+    program = rb.Program("asserted", setup=Asserted, threads={"a": asserts, "b": asserts})
+    result = rb.verify(program)
+    assert result.complete
+    assert not result.stats.get("unseen")
