@@ -156,6 +156,7 @@ class _One:
         self._waiting: Job | None = job
         self._cell, self._memory, self._tell = cell, memory, tell
         self._before = tuple(memory)
+        self._rules: set[str] = set()
         self._stands = ""
         self.visit = Visit(replace(cell, partial=True))
 
@@ -172,6 +173,7 @@ class _One:
     def _finding(self, record: FindingRecord) -> None:
         """Tell what is not known yet: who is told has the evidence, so that it need not be kept all night."""
         signature, evidence = record.finding.signature, record.finding.evidence
+        self._rules.add(record.finding.rule)
         told = {key: value for key, value in evidence.items() if key == "reproduced"}
         kept = replace(record, finding=replace(record.finding, evidence=told), seen={})
         known = self._memory.get(signature)
@@ -190,7 +192,8 @@ class _One:
 
     def lost(self, job: Job, why: str) -> None:
         self._tell({"lost": why})
-        self.visit = Visit(replace(self._cell, error=why, lost=True), stands=self._stands)
+        cell = replace(self._cell, found=tuple(sorted(self._rules)), error=why, lost=True)
+        self.visit = Visit(cell.judged(), stands=self._stands)
 
 
 def deadline_s(share: Share, seconds: float) -> float:
