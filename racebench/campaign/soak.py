@@ -8,6 +8,7 @@ first visit of a cell, and the others hammer.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import time
 from collections.abc import Callable
@@ -131,6 +132,9 @@ class Visitor:
         """
         if self._pool is None:
             self._pool = Pool(1, self._stop).__enter__()
+            # A worker of xdist whose controller was killed cleans nothing up, and at its end
+            # multiprocessing waits for the child, which waits for a call or for our end.
+            atexit.register(self.close)
         memory = self._memory.setdefault(target.name, {})
         modes = tuple(mode for mode in self.plan.modes if mode != "verify" or share.proves)
         plan = replace(self.plan, modes=modes, seed=share.seed(self.plan.seed), proof_s=VERIFY_S)
@@ -144,6 +148,7 @@ class Visitor:
         return one.visit
 
     def close(self) -> None:
+        atexit.unregister(self.close)
         if self._pool is not None:
             self._pool.__exit__(None, None, None)
             self._pool = None
