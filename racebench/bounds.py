@@ -1,4 +1,4 @@
-"""How deep and how large what a file holds may be: asked once, before anything else looks at it.
+"""How deep, how large and of what shape what a file holds may be, asked once before anybody looks at it.
 
 Python shows and writes nested values by recursion, and refuses to show whole
 numbers of more than 4,300 digits.  Neither is met in what people write, and
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from .errors import ResultError
 
 MOST_LEVELS, MOST_PARTS = 64, 16
 _LARGEST = 1 << 63
@@ -48,3 +50,41 @@ def _inside(one: dict[str, Any] | list[Any]) -> Iterable[Any]:
 def long_key(text: str) -> bool:
     """Whether the TOML ``text`` has a dotted key so long that parsing it takes quadratic time."""
     return _LONG_KEY.search(text) is not None
+
+
+_MUST: Any = object()
+
+
+class Fields:
+    """A JSON object that is read: each value is asked for by its key and kind."""
+
+    def __init__(self, value: Any, place: str) -> None:
+        if not isinstance(value, Mapping):
+            raise ResultError(f"{place}: not an object. Give what RaceBench stored.")
+        self._value, self._place = value, place
+
+    def get(self, key: str, kind: Any, default: Any = _MUST) -> Any:
+        """The value of ``key``, of ``kind``; ``default`` if there is none."""
+        value = self._value.get(key, default)
+        if value is _MUST or not (value is default or fits(value, kind)):
+            what = f"{self._place}: {key}: missing or of the wrong type"
+            raise ResultError(f"{what}. Give what RaceBench stored.")
+        return value
+
+    def all(self, kinds: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
+        """The values of all these keys, each of its kind, with a default if it may be missing."""
+        values = {key: self.get(key, *kind) for key, kind in kinds.items()}
+        return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+
+
+def fits(value: Any, kind: Any, *, partly: bool = False) -> bool:
+    """Whether ``value`` is of ``kind``; with ``partly`` an object's keys may be missing."""
+    if kind is float:
+        return isinstance(value, int | float) and not beyond(value)
+    if isinstance(kind, type):
+        return isinstance(value, kind) and not (kind is int and beyond(value))
+    if isinstance(kind, Sequence):
+        return isinstance(value, list | tuple) and all(fits(v, kind[0]) for v in value)
+    if not isinstance(value, Mapping):
+        return False
+    return all(fits(value[k], s) if k in value else partly for k, s in kind.items())

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .bounds import beyond
+from .bounds import Fields, beyond, fits
 from .errors import ResultError
 from .findings import CellVerdict, Finding, Result, miss_bound
 from .trace import Schedule, schedule_from_json, switches
@@ -106,7 +106,7 @@ class ModeResult:
     @staticmethod
     def from_json(mode: str, value: Any, place: str) -> ModeResult:
         """ResultError if ``value`` is not what ``mode`` stores, or a count is below nothing."""
-        stored = _Object(value, place)
+        stored = Fields(value, place)
         told = {name: stored.get(_key(mode, name), *_MODE_KINDS[name]) for name in _MODE_FIELDS[mode]}
         for name in _COUNTED & told.keys():
             if (told[name] or 0) < 0:
@@ -183,8 +183,8 @@ class FindingRecord:
     @staticmethod
     def from_json(value: Any, place: str) -> FindingRecord:
         """ResultError names what is wrong with ``value``, which ``place`` holds."""
-        stored = _Object(value, place)
-        by = _Object(stored.get("found_by", dict, _NOTHING), f"{place}: found_by").all(_FOUND_BY)
+        stored = Fields(value, place)
+        by = Fields(stored.get("found_by", dict, _NOTHING), f"{place}: found_by").all(_FOUND_BY)
         evidence, count = stored.get("evidence", dict), stored.get("count", int, 1)
         if not fits(evidence, _EVIDENCE, partly=True):
             raise ResultError(f"{place}: evidence: not as RaceBench writes it. Give a stored finding.")
@@ -313,7 +313,7 @@ class Cell:
     @staticmethod
     def from_json(value: Any, place: str) -> Cell:
         """ResultError names what is wrong with ``value``, which ``place`` holds."""
-        stored = _Object(value, place)
+        stored = Fields(value, place)
         modes = {mode: stored.get(mode, dict, None) for mode in MODES}
         told: dict[str, Any] = {
             mode: ModeResult.from_json(mode, value, f"{place}.{mode}")
@@ -350,7 +350,7 @@ class Run:
     @staticmethod
     def from_json(value: Any, place: str) -> Run:
         """ResultError names what is wrong with ``value``, which ``place`` holds."""
-        stored = _Object(value, place)
+        stored = Fields(value, place)
         cells = enumerate(stored.get("cells", list))
         told = tuple(Cell.from_json(cell, f"{place}: cells[{i}]") for i, cell in cells)
         return Run(told, **stored.all({**_RUN, **_RUN_MORE}))
@@ -374,44 +374,6 @@ def _plain(record: Any, keys: Iterable[str], more: Iterable[str] = ()) -> dict[s
     values = {key: getattr(record, key) for key in (*keys, *more)}
     told = {key: value for key, value in values.items() if value or key in keys}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in told.items()}
-
-
-_MUST: Any = object()
-
-
-class _Object:
-    """A JSON object that is read: each value is asked for by its key and kind."""
-
-    def __init__(self, value: Any, place: str) -> None:
-        if not isinstance(value, Mapping):
-            raise ResultError(f"{place}: not an object. Give what RaceBench stored.")
-        self._value, self._place = value, place
-
-    def get(self, key: str, kind: Any, default: Any = _MUST) -> Any:
-        """The value of ``key``, of ``kind``; ``default`` if there is none."""
-        value = self._value.get(key, default)
-        if value is _MUST or not (value is default or fits(value, kind)):
-            what = f"{self._place}: {key}: missing or of the wrong type"
-            raise ResultError(f"{what}. Give what RaceBench stored.")
-        return value
-
-    def all(self, kinds: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
-        """The values of all these keys, each of its kind, with a default if it may be missing."""
-        values = {key: self.get(key, *kind) for key, kind in kinds.items()}
-        return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
-
-
-def fits(value: Any, kind: Any, *, partly: bool = False) -> bool:
-    """Whether ``value`` is of ``kind``; with ``partly`` an object's keys may be missing."""
-    if kind is float:
-        return isinstance(value, int | float) and not beyond(value)
-    if isinstance(kind, type):
-        return isinstance(value, kind) and not (kind is int and beyond(value))
-    if isinstance(kind, Sequence):
-        return isinstance(value, list | tuple) and all(fits(v, kind[0]) for v in value)
-    if not isinstance(value, Mapping):
-        return False
-    return all(fits(value[k], s) if k in value else partly for k, s in kind.items())
 
 
 # The keys of each record in JSON: what kind of value each has, and the default of those that may be missing.

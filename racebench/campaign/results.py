@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..bounds import beyond
+from ..bounds import beyond, fits
 from ..errors import ResultError
-from ..records import Cell, FindingRecord, Run, check_schema, fits
+from ..records import Cell, FindingRecord, Run, check_schema
 
 _LARGEST, _LARGEST_JOURNAL, _LONGEST_LINE = 64 << 20, 1 << 30, 16 << 20
 _FINDING = re.compile(r"findings/[0-9]{4,9}\.json")
@@ -105,7 +105,7 @@ def _run_from_journal(folder: Path) -> Run:
 
 @dataclass
 class Journal:
-    """What a journal holds: the latest entry of each cell and finding; a cell that was cut off is ``partial``."""
+    """What a journal holds: the latest entry of each cell, ``partial`` if it was cut off, and finding."""
 
     plan: dict[str, Any] | None = None
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)

@@ -8,6 +8,7 @@ first visit of a cell, and the others hammer.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import time
 from collections.abc import Callable
@@ -131,6 +132,9 @@ class Visitor:
         """
         if self._pool is None:
             self._pool = Pool(1, self._stop).__enter__()
+            # A worker of xdist whose controller was killed cleans nothing up, and at its end
+            # multiprocessing waits for the child, which waits for a call or for our end.
+            atexit.register(self.close)
         memory = self._memory.setdefault(target.name, {})
         modes = tuple(mode for mode in self.plan.modes if mode != "verify" or share.proves)
         plan = replace(self.plan, modes=modes, seed=share.seed(self.plan.seed), proof_s=VERIFY_S)
@@ -144,6 +148,7 @@ class Visitor:
         return one.visit
 
     def close(self) -> None:
+        atexit.unregister(self.close)
         if self._pool is not None:
             self._pool.__exit__(None, None, None)
             self._pool = None
@@ -156,6 +161,7 @@ class _One:
         self._waiting: Job | None = job
         self._cell, self._memory, self._tell = cell, memory, tell
         self._before = tuple(memory)
+        self._rules: set[str] = set()
         self._stands = ""
         self.visit = Visit(replace(cell, partial=True))
 
@@ -172,6 +178,7 @@ class _One:
     def _finding(self, record: FindingRecord) -> None:
         """Tell what is not known yet: who is told has the evidence, so that it need not be kept all night."""
         signature, evidence = record.finding.signature, record.finding.evidence
+        self._rules.add(record.finding.rule)
         told = {key: value for key, value in evidence.items() if key == "reproduced"}
         kept = replace(record, finding=replace(record.finding, evidence=told), seen={})
         known = self._memory.get(signature)
@@ -190,7 +197,8 @@ class _One:
 
     def lost(self, job: Job, why: str) -> None:
         self._tell({"lost": why})
-        self.visit = Visit(replace(self._cell, error=why, lost=True), stands=self._stands)
+        cell = replace(self._cell, found=tuple(sorted(self._rules)), error=why, lost=True)
+        self.visit = Visit(cell.judged(), stands=self._stands)
 
 
 def deadline_s(share: Share, seconds: float) -> float:

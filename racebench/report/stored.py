@@ -101,7 +101,8 @@ def unfinished(run: Run) -> int:
 def summary(run: Run) -> str:
     """The run in a line."""
     # A cell that was cut off has not missed anything yet.
-    judged = [cell for cell in run.cells if not (cell.verdict == "unknown" and cell.partial)]
+    cut_off = [cell for cell in run.cells if cell.verdict == "unknown" and cell.partial and not cell.lost]
+    judged = [cell for cell in run.cells if cell not in cut_off]
     verdicts = Counter(cell.verdict for cell in judged)
     did = Counter[str]()
     for cell in run.cells:
