@@ -419,15 +419,17 @@ class Scheduler(Numbers):
         self.refresh()
         if not self.enabled:
             return None
-        if self.enabled[0].op is WAKE and all(task.op is WAKE for task in self.enabled):
-            self._all_asleep()
+        self.see_sleepers()
         return self._pick(self.enabled, current) if self.many else self.enabled[0]
 
-    def _all_asleep(self) -> None:
-        """Only sleepers who may wake unasked are left: if they do not, this is the end.
+    def see_sleepers(self) -> None:
+        """Where only sleepers who may wake unasked are left: if they do not, this is the end.
 
         They will, and the execution has an end of its own; this one is told with it.
         """
+        enabled = self.enabled
+        if not enabled or enabled[0].op is not WAKE or any(task.op is not WAKE for task in enabled):
+            return
         waiting = [t for t in self.tasks if t.alive and not t.suspended and t.name not in self.lost]
         for event in wait_event(waiting, self.outcome.events, len(self.log)):
             event.by = tuple(task.index for task in waiting)

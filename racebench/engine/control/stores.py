@@ -164,4 +164,6 @@ class Draining:
                 return chosen
             self.buffers.drain(chosen.fifo)
             current = chosen
+            # That may have been the last that anybody could do.
+            s.see_sleepers()
         return None

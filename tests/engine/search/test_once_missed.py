@@ -93,6 +93,9 @@ PROGRAMS = {
     "a handler beside a failing try": two(
         (attempt("a", attempt("a")),), (), interrupts=(("irq0", "t1", TAKE),)
     ),
+    "a sleeper who need not wake, when the last step was a buffer's": two(
+        (SET_X,), (lock("r", ("wait", "cr")),), delayed=("x",), spurious=True
+    ),
     "two handlers that hang over threads which would race": two(
         (("point", 1),), (("write", "y", 2), ("point", 0)),
         interrupts=(("irq0", "t0", (("sem", (("down",),)),)), ("irq1", "t1", (("until", "or", "y", "x"),))),
