@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 from .. import engine
@@ -126,7 +126,7 @@ def failed(target: Target, error: Exception, result: CellResult | None = None) -
 def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
     """Number and seconds of each slice of stress until ``end``; at least one."""
     for n in itertools.count():
-        left = end - time.perf_counter()
+        left = end - perf_counter()
         if (n and left < _SHORTEST_S) or stop.over:
             return
         yield n, max(_SHORTEST_S, min(left, _SLICE_S))
@@ -153,7 +153,7 @@ class _CellRun:
         # Threads that draw do not do the same twice: nothing of them can be proved.
         self.asked = plan.modes if target.scenario.mix is None else ("stress",)
         self.seconds = seconds
-        self.deadline = time.perf_counter() + seconds
+        self.deadline = perf_counter() + seconds
         self.cell = target.cell(self.asked)
         self.findings: dict[str, FindingRecord] = {}
         self.told: dict[str, Finding] = {}
@@ -192,7 +192,7 @@ class _CellRun:
     # -- modes
 
     def _left(self) -> float:
-        return max(_SHORTEST_S, self.deadline - time.perf_counter())
+        return max(_SHORTEST_S, self.deadline - perf_counter())
 
     def _verify(self) -> None:
         if self.cell.verify is not None:
@@ -202,15 +202,15 @@ class _CellRun:
         how = {"preemptions": self.plan.preemptions, "seconds": budget}
         self._add("verify", self._call("verify", budget, modes.verify, **how))
         if self.plan.proof_s is not None:
-            self.deadline = time.perf_counter() + self.seconds
+            self.deadline = perf_counter() + self.seconds
 
     def _stress(self) -> None:
         """Hammer in slices, so that what a long run finds is told, and stored, on the way."""
-        end = time.perf_counter() + self._left() - self.seconds * _REPRODUCE_SHARE
+        end = perf_counter() + self._left() - self.seconds * _REPRODUCE_SHARE
         # Beyond the seeds of the slices that were run before this one was cut off.
         first = 0 if self.cell.stress is None else 1 + int(self.cell.stress.seconds / _SLICE_S)
         for n, budget in _slices(end, self.stop):
-            left = max(budget, end - time.perf_counter())
+            left = max(budget, end - perf_counter())
             seed = self.plan.seed + (first + n) * _SLICE_SEED
             result = self._call("stress", left, modes.stress, seconds=budget, seed=seed)
             if result is None:
@@ -313,7 +313,7 @@ class _CellRun:
         found: Mapping[str, Finding] = {}
         drawn = None
         with suppress(KeyboardInterrupt, ProgramError), self.stop.interruptible():
-            end = time.perf_counter() + budget
+            end = perf_counter() + budget
             if self.target.scenario.mix is not None:
                 drawn = smallest_round(self.target, open_[0].finding, budget, self.stop)
             found = self._again(open_, drawn, end)
@@ -337,7 +337,7 @@ class _CellRun:
             if drawn is None:
                 return {}
             program = drawn.program(self.target.choice.code)
-        left = max(_SHORTEST_S, end - time.perf_counter())
+        left = max(_SHORTEST_S, end - perf_counter())
         wanted = [record.finding for record in open_]
         progress = self.stop.checked(lambda progress: None)
         return modes.reproduce(program, wanted, left, self.plan.seed, progress=progress)

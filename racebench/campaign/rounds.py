@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from ..errors import ScenarioError
@@ -29,10 +29,10 @@ def smallest_round(target: Target, finding: Finding, seconds: float, stop: Stop)
     whole = _drawn(finding.evidence.get("story"))
     if whole is None:
         return None
-    deadline = time.perf_counter() + seconds
+    deadline = perf_counter() + seconds
 
     def shows(drawn: Drawn) -> bool:
-        if stop.over or time.perf_counter() > deadline:
+        if stop.over or perf_counter() > deadline:
             return False
         program = _scenario(target.scenario, drawn).program(target.choice.code)
         return finding.signature in modes.glance(program, _LOOK, wanted=finding.signature)

@@ -6,12 +6,12 @@ import ctypes
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from ..errors import ThreadAbort
+from ..errors import ProgramError, ThreadAbort
 from ..trace import Site
 from .instrument import site_of
 
@@ -25,6 +25,17 @@ _OWN = (
     os.path.join(_PACKAGE, "findings.py"),
     "<racebench",
 )
+
+
+def started(run: Callable[..., None], name: str, *args: Any) -> threading.Thread:
+    """A daemon thread that calls ``run(*args)``; ProgramError if Python can start none."""
+    try:
+        thread = threading.Thread(target=run, args=args, name=f"racebench-{name}", daemon=True)
+        thread.start()
+    except RuntimeError as error:
+        # threading.excepthook is None, say, or the process has too many threads.
+        raise ProgramError(f"no thread can be started: {error}. A program must leave that to us.") from error
+    return thread
 
 
 def is_ours(filename: str) -> bool:

@@ -177,7 +177,7 @@ def test_the_budget_is_shared_out_and_what_is_left_goes_on(
         return clean()
 
     monkeypatch.setattr(campaign, "time", Clock)
-    monkeypatch.setattr(cell, "time", Clock)
+    monkeypatch.setattr(cell, "perf_counter", Clock.perf_counter)
     fake = play(monkeypatch, Engine(verify=verify))
     run_campaign(cells_for([scenario(tmp_path)], PROTOCOLS), Options(VERIFY, seconds=30.0), Heard())
     assert [how["seconds"] for _, how in fake.calls] == [10.0, 13.0, 22.0]
@@ -513,6 +513,8 @@ TITLE, TAGS, EXPECT = "odd", [], {"kept": []}
 
 class S(rb.State):
     x = rb.shared(0, atomic=True)
+    def __init__(self):
+        self.a = rb.Lock("a")
 
 def kept(s):
     s.x = 1
@@ -533,6 +535,28 @@ def patches():
     threading.Lock = time.perf_counter = time.sleep = None
     return S()
 
+def hooks():
+    sys.excepthook = threading.excepthook = None
+    return S()
+
+def stops():
+    time.perf_counter = time.monotonic = lambda: 0.0
+    return S()
+
+def descriptors():
+    os.close(1)
+    os.close(2)
+    return S()
+
+def returns():
+    os.fork()
+    return S()
+
+def deep(s):
+    with s.a:
+        pass
+    deep(s)
+
 def closes(s):
     sys.stdout.close()
     s.x = 1
@@ -550,11 +574,16 @@ def variants():
         "pictures": rb.Program("odd", S, {"a": pictures}, snapshot=snapshot),
         "alarms": rb.Program("odd", alarms, {"a": kept}),
         "patches": rb.Program("odd", patches, {"a": kept}),
+        "hooks": rb.Program("odd", hooks, {"a": kept}),
+        "stops": rb.Program("odd", stops, {"a": kept}),
+        "descriptors": rb.Program("odd", descriptors, {"a": kept}),
+        "deep": rb.Program("odd", S, {"a": deep, "b": kept}),
         "closes": rb.Program("odd", S, {"a": closes}),
         "kept": rb.Program("odd", S, {"a": kept, "b": kept}),
     }
     if hasattr(os, "fork"):
         programs["forks"] = rb.Program("odd", forks, {"a": kept})
+        programs["returns"] = rb.Program("odd", returns, {"a": kept})
     return programs
 """
 
@@ -567,13 +596,15 @@ def odd(tmp_path: Path, variants: list[str]) -> list[Any]:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize("variant", ["pictures", "alarms", "patches"])
+@pytest.mark.parametrize(
+    "variant", ["pictures", "alarms", "patches", "hooks", "stops", "descriptors", "deep", "returns"]
+)
 def test_what_a_program_does_to_its_process_costs_its_cell_alone(
     variant: str, jobs: int, tmp_path: Path
 ) -> None:
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGALRM)}
     used = threading.Lock, time.perf_counter, time.sleep
-    options = Options(VERIFY, 20.0, jobs=jobs, out=tmp_path / "out")
+    options = Options(Plan(("verify", "stress")), 4.0, jobs=jobs, out=tmp_path / "out")
     run = run_campaign(odd(tmp_path, [variant, "kept"]), options, Heard())
     assert {n: signal.getsignal(n) for n in handlers} == handlers
     assert (threading.Lock, time.perf_counter, time.sleep) == used

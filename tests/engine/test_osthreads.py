@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import pytest
 
 import racebench as rb
+from racebench.engine import osthreads
 from racebench.engine.osthreads import pinned
+from racebench.errors import ProgramError
 
 several = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
@@ -37,3 +40,9 @@ def test_the_processors_come_back_after_an_error() -> None:
         assert len(os.sched_getaffinity(0)) == 1
         raise ValueError
     assert os.sched_getaffinity(0) == before
+
+
+def test_a_program_that_lets_no_thread_start_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", None)
+    with pytest.raises(ProgramError, match="no thread can be started: threading.excepthook is None"):
+        osthreads.started(print, "a")

@@ -763,10 +763,7 @@ class Scheduler(Numbers):
             starts_noticed(self._is_the_programs, self.unseen.say),
         ):
             for task in self._threads + self._interrupts:
-                task.thread = threading.Thread(
-                    target=self._work, args=(task,), name=f"racebench-{task.name}", daemon=True
-                )
-                task.thread.start()
+                task.thread = osthreads.started(self._work, task.name, task)
                 task.ident = task.thread.ident or 0
                 self._workers[task.ident] = task
             self.ours = frozenset((get_ident(), *self._workers))

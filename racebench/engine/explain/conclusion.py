@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from time import perf_counter
 from typing import Any, TypeVar
 
 from ...errors import ProgramError, ReplayDiverged
@@ -37,12 +37,12 @@ class Ending:
 
     def __init__(self, interrupted: bool, until: float = 0.0) -> None:
         self.interrupted = interrupted
-        least = time.perf_counter() + SECONDS
+        least = perf_counter() + SECONDS
         self.until = least if interrupted else max(until, least)
 
     def better(self, as_it_is: T, better: Callable[[], T]) -> T:
         """What ``better`` makes, or ``as_it_is`` if it is ended or the program does not bear it."""
-        if self.interrupted and time.perf_counter() >= self.until:
+        if self.interrupted and perf_counter() >= self.until:
             return as_it_is
         try:
             return better()
@@ -60,7 +60,7 @@ class Ending:
         for n, seen in enumerate(all_seen):
             # One share more than there are findings: what comes after them needs time too.
             shares = len(all_seen) - n + 1
-            now = time.perf_counter()
+            now = perf_counter()
             until = now + max(0.0, self.until - now) / shares
             finding = seen.finding(mode, plan.seed)
             explained = partial(concluded, scheduler, seen, finding, plan.detect, until)
@@ -146,7 +146,7 @@ def _with_needs(program: Program, finding: Finding, detect: Detect, until: float
 def _less(program: Program, signature: str, detect: Detect, until: float) -> Program | None:
     """A smaller program that still shows ``signature``; None if none does, or was tried ``until`` then."""
     for candidate in program.smaller() if program.smaller is not None else ():
-        left = until - time.perf_counter()
+        left = until - perf_counter()
         if left <= 0:
             return None
         if signature in glance(candidate, Plan(_NEEDS_EXECUTIONS, left, detect=detect), signature):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 from ...findings import Finding
@@ -99,7 +99,7 @@ def _steered(
 ) -> tuple[int, tuple[str, list[list[str]]] | None]:
     """How often it was steered; signature and schedule of a hang around ``ring``, if that led to one."""
     runs = Runs(scheduler, _strategy(finding.evidence), always_ask=True)
-    if not scheduler.fit or time.perf_counter() >= until:
+    if not scheduler.fit or perf_counter() >= until:
         return 0, None
     for outcome in outcomes(runs, _TRIES, until):
         for event in outcome.events:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 from ...errors import ProgramError, ReplayDiverged, ThreadAbort
@@ -62,7 +62,7 @@ class Replay:
 @leaves_nothing
 def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) -> Result:
     """Run ``program`` along ``schedule``, step by step; see ``modes.replay``."""
-    started = time.perf_counter()
+    started = perf_counter()
     with Scheduler(program) as scheduler:
         outcome, recorder = recorded(scheduler, schedule)
         findings = tuple(
@@ -71,7 +71,7 @@ def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) ->
         )
     verdict = Verdict.FOUND if findings else Verdict.CLEAN
     result = Result(
-        verdict, False, 1, time.perf_counter() - started, findings,
+        verdict, False, 1, perf_counter() - started, findings,
         1 if findings else None, len(findings),
         stats={"steps": [s.as_json() for s in recorder.steps]},
     )  # fmt: skip

@@ -8,8 +8,8 @@ preemptions are tried.  What counts is the signature, nothing else.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from ...errors import ProgramError
@@ -54,7 +54,7 @@ class Shrinker:
     ) -> None:
         self.scheduler, self.seen, self.detect = scheduler, seen, detect
         self._deviations: Deviations = {}
-        self._deadline = min(until, time.perf_counter() + SECONDS)
+        self._deadline = min(until, perf_counter() + SECONDS)
 
     def go(self) -> Shrunk | None:
         """The shortest schedule found in time; None if the finding did not come again at all."""
@@ -71,7 +71,7 @@ class Shrinker:
         return self.best
 
     def _in_time(self) -> bool:
-        return time.perf_counter() < self._deadline and self.scheduler.fit
+        return perf_counter() < self._deadline and self.scheduler.fit
 
     def _tried(self, deviations: Deviations) -> Shrunk | None:
         strategy = Deviating(deviations, len(self.scheduler.tasks))
@@ -165,7 +165,7 @@ def nearest_passing(
     order = [index[thread] for thread, _, _ in schedule]
     branches = [(at, t) for at in range(len(order) - 1, -1, -1) for t in index.values() if t != order[at]]
     for at, other in branches[:_MOST_BRANCHES]:
-        if not scheduler.fit or time.perf_counter() >= until:
+        if not scheduler.fit or perf_counter() >= until:
             break
         wanted = [*order[:at], other]
         try:

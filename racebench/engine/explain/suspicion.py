@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import perf_counter
 
 from ...program import Program
 from ..control.overseer import Anyone
@@ -29,7 +29,7 @@ def overlooked(program: Program, seconds: float) -> list[str]:
 
     Not that a thread spins: that is in the way of a search only.
     """
-    until = time.perf_counter() + seconds
+    until = perf_counter() + seconds
     with Scheduler(program) as scheduler:
         spins = {outcome.unfair for outcome in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS, until)}
     return [sentence for sentence in scheduler.unseen.sentences() if sentence not in spins]

@@ -273,10 +273,7 @@ class FreeRun:
 
     def start(self) -> None:
         for worker in self.workers:
-            worker.thread = threading.Thread(
-                target=self.work, args=(worker,), name=f"racebench-{worker.name}", daemon=True
-            )
-            worker.thread.start()
+            worker.thread = osthreads.started(self.work, worker.name, worker)
 
     def close(self) -> None:
         self.stopping = self._closing = True

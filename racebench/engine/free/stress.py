@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-import time
+from time import perf_counter, sleep
 
 from ...errors import HarnessBug, ProgramError
 from ...findings import Finding, Result, Verdict, miss_bound
@@ -61,14 +61,14 @@ class Stress:
 
     def go(self, seconds: float, stop_on_first: bool) -> Result:
         run, tally = self.run, self.tally
-        self._started = self._report_at = time.perf_counter()
+        self._started = self._report_at = perf_counter()
         watchdog = Watchdog(run, self._stall_s)
         with installed(run), osthreads.switch_interval_restored(), tamed() as collector:
             run.start()
             watchdog.start()
             try:
                 # One batch at least: on a busy machine the threads may have taken all the time to start.
-                while (seconds > 0 and not tally.collisions) or time.perf_counter() - self._started < seconds:
+                while (seconds > 0 and not tally.collisions) or perf_counter() - self._started < seconds:
                     if not self._one_batch() or (stop_on_first and tally.failures):
                         break
                     run.retire()
@@ -86,14 +86,14 @@ class Stress:
                 run.close()
         if run.watchdog_error is not None:
             raise HarnessBug(f"the watchdog failed: {run.watchdog_error!r}") from run.watchdog_error
-        return judged(self._result(time.perf_counter() - self._started), run.unseen.sentences())
+        return judged(self._result(perf_counter() - self._started), run.unseen.sentences())
 
     def _one_batch(self) -> bool:
         run, at = self.run, self.adviser.choose()
         setting = self.adviser.settings[at]
         size = self.batches.next(at)
         run.noise.setting = setting
-        started = time.perf_counter()
+        started = perf_counter()
         # Only noisy steps are looked at: in the first setup too, for a thread that it starts.
         run.set_noisy(not self.tally.collisions)
         run.prepare(size)
@@ -102,7 +102,7 @@ class Stress:
         whole = run.collide()
         run.set_noisy(False)
         failures = self.tally.take(size, self._started)
-        took = time.perf_counter() - started
+        took = perf_counter() - started
         self.adviser.learn(at, took, failures)
         self.batches.took(at, size, took)
         run.strangers.check()
@@ -115,16 +115,16 @@ class Stress:
         run = self.run
         run.stopping = True
         run.noise.let_go()
-        deadline = time.perf_counter() + 1.0
-        while not all(w.idle for w in run.workers) and time.perf_counter() < deadline:
-            time.sleep(0.005)
+        deadline = perf_counter() + 1.0
+        while not all(w.idle for w in run.workers) and perf_counter() < deadline:
+            sleep(0.005)
         for worker in run.workers:
             if not worker.idle:
                 worker.lost = True
         run.set_noisy(False)
 
     def _report(self) -> None:
-        now = time.perf_counter()
+        now = perf_counter()
         if self.progress is not None and now >= self._report_at:
             self._report_at = now + PROGRESS_S
             note = str(self.run.noise.setting)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Protocol
 
 from ...errors import ProgramError
@@ -86,7 +86,7 @@ class FreeTally(Tally):
     def _failed(self, collision: _Collision, slot: int, started: float) -> None:
         """Collision ``slot`` of this batch broke a rule: those before it, and it, were needed for that."""
         if self.first is None:
-            self.first_s = time.perf_counter() - started
+            self.first_s = perf_counter() - started
         number = self.collisions + slot + 1
         if self.add(collision, number, "free"):
             for seen in self.seen.values():

@@ -31,14 +31,15 @@ class Watchdog:
         self._run, self._stall_s = run, stall_s
         self._stop = threading.Event()
         self._watches: dict[Worker, Watch] = {}
-        self._thread = threading.Thread(target=self._watch, name="racebench-watchdog", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread.start()
+        self._thread = osthreads.started(self._watch, "watchdog")
 
     def close(self) -> None:
         self._stop.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _watch(self) -> None:
         try:

@@ -7,9 +7,9 @@ the schedules proves.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 from .. import osthreads
@@ -64,7 +64,7 @@ def outcomes(source: Schedules[Ran], most: float = _FOREVER, until: float = _FOR
         yield source.execute()
         # In this order: to go on, the source may have to take in the races of the last execution,
         # and only then is it known whether that was all, however little time is left.
-        if not source.advance() or source.executions >= most or time.perf_counter() >= until:
+        if not source.advance() or source.executions >= most or perf_counter() >= until:
             return
 
 
@@ -110,7 +110,7 @@ class Loop:
 
     def __init__(self, plan: Plan, enough: Callable[[Tally], bool] = lambda tally: False) -> None:
         self.plan, self.enough = plan, enough
-        self.started = self._report_at = time.perf_counter()
+        self.started = self._report_at = perf_counter()
         self.until = self.started + (_FOREVER if plan.seconds is None else plan.seconds)
         self._most = _FOREVER if plan.executions is None else plan.executions
         self.tally = Tally()
@@ -132,7 +132,7 @@ class Loop:
                 self._report(source)
             source.over(bool(self.tally.seen))
         finally:
-            self.seconds = time.perf_counter() - self.started
+            self.seconds = perf_counter() - self.started
 
     def _stops(self) -> bool:
         return (self.plan.stop_on_first and self.tally.first is not None) or self.enough(self.tally)
@@ -152,7 +152,7 @@ class Loop:
     def _report(self, source: Source) -> None:
         if self.plan.progress is None:
             return
-        now = time.perf_counter()
+        now = perf_counter()
         if now >= self._report_at:
             self._report_at = now + PROGRESS_S
             seconds = now - self.started

@@ -182,7 +182,7 @@ def test_the_time_is_shared_out_among_the_findings(monkeypatch: pytest.MonkeyPat
         clock.now = until
         return finding
 
-    monkeypatch.setattr(concluding, "time", clock)
+    monkeypatch.setattr(concluding, "perf_counter", clock.perf_counter)
     monkeypatch.setattr(concluding, "concluded", concluded)
     end = Ending(False, 108.0)
     scheduler: Any = None
