@@ -7,9 +7,9 @@ was shown is there.
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,14 +18,17 @@ from ..errors import RaceBenchError, UsageError
 from ..records import Cell, FindingRecord, Run
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Target, choices, load_protocol
-from .cell import CellListener, CellResult, Plan, failed, in_child, limit_s
-from .child import LATE, Call
-from .ledger import ALONE, Ledger, Seen
+from .cell import CellResult, Plan, failed, in_child, limit_s
+from .child import Call
+from .ledger import ALONE, CellName, Earlier, Ledger
 from .place import Place
 from .pool import Job, Pool
 from .resume import plan_record, plan_row
+from .soak import Share
 from .stop import Stop
 from .store import RunFolder
+
+_WORTH_HELP_S, _MOST_LOSSES = 0.5, 5
 
 
 class Listener(Protocol):
@@ -99,38 +102,100 @@ def run_campaign(
     return run
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """What a job is: a cell, or with a ``visit`` of its own, the hammering of one beside who has it."""
+
+    target: Target
+    visit: str = ALONE
+
+
 class _Employer:
-    """What the pool's children are to do for a campaign: a cell each."""
+    """What the pool's children are to do for a campaign: a cell each.
+
+    When no cell is left, those that are free hammer the ones that go on, with
+    seeds of their own; a search is one child's.
+    """
 
     def __init__(self, campaign: Campaign) -> None:
         self._campaign, self._options = campaign, campaign.options
+        self._running: Counter[CellName] = Counter()
+        self._helpers: Counter[CellName] = Counter()
+        self._losses: Counter[CellName] = Counter()
+        # The cells that are being hammered, and until when.
+        self._hammered: dict[CellName, tuple[Target, float]] = {}
 
     def next_job(self, free: int) -> Job | None:
         waiting, plan = self._campaign.waiting, self._options.plan
         if not waiting:
-            return None
+            return self._help()
         seconds = self._campaign.share(len(waiting), self._options.jobs)
         target = waiting.popleft()
-        earlier = self._campaign.ledger.began(target.cell(plan.modes))
-        return Job(target, Call(in_child, (Place.of(target), plan, seconds, earlier)), limit_s(plan, seconds))
+        return self._job(_Piece(target), plan, seconds, self._campaign.ledger.began(target.cell(plan.modes)))
+
+    def _help(self) -> Job | None:
+        """A piece of the hammering that has had the fewest helpers so far."""
+        now = time.monotonic()
+        left = {name: until - now for name, (_, until) in self._hammered.items()}
+        worth = [n for n in left if left[n] > _WORTH_HELP_S and self._losses[n] < _MOST_LOSSES]
+        if not worth:
+            return None
+        name = min(worth, key=self._helpers.__getitem__)
+        self._helpers[name] += 1
+        n = self._helpers[name]
+        plan = replace(
+            self._options.plan, modes=("stress",), seed=Share(n, n + 1).seed(self._options.plan.seed)
+        )
+        return self._job(_Piece(self._hammered[name][0], f"helper {n}"), plan, left[name], Earlier())
+
+    def _job(self, piece: _Piece, plan: Plan, seconds: float, earlier: Earlier) -> Job:
+        self._running[piece.target.name] += 1
+        call = Call(in_child, (Place.of(piece.target), plan, seconds, earlier))
+        return Job(piece, call, limit_s(plan, seconds))
 
     def told(self, job: Job, word: str, *what: Any) -> None:
-        if word != LATE:
-            getattr(self._campaign, word)(*what)
+        piece, campaign = job.asker, self._campaign
+        if word == "finding":
+            campaign.finding(piece.visit, *what)
+        elif word == "cell_so_far":
+            campaign.ledger.progressed(piece.visit, *what)
+        elif word == "cell_started" and piece.visit == ALONE:
+            self._started(piece.target, *what)
+        elif word == "cell_progress" and piece.visit == ALONE:
+            campaign.listener.cell_progress(*what)
+
+    def _started(self, target: Target, scenario: str, protocol: str, mode: str, seconds: float) -> None:
+        self._hammered.pop(target.name, None)
+        if mode == "stress":
+            self._hammered[target.name] = target, time.monotonic() + seconds
+        self._campaign.listener.cell_started(scenario, protocol, mode, seconds)
 
     def done(self, job: Job, value: CellResult) -> None:
-        self._campaign.cell_done(value)
+        self._over(job.asker, self._campaign.ledger.done(job.asker.visit, value.cell, value.seen))
 
     def failed(self, job: Job, error: RaceBenchError) -> None:
         """The cell could not be run at all."""
-        self._campaign.cell_done(failed(job.asker, error))
+        self.done(job, failed(job.asker.target, error))
 
     def lost(self, job: Job, why: str) -> None:
-        self._campaign.cell_lost(job.asker, why)
+        """The process is gone; what it told is kept, and --resume runs the cell again."""
+        piece, out = job.asker, self._options.out
+        self._losses[piece.target.name] += 1
+        if out is not None:
+            why = f"{why}. `racebench run --resume {out}` runs the cell again"
+        self._over(piece, self._campaign.ledger.lost(piece.visit, piece.target.name, why))
+
+    def _over(self, piece: _Piece, cell: Cell) -> None:
+        """A cell is done once all who are at it are."""
+        if piece.visit == ALONE:
+            self._hammered.pop(cell.name, None)
+        self._running[cell.name] -= 1
+        if not self._running[cell.name]:
+            self._campaign.listener.cell_done(cell)
 
 
-class Campaign(CellListener):
-    """One call of ``run_campaign``: its ledger hears what its cells tell, then the listener."""
+class Campaign:
+    """One call of ``run_campaign``: its ledger hears what is told of its cells, then the listener."""
 
     def __init__(self, targets: Sequence[Target], options: Options, listener: Listener, stop: Stop) -> None:
         self.targets, self.options, self.listener, self.stop = targets, options, listener, stop
@@ -156,28 +221,8 @@ class Campaign(CellListener):
         rest = self.started + self.options.seconds - time.perf_counter()
         return max(0.05, min(rest, rest * jobs / left))
 
-    # -- what cells tell
-
-    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-        self.listener.cell_started(scenario, protocol, mode, seconds)
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None:
-        self.listener.cell_progress(scenario, protocol, mode, progress)
-
-    def cell_so_far(self, cell: Cell, seen: Seen) -> None:
-        self.ledger.progressed(ALONE, cell, seen)
-
-    def finding(self, record: FindingRecord) -> None:
-        self.listener.finding(self.ledger.found(ALONE, record), record)
-
-    def cell_done(self, result: CellResult) -> None:
-        self.listener.cell_done(self.ledger.done(ALONE, result.cell, result.seen))
-
-    def cell_lost(self, target: Target, why: str) -> None:
-        """The process that ran ``target`` is gone; what it told is kept, and --resume runs it again."""
-        if self.options.out is not None:
-            why = f"{why}. `racebench run --resume {self.options.out}` runs the cell again"
-        self.listener.cell_done(self.ledger.lost(ALONE, target.name, why))
+    def finding(self, visit: str, record: FindingRecord) -> None:
+        self.listener.finding(self.ledger.found(visit, record), record)
 
     def finish(self) -> Run:
         """The run, stored."""

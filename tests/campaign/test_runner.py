@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ import pytest
 
 from racebench.campaign import cell, pool, resume
 from racebench.campaign import runner as campaign
-from racebench.campaign.cell import Plan
+from racebench.campaign.cell import CellResult, Plan
 from racebench.campaign.results import read_finding, read_journal, read_run
 from racebench.campaign.runner import Options, cells_for, run_campaign
 from racebench.campaign.stop import Stop
 from racebench.errors import HarnessBug, ResultError, UsageError
-from racebench.records import Run
+from racebench.records import ModeResult, Run
 from racebench.scenario.selection import select
 
 from ..fakes import STEPS, Engine, Heard, Here, finding, result, scenario
@@ -171,6 +172,8 @@ def test_the_budget_is_shared_out_and_what_is_left_goes_on(
         @staticmethod
         def perf_counter() -> float:
             return now[0]
+
+        monotonic = perf_counter
 
     def verify(seconds: float, **how: Any) -> Any:
         now[0] += 4.0
@@ -635,3 +638,64 @@ def test_a_process_that_leaves_a_child_behind_is_missed_all_the_same(tmp_path: P
     run = run_campaign(odd(tmp_path, ["forks", "kept"]), options, Heard())
     os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
     assert {c.protocol: c.verdict for c in run.cells} == {"forks": "unknown", "kept": "as_expected"}
+
+
+# -- those that have no cell of their own
+
+
+class Beside:
+    """A campaign whose one cell is being hammered, and what its employer gives out."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.heard = Heard()
+        targets = cells_for([scenario(tmp_path)], ["no_rank_lock"])
+        options = Options(Plan(("stress",), seed=3), 60.0, jobs=3)
+        self.campaign = campaign.Campaign(targets, options, self.heard, Stop())
+        self.employer = campaign._Employer(self.campaign)
+        self.main = self.job()
+
+    def job(self) -> Any:
+        return self.employer.next_job(1)
+
+    def hammer(self, seconds: float = 50.0) -> None:
+        self.employer.told(self.main, "cell_started", "two_routes", "no_rank_lock", "stress", seconds)
+
+    def result(self, job: Any, collisions: int) -> CellResult:
+        mode = ModeResult("stress", collisions, seconds=1.0)
+        return CellResult(replace(job.asker.target.cell(("stress",)), stress=mode))
+
+
+def test_who_is_free_hammers_along_with_a_seed_of_its_own(tmp_path: Path) -> None:
+    beside = Beside(tmp_path)
+    assert beside.job() is None  # not yet: it may be searched first
+    beside.hammer()
+    helpers = [beside.job(), beside.job()]
+    plans = [job.call.args[1] for job in (beside.main, *helpers)]
+    assert [plan.modes for plan in plans] == [("stress",)] * 3
+    assert len({plan.seed for plan in plans}) == 3
+    assert len({job.asker.visit for job in (beside.main, *helpers)}) == 3
+    for n, job in enumerate([helpers[0], beside.main, helpers[1]]):
+        assert beside.heard.all("cell_done") == []
+        beside.employer.done(job, beside.result(job, 10 + n))
+    [(cell,)] = beside.heard.all("cell_done")
+    assert cell.stress.executions == 10 + 11 + 12
+
+
+def test_nobody_helps_where_it_is_not_worth_it(tmp_path: Path) -> None:
+    beside = Beside(tmp_path)
+    beside.hammer(seconds=0.1)
+    assert beside.job() is None
+    beside.hammer()
+    for _ in range(5):
+        beside.employer.lost(beside.job(), "its process ended with status 1")
+    assert beside.job() is None  # code that ends its process does so again and again
+    beside.employer.done(beside.main, beside.result(beside.main, 7))
+    [(cell,)] = beside.heard.all("cell_done")
+    assert cell.stress.executions == 7
+
+
+def test_a_cell_that_is_over_wants_no_more_help(tmp_path: Path) -> None:
+    beside = Beside(tmp_path)
+    beside.hammer()
+    beside.employer.done(beside.main, beside.result(beside.main, 7))
+    assert beside.job() is None
