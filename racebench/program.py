@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,12 +135,18 @@ class Program:
 
     def fresh(self) -> Any:
         """The state that ``setup`` makes; ProgramError if it raises."""
+        process = os.getpid()
         try:
-            return self.setup()
+            state = self.setup()
         except (ProgramError, KeyboardInterrupt):
             raise
         except BaseException as error:
             raise ProgramError(f"{self.name}: setup raised {told(error)}. Mend setup.") from error
+        if os.getpid() != process:
+            # A setup that forks comes back twice.  The other process would go on with the same
+            # search, fork again in each execution, and soon there would be thousands.
+            os._exit(1)
+        return state
 
     def pictured(self, state: Any) -> Any:
         """What ``snapshot`` makes of ``state``, plain JSON; ProgramError if that is not what it makes."""

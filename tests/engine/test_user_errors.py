@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -322,3 +324,23 @@ def test_a_picture_that_cannot_be_stored_is_the_programs_error(part: str, value:
     program = rb.Program("odd", rb.State, {"a": fails}, **{part: lambda s: value})
     with pytest.raises(rb.ProgramError, match=f"odd: {part} returned"):
         rb.stress(program, seconds=0.05)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("run", MODES)
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_setup_that_forks_comes_back_once(run: Any, tmp_path: Path) -> None:
+    """The other process would search as well, and fork in each execution."""
+    called, children = tmp_path / "called", []
+
+    def forks() -> Counter:
+        with called.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        children.append(os.fork())
+        return Counter()
+
+    run(program(setup=forks))
+    for child in children:
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 1
+    assert set(called.read_text().split()) == {str(os.getpid())}
