@@ -8,7 +8,7 @@ call that it was in, and this process nothing.  How things end, one way each:
   within ``_LOOK_S``, gives out nothing more and cancels what is running.
 - A call that is cancelled, or late, is told so by its child's leash: the main
   thread there is interrupted, the engine turns that into what it knows so far,
-  and the call is done.  If it is not within ``_GRACE_S``, the child is killed.
+  and the call is done.  If it is not within ``grace_s``, the child is killed.
 - A call whose process is killed, exits or crashes is lost; what it told before
   was heard.  A child that is gone itself is noticed by waiting for it, not by
   the end of its pipe, which a process that its program has forked may hold.
@@ -39,18 +39,22 @@ from .stop import Stop
 
 _LOOK_S = 0.1
 _LONGEST_LOOK_S = 1.0
-_GRACE_S = 10.0
+GRACE_S = 10.0
 _EXIT_S, _EXIT_LOOK_S = 1.5, 0.005
 _SAFE = "PYTHONSAFEPATH"
 
 
 @dataclass(frozen=True)
 class Job:
-    """A call, who asks for it, and in how many seconds it must be over (None: whenever it is)."""
+    """A call, who asks for it, and in how many seconds it must be over (None: whenever it is).
+
+    Cancelled, it is killed if it is not over ``grace_s`` later.
+    """
 
     asker: Any
     call: Call
     limit_s: float | None = None
+    grace_s: float = GRACE_S
 
 
 class Employer(Protocol):
@@ -108,7 +112,7 @@ class _Child:
     def cancel(self, now: float, why: str = "") -> None:
         if not self.cancelled:
             self.cancelled, self.said = True, why
-            self.limit = now + _GRACE_S
+            self.limit = now + (GRACE_S if self.job is None else self.job.grace_s)
             with suppress(OSError):
                 self.leash.send(why)
 
@@ -188,7 +192,19 @@ class Pool:
             child.end()
 
     def run(self, employer: Employer) -> None:
-        """Do jobs until there are none, or a stop is asked and those that run have ended."""
+        """Do jobs until there are none, or a stop is asked and those that run have ended.
+
+        Whatever is raised in here, by ``employer`` say, ends them too.
+        """
+        try:
+            self._work(employer)
+        except BaseException:
+            for child in self._busy():
+                child.late = True
+                self._dismiss(child)
+            raise
+
+    def _work(self, employer: Employer) -> None:
         while True:
             self._tick()
             if self._stop.asked:

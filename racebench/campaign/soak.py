@@ -23,7 +23,7 @@ from .cell import CellResult, Plan, allowed_s, in_child
 from .child import LATE, Call
 from .ledger import Earlier
 from .place import Place
-from .pool import Job, Pool
+from .pool import GRACE_S, Job, Pool
 from .stop import Stop
 
 VERIFY_S = 30.0
@@ -140,9 +140,12 @@ class Visitor:
         plan = replace(self.plan, modes=modes, seed=share.seed(self.plan.seed), proof_s=VERIFY_S)
         known = Earlier(findings=tuple(r for r in memory.values() if r.finding.schedule))
         allowed = deadline_s(share, seconds)
-        limit_s = allowed if limit_s is None else min(allowed, 0.7 * limit_s)
+        grace_s = GRACE_S
+        if limit_s is not None:
+            # Over, and if need be killed, before the outer watchdog makes an end of all.
+            allowed, grace_s = min(allowed, 0.6 * limit_s), min(grace_s, 0.2 * limit_s)
         call = Call(in_child, (Place.of(target), plan, seconds * _REPRODUCE_SHARE, known))
-        one = _One(Job(target, call, limit_s), target.cell(self.plan.modes), memory, tell)
+        one = _One(Job(target, call, allowed, grace_s), target.cell(self.plan.modes), memory, tell)
         with self._stop.on_signals():
             self._pool.run(one)
         return one.visit

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from racebench.campaign import pool as module
 from racebench.campaign.child import Call, Link
 from racebench.campaign.pool import Job, Pool
 from racebench.campaign.stop import Stop
@@ -235,14 +234,25 @@ def test_a_late_call_ends_with_what_it_has() -> None:
     assert "MainThread" in late[2]
 
 
-def test_a_call_that_heeds_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_GRACE_S", 0.2)
-    asked = Asked((heedless,), limit_s=0.2)
+def test_a_call_that_heeds_nothing_is_killed() -> None:
+    asked = Asked()
+    asked.waiting.append(Job("heedless", Call(heedless), 0.2, grace_s=0.2))
     asked.waiting.append(Job("answer", Call(answer, (1,))))
     became = run(asked)
     assert became["heedless"].startswith("lost: no end within 0.2 s")
     assert became["heedless"].endswith("; it went on, and its process was killed")
     assert became["answer"] == 1
+
+
+def test_what_an_employer_raises_ends_what_runs_for_it() -> None:
+    class Weary(Asked):
+        def told(self, job: Job, word: str, *what: Any) -> None:
+            raise KeyError(word)
+
+    with Pool(2, Stop()) as pool:
+        with pytest.raises(KeyError):
+            pool.run(Weary((heedless,)))
+        assert pool.call(Call(answer, (5,))) == 5
 
 
 def test_a_stop_cancels_what_runs_and_gives_out_nothing_more() -> None:

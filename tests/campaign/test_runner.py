@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -480,7 +481,7 @@ def test_a_cell_that_does_not_end_is_interrupted_and_the_others_go_on(
 
 def test_a_process_that_heeds_no_interrupt_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Limits(monkeypatch, 0.3)
-    monkeypatch.setattr(pool, "_GRACE_S", 0.3)
+    monkeypatch.setattr(campaign, "Job", partial(pool.Job, grace_s=0.3))
     made = select([str(account(tmp_path))])
     cells = [cell for name in ["hang_on", "kept", "lost"] for cell in cells_for(made, [name])]
     run = run_campaign(cells, Options(VERIFY, 20.0, jobs=2), Heard())
