@@ -41,7 +41,11 @@ _NEVER_CHANGE = frozenset(
 )
 
 
-_OF_MEMBERS = set(enum.Enum("_OfMembers", ["ONE"]).ONE.__dict__) | {"_hashable_values_", "_sort_order_"}
+class _Member(enum.Enum):
+    ONE = 1
+
+
+_OF_MEMBERS = set(_Member.ONE.__dict__) | {"_hashable_values_", "_sort_order_"}
 """What every member of an enumeration has for itself."""
 
 

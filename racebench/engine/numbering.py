@@ -30,7 +30,7 @@ class Numbers:
         n = ids.get(who, 0)
         ids[who] = n + 1
         # Around what a class of the program's own does when an attribute is set.
-        put = object.__setattr__
+        put: Any = object.__setattr__
         number = n if current is None else (who, n)
         if type(obj).__setattr__ is put:
             obj._rb_id = number
