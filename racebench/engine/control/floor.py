@@ -1,87 +1,380 @@
-"""The floor: what the rooms of the controlled engine need of the scheduler that owns it.
+"""The floor: what all threads of an execution share, and how one of them makes a step.
 
-Exactly one thread has the floor at any time; all that is here belongs to it.
+Every worker sleeps on its own baton (a real lock).  The thread that holds the
+floor decides who runs next, in its own stack: there is no scheduler thread, so
+a step that does not switch costs no hand-over at all.
+
+Guarantees:
+- Exactly one thread touches the floor and program state at any time; releasing
+  a baton and acquiring it orders all accesses, with or without a GIL.
+- Everything the next thread reads (``current``, the log, the offers) is written
+  before its baton is released.
+
+A thread *offers* an operation and performs it only when it is chosen, so the
+strategy sees what each thread is about to do, and an offer that cannot be met
+(a lock that is held) is known before anything blocks.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
-from typing import Any, NoReturn, Protocol
+import threading
+from collections.abc import Callable
+from threading import get_ident
+from typing import Any, NoReturn
 
+from ...errors import HarnessBug, ProgramError, ThreadAbort
+from ...primitives.ops import SLEEP, WAKE
 from ...program import Program
-from ...trace import Op, Site
-from ..stuck import Event
+from ...trace import Op
+from .. import osthreads
+from ..numbering import Numbers
+from ..strangers import Strangers, call_name, impure, step_name
+from ..stuck import Event, crash_event, find_ring, livelock_event, ring_event, wait_event
+from ..unseen import Unseen
+from .fairness import InTurn, spinning
+from .outcome import Outcome
+from .protocols import Chooser, Listener, Recorder
 from .task import Task
 
-
-class Chooser(Protocol):
-    """Decides who runs; see ``strategies/``."""
-
-    def begin(self) -> None:
-        """A new execution starts."""
-
-    def pick(self, enabled: list[Task], current: Task | None) -> Any:
-        """The task that makes the next step; called when there is a choice."""
+_MOST_LATE = 10_000
+"""Steps that a thread may make while it unwinds: as many as the longest execution has."""
 
 
-class Recorder(Protocol):
-    """Looks at each step of a detailed replay, just before it is performed."""
+class Floor(Numbers):
+    """What the threads of ``program`` share; but for what is said of it, owned by the floor holder.
 
-    def step(self, task: Task, op: Op, obj: Any) -> None: ...
+    ``ghost`` says what a failed check does: end the execution (False), or stop
+    its thread for ever while the others go on, which is what exhaustive search
+    needs to see the steps that could have come before.  ``relation`` hears what
+    predicates look at, during such a search.  ``draining`` makes of a strategy
+    one that has the steps of store buffers done, if the program has any.
 
-    def stored(self, places: deque[tuple[Site, ...]], value: Any) -> None: ...
+    Whoever has no floor any more takes ``control``; ``ours`` and ``workers`` (by
+    their ids) say whose thread one is, ``fork`` guards who is set out.
+    """
 
-    def blocked(self, task: Task) -> None: ...
+    def __init__(self, program: Program, threads: list[Task], interrupts: list[Task], max_steps: int) -> None:
+        super().__init__()
+        self.program, self.max_steps = program, max_steps
+        self.threads, self.interrupts = threads, interrupts
+        self.tasks = threads + interrupts
+        self.ghost = False
+        self.relation: Listener | None = None
+        self.recorder: Recorder | None = None
+        self.draining: Callable[[Chooser, bool], Chooser] | None = None
+        self.fence: Callable[[], None] = _nothing
+        self.lost: list[str] = []
+        self.hangs = self.runs = 0
+        self.unseen = Unseen()
+        self.strangers = Strangers(program.name)
+        self.control = threading.Lock()
+        self.control.acquire()
+        self.fork = threading.Lock()
+        self.ours: frozenset[int] = frozenset()
+        self.workers: dict[int, Task] = {}
+        self.prepare()
 
-    def end(self) -> None: ...
+    def prepare(self) -> None:
+        """A new execution: nothing has happened, and nobody is known."""
+        self._serials.clear()
+        self._ids.clear()
+        self.current: Task | None = None
+        self.enabled: list[Task] = []
+        self.many = False
+        self.watchers: list[Task] = []
+        self.spy: list[tuple[Op, Any]] | None = None
+        self.seeing: Task | None = None
+        self.outcome = Outcome()
+        self.log = self.outcome.log
+        self.crashed = False
+        self.limit = self.max_steps
+        self.error: BaseException | None = None
+        self.too_deep: RecursionError | None = None
+        self.unstarted: list[Task] = []
+        self.might_end: list[Event] = []
+        self.ending = False
+        self._pick: Callable[[list[Task], Task | None], Task] = _nobody
+        self._always = False
+
+    def follow(self, strategy: Chooser, always_ask: bool) -> None:
+        """``strategy`` decides who runs; ``always_ask`` has it asked even when only one task can."""
+        self._strategy, self._always = strategy, always_ask
+        if self.draining is not None:
+            # It is asked at every step, so that it never has to be told of a buffer's.
+            self._strategy, self._always = self.draining(strategy, always_ask), True
+
+    def take_over(self, strategy: Chooser) -> None:
+        """As ``follow``, in the middle of an execution."""
+        self.follow(strategy, self._always)
+        if not self.unstarted:
+            self._pick = self._strategy.pick
+
+    def start(self, limit: int) -> Task:
+        """The first thread, which has the floor from now on; the execution may have ``limit`` steps."""
+        self.limit = limit
+        self.unstarted = self.threads[:0:-1]
+        self._pick = self._first_pick
+        self.many = True
+        self.current = first = self.tasks[0]
+        return first
+
+    # -- whose thread calls
+
+    def caller(self, obj: Any = None) -> Task | None:
+        """The task that calls, None in setup and check; a thread that is neither does not get that far."""
+        me = self.current
+        if me is not None:
+            if get_ident() != me.ident:
+                self.not_running(call_name(obj, 2))
+            return me
+        if get_ident() not in self.ours:
+            self.not_running(call_name(obj, 2))
+        if self.seeing is not None:
+            raise impure(call_name(obj, 2))
+        return None
+
+    def not_running(self, what: str) -> None:
+        """The calling thread makes the step ``what`` without the floor; returns if it has it after all."""
+        task = self.workers.get(get_ident())
+        if task is None:
+            if self.ours:
+                self.strangers.caught(what)
+            return
+        # The overseer may only be looking.
+        with self.fork:
+            if not task.out:
+                return
+        task.late += 1
+        if task.late > _MOST_LATE:
+            osthreads.sleep_for_ever()
+        raise ThreadAbort
+
+    def unwinding(self, me: Task) -> None:
+        """``me`` makes a step though it was told to end: cleaning up, unless it goes on and on.
+
+        Then its code catches every exception there is, and no other would help.  It has
+        the floor, so it says so itself, gives the floor back and never wakes again.
+        """
+        me.late += 1
+        if me.late <= _MOST_LATE:
+            return
+        self.unseen.say(
+            f"{self.program.name}: {me.name} catches the exception that ends an execution, and goes on in "
+            f"{osthreads.caller_site()}: catch Exception there, or raise it again"
+        )
+        me.alive = me.ready = False
+        self.ending = True
+        self.lost.append(me.name)
+        self.current = None
+        self.control.release()
+        osthreads.sleep_for_ever()
+
+    # -- what is found on the way
+
+    def check_failed(self, rule: str, message: str) -> None:
+        task = self.caller()
+        if task is None:
+            raise ProgramError(
+                f"{self.program.name}: check_that failed outside the threads: {rule}: {message}"
+            )
+        if task.aborted:
+            raise ThreadAbort
+        # From here the thread makes no more steps: unwinding releases nothing.
+        task.aborted = self.crashed = True
+        site = osthreads.caller_site()
+        self.say(crash_event(rule, message, site, len(self.log)), task)
+        if task.cpu is not None:
+            self.settle(task.cpu, task)
+        raise ThreadAbort
+
+    def say(self, event: Event, *tasks: Task) -> None:
+        """Keep ``event``, which is about what ``tasks`` did last."""
+        event.by = tuple(task.index for task in tasks)
+        self.outcome.events.append(event)
+
+    # -- one step
+
+    def point(self, op: Op, obj: Any) -> None:
+        """Offer ``op`` on ``obj``; returns when the caller may perform it."""
+        me = self.current
+        if me is None:
+            if get_ident() not in self.ours:
+                self.not_running(step_name(op, obj))
+            if self.seeing is not None:
+                if op.writes:
+                    raise impure(step_name(op, obj))
+                if self.spy is not None:
+                    self.spy.append((op, obj))
+            return
+        if get_ident() != me.ident:
+            self.not_running(step_name(op, obj))
+        if me.aborted:
+            self.unwinding(me)
+            return
+        me.op = op
+        me.obj = obj
+        me.ready = True
+        if self.watchers:
+            self.recheck()
+        log = self.log
+        if len(log) >= self.limit:
+            self._overrun(me)
+        if self.many:
+            try:
+                chosen = self._pick(self.enabled, me)
+            except BaseException as error:
+                self.fail(me, error)
+            if chosen is not me:
+                self._switch(me, chosen)
+        if self.recorder is not None:
+            self.recorder.step(me, op, obj)
+        log.append((me, op, obj))
+
+    def block_or_go(self, me: Task) -> None:
+        """As ``point``, for an offer already made that may not be ready."""
+        if self.watchers:
+            self.recheck()
+        if not me.ready:
+            self.refresh()
+            ring = find_ring(me)
+            if ring is not None:
+                self.say(ring_event(me, ring, len(self.log)), *ring)
+        if len(self.log) >= self.limit:
+            self._overrun(me)
+        try:
+            chosen = self.next(me if me.ready else None)
+        except BaseException as error:
+            self.fail(me, error)
+        if chosen is None:
+            self._leave(me)
+        elif chosen is not me:
+            self._switch(me, chosen)
+        if self.recorder is not None:
+            self.recorder.step(me, me.op, me.obj)
+        self.log.append((me, me.op, me.obj))
+
+    def refresh(self) -> None:
+        """Recompute who can run after readiness changed."""
+        self.enabled = [t for t in self.tasks if t.ready]
+        self.many = len(self.enabled) > 1 or self._always or bool(self.unstarted)
+
+    def settle(self, obj: Any, me: Task) -> None:
+        """``me`` changed ``obj``: see whose offer on it can be met now."""
+        me.obj = None
+        changed = False
+        for task in self.tasks:
+            if task.obj is obj:
+                ready = obj.ready_for(task)
+                if ready is not task.ready:
+                    task.ready = ready
+                    changed = True
+        if changed:
+            self.refresh()
+
+    def recheck(self) -> None:
+        """Evaluate the predicates that threads wait for, without making steps."""
+        changed = False
+        for task in self.watchers:
+            ready = task.obj.holds(self)
+            if ready is not task.ready:
+                task.ready = ready
+                changed = True
+        if changed:
+            self.refresh()
+
+    def _switch(self, me: Task, chosen: Task) -> None:
+        # Publish before the hand-over: from the release on, `chosen` runs.
+        self.current = chosen
+        chosen.baton.release()
+        me.baton.acquire()
+        if me.aborted:
+            raise ThreadAbort
+
+    def _leave(self, me: Task) -> None:
+        """Nobody can run: give the floor back and sleep until aborted."""
+        self.current = None
+        self.control.release()
+        me.baton.acquire()
+        if me.aborted:
+            raise ThreadAbort
+
+    def fail(self, me: Task, error: BaseException) -> NoReturn:
+        """A strategy ended the execution, or failed: then ``run`` raises ``error``.
+
+        The error must not travel through the code under test, which may catch
+        it.  From here ``me`` makes no more steps while it unwinds.
+        """
+        if isinstance(error, RecursionError):
+            # The program's, not the strategy's; to be told where there is stack again.
+            self.too_deep = error
+        elif not isinstance(error, ThreadAbort):
+            self.error = error
+        # A crash before this lets the others go on after a thread is aborted; this does not.
+        self._end_with(me)
+
+    def _end_with(self, me: Task) -> NoReturn:
+        """End the execution from within ``me``, and keep what it could not do."""
+        if not me.ready and me.op is not SLEEP:
+            me.blocked = me.op, me.obj
+        me.aborted = self.ending = True
+        raise ThreadAbort
+
+    # -- picking
+
+    def _first_pick(self, enabled: list[Task], current: Task | None) -> Task:
+        """Until each thread has made its first offer, start the next one."""
+        if self.unstarted:
+            return self.unstarted.pop()
+        if self.ending:
+            raise ThreadAbort
+        self._pick = self._strategy.pick
+        self.refresh()
+        return self._pick(self.enabled, current) if self.many else self.enabled[0]
+
+    def next(self, current: Task | None) -> Task | None:
+        """Who runs next when the caller may be unable to; None if nobody can."""
+        if self.unstarted:
+            return self.unstarted.pop()
+        if self.ending:
+            raise ThreadAbort
+        self.refresh()
+        if not self.enabled:
+            return None
+        self.see_sleepers()
+        return self._pick(self.enabled, current) if self.many else self.enabled[0]
+
+    def see_sleepers(self) -> None:
+        """Where only sleepers who may wake unasked are left: if they do not, this is the end.
+
+        They will, and the execution has an end of its own; this one is told with it.
+        """
+        enabled = self.enabled
+        if not enabled or enabled[0].op is not WAKE or any(task.op is not WAKE for task in enabled):
+            return
+        waiting = [t for t in self.tasks if t.alive and not t.suspended and t.name not in self.lost]
+        for event in wait_event(waiting, self.outcome.events, len(self.log)):
+            event.by = tuple(task.index for task in waiting)
+            self.might_end.append(event)
+
+    def _overrun(self, me: Task) -> None:
+        """Too many steps: let all have their turns, and if it does not end then, it never does."""
+        if self.limit >= 0 and not self.outcome.unfair:
+            self.outcome.unfair = spinning(self.log)
+            self.limit += self.max_steps
+            self.take_over(InTurn())
+            return
+        if self.limit >= 0:
+            self.outcome.unfair = ""
+            running = [task.name for task in self.tasks if task.alive]
+            # What came before the turns shows it as well.
+            at = self.limit - self.max_steps
+            self.outcome.events.append(livelock_event(running, f"{len(self.log)} steps", at))
+        self._end_with(me)
 
 
-class Listener(Protocol):
-    """Hears what predicates look at, and who may wake unasked; ``grown`` once that is new to it."""
-
-    grown: bool
-
-    def look(self, predicate: Any, reads: Iterable[tuple[Op, Any]]) -> None: ...
-
-    def rousable(self) -> None: ...
+def _nothing() -> None:
+    """Without store buffers every store is visible."""
 
 
-class Floor(Protocol):
-    """A scheduler, as its parts see it."""
-
-    program: Program
-    tasks: list[Task]
-    enabled: list[Task]
-    watchers: list[Task]
-    log: list[tuple[Task, Op, Any]]
-    current: Task | None
-    seeing: Task | None
-    spy: list[tuple[Op, Any]] | None
-    recorder: Recorder | None
-    outcome: Any
-    relation: Listener | None
-
-    def caller(self, obj: Any = None) -> Task | None: ...
-
-    def not_running(self, what: str) -> None: ...
-
-    def unwinding(self, me: Task) -> None: ...
-
-    def point(self, op: Op, obj: Any) -> None: ...
-
-    def block_or_go(self, me: Task) -> None: ...
-
-    def settle(self, obj: Any, me: Task) -> None: ...
-
-    def see_sleepers(self) -> None: ...
-
-    def refresh(self) -> None: ...
-
-    def recheck(self) -> None: ...
-
-    def fence(self) -> None: ...
-
-    def say(self, event: Event, *tasks: Task) -> None: ...
-
-    def fail(self, me: Task, error: BaseException) -> NoReturn: ...
+def _nobody(enabled: list[Task], current: Task | None) -> Task:
+    raise HarnessBug("a step was offered outside an execution")

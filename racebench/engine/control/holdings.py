@@ -16,7 +16,6 @@ from ...primitives import Field, State
 from ...trace import Kind, Op
 from ...values import ATOMS, described, getter_of_all, is_bare, leaves, never_changes
 from ..instrument import SLOT, Copier, showing
-from ..unseen import Unseen
 from .adoption import Graph, alone
 from .containers import Containers, forget, leave, untouched
 from .floor import Floor
@@ -32,7 +31,7 @@ class Holdings:
 
     def __init__(self, scheduler: Floor) -> None:
         self.scheduler = scheduler
-        self.unseen = Unseen()
+        self.unseen = scheduler.unseen
         self.names: dict[str, Any] = {
             "point": scheduler.point,
             "fixed": set(ATOMS),

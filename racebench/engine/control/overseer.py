@@ -29,16 +29,14 @@ that it has unwound.
 
 from __future__ import annotations
 
-import threading
 import time
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 from ...errors import HarnessBug, ProgramError
 from .. import osthreads
 from ..osthreads import is_engine
 from ..stillness import LOOK_S, REMEDY, Place, Watch, frames_of, place_of
-from ..strangers import Strangers
 from ..stuck import hang_event
 from .floor import Floor
 from .task import Task
@@ -51,24 +49,6 @@ LOOK = "look"
 """The function that a traced or profiled thread calls in between, anywhere in the program's own code."""
 
 _RESTS = ("_switch", "_leave", "_work")
-
-
-class Overseen(Floor, Protocol):
-    """What the overseer needs of the scheduler besides."""
-
-    stall_s: float
-    strangers: Strangers
-    fork: threading.Lock
-    ours: frozenset[int]
-    lost: list[str]
-    hangs: int
-    ending: bool
-    error: BaseException | None
-    _control: threading.Lock
-
-    def _next(self, current: Task | None) -> Task | None: ...
-
-    def anybody(self) -> None: ...
 
 
 class _Out:
@@ -85,8 +65,8 @@ class _Out:
 class Overseer:
     """The controlling thread's part in the executions of ``scheduler``."""
 
-    def __init__(self, scheduler: Overseen) -> None:
-        self._s = scheduler
+    def __init__(self, floor: Floor, stall_s: float) -> None:
+        self._s, self._stall_s = floor, stall_s
         self._out: list[_Out] = []
         self._steps = self._events = 0
         self._arriving = 0
@@ -108,7 +88,7 @@ class Overseer:
         s.current = task
         task.baton.release()
         while True:
-            blocks = self._wait(s.stall_s)
+            blocks = self._wait(self._stall_s)
             if blocks is None:
                 return
             if self._set_aside(blocks):
@@ -145,7 +125,7 @@ class Overseer:
         s = self._s
         look_s = min(LOOK_S, stall_s)
         watch: Watch | None = None
-        while not s._control.acquire(timeout=look_s):
+        while not s.control.acquire(timeout=look_s):
             watch = watch or Watch(stall_s)
             task = self._running()
             watch.look(None if task is None else task.clock, (task, len(s.log)))
@@ -171,8 +151,8 @@ class Overseer:
         floor, steps = s.current, len(s.log)
         task = self._running()
         if task is None or task.thread is None:
-            if s._control.acquire(timeout=0.1):
-                s._control.release()
+            if s.control.acquire(timeout=0.1):
+                s.control.release()
                 return False
             raise HarnessBug("an execution stopped without anybody running")
         with s.fork:
@@ -201,8 +181,8 @@ class Overseer:
             # In the middle of a step of ours, which nobody may go on from; or others only unwind.
             s.current = None
             return False
-        s.anybody()
-        chosen = s._next(None)
+        s.take_over(Anyone())
+        chosen = s.next(None)
         s.current = chosen
         if chosen is None:
             return False

@@ -25,7 +25,8 @@ from ...primitives import State, ops
 from ...trace import Op
 from ..delays import late
 from ..instrument import SLOT
-from .floor import Chooser, Floor
+from .floor import Floor
+from .protocols import Chooser
 from .task import Buffer, Fifo, Task
 
 

@@ -85,11 +85,11 @@ def recorded(scheduler: Scheduler, schedule: Schedule) -> tuple[Outcome, StepRec
         if thread not in names:
             raise ReplayDiverged(i, (thread, op, obj), {}, schedule[max(0, i - 5) : i])
     strategy = Replay(schedule)
-    scheduler.recorder = recorder = StepRecorder()
+    scheduler.floor.recorder = recorder = StepRecorder()
     try:
         outcome = scheduler.run(strategy, always_ask=True)
     finally:
-        scheduler.recorder = None
+        scheduler.floor.recorder = None
     strategy.check_done()
     return outcome, recorder
 

@@ -89,7 +89,9 @@ def executions_of(
     sites = [] if recorder is None else [step.site for step in recorder.steps]
     if outcome.parts is not None:
         return [Execution(n, [log[i] for i in part]) for part in outcome.parts]
-    blocked = [] if scheduler.crashed else [(t, *t.blocked) for t in scheduler.tasks if t.blocked is not None]
+    blocked = (
+        [] if scheduler.floor.crashed else [(t, *t.blocked) for t in scheduler.tasks if t.blocked is not None]
+    )
     wanted: list[Site] = []
     if recorder is not None:
         wanted = [recorder.wanted.get(task.name, UNKNOWN_SITE) for task, _, _ in blocked]

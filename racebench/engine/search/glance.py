@@ -26,7 +26,7 @@ def glance(program: Program, plan: Plan, wanted: str = "") -> dict[str, Seen]:
             plan,
             # Not worth waiting for a thread that hangs.
             lambda tally: bool(
-                walk.stale >= _NOTHING_NEW or wanted in tally.seen or scheduler.lost or scheduler.hangs
+                walk.stale >= _NOTHING_NEW or wanted in tally.seen or scheduler.lost or scheduler.floor.hangs
             ),
         )
         loop.run(scheduler, walk)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...errors import ProgramError
-from ..control.floor import Chooser
+from ..control.protocols import Chooser
 from ..control.scheduler import Outcome, Scheduler
 from .estimate import Estimate
 from .evidence import real
@@ -75,15 +75,15 @@ class Search:
             self.redundant += 1
             return None
         self.executions += 1
-        return real(outcome, self._history) if self.scheduler.crashed else outcome
+        return real(outcome, self._history) if self.scheduler.floor.crashed else outcome
 
     def _run(self, strategy: Chooser) -> Outcome:
         scheduler = self.scheduler
-        scheduler.ghost, scheduler.relation = True, self.relation
+        scheduler.floor.ghost, scheduler.floor.relation = True, self.relation
         try:
             return scheduler.run(strategy, always_ask=True)
         finally:
-            scheduler.ghost, scheduler.relation = False, None
+            scheduler.floor.ghost, scheduler.floor.relation = False, None
 
     def advance(self) -> bool:
         """Take in the races of the execution that has just run; False when all is explored."""

@@ -66,7 +66,7 @@ class Proof:
     def _endless(self, outcome: Outcome) -> bool:
         """Whether there are schedules without end, which no search can run."""
         stalled = any(event.rule.startswith("stall.") for event in outcome.events)
-        return bool(self.scheduler.lost or self.scheduler.hangs or outcome.unfair or stalled)
+        return bool(self.scheduler.lost or self.scheduler.floor.hangs or outcome.unfair or stalled)
 
     def novel(self, outcome: Outcome) -> bool:
         """Each is; in a bounded search that is not known, and not worth finding out."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...findings import interval
-from ..control.floor import Chooser
+from ..control.protocols import Chooser
 from ..control.scheduler import Outcome, Scheduler
 from ..strategies import Strategy
 from .classes import Classes
@@ -36,7 +36,7 @@ class Runs:
     def __init__(self, scheduler: Scheduler, strategy: Chooser, always_ask: bool = False) -> None:
         self.scheduler, self.chooser, self.always_ask = scheduler, strategy, always_ask
         self.executions = 0
-        self._hangs = scheduler.hangs
+        self._hangs = scheduler.floor.hangs
 
     def execute(self) -> Outcome:
         outcome = self.scheduler.run(self.chooser, always_ask=self.always_ask)
@@ -46,7 +46,7 @@ class Runs:
 
     def advance(self) -> bool:
         # Where a thread hung once the next execution would most likely hang as well.
-        return not (self.scheduler.lost or self.scheduler.hangs > self._hangs)
+        return not (self.scheduler.lost or self.scheduler.floor.hangs > self._hangs)
 
 
 class Walk(Runs):

@@ -202,7 +202,7 @@ def test_an_interrupt_with_the_floor_already_taken_back_is_no_hang() -> None:
 
     strategy = RandomWalk(0, 4)
     with Scheduler(LARGE) as scheduler:
-        scheduler._control = Lying(scheduler._control)  # type: ignore[assignment]
+        scheduler.floor.control = Lying(scheduler.floor.control)  # type: ignore[assignment]
         scheduler.run(strategy)
         scheduler.run(strategy)
         with pytest.raises(KeyboardInterrupt):

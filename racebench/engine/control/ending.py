@@ -1,0 +1,131 @@
+"""How an execution ends: waited for, judged, and unwound.
+
+All of it is done by the controlling thread, with the floor given back to it.
+"""
+
+from __future__ import annotations
+
+from ...errors import ProgramError
+from ...primitives.ops import INTERRUPT, SLEEP
+from ..stuck import error_event, find_ring, ring_event, wait_event, wanted_site
+from .floor import Floor
+from .outside import Clocks, profiled
+from .overseer import Overseer
+from .task import Task
+
+
+class Ending:
+    """Ends the executions of one scheduler, one after another."""
+
+    def __init__(self, floor: Floor, stall_s: float) -> None:
+        self._floor, self._stall_s = floor, stall_s
+        self._overseer = Overseer(floor, stall_s)
+
+    def conclude(self) -> None:
+        """Keep the results, and what the check says if all have come to their ends."""
+        s, outcome = self._floor, self._floor.outcome
+        outcome.results = {t.name: t.result for t in s.threads}
+        if s.crashed or outcome.events or s.ending or s.lost:
+            return
+        try:
+            outcome.broken = s.program.broken_rules(outcome.state, outcome.results)
+        except (ProgramError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            outcome.events.append(error_event("check", error, len(s.log)))
+
+    def await_end(self) -> None:
+        """Wait for the execution, then unwind whoever did not end."""
+        s = self._floor
+        interrupted: KeyboardInterrupt | None = None
+        while True:
+            try:
+                self._overseer.await_end(1.0 if interrupted else self._stall_s)
+                break
+            except KeyboardInterrupt as error:
+                # The execution ends at its next choice; a hung one is reported lost.
+                interrupted = error
+                s.ending = True
+                s.limit = -1
+                if s.current is None:
+                    # It is over.  The interrupt may have come with the floor already taken back.
+                    s.control.acquire(timeout=1.0)
+                    break
+        self._overseer.conclude(judged=interrupted is None)
+        self._unwind()
+        if interrupted is not None:
+            raise interrupted
+
+    def _unwind(self) -> None:
+        """Abort every thread still inside the program, one at a time."""
+        s = self._floor
+        stuck = [t for t in s.tasks if t.alive and t.name not in s.lost]
+        started = [t for t in stuck if t not in s.unstarted]
+        try:
+            if started and not s.ending:
+                self._stuck(started)
+        finally:
+            if stuck:
+                s.ending = True
+            self._abort(started)
+
+    def _stuck(self, started: list[Task]) -> None:
+        """Nobody can move, and ``started`` have not ended: that is a deadlock unless all of them may wait."""
+        s = self._floor
+        if all(
+            task.onto is None and not task.suspended and task.name in s.program.daemons for task in started
+        ):
+            # Before they unwind, which may change the state.
+            self.conclude()
+            return
+        waiting = [task for task in started if not task.suspended]
+        if self._wait_for_a_clock(waiting):
+            return
+        events, at = s.outcome.events, len(s.log)
+        # A ring is told when its last thread blocks, but for one that a handler suspended just then.
+        for task in waiting:
+            ring = find_ring(task)
+            closed = None if ring is None else ring_event(task, ring, at)
+            if closed is not None and all(event.signature != closed.signature for event in events):
+                s.say(closed, *ring or ())
+        events.extend(wait_event(waiting, events, at))
+
+    def _wait_for_a_clock(self, waiting: list[Task]) -> bool:
+        """Whether a predicate that one of ``waiting`` waits for asks what time it is.
+
+        No step moves that: the thread would go on one day, and perhaps others after it.
+        """
+        s = self._floor
+        for task in waiting:
+            clocks = Clocks()
+            if task in s.watchers:
+                profiled(clocks.look, lambda watched=task.obj: watched.holds(s))  # type: ignore[misc]
+            if clocks.asked:
+                s.unseen.say(
+                    f"{s.program.name}: {task.name} waits in {wanted_site(task)} for a predicate that asks "
+                    "for the time, which no step changes. Wait for a field that another thread sets"
+                )
+                return True
+        return False
+
+    def _abort(self, started: list[Task]) -> None:
+        """Unwind ``started``; what each of them still waits for is noted first."""
+        s = self._floor
+        for task in started:
+            offered = task.op, task.obj
+            if task.suspended and task.cpu is not None and task.cpu.saved is not None:
+                offered = task.cpu.saved
+            # A sleeper has nothing to offer until somebody notifies it; nor has one that could move.
+            could = task.ready and not task.suspended
+            task.blocked = None if could or offered[0] is SLEEP else offered
+            if s.recorder is not None and task.blocked is not None:
+                s.recorder.blocked(task)
+        for task in s.interrupts:
+            if task.op is INTERRUPT and task.obj is task.onto and not task.ready:
+                task.blocked = INTERRUPT, task.onto
+        for task in s.unstarted:
+            task.alive = False
+        for task in started:
+            self._overseer.abort(task)
+        s.current = None
+        self._overseer.conclude(judged=False)

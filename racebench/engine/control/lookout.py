@@ -1,0 +1,91 @@
+"""What an execution is looked at for that no step announces.
+
+In an execution now and then: pictures of what the threads can reach, before and
+after, and what they have in common outside the program's objects.  In a few
+more, if something had changed: who uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...trace import Kind
+from .. import osthreads
+from ..unseen import NOTHING
+from .floor import Floor
+from .outside import Outside, profiled
+from .pictures import Picture, Place
+from .plain import TRACED, Uses, traced
+from .task import Task
+
+_TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
+
+
+class Lookout:
+    """Looks at the executions of one scheduler; all but ``watch`` is the controlling thread's.
+
+    ``changing`` is what pictures have shown to change.  ``watch`` calls a
+    thread's part in the present execution, looking at it, if it is looked at.
+    ``looks``: whether pictures are taken, which is in vain where nobody asks.
+    """
+
+    def __init__(self, floor: Floor, looks: bool) -> None:
+        self._floor, self._looks = floor, looks
+        self.changing: set[Place] = set()
+        self.watch: Callable[[Task, Callable[[], None]], None] | None = None
+        self.uses: Uses | None = None
+        self._outside = Outside()
+        self._touched = False
+
+    def before(self, state: Any) -> Picture | None:
+        """Look at what the first step finds; the picture is for ``after``."""
+        s, uses = self._floor, self.uses
+        if uses is not None:
+            self.watch = lambda task, call: traced(uses.tracer(task), call)
+            return None
+        self.watch = None
+        if not self._looks or s.runs & (s.runs - 1):
+            return None
+        picture = Picture(s.program, state)
+        self._outside = outside = Outside()
+        self.watch = lambda task, call: profiled(outside.profiler(task.name), call)
+        osthreads.take_lost_interrupts()
+        return picture
+
+    def after(self, before: Picture | None) -> None:
+        """Look at what the execution has left."""
+        s = self._floor
+        if before is not None:
+            self.changing |= before.changed()
+            if before.truncated:
+                self._say(
+                    "its threads can reach more objects than RaceBench looks at, and some may be changed "
+                    "unseen"
+                )
+            for sentence in self._outside.told():
+                self._say(sentence)
+        if not self._touched:
+            steps = any(op.kind not in _TOUCHES_NOTHING for _, op, _ in s.log)
+            self._touched = steps or any(task.blocked is not None for task in s.tasks)
+
+    def trace(self, execute: Callable[[], Any]) -> Uses:
+        """Who uses what is ``changing``, from a few executions more."""
+        self.uses = uses = Uses.of(self.changing)
+        osthreads.take_lost_interrupts()
+        try:
+            for _ in range(TRACED):
+                execute()
+        finally:
+            self.uses = None
+        return uses
+
+    def conclude(self, fit: bool, execute: Callable[[], Any]) -> None:
+        """The run is over: say what was not seen; ``fit``: whether it may ``execute`` once more."""
+        if self._floor.runs and not self._touched:
+            self._floor.unseen.say(NOTHING)
+        for sentence in self.trace(execute).told(self.changing) if self.changing and fit else ():
+            self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        self._floor.unseen.say(f"{self._floor.program.name}: {sentence}")

@@ -1,0 +1,118 @@
+"""The OS threads that the program's functions run on, one for each thread and interrupt.
+
+A worker sleeps on its baton between executions, and has the floor from when that
+is released.  An execution ends with every worker asleep on its baton, whatever
+the program did, or the worker is reported lost.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from threading import get_ident
+
+from ...errors import ThreadAbort
+from .. import osthreads
+from ..stillness import own_clock
+from ..stuck import error_event, leak_event
+from . import interrupts
+from .floor import Floor
+from .lookout import Lookout
+from .task import Task
+
+
+class Workers:
+    """The workers of one scheduler; ``start`` and ``close`` are the controlling thread's."""
+
+    def __init__(self, floor: Floor, lookout: Lookout) -> None:
+        self._floor, self._lookout = floor, lookout
+        self._closing = False
+
+    def start(self) -> None:
+        s = self._floor
+        for task in s.threads + s.interrupts:
+            task.thread = osthreads.started(self._work, task.name, task)
+            task.ident = task.thread.ident or 0
+            s.workers[task.ident] = task
+        s.ours = frozenset((get_ident(), *s.workers))
+
+    def close(self, stall_s: float) -> None:
+        """End them; one that is lost ends when it comes back."""
+        s = self._floor
+        self._closing = True
+        s.ours = frozenset()
+        for task in s.threads + s.interrupts:
+            if task.thread is None:
+                continue
+            task.baton.release()
+            if task.name not in s.lost:
+                task.thread.join(stall_s)
+
+    def _work(self, task: Task) -> None:
+        task.clock = own_clock()
+        while True:
+            # The overseer's interrupt may come late, to a thread that is out and has unwound.
+            with suppress(ThreadAbort):
+                while True:
+                    task.baton.acquire()
+                    if self._closing:
+                        return
+                    self._perform(task)
+
+    def _perform(self, task: Task) -> None:
+        """``task``'s part in an execution; it has the floor."""
+        s, watch = self._floor, self._lookout.watch
+        error: BaseException | None = None
+        try:
+            if watch is None:
+                self.play(task)
+            else:
+                watch(task, partial(self.play, task))
+        except ThreadAbort:
+            task.aborted = True
+        except BaseException as raised:
+            error = raised
+        if task.ident != get_ident():
+            with s.fork:
+                out = task.out
+            if out:
+                task.back.release()
+                return
+        if task.aborted:
+            error, s.too_deep = s.too_deep, None
+            s.hangs += error is not None
+        if error is not None:
+            s.say(error_event(task.name, error, len(s.log)), task)
+        self._finish(task)
+
+    def play(self, task: Task) -> None:
+        """Run the function of ``task``: what is above this in a stack is the program's."""
+        if task.onto is None:
+            task.result = task.function(self._floor.outcome.state)
+        else:
+            interrupts.handle(self._floor, task)
+
+    def _finish(self, task: Task) -> None:
+        """``task`` is over: pass the floor on; the caller then sleeps on its baton."""
+        s = self._floor
+        if task.held and not task.aborted:
+            s.say(leak_event(task, len(s.log)), task)
+        task.alive = task.ready = False
+        task.obj = None
+        if task.aborted and not (s.crashed and s.ghost):
+            s.ending = True
+        chosen = None
+        if not s.ending:
+            try:
+                if s.watchers:
+                    s.recheck()
+                chosen = s.next(None)
+            except ThreadAbort:
+                s.ending = True
+            except Exception as error:
+                s.error, s.ending = error, True
+        elif s.crashed and s.unstarted:
+            # All threads start at once: what they do before their first step a crash does not prevent.
+            chosen = s.unstarted.pop()
+        s.current = chosen
+        (chosen.baton if chosen is not None else s.control).release()
