@@ -18,10 +18,12 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import fields
 from sys import getrefcount
+from types import SimpleNamespace
 from typing import Any
 
 from ...values import adds_nothing, frozen, leaves
-from .containers import Containers, fill, held_by, replace, trackable
+from .containers import Containers, trackable
+from .contents import fill, held_by, replace
 
 Make = Callable[[Any], Any]
 """An empty tracked container like the one given."""
@@ -158,32 +160,21 @@ def alone(value: Any) -> bool:
 
 
 _STORES = {dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_ATTR")}
-_BY_CALL = _BY_SLOT = -1
-
-
-class _Counting:
-    """Stands in for a scheduler's fields, to count the references of a call."""
-
-    def __init__(self) -> None:
-        self.counted = 0
-
-    def used(self, container: Any, op: Any) -> None: ...
-
-    def changed_unseen(self, container: Any) -> None: ...
-
-    def taken_in(self, container: Any, value: Any, spare: bool) -> Any:
-        return value
 
 
 def _count() -> tuple[int, int]:
     """The references to a value that is put in by a call, and by an assignment; -1 if they tell nothing."""
-    counting: Any = _Counting()
 
     def counted(value: Any) -> bool:
         counting.counted = getrefcount(value)
         return False
 
-    counting.alone = counted
+    counting: Any = SimpleNamespace(
+        alone=counted,
+        used=lambda container, op: None,
+        changed_unseen=lambda container: None,
+        taken_in=lambda container, value, spare: value,
+    )
     to: Any = Containers(counting).empty([], *[None] * 3)  # type: ignore[arg-type, unused-ignore]
     to.append([])
     by_call = counting.counted

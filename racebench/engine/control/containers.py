@@ -17,52 +17,24 @@ the read of the field if the program has not kept the set across a step.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, ValuesView
-from operator import is_
+from collections.abc import Callable, ItemsView, Iterator, KeysView, ValuesView
 from sys import getrefcount
 from typing import Any, Protocol
 
 from ...primitives import State
 from ...trace import Op
 from ...values import ATOMS
+from .contents import leave, plain_copy, untouched
 
-_READS: dict[type, str] = {
-    list: "__len__ __getitem__ __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ "
-    "__add__ __mul__ __rmul__ __repr__ copy count index",
-    dict: "__len__ __getitem__ __contains__ __eq__ __ne__ __or__ __ror__ __repr__ copy get",
-    set: "__len__ __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __and__ __or__ __sub__ __xor__ "
-    "__rand__ __ror__ __rsub__ __rxor__ __repr__ copy difference intersection isdisjoint issubset "
-    "issuperset symmetric_difference union",
-    deque: "__len__ __getitem__ __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ "
-    "__add__ __mul__ __rmul__ __repr__ copy __copy__ count index",
-}
-_WRITES: dict[type, str] = {
-    list: "__delitem__ __imul__ clear pop remove reverse",
-    dict: "__delitem__ clear pop popitem",
-    set: "__iand__ __ior__ __isub__ __ixor__ add clear difference_update discard intersection_update pop "
-    "remove symmetric_difference_update update",
-    deque: "__delitem__ __imul__ clear pop popleft remove reverse rotate",
-}
-_PUTS: dict[type, str] = {
-    list: "append insert __setitem__",
-    dict: "setdefault __setitem__",
-    set: "",
-    deque: "append appendleft insert __setitem__",
-}
-"""What puts its last argument in."""
-_PUTS_ALL: dict[type, str] = {
-    list: "extend __iadd__",
-    dict: "update __ior__",
-    set: "",
-    deque: "extend extendleft __iadd__",
-}
 _OF_ONE = {"__len__", "__getitem__", "__contains__", "get"}
 _VIEWS: dict[str, type] = {"keys": KeysView, "values": ValuesView, "items": ItemsView}
-_OF_VIEW = (
-    "__len__ __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __and__ __or__ __sub__ __xor__ "
-    "__rand__ __ror__ __rsub__ __rxor__ __repr__ isdisjoint"
-)
+_COMPARED = "__eq__ __ne__ __lt__ __le__ __gt__ __ge__"
+_COMBINED = "__and__ __or__ __sub__ __xor__ __rand__ __ror__ __rsub__ __rxor__"
+_OF_VIEW = f"__len__ __contains__ {_COMPARED} {_COMBINED} __repr__ isdisjoint"
+_OF_ROW = f"__len__ __getitem__ __contains__ {_COMPARED} __add__ __mul__ __rmul__ __repr__ copy count index"
+"""What lists and deques are read by."""
 
+Use = Callable[[Any, Op], None]
 
 _IN_A_LIST = 2
 """References to what one list has and nothing else: the list's, and the argument that is asked about."""
@@ -104,65 +76,7 @@ class Containers:
 
 
 def trackable(value: Any) -> bool:
-    return type(value) in _READS
-
-
-def fill(tracked: Any, values: Iterable[Any]) -> None:
-    """Put ``values``, of a dict its pairs, into an empty container without a step."""
-    base = type(tracked).__base__
-    getattr(base, "update" if base in (dict, set) else "extend")(tracked, values)
-    leave(tracked)
-
-
-def leave(tracked: Any) -> None:
-    """What is in ``tracked`` now is what its last use has left."""
-    tracked._rb_left = _content(tracked)
-
-
-def held_by(tracked: Any) -> Iterable[Any]:
-    """What is in ``tracked``, of a dict its values, without a step."""
-    base: Any = type(tracked).__base__
-    inside: Iterable[Any] = dict.values(tracked) if base is dict else base.__iter__(tracked)
-    return inside
-
-
-def replace(tracked: Any, by: Callable[[Any], Any]) -> None:
-    """Put ``by(one)`` in the place of each one that is in ``tracked``, without a step."""
-    base: Any = type(tracked).__base__
-    if base is set:
-        for one in set.__iter__(tracked):
-            by(one)
-    else:
-        for at in list(dict.keys(tracked)) if base is dict else range(base.__len__(tracked)):
-            base.__setitem__(tracked, at, by(base.__getitem__(tracked, at)))
-    leave(tracked)
-
-
-def forget(tracked: Any) -> None:
-    """What its last use has left: to be told anew."""
-    tracked._rb_left = ()
-
-
-def untouched(tracked: Any) -> bool:
-    """Whether it is as its last use has left it."""
-    left, now = tracked._rb_left, _content(tracked)
-    return len(left) == len(now) and all(map(is_, left, now))
-
-
-def _content(tracked: Any) -> list[Any]:
-    base: Any = type(tracked).__base__
-    if base is dict:
-        return [*dict.keys(tracked), *dict.values(tracked)]
-    return [*base.__iter__(tracked)]
-
-
-def _plain(tracked: Any) -> Any:
-    base: Any = type(tracked).__base__
-    if base is deque:
-        return deque(deque.__iter__(tracked), tracked.maxlen)
-    if base is dict:
-        return dict(dict.items(tracked))
-    return base(base.__iter__(tracked))
+    return type(value) in _METHODS
 
 
 # -- the classes
@@ -171,7 +85,7 @@ def _plain(tracked: Any) -> Any:
 def _tracked(base: type, fields: Fields) -> type:
     def reduced(self: Any, protocol: Any = 2) -> Any:
         use(self, self._rb_read)
-        plain = _plain(self)
+        plain = plain_copy(self)
         return (deque, (list(plain), plain.maxlen)) if base is deque else (base, (plain,))
 
     def use(self: Any, op: Op) -> None:
@@ -185,38 +99,26 @@ def _tracked(base: type, fields: Fields) -> type:
         "__reduce_ex__": reduced,
         "__reduce__": reduced,
     }
-    for name in _READS[base].split():
-        members[name] = _reading(base, name, use)
-    for name in _WRITES[base].split():
-        members[name] = _writing(base, name, use, fields)
-    for name in _PUTS[base].split():
-        members[name] = _putting(base, name, use, fields)
-    for name in _PUTS_ALL[base].split():
-        members[name] = _putting_all(base, name, use, fields)
-    for name in ("__iter__", "__reversed__"):
-        if hasattr(base, name):
-            members[name] = _iterating(base, name, use)
-    if base is dict:
-        members.update({name: _viewing(name, use) for name in _VIEWS})
-    if base is list:
-        members.update(sort=_sorting(use), __radd__=_added_to(use))
+    for make, names in _METHODS[base].items():
+        for name in names.split():
+            members[name] = method = make(base, name, use, fields)
+            method.__name__ = name
     return type(base.__name__, (base,), members)
 
 
-def _reading(base: type, name: str, use: Callable[[Any, Op], None]) -> Any:
+def _reading(base: type, name: str, use: Use, fields: Fields) -> Any:
     plain = getattr(base, name)
 
     def read(self: Any, *args: Any, **kwargs: Any) -> Any:
         args = _gathered(self, args, use, name in _OF_SETS)
         use(self, self._rb_read)
         # A copy gives plain ones where Python would make another of our class.
-        return plain(self if name in _OF_ONE else _plain(self), *args, **kwargs)
+        return plain(self if name in _OF_ONE else plain_copy(self), *args, **kwargs)
 
-    read.__name__ = name
     return read
 
 
-def _writing(base: type, name: str, use: Callable[[Any, Op], None], fields: Fields) -> Any:
+def _writing(base: type, name: str, use: Use, fields: Fields) -> Any:
     plain = getattr(base, name)
 
     def write(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -236,11 +138,10 @@ def _writing(base: type, name: str, use: Callable[[Any, Op], None], fields: Fiel
                     fields.taken_in(self, one, False)
             leave(self)
 
-    write.__name__ = name
     return write
 
 
-def _putting(base: type, name: str, use: Callable[[Any, Op], None], fields: Fields) -> Any:
+def _putting(base: type, name: str, use: Use, fields: Fields) -> Any:
     plain = getattr(base, name)
 
     def put(self: Any, *args: Any) -> Any:
@@ -257,17 +158,14 @@ def _putting(base: type, name: str, use: Callable[[Any, Op], None], fields: Fiel
         elif before or name.startswith("append"):
             value = fields.taken_in(self, value, spare)
         try:
-            if name == "setdefault" and not before:
-                return plain(self, value)
             return plain(self, *before, value)
         finally:
             leave(self)
 
-    put.__name__ = name
     return put
 
 
-def _putting_all(base: type, name: str, use: Callable[[Any, Op], None], fields: Fields) -> Any:
+def _putting_all(base: type, name: str, use: Use, fields: Fields) -> Any:
     plain = getattr(base, name)
 
     def put(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -297,7 +195,6 @@ def _putting_all(base: type, name: str, use: Callable[[Any, Op], None], fields: 
         finally:
             leave(self)
 
-    put.__name__ = name
     return put
 
 
@@ -330,37 +227,35 @@ def _put_one_by_one(self: Any, name: str, arg: Any) -> None:
         self.appendleft(value) if name == "extendleft" else self.append(value)
 
 
-def _gathered(
-    self: Any, args: tuple[Any, ...], use: Callable[[Any, Op], None], iterables: bool
-) -> tuple[Any, ...]:
+def _gathered(self: Any, args: tuple[Any, ...], use: Use, iterables: bool) -> tuple[Any, ...]:
     """``args`` as C code is to get them: one of ours as it is at a step of its own, an iterable at its end.
 
     Before the step of ``self``, since what the method does is done then.
     """
     made = []
     for arg in args:
-        if arg is not self and type(arg).__base__ in _READS and hasattr(arg, "_rb_owner"):
+        if arg is not self and type(arg).__base__ in _METHODS and hasattr(arg, "_rb_owner"):
             use(arg, arg._rb_read)
-            arg = _plain(arg)
+            arg = plain_copy(arg)
         elif iterables and _makes_steps(arg):
             arg = list(arg)
         made.append(arg)
     return tuple(made)
 
 
-def _added_to(use: Callable[[Any, Op], None]) -> Any:
+def _added_to(base: type, name: str, use: Use, fields: Fields) -> Any:
     def __radd__(self: Any, other: Any) -> Any:
         use(self, self._rb_read)
-        return other + _plain(self) if isinstance(other, list) else NotImplemented
+        return other + plain_copy(self) if isinstance(other, list) else NotImplemented
 
     return __radd__
 
 
-def _sorting(use: Callable[[Any, Op], None]) -> Any:
+def _sorting(base: type, name: str, use: Use, fields: Fields) -> Any:
     def sort(self: Any, **how: Any) -> None:
         """As ``list.sort``: it is empty meanwhile.  What compares may make steps, so the end is one too."""
         use(self, self._rb_write)
-        items = _plain(self)
+        items = plain_copy(self)
         steps = how.get("key") is not None or not all(type(one) in ATOMS for one in items)
         list.clear(self)
         leave(self)
@@ -393,7 +288,7 @@ class _Steps(Iterator[Any]):
 
     __slots__ = ("_over", "_plain", "_use")
 
-    def __init__(self, over: Any, plain: Iterator[Any], use: Callable[[Any, Op], None]) -> None:
+    def __init__(self, over: Any, plain: Iterator[Any], use: Use) -> None:
         self._over, self._plain, self._use = over, plain, use
 
     def __next__(self) -> Any:
@@ -401,7 +296,7 @@ class _Steps(Iterator[Any]):
         return next(self._plain)
 
 
-def _iterating(base: type, name: str, use: Callable[[Any, Op], None]) -> Any:
+def _iterating(base: type, name: str, use: Use, fields: Fields) -> Any:
     plain = getattr(base, name)
 
     def begin(self: Any) -> Iterator[Any]:
@@ -409,22 +304,20 @@ def _iterating(base: type, name: str, use: Callable[[Any, Op], None]) -> Any:
         use(self, self._rb_read)
         return _Steps(self, plain(self), use)
 
-    begin.__name__ = name
     return begin
 
 
-def _viewing(name: str, use: Callable[[Any, Op], None]) -> Any:
-    plain = getattr(dict, name)
+def _viewing(base: type, name: str, use: Use, fields: Fields) -> Any:
+    plain = getattr(base, name)
 
     def __init__(self: Any, over: Any) -> None:
         self._over, self._plain = over, plain(over)
 
     def looked_at(of: str) -> Any:
         def look(self: Any, *args: Any) -> Any:
-            use(self._over, self._over._rb_read)
-            for arg in args:
-                if isinstance(arg, _View):
-                    use(arg._over, arg._over._rb_read)
+            for one in (self, *args):
+                if isinstance(one, _View):
+                    use(one._over, one._over._rb_read)
             return getattr(self._plain, of)(*(a._plain if isinstance(a, _View) else a for a in args))
 
         return look
@@ -444,3 +337,40 @@ def _viewing(name: str, use: Callable[[Any, Op], None]) -> Any:
     members["mapping"] = property(lambda self: self._plain.mapping)
     view = type(f"dict_{name}", (_View, _VIEWS[name]), members)
     return lambda self: view(self)
+
+
+# -- which method is which
+
+_METHODS: dict[type, dict[Callable[[type, str, Use, Fields], Any], str]] = {
+    list: {
+        _reading: _OF_ROW,
+        _writing: "__delitem__ __imul__ clear pop remove reverse",
+        _putting: "append insert __setitem__",
+        _putting_all: "extend __iadd__",
+        _iterating: "__iter__ __reversed__",
+        _sorting: "sort",
+        _added_to: "__radd__",
+    },
+    dict: {
+        _reading: "__len__ __getitem__ __contains__ __eq__ __ne__ __or__ __ror__ __repr__ copy get",
+        _writing: "__delitem__ clear pop popitem",
+        _putting: "setdefault __setitem__",
+        _putting_all: "update __ior__",
+        _iterating: "__iter__ __reversed__",
+        _viewing: "keys values items",
+    },
+    set: {
+        _reading: f"__len__ __contains__ {_COMPARED} {_COMBINED} __repr__ copy difference intersection "
+        "isdisjoint issubset issuperset symmetric_difference union",
+        _writing: "__iand__ __ior__ __isub__ __ixor__ add clear difference_update discard "
+        "intersection_update pop remove symmetric_difference_update update",
+        _iterating: "__iter__",
+    },
+    deque: {
+        _reading: f"{_OF_ROW} __copy__",
+        _writing: "__delitem__ __imul__ clear pop popleft remove reverse rotate",
+        _putting: "append appendleft insert __setitem__",
+        _putting_all: "extend extendleft __iadd__",
+        _iterating: "__iter__ __reversed__",
+    },
+}

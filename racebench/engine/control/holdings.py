@@ -17,7 +17,8 @@ from ...trace import Kind, Op
 from ...values import ATOMS, described, getter_of_all, is_bare, leaves, never_changes
 from ..instrument import SLOT, Copier, showing
 from .adoption import Graph, alone
-from .containers import Containers, forget, leave, untouched
+from .containers import Containers
+from .contents import forget, leave, untouched
 from .floor import Floor
 
 _REMEDY = (
