@@ -31,9 +31,9 @@ from ..numbering import Numbers
 from ..strangers import Strangers, call_name, impure, step_name
 from ..stuck import Event, crash_event, find_ring, livelock_event, ring_event, wait_event
 from ..unseen import Unseen
+from .execution import Chooser, Listener, Outcome
 from .fairness import InTurn, spinning
-from .outcome import Outcome
-from .protocols import Chooser, Listener, Recorder
+from .recorder import StepRecorder
 from .task import Task
 
 _MOST_LATE = 10_000
@@ -60,9 +60,9 @@ class Floor(Numbers):
         self.tasks = threads + interrupts
         self.ghost = False
         self.relation: Listener | None = None
-        self.recorder: Recorder | None = None
+        self.recorder: StepRecorder | None = None
         self.draining: Callable[[Chooser, bool], Chooser] | None = None
-        self.fence: Callable[[], None] = _nothing
+        self.fence: Callable[[], None] = lambda: None
         self.lost: list[str] = []
         self.hangs = self.runs = 0
         self.unseen = Unseen()
@@ -80,21 +80,18 @@ class Floor(Numbers):
         self._ids.clear()
         self.current: Task | None = None
         self.enabled: list[Task] = []
-        self.many = False
+        self.many = self.crashed = self.ending = False
         self.watchers: list[Task] = []
         self.spy: list[tuple[Op, Any]] | None = None
         self.seeing: Task | None = None
         self.outcome = Outcome()
         self.log = self.outcome.log
-        self.crashed = False
         self.limit = self.max_steps
         self.error: BaseException | None = None
         self.too_deep: RecursionError | None = None
         self.unstarted: list[Task] = []
         self.might_end: list[Event] = []
-        self.ending = False
         self._pick: Callable[[list[Task], Task | None], Task] = _nobody
-        self._always = False
 
     def follow(self, strategy: Chooser, always_ask: bool) -> None:
         """``strategy`` decides who runs; ``always_ask`` has it asked even when only one task can."""
@@ -181,8 +178,7 @@ class Floor(Numbers):
             raise ThreadAbort
         # From here the thread makes no more steps: unwinding releases nothing.
         task.aborted = self.crashed = True
-        site = osthreads.caller_site()
-        self.say(crash_event(rule, message, site, len(self.log)), task)
+        self.say(crash_event(rule, message, osthreads.caller_site(), len(self.log)), task)
         if task.cpu is not None:
             self.settle(task.cpu, task)
         raise ThreadAbort
@@ -370,10 +366,6 @@ class Floor(Numbers):
             at = self.limit - self.max_steps
             self.outcome.events.append(livelock_event(running, f"{len(self.log)} steps", at))
         self._end_with(me)
-
-
-def _nothing() -> None:
-    """Without store buffers every store is visible."""
 
 
 def _nobody(enabled: list[Task], current: Task | None) -> Task:

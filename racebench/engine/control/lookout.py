@@ -14,9 +14,9 @@ from ...trace import Kind
 from .. import osthreads
 from ..unseen import NOTHING
 from .floor import Floor
-from .outside import Outside, profiled
+from .outside import Outside, profiled, traced
 from .pictures import Picture, Place
-from .plain import TRACED, Uses, traced
+from .plain import TRACED, Uses
 from .task import Task
 
 _TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
@@ -28,10 +28,11 @@ class Lookout:
     ``changing`` is what pictures have shown to change.  ``watch`` calls a
     thread's part in the present execution, looking at it, if it is looked at.
     ``looks``: whether pictures are taken, which is in vain where nobody asks.
+    ``execute`` runs an execution more, in any order.
     """
 
-    def __init__(self, floor: Floor, looks: bool) -> None:
-        self._floor, self._looks = floor, looks
+    def __init__(self, floor: Floor, looks: bool, execute: Callable[[], Any]) -> None:
+        self._floor, self._looks, self._execute = floor, looks, execute
         self.changing: set[Place] = set()
         self.watch: Callable[[Task, Callable[[], None]], None] | None = None
         self.uses: Uses | None = None
@@ -69,22 +70,22 @@ class Lookout:
             steps = any(op.kind not in _TOUCHES_NOTHING for _, op, _ in s.log)
             self._touched = steps or any(task.blocked is not None for task in s.tasks)
 
-    def trace(self, execute: Callable[[], Any]) -> Uses:
+    def trace(self) -> Uses:
         """Who uses what is ``changing``, from a few executions more."""
         self.uses = uses = Uses.of(self.changing)
         osthreads.take_lost_interrupts()
         try:
             for _ in range(TRACED):
-                execute()
+                self._execute()
         finally:
             self.uses = None
         return uses
 
-    def conclude(self, fit: bool, execute: Callable[[], Any]) -> None:
-        """The run is over: say what was not seen; ``fit``: whether it may ``execute`` once more."""
+    def conclude(self, fit: bool) -> None:
+        """The run is over: say what was not seen; ``fit``: whether there may be more executions."""
         if self._floor.runs and not self._touched:
             self._floor.unseen.say(NOTHING)
-        for sentence in self.trace(execute).told(self.changing) if self.changing and fit else ():
+        for sentence in self.trace().told(self.changing) if self.changing and fit else ():
             self._say(sentence)
 
     def _say(self, sentence: str) -> None:

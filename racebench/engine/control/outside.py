@@ -16,12 +16,13 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
 from ..instrument import site_of
 from ..osthreads import is_ours
-from .pictures import is_library
+from .objects import is_library
 
 _MODULES = frozenset(
     (
@@ -40,8 +41,6 @@ _SAY_THE_SAME = frozenset(
 _NOT_THE_PROGRAMS = ("importlib", "logging", "linecache", "tokenize", "traceback", "warnings")
 _IN_MEMORY = (io.StringIO, io.BytesIO)
 
-Profiler = Callable[[FrameType, str, Any], None]
-
 
 class Outside:
     """The calls of the threads of one execution; each writes only its own entry, and one runs at a time."""
@@ -49,7 +48,7 @@ class Outside:
     def __init__(self) -> None:
         self._by: dict[str, str] = {}
 
-    def profiler(self, thread: str) -> Profiler:
+    def profiler(self, thread: str) -> Callable[[FrameType, str, Any], None]:
         def look(frame: FrameType, event: str, called: Any) -> None:
             if event == "c_call" and thread not in self._by and _is_outside(called):
                 place = _place(frame)
@@ -78,14 +77,18 @@ class Clocks:
             self.asked = True
 
 
-def profiled(profiler: Profiler, call: Callable[[], Any]) -> None:
-    """``call()`` with ``profiler`` in this thread, and what was there put back."""
-    before = sys.getprofile()
-    sys.setprofile(profiler)
+def _hooked(get: Callable[[], Any], put: Callable[[Any], None], hook: Any, call: Callable[[], Any]) -> None:
+    """``call()`` with ``hook`` in this thread, and what was there put back."""
+    before = get()
+    put(hook)
     try:
         call()
     finally:
-        sys.setprofile(before)
+        put(before)
+
+
+profiled = partial(_hooked, sys.getprofile, sys.setprofile)
+traced = partial(_hooked, sys.gettrace, sys.settrace)
 
 
 def _is_outside(called: Any) -> bool:

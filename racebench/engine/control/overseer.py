@@ -68,8 +68,7 @@ class Overseer:
     def __init__(self, floor: Floor, stall_s: float) -> None:
         self._s, self._stall_s = floor, stall_s
         self._out: list[_Out] = []
-        self._steps = self._events = 0
-        self._arriving = 0
+        self._steps = self._events = self._arriving = 0
         self._late = False
 
     def await_end(self, stall_s: float) -> None:
@@ -123,9 +122,8 @@ class Overseer:
     def _wait(self, stall_s: float) -> bool | None:
         """None once the floor is given back; else the running task makes no steps: whether it blocks."""
         s = self._s
-        look_s = min(LOOK_S, stall_s)
         watch: Watch | None = None
-        while not s.control.acquire(timeout=look_s):
+        while not s.control.acquire(timeout=min(LOOK_S, stall_s)):
             watch = watch or Watch(stall_s)
             task = self._running()
             watch.look(None if task is None else task.clock, (task, len(s.log)))

@@ -16,45 +16,22 @@ from __future__ import annotations
 import enum
 import functools
 import sys
-import sysconfig
-import weakref
+import types
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from types import (
-    BuiltinFunctionType,
-    CellType,
-    CodeType,
-    FunctionType,
-    MemberDescriptorType,
-    MethodType,
-    MethodWrapperType,
-    ModuleType,
-)
 from typing import Any, NamedTuple
 
 from ...primitives import Field, Primitive, State
 from ...program import Program
-from ...values import never_changes
 from ..instrument import SLOT
 from ..osthreads import is_ours
+from . import objects
 
 _MOST = 50_000
-_WORD = tuple.__itemsize__
-_OURS = tuple(f"{__name__.partition('.')[0]}.{part}" for part in ("engine", "trace", "program", "findings"))
-_VALUES = (int, float, complex, str, bytes, bool, type(None))
-_ITEMS = (list, tuple, set, frozenset, deque)
-_CODE = (FunctionType, BuiltinFunctionType, MethodType, MethodWrapperType, type, ModuleType)
-_REFERS = (functools.partial, property, staticmethod, classmethod, weakref.ref)
-_LIBRARY = sysconfig.get_path("stdlib")
-_NOTHING = object()
 _COMMON = -1
 """The owner of what the state, a global, a class or a module leads to; else it is a thread's number."""
-
-
-class _Items(list[Any]):
-    """What a container holds."""
 
 
 class _Kind(enum.Enum):
@@ -128,17 +105,17 @@ class Picture:
         self._values: dict[_At, Any] = {}
         self._spots: dict[_At, set[Spot]] = {}
         self._done: set[tuple[int, Spot, int]] = set()
-        self._left: deque[tuple[Spot, Any, int]] = deque()
+        self._left: deque[tuple[Spot, Any, int]] = deque([(_NOWHERE, state, _COMMON)])
         self._names: set[str] = set()
         self._spaces: dict[int, _Space] = {}
         self._looked: dict[int, tuple[bool, int]] = {}
         self._objects: dict[int, tuple[Any, set[Spot]]] = {}
         self._dicts: set[int] = set()
-        self._ours: dict[type, frozenset[str]] = {}
-        self._slots: dict[type, dict[str, MemberDescriptorType]] = {}
-        self._hidden: dict[type, bool] = {}
+        # Kept no longer than the picture: they have the program's classes.
+        self._ours: Callable[[type], frozenset[str]] = functools.cache(objects.of_racebench)
+        self._slots: Callable[[type], dict[str, types.MemberDescriptorType]] = functools.cache(objects.slots)
+        self._is_hidden: Callable[[type], bool] = functools.cache(objects.is_hidden)
         functions = [*program.threads.values(), *(handler for _, handler in program.interrupts.values())]
-        self._left.append((_NOWHERE, state, _COMMON))
         self._left.extend((_NOWHERE, function, n) for n, function in enumerate(functions))
         self._walk()
 
@@ -150,7 +127,7 @@ class Picture:
         ways = [
             (self._spots[at], at[1] is not _Kind.HIDDEN)
             for at, before in self._values.items()
-            if self._is_open(at[0]) and not _same(before, self._now(at))
+            if self._is_open(at[0]) and not objects.same(before, self._now(at))
         ]
         for value, spots in self._objects.values():
             if self._is_open(id(value)):
@@ -171,16 +148,16 @@ class Picture:
     def _now(self, at: _At) -> Any:
         value, kind, name = self._met[at[0]], at[1], at[2]
         if kind is _Kind.ITEMS:
-            return _items(value)
+            return objects.items_of(value)
         if kind is _Kind.CELL:
-            return _content(value)
+            return objects.content_of(value)
         if kind is _Kind.DEFAULTS:
-            return _Items((value.__defaults__, value.__kwdefaults__))
+            return objects.defaults_of(value)
         if kind is _Kind.ATTRIBUTE:
-            return dict(self._own(value)).get(name, _NOTHING)
+            return dict(self._own(value)).get(name, objects.NOTHING)
         if kind is _Kind.MEMBER:
-            return (value if type(value) is dict else vars(value)).get(name, _NOTHING)
-        return _NOTHING
+            return (value if type(value) is dict else vars(value)).get(name, objects.NOTHING)
+        return objects.NOTHING
 
     # -- the walk
 
@@ -221,27 +198,27 @@ class Picture:
         self._spots.setdefault(at, set()).add(spot)
 
     def _go(self, spot: Spot, value: Any, owner: int) -> None:
-        if type(value) not in _VALUES:
+        if type(value) not in objects.VALUES:
             self._left.append((spot, value, owner))
 
     def _look(self, spot: Spot, value: Any, owner: int) -> None:
         cls = type(value)
-        if cls is FunctionType:
+        if cls is types.FunctionType:
             self._function(spot, value, owner)
         elif issubclass(cls, type):
             for base in value.__mro__:
                 self._enter(base, f"{base.__name__}.", base.__module__)
-        elif issubclass(cls, ModuleType):
+        elif issubclass(cls, types.ModuleType):
             self._enter(vars(value), f"{value.__name__}.", value.__name__)
-        elif issubclass(cls, (MethodType, BuiltinFunctionType, MethodWrapperType, *_REFERS)):
-            for one in _referred(value):
+        elif issubclass(cls, objects.REFERS):
+            for one in objects.referred(value):
                 self._go(spot.within(), one, owner)
         elif value is sys.modules:
             self._enter(value, "the module ", None)
-        elif issubclass(cls, (dict, *_ITEMS)):
+        elif issubclass(cls, (dict, *objects.ITEMS)):
             # Each use of a tracked container is a step, though what it holds may have more.
             spot = _NOWHERE if hasattr(cls, "_rb_owner") else spot.within()
-            items = _items(value)
+            items = objects.items_of(value)
             self._note(value, _Kind.ITEMS, "", spot, items)
             for one in items:
                 self._go(spot, one, owner)
@@ -251,14 +228,12 @@ class Picture:
 
     def _instance(self, spot: Spot, value: Any, owner: int) -> None:
         cls = type(value)
-        ours = cls.__module__.startswith(_OURS) and not issubclass(cls, Primitive)
+        ours = cls.__module__.startswith(objects.OURS) and not issubclass(cls, Primitive)
         # What is written to a log is for people.
         if ours or cls.__module__.startswith("logging"):
             return
-        if cls not in self._hidden:
-            self._hidden[cls] = _is_hidden(cls)
-        if self._hidden[cls]:
-            self._note(value, _Kind.HIDDEN, "", spot, _NOTHING)
+        if self._is_hidden(cls):
+            self._note(value, _Kind.HIDDEN, "", spot, objects.NOTHING)
         self._attributes(spot, value, owner)
         self._go(_NOWHERE, cls, _COMMON)
 
@@ -272,18 +247,15 @@ class Picture:
     def _own(self, value: Any) -> list[tuple[str, Any]]:
         """The attributes that ``value`` itself has, by its slots and its dict, but for what is RaceBench's."""
         cls = type(value)
-        if cls not in self._slots:
-            self._slots[cls] = {name: slot for base in cls.__mro__ for name, slot in _slots(base)}
-            self._ours[cls] = _of_racebench(cls) if issubclass(cls, Primitive) else frozenset()
         found = []
-        for name, slot in self._slots[cls].items():
+        for name, slot in self._slots(cls).items():
             with suppress(AttributeError):
                 found.append((name, slot.__get__(value)))
         with suppress(AttributeError):
             own = object.__getattribute__(value, "__dict__")
             self._dicts.add(id(own))
             found += own.items()
-        ours = self._ours[cls]
+        ours = self._ours(cls)
         fields = {SLOT + name for name in cls._rb_fields} if issubclass(cls, State) else ()
         return [
             (name, one)
@@ -297,36 +269,35 @@ class Picture:
         if name.startswith(SLOT):
             return Spot("", name.removeprefix(SLOT))
         # Code of Python's own is not followed: its object is used by the name that led to it.
-        library = _is_library(cls.__module__)
+        library = objects.is_library_module(cls.__module__)
         return spot.within() if library else Spot(f"{cls.__name__}.{name}, a plain attribute", name)
 
-    def _function(self, spot: Spot, function: FunctionType, owner: int) -> None:
+    def _function(self, spot: Spot, function: types.FunctionType, owner: int) -> None:
         code, called = function.__code__, function.__qualname__
-        if is_ours(code.co_filename) or is_library(code):
+        if is_ours(code.co_filename) or objects.is_library(code):
             return
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
             way = Spot(f"{name}, a variable around {called}", name)
             self._meet(cell, owner)
-            self._note(cell, _Kind.CELL, "", way, _content(cell))
-            self._go(way, _content(cell), owner)
+            self._note(cell, _Kind.CELL, "", way, objects.content_of(cell))
+            self._go(way, objects.content_of(cell), owner)
         way = Spot(f"a default argument of {called}", spot.name, True)
-        self._note(
-            function, _Kind.DEFAULTS, "", way, _Items((function.__defaults__, function.__kwdefaults__))
-        )
-        self._go(way, function.__defaults__, owner)
-        self._go(way, function.__kwdefaults__, owner)
-        self._names |= _names_in(code)
+        defaults = objects.defaults_of(function)
+        self._note(function, _Kind.DEFAULTS, "", way, defaults)
+        for one in defaults:
+            self._go(way, one, owner)
+        self._names |= objects.names_in(code)
         self._enter(vars(function), f"{called}.", function.__module__ or "")
-        self._enter(function.__globals__, "the global ", "" if "globals" in _names_in(code) else None)
+        self._enter(function.__globals__, "the global ", "" if "globals" in objects.names_in(code) else None)
 
     # -- namespaces
 
     def _enter(self, holder: Any, called: str, module: str | None) -> None:
         """What ``holder`` has, of ``module``: if that is Python's own, or None, only what some code names."""
-        if module == "builtins" or (module is not None and _is_ours(module)):
+        if module == "builtins" or (module is not None and objects.is_our_module(module)):
             return
         self._meet(holder, _COMMON)
-        whole = module is not None and not _is_library(module) and not _is_installed(module)
+        whole = module is not None and objects.is_of_the_program(module)
         known = self._spaces.get(id(holder))
         if known is None or (whole and not known.whole):
             self._spaces[id(holder)] = _Space(holder, called, whole)
@@ -337,112 +308,11 @@ class Picture:
         suffix = ", a class attribute" if is_class else ""
         for name in list(known) if space.whole else self._names & known.keys():
             one = known[name]
-            if type(name) is not str or isinstance(one, (Field, MemberDescriptorType)):
+            if type(name) is not str or isinstance(one, (Field, types.MemberDescriptorType)):
                 continue
-            special = name[:2] == name[-2:] == "__" and not isinstance(one, ModuleType)
+            special = name[:2] == name[-2:] == "__" and not isinstance(one, types.ModuleType)
             if special or name.startswith(("_rb_", "_abc_")):
                 continue
             # A function that nobody names nobody calls; a class may be asked for its own by an operator.
-            if is_class or name in self._names or not isinstance(one, _CODE):
+            if is_class or name in self._names or not isinstance(one, objects.CODE):
                 yield name, one, Spot(f"{space.called}{name}{suffix}", name)
-
-
-def _same(one: Any, other: Any) -> bool:
-    if type(one) is _Items and type(other) is _Items:
-        return len(one) == len(other) and all(map(_same_value, one, other))
-    return one is not _NOTHING and _same_value(one, other)
-
-
-def _same_value(one: Any, other: Any) -> bool:
-    return one is other or (type(one) is type(other) and type(one) in _VALUES and one == other)
-
-
-def _is_hidden(cls: type) -> bool:
-    """Whether an instance of ``cls`` has something to change that no attribute or item shows.
-
-    An iterator, a buffer, a generator of random numbers: what it is like cannot be compared.
-    """
-    if issubclass(cls, (*_VALUES, State)) or never_changes(cls):
-        return False
-    words = sum(len(_slots(base)) for base in cls.__mro__ if not base.__module__ == "builtins")
-    words += (cls.__dictoffset__ > 0) + (cls.__weakrefoffset__ > 0)  # type: ignore[attr-defined]
-    return cls.__basicsize__ > object.__basicsize__ + words * _WORD
-
-
-def _referred(value: Any) -> Iterator[Any]:
-    """What an object that itself stays as it is leads to."""
-    if isinstance(value, functools.partial):
-        yield from (value.func, value.args, value.keywords, vars(value))
-    elif isinstance(value, property):
-        yield from (value.fget, value.fset, value.fdel)
-    elif isinstance(value, weakref.ref):
-        yield weakref.ref.__call__(value)
-    elif isinstance(value, (staticmethod, classmethod)):
-        yield value.__func__
-    else:
-        yield getattr(value, "__func__", None)
-        if not isinstance(value.__self__, ModuleType):
-            yield value.__self__
-
-
-@functools.lru_cache(maxsize=4096)
-def _names_in(code: CodeType) -> frozenset[str]:
-    """The names in ``code`` and in the code inside it; a string may be one, for ``getattr`` or a dict.
-
-    A name that nobody can write is not the program's: pytest puts such into code
-    that asserts, and they lead to all that pytest has.
-    """
-    strings = (one for one in code.co_consts if type(one) is str)
-    names = frozenset(name for name in (*code.co_names, *strings) if not name.startswith("@"))
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            names |= _names_in(inner)
-    return names
-
-
-def is_library(code: CodeType) -> bool:
-    """Whether ``code`` is Python's own, which is taken to look after itself."""
-    name = code.co_filename
-    return name.startswith("<frozen ") or (name.startswith(_LIBRARY) and "site-packages" not in name)
-
-
-def _is_library(module: str) -> bool:
-    return module != "__main__" and module.partition(".")[0] in sys.stdlib_module_names
-
-
-def _is_installed(module: str) -> bool:
-    return "site-packages" in (getattr(sys.modules.get(module), "__file__", "") or "")
-
-
-def _is_ours(module: str) -> bool:
-    return module.startswith(_OURS) or is_ours(getattr(sys.modules.get(module), "__file__", "") or "")
-
-
-def _slots(cls: type) -> list[tuple[str, MemberDescriptorType]]:
-    return [(name, member) for name, member in vars(cls).items() if type(member) is MemberDescriptorType]
-
-
-def _of_racebench(cls: type) -> frozenset[str]:
-    """The attributes of a primitive that RaceBench's own code uses; what it is called is the user's."""
-    functions = [one for base in cls.__mro__ for one in vars(base).values() if isinstance(one, FunctionType)]
-    code = [one.__code__ for one in functions if is_ours(one.__code__.co_filename)]
-    return frozenset[str]().union(*map(_names_in, code)) - {"cls", "index"}
-
-
-def _items(value: Any) -> _Items:
-    """What a container holds, by the method of the built-in class that it is."""
-    cls = type(value)
-    if issubclass(cls, dict):
-        return _Items(one for pair in list(dict.items(value)) for one in pair)
-    base = next(base for base in _ITEMS if issubclass(cls, base))
-    items = _Items(base.__iter__(value))
-    if base in (set, frozenset):
-        items.sort(key=id)
-    return items
-
-
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return _NOTHING

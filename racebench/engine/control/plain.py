@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import dis
 import functools
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
@@ -27,7 +26,8 @@ from typing import Any
 
 from ..instrument import site_of
 from ..osthreads import is_ours
-from .pictures import Place, is_library
+from .objects import is_library
+from .pictures import Place
 
 TRACED = 3
 _NAMED = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF"}
@@ -71,14 +71,13 @@ class Uses:
         return look
 
     def _used(self, name: str, task: Any, writes: bool, frame: FrameType) -> None:
-        thread = task.name
         # A read-write lock that is shared with other readers guards against no other writer.
         looks = not writes and name not in self.loose
         held = {lock.name for lock, _, _ in task.held if looks or getattr(lock, "writer", task) is task}
         self.under[name] = self.under.get(name, frozenset(held)) & held
-        known = self.by.setdefault(name, {}).get(thread)
+        known = self.by.setdefault(name, {}).get(task.name)
         if known is None or (writes and not known[0]):
-            self.by[name][thread] = writes, str(site_of(frame.f_code, frame.f_lasti))
+            self.by[name][task.name] = writes, str(site_of(frame.f_code, frame.f_lasti))
 
     def told(self, places: set[Place], all_of_them: bool = False) -> list[str]:
         """A sentence for each of ``places`` that two threads use with no lock in common, or of all."""
@@ -112,13 +111,3 @@ def _names(code: CodeType) -> Mapping[int, tuple[str, bool]]:
         if instruction.opname in _NAMED | _STORES
         or (instruction.opname == "LOAD_CONST" and type(instruction.argval) is str)
     }
-
-
-def traced(tracer: Callable[[FrameType, str, Any], Any], call: Callable[[], None]) -> None:
-    """``call()`` with ``tracer`` in this thread, and what was there put back."""
-    before = sys.gettrace()
-    sys.settrace(tracer)
-    try:
-        call()
-    finally:
-        sys.settrace(before)

@@ -7,7 +7,7 @@ lookout for what no step announces; the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import get_ident
@@ -17,20 +17,19 @@ from ...primitives import State, installed
 from ...program import Program
 from .. import osthreads
 from ..delays import delayed_fields, late
-from ..garbage import Collector, tamed
+from ..garbage import tamed
 from ..instrument import Twins, derived
 from ..shield import Shield
 from ..strangers import starts_noticed
 from . import interrupts
 from .ending import Ending
+from .execution import Chooser
+from .execution import Outcome as Outcome
 from .floor import Floor
 from .holdings import Holdings
 from .lookout import Lookout
-from .outcome import Outcome as Outcome
 from .overseer import Anyone
-from .plain import Uses
 from .primitives import substitutes, wait_until
-from .protocols import Chooser
 from .stores import Buffers, Draining
 from .task import Task as Task
 from .workers import Workers
@@ -69,24 +68,23 @@ class Scheduler:
         self.floor = floor = Floor(program, threads, interrupts.tasks_of(program, threads), max_steps)
         self.lost, self.unseen = floor.lost, floor.unseen
         self._shield = Shield()
-        self._lookout = Lookout(floor, looks)
-        self.changing = self._lookout.changing
-        self._workers = Workers(floor, self._lookout)
+        self.lookout = Lookout(floor, looks, lambda: self.run(Anyone()))
+        self._workers = Workers(floor, self.lookout)
         self._ending = Ending(floor, stall_s)
         self._holdings = Holdings(floor)
         self._setting_up = False
         self.check_failed, self.created = floor.check_failed, floor.created
+        self.wait_until, self.irqs = partial(wait_until, floor), partial(interrupts.switch, floor)
         self.buffers: Buffers | None = None
         delayed = delayed_fields(program)
         if delayed:
-            self.buffers = made = Buffers(floor, delayed, floor.created)
+            self.buffers = made = Buffers(floor, delayed)
             floor.tasks = floor.tasks + made.actors
             floor.draining, floor.fence = partial(Draining, made), made.fence
             self.created = made.created
             self._holdings.names.update(load=made.load, store=made.store)
-        self.tasks = floor.tasks
-        self.fence = floor.fence
-        self.types: dict[type, Any] = dict(substitutes(floor, self.fence if self.buffers else None))
+        self.tasks, self.fence = floor.tasks, floor.fence
+        self.types: dict[type, Any] = dict(substitutes(floor, self.fence if delayed else None))
         self._twins = Twins(self._holdings.names, self._holdings.accessor, self._holdings.copier)
 
     # -- the runtime interface (primitives.Runtime)
@@ -100,12 +98,6 @@ class Scheduler:
             own = derived(cls, self.types)
         self.types[cls] = own
         return own
-
-    def wait_until(self, predicate: Callable[[], Any]) -> None:
-        wait_until(self.floor, predicate)
-
-    def irqs(self, on: bool | None) -> bool:
-        return interrupts.switch(self.floor, on)
 
     # -- executions, from the controlling thread
 
@@ -121,7 +113,7 @@ class Scheduler:
             self._collector.collect()
         self._set_up(strategy, always_ask)
         outcome = floor.outcome
-        before = self._lookout.before(outcome.state)
+        before = self.lookout.before(outcome.state)
         strategy.begin()
         # A recording is followed to its end, however long it is.
         first = floor.start(max(floor.limit, getattr(strategy, "length", 0)))
@@ -129,7 +121,7 @@ class Scheduler:
             first.baton.release()
             self._ending.await_end()
         floor.strangers.check()
-        self._lookout.after(before)
+        self.lookout.after(before)
         if floor.error is not None:
             raise floor.error
         if outcome.unfair:
@@ -137,7 +129,7 @@ class Scheduler:
         if floor.recorder is not None:
             floor.recorder.end()
         self._holdings.execution_is_over()
-        if self._lookout.uses is None:
+        if self.lookout.uses is None:
             self._ending.conclude()
         outcome.events += floor.might_end
         return outcome
@@ -154,22 +146,14 @@ class Scheduler:
             interrupts.offer(task)
         if self.buffers is not None:
             self.buffers.reset()
-        outcome = floor.outcome
         self._setting_up = True
         try:
-            outcome.state = self.program.fresh()
+            floor.outcome.state = self.program.fresh()
         finally:
             self._setting_up = False
         self._holdings.setup_is_over()
         if floor.recorder is not None:
-            outcome.before = self.program.pictured(outcome.state)
-
-    def uses(self) -> Uses:
-        """Who uses what is ``changing``, from a few executions more."""
-        return self._lookout.trace(self._run_any)
-
-    def _run_any(self) -> Outcome:
-        return self.run(Anyone())
+            floor.outcome.before = self.program.pictured(floor.outcome.state)
 
     @property
     def fit(self) -> bool:
@@ -203,7 +187,7 @@ class Scheduler:
             try:
                 yield
                 self.floor.strangers.check()
-                self._lookout.conclude(self.fit, self._run_any)
+                self.lookout.conclude(self.fit)
             finally:
                 with self._shield:
                     self._workers.close(self._stall_s)
@@ -211,5 +195,3 @@ class Scheduler:
     def _is_the_programs(self) -> bool:
         """Whether the calling thread runs code of the program."""
         return get_ident() in self.floor.workers or (self._setting_up and get_ident() in self.floor.ours)
-
-    _collector: Collector

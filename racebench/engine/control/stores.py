@@ -18,25 +18,22 @@ depends on what the thread did, never on when its buffers ran empty.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from ...primitives import State, ops
 from ...trace import Op
 from ..delays import late
 from ..instrument import SLOT
+from .execution import Chooser
 from .floor import Floor
-from .protocols import Chooser
 from .task import Buffer, Fifo, Task
 
 
 class Buffers:
     """All store buffers of one scheduler; owned by the floor holder."""
 
-    def __init__(
-        self, scheduler: Floor, fields: list[tuple[Any, str, str]], number: Callable[[Any], None]
-    ) -> None:
-        self.scheduler, self._number = scheduler, number
+    def __init__(self, scheduler: Floor, fields: list[tuple[Any, str, str]]) -> None:
+        self.scheduler = scheduler
         self.of: dict[Any, dict[tuple[int, str], Fifo]] = {ident: {} for ident, _, _ in fields}
         self.fifos: dict[int, Fifo] = {}
         self.buffers: list[Buffer] = []
@@ -62,7 +59,7 @@ class Buffers:
 
     def created(self, obj: Any) -> None:
         """Number ``obj``, and give it the buffers of its delayed fields."""
-        self._number(obj)
+        self.scheduler.created(obj)
         if not isinstance(obj, State) or not obj._rb_delayed:
             return
         fifos = self.of.get(obj._rb_id)  # type: ignore[attr-defined]

@@ -42,10 +42,8 @@ class Workers:
         self._closing = True
         s.ours = frozenset()
         for task in s.threads + s.interrupts:
-            if task.thread is None:
-                continue
             task.baton.release()
-            if task.name not in s.lost:
+            if task.thread is not None and task.name not in s.lost:
                 task.thread.join(stall_s)
 
     def _work(self, task: Task) -> None:

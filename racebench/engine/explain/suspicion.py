@@ -20,7 +20,8 @@ def suspected(program: Program) -> list[str]:
     with Scheduler(program) as scheduler:
         for _ in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS):
             pass
-        return scheduler.uses().told(scheduler.changing, True) if scheduler.changing else []
+        lookout = scheduler.lookout
+        return lookout.trace().told(lookout.changing, True) if lookout.changing else []
 
 
 @leaves_nothing

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...errors import ProgramError
-from ..control.protocols import Chooser
+from ..control.execution import Chooser
 from ..control.scheduler import Outcome, Scheduler
 from .estimate import Estimate
 from .evidence import real

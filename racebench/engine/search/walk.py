@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...findings import interval
-from ..control.protocols import Chooser
+from ..control.execution import Chooser
 from ..control.scheduler import Outcome, Scheduler
 from ..strategies import Strategy
 from .classes import Classes

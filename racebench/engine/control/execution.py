@@ -1,0 +1,50 @@
+"""What one execution is given and gives: who chooses its steps, who listens to it, and its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ...findings import Broken
+from ...trace import Op
+from ..stuck import Event
+from .task import Task
+
+
+class Chooser(Protocol):
+    """Decides who runs; see ``strategies/``."""
+
+    def begin(self) -> None:
+        """A new execution starts."""
+
+    def pick(self, enabled: list[Task], current: Task | None) -> Any:
+        """The task that makes the next step; called when there is a choice."""
+
+
+class Listener(Protocol):
+    """Hears what predicates look at, and who may wake unasked; ``grown`` once that is new to it."""
+
+    grown: bool
+
+    def look(self, predicate: Any, reads: Iterable[tuple[Op, Any]]) -> None: ...
+
+    def rousable(self) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Outcome:
+    """One finished execution: its log, events, and what the check said.
+
+    ``parts`` has the steps of each real execution in it, if it went on after a crash.
+    ``unfair`` says who spun while others were kept waiting, if it ended only once all took turns.
+    """
+
+    log: list[tuple[Task, Op, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    broken: tuple[Broken, ...] = ()
+    results: dict[str, Any] = field(default_factory=dict)
+    before: Any = None
+    state: Any = None
+    parts: list[list[int]] | None = None
+    unfair: str = ""

@@ -1,0 +1,148 @@
+"""One object, as pictures have it: what it has, and whose it is.  None of its own code runs."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import sysconfig
+import types
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from ...primitives import Primitive, State
+from ...values import never_changes
+from ..osthreads import is_ours
+
+_WORD = tuple.__itemsize__
+OURS = tuple(f"{__name__.partition('.')[0]}.{part}" for part in ("engine", "trace", "program", "findings"))
+VALUES = (int, float, complex, str, bytes, bool, type(None))
+ITEMS = (list, tuple, set, frozenset, deque)
+_METHODS = (types.BuiltinFunctionType, types.MethodType, types.MethodWrapperType)
+CODE = (types.FunctionType, types.ModuleType, type, *_METHODS)
+REFERS = (*_METHODS, functools.partial, property, staticmethod, classmethod, weakref.ref)
+_LIBRARY = sysconfig.get_path("stdlib")
+NOTHING = object()
+
+
+class Items(list[Any]):
+    """What a container holds."""
+
+
+def same(one: Any, other: Any) -> bool:
+    if type(one) is Items and type(other) is Items:
+        return len(one) == len(other) and all(map(_same_value, one, other))
+    return one is not NOTHING and _same_value(one, other)
+
+
+def _same_value(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and type(one) in VALUES and one == other)
+
+
+def is_hidden(cls: type) -> bool:
+    """Whether an instance of ``cls`` has something to change that no attribute or item shows.
+
+    An iterator, a buffer, a generator of random numbers: what it is like cannot be compared.
+    """
+    if issubclass(cls, (*VALUES, State)) or never_changes(cls):
+        return False
+    words = sum(len(_slots_of(base)) for base in cls.__mro__ if base.__module__ != "builtins")
+    words += (cls.__dictoffset__ > 0) + (cls.__weakrefoffset__ > 0)  # type: ignore[attr-defined]
+    return cls.__basicsize__ > object.__basicsize__ + words * _WORD
+
+
+def referred(value: Any) -> Iterator[Any]:
+    """What an object that itself stays as it is leads to."""
+    if isinstance(value, functools.partial):
+        yield from (value.func, value.args, value.keywords, vars(value))
+    elif isinstance(value, property):
+        yield from (value.fget, value.fset, value.fdel)
+    elif isinstance(value, weakref.ref):
+        yield weakref.ref.__call__(value)
+    elif isinstance(value, (staticmethod, classmethod)):
+        yield value.__func__
+    else:
+        yield getattr(value, "__func__", None)
+        if not isinstance(value.__self__, types.ModuleType):
+            yield value.__self__
+
+
+@functools.lru_cache(maxsize=4096)
+def names_in(code: types.CodeType) -> frozenset[str]:
+    """The names in ``code`` and in the code inside it; a string may be one, for ``getattr`` or a dict.
+
+    A name that nobody can write is not the program's: pytest puts such into code
+    that asserts, and they lead to all that pytest has.
+    """
+    strings = (one for one in code.co_consts if type(one) is str)
+    names = frozenset(name for name in (*code.co_names, *strings) if not name.startswith("@"))
+    for inner in code.co_consts:
+        if isinstance(inner, types.CodeType):
+            names |= names_in(inner)
+    return names
+
+
+def is_library(code: types.CodeType) -> bool:
+    """Whether ``code`` is Python's own, which is taken to look after itself."""
+    name = code.co_filename
+    return name.startswith("<frozen ") or (name.startswith(_LIBRARY) and "site-packages" not in name)
+
+
+def is_library_module(module: str) -> bool:
+    return module != "__main__" and module.partition(".")[0] in sys.stdlib_module_names
+
+
+def is_of_the_program(module: str) -> bool:
+    """Whether it is neither Python's own nor installed."""
+    installed = "site-packages" in (getattr(sys.modules.get(module), "__file__", "") or "")
+    return not is_library_module(module) and not installed
+
+
+def is_our_module(module: str) -> bool:
+    return module.startswith(OURS) or is_ours(getattr(sys.modules.get(module), "__file__", "") or "")
+
+
+def _slots_of(cls: type) -> list[tuple[str, types.MemberDescriptorType]]:
+    return [
+        (name, member) for name, member in vars(cls).items() if type(member) is types.MemberDescriptorType
+    ]
+
+
+def slots(cls: type) -> dict[str, types.MemberDescriptorType]:
+    """All slots of an instance of ``cls``."""
+    return {name: slot for base in cls.__mro__ for name, slot in _slots_of(base)}
+
+
+def of_racebench(cls: type) -> frozenset[str]:
+    """The attributes of a primitive that RaceBench's own code uses; what it is called is the user's."""
+    if not issubclass(cls, Primitive):
+        return frozenset()
+    functions = [
+        one for base in cls.__mro__ for one in vars(base).values() if isinstance(one, types.FunctionType)
+    ]
+    code = [one.__code__ for one in functions if is_ours(one.__code__.co_filename)]
+    return frozenset[str]().union(*map(names_in, code)) - {"cls", "index"}
+
+
+def items_of(value: Any) -> Items:
+    """What a container holds, by the method of the built-in class that it is."""
+    cls = type(value)
+    if issubclass(cls, dict):
+        return Items(one for pair in list(dict.items(value)) for one in pair)
+    base = next(base for base in ITEMS if issubclass(cls, base))
+    items = Items(base.__iter__(value))
+    if base in (set, frozenset):
+        items.sort(key=id)
+    return items
+
+
+def defaults_of(function: types.FunctionType) -> Items:
+    return Items((function.__defaults__, function.__kwdefaults__))
+
+
+def content_of(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return NOTHING
