@@ -75,7 +75,7 @@ class Floor(Numbers):
         self.prepare()
 
     def prepare(self) -> None:
-        """A new execution: nothing has happened, and nobody is known."""
+        """Everything that is kept of an execution is as it is before a new one."""
         self._serials.clear()
         self._ids.clear()
         self.current: Task | None = None

@@ -26,7 +26,9 @@ class Lookout:
     """Looks at the executions of one scheduler; all but ``watch`` is the controlling thread's.
 
     ``changing`` is what pictures have shown to change.  ``watch`` calls a
-    thread's part in the present execution, looking at it, if it is looked at.
+    thread's part in the present execution, looking at it, if it is looked at;
+    the workers read it after a release of a baton, all of which come after
+    ``before`` has set it.
     ``looks``: whether pictures are taken, which is in vain where nobody asks.
     ``execute`` runs an execution more, in any order.
     """
