@@ -339,7 +339,11 @@ def test_a_setup_that_forks_comes_back_once(run: Any, tmp_path: Path) -> None:
         children.append(os.fork())
         return Counter()
 
-    run(program(setup=forks))
+    def adds(s: Counter) -> None:
+        with s.lock:
+            s.x += 1
+
+    assert not run(rb.Program("user", forks, {"a": adds, "b": adds})).findings
     for child in children:
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 1

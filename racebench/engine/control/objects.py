@@ -48,7 +48,7 @@ def is_hidden(cls: type) -> bool:
     if issubclass(cls, (*VALUES, State)) or never_changes(cls):
         return False
     words = sum(len(_slots_of(base)) for base in cls.__mro__ if base.__module__ != "builtins")
-    words += (cls.__dictoffset__ > 0) + (cls.__weakrefoffset__ > 0)  # type: ignore[attr-defined]
+    words += (cls.__dictoffset__ > 0) + (cls.__weakrefoffset__ > 0)
     return cls.__basicsize__ > object.__basicsize__ + words * _WORD
 
 
