@@ -129,6 +129,9 @@ def test_what_nobody_can_end_is_a_hang(functions: Any, mode: Any) -> None:
     assert "queue.Queue.get (threading.Condition.wait), called in gets" in finding.summary
 
 
+# The thread in the raw lock is given up as lost.  It ends by itself once the other has let go of
+# that lock while it unwinds, which may be after the run.
+@pytest.mark.loses_a_thread
 @pytest.mark.parametrize("mode", [rb.verify, explore], ids=["verify", "explore"])
 def test_a_ring_of_our_lock_and_a_raw_one_is_a_hang(mode: Any) -> None:
     found = mode(program(raw_then_lock, lock_then_raw)).findings
