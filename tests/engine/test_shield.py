@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine.control.scheduler import Scheduler
+from racebench.engine.control.ending import Ending
 from racebench.engine.shield import Shield
 
 from . import programs as p
@@ -19,16 +19,16 @@ def explored(program: rb.Program) -> rb.Result:
     return rb.explore(program, executions=40)
 
 
-@pytest.mark.parametrize("where", ["_await_end", "_unwind"])
+@pytest.mark.parametrize("where", ["await_end", "_unwind"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("run", [rb.verify, explored], ids=["verify", "explore"])
 def test_wherever_ctrl_c_comes_the_engine_keeps_its_threads_together(
     where: str, after: bool, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = getattr(Scheduler, where)
+    real = getattr(Ending, where)
     calls = iter(range(1 << 30))
 
-    def cut(self: Scheduler) -> None:
+    def cut(self: Ending) -> None:
         mine = next(calls) == 3
         if mine and not after:
             signal.raise_signal(signal.SIGINT)
@@ -37,7 +37,7 @@ def test_wherever_ctrl_c_comes_the_engine_keeps_its_threads_together(
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Scheduler, where, cut)
+        patch.setattr(Ending, where, cut)
         before = threading.active_count()
         result = run(p.abba())
         assert threading.active_count() == before
