@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +105,13 @@ def test_no_module_imports_itself_through_others() -> None:
 
 def test_the_words_are_few() -> None:
     assert len(WORDS) <= 8
+
+
+def test_the_wheel_has_every_package() -> None:
+    with (PACKAGE.parent / "pyproject.toml").open("rb") as file:
+        listed = tomllib.load(file)["tool"]["setuptools"]["packages"]
+    packages = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("*.py")}
+    assert {*listed} == packages | {"racebench._scenarios"}
 
 
 def test_the_top_level_is_exact() -> None:
