@@ -11,6 +11,11 @@ import sys
 def main() -> int:
     """The command line's process; returns its exit status."""
     try:
+        from .campaign import nursery
+
+        # Help and version are said without one.
+        if sys.argv[1:2] and sys.argv[1] in nursery.RUNS_CODE and not {"-h", "--help"} & {*sys.argv}:
+            nursery.start_early()
         from .cli import main
 
         return main()
@@ -18,6 +23,9 @@ def main() -> int:
         return 130
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        from .campaign import nursery
+
+        nursery.end_early()
 
 
 if __name__ == "__main__":

@@ -21,27 +21,24 @@ to a child that waits for one and so reads; it never waits for one that writes.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from ..errors import HarnessBug, RaceBenchError, UsageError
-from .child import BEGUN, LATE, NO_END, OVER, Call, work
+from . import nursery
+from .child import BEGUN, LATE, NO_END, OVER, Call
 from .stop import Stop
 
 _LOOK_S = 0.1
 _LONGEST_LOOK_S = 1.0
 GRACE_S = 10.0
 _EXIT_S, _EXIT_LOOK_S = 1.5, 0.005
-_SAFE = "PYTHONSAFEPATH"
 
 
 @dataclass(frozen=True)
@@ -86,21 +83,14 @@ class _Child:
     """
 
     def __init__(self, number: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.talk, theirs = context.Pipe()
-        leash_end, self.leash = context.Pipe(duplex=False)
+        made = nursery.take(number)
+        self.talk, self.leash, self.process = made.talk, made.leash, made.process
         self.job: Job | None = None
         self.limit: float | None = None
         self.group = 0
         self.answered = False
         self.cancelled = self.late = self.garbled = False
         self.said = ""
-        # No daemon: a program may start processes of its own.
-        self.process = context.Process(target=work, args=(theirs, leash_end, number))
-        with _nothing_from_here(), _ctrl_c_held_back():
-            self.process.start()
-        theirs.close()
-        leash_end.close()
 
     def give(self, job: Job, now: float) -> None:
         self.job, self.answered, self.said = job, False, ""
@@ -334,37 +324,3 @@ class _One:
 
     def lost(self, job: Job, why: str) -> None:
         self.error = UsageError(f"the code under test is gone: {why}")
-
-
-@contextmanager
-def _nothing_from_here() -> Iterator[None]:
-    """A process started in here imports nothing from the current folder.
-
-    It begins as ``python -c``, which looks there first: a pickle.py that lies
-    beside somebody's scenarios would run.  Costs a Python that a user's program
-    starts in a child its own look there.
-    """
-    before = os.environ.get(_SAFE)
-    os.environ[_SAFE] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_SAFE]
-        else:
-            os.environ[_SAFE] = before
-
-
-@contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """A process started in here begins with SIGINT blocked, until it leads its own session."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    # Starting the tracker unblocks SIGINT (CPython before 3.12), so it must run already.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
