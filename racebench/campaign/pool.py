@@ -116,13 +116,14 @@ class _Child:
         return self.process.exitcode is not None
 
     def end(self) -> None:
-        """Let it go: it exits by itself when its leash ends, and is killed if it does not.
+        """End it: one at work exits by itself when its leash ends, and is killed if it does not.
 
         So is what its program has started and left in its session.
         """
         self.leash.close()
         self.talk.close()
-        until = time.monotonic() + (0 if self.late else _EXIT_S)
+        # One that only waits for a call has nothing to put right.
+        until = time.monotonic() + (0 if self.late or self.job is None else _EXIT_S)
         while not self.ended() and time.monotonic() < until:
             time.sleep(_EXIT_LOOK_S)
         self._kill_group(self.process.pid or 0)
