@@ -47,13 +47,13 @@ def _live(*how: Any) -> None:
 
 
 def start_early() -> None:
-    """Start child 0, for whoever takes it first."""
-    _early.append(Newborn(0))
+    """Start the first child, for whoever takes it."""
+    _early.append(Newborn(os.getpid()))
 
 
 def take(number: int) -> Newborn:
-    """Child ``number``; one that was started early is child 0."""
-    return _early.pop() if _early and number == 0 else Newborn(number)
+    """Child ``number``; the first one may have been started early."""
+    return _early.pop() if _early and number == os.getpid() else Newborn(number)
 
 
 def end_early() -> None:

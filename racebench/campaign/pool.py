@@ -30,6 +30,7 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from ..engine import place
 from ..errors import HarnessBug, RaceBenchError, UsageError
 from . import nursery
 from .child import BEGUN, LATE, NO_END, OVER, Call
@@ -225,7 +226,9 @@ class Pool:
         return one.value
 
     def _start(self) -> _Child:
-        child = _Child(self._started)
+        # Beside other processes with pools of their own, xdist's workers say, which count on from
+        # their own places: children that all began at 0 would share one processor.
+        child = _Child(place() + self._started)
         self._started += 1
         self._children.append(child)
         return child

@@ -4,7 +4,7 @@ from .explain.answers import explore, reproduce, verify
 from .explain.replay import replay
 from .explain.suspicion import overlooked, suspected
 from .free.stress import stress
-from .osthreads import STALL_S, spread
+from .osthreads import STALL_S, place, spread
 from .progress import Progress, ProgressCall
 from .search.glance import glance
 from .search.loop import Plan
@@ -22,6 +22,7 @@ __all__ = [
     "glance",
     "judged",
     "overlooked",
+    "place",
     "replay",
     "reproduce",
     "spread",

@@ -128,6 +128,11 @@ def spread(n: int) -> None:
     _place = n
 
 
+def place() -> int:
+    """The number of this process among those side by side; of one that was told none, the system's own."""
+    return _place
+
+
 _place = os.getpid()
 
 
