@@ -31,7 +31,7 @@ def made(folder: Path) -> Samples:
     run, ablated = folder / "run", folder / "ablated"
     cells = ["route_vs_route", "release_vs_isenabler", "--protocol", "baseline", "no_rank_lock"]
     assert cli.main(["run", *cells, "--time", "400ms", "--out", str(run)]) in (0, 1)
-    assert cli.main(["ablate", "baseline", "route_vs_route", "--time", "5s", "--out", str(ablated)]) == 0
+    assert cli.main(["ablate", "baseline", "route_vs_route", "--time", "60s", "--out", str(ablated)]) == 0
     stored = [*sorted(run.glob("findings/*.json")), *sorted(ablated.glob("findings/*.json"))]
     root = bundled_root()
     return Samples(
