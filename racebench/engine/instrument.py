@@ -8,6 +8,7 @@ attribute name written into it costs half of a general one.
 from __future__ import annotations
 
 import enum
+import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -76,12 +77,18 @@ class Twins:
         getting, setting = self._body(declared)
         if not declared.delayed:
             setting = f"{setting}\n    self.{SLOT}{name} = value"
-        source = f"def get(self):\n    {getting}\ndef set(self, value):\n    {setting}\n"
         made: dict[str, Any] = {}
-        # The source is ours but for the field's name, which Python itself has
-        # accepted as an attribute name in a class body.
-        exec(compile(source, f"<racebench field {name}>", "exec"), self._namespace, made)
+        exec(_accessors(name, getting, setting), self._namespace, made)
         return property(made["get"], made["set"])
+
+
+# A run makes the twins of the same classes again and again, and compiling costs more than all else of it.
+@functools.lru_cache(maxsize=4096)
+def _accessors(name: str, getting: str, setting: str) -> CodeType:
+    # The source is ours but for the field's name, which Python itself has
+    # accepted as an attribute name in a class body.
+    source = f"def get(self):\n    {getting}\ndef set(self, value):\n    {setting}\n"
+    return compile(source, f"<racebench field {name}>", "exec")
 
 
 def derived(cls: type, types: Mapping[type, type]) -> type:

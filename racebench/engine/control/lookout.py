@@ -14,6 +14,7 @@ from ...trace import Kind
 from .. import osthreads
 from ..unseen import NOTHING
 from .floor import Floor
+from .objects import Known
 from .outside import Outside, profiled, traced
 from .pictures import Picture, Place
 from .plain import TRACED, Uses
@@ -39,6 +40,7 @@ class Lookout:
         self.watch: Callable[[Task, Callable[[], None]], None] | None = None
         self.uses: Uses | None = None
         self._outside = Outside()
+        self._known = Known()
         self._touched = False
 
     def before(self, state: Any) -> Picture | None:
@@ -50,7 +52,7 @@ class Lookout:
         self.watch = None
         if not self._looks or s.runs & (s.runs - 1):
             return None
-        picture = Picture(s.program, state)
+        picture = Picture(s.program, state, self._known)
         self._outside = outside = Outside()
         self.watch = lambda task, call: profiled(outside.profiler(task.name), call)
         osthreads.take_lost_interrupts()

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import sysconfig
 import types
 import weakref
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from ...primitives import Primitive, State
 from ...values import never_changes
+from ..instrument import SLOT
 from ..osthreads import is_ours
 
 _WORD = tuple.__itemsize__
-OURS = tuple(f"{__name__.partition('.')[0]}.{part}" for part in ("engine", "trace", "program", "findings"))
+_PACKAGE = __name__.partition(".")[0]
+OURS = tuple(f"{_PACKAGE}.{part}" for part in ("engine", "trace", "program", "findings"))
 VALUES = (int, float, complex, str, bytes, bool, type(None))
 ITEMS = (list, tuple, set, frozenset, deque)
 _METHODS = (types.BuiltinFunctionType, types.MethodType, types.MethodWrapperType)
 CODE = (types.FunctionType, types.ModuleType, type, *_METHODS)
 REFERS = (*_METHODS, functools.partial, property, staticmethod, classmethod, weakref.ref)
+_ROOT = str(Path(__file__).parents[2]) + os.sep
 _LIBRARY = sysconfig.get_path("stdlib")
 NOTHING = object()
 
@@ -68,7 +73,6 @@ def referred(value: Any) -> Iterator[Any]:
             yield value.__self__
 
 
-@functools.lru_cache(maxsize=4096)
 def names_in(code: types.CodeType) -> frozenset[str]:
     """The names in ``code`` and in the code inside it; a string may be one, for ``getattr`` or a dict.
 
@@ -100,7 +104,63 @@ def is_of_the_program(module: str) -> bool:
 
 
 def is_our_module(module: str) -> bool:
-    return module.startswith(OURS) or is_ours(getattr(sys.modules.get(module), "__file__", "") or "")
+    """Whether it is of RaceBench's package, the machine under test included: that keeps all in its states."""
+    return module.partition(".")[0] == _PACKAGE
+
+
+class Code(NamedTuple):
+    """What a function's code says, whatever its cells, defaults and attributes hold."""
+
+    names: frozenset[str]
+    """Empty if it is of RaceBench's package, whose modules and classes have nothing that changes."""
+    is_seen: bool
+    """Whether it is neither Python's own nor RaceBench's, so that what it may touch counts."""
+
+
+class Shape(NamedTuple):
+    """What all instances of a class have in common."""
+
+    slots: dict[str, types.MemberDescriptorType]
+    """All slots that an instance has."""
+    ours: frozenset[str]
+    """The attributes of a primitive that RaceBench's own code uses; what it is called is the user's."""
+    fields: frozenset[str]
+    """The attributes that hold the fields of a state."""
+    is_hidden: bool
+    is_silent: bool
+    """Whether an instance is RaceBench's own, or a log, whose lines are for people."""
+    is_library: bool
+
+
+class Known:
+    """What code and classes say of themselves, for the pictures of one program: found out once, it stays so."""
+
+    def __init__(self) -> None:
+        # By id, with what has the id: code that is equal may be of another file.
+        self._code: dict[int, tuple[types.CodeType, Code]] = {}
+        self._shapes: dict[type, Shape] = {}
+
+    def code(self, code: types.CodeType) -> Code:
+        known = self._code.get(id(code))
+        if known is None:
+            seen = not is_ours(code.co_filename) and not is_library(code)
+            names = names_in(code) if seen and not code.co_filename.startswith(_ROOT) else frozenset()
+            known = self._code[id(code)] = code, Code(names, seen)
+        return known[1]
+
+    def shape(self, cls: type) -> Shape:
+        known = self._shapes.get(cls)
+        if known is None:
+            of_racebench = cls.__module__.startswith(OURS) and not issubclass(cls, Primitive)
+            known = self._shapes[cls] = Shape(
+                {name: slot for base in cls.__mro__ for name, slot in _slots_of(base)},
+                _used_by_racebench(cls),
+                frozenset(SLOT + name for name in cls._rb_fields) if issubclass(cls, State) else frozenset(),
+                is_hidden(cls),
+                of_racebench or cls.__module__.startswith("logging"),
+                is_library_module(cls.__module__),
+            )
+        return known
 
 
 def _slots_of(cls: type) -> list[tuple[str, types.MemberDescriptorType]]:
@@ -109,13 +169,7 @@ def _slots_of(cls: type) -> list[tuple[str, types.MemberDescriptorType]]:
     ]
 
 
-def slots(cls: type) -> dict[str, types.MemberDescriptorType]:
-    """All slots of an instance of ``cls``."""
-    return {name: slot for base in cls.__mro__ for name, slot in _slots_of(base)}
-
-
-def of_racebench(cls: type) -> frozenset[str]:
-    """The attributes of a primitive that RaceBench's own code uses; what it is called is the user's."""
+def _used_by_racebench(cls: type) -> frozenset[str]:
     if not issubclass(cls, Primitive):
         return frozenset()
     functions = [

@@ -14,7 +14,6 @@ it or a default, is that thread's own.  No code of the user's runs here.
 from __future__ import annotations
 
 import enum
-import functools
 import sys
 import types
 from collections import deque
@@ -34,7 +33,7 @@ _COMMON = -1
 """The owner of what the state, a global, a class or a module leads to; else it is a thread's number."""
 
 
-class _Kind(enum.Enum):
+class _Kind(enum.IntEnum):
     """What of an object is looked at, beside a name where there is one."""
 
     ITEMS = enum.auto()
@@ -98,8 +97,9 @@ class Picture:
     All that was met is kept, so that an id is not another's.
     """
 
-    def __init__(self, program: Program, state: Any) -> None:
+    def __init__(self, program: Program, state: Any, known: objects.Known) -> None:
         self.truncated = False
+        self._known = known
         self._met: dict[int, Any] = {}
         self._owners: dict[int, set[int]] = {}
         self._values: dict[_At, Any] = {}
@@ -111,10 +111,8 @@ class Picture:
         self._looked: dict[int, tuple[bool, int]] = {}
         self._objects: dict[int, tuple[Any, set[Spot]]] = {}
         self._dicts: set[int] = set()
-        # Kept no longer than the picture: they have the program's classes.
-        self._ours: Callable[[type], frozenset[str]] = functools.cache(objects.of_racebench)
-        self._slots: Callable[[type], dict[str, types.MemberDescriptorType]] = functools.cache(objects.slots)
-        self._is_hidden: Callable[[type], bool] = functools.cache(objects.is_hidden)
+        self._bare: list[types.FunctionType] = []
+        self._given: dict[type, dict[str, Any]] = {}
         functions = [*program.threads.values(), *(handler for _, handler in program.interrupts.values())]
         self._left.extend((_NOWHERE, function, n) for n, function in enumerate(functions))
         self._walk()
@@ -124,20 +122,29 @@ class Picture:
 
         What a thread has made and filled is new, not changed.
         """
+        own = {at: dict(self._own(value)) for at, (value, _) in self._objects.items() if self._is_open(at)}
         ways = [
             (self._spots[at], at[1] is not _Kind.HIDDEN)
             for at, before in self._values.items()
-            if self._is_open(at[0]) and not objects.same(before, self._now(at))
+            if self._is_open(at[0]) and not objects.same(before, self._now(at, own))
         ]
         for value, spots in self._objects.values():
             if self._is_open(id(value)):
-                for name, _ in self._own(value):
+                for name in own[id(value)]:
                     if (id(value), _Kind.ATTRIBUTE, name) not in self._values:
                         ways.append(({self._way(value, name, spot) for spot in spots}, True))
+        for function in self._bare:
+            if vars(function):
+                self._enter(vars(function), f"{function.__qualname__}.", function.__module__ or "")
         for space in self._spaces.values():
             for name, _, spot in self._members(space):
                 if (id(space.holder), _Kind.MEMBER, name) not in self._values:
                     ways.append(({spot}, True))
+        for cls, had in self._given.items():
+            has = vars(cls)
+            for name in had.keys() | has.keys():
+                if had.get(name, objects.NOTHING) is not has.get(name, objects.NOTHING):
+                    ways.append(({Spot(f"{cls.__name__}.{name}, a class attribute", name)}, True))
         return {place for spots, certain in ways if (place := Place.of(spots, certain)) is not None}
 
     def _is_open(self, holder: int) -> bool:
@@ -145,7 +152,7 @@ class Picture:
         owners = self._owners[holder]
         return (_COMMON in owners or len(owners) > 1) and holder not in self._dicts
 
-    def _now(self, at: _At) -> Any:
+    def _now(self, at: _At, own: dict[int, dict[str, Any]]) -> Any:
         value, kind, name = self._met[at[0]], at[1], at[2]
         if kind is _Kind.ITEMS:
             return objects.items_of(value)
@@ -154,7 +161,7 @@ class Picture:
         if kind is _Kind.DEFAULTS:
             return objects.defaults_of(value)
         if kind is _Kind.ATTRIBUTE:
-            return dict(self._own(value)).get(name, objects.NOTHING)
+            return own[at[0]].get(name, objects.NOTHING)
         if kind is _Kind.MEMBER:
             return (value if type(value) is dict else vars(value)).get(name, objects.NOTHING)
         return objects.NOTHING
@@ -208,6 +215,8 @@ class Picture:
         elif issubclass(cls, type):
             for base in value.__mro__:
                 self._enter(base, f"{base.__name__}.", base.__module__)
+                if objects.is_our_module(base.__module__):
+                    self._given[base] = dict(vars(base))
         elif issubclass(cls, types.ModuleType):
             self._enter(vars(value), f"{value.__name__}.", value.__name__)
         elif issubclass(cls, objects.REFERS):
@@ -227,15 +236,13 @@ class Picture:
             self._instance(spot, value, owner)
 
     def _instance(self, spot: Spot, value: Any, owner: int) -> None:
-        cls = type(value)
-        ours = cls.__module__.startswith(objects.OURS) and not issubclass(cls, Primitive)
-        # What is written to a log is for people.
-        if ours or cls.__module__.startswith("logging"):
+        shape = self._known.shape(type(value))
+        if shape.is_silent:
             return
-        if self._is_hidden(cls):
+        if shape.is_hidden:
             self._note(value, _Kind.HIDDEN, "", spot, objects.NOTHING)
         self._attributes(spot, value, owner)
-        self._go(_NOWHERE, cls, _COMMON)
+        self._go(_NOWHERE, type(value), _COMMON)
 
     def _attributes(self, spot: Spot, value: Any, owner: int) -> None:
         self._objects.setdefault(id(value), (value, set()))[1].add(spot)
@@ -246,17 +253,16 @@ class Picture:
 
     def _own(self, value: Any) -> list[tuple[str, Any]]:
         """The attributes that ``value`` itself has, by its slots and its dict, but for what is RaceBench's."""
-        cls = type(value)
+        shape = self._known.shape(type(value))
         found = []
-        for name, slot in self._slots(cls).items():
+        for name, slot in shape.slots.items():
             with suppress(AttributeError):
                 found.append((name, slot.__get__(value)))
         with suppress(AttributeError):
             own = object.__getattribute__(value, "__dict__")
             self._dicts.add(id(own))
             found += own.items()
-        ours = self._ours(cls)
-        fields = {SLOT + name for name in cls._rb_fields} if issubclass(cls, State) else ()
+        ours, fields = shape.ours, shape.fields
         return [
             (name, one)
             for name, one in found
@@ -269,12 +275,13 @@ class Picture:
         if name.startswith(SLOT):
             return Spot("", name.removeprefix(SLOT))
         # Code of Python's own is not followed: its object is used by the name that led to it.
-        library = objects.is_library_module(cls.__module__)
+        library = self._known.shape(cls).is_library
         return spot.within() if library else Spot(f"{cls.__name__}.{name}, a plain attribute", name)
 
     def _function(self, spot: Spot, function: types.FunctionType, owner: int) -> None:
         code, called = function.__code__, function.__qualname__
-        if is_ours(code.co_filename) or objects.is_library(code):
+        known = self._known.code(code)
+        if not known.is_seen:
             return
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
             way = Spot(f"{name}, a variable around {called}", name)
@@ -286,9 +293,13 @@ class Picture:
         self._note(function, _Kind.DEFAULTS, "", way, defaults)
         for one in defaults:
             self._go(way, one, owner)
-        self._names |= objects.names_in(code)
-        self._enter(vars(function), f"{called}.", function.__module__ or "")
-        self._enter(function.__globals__, "the global ", "" if "globals" in objects.names_in(code) else None)
+        self._names |= known.names
+        if vars(function):
+            self._enter(vars(function), f"{called}.", function.__module__ or "")
+        else:
+            self._bare.append(function)
+        if known.names:
+            self._enter(function.__globals__, "the global ", "" if "globals" in known.names else None)
 
     # -- namespaces
 

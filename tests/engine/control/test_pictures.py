@@ -65,7 +65,7 @@ class Shared(rb.State):
         self.held = [0]
         self.alias = self.held
         by_default()[0] = by_keyword()[0] = 0
-        HIDDEN.n = WEAK[KEY] = Kept.n = 0
+        HIDDEN.n = WEAK[KEY] = Kept.n = rb.Lock.racebench_n = 0  # type: ignore[attr-defined]
         HELPERS.n = 0  # type: ignore[attr-defined]
         os.racebench_n = sys.racebench_n = 0  # type: ignore[attr-defined]
         os.environ["RACEBENCH_N"] = "0"
@@ -77,6 +77,10 @@ def set_n(s: Any, n: int) -> None:
 
 def set_kept(s: Any, n: int) -> None:
     Kept.n = n
+
+
+def set_ours(s: Any, n: int) -> None:
+    rb.Lock.racebench_n = n  # type: ignore[attr-defined]
 
 
 def set_tries(s: Any, n: int) -> None:
@@ -109,6 +113,7 @@ WAYS: dict[str, tuple[Callable[[Any], int], Callable[[Any, int], None], str]] = 
     "two names": (lambda s: s.one[0], lambda s, n: s.two.__setitem__(0, n), "Shared."),
     "alias": (lambda s: s.alias[0], lambda s, n: s.alias.__setitem__(0, n), "Shared.alias"),
     "class": (lambda s: Kept.n, set_kept, "Kept.n"),
+    "our class": (lambda s: rb.Lock.racebench_n, set_ours, "Lock.racebench_n"),  # type: ignore[attr-defined]
     "getattr": (lambda s: getattr(Kept, "n"), set_kept, "Kept.n"),  # noqa: B009
 }
 
