@@ -1,13 +1,15 @@
 """What an execution is looked at for that no step announces.
 
 In an execution now and then: pictures of what the threads can reach, before and
-after, and what they have in common outside the program's objects.  In a few
-more, if something had changed: who uses it.
+after and at its steps, and what they have in common outside the program's objects.
+In a few more, if something had changed: who uses it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from types import FrameType
 from typing import Any
 
 from ...trace import Kind
@@ -20,6 +22,13 @@ from .pictures import Picture, Place
 from .plain import TRACED, Uses
 from .task import Task
 
+_STEPS = {Floor.point.__code__, Floor.block_or_go.__code__}
+_LOOKS = 64
+"""Steps of one execution that are looked at one after another; from there on ever fewer are."""
+_CLOSELY = 3
+"""The first executions, of which the steps are looked at."""
+_LARGE = 2_000
+"""From so many places on a look is dear."""
 _TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
 
 
@@ -53,10 +62,25 @@ class Lookout:
         if not self._looks or s.runs & (s.runs - 1):
             return None
         picture = Picture(s.program, state, self._known)
-        self._outside = outside = Outside()
-        self.watch = lambda task, call: profiled(outside.profiler(task.name), call)
+        self._outside, self._steps = Outside(), 0
+        self._closely = s.runs < _CLOSELY
+        self.watch = lambda task, call: profiled(partial(self._profile, task, picture), call)
         osthreads.take_lost_interrupts()
         return picture
+
+    def _profile(self, task: Task, picture: Picture, frame: FrameType, event: str, called: Any) -> None:
+        """What ``sys.setprofile`` calls in the thread of ``task``, which has the floor: one has it at a time."""
+        if event == "c_call":
+            self._outside.called(task.name, frame, called)
+        elif event == "call" and self._closely and frame.f_code in _STEPS:
+            self._step(picture)
+
+    def _step(self, picture: Picture) -> None:
+        """Before each step others may run: what has changed by now they can see, though it be undone later."""
+        self._steps += 1
+        often = self._steps <= _LOOKS and picture.size < _LARGE
+        if (often or not self._steps & (self._steps - 1)) and picture.has_changed():
+            self.changing |= picture.changed()
 
     def after(self, before: Picture | None) -> None:
         """Look at what the execution has left."""

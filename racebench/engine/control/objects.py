@@ -122,6 +122,7 @@ class Shape(NamedTuple):
 
     slots: dict[str, types.MemberDescriptorType]
     """All slots that an instance has."""
+    has_dict: bool
     ours: frozenset[str]
     """The attributes of a primitive that RaceBench's own code uses; what it is called is the user's."""
     fields: frozenset[str]
@@ -154,6 +155,7 @@ class Known:
             of_racebench = cls.__module__.startswith(OURS) and not issubclass(cls, Primitive)
             known = self._shapes[cls] = Shape(
                 {name: slot for base in cls.__mro__ for name, slot in _slots_of(base)},
+                cls.__dictoffset__ != 0,
                 _used_by_racebench(cls),
                 frozenset(SLOT + name for name in cls._rb_fields) if issubclass(cls, State) else frozenset(),
                 is_hidden(cls),
@@ -189,6 +191,15 @@ def items_of(value: Any) -> Items:
     if base in (set, frozenset):
         items.sort(key=id)
     return items
+
+
+def dict_of(value: Any) -> dict[str, Any]:
+    """The attributes that an object has of its own, by name; none of the object's code runs."""
+    try:
+        found: dict[str, Any] = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found
 
 
 def defaults_of(function: types.FunctionType) -> Items:

@@ -48,14 +48,12 @@ class Outside:
     def __init__(self) -> None:
         self._by: dict[str, str] = {}
 
-    def profiler(self, thread: str) -> Callable[[FrameType, str, Any], None]:
-        def look(frame: FrameType, event: str, called: Any) -> None:
-            if event == "c_call" and thread not in self._by and _is_outside(called):
-                place = _place(frame)
-                if place is not None:
-                    self._by[thread] = f"{called.__name__} in {place}"
-
-        return look
+    def called(self, thread: str, frame: FrameType, function: Any) -> None:
+        """``thread`` calls ``function``, which is written in C."""
+        if thread not in self._by and _is_outside(function):
+            place = _place(frame)
+            if place is not None:
+                self._by[thread] = f"{function.__name__} in {place}"
 
     def told(self) -> list[str]:
         if len(self._by) < 2:

@@ -17,7 +17,7 @@ import enum
 import sys
 import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -113,24 +113,52 @@ class Picture:
         self._dicts: set[int] = set()
         self._bare: list[types.FunctionType] = []
         self._given: dict[type, dict[str, Any]] = {}
+        self._plain: list[tuple[dict[str, Any], str, Any]] = []
+        self._rest: list[tuple[_At, Any]] = []
         functions = [*program.threads.values(), *(handler for _, handler in program.interrupts.values())]
         self._left.extend((_NOWHERE, function, n) for n, function in enumerate(functions))
         self._walk()
+        self._prepare()
+
+    @property
+    def size(self) -> int:
+        """How many places there are."""
+        return len(self._values)
+
+    def _prepare(self) -> None:
+        """Sort what ``has_changed`` looks at by how it is got at."""
+        for at, before in self._values.items():
+            value, kind, name = self._met[at[0]], at[1], at[2]
+            unseen = kind is not _Kind.HIDDEN and any(spot.what for spot in self._spots[at])
+            if not unseen or not self._is_open(at[0]) or isinstance(value, (tuple, frozenset)):
+                continue
+            held = objects.dict_of(value) if kind is _Kind.ATTRIBUTE else value
+            if kind in (_Kind.ATTRIBUTE, _Kind.MEMBER) and type(held) is dict and name in held:
+                self._plain.append((held, name, before))
+            else:
+                self._rest.append((at, before))
+
+    def has_changed(self) -> bool:
+        """Whether a place that was met has changed, each told once: asked at steps, so it is quick."""
+        plain = [one for one in self._plain if one[0].get(one[1], objects.NOTHING) is one[2]]
+        rest = [(at, before) for at, before in self._rest if objects.same(before, self._now(at))]
+        changed = (len(plain), len(rest)) != (len(self._plain), len(self._rest))
+        self._plain, self._rest = plain, rest
+        return changed
 
     def changed(self) -> set[Place]:
         """Where it is no longer as it was, but for what only one thread can reach.
 
         What a thread has made and filled is new, not changed.
         """
-        own = {at: dict(self._own(value)) for at, (value, _) in self._objects.items() if self._is_open(at)}
         ways = [
             (self._spots[at], at[1] is not _Kind.HIDDEN)
             for at, before in self._values.items()
-            if self._is_open(at[0]) and not objects.same(before, self._now(at, own))
+            if self._is_open(at[0]) and not objects.same(before, self._now(at))
         ]
         for value, spots in self._objects.values():
             if self._is_open(id(value)):
-                for name in own[id(value)]:
+                for name, _ in self._own(value):
                     if (id(value), _Kind.ATTRIBUTE, name) not in self._values:
                         ways.append(({self._way(value, name, spot) for spot in spots}, True))
         for function in self._bare:
@@ -152,7 +180,7 @@ class Picture:
         owners = self._owners[holder]
         return (_COMMON in owners or len(owners) > 1) and holder not in self._dicts
 
-    def _now(self, at: _At, own: dict[int, dict[str, Any]]) -> Any:
+    def _now(self, at: _At) -> Any:
         value, kind, name = self._met[at[0]], at[1], at[2]
         if kind is _Kind.ITEMS:
             return objects.items_of(value)
@@ -161,7 +189,9 @@ class Picture:
         if kind is _Kind.DEFAULTS:
             return objects.defaults_of(value)
         if kind is _Kind.ATTRIBUTE:
-            return own[at[0]].get(name, objects.NOTHING)
+            slot = self._known.shape(type(value)).slots.get(name)
+            with suppress(AttributeError, KeyError):
+                return slot.__get__(value) if slot is not None else objects.dict_of(value)[name]
         if kind is _Kind.MEMBER:
             return (value if type(value) is dict else vars(value)).get(name, objects.NOTHING)
         return objects.NOTHING
@@ -258,8 +288,8 @@ class Picture:
         for name, slot in shape.slots.items():
             with suppress(AttributeError):
                 found.append((name, slot.__get__(value)))
-        with suppress(AttributeError):
-            own = object.__getattribute__(value, "__dict__")
+        if shape.has_dict:
+            own = objects.dict_of(value)
             self._dicts.add(id(own))
             found += own.items()
         ours, fields = shape.ours, shape.fields

@@ -140,6 +140,36 @@ def test_what_two_threads_change_is_named_and_of_one_nothing_is_said(
     assert (result.verdict, result.complete, result.stats["unseen"]) == (rb.Verdict.CLEAN, True, ())
 
 
+def test_what_a_thread_changes_and_puts_back_is_seen_at_the_steps_between() -> None:
+    def lends(s: Shared) -> None:
+        s.alias.append(1)
+        s.x += 1
+        s.alias.pop()
+
+    def counts(s: Shared) -> None:
+        Kept.n += 1
+        s.x += 1
+        Kept.n -= 1
+
+    def within(s: Shared) -> None:
+        s.alias.append(1)
+        s.alias.pop()
+        s.x += 1
+
+    def looks(s: Shared) -> int:
+        s.x += 1
+        return Kept.n + len(s.alias)
+
+    for threads, what in (({"a": lends, "b": looks}, "alias"), ({"a": looks, "b": counts}, "Kept.n")):
+        result = rb.verify(rb.Program("undone", Shared, threads))
+        assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
+        assert any(what in said for said in result.stats["unseen"]), result.stats["unseen"]
+    # No other thread runs between two steps, so none sees what is undone before the second.
+    assert rb.verify(rb.Program("within", Shared, {"a": within, "b": looks})).complete
+    # What one thread alone uses is its own.
+    assert rb.verify(rb.Program("own", Shared, {"a": lends, "b": lambda s: s.x})).complete
+
+
 def test_one_list_by_different_names_in_different_threads_is_one() -> None:
     def by_one(s: Shared) -> None:
         s.x += 1
