@@ -152,6 +152,8 @@ class _CellRun:
         self.program = target.program()
         # Threads that draw do not do the same twice: nothing of them can be proved.
         self.asked = plan.modes if target.scenario.mix is None else ("stress",)
+        if len(self.asked) > 1 and engine.only_controlled(self.program):
+            self.asked = tuple(mode for mode in self.asked if mode != "stress")
         self.seconds = seconds
         self.deadline = perf_counter() + seconds
         self.cell = target.cell(self.asked)

@@ -46,6 +46,7 @@ def stress(
     the probability that one does.  The lock-order detector looks on; what it
     predicts from the free run, which keeps no order of what threads read of one
     another, counts unless a short proof under control shows that it is never so.
+    A program with interrupts or delayed fields is not run: the answer is UNKNOWN, and says so.
     A few executions under control after it tell what RaceBench cannot see of the
     program (``stats["unseen"]``): if there is anything, the answer is UNKNOWN in
     place of CLEAN, as it is in the other modes.
@@ -65,7 +66,7 @@ def stress(
 def _whole(program: Program, result: Result) -> Result:
     """``result`` as it is worth with what cannot be seen of ``program``."""
     # One that has a story is another each time: no other mode has an answer of it.
-    if result.interrupted or _hangs(result) or program.story is not None:
+    if not result.executions or result.interrupted or _hangs(result) or program.story is not None:
         return result
     try:
         unseen = engine.overlooked(program, _FORESEEN_S)

@@ -1,5 +1,6 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
+from .delays import only_controlled
 from .explain.answers import explore, reproduce, verify
 from .explain.replay import replay
 from .explain.suspicion import overlooked, suspected
@@ -21,6 +22,7 @@ __all__ = [
     "explore",
     "glance",
     "judged",
+    "only_controlled",
     "overlooked",
     "place",
     "replay",

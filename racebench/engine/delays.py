@@ -72,6 +72,21 @@ def delayed_fields(program: Program) -> list[tuple[Any, str, str]]:
     return list(found.values())
 
 
+def only_controlled(program: Program) -> str:
+    """Why ``program`` cannot run freely, in a sentence; empty if it can.
+
+    No real thread can be interrupted where we say, or keep a store back.
+    """
+    what = ["interrupts"] if program.interrupts else []
+    what += ["delayed fields"] if delayed_fields(program) else []
+    if not what:
+        return ""
+    return (
+        f"{program.name}: it has {' and '.join(what)}, which only executions under control have. "
+        "Use explore or verify."
+    )
+
+
 def late(cls: type) -> ProgramError:
     """Said of an object with delayed fields that setup did not make."""
     return ProgramError(

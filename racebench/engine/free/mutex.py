@@ -32,7 +32,6 @@ class FreeMutex(Free, Lock):
 
     def _wait(self, me: Worker) -> None:
         run = self._run
-        run.about_to_wait(me)
         run.waits.enter(me, self)
         self.real.acquire()
         run.waits.leave(me)
@@ -134,12 +133,8 @@ def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
             run.outside()
             base.release(self)
             return
-        if namespace["noisy"]:
-            if kind is None and not me.aborted:
-                noise()
-            else:
-                # It makes no step when an exception comes through, but is a barrier all the same.
-                run.flush(me)
+        if namespace["noisy"] and kind is None and not me.aborted:
+            noise()
         self.drop(me)
 
     return {"acquire": acquire, "__enter__": acquire, "release": release, "__exit__": release}

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from ...errors import ThreadAbort
 from ...primitives import Condition, Primitive, RWLock
-from ...primitives.ops import ACQUIRE_WRITE, GIVES, WAIT
+from ...primitives.ops import ACQUIRE_WRITE, GIVES
 from ...primitives.primitive import Effect
 from ...trace import Op, Site
 from ..osthreads import caller_site
@@ -32,18 +32,13 @@ class Run(Protocol):
     local: Local
     namespace: dict[str, Any]
     waits: Waits
-    step: Callable[[], None]
     tick: Callable[[], int]
+
+    def step(self) -> None: ...
 
     def outside(self) -> None: ...
 
     def maybe_step(self) -> None: ...
-
-    def flush(self, me: Worker) -> None: ...
-
-    def has_due(self, me: Worker) -> bool: ...
-
-    def about_to_wait(self, me: Worker) -> None: ...
 
     def quietly(self, test: Callable[[], Any]) -> bool: ...
 
@@ -61,9 +56,6 @@ class Free(Primitive):
             return super()._step(op, effect, arg)
         if not me.aborted or op not in GIVES:
             run.maybe_step()
-        if op is WAIT:
-            # An interrupt had better come before others count on our being asleep.
-            run.about_to_wait(me)
         with run.waits.mutex:
             me.op = op
             return run.waits.change(me, self, effect, arg)
@@ -76,15 +68,11 @@ class Free(Primitive):
             return super()._block(op, effect, arg, ask)
         run.maybe_step()
         ticket = Ticket(effect, arg)
-        while True:
-            with run.waits.mutex:
-                me.op = op
-                if self.ready_for(me):
-                    return run.waits.change(me, self, effect, arg)
-                if not run.has_due(me):
-                    run.waits.park(me, self, ticket)
-                    break
-            run.about_to_wait(me)
+        with run.waits.mutex:
+            me.op = op
+            if self.ready_for(me):
+                return run.waits.change(me, self, effect, arg)
+            run.waits.park(me, self, ticket)
         return run.waits.sleep(me, self, ticket)
 
     def _misuse(self, me: Any) -> None:  # type: ignore[override]
@@ -166,7 +154,6 @@ def wait_until(run: Run, test: Callable[[], Any]) -> None:
         return
     if test():
         return
-    run.about_to_wait(me)
     run.waits.enter(me, Predicate(test, run, caller_site()))
     pause = 0.0
     try:

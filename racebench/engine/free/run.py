@@ -20,33 +20,27 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from ...errors import ProgramError, ThreadAbort, told
 from ...primitives import Field, State
 from ...program import Program
 from .. import osthreads
-from ..delays import delayed_fields, late
+from ..delays import late
 from ..instrument import SLOT, Twins, derived
 from ..stillness import own_clock
 from ..strangers import Strangers, called
 from ..stuck import crash_event, error_event, leak_event
 from ..unseen import Unseen
 from .batches import LARGEST
-from .interrupts import Interrupts
 from .noise import Noise
 from .parking import wait_until
 from .primitives import substitutes
-from .stores import Stores
 from .waits import Waits
 from .worker import Local, Worker
 
 
 def _accessor(declared: Field) -> tuple[str, str]:
-    if declared.delayed:
-        slot = repr(SLOT + declared.name)
-        return f"return load(self, {slot})", f"store(self, {slot}, value)"
     return f"if noisy: noise()\n    return self.{SLOT}{declared.name}", "if noisy: noise()"
 
 
@@ -65,7 +59,7 @@ class FreeRun:
         ]
         self.noise = Noise(self.workers)
         self.waits = Waits(self.workers, self._about_to_sleep, self.tick)
-        self._choose_steps()
+        self.namespace["noise"] = self.step
         self.states: list[Any] = []
         self.spent: list[Any] = []
         self.stopping = self._closing = False
@@ -79,24 +73,11 @@ class FreeRun:
         self.types: dict[type, Any] = dict(substitutes(self))
         self._twins = Twins(self.namespace, _accessor)
 
-    def _choose_steps(self) -> None:
-        """What a step is, once for the program: one without interrupts and stores pays nothing for them."""
-        program, workers, namespace = self.program, self.workers, self.namespace
-        self.interrupts = self.stores = None
-        if program.interrupts:
-            self.interrupts = Interrupts(program, workers, self.flush, self.tick)
-        if delayed_fields(program):
-            self.stores = Stores(workers, self.local, namespace)
-        self.steps_matter = self.interrupts is not None or self.stores is not None
-        """Whether something happens at steps even without noise."""
-        self.step: Callable[[], None] = self._full_step if self.steps_matter else self._plain_step
-        namespace["noise"] = partial(self._full_step, False) if self.steps_matter else self._plain_step
-
     # -- the runtime interface (primitives.Runtime)
 
     def substitute(self, cls: type) -> Any:
         if issubclass(cls, State):
-            if cls._rb_delayed and self.stores is None:
+            if cls._rb_delayed:
                 raise late(cls)
             own = self._twins.of(cls)
         else:
@@ -114,19 +95,13 @@ class FreeRun:
         me = self.local.worker
         if me is None:
             return True
-        if on is False and self.interrupts is not None:
-            # The last moment for one to come; a step, as under control.
-            self.maybe_step()
         were = me.irqs
         if on is not None:
             me.irqs = on
         return were
 
     def fence(self) -> None:
-        me = self.local.worker
-        if me is not None and self.stores is not None and self.stores.waiting(me):
-            self.maybe_step()
-            self.stores.all(me)
+        """Nothing is kept back."""
 
     def outside(self) -> None:
         """The caller is no worker: it is to be the coordinator or the watchdog."""
@@ -145,7 +120,7 @@ class FreeRun:
 
     # -- what workers do
 
-    def _plain_step(self) -> None:
+    def step(self) -> None:
         """A noisy step: count down to the next jolt."""
         me = self.local.worker
         if me is None:
@@ -156,17 +131,6 @@ class FreeRun:
         else:
             self.noise.jolt(me)
 
-    def _full_step(self, fences: bool = True) -> None:
-        """A step with all that can come at one.  The noise comes before the barrier: others may, too."""
-        me, stores = self.local.worker, self.stores
-        if me is not None and stores is not None and not fences:
-            stores.some(me)
-        if me is not None and self.interrupts is not None:
-            self.interrupts.some(me)
-        self._plain_step()
-        if me is not None and stores is not None and fences:
-            stores.all(me)
-
     def maybe_step(self) -> None:
         if self.namespace["noisy"]:
             self.step()
@@ -174,34 +138,19 @@ class FreeRun:
     def set_noisy(self, noisy: bool) -> None:
         self.namespace["noisy"] = noisy
 
-    def flush(self, me: Worker) -> None:
-        """A barrier that is no step."""
-        if self.stores is not None:
-            self.stores.all(me)
-
-    def has_due(self, me: Worker) -> bool:
-        """Whether something must come to ``me`` before it sleeps."""
-        return self.interrupts is not None and self.interrupts.waiting(me)
-
-    def about_to_wait(self, me: Worker) -> None:
-        """``me`` is going to sleep: let that come."""
-        self.flush(me)
-        if self.interrupts is not None and self.interrupts.waiting(me):
-            self.interrupts.all(me)
-
     def quietly(self, test: Callable[[], Any]) -> bool:
-        """``test()`` without noise or interrupts in the calling thread; True if it raises."""
+        """``test()`` without noise in the calling thread; True if it raises."""
         me = self.local.worker
-        fuel, handling = (0, ("", 0)) if me is None else (me.fuel, me.handling)
+        fuel = 0 if me is None else me.fuel
         if me is not None:
-            me.fuel, me.handling = 1 << 60, (handling[0] or "-", handling[1])
+            me.fuel = 1 << 60
         try:
             return bool(test())
         except Exception:
             return True
         finally:
             if me is not None:
-                me.fuel, me.handling = fuel, handling
+                me.fuel = fuel
 
     def _about_to_sleep(self, me: Worker) -> None:
         self.noise.let_go()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from time import perf_counter, sleep
+from typing import Any
 
 from ...errors import HarnessBug, ProgramError
 from ...findings import Finding, Result, Verdict, miss_bound
 from ...primitives import installed
 from ...program import Program
 from .. import osthreads
+from ..delays import only_controlled
 from ..garbage import leaves_nothing, tamed
 from ..progress import PROGRESS_S, Progress, ProgressCall
 from ..unseen import NOTHING, judged
@@ -33,8 +35,12 @@ def stress(
 ) -> Result:
     """Hammer ``program`` on free-running OS threads for ``seconds``; see ``modes.stress``.
 
-    ``rings`` says which orders of locks are inversions.
+    ``rings`` says which orders of locks are inversions.  What runs under control only is not run.
     """
+    refused = only_controlled(program)
+    if refused:
+        stats: dict[str, Any] = {"unseen": (refused,), "guarded": {}, "miss_bound": miss_bound(0, 0)}
+        return Result(Verdict.UNKNOWN, False, 0, 0.0, (), stats=stats)
     return Stress(program, seed, stall_s, progress, rings).go(seconds, stop_on_first)
 
 
@@ -98,7 +104,7 @@ class Stress:
         run.set_noisy(not self.tally.collisions)
         run.prepare(size)
         sys.setswitchinterval(setting.switch_interval_s)
-        run.set_noisy(run.steps_matter or setting.jolt is not Jolt.NONE)
+        run.set_noisy(setting.jolt is not Jolt.NONE)
         whole = run.collide()
         run.set_noisy(False)
         failures = self.tally.take(size, self._started)

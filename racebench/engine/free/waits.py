@@ -182,7 +182,7 @@ class Waits:
         # Only now, with everybody known to be past or asleep, does an answer stay true.
         if not asleep or not all([worker.obj.stuck_for(worker) for worker in asleep]):
             return
-        if not all(worker.daemon and not worker.handling[0] for worker in asleep):
+        if not all(worker.daemon for worker in asleep):
             first = asleep[0]
             known = [event for w in self.workers for at, event in w.events if at == slot]
             first.events.extend((slot, event) for event in wait_event(asleep, known, self._tick()))

@@ -58,10 +58,9 @@ class Worker(Member):
 
     below = None
     suspended = False
-    """A handler runs on the thread that it interrupts."""
+    """There are no interrupts in a free run."""
 
     handling = ("", 0)
-    """The interrupt being handled, and how many of ``held`` were taken before it came."""
 
     @property
     def awake(self) -> bool:

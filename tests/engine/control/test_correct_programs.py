@@ -12,6 +12,7 @@ import racebench as rb
 from racebench.detect import detect
 from racebench.detect.lock_order import rings
 from racebench.engine.control.scheduler import Scheduler, Task
+from racebench.engine.delays import only_controlled
 from racebench.engine.free.stress import Stress
 from racebench.engine.search.glance import glance
 from racebench.engine.search.loop import Plan
@@ -63,7 +64,7 @@ def test_exploring_finds_nothing(name: str, strategy: str) -> None:
     assert rb.explore(program, strategy, executions=20).verdict is rb.Verdict.CLEAN
 
 
-@pytest.mark.parametrize("name", sorted(PROGRAMS))
+@pytest.mark.parametrize("name", sorted(n for n, p in PROGRAMS.items() if not only_controlled(p)))
 def test_collisions_find_nothing(name: str) -> None:
     program = PROGRAMS[name]
     stress = Stress(program, seed=1, rings=rings)
@@ -171,8 +172,7 @@ def test_what_no_daemon_excuses(mode: str, threads: dict[str, Thread], rule: str
     assert rules(result) == {rule}
 
 
-@pytest.mark.parametrize("mode", ["verify", "stress"])
-def test_a_handler_on_a_daemon_must_return(mode: str) -> None:
+def test_a_handler_on_a_daemon_must_return() -> None:
     program = rb.Program(
         "handler",
         Shop,
@@ -180,8 +180,7 @@ def test_a_handler_on_a_daemon_must_return(mode: str) -> None:
         daemons={"server"},
         interrupts={"irq": ("server", down("back"))},
     )
-    result = rb.verify(program) if mode == "verify" else rb.stress(program, 30, stop_on_first=True)
-    assert rules(result) == {"deadlock.wait"}
+    assert rules(rb.verify(program)) == {"deadlock.wait"}
 
 
 def test_check_sees_what_the_daemon_left_and_no_result_of_it() -> None:

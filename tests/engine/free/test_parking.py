@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import racebench as rb
-from racebench.engine.free.interrupts import Interrupts
-from racebench.engine.free.worker import Worker
 from racebench.primitives import installed
 
 from .test_fair_rwlocks import Crowd
@@ -85,31 +83,6 @@ def waits_for_it(s: Line) -> None:
     s.raised.acquire()
 
 
-def raises_it(s: Line) -> None:
-    s.raised.release()
-
-
-def test_an_interrupt_that_is_due_comes_before_its_thread_sleeps() -> None:
-    program = rb.Program("line", Line, {"a": waits_for_it}, interrupts={"irq": ("a", raises_it)})
-    result = rb.stress(program, seconds=0.2)
-    assert result.executions
-    assert not result.findings
-
-
-def test_its_twin_without_the_interrupt_waits_for_ever() -> None:
+def test_a_wait_that_nobody_ends_is_found() -> None:
     result = rb.stress(rb.Program("line", Line, {"a": waits_for_it}), seconds=60, stop_on_first=True)
     assert [finding.rule for finding in result.findings] == ["deadlock.wait"]
-
-
-def test_stores_are_out_before_a_handler_begins_and_when_it_has_ended() -> None:
-    told: list[str] = []
-    program = rb.Program(
-        "line", lambda: None, {"a": lambda s: told.append("thread")},
-        interrupts={"irq": ("a", lambda s: told.append("handler"))},
-    )  # fmt: skip
-    worker = Worker(0, "a", program.threads["a"], seed=0)
-    Interrupts(program, [worker], lambda me: told.append("flush"), lambda: 0)
-    worker.function(None)
-    assert told == ["thread", "flush", "handler", "flush"]
-    assert worker.irqs
-    assert worker.handling == ("", 0)
