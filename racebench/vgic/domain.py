@@ -12,6 +12,8 @@ from .irq import Irq
 from .state import Domain
 from .vgic_v2 import VgicV2
 
+PSCI_SUCCESS, PSCI_ALREADY_ON = 0, -4
+
 
 class Protocol(Irq, Gic, VgicV2):
     """The whole machine's code.  A protocol overrides the functions it changes.
@@ -43,20 +45,22 @@ class Protocol(Irq, Gic, VgicV2):
     def vcpu_move(self, d: Domain, vcpu: int, pcpu: int) -> None:
         """The scheduler moves a vCPU to another pCPU; its SPIs follow.
 
-        Xen: common/schedule.c, vcpu_move_locked, and arch_move_irqs @ baf2950213.
+        Xen: common/schedule.c, vcpu_move_locked @ baf2950213.
         """
         v = d.vcpu[vcpu]
         v.processor = pcpu
         self.arch_move_irqs(v)
 
-    def do_psci_cpu_on(self, d: Domain, vcpu: int) -> None:
-        """The guest switches a vCPU on.
+    def do_psci_cpu_on(self, d: Domain, vcpu: int) -> int:
+        """The guest switches a vCPU on, with the call of PSCI 0.1: 0.
 
+        That one does not look whether it is on already; PSCI 0.2's does.
         Xen: arch/arm/vpsci.c, do_common_cpu_on @ baf2950213.
         """
         v = d.vcpu[vcpu]
         self.vgic_clear_pending_irqs(v)
         v.VPF_down = False
+        return PSCI_SUCCESS
 
     def guest_eoi(self, d: Domain, virq: int) -> None:
         """The guest ends ``virq``, then its vCPU traps.

@@ -15,7 +15,7 @@ from errno import EBUSY
 from ..primitives import check_that
 from .handlers import GIC_GUEST_IRQ_TYPE, GIC_HOST_IRQ_TYPE
 from .header import Header
-from .state import NO_IRQ_TYPE, NULL, Domain, IrqDesc, IrqType, PendingIrq, irq_to_pending, vgic_rank_irq
+from .state import NULL, Domain, IrqDesc, IrqType, PendingIrq, irq_to_pending, vgic_rank_irq
 
 
 class Gic(Header):
@@ -100,7 +100,7 @@ class Gic(Header):
         if ret:
             return ret
         desc.GUEST = False
-        desc.handler = NO_IRQ_TYPE
+        desc.handler = desc.no_irq_type
         p.desc = NULL
         return 0
 

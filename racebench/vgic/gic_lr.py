@@ -12,7 +12,7 @@ from __future__ import annotations
 from ..primitives import check_that
 from .header import Header
 from .lists import INFLIGHT, LR_PENDING
-from .state import GIC_INVALID_LR, NR_LRS, NULL, PendingIrq, Vcpu, irq_to_pending
+from .state import GIC_INVALID_LR, NR_LRS, NULL, SOURCE_ONLY, PendingIrq, Vcpu, irq_to_pending, reread
 
 
 def _assert_locked(v: Vcpu, where: str) -> None:
@@ -29,7 +29,9 @@ class GicLr(Header):
         """
         if p.desc is not NULL:
             # A hardware interrupt: the LR names its pIRQ, so p.desc is read again.
-            check_that(p.desc is not NULL, "crash.null_desc", "gicv2_update_lr: p->desc became NULL")
+            desc = reread(p)
+            where = "gic_set_lr"
+            check_that(desc is not NULL, "crash.null_desc", f"{where}: p->desc became NULL ({SOURCE_ONLY})")
         lrs = v.lrs
         v.lrs = (*lrs[:lr], (p.irq, False), *lrs[lr + 1 :])
         p.VISIBLE = True
@@ -110,8 +112,9 @@ class GicLr(Header):
         v.lrs = (*lrs[:i], None, *lrs[i + 1 :])
         v.lr_mask &= ~(1 << i)
         if p.desc is not NULL:
-            desc = p.desc
-            check_that(desc is not NULL, "crash.null_desc", "gic_update_one_lr: p->desc became NULL")
+            desc = reread(p)
+            where = "gic_update_one_lr"
+            check_that(desc is not NULL, "crash.null_desc", f"{where}: p->desc became NULL ({SOURCE_ONLY})")
             desc.INPROGRESS = False
         p.VISIBLE = False
         p.ACTIVE = False

@@ -13,10 +13,12 @@ from .structures import Structures
 class Header:
     """What every mixin can rely on: a machine, and the other files' functions.
 
-    ``pending_irq`` and ``rank_irq`` are the State classes that the protocol
-    wants: one with a lock of its own, or with an atomic priority.
+    ``irq_desc``, ``pending_irq`` and ``rank_irq`` are the State classes that the
+    protocol wants: one whose none handler ends IRQs, one with a lock of its own,
+    one with an atomic priority.
     """
 
+    irq_desc: type[IrqDesc] = IrqDesc
     pending_irq: type[PendingIrq] = PendingIrq
     rank_irq: type[RankIrq] = RankIrq
 

@@ -16,10 +16,12 @@ from .state import (
     LAST_PIRQ,
     NR_LOCAL_IRQS,
     NULL,
+    SOURCE_ONLY,
     Domain,
     IrqAction,
     IrqDesc,
     IrqType,
+    reread,
     spi_to_pending,
 )
 
@@ -167,8 +169,9 @@ class Irq(Header):
         if p.desc is NULL:
             return -EINVAL
         # No lock is held: the second read may find what another CPU has left.
-        desc = p.desc
-        check_that(desc is not NULL, "crash.null_desc", "release_guest_irq: p->desc became NULL")
+        desc = reread(p)
+        where = "release_guest_irq"
+        check_that(desc is not NULL, "crash.null_desc", f"{where}: p->desc became NULL ({SOURCE_ONLY})")
         return self.release_desc(d, virq, desc)
 
     def release_desc(self, d: Domain, virq: int, desc: IrqDesc) -> int:
@@ -200,10 +203,7 @@ class Irq(Header):
                 desc.handler.end(desc)
                 return
             if desc.GUEST:
-                info = self.irq_get_guest_info(desc)
-                desc.handler.end(desc)
-                desc.INPROGRESS = True
-                self.vgic_vcpu_inject_spi(info.d, info.virq)
+                self.do_guest_irq(desc)
                 return
             desc.PENDING = True
             if desc.DISABLED or desc.INPROGRESS:
@@ -215,6 +215,16 @@ class Irq(Header):
             # Xen's own handler runs here, without the lock.
             with desc.lock:
                 again = self._next_xen_action(desc)
+
+    def do_guest_irq(self, desc: IrqDesc) -> None:
+        """A guest's IRQ goes to its vCPU.  Enter with desc.lock held.
+
+        Xen: irq.c, in do_IRQ @ baf2950213.
+        """
+        info = self.irq_get_guest_info(desc)
+        desc.handler.end(desc)
+        desc.INPROGRESS = True
+        self.vgic_vcpu_inject_spi(info.d, info.virq)
 
     def _next_xen_action(self, desc: IrqDesc) -> bool:
         """Whether Xen's handler is to run (again); if not, the IRQ ends here.

@@ -115,7 +115,7 @@ class MachineBuilder:
 
     def build(self) -> Bench:
         """A machine no thread has touched yet.  No lock is taken."""
-        machine = Machine()
+        machine = Machine(self.protocol.irq_desc)
         for pirq in self.pirqs:
             machine.descs[pirq]
         structures = self.protocol.structures(machine)

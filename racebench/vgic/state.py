@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from ..primitives import Lock, State, shared
 
@@ -107,12 +107,29 @@ class HwIrqController:
 NO_IRQ_TYPE = HwIrqController()
 
 
+class _EndingIrqType(HwIrqController):
+    """The none handler since 8aa276235b (2019): it ends what nobody owns as Xen's own.
+
+    Xen: irq.c, no_irq_type @ 8aa276235b.
+    """
+
+    __slots__ = ()
+
+    def end(self, desc: IrqDesc) -> None:
+        """The priority drops, and the line is deactivated."""
+
+
+ENDING_NO_IRQ_TYPE = _EndingIrqType()
+
+
 class IrqDesc(State):
     """One physical interrupt, ``struct irq_desc``.
 
     ``lock`` guards handler, action and type.  ``GUEST`` implies an action that
     names the vIRQ; an action without ``GUEST`` is Xen's own.
     """
+
+    no_irq_type: ClassVar[HwIrqController] = NO_IRQ_TYPE
 
     INPROGRESS: bool = shared(False, atomic=True)
     DISABLED: bool = shared(True, atomic=True)
@@ -132,6 +149,13 @@ class IrqDesc(State):
 
     def label(self) -> str:
         return f"desc[{self.irq}]"
+
+
+class EndingIrqDesc(IrqDesc):
+    """The same since 8aa276235b: without an owner its IRQs are ended."""
+
+    no_irq_type = ENDING_NO_IRQ_TYPE
+    handler: HwIrqController = shared(ENDING_NO_IRQ_TYPE)
 
 
 class PendingIrq(State):
@@ -288,9 +312,22 @@ class Machine:
 
     __slots__ = ("descs", "domains")
 
-    def __init__(self) -> None:
-        self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", IrqDesc))
+    def __init__(self, irq_desc: type[IrqDesc] = IrqDesc) -> None:
+        self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
         self.domains: dict[int, Domain] = {}
+
+
+SOURCE_ONLY = "true of the source only: a compiler may merge the two reads of p->desc"
+
+
+def reread(p: PendingIrq) -> IrqDesc:
+    """``p.desc`` once more, as the source has it, where nothing comes between this read and the last.
+
+    A compiler may merge the two; reads with a lock operation or an opaque call
+    between them are real, and are written as they are.  A check that fails
+    because the two differ has ``SOURCE_ONLY`` in its message.
+    """
+    return p.desc
 
 
 def irq_to_pending(v: Vcpu, virq: int) -> PendingIrq:

@@ -20,6 +20,7 @@ from .state import (
     PendingIrq,
     Vcpu,
     irq_to_pending,
+    reread,
     vgic_rank_irq,
 )
 
@@ -47,23 +48,36 @@ class Vgic(GicLr):
         """What newly set ienable bits do.  Enter with the rank lock held.
 
         Takes and drops the target's vcpu lock, then the lock of what p.desc
-        points to; p.desc is read afresh each time.  set_affinity is called
-        without desc.lock.  Unlike Xen, the writer is never the target vCPU.
+        points to; p.desc is read afresh each time, also to unlock.
+        set_affinity is called without desc.lock.  Unlike Xen, the writer is
+        never the target vCPU.
         Xen: vgic.c, vgic_enable_irqs @ baf2950213.
         """
         for virq in virqs:
             v_target = self.vgic_get_target_vcpu(d.vcpu[0], virq)
             p = irq_to_pending(v_target, virq)
-            p.ENABLED = True
-            self.raise_if_inflight(v_target, p)
+            self.set_enabled(v_target, p)
             if p.desc is not NULL:
-                self.irq_set_affinity(p.desc, v_target.processor)
-                desc = p.desc
-                check_that(desc is not NULL, "crash.null_desc", "vgic_enable_irqs: p->desc became NULL")
-                with desc.lock:
-                    now = p.desc
-                    check_that(now is not NULL, "crash.null_desc", "vgic_enable_irqs: p->desc became NULL")
-                    now.handler.enable(now)
+                self.irq_set_affinity(reread(p), v_target.processor)
+                where = "vgic_enable_irqs"
+                self.desc_now(p, where).lock.acquire()
+                desc = self.desc_now(p, where)
+                desc.handler.enable(desc)
+                self.desc_now(p, where).lock.release()
+
+    def desc_now(self, p: PendingIrq, where: str) -> IrqDesc:
+        """``p->desc``, read now and used whatever it has become."""
+        desc = p.desc
+        check_that(desc is not NULL, "crash.null_desc", f"{where}: p->desc became NULL")
+        return desc
+
+    def set_enabled(self, v_target: Vcpu, p: PendingIrq) -> None:
+        """Set ENABLED, then let go on what came before.  Takes and drops ``v_target.lock``.
+
+        Xen: in vgic_enable_irqs @ baf2950213.
+        """
+        p.ENABLED = True
+        self.raise_if_inflight(v_target, p)
 
     def raise_if_inflight(self, v_target: Vcpu, p: PendingIrq) -> None:
         """An interrupt that came while ``p`` was disabled goes on now.
@@ -71,14 +85,19 @@ class Vgic(GicLr):
         Takes and drops ``v_target.lock``.  Xen: in vgic_enable_irqs @ baf2950213.
         """
         with v_target.lock:
-            if INFLIGHT.is_linked(p) and not p.VISIBLE:
-                self.gic_raise_guest_irq(v_target, p)
+            self.raise_locked(v_target, p)
+
+    def raise_locked(self, v_target: Vcpu, p: PendingIrq) -> None:
+        """The same with ``v_target.lock`` held."""
+        if INFLIGHT.is_linked(p) and not p.VISIBLE:
+            self.gic_raise_guest_irq(v_target, p)
 
     def vgic_disable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
         """What newly cleared ienable bits do.  Enter with the rank lock held.
 
         Takes and drops the target's vcpu lock, then the lock of what p.desc
-        points to.  INPROGRESS stays.
+        points to; p.desc is read afresh each time, also to unlock.
+        INPROGRESS stays.
         Xen: vgic.c, vgic_disable_irqs @ baf2950213.
         """
         for virq in virqs:
@@ -87,12 +106,11 @@ class Vgic(GicLr):
             p.ENABLED = False
             self.gic_remove_from_queues(v_target, virq)
             if p.desc is not NULL:
-                desc = p.desc
-                check_that(desc is not NULL, "crash.null_desc", "vgic_disable_irqs: p->desc became NULL")
-                with desc.lock:
-                    now = p.desc
-                    check_that(now is not NULL, "crash.null_desc", "vgic_disable_irqs: p->desc became NULL")
-                    now.handler.disable(now)
+                where = "vgic_disable_irqs"
+                self.desc_now(p, where).lock.acquire()
+                desc = self.desc_now(p, where)
+                desc.handler.disable(desc)
+                self.desc_now(p, where).lock.release()
 
     def vgic_migrate_irq(self, old: Vcpu, new: Vcpu, virq: int) -> bool:
         """Move ``virq`` from ``old`` to ``new``; False if a move is going on already.
@@ -108,30 +126,40 @@ class Vgic(GicLr):
         if p.MIGRATING:
             return False
         with old.lock:
-            if not INFLIGHT.is_linked(p):
-                self.irq_set_affinity(p.desc, new.processor)
-                return True
-            reinject = LR_PENDING.is_linked(p)
-            if reinject:
-                p.QUEUED = False
-                LR_PENDING.remove(old, p)
-                INFLIGHT.remove(old, p)
-                self.irq_set_affinity(p.desc, new.processor)
-            elif INFLIGHT.is_linked(p):
-                p.MIGRATING = True
+            reinject = self.migrate_locked(old, new, p)
         if reinject:
             self.vgic_vcpu_inject_irq(new, virq)
         return True
 
+    def migrate_locked(self, old: Vcpu, new: Vcpu, p: PendingIrq) -> bool:
+        """Send the line to ``new``, now or at the EOI; whether ``new`` is to be injected.
+
+        Enter with ``old.lock`` held.  Xen: in vgic_migrate_irq @ baf2950213.
+        """
+        if not INFLIGHT.is_linked(p):
+            self.irq_set_affinity(p.desc, new.processor)
+            return False
+        if LR_PENDING.is_linked(p):
+            p.QUEUED = False
+            LR_PENDING.remove(old, p)
+            INFLIGHT.remove(old, p)
+            self.irq_set_affinity(p.desc, new.processor)
+            return True
+        if INFLIGHT.is_linked(p):
+            p.MIGRATING = True
+        return False
+
     def arch_move_irqs(self, v: Vcpu) -> None:
         """``v`` now runs on another pCPU: its SPIs follow.  Takes no lock at all.
 
+        Where ``v`` runs is read once, before all else: a later move may overtake this one.
         Xen: vgic.c, arch_move_irqs @ baf2950213.
         """
+        pcpu = v.processor
         for virq, p in sorted(v.domain.pending_irqs.items()):
             v_target = self.vgic_get_target_vcpu(v, virq)
             if v_target is v and not p.MIGRATING:
-                self.irq_set_affinity(p.desc, v.processor)
+                self.irq_set_affinity(p.desc, pcpu)
 
     def vgic_clear_pending_irqs(self, v: Vcpu) -> None:
         """Forget what ``v`` has pending, before it starts anew.  Takes and drops ``v.lock``.
@@ -159,11 +187,18 @@ class Vgic(GicLr):
             if INFLIGHT.is_linked(n):
                 self.gic_raise_inflight_irq(v, n, current)
                 return
-            n.priority = priority
-            if n.ENABLED:
-                self.gic_raise_guest_irq(v, n, current)
-            successor = next((i for i in v.inflight_irqs if i.priority > priority), None)
-            INFLIGHT.add_before(v, n, successor)
+            self.put_inflight(v, n, priority, current)
+
+    def put_inflight(self, v: Vcpu, n: PendingIrq, priority: int, current: Vcpu | None) -> None:
+        """Raise ``n`` if it is enabled, and put it on the list.  Enter with ``v.lock`` held.
+
+        Xen: in vgic_vcpu_inject_irq @ baf2950213.
+        """
+        n.priority = priority
+        if n.ENABLED:
+            self.gic_raise_guest_irq(v, n, current)
+        successor = next((i for i in v.inflight_irqs if i.priority > priority), None)
+        INFLIGHT.add_before(v, n, successor)
 
     def vgic_vcpu_inject_spi(self, d: Domain, virq: int) -> None:
         """Make SPI ``virq`` pending on the vCPU it targets, which is read without a lock.

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+import racebench as rb
 from racebench import vgic
 from racebench.vgic.program import Bench, MachineBuilder
-from racebench.vgic.state import IrqType
+from racebench.vgic.state import HwIrqController, IrqDesc, IrqType
 
 ROUTED = ((40, 64, False),)
 ENABLED = ((40, 64, True),)
@@ -141,6 +142,70 @@ def test_cpu_on_forgets_what_was_pending() -> None:
     initial = vgic.Initial(routed=ENABLED, pending=((40, "lr_pending"),))
     _, bench, broken = run(["cpu_on vcpu=0"], initial)
     assert bench.domain.vcpu[0].inflight_irqs == () and "irq.stuck_inprogress" in broken
+
+
+def test_cpu_on_leaves_a_vcpu_alone_that_is_up_since_baba8102bf() -> None:
+    initial = vgic.Initial(routed=ENABLED, pending=((40, "lr_pending"),))
+    codes, bench, broken = run(["cpu_on vcpu=0", "cpu_on vcpu=0"], initial, "creation_guard")
+    assert codes == [-4, -4] and bench.domain.vcpu[0].inflight_irqs != () and broken == []
+    codes, _, _ = run(["cpu_on vcpu=1", "cpu_on vcpu=1"], vgic.Initial(down=(1,)), "creation_guard")
+    assert codes == [0, -4]
+
+
+def test_an_interrupt_without_an_owner_is_ended_since_8aa276235b() -> None:
+    assert run(["late_irq pirq=64"])[2] == ["irq.lost_eoi"]
+    assert run(["late_irq pirq=64"], protocol="route_while_running")[2] == []
+
+
+@pytest.mark.parametrize("protocol", ["baseline", "route_while_running"])
+def test_xens_own_interrupt_comes_to_its_end(protocol: str) -> None:
+    _, bench, broken = run(["setup_irq pirq=64", "irq pirq=64"], protocol=protocol)
+    assert not bench.machine.descs[64].INPROGRESS and broken == []
+
+
+def test_a_move_sends_every_line_where_the_vcpu_was_when_it_began() -> None:
+    class MovedOn(vgic.Baseline):
+        """The vCPU goes on to pCPU 5 while its first line is sent to pCPU 3."""
+
+        def irq_set_affinity(self, desc: IrqDesc, pcpu: int) -> None:
+            super().irq_set_affinity(desc, pcpu)
+            self.machine.domains[1].vcpu[0].processor = 5
+
+    initial = vgic.Initial(routed=((40, 64, True), (41, 65, True)))
+    bench = MachineBuilder(initial, {}, MovedOn).build()
+    bench.xen.vcpu_move(bench.domain, 0, 3)
+    assert [bench.machine.descs[n].affinity for n in (64, 65)] == [3, 3]
+
+
+@pytest.mark.parametrize("register", ["write_isenabler", "write_icenabler"])
+def test_a_register_write_unlocks_the_desc_that_p_desc_is_by_then(register: str) -> None:
+    bench = MachineBuilder(vgic.Initial(routed=ENABLED), {}, vgic.Baseline).build()
+    p, rank = bench.domain.pending_irqs[40], bench.domain.ranks[1]
+    rank.ienable = 0 if register == "write_isenabler" else rank.ienable
+
+    class Overtaken(HwIrqController):
+        """Another CPU writes p.desc while this one is at the line."""
+
+        __slots__ = ()
+        set_affinity = staticmethod(lambda desc, pcpu: None)
+
+        def enable(self, desc: IrqDesc) -> None:
+            p.desc = bench.machine.descs[65]
+
+        disable = enable
+
+    bench.machine.descs[64].handler = Overtaken()
+    with pytest.raises(RuntimeError, match="release"):
+        getattr(bench.xen, register)(bench.domain, (40,))
+    assert bench.machine.descs[64].lock.locked()
+
+
+def test_a_finding_of_two_reads_that_may_be_one_says_so() -> None:
+    initial = vgic.Initial(routed=ROUTED)
+    twice = {n: [vgic.parse_operation("release virq=40", "t", n, initial)] for n in ("a", "b")}
+    result = rb.verify(vgic.build_program("test", initial, twice, vgic.Baseline))
+    [finding] = result.findings
+    assert finding.rule == "crash.null_desc" and "a compiler may merge" in finding.summary
 
 
 def test_guarded_protocols_refuse_while_the_domain_runs() -> None:

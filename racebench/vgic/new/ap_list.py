@@ -36,7 +36,7 @@ def list_del(v: VgicCpu, irq: VgicIrq) -> None:
 def vgic_target_oracle(irq: VgicIrq) -> VgicCpu:
     """The vCPU that ``irq`` belongs to now, NULL if to none.  Enter with irq_lock held.
 
-    Xen: vgic/vgic.c, vgic_target_oracle @ 4.11.
+    Xen: vgic/vgic.c, vgic_target_oracle @ RELEASE-4.11.0.
     """
     check_that(irq.irq_lock.locked(), "crash.assertion", "vgic_target_oracle: irq_lock is not held")
     if irq.active:
@@ -48,7 +48,7 @@ def vgic_target_oracle(irq: VgicIrq) -> VgicCpu:
 
 
 class ApList(Header):
-    """vgic/vgic.c @ 4.11, the part about ap_lists.
+    """vgic/vgic.c @ RELEASE-4.11.0, the part about ap_lists.
 
     Unlike Xen, a vCPU that has something to take is not kicked: a scenario
     says when it traps.
@@ -57,7 +57,7 @@ class ApList(Header):
     def vgic_inject_irq(self, d: Domain, virq: int) -> None:
         """The line of SPI ``virq`` rises.  Takes and drops irq_lock, then ap_list and irq_lock.
 
-        Xen: vgic/vgic.c, vgic_inject_irq @ 4.11.
+        Xen: vgic/vgic.c, vgic_inject_irq @ RELEASE-4.11.0.
         """
         irq = vgic_get_irq(d, virq)
         irq.irq_lock.acquire()
@@ -69,7 +69,7 @@ class ApList(Header):
 
         Enter with irq_lock held; returns with it dropped.  Takes and drops the
         vCPU's ap_list_lock with irq_lock inside.
-        Xen: vgic/vgic.c, vgic_queue_irq_unlock @ 4.11.
+        Xen: vgic/vgic.c, vgic_queue_irq_unlock @ RELEASE-4.11.0.
         """
         while True:
             v = vgic_target_oracle(irq)
@@ -90,7 +90,7 @@ class ApList(Header):
 
         Takes and drops ap_list_lock with one irq_lock at a time, and to move a
         vIRQ both vCPUs' ap_list_locks.
-        Xen: vgic/vgic.c, vgic_prune_ap_list @ 4.11.
+        Xen: vgic/vgic.c, vgic_prune_ap_list @ RELEASE-4.11.0.
         """
         while found := self._next_to_move(v):
             irq, target = found

@@ -18,14 +18,14 @@ from .state import VgicIrq, vgic_dist, vgic_get_irq
 
 
 class HwIrq(Header):
-    """vgic/vgic.c @ 4.11, the part about hardware interrupts."""
+    """vgic/vgic.c @ RELEASE-4.11.0, the part about hardware interrupts."""
 
     def vgic_connect_hw_irq(self, d: Domain, virq: int, desc: IrqDesc, connect: bool) -> int:
         """Tie SPI ``virq`` to ``desc``, or to nothing; 0, -EBUSY or -EINVAL.
 
         Enter with desc.lock held; takes and drops irq_lock.  The handler is
         not the guest's yet when others see ``hw``.
-        Xen: vgic/vgic.c, vgic_connect_hw_irq @ 4.11.
+        Xen: vgic/vgic.c, vgic_connect_hw_irq @ RELEASE-4.11.0.
         """
         irq = vgic_get_irq(d, virq)
         with irq.irq_lock:
@@ -48,7 +48,7 @@ class HwIrq(Header):
     def vgic_get_hw_irq_desc(self, d: Domain, virq: int) -> IrqDesc:
         """The desc behind SPI ``virq``, NULL if none.  Takes and drops irq_lock.
 
-        Xen: vgic/vgic.c, vgic_get_hw_irq_desc @ 4.11.
+        Xen: vgic/vgic.c, vgic_get_hw_irq_desc @ RELEASE-4.11.0.
         """
         irq = vgic_get_irq(d, virq)
         with irq.irq_lock:
@@ -59,7 +59,7 @@ class HwIrq(Header):
 
         The caller may lock it only after it has dropped irq_lock.
         Xen: in vgic/vgic.c, vgic_get_hw_irq_desc, and vgic/vgic-mmio.c,
-        vgic_mmio_write_senable, vgic_mmio_write_cenable @ 4.11.
+        vgic_mmio_write_senable, vgic_mmio_write_cenable @ RELEASE-4.11.0.
         """
         desc: IrqDesc = NULL
         if irq.hw:
@@ -72,7 +72,7 @@ class HwIrq(Header):
         """Bring the line to what ``irq`` says now.  Takes and drops desc.lock, irq_lock inside.
 
         Nothing was held before: that ``desc`` is still ``irq``'s is asserted.
-        Xen: vgic/vgic.c, vgic_sync_hardware_irq @ 4.11.
+        Xen: vgic/vgic.c, vgic_sync_hardware_irq @ RELEASE-4.11.0.
         """
         with desc.lock, irq.irq_lock:
             check_that(
@@ -95,7 +95,7 @@ class HwIrq(Header):
         """``v`` now runs on another pCPU: its SPIs follow.
 
         Takes and drops each irq_lock; set_affinity is called without desc.lock.
-        Xen: vgic/vgic.c, arch_move_irqs @ 4.11.
+        Xen: vgic/vgic.c, arch_move_irqs @ RELEASE-4.11.0.
         """
         for _, irq in sorted(vgic_dist(v.domain).spis.items()):
             with irq.irq_lock:
@@ -108,7 +108,7 @@ class HwIrq(Header):
         Xen hands release_guest_irq the *physical* number where it wants the
         virtual one: a pIRQ whose vIRQ has another number stays routed to a
         domain that is gone.
-        Xen: vgic/vgic-init.c, domain_vgic_free @ 4.11, and so to this day.
+        Xen: vgic/vgic-init.c, domain_vgic_free @ RELEASE-4.11.0, and so to this day.
         """
         for _, irq in sorted(vgic_dist(d).spis.items()):
             if irq.hw:

@@ -16,12 +16,12 @@ from .state import VgicCpu, VgicIrq, vgic_cpu, vgic_get_irq
 
 
 class ListRegisters(ApList):
-    """vgic/vgic-v2.c @ 4.11, and the functions of vgic/vgic.c around it."""
+    """vgic/vgic-v2.c @ RELEASE-4.11.0, and the functions of vgic/vgic.c around it."""
 
     def vgic_sync_from_lrs(self, vcpu: Vcpu) -> None:
         """``vcpu`` has left the guest.  Its list is first looked at without a lock.
 
-        Xen: vgic/vgic.c, vgic_sync_from_lrs @ 4.11.
+        Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0.
         """
         v = vgic_cpu(vcpu)
         if not v.ap_list:
@@ -32,7 +32,7 @@ class ListRegisters(ApList):
     def vgic_v2_fold_lr_state(self, v: VgicCpu) -> None:
         """Empty the LRs into their vgic_irqs.  Takes and drops desc.lock and irq_lock.
 
-        Xen: vgic/vgic-v2.c, vgic_v2_fold_lr_state @ 4.11.
+        Xen: vgic/vgic-v2.c, vgic_v2_fold_lr_state @ RELEASE-4.11.0.
         """
         used_lrs = v.used_lrs
         if not used_lrs:
@@ -69,7 +69,7 @@ class ListRegisters(ApList):
         """``vcpu`` enters the guest.  Its list is first looked at without a lock.
 
         Takes and drops ap_list_lock with one irq_lock at a time.
-        Xen: vgic/vgic.c, vgic_sync_to_lrs, vgic_flush_lr_state @ 4.11.
+        Xen: vgic/vgic.c, vgic_sync_to_lrs, vgic_flush_lr_state @ RELEASE-4.11.0.
         """
         v = vgic_cpu(vcpu)
         if not v.ap_list:
@@ -88,7 +88,7 @@ class ListRegisters(ApList):
         """Put ``irq`` into list register ``lr``.  Enter with irq_lock held.
 
         Unlike Xen, its priority and pIRQ are not kept in the LR: nothing reads them.
-        Xen: vgic/vgic-v2.c, vgic_v2_populate_lr @ 4.11.
+        Xen: vgic/vgic-v2.c, vgic_v2_populate_lr @ RELEASE-4.11.0.
         """
         if irq.pending_latch:
             irq.pending_latch = False

@@ -87,6 +87,6 @@ def vgic_cpu(v: Any) -> VgicCpu:
 def vgic_get_irq(d: Domain, intid: int) -> VgicIrq:
     """The vgic_irq of SPI ``intid``: an address, not a step.
 
-    Xen: vgic/vgic.c, vgic_get_irq @ 4.11.
+    Xen: vgic/vgic.c, vgic_get_irq @ RELEASE-4.11.0.
     """
     return vgic_dist(d).spis[intid]

@@ -14,7 +14,7 @@ _BITS = ("hw", "enabled", "pending_latch", "active")
 
 
 class NewVgicStructures(Structures):
-    """new_vgic.h @ 4.11."""
+    """new_vgic.h @ RELEASE-4.11.0."""
 
     def domain(self, domain_id: int, vcpus: int, nr_spis: int) -> Domain:
         d = VgicDist(domain_id, vcpus, nr_spis)

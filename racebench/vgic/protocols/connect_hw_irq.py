@@ -1,8 +1,11 @@
-"""ec2a2f1de4 (2018) as repaired by 8635491581: the rank lock covers p.desc alone.
+"""ec2a2f1de4 (2018), 2ab72fa18d after it, as repaired by 8635491581: the rank lock covers p.desc alone.
 
 Lock order: desc -> rank (route, release), desc -> vcpu (do_IRQ), rank -> vcpu
 and rank -> desc (enable, disable).  handler, GUEST, type and priority change
 after the rank lock is dropped, under desc.lock.
+
+That tree has 5f66da6590, 9c34e21429 and c84e4b2dd4 (June 2017) too: what
+concerns a pending_irq is done under the vCPU lock.
 """
 
 from __future__ import annotations
@@ -10,14 +13,14 @@ from __future__ import annotations
 from errno import EBUSY, EINVAL
 
 from ...primitives import check_that
-from ..lists import LR_PENDING
+from ..lists import INFLIGHT, LR_PENDING
 from ..state import (
-    NO_IRQ_TYPE,
     NR_LOCAL_IRQS,
     NULL,
     Domain,
     IrqDesc,
     PendingIrq,
+    Vcpu,
     irq_to_pending,
     spi_to_pending,
     vgic_rank_irq,
@@ -81,13 +84,14 @@ class ConnectHwIrq(LockfreePriority):
         if ret:
             return ret
         desc.GUEST = False
-        desc.handler = NO_IRQ_TYPE
+        desc.handler = desc.no_irq_type
         return 0
 
     def release_guest_irq(self, d: Domain, virq: int) -> int:
         """As at baseline, but p.desc is read once.
 
-        Xen: irq.c, release_guest_irq @ ec2a2f1de4.
+        At ec2a2f1de4 itself it still is read twice.
+        Xen: irq.c, release_guest_irq, and gic-vgic.c, vgic_get_hw_irq_desc @ 2ab72fa18d.
         """
         if virq < NR_LOCAL_IRQS or virq >= d.vgic_num_irqs:
             return -EINVAL
@@ -95,6 +99,55 @@ class ConnectHwIrq(LockfreePriority):
         if desc is NULL:
             return -EINVAL
         return self.release_desc(d, virq, desc)
+
+    def set_enabled(self, v_target: Vcpu, p: PendingIrq) -> None:
+        """As at baseline, all of it under the vCPU lock.  Takes and drops ``v_target.lock``.
+
+        Xen: vgic.c, in vgic_enable_irqs @ 5f66da6590.
+        """
+        with v_target.lock:
+            p.ENABLED = True
+            self.raise_locked(v_target, p)
+
+    def vgic_migrate_irq(self, old: Vcpu, new: Vcpu, virq: int) -> bool:
+        """As at baseline, but p.desc and MIGRATING are tested under ``old.lock``.
+
+        Enter with the rank lock held; takes and drops ``old.lock``, then ``new.lock``.
+        Xen: vgic.c, vgic_migrate_irq @ 5f66da6590.
+        """
+        p = irq_to_pending(old, virq)
+        with old.lock:
+            if p.desc is NULL:
+                return True
+            if p.MIGRATING:
+                return False
+            reinject = self.migrate_locked(old, new, p)
+        if reinject:
+            self.vgic_vcpu_inject_irq(new, virq)
+        return True
+
+    def vgic_vcpu_inject_irq(self, v: Vcpu, virq: int, current: Vcpu | None = None) -> None:
+        """As at baseline, but the priority is read under ``v.lock``, and only if it is needed.
+
+        Xen: vgic.c, vgic_vcpu_inject_irq @ 9c34e21429.
+        """
+        n = irq_to_pending(v, virq)
+        with v.lock:
+            if v.VPF_down:
+                return
+            n.QUEUED = True
+            if INFLIGHT.is_linked(n):
+                self.gic_raise_inflight_irq(v, n, current)
+                return
+            self.put_inflight(v, n, self.vgic_get_virq_priority(v, virq), current)
+
+    def gic_raise_inflight_irq(self, v: Vcpu, p: PendingIrq, current: Vcpu | None = None) -> None:
+        """As at baseline, but nothing for a vIRQ that is disabled.
+
+        Xen: gic-vgic.c, gic_raise_inflight_irq @ c84e4b2dd4.
+        """
+        if p.ENABLED:
+            super().gic_raise_inflight_irq(v, p, current)
 
     def vgic_disable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
         """As at baseline, but p.desc is read once, under the vCPU lock.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from errno import EBUSY
 
+from ..domain import PSCI_ALREADY_ON
 from ..state import Domain, IrqDesc
 from .connect_hw_irq import ConnectHwIrq
 
@@ -26,6 +27,15 @@ class CreationGuard(ConnectHwIrq):
         if d.creation_finished:
             return -EBUSY
         return super().gic_route_irq_to_guest(d, virq, desc, priority)
+
+    def do_psci_cpu_on(self, d: Domain, vcpu: int) -> int:
+        """As at baseline, but a vCPU that is up is left alone: 0 or ALREADY_ON.
+
+        Xen: arch/arm/vpsci.c, do_common_cpu_on @ baba8102bf.
+        """
+        if not d.vcpu[vcpu].VPF_down:
+            return PSCI_ALREADY_ON
+        return super().do_psci_cpu_on(d, vcpu)
 
     def stop_for_removal(self, d: Domain, desc: IrqDesc) -> int:
         """-EBUSY unless the domain dies.  Enter with desc.lock held.

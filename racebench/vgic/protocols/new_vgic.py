@@ -1,4 +1,4 @@
-"""Xen 4.11 with its new vGIC (2018): irq_lock for each vIRQ, hw/hwintid instead of p.desc.
+"""Xen's RELEASE-4.11.0 with its new vGIC (2018): irq_lock for each vIRQ, hw/hwintid instead of p.desc.
 
 Lock order: desc -> ap_list -> irq_lock (do_IRQ), desc -> irq_lock (route,
 release, enable, disable, a vCPU that leaves the guest), ap_list -> irq_lock.
@@ -27,7 +27,7 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
     """vgic/ in the place of vgic.c, vgic-v2.c and gic-vgic.c."""
 
     ID = "new_vgic"
-    SUMMARY = "Xen 4.11's new vGIC: irq_lock for each vIRQ; register writes drop it, take desc, assert"
+    SUMMARY = "RELEASE-4.11.0's new vGIC: irq_lock for each vIRQ; register writes drop it, take desc, assert"
 
     @classmethod
     def structures(cls, machine: Machine) -> Structures:
@@ -37,7 +37,7 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
     def release_guest_irq(self, d: Domain, virq: int) -> int:
         """As at baseline, but asks the vGIC for the desc, once.  Takes and drops irq_lock first.
 
-        Xen: irq.c, release_guest_irq @ 4.11.
+        Xen: irq.c, release_guest_irq @ RELEASE-4.11.0.
         """
         if virq < NR_LOCAL_IRQS or virq >= d.vgic_num_irqs:
             return -EINVAL
@@ -49,20 +49,20 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
     def vgic_vcpu_inject_spi(self, d: Domain, virq: int) -> None:
         """What do_IRQ calls, with desc.lock held: now vgic_inject_irq.
 
-        Xen: irq.c, do_IRQ @ 4.11.
+        Xen: irq.c, do_IRQ @ RELEASE-4.11.0.
         """
         self.vgic_inject_irq(d, virq)
 
     def vgic_clear_pending_irqs(self, v: Vcpu) -> None:
         """Nothing: what ``v`` had pending it keeps.
 
-        Xen: vgic/vgic.c, vgic_clear_pending_irqs @ 4.11, where a comment doubts the need.
+        Xen: vgic/vgic.c, vgic_clear_pending_irqs @ RELEASE-4.11.0, where a comment doubts the need.
         """
 
     def guest_eoi(self, d: Domain, virq: int) -> None:
         """The guest ends ``virq``, then its vCPU traps and goes on.
 
-        Xen: traps.c, enter_hypervisor_head, leave_hypervisor_tail @ 4.11.
+        Xen: traps.c, enter_hypervisor_head, leave_hypervisor_tail @ RELEASE-4.11.0.
         """
         for v in d.vcpu:
             lrs = v.lrs
@@ -74,8 +74,8 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
     def gic_restore_pending_irqs(self, v: Vcpu) -> None:
         """``v`` leaves the guest and enters it again: every way into the guest empties the LRs first.
 
-        Unlike Xen, the operation has the name that it had before 4.11.
-        Xen: traps.c, enter_hypervisor_head, leave_hypervisor_tail @ 4.11.
+        Unlike Xen, the operation has the name that it had before RELEASE-4.11.0.
+        Xen: traps.c, enter_hypervisor_head, leave_hypervisor_tail @ RELEASE-4.11.0.
         """
         self.vgic_sync_from_lrs(v)
         self.vgic_sync_to_lrs(v)
