@@ -227,6 +227,10 @@ class Result:
         return "it was interrupted" if self.interrupted else "the budget ended first. Give it more."
 
 
+FEWEST_COLLISIONS = 30
+"""Hammering that came to fewer, and broke nothing, is no answer: it may well miss what fails once in ten."""
+
+
 def miss_bound(tries: int, failures: int) -> float | None:
     """The 95 % upper bound on the probability of a failure if none of ``tries`` failed; None otherwise.
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from .bounds import Fields, beyond, fits
 from .errors import ResultError
-from .findings import CellVerdict, Finding, Result, miss_bound
+from .findings import FEWEST_COLLISIONS, CellVerdict, Finding, Result, miss_bound
 from .trace import Schedule, schedule_from_json, switches
 
 VERSION = "0.1.0"
@@ -79,6 +79,12 @@ class ModeResult:
     @property
     def miss_bound(self) -> float | None:
         return miss_bound(self.executions, self.failures)
+
+    @property
+    def telling(self) -> bool:
+        """Whether it came to enough to say anything."""
+        fewest = FEWEST_COLLISIONS if self.mode == "stress" and not self.failures else 1
+        return self.executions >= fewest
 
     def plus(self, more: ModeResult) -> ModeResult:
         """Both as one.  Counts add up; of two proofs the one that covers more stands.
@@ -290,9 +296,10 @@ class Cell:
         """This cell with its verdict: what was found against what was expected.
 
         Only a proof makes an expected rule ``missed``; where a proof is asked for,
-        nothing less makes a cell as expected; and of nothing there is no answer.
+        nothing less makes a cell as expected; and of nothing, or of next to nothing,
+        there is no answer.
         """
-        ran = any(mode.executions for mode in self.modes.values())
+        ran = any(mode.telling for mode in self.modes.values())
         answered = self.proved or not (self.proof or self.partial or self.error or self.unseen or self.lost)
         if self.contradicted:
             verdict = CellVerdict.UNKNOWN

@@ -44,7 +44,7 @@ def finding(rule: str = "mapping.corrupted", **how: Any) -> Finding:
     return Finding(rule, **how)
 
 
-def result(*findings: Finding, executions: int = 10, **how: Any) -> Result:
+def result(*findings: Finding, executions: int = 100, **how: Any) -> Result:
     verdict = Verdict.FOUND if findings else Verdict.CLEAN
     failures = sum(f.count for f in findings)
     how = {"complete": False, "seconds": 0.1, "failures": failures, **how}

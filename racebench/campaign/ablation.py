@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from .. import vgic
+from ..engine import Progress
 from ..engine.explain.removal import Change, LockSite, Watch, watched
 from ..errors import ProgramError, ResultError, UsageError
 from ..findings import RULES, Finding, Result, Verdict
@@ -18,6 +19,7 @@ from ..records import FindingRecord
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Choice, Target, load_protocol
 from . import modes
+from .budget import FEW
 from .child import Link
 from .place import scenario_at
 from .stop import Stop
@@ -142,6 +144,7 @@ class _Run:
         self.stop, self.say = stop, say
         self.deadline = time.perf_counter() + seconds
         self.result = Ablation(choice.id, [s.name for s in scenarios])
+        self._doing = ""
 
     def go(self) -> Ablation:
         started = time.perf_counter()
@@ -149,7 +152,8 @@ class _Run:
         for change in _changes(references):
             if self.stop.asked:
                 break
-            self.say(str(change))
+            self._doing = str(change)
+            self.say(self._doing)
             self.result.answers.append(self._answer(change, references))
         self.result.interrupted = self.stop.asked
         self.result.seconds = time.perf_counter() - started
@@ -157,7 +161,8 @@ class _Run:
 
     def _reference(self, scenario: Scenario) -> _Reference:
         program, watch = scenario.program(self.choice.code), Watch()
-        self.say(f"{scenario.name} as it is")
+        self._doing = f"{scenario.name} as it is"
+        self.say(self._doing)
         result = self._verify(watched(program, watch, vgic.bench_states))
         findings = result.findings if result is not None else ()
         happens = frozenset(f.rule for f in findings if f.rule not in _LAST)
@@ -167,17 +172,20 @@ class _Run:
         return _Reference(scenario, program, watch, known, happens, signatures, _whole(result))
 
     def _verify(self, program: Program) -> Result | None:
-        """One proof; None if there was no time left or the user stopped it."""
-        left = self.deadline - time.perf_counter()
-        if left <= 0 or self.stop.asked:
+        """One proof; None if the user stopped it."""
+        if self.stop.asked:
             return None
+        left = min(self.deadline - time.perf_counter(), _CELL_S)
         try:
             with self.stop.interruptible():
-                result = modes.verify(program, seconds=min(left, _CELL_S))
+                result = modes.verify(program, seconds=left, least=FEW, progress=self._going_on)
         except KeyboardInterrupt:
             return None
         self.result.executions += result.executions
         return result
+
+    def _going_on(self, progress: Progress) -> None:
+        self.say(self._doing)
 
     def _answer(self, change: Change, references: Iterable[_Reference]) -> Answer:
         answer = Answer(change)

@@ -19,6 +19,7 @@ from ..records import Cell, FindingRecord, ModeResult
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Target
 from . import modes
+from .budget import FEW, FEW_TRIES, HAMMER_SHARE, allowed_s
 from .child import Link
 from .contradictions import compared
 from .ledger import Earlier, Seen
@@ -26,23 +27,21 @@ from .place import Place
 from .rounds import smallest_round
 from .stop import Stop
 
-_VERIFY_SHARE = 0.6
-_VERIFY_AT_LEAST_S = 1.0
 _REPRODUCE_SHARE = 0.1
 _SHORTEST_S, _SHORTEST_REPRODUCE_S, _LONGEST_REPRODUCE_S = 0.05, 0.5, 10.0
 _CONTROLLED = {"verify", "explore"}
 _AT_ONCE = "it happens before the first step, so there is no schedule to replay"
 _SLICE_S = 10.0
-_SLACK_S = 30.0
 _SLICE_SEED = 1_000_003
 _ENDLESS = 10**9
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done with each cell; ``executions`` limits explore, None is by time.
+    """What is done with each cell; ``executions`` limits explore, None is by time alone.
 
-    ``proof_s`` is what verify may take on top of the cell's time; None gives it a share of that.
+    ``proof_s`` is what verify may take on top of the cell's time; None lets it use part of that.
+    What these mean is in budget.py.
     """
 
     modes: tuple[str, ...] = ("verify", "stress")
@@ -132,14 +131,9 @@ def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
         yield n, max(_SHORTEST_S, min(left, _SLICE_S))
 
 
-def allowed_s(seconds: float) -> float:
-    """By when what has a budget of ``seconds`` must be over, whatever happens in it."""
-    return _SLACK_S + 3 * seconds
-
-
 def limit_s(plan: Plan, seconds: float) -> float | None:
-    """By when a cell of ``seconds`` must be over; None if its executions are counted."""
-    return None if plan.executions is not None else allowed_s(seconds)
+    """How long a cell of ``seconds`` may tell nothing; None if its executions are counted."""
+    return None if plan.executions is not None and not seconds else allowed_s(seconds)
 
 
 class _CellRun:
@@ -199,12 +193,11 @@ class _CellRun:
     def _verify(self) -> None:
         if self.cell.verify is not None:
             return
-        share = 1.0 if self.plan.modes == ("verify",) else _VERIFY_SHARE
-        budget = self.plan.proof_s or max(_VERIFY_AT_LEAST_S, self._left() * share)
-        how = {"preemptions": self.plan.preemptions, "seconds": budget}
+        hammer_s = self.seconds if self.plan.proof_s is not None else self.seconds * HAMMER_SHARE
+        budget = self.plan.proof_s or self._left() - hammer_s * ("stress" in self.asked)
+        how = {"preemptions": self.plan.preemptions, "seconds": budget, "least": FEW}
         self._add("verify", self._call("verify", budget, modes.verify, **how))
-        if self.plan.proof_s is not None:
-            self.deadline = perf_counter() + self.seconds
+        self.deadline = max(self.deadline, perf_counter() + hammer_s)
 
     def _stress(self) -> None:
         """Hammer in slices, so that what a long run finds is told, and stored, on the way."""
@@ -225,9 +218,10 @@ class _CellRun:
 
     def _explore(self) -> None:
         executions = self.plan.executions
-        seconds = self._left() if executions is None else None
+        seconds = self._left() if self.seconds or executions is None else None
         how = {"strategy": self.plan.strategy, "seed": self.plan.seed, "seconds": seconds}
         how["executions"] = _ENDLESS if executions is None else executions
+        how["least"] = FEW_TRIES
         self._add("explore", self._call("explore", seconds or 0.0, modes.explore, **how))
 
     def _add(self, mode: str, result: Result | None) -> None:

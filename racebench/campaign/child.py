@@ -26,7 +26,7 @@ from ..engine import spread, standing, where_main_is
 from ..errors import is_ours, told
 from .stop import Stop
 
-NO_END = "no end within"
+NO_END, NO_WORD = "no end within", "no progress within"
 BEGUN, LATE, OVER = "begun", "late", "over"
 """Messages that a call is being made by the process of this number; that it is late, what is said of
 it, and where every thread stands; that its process has ended with this status, answer or none."""

@@ -24,6 +24,7 @@ from ..scenario.selection import Target, bundled, load_protocol, stored_name
 from ..scenario.text import Heading, scenario_text
 from ..vgic.drawing import STATES, Drawn, draw, smallest
 from . import modes
+from .budget import FEW
 from .cell import CellListener, Plan, run_cell
 from .child import Link
 from .ledger import host
@@ -153,7 +154,7 @@ class _Run:
         for scenario in bundled():
             if not scenario.threads or self.stop.over:
                 continue
-            result = modes.verify(scenario.program(self.code), seconds=_COVER_S)
+            result = modes.verify(scenario.program(self.code), seconds=_COVER_S, least=FEW)
             for finding in result.findings:
                 covered.setdefault(finding.signature, scenario.name)
             self._tell()

@@ -21,12 +21,7 @@ from ..errors import ProgramError
 from ..findings import Finding, Result, Verdict
 from ..program import Program
 from ..trace import Schedule
-
-_FORESEEN = 200
-"""Executions under control in which an inversion that stress predicts is looked for."""
-
-_FORESEEN_S = 1.0
-"""Longest time for that, and for the proof that there is none."""
+from .budget import FEW, FEW_TRIES
 
 
 def stress(
@@ -69,7 +64,7 @@ def _whole(program: Program, result: Result) -> Result:
     if not result.executions or result.interrupted or _hangs(result) or program.story is not None:
         return result
     try:
-        unseen = engine.overlooked(program, _FORESEEN_S)
+        unseen = engine.overlooked(program)
     except KeyboardInterrupt:
         # What was hammered is not lost.
         return replace(result, interrupted=True)
@@ -104,9 +99,10 @@ def _foreseen(program: Program, result: Result, seed: int) -> Result:
 def _foretold(program: Program, signature: str, seed: int) -> bool:
     """Whether ``signature`` is predicted under control too; False only if a proof shows that it never is."""
     try:
-        if signature in engine.glance(program, Plan(_FORESEEN, _FORESEEN_S, seed, detect=detect), signature):
+        if signature in engine.glance(program, Plan(FEW_TRIES, seed=seed, detect=detect), signature):
             return True
-        proof = engine.verify(program, None, Plan(seconds=_FORESEEN_S, detect=detect))
+        # What it finds is asked for its name alone: no time for more than that.
+        proof = engine.verify(program, None, Plan(FEW, 0.0, least=FEW, detect=detect))
     except ProgramError:
         return True
     return not proof.complete or any(finding.signature == signature for finding in proof.findings)
@@ -116,6 +112,7 @@ class Limits(TypedDict, total=False):
     """What else ``explore`` takes."""
 
     seconds: float | None
+    least: int
     progress: engine.ProgressCall | None
     stall_s: float
 
@@ -132,8 +129,8 @@ def explore(
     """Run ``executions`` controlled executions chosen by ``strategy``.
 
     Same program, strategy and seed: same schedules, on every Python build; n
-    executions are a prefix of n + 1.  ``seconds`` ends it earlier; ``stall_s``
-    is how long one thread may go without a step.  CLEAN says only that these
+    executions are a prefix of n + 1.  ``seconds`` ends it earlier, but for the ``least``
+    executions; ``stall_s`` is how long one thread may go without a step.  CLEAN says only that these
     executions were clean; ``stats["unseen"]`` has, in sentences, what they could
     not see: if there is any, the answer is UNKNOWN in its place.
     """
@@ -147,19 +144,21 @@ def verify(
     seconds: float = 60,
     max_executions: int | None = None,
     *,
+    least: int = 0,
     progress: engine.ProgressCall | None = None,
 ) -> Result:
     """Run ``program`` in every schedule, one execution per equivalence class.
 
     With ``preemptions`` only schedules with at most that many switches away
     from a thread that could go on.  ``complete`` is True when all are covered;
-    a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.
+    a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.  ``seconds``
+    end it only once the ``least`` executions were run.
     ``stats``: ``preemption_bound``, up to which all was covered, and ``done``,
     an estimate of the share seen.  ProgramError if the program does not do the
     same twice.  What it could not see is in ``stats["unseen"]``, in sentences: then
     it is not complete.
     """
-    plan = Plan(max_executions, seconds, progress=progress, detect=detect)
+    plan = Plan(max_executions, seconds, progress=progress, detect=detect, least=least)
     return engine.verify(program, preemptions, plan)
 
 
@@ -182,7 +181,7 @@ def reproduce(
     progress: engine.ProgressCall | None = None,
 ) -> dict[str, Finding]:
     """Search under control for ``wanted``; what came again within the budget, by the signature wanted."""
-    plan = Plan(seconds=seconds, seed=seed, progress=progress, detect=detect)
+    plan = Plan(seconds=seconds, seed=seed, progress=progress, detect=detect, least=FEW_TRIES)
     return engine.reproduce(program, wanted, plan)
 
 

@@ -33,7 +33,7 @@ from typing import Any, Protocol, Self
 from ..engine import place
 from ..errors import HarnessBug, RaceBenchError, UsageError
 from . import nursery
-from .child import BEGUN, LATE, NO_END, OVER, Call
+from .child import BEGUN, LATE, NO_END, NO_WORD, OVER, Call
 from .stop import Stop
 
 _LOOK_S = 0.1
@@ -46,13 +46,15 @@ _EXIT_S, _EXIT_LOOK_S = 1.5, 0.005
 class Job:
     """A call, who asks for it, and in how many seconds it must be over (None: whenever it is).
 
-    Cancelled, it is killed if it is not over ``grace_s`` later.
+    ``renewed``: they are counted anew from each thing that it tells.  Cancelled, it is
+    killed if it is not over ``grace_s`` later.
     """
 
     asker: Any
     call: Call
     limit_s: float | None = None
     grace_s: float = GRACE_S
+    renewed: bool = False
 
 
 class Employer(Protocol):
@@ -95,10 +97,14 @@ class _Child:
 
     def give(self, job: Job, now: float) -> None:
         self.job, self.answered, self.said = job, False, ""
-        self.limit = None if job.limit_s is None else now + job.limit_s
+        self.expect(job, now)
         # A child that is gone does not read: its sentinel says so.
         with suppress(OSError):
             self.talk.send(job.call)
+
+    def expect(self, job: Job, now: float) -> None:
+        """Count the time of ``job`` from ``now`` on."""
+        self.limit = None if job.limit_s is None else now + job.limit_s
 
     def cancel(self, now: float, why: str = "") -> None:
         if not self.cancelled:
@@ -216,10 +222,12 @@ class Pool:
     def call(self, call: Call, hear: Any = None, limit_s: float | None = None) -> Any:
         """The value of ``call``, made in a child; ``hear(word, *what)`` gets what it tells on the way.
 
+        It must tell something within ``limit_s``, again and again.
+
         Raises what it raised: UsageError, or HarnessBug if the fault is ours; UsageError if its
         process is lost.
         """
-        one = _One(Job(None, call, limit_s), hear)
+        one = _One(Job(None, call, limit_s, renewed=True), hear)
         self.run(one)
         if one.error is not None:
             raise one.error
@@ -256,7 +264,8 @@ class Pool:
                 child.late = True
             else:
                 assert child.job is not None
-                child.cancel(self._now, f"{NO_END} {child.job.limit_s:.3g} s")
+                what = NO_WORD if child.job.renewed else NO_END
+                child.cancel(self._now, f"{what} {child.job.limit_s:.3g} s")
 
     def _hear(self, child: _Child, employer: Employer) -> None:
         job = child.job
@@ -284,6 +293,8 @@ class Pool:
         else:
             if word == LATE:
                 child.said = what[0]
+            elif job.renewed and not child.cancelled:
+                child.expect(job, self._now)
             employer.told(job, word, *what)
 
     def _over(self, child: _Child) -> None:

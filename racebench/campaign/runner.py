@@ -151,7 +151,7 @@ class _Employer:
     def _job(self, piece: _Piece, plan: Plan, seconds: float, earlier: Earlier) -> Job:
         self._running[piece.target.name] += 1
         call = Call(in_child, (Place.of(piece.target), plan, seconds, earlier))
-        return Job(piece, call, limit_s(plan, seconds))
+        return Job(piece, call, limit_s(plan, seconds), renewed=True)
 
     def told(self, job: Job, word: str, *what: Any) -> None:
         piece, campaign = job.asker, self._campaign
@@ -214,12 +214,17 @@ class Campaign:
             if folder.earlier.plan is None:
                 folder.add_plan(self.plan)
         self.waiting = deque(target for target in targets if not self.ledger.is_done(target.name))
-        listener.started(len(self.waiting), options.seconds)
+        self._cells = len(self.waiting)
+        listener.started(self._cells, options.seconds)
 
     def share(self, left: int, jobs: int) -> float:
         """Seconds for the next of ``left`` cells, ``jobs`` of which run at a time."""
-        rest = self.started + self.options.seconds - time.perf_counter()
-        return max(0.05, min(rest, rest * jobs / left))
+        seconds, cells = self.options.seconds, self._cells
+        own = min(seconds, seconds * jobs / cells)
+        if "stress" in self.options.plan.modes:
+            return own
+        rest = self.started + seconds - time.perf_counter()
+        return max(own, min(rest, rest * jobs / left))
 
     def finding(self, visit: str, record: FindingRecord) -> None:
         self.listener.finding(self.ledger.found(visit, record), record)

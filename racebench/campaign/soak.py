@@ -19,7 +19,8 @@ from ..errors import RaceBenchError
 from ..findings import CellVerdict
 from ..records import Cell, FindingRecord
 from ..scenario.selection import Target
-from .cell import CellResult, Plan, allowed_s, in_child
+from .budget import allowed_s
+from .cell import CellResult, Plan, in_child
 from .child import LATE, Call
 from .ledger import Earlier
 from .place import Place

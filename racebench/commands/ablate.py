@@ -7,7 +7,7 @@ import argparse
 from rich.text import Text
 
 from ..campaign import ablation, store
-from ..campaign.cell import allowed_s
+from ..campaign.budget import allowed_s
 from ..campaign.child import Call
 from ..campaign.pool import Pool
 from ..campaign.stop import Stop

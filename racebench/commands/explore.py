@@ -15,17 +15,20 @@ from .shared.campaign import campaign
 from .shared.output import new_folder
 
 ABOUT = "run scenarios one thread at a time, under a strategy"
+_EXECUTIONS = 10_000
 EXAMPLE = "explore route_vs_route --protocol no_rank_lock --strategy pct --executions 1000"
 
 
 def declare(add: arguments.Add) -> None:
     arguments.cells(add)
     add("--strategy", choices=sorted(STRATEGIES), default="portfolio", help="(default: portfolio)")
-    add("--executions", type=positive, default=10_000, metavar="N", help="of each cell (default: 10000)")
+    add("--executions", type=positive, metavar="N", help="of each cell (default: 10000, or by --time)")
+    arguments.time(add, None, "budget of all cells")
     arguments.seed(add, "the strategy")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
     cells = cells_for(select(args.scenario), args.protocol)
-    plan = Plan(("explore",), args.seed, strategy=args.strategy, executions=args.executions)
-    return campaign(args, cells, Options(plan, 0.0, 1, args.out or new_folder("explore")), stop)
+    executions = args.executions or (None if args.time else _EXECUTIONS)
+    plan = Plan(("explore",), args.seed, strategy=args.strategy, executions=executions)
+    return campaign(args, cells, Options(plan, args.time or 0.0, 1, args.out or new_folder("explore")), stop)

@@ -10,10 +10,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from racebench.campaign import pool as module
 from racebench.campaign.child import Call, Link
 from racebench.campaign.pool import Job, Pool
 from racebench.campaign.stop import Stop
@@ -226,12 +228,38 @@ def test_what_a_call_leaves_behind_is_ended_with_it() -> None:
 
 
 def test_a_late_call_ends_with_what_it_has() -> None:
-    asked = Asked((partial_answer,), (answer, 1), limit_s=1.0)
+    asked = Asked((partial_answer,), limit_s=1.0)
+    asked.waiting.append(Job("answer", Call(answer, (1,))))
     became = run(asked)
     assert became["partial_answer"].startswith("as far as it came: no end within 1 s: interrupted in ")
     assert became["answer"] == 1
     [late] = [what for what in asked.heard if what[0] == "late"]
     assert "MainThread" in late[2]
+
+
+def tells(link: Link) -> None:
+    for _ in range(8):
+        link.tell("here")
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+def test_a_call_that_goes_on_is_late_only_if_its_time_is_not_renewed(
+    monkeypatch: pytest.MonkeyPatch, renewed: bool
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep))
+
+    def passes() -> None:
+        now[0] += 0.7
+
+    asked = Asked()
+    asked.waiting.append(Job("tells", Call(tells), 1.0, renewed=renewed))
+    asked.on_told = passes
+    with Pool(1, Stop()) as pool:
+        [child] = pool._children
+        pool.run(asked)
+        assert asked.became["tells"] is None
+        assert child.cancelled is not renewed
 
 
 def test_a_call_that_heeds_nothing_is_killed() -> None:

@@ -474,7 +474,7 @@ def test_a_cell_that_does_not_end_is_interrupted_and_the_others_go_on(
     verdicts = {c.protocol: c.verdict for c in run.cells}
     assert verdicts == {"hang": "unknown", "kept": "as_expected", "lost": "as_expected"}
     [error] = [c.error for c in run.cells if c.error]
-    assert error.startswith("no end within 0.3 s: interrupted in ")
+    assert error.startswith("no progress within 0.3 s: interrupted in ")
     assert not run.interrupted
     assert read_run(tmp_path / "out").cells == run.cells
 
@@ -488,7 +488,7 @@ def test_a_process_that_heeds_no_interrupt_is_ended(tmp_path: Path, monkeypatch:
     errors = {c.protocol: c.error for c in run.cells}
     ended = errors.pop("hang_on")
     # What heeds nothing is killed; the interrupt may also come before the program does.
-    assert ended.startswith("no end within 0.3 s")
+    assert ended.startswith("no progress within 0.3 s")
     assert errors == {"kept": "", "lost": ""}
 
 

@@ -202,7 +202,7 @@ def test_json_alone_on_standard_output(tmp_path: Path, monkeypatch: Patch, capsy
     argv = ["explore", "two_routes.toml", "--protocol", "baseline", "--executions", "5", "--json", "-"]
     assert cli.main(argv) == 0
     run = json.loads(capsys.readouterr().out)
-    assert run["cells"][0]["explore"]["executions"] == 10
+    assert run["cells"][0]["explore"]["executions"] == 100
     assert "dir" not in run
     assert cli.main([*argv[:-1], "run.json"]) == 0
     assert json.loads(Path("run.json").read_text())["schema"] == 1
@@ -219,6 +219,29 @@ def test_options_reach_the_engine(tmp_path: Path, monkeypatch: Patch) -> None:
     assert verify["preemptions"] == 2
     assert 4.0 < verify["seconds"] <= 5.0
     assert (explore["strategy"], explore["seed"], explore["executions"]) == ("pct", 7, 9)
+
+
+@pytest.mark.parametrize(
+    ("given", "executions", "seconds"),
+    [
+        ([], 10_000, None),
+        (["--executions", "9"], 9, None),
+        (["--time", "20s"], 10**9, 20),
+        (["--executions", "9", "--time", "20s"], 9, 20),
+    ],
+)
+def test_explore_takes_executions_or_time_or_both(
+    monkeypatch: Patch, given: list[str], executions: int, seconds: float | None
+) -> None:
+    fake = play(monkeypatch, explore=lambda **how: result())
+    Path("two_routes.toml").write_text(TWO_ROUTES)
+    assert cli.main(["explore", "two_routes.toml", "--protocol", "baseline", *given]) == 0
+    [(_, how)] = fake.calls
+    assert how["executions"] == executions
+    if seconds is None:
+        assert how["seconds"] is None
+    else:
+        assert 0 < how["seconds"] <= seconds
 
 
 def test_interrupted_is_130_with_what_is_known(tmp_path: Path, monkeypatch: Patch, capsys: Capture) -> None:

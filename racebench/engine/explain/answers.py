@@ -20,8 +20,6 @@ from ..unseen import judged
 from .conclusion import Ending, with_needs
 from .confirmation import labelled
 
-_LEAST_S = 1e-6
-
 
 @leaves_nothing
 def explore(program: Program, strategy: str, plan: Plan) -> Result:
@@ -39,12 +37,8 @@ def explore(program: Program, strategy: str, plan: Plan) -> Result:
 def verify(program: Program, preemptions: int | None, plan: Plan) -> Result:
     """Run ``program`` in every schedule; see ``modes.verify``."""
     # There is no proof without an execution.
-    executions, seconds = plan.executions, plan.seconds
-    plan = replace(
-        plan,
-        executions=None if executions is None else max(1, executions),
-        seconds=None if seconds is None else max(_LEAST_S, seconds),
-    )
+    executions = None if plan.executions is None else max(1, plan.executions)
+    plan = replace(plan, executions=executions, least=max(1, plan.least))
     return _answered(program, plan, lambda scheduler: Proof(scheduler, preemptions))
 
 

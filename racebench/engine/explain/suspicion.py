@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 from ...program import Program
 from ..control.overseer import Anyone
 from ..control.scheduler import Scheduler
@@ -25,12 +23,11 @@ def suspected(program: Program) -> list[str]:
 
 
 @leaves_nothing
-def overlooked(program: Program, seconds: float) -> list[str]:
+def overlooked(program: Program) -> list[str]:
     """What keeps an answer about ``program`` from being whole, from a few executions under control.
 
     Not that a thread spins: that is in the way of a search only.
     """
-    until = perf_counter() + seconds
     with Scheduler(program) as scheduler:
-        spins = {outcome.unfair for outcome in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS, until)}
+        spins = {outcome.unfair for outcome in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS)}
     return [sentence for sentence in scheduler.unseen.sentences() if sentence not in spins]

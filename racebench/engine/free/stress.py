@@ -7,7 +7,7 @@ from time import perf_counter, sleep
 from typing import Any
 
 from ...errors import HarnessBug, ProgramError
-from ...findings import Finding, Result, Verdict, miss_bound
+from ...findings import FEWEST_COLLISIONS, Finding, Result, Verdict, miss_bound
 from ...primitives import installed
 from ...program import Program
 from .. import osthreads
@@ -73,8 +73,9 @@ class Stress:
             run.start()
             watchdog.start()
             try:
-                # One batch at least: on a busy machine the threads may have taken all the time to start.
-                while (seconds > 0 and not tally.collisions) or perf_counter() - self._started < seconds:
+                # Collisions are counted first: on a busy machine the threads may take all the time to start.
+                least = FEWEST_COLLISIONS if seconds > 0 else 0
+                while tally.collisions < least or perf_counter() - self._started < seconds:
                     if not self._one_batch() or (stop_on_first and tally.failures):
                         break
                     run.retire()
@@ -140,7 +141,7 @@ class Stress:
         tally = self.tally
         findings: tuple[Finding, ...] = tally.findings("stress", self.seed)
         verdict = Verdict.FOUND if findings else Verdict.CLEAN
-        if not findings and (self.interrupted or not tally.collisions):
+        if not findings and (self.interrupted or tally.collisions < FEWEST_COLLISIONS):
             verdict = Verdict.UNKNOWN
         stats = {
             "miss_bound": miss_bound(tally.collisions, tally.failures),

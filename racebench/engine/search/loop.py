@@ -25,9 +25,9 @@ _FOREVER = float("inf")
 class Plan:
     """What a search may cost, and who looks on.
 
-    ``executions`` and ``seconds`` at the most, if given; ``stop_on_first`` ends it once a rule
-    is broken.  ``detect`` looks at one execution of each class.  ``stall_s`` is
-    how long a thread may go without a step.
+    ``executions`` and ``seconds`` at the most, if given, but ``least`` executions whatever the
+    clock says; ``stop_on_first`` ends it once a rule is broken.  ``detect`` looks at one
+    execution of each class.  ``stall_s`` is how long a thread may go without a step.
     """
 
     executions: int | None = None
@@ -37,6 +37,7 @@ class Plan:
     progress: ProgressCall | None = None
     detect: Detect = nothing
     stall_s: float = osthreads.STALL_S
+    least: int = 0
 
 
 Ran = TypeVar("Ran", bound=Outcome | None, covariant=True)
@@ -55,8 +56,10 @@ class Schedules(Protocol[Ran]):
         """Go on to the one after; False when there is none."""
 
 
-def outcomes(source: Schedules[Ran], most: float = _FOREVER, until: float = _FOREVER) -> Iterator[Ran]:
-    """What came of each schedule of ``source``: of at least one and at most ``most``, ``until`` then.
+def outcomes(
+    source: Schedules[Ran], most: float = _FOREVER, until: float = _FOREVER, least: int = 1
+) -> Iterator[Ran]:
+    """What came of each schedule of ``source``: at most ``most``, and after ``least`` of them ``until`` then.
 
     Whoever takes them has done with one before the next is chosen.
     """
@@ -64,7 +67,9 @@ def outcomes(source: Schedules[Ran], most: float = _FOREVER, until: float = _FOR
         yield source.execute()
         # In this order: to go on, the source may have to take in the races of the last execution,
         # and only then is it known whether that was all, however little time is left.
-        if not source.advance() or source.executions >= most or perf_counter() >= until:
+        if not source.advance() or source.executions >= most:
+            return
+        if source.executions >= least and perf_counter() >= until:
             return
 
 
@@ -119,10 +124,10 @@ class Loop:
 
     def run(self, scheduler: Scheduler, source: Source) -> None:
         """Run the schedules of ``source``; KeyboardInterrupt and ProgramError leave what was met."""
-        if self._most <= 0 or self.until <= self.started:
+        if self._most <= 0 or (self.until <= self.started and not self.plan.least):
             return
         try:
-            for outcome in outcomes(source, self._most, self.until):
+            for outcome in outcomes(source, self._most, self.until, self.plan.least):
                 # Counted before it is told, and told before the next: who ends the run from a callback
                 # loses nothing.
                 if outcome is not None:
