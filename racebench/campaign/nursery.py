@@ -1,8 +1,10 @@
 """Where child processes come from.
 
-The first one of a command is started before anything else is loaded: it takes
-as long to load the engines as the parent takes to load all that it shows.
-Hence nothing is imported here that takes a moment.
+The first one of a command is forked off, where that is safe, once what parent and
+child both need is loaded, and before there is any thread: it costs nothing to start,
+and waits while the parent loads all that it shows.  Later ones, and all on systems
+where a fork may hang in a library, begin as a Python of their own.  Hence nothing is
+imported here that takes a moment.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
@@ -19,36 +22,48 @@ from typing import Any
 RUNS_CODE = {"run", "verify", "explore", "fuzz", "ablate"}
 """The verbs that run code under test, and so need a child."""
 
+_FORKS = sys.platform == "linux"
 _SAFE = "PYTHONSAFEPATH"
 _early: list[Newborn] = []
 
 
 class Newborn:
-    """A child that has been started: ``talk`` and ``leash`` are the parent's ends of its pipes."""
+    """A child that has been started: ``talk`` and ``leash`` are the parent's ends of its pipes.
 
-    def __init__(self, number: int) -> None:
-        context = multiprocessing.get_context("spawn")
+    ``forked``: it is a copy of the calling process, which has one thread.
+    """
+
+    def __init__(self, number: int, forked: bool = False) -> None:
+        get_context = multiprocessing.get_context
+        context = get_context("fork") if forked else get_context("spawn")
         self.talk: Connection
         self.leash: Connection
         self.talk, theirs = context.Pipe()
         leash_end, self.leash = context.Pipe(duplex=False)
+        # A copy has our ends too, and would never hear that we are gone.
+        ours = (self.talk, self.leash) if forked else ()
         # No daemon: a program may start processes of its own.
-        self.process = context.Process(target=_live, args=(theirs, leash_end, number))
-        with _nothing_from_here(), _ctrl_c_held_back():
+        self.process = context.Process(target=_live, args=(theirs, leash_end, number, ours))
+        with nullcontext() if forked else _nothing_from_here(), _ctrl_c_held_back(forked):
             self.process.start()
         theirs.close()
         leash_end.close()
 
 
-def _live(*how: Any) -> None:
+def _live(talk: Connection, leash: Connection, number: int, parents: Iterable[Connection]) -> None:
     from .child import work
 
-    work(*how)
+    for end in parents:
+        end.close()
+    work(talk, leash, number)
 
 
 def start_early() -> None:
-    """Start the first child, for whoever takes it."""
-    _early.append(Newborn(os.getpid()))
+    """Start the first child, for whoever takes it.  The calling process has one thread."""
+    if _FORKS:
+        # All that runs a cell: the parent needs it as well.
+        from . import cell  # noqa: F401
+    _early.append(Newborn(os.getpid(), _FORKS))
 
 
 def take(number: int) -> Newborn:
@@ -85,13 +100,14 @@ def _nothing_from_here() -> Iterator[None]:
 
 
 @contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
+def _ctrl_c_held_back(forked: bool) -> Iterator[None]:
     """A process started in here begins with SIGINT blocked, until it leads its own session."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # Starting the tracker unblocks SIGINT (CPython before 3.12), so it must run already.
-    resource_tracker.ensure_running()
+    # Starting the tracker, which a fork does without, unblocks SIGINT (CPython before 3.12), so it must run already.
+    if not forked:
+        resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

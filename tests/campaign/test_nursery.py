@@ -2,38 +2,67 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import subprocess
 import sys
 
-from racebench.campaign import nursery
-from racebench.campaign.child import Call
-from racebench.campaign.pool import Pool
-from racebench.campaign.stop import Stop
 
-from .test_pool import answer
+def run(code: str) -> str:
+    """What ``code`` prints in a process of its own, which has one thread at first."""
+    start = "import multiprocessing, sys\nfrom racebench.campaign import nursery\n"
+    done = subprocess.run([sys.executable, "-c", start + code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.strip()
 
 
 def test_the_first_child_of_a_pool_is_the_one_that_was_started_early() -> None:
-    nursery.start_early()
-    [early] = multiprocessing.active_children()
-    with Pool(1, Stop()) as pool:
-        assert multiprocessing.active_children() == [early]
-        assert pool.call(Call(answer, (7,))) == 7
-    assert not multiprocessing.active_children()
+    code = """
+nursery.start_early()
+[early] = multiprocessing.active_children()
+from racebench.campaign.child import Call
+from racebench.campaign.pool import Pool
+from racebench.campaign.stop import Stop
+from tests.campaign.test_pool import answer
+with Pool(1, Stop()) as pool:
+    assert multiprocessing.active_children() == [early]
+    print(pool.call(Call(answer, (7,))))
+assert not multiprocessing.active_children()
+"""
+    assert run(code) == "7"
 
 
 def test_one_that_nobody_takes_is_let_go() -> None:
-    nursery.start_early()
-    nursery.end_early()
-    assert not multiprocessing.active_children()
-
-
-def test_starting_it_loads_no_engine() -> None:
     code = """
-import sys
-from racebench.campaign import nursery
-print([name for name in sys.modules if name.startswith(("racebench.engine", "racebench.vgic", "rich"))])
+nursery.start_early()
+assert len(multiprocessing.active_children()) == 1
+nursery.end_early()
+print(multiprocessing.active_children())
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert run(code) == "[]"
+
+
+def test_starting_it_loads_nothing_that_shows() -> None:
+    code = """
+print([name for name in sys.modules if name.startswith(("racebench.engine", "racebench.vgic"))])
+nursery.start_early()
+print([name for name in sys.modules if name.startswith(("rich", "racebench.report"))])
+nursery.end_early()
+"""
+    assert run(code).split() == ["[]", "[]"]
+
+
+def test_a_child_ends_when_its_parent_is_killed() -> None:
+    """It has no copy of its parent's ends, so it hears of that."""
+    code = """
+import os, signal
+nursery.start_early()
+[early] = multiprocessing.active_children()
+print(early.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    start = "import multiprocessing\nfrom racebench.campaign import nursery\n"
+    # The child has the pipe too: the output ends only when it has ended.
+    done = subprocess.run(
+        [sys.executable, "-c", start + code], stdout=subprocess.PIPE, timeout=60, check=False
+    )
+    assert done.returncode == -9
+    assert int(done.stdout)
