@@ -17,6 +17,11 @@ _CODES = {
     "irq.lost_eoi": "IE",
     "irq.wrong_vcpu": "IV",
     "irq.wrong_affinity": "IA",
+    "irq.line_dead": "LD",
+    "irq.stale_pending": "SP",
+    "irq.wrong_owner": "IO",
+    "lr.hw_inactive": "HI",
+    "lr.stale_index": "SI",
     "data_race": "DR",
     "history.not_serializable": "HS",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,17 @@ from .. import vgic
 from ..bounds import MOST_PARTS, beyond, long_key
 from ..errors import ScenarioError
 from ..findings import RULES
-from ..vgic.state import FIRST_PIRQ, LAST_PIRQ, MAX_SPIS, NR_LOCAL_IRQS, NR_LRS
+from ..vgic.language import MAX_PCPU
+from ..vgic.state import (
+    ESPI_BASE_INTID,
+    FIRST_PIRQ,
+    LAST_PIRQ,
+    MAX_SPIS,
+    NR_ESPI_IRQS,
+    NR_LOCAL_IRQS,
+    NR_LRS,
+    IrqType,
+)
 from .userfile import MAX_BYTES
 
 SCHEMA = 1
@@ -27,7 +38,10 @@ _KEYS = (
     *("schema", "title", "source", "settles", "tags"),
     *("domain", "threads", "hammer", "history", "expect"),
 )
-_DOMAIN_KEYS = ("vcpus", "spis", "state", "routed", "pending", "enabled", "down")
+_DOMAIN_KEYS = (
+    *("vcpus", "spis", "espis", "state", "hardware", "down", "blocked"),
+    *("routed", "targets", "enabled", "reserved", "pending", "lines"),
+)
 
 Rules = dict[str, tuple[str, ...]]
 
@@ -143,7 +157,7 @@ class Loader:
         return value
 
     def initial(self) -> vgic.Initial:
-        domain = {"vcpus": 2, "spis": 64, "state": "running", **self.table("domain")}
+        domain = {"vcpus": 2, "spis": 64, "espis": 0, "state": "running", **self.table("domain")}
         self.only(domain, _DOMAIN_KEYS, "domain")
         vcpus = self.number(domain, "vcpus", "domain", 1, MAX_VCPUS)
         spis = self.number(domain, "spis", "domain", 1, MAX_SPIS)
@@ -151,16 +165,65 @@ class Loader:
         if state not in STATES:
             hint = _closest(str(state), STATES, f"Choose one of {_list(STATES)}.")
             raise self.error("domain.state", f"{_shown(state)} is no state", hint)
-        routed = self.routed(domain.get("routed", []), spis)
-        pending = self.pending(domain.get("pending", []), spis)
+        espis = self.number(domain, "espis", "domain", 0, NR_ESPI_IRQS)
+        # What the numbers of the rest are held against.
+        bare = vgic.Initial(vcpus, spis, state, espis=espis)
+        routed = self.routed(domain.get("routed", []), bare)
         last = NR_LOCAL_IRQS + spis - 1
         enabled = self.numbers(domain, "enabled", NR_LOCAL_IRQS, last)
         both = [virq for virq, _, _ in routed if virq in enabled]
         if both:
             what = f"virq {both[0]} is routed"
             raise self.error("domain.enabled", what, "Write enabled = true beside its pirq.")
-        down = self.numbers(domain, "down", 0, vcpus - 1)
-        return vgic.Initial(vcpus, spis, state, routed, pending, enabled, down)
+        return replace(
+            bare,
+            routed=routed,
+            enabled=enabled,
+            down=self.numbers(domain, "down", 0, vcpus - 1),
+            blocked=self.numbers(domain, "blocked", 0, vcpus - 1),
+            targets=self.targets(domain.get("targets", []), bare),
+            reserved=self.reserved(domain, bare),
+            lines=self.lines(domain.get("lines", [])),
+            hardware_domain=self.flag(domain, "hardware", "domain"),
+            **self.pending(domain.get("pending", []), bare),
+        )
+
+    def flag(self, table: Mapping[str, Any], key: str, place: str) -> bool:
+        value = table.get(key, False)
+        if not isinstance(value, bool):
+            what = f"{_shown(value)} is not true or false"
+            raise self.error(f"{place}.{key}" if place else key, what, "Write true or false.")
+        return value
+
+    def reserved(self, domain: Mapping[str, Any], bare: vgic.Initial) -> tuple[int, ...]:
+        virqs = self.numbers(domain, "reserved", NR_LOCAL_IRQS, ESPI_BASE_INTID + NR_ESPI_IRQS - 1)
+        for virq in virqs:
+            self.virq({"virq": virq}, "domain.reserved", bare, set())
+        return virqs
+
+    def targets(self, value: Any, bare: vgic.Initial) -> tuple[tuple[int, int], ...]:
+        seen = set[int]()
+        return tuple(
+            (self.virq(row, where, bare, seen), self.number(row, "vcpu", where, 0, bare.vcpus - 1))
+            for where, row in self.entries(value, "domain.targets", ("virq", "vcpu"))
+        )
+
+    def lines(self, value: Any) -> tuple[vgic.LineAtStart, ...]:
+        made = []
+        known = ("pirq", "type", "affinity", "active", "latched")
+        for where, row in self.entries(value, "domain.lines", known):
+            pirq = self.pirq(row, where)
+            types = {kind.value: kind for kind in IrqType}
+            kind = row.get("type", IrqType.LEVEL_HIGH.value)
+            if not isinstance(kind, str) or kind not in types:
+                hint = _closest(str(kind), list(types), f"Choose one of {_list(types)}.")
+                raise self.error(f"{where}.type", f"{_shown(kind)} is no type", hint)
+            affinity = self.number(row, "affinity", where, 0, MAX_PCPU) if "affinity" in row else None
+            active, latched = self.flag(row, "active", where), self.flag(row, "latched", where)
+            made.append(vgic.LineAtStart(pirq, types[kind], affinity, active, latched))
+        if len({line.pirq for line in made}) < len(made):
+            raise self.error("domain.lines", "a pirq is named twice", "Name each once.")
+        return tuple(made)
 
     def numbers(self, table: Mapping[str, Any], key: str, low: int, high: int) -> tuple[int, ...]:
         """A list of different numbers of ``low`` to ``high``; empty if it is not there."""
@@ -182,46 +245,65 @@ class Loader:
             self.only(row, known, where)
         return rows
 
-    def virq(self, row: Mapping[str, Any], where: str, spis: int, seen: set[int]) -> int:
-        last = NR_LOCAL_IRQS + spis - 1
+    def virq(self, row: Mapping[str, Any], where: str, bare: vgic.Initial, seen: set[int]) -> int:
+        last = NR_LOCAL_IRQS + bare.spis - 1
         virq = row.get("virq")
         if not isinstance(virq, int) or isinstance(virq, bool):
             raise self.error(f"{where}.virq", f"{_shown(virq)} is not a whole number", "Write virq = 41.")
-        if not NR_LOCAL_IRQS <= virq <= last:
-            what = f"virq {virq} is outside {NR_LOCAL_IRQS}..{last} (domain.spis = {spis})"
+        if not bare.is_virq(virq):
+            what = f"virq {virq} is outside {NR_LOCAL_IRQS}..{last} (domain.spis = {bare.spis})"
             raise self.error(where, what, "Raise spis or choose a lower virq.")
         if virq in seen:
             raise self.error(where, f"virq {virq} is named twice", "Name each once.")
         seen.add(virq)
         return virq
 
-    def routed(self, value: Any, spis: int) -> tuple[tuple[int, int, bool], ...]:
+    def routed(self, value: Any, bare: vgic.Initial) -> tuple[tuple[int, int, bool], ...]:
         made, virqs, pirqs = [], set[int](), set[int]()
         for where, row in self.entries(value, "domain.routed", ("virq", "pirq", "enabled")):
-            virq = self.virq(row, where, spis, virqs)
-            pirq = self.number(row, "pirq", where, FIRST_PIRQ, LAST_PIRQ)
+            virq = self.virq(row, where, bare, virqs)
+            pirq = self.pirq(row, where)
             if pirq in pirqs:
                 raise self.error(where, f"pirq {pirq} is named twice", "A pIRQ goes to one vIRQ.")
             pirqs.add(pirq)
-            enabled = row.get("enabled", False)
-            if not isinstance(enabled, bool):
-                what = f"{_shown(enabled)} is not true or false"
-                raise self.error(f"{where}.enabled", what, "Write true or false.")
-            made.append((virq, pirq, enabled))
+            made.append((virq, pirq, self.flag(row, "enabled", where)))
         return tuple(made)
 
-    def pending(self, value: Any, spis: int) -> tuple[tuple[int, str], ...]:
-        made, virqs = [], set[int]()
-        for where, row in self.entries(value, "domain.pending", ("virq", "on")):
-            virq = self.virq(row, where, spis, virqs)
+    def pirq(self, row: Mapping[str, Any], where: str) -> int:
+        pirq = row.get("pirq")
+        extended = isinstance(pirq, int) and pirq >= ESPI_BASE_INTID
+        last = ESPI_BASE_INTID + NR_ESPI_IRQS - 1 if extended else LAST_PIRQ
+        return self.number(row, "pirq", where, ESPI_BASE_INTID if extended else FIRST_PIRQ, last)
+
+    def pending(self, value: Any, bare: vgic.Initial) -> dict[str, Any]:
+        """The fields of Initial that say what is pending, and where."""
+        made, elsewhere = [], []
+        active: list[int] = []
+        migrating: list[int] = []
+        virqs = set[int]()
+        known = ("virq", "on", "vcpu", "active", "migrating")
+        for where, row in self.entries(value, "domain.pending", known):
+            virq = self.virq(row, where, bare, virqs)
             on = row.get("on")
             if on not in PENDING_ON:
                 hint = _closest(str(on), PENDING_ON, f"Choose one of {_list(PENDING_ON)}.")
                 raise self.error(f"{where}.on", f"{_shown(on)} is no queue", hint)
             made.append((virq, str(on)))
+            if "vcpu" in row:
+                elsewhere.append((virq, self.number(row, "vcpu", where, 0, bare.vcpus - 1)))
+            for key, virqs_so in (("active", active), ("migrating", migrating)):
+                if self.flag(row, key, where):
+                    if on != "lr":
+                        raise self.error(f"{where}.{key}", "it is in no LR", 'Write on = "lr".')
+                    virqs_so.append(virq)
         if sum(on == "lr" for _, on in made) > NR_LRS:
             raise self.error("domain.pending", f"more than {NR_LRS} in an LR", "Put the rest on lr_pending.")
-        return tuple(made)
+        return {
+            "pending": tuple(made),
+            "elsewhere": tuple(elsewhere),
+            "active": tuple(active),
+            "migrating": tuple(migrating),
+        }
 
     def threads(self, initial: vgic.Initial) -> dict[str, tuple[vgic.Operation, ...]]:
         table = self.table("threads", required=True)
@@ -283,10 +365,7 @@ class Loader:
         return vgic.Mix(operations, threads)
 
     def history(self) -> bool:
-        value = self.data.get("history", False)
-        if not isinstance(value, bool):
-            raise self.error("history", f"{_shown(value)} is not true or false", "Write true or false.")
-        return value
+        return self.flag(self.data, "history", "")
 
     def expectations(self) -> tuple[Rules, Rules]:
         table = dict(self.table("expect", required=True))

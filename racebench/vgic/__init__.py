@@ -3,7 +3,7 @@
 from .bench import bench_states
 from .domain import Protocol
 from .hammer import Mix, build_hammer
-from .language import OPERATIONS, Initial, Operation, parse_operation, usage
+from .language import OPERATIONS, Initial, LineAtStart, Operation, parse_operation, usage
 from .program import build_program, written_program
 from .protocols import protocol, protocol_ids
 from .protocols.baseline import Baseline
@@ -12,6 +12,7 @@ __all__ = [
     "OPERATIONS",
     "Baseline",
     "Initial",
+    "LineAtStart",
     "Mix",
     "Operation",
     "Protocol",

@@ -20,11 +20,14 @@ Audit = Callable[[Machine, Rows], Iterator[Broken]]
 
 
 def mapping_corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """Every GUEST desc and its vIRQ point at each other."""
+    """Every GUEST desc and its vIRQ point at each other, and no other has a guest's action."""
     for irq, desc in machine.descs.items():
-        if not desc.GUEST:
-            continue
         action = desc.action
+        if not desc.GUEST:
+            if action is not NULL and action.d is not NULL:
+                message = f"pIRQ {irq} still has the action of {action}, but is not GUEST"
+                yield broken("action.stale", message, ("action", "not GUEST"))
+            continue
         if action is NULL:
             message = f"pIRQ {irq} is GUEST but has no action"
             yield broken("mapping.corrupted", message, ("GUEST without action",))
@@ -133,6 +136,35 @@ def list_corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
             yield broken("list.corrupted", message, ("links", "lists"))
 
 
+def irq_lost(machine: Machine, rows: Rows) -> Iterator[Broken]:
+    """What the guest is to get is on its way to it."""
+    for row in rows:
+        if row.stranded and (row.target is NULL or not row.target.VPF_down):
+            message = f"vIRQ {row.virq} is pending, but in no LR, and nothing will put it into one"
+            yield broken("irq.lost", message, ("pending", "no LR"))
+
+
+def irq_line_dead(machine: Machine, rows: Rows) -> Iterator[Broken]:
+    """Somebody is left who deactivates a line that is active: else it never fires again."""
+    active = [
+        (irq, desc) for irq, desc in machine.descs.items() if desc.line is not NULL and desc.line.active
+    ]
+    if not active:
+        return
+    held = {lr.pirq for d in machine.domains.values() for v in d.vcpu for lr in v.lrs if lr is not None}
+    for irq, desc in active:
+        action = desc.action
+        if action is NULL or action.d is NULL or not desc.GUEST:
+            message = f"the line of pIRQ {irq} is active, and no guest has it that would end it"
+            yield broken("irq.line_dead", message, ("active", "not GUEST"))
+            continue
+        row = action.d.structures.row(action.d, action.virq)
+        up = row.target is NULL or not row.target.VPF_down
+        if up and irq not in held and not action.d.structures.waits(action.d, action.virq):
+            message = f"the line of pIRQ {irq} is active, but vIRQ {action.virq} is in no LR, nor will it be"
+            yield broken("irq.line_dead", message, ("active", "no LR"))
+
+
 AUDITS: tuple[Audit, ...] = (
     mapping_corrupted,
     mapping_lost_enable,
@@ -142,13 +174,15 @@ AUDITS: tuple[Audit, ...] = (
     irq_wrong_affinity,
     irq_stuck_inprogress,
     list_corrupted,
+    irq_lost,
+    irq_line_dead,
 )
 
 
 def audit(machine: Machine) -> list[Broken]:
-    """Everything that is wrong with ``machine`` at rest."""
+    """Everything that is wrong with ``machine`` at rest, or went wrong on the way there."""
     rows = [row for d in machine.domains.values() for row in d.structures.rows(d)]
-    return [rule for check in AUDITS for rule in check(machine, rows)]
+    return [*machine.faults, *(rule for check in AUDITS for rule in check(machine, rows))]
 
 
 class DoubleSuccess:

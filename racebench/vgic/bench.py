@@ -8,7 +8,7 @@ from typing import Any
 from ..primitives import State
 from .domain import Protocol
 from .language import OPERATIONS, Operation
-from .state import Machine
+from .state import NULL, Machine, Vcpu
 
 
 class Bench:
@@ -32,7 +32,13 @@ class Bench:
                 return False
         for update, first in self._at_first:
             update(first)
+        if self.machine.faults:
+            self.machine.faults.clear()
         return True
+
+    def running(self, vcpu: int | None) -> Vcpu | None:
+        """The vCPU whose pCPU takes an interrupt; None: a pCPU that runs none of the domain's."""
+        return None if vcpu is None else self.domain.vcpu[vcpu]
 
     def remember(self) -> Bench:
         """Keep the present state for ``recycle``."""
@@ -52,7 +58,10 @@ def bench_states(bench: Bench) -> Iterator[State]:
 
 def states(machine: Machine) -> Iterator[State]:
     """Every object whose fields threads can change."""
-    yield from machine.descs.values()
+    for desc in machine.descs.values():
+        yield desc
+        if desc.line is not NULL:
+            yield desc.line
     for d in machine.domains.values():
         yield from d.structures.states(d)
 
@@ -65,11 +74,15 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "icenabler": lambda b, virqs: b.xen.write_icenabler(b.domain, virqs),
     "itargetsr": lambda b, virq, vcpu: b.xen.write_itargetsr(b.domain, virq, vcpu),
     "ipriorityr": lambda b, virq, priority: b.xen.write_ipriorityr(b.domain, virq, priority),
-    "irq": lambda b, pirq: b.xen.physical_irq(pirq),
+    "irq": lambda b, pirq, vcpu: b.xen.physical_irq(pirq, b.running(vcpu)),
     "late_irq": lambda b, pirq: b.xen.do_IRQ(pirq),
+    "fire": lambda b, pirq, vcpu: b.xen.latched_irq(pirq, b.running(vcpu)),
     "eoi": lambda b, virq: b.xen.guest_eoi(b.domain, virq),
+    "hweoi": lambda b, virq: b.xen.guest_hweoi(b.domain, virq) and None,
+    "trap": lambda b, vcpu: b.xen.gic_clear_lrs(b.domain.vcpu[vcpu]),
     "restore": lambda b, vcpu: b.xen.gic_restore_pending_irqs(b.domain.vcpu[vcpu]),
     "move": lambda b, vcpu, pcpu: b.xen.vcpu_move(b.domain, vcpu, pcpu),
+    "steal": lambda b, vcpu, pcpu: b.xen.vcpu_steal(b.domain, vcpu, pcpu),
     "cpu_on": lambda b, vcpu: b.xen.do_psci_cpu_on(b.domain, vcpu),
     "unpause": lambda b: b.xen.domain_unpause(b.domain),
     "kill": lambda b: b.xen.domain_kill(b.domain),
@@ -78,9 +91,15 @@ CODE: Mapping[str, Callable[..., Any]] = {
 """What each operation does with its arguments, in the order of ``OPERATIONS``."""
 
 
+def _argument(op: Operation, key: str) -> Any:
+    if key.endswith("*"):
+        return op.values(key.rstrip("*"))
+    return op.maybe("vcpu") if key == "vcpu?" else op.value(key.rstrip("?"))
+
+
 def compiled(op: Operation) -> Callable[[Bench], Any]:
     """``op`` with its numbers bound."""
     code = CODE[op.name]
     keys = OPERATIONS[op.name]
-    args = tuple(op.values(k.rstrip("*")) if k.endswith("*") else op.value(k.rstrip("?")) for k in keys)
+    args = tuple(_argument(op, key) for key in keys)
     return lambda bench: code(bench, *args)

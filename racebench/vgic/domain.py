@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .gic import Gic
 from .irq import Irq
-from .state import Domain
+from .state import NULL, Domain, Vcpu
 from .vgic_v2 import VgicV2
 
 PSCI_SUCCESS, PSCI_ALREADY_ON = 0, -4
@@ -51,6 +51,13 @@ class Protocol(Irq, Gic, VgicV2):
         v.processor = pcpu
         self.arch_move_irqs(v)
 
+    def vcpu_steal(self, d: Domain, vcpu: int, pcpu: int) -> None:
+        """credit2 takes a vCPU that does not run to another pCPU, and tells nobody.
+
+        Xen: common/sched/credit2.c, migrate @ c447b7308b.
+        """
+        d.vcpu[vcpu].processor = pcpu
+
     def do_psci_cpu_on(self, d: Domain, vcpu: int) -> int:
         """The guest switches a vCPU on, with the call of PSCI 0.1: 0.
 
@@ -65,19 +72,25 @@ class Protocol(Irq, Gic, VgicV2):
     def guest_eoi(self, d: Domain, virq: int) -> None:
         """The guest ends ``virq``, then its vCPU traps.
 
-        Nothing else of Xen runs on that pCPU in between, so the end is marked
-        when the trap takes ``v.lock``: whichever vCPU has it in an LR ends it.
         Xen: gic.c, gic_clear_lrs @ baf2950213.
         """
-        for v in d.vcpu:
-            if (virq, False) in v.lrs:
-                self.gic_clear_lrs(v, virq)
-                return
+        v = self.guest_hweoi(d, virq)
+        if v is not None:
+            self.gic_clear_lrs(v)
 
-    def physical_irq(self, irq: int) -> None:
-        """The device raises its line: it reaches a pCPU only if the line is enabled.
+    def physical_irq(self, irq: int, current: Vcpu | None) -> None:
+        """The device raises its line: it reaches a pCPU only if the line is enabled and not active.
 
         The test is the GIC's, not Xen's.
         """
-        if not self.irq_to_desc(irq).DISABLED:
-            self.do_IRQ(irq)
+        desc = self.irq_to_desc(irq)
+        if not desc.DISABLED and (desc.line is NULL or desc.line.acknowledge()):
+            self.do_IRQ(irq, current)
+
+    def latched_irq(self, irq: int, current: Vcpu | None) -> None:
+        """The line fires if its latch is set, and then as by itself."""
+        desc = self.irq_to_desc(irq)
+        line = desc.line
+        if line.latched and not desc.DISABLED and line.acknowledge():
+            line.latched = False
+            self.do_IRQ(irq, current)

@@ -15,7 +15,7 @@ from errno import EBUSY
 from ..primitives import check_that
 from .handlers import GIC_GUEST_IRQ_TYPE, GIC_HOST_IRQ_TYPE
 from .header import Header
-from .state import NULL, Domain, IrqDesc, IrqType, PendingIrq, irq_to_pending, vgic_rank_irq
+from .state import NULL, Domain, IrqDesc, IrqType, PendingIrq, deactivate, irq_to_pending, vgic_rank_irq
 
 
 class Gic(Header):
@@ -120,5 +120,6 @@ class Gic(Header):
         Enter with desc.lock held.
         """
         desc.handler.shutdown(desc)
-        # Unlike Xen, deactivating the line is no step of its own: nothing reads it.
+        if desc.line is not NULL and desc.INPROGRESS:
+            deactivate(desc)
         desc.INPROGRESS = False

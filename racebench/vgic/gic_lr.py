@@ -10,9 +10,21 @@ Assumes: ``v.lock`` is held on entry unless the function says that it takes it.
 from __future__ import annotations
 
 from ..primitives import check_that
+from .hardware import ListRegister
 from .header import Header
 from .lists import INFLIGHT, LR_PENDING
-from .state import GIC_INVALID_LR, NR_LRS, NULL, SOURCE_ONLY, PendingIrq, Vcpu, irq_to_pending, reread
+from .state import (
+    GIC_INVALID_LR,
+    NR_LRS,
+    NULL,
+    SOURCE_ONLY,
+    Domain,
+    IrqDesc,
+    PendingIrq,
+    Vcpu,
+    irq_to_pending,
+    reread,
+)
 
 
 def _assert_locked(v: Vcpu, where: str) -> None:
@@ -27,13 +39,16 @@ class GicLr(Header):
 
         Xen: gic.c, gic_set_lr, and gic-v2.c, gicv2_update_lr @ baf2950213.
         """
+        entry = ListRegister(p.irq)
         if p.desc is not NULL:
             # A hardware interrupt: the LR names its pIRQ, so p.desc is read again.
             desc = reread(p)
             where = "gic_set_lr"
             check_that(desc is not NULL, "crash.null_desc", f"{where}: p->desc became NULL ({SOURCE_ONLY})")
+            self.check_active(desc, f"vIRQ {p.irq} is put into an LR")
+            entry = ListRegister(p.irq, desc.irq)
         lrs = v.lrs
-        v.lrs = (*lrs[:lr], (p.irq, False), *lrs[lr + 1 :])
+        v.lrs = (*lrs[:lr], entry, *lrs[lr + 1 :])
         p.VISIBLE = True
         p.QUEUED = False
         p.lr = lr
@@ -68,7 +83,20 @@ class GicLr(Header):
         """
         _assert_locked(v, "gic_raise_inflight_irq")
         if not LR_PENDING.is_linked(p) and v is current:
-            self.gic_update_one_lr(v, p.lr)
+            self.update_lr_of(v, p)
+
+    def update_lr_of(self, v: Vcpu, p: PendingIrq) -> None:
+        """Look at the LR of ``p``, which is taken on trust.
+
+        Unlike Xen, nothing happens if it is not in use: what is there is another's, or nothing.
+        Xen: gic.c, in gic_raise_inflight_irq @ baf2950213.
+        """
+        lr = p.lr
+        if lr < NR_LRS and v.lr_mask >> lr & 1:
+            self.gic_update_one_lr(v, lr)
+            return
+        message = f"vIRQ {p.irq} comes again: LR {lr} is looked at, which vCPU {v.vcpu_id} does not use"
+        self.fault("lr.stale_index", message, "p.lr")
 
     def gic_raise_guest_irq(self, v: Vcpu, p: PendingIrq, current: Vcpu | None = None) -> None:
         """Give ``p`` a free LR if the vCPU runs here and nobody queues, else queue it.
@@ -95,17 +123,18 @@ class GicLr(Header):
     def gic_update_one_lr(self, v: Vcpu, i: int) -> None:
         """Clean list register ``i`` if the guest has ended its interrupt.
 
-        p.desc is read twice, and desc.lock is not taken.  Unlike Xen, an LR
-        is pending or ended: the guest's own active state is not kept.
+        p.desc is read twice, and desc.lock is not taken.
         Xen: gic.c, gic_update_one_lr @ baf2950213.
         """
         _assert_locked(v, "gic_update_one_lr")
-        entry = v.lrs[i] if i < NR_LRS else None
+        entry = v.lrs[i]
         if entry is None:
             return
-        virq, ended = entry
-        p = irq_to_pending(v, virq)
-        if not ended:
+        p = irq_to_pending(v, entry.virq)
+        if entry.active:
+            self.update_active_lr(v, i, p)
+            return
+        if entry.pending:
             p.QUEUED = False
             return
         lrs = v.lrs
@@ -115,6 +144,7 @@ class GicLr(Header):
             desc = reread(p)
             where = "gic_update_one_lr"
             check_that(desc is not NULL, "crash.null_desc", f"{where}: p->desc became NULL ({SOURCE_ONLY})")
+            self.check_owner(desc, v.domain, p.irq, "INPROGRESS is cleared")
             desc.INPROGRESS = False
         p.VISIBLE = False
         p.ACTIVE = False
@@ -126,6 +156,44 @@ class GicLr(Header):
         INFLIGHT.remove(v, p)
         self.finish_migration(v, p)
 
+    def update_active_lr(self, v: Vcpu, i: int, p: PendingIrq) -> None:
+        """The guest is at ``p``, which may have come again: a virtual one becomes pending, too.
+
+        Enter with ``v.lock`` held.  Xen: gic.c, in gic_update_one_lr @ baf2950213.
+        """
+        p.ACTIVE = True
+        if p.ENABLED and p.QUEUED:
+            p.QUEUED = False
+            if p.desc is NULL:
+                lrs = v.lrs
+                entry = lrs[i]
+                assert entry is not None
+                v.lrs = (*lrs[:i], entry._replace(pending=True), *lrs[i + 1 :])
+
+    def guest_hweoi(self, d: Domain, virq: int) -> Vcpu | None:
+        """The guest ends ``virq`` in whichever vCPU's LR it is; that vCPU, None if in none.
+
+        The hardware does this, and with the HW bit set deactivates the line at once.
+        """
+        for v in d.vcpu:
+            lrs = v.lrs
+            for i, entry in enumerate(lrs):
+                if entry is None or entry.virq != virq or not (entry.pending or entry.active):
+                    continue
+                v.lrs = (*lrs[:i], entry.ended(), *lrs[i + 1 :])
+                if entry.pirq is not None:
+                    self.deactivate_through_lr(d, virq, self.irq_to_desc(entry.pirq))
+                return v
+        return None
+
+    def deactivate_through_lr(self, d: Domain, virq: int, desc: IrqDesc) -> None:
+        """The hardware's half of ``guest_hweoi`` for the line of ``desc``."""
+        if desc.line is NULL:
+            return
+        self.check_active(desc, f"vIRQ {virq} is ended")
+        self.check_owner(desc, d, virq, "the line is deactivated")
+        desc.line.active = False
+
     def finish_migration(self, v: Vcpu, p: PendingIrq) -> None:
         """A vIRQ that was sent away while it was in an LR has ended: its line follows it.
 
@@ -136,13 +204,12 @@ class GicLr(Header):
             self.irq_set_affinity(p.desc, v_target.processor)
             p.MIGRATING = False
 
-    def gic_clear_lrs(self, v: Vcpu, ended: int) -> None:
-        """A trap of ``v`` after the guest has ``ended`` a vIRQ.  Takes and drops ``v.lock``.
+    def gic_clear_lrs(self, v: Vcpu) -> None:
+        """``v`` traps: look at each LR in use.  Takes and drops ``v.lock``.
 
         Xen: gic.c, gic_clear_lrs @ baf2950213.
         """
         with v.lock:
-            v.lrs = tuple((ended, True) if entry == (ended, False) else entry for entry in v.lrs)
             mask = v.lr_mask
             for i in range(NR_LRS):
                 if mask & (1 << i):

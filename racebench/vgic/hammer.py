@@ -188,6 +188,9 @@ class _Hammer:
 
 def expressed(began: Glimpse, initial: Initial) -> Initial | None:
     """The initial state of a scenario that begins as ``began`` did; None if a file has no words for it."""
+    plain = Initial(initial.vcpus, initial.spis, initial.state, down=initial.down)
+    if replace(initial, routed=(), pending=(), enabled=()) != plain:
+        return None
     routed, pending, enabled = [], [], []
     descs = {row[0]: row for row in began if len(row) == _DESC}
     for row in began:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ..primitives import check_that
-from .state import HwIrqController, IrqDesc
+from .state import HwIrqController, IrqDesc, deactivate
 
 
 class _GicIrqType(HwIrqController):
@@ -37,12 +37,6 @@ class _GicIrqType(HwIrqController):
         """Xen: gic-v2.c, gicv2_irq_shutdown @ baf2950213.  desc.lock held."""
         self.disable(desc)
 
-    def end(self, desc: IrqDesc) -> None:
-        """The priority drops.  What deactivates the line is not tracked.
-
-        Xen: gic-v2.c, gicv2_host_irq_end, gicv2_guest_irq_end @ baf2950213.
-        """
-
 
 def _gicv2_irq_set_affinity(desc: IrqDesc, pcpu: int) -> None:
     """Send ``desc`` to ``pcpu`` from now on: one register write, no lock needed.
@@ -57,11 +51,24 @@ class _HostIrqType(_GicIrqType):
     typename = "host"
     set_affinity = staticmethod(_gicv2_irq_set_affinity)
 
+    def end(self, desc: IrqDesc) -> None:
+        """The priority drops, and the line is deactivated.
+
+        Xen: gic-v2.c, gicv2_host_irq_end @ baf2950213.
+        """
+        deactivate(desc)
+
 
 class _GuestIrqType(_GicIrqType):
     __slots__ = ()
     typename = "guest"
     set_affinity = staticmethod(_gicv2_irq_set_affinity)
+
+    def end(self, desc: IrqDesc) -> None:
+        """The priority drops.  The line stays active until the guest ends the IRQ.
+
+        Xen: gic-v2.c, gicv2_guest_irq_end @ baf2950213.
+        """
 
 
 GIC_HOST_IRQ_TYPE = _HostIrqType()

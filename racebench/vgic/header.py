@@ -5,8 +5,9 @@ Each is defined in the mixin of the Xen file it lives in, with its contract.
 
 from __future__ import annotations
 
+from ..findings import broken
 from .pending import PendingIrqStructures
-from .state import Domain, IrqDesc, IrqType, Machine, PendingIrq, RankIrq, Vcpu
+from .state import NULL, Domain, IrqDesc, IrqType, Machine, PendingIrq, RankIrq, Vcpu
 from .structures import Structures
 
 
@@ -29,6 +30,23 @@ class Header:
     def structures(cls, machine: Machine) -> Structures:
         """What this protocol's vGIC keeps; another vGIC brings its own."""
         return PendingIrqStructures(machine, cls.pending_irq, cls.rank_irq)
+
+    def fault(self, rule: str, message: str, field: str) -> None:
+        """``rule`` is broken, and the machine goes on: the check tells it at the end."""
+        self.machine.faults.append(broken(rule, message, (field,)))
+
+    def check_active(self, desc: IrqDesc, what: str) -> None:
+        """An LR with its HW bit set ends a line; one that is not active cannot be ended."""
+        if desc.line is not NULL and not desc.line.active:
+            message = f"{what} as pIRQ {desc.irq}, whose line is not active"
+            self.fault("lr.hw_inactive", message, "LR.HW")
+
+    def check_owner(self, desc: IrqDesc, d: Domain, virq: int, what: str) -> None:
+        """Whoever ends ``desc`` for ``virq`` means the interrupt of that vIRQ."""
+        line = desc.line
+        if line is not NULL and line.changes_owner and line.owner not in (None, (d.domain_id, virq)):
+            message = f"{what}, of pIRQ {desc.irq} for vIRQ {virq}, whose pIRQ it is no longer"
+            self.fault("irq.wrong_owner", message, "desc.action")
 
     # irq.c
     def irq_to_desc(self, irq: int) -> IrqDesc:
@@ -66,6 +84,9 @@ class Header:
     def gic_update_one_lr(self, v: Vcpu, i: int) -> None:
         raise NotImplementedError
 
+    def gic_clear_lrs(self, v: Vcpu) -> None:
+        raise NotImplementedError
+
     def gic_clear_pending_irqs(self, v: Vcpu) -> None:
         raise NotImplementedError
 
@@ -85,12 +106,12 @@ class Header:
     def vgic_clear_pending_irqs(self, v: Vcpu) -> None:
         raise NotImplementedError
 
-    def vgic_vcpu_inject_spi(self, d: Domain, virq: int) -> None:
+    def vgic_vcpu_inject_spi(self, d: Domain, virq: int, current: Vcpu | None = None) -> None:
         raise NotImplementedError
 
     def arch_move_irqs(self, v: Vcpu) -> None:
         raise NotImplementedError
 
     # irq.c, for the hardware
-    def do_IRQ(self, irq: int) -> None:
+    def do_IRQ(self, irq: int, current: Vcpu | None = None) -> None:
         raise NotImplementedError

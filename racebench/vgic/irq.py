@@ -21,6 +21,7 @@ from .state import (
     IrqAction,
     IrqDesc,
     IrqType,
+    Vcpu,
     reread,
     spi_to_pending,
 )
@@ -120,7 +121,19 @@ class Irq(Header):
             if desc.action is NULL:
                 desc.handler.shutdown(desc)
                 desc.GUEST = False
+                self.left_behind(desc)
         wait_until(lambda: not desc.INPROGRESS)
+
+    def left_behind(self, desc: IrqDesc) -> None:
+        """What nobody clears when a pIRQ loses its owner.  Enter with desc.lock held."""
+        line = desc.line
+        if line is NULL:
+            return
+        if line.changes_owner:
+            line.owner = None
+        if line.latched:
+            message = f"pIRQ {desc.irq} is given back with its latch set: its next owner gets that interrupt"
+            self.fault("irq.stale_pending", message, "latch")
 
     def route_irq_to_guest(self, d: Domain, virq: int, irq: int) -> int:
         """Give pIRQ ``irq`` to ``d`` as SPI ``virq``.
@@ -142,6 +155,8 @@ class Irq(Header):
             retval = self.__setup_irq(desc, action)
             if retval:
                 return retval
+            if desc.line is not NULL and desc.line.changes_owner:
+                desc.line.owner = d.domain_id, virq
             retval = self.gic_route_irq_to_guest(d, virq, desc, GIC_PRI_IRQ)
 
         # Another CPU can take the desc here: it finds an action without GUEST.
@@ -189,8 +204,8 @@ class Irq(Header):
         self.release_irq(desc.irq, info)
         return 0
 
-    def do_IRQ(self, irq: int) -> None:
-        """pIRQ ``irq``, acknowledged by some pCPU, is handled there.
+    def do_IRQ(self, irq: int, current: Vcpu | None = None) -> None:
+        """pIRQ ``irq``, acknowledged by the pCPU that ran ``current`` (None: another one), is handled there.
 
         Takes and drops desc.lock; a guest's IRQ is injected with it held.
         DISABLED is not looked at for a guest's IRQ.
@@ -203,7 +218,7 @@ class Irq(Header):
                 desc.handler.end(desc)
                 return
             if desc.GUEST:
-                self.do_guest_irq(desc)
+                self.do_guest_irq(desc, current)
                 return
             desc.PENDING = True
             if desc.DISABLED or desc.INPROGRESS:
@@ -216,7 +231,7 @@ class Irq(Header):
             with desc.lock:
                 again = self._next_xen_action(desc)
 
-    def do_guest_irq(self, desc: IrqDesc) -> None:
+    def do_guest_irq(self, desc: IrqDesc, current: Vcpu | None) -> None:
         """A guest's IRQ goes to its vCPU.  Enter with desc.lock held.
 
         Xen: irq.c, in do_IRQ @ baf2950213.
@@ -224,7 +239,7 @@ class Irq(Header):
         info = self.irq_get_guest_info(desc)
         desc.handler.end(desc)
         desc.INPROGRESS = True
-        self.vgic_vcpu_inject_spi(info.d, info.virq)
+        self.vgic_vcpu_inject_spi(info.d, info.virq, current)
 
     def _next_xen_action(self, desc: IrqDesc) -> bool:
         """Whether Xen's handler is to run (again); if not, the IRQ ends here.

@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import ScenarioError
-from .state import FIRST_PIRQ, LAST_PIRQ, NR_INTERRUPT_PER_RANK, NR_LOCAL_IRQS
+from .state import (
+    ESPI_BASE_INTID,
+    FIRST_PIRQ,
+    LAST_PIRQ,
+    NR_ESPI_IRQS,
+    NR_INTERRUPT_PER_RANK,
+    NR_LOCAL_IRQS,
+    IrqType,
+)
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "route": ("virq", "pirq", "dom?"),
@@ -22,17 +30,24 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "icenabler": ("virq*",),
     "itargetsr": ("virq", "vcpu"),
     "ipriorityr": ("virq", "priority"),
-    "irq": ("pirq",),
+    "irq": ("pirq", "vcpu?"),
     "late_irq": ("pirq",),
+    "fire": ("pirq", "vcpu?"),
     "eoi": ("virq",),
+    "hweoi": ("virq",),
+    "trap": ("vcpu",),
     "restore": ("vcpu",),
     "move": ("vcpu", "pcpu"),
+    "steal": ("vcpu", "pcpu"),
     "cpu_on": ("vcpu",),
     "unpause": (),
     "kill": (),
     "destroy": (),
 }
-"""Each operation's arguments: ``?`` may be left out, ``*`` may be a list."""
+"""Each operation's arguments: ``?`` may be left out, ``*`` may be a list.
+
+The ``vcpu`` of an interrupt is the one that the pCPU ran which takes it: its thread.
+"""
 
 MAX_PCPU, MAX_PRIORITY, MAX_DOM = 7, 255, 2
 
@@ -41,13 +56,30 @@ _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
+class LineAtStart:
+    """A pIRQ before the threads start; ``affinity`` None: where routing or boot left it."""
+
+    pirq: int
+    type: IrqType = IrqType.LEVEL_HIGH
+    affinity: int | None = None
+    active: bool = False
+    latched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Initial:
     """The state before the threads start.
 
     ``routed`` has (virq, pirq, enabled), ``pending`` (virq, "lr_pending", "lr"
     or "inflight"); ``enabled`` are vIRQs that the guest enabled without a pIRQ
-    behind them, ``down`` vCPUs that are not up yet; ``state`` is "creating",
-    "running" or "dying".
+    behind them, ``down`` vCPUs that are not up yet, ``blocked`` those that sleep
+    until they are kicked; ``state`` is "creating", "running" or "dying".
+
+    ``targets`` has (virq, vcpu) of those that do not go to vCPU 0.  Of what is
+    pending, ``elsewhere`` has (virq, vcpu) of what is not on vCPU 0, ``active``
+    what the guest has taken, ``migrating`` what moves at its EOI.  ``lines`` are
+    pIRQs whose line is not as at boot, ``reserved`` vIRQs whose bit in
+    allocated_irqs is set.
     """
 
     vcpus: int = 2
@@ -57,6 +89,22 @@ class Initial:
     pending: tuple[tuple[int, str], ...] = ()
     enabled: tuple[int, ...] = ()
     down: tuple[int, ...] = ()
+    targets: tuple[tuple[int, int], ...] = ()
+    elsewhere: tuple[tuple[int, int], ...] = ()
+    active: tuple[int, ...] = ()
+    migrating: tuple[int, ...] = ()
+    lines: tuple[LineAtStart, ...] = ()
+    reserved: tuple[int, ...] = ()
+    blocked: tuple[int, ...] = ()
+    hardware_domain: bool = False
+    espis: int = 0
+
+    def is_virq(self, virq: int) -> bool:
+        """Whether the domain has ``virq``, an SPI or extended SPI."""
+        return (
+            NR_LOCAL_IRQS <= virq < NR_LOCAL_IRQS + self.spis
+            or ESPI_BASE_INTID <= virq < ESPI_BASE_INTID + self.espis
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +117,11 @@ class Operation:
     def value(self, key: str) -> int:
         """The one number of argument ``key``; 1 for a domain that is not named."""
         return dict(self.args).get(key, (1,))[0]
+
+    def maybe(self, key: str) -> int | None:
+        """The one number of argument ``key``, None if it is not given."""
+        numbers = dict(self.args).get(key)
+        return None if numbers is None else numbers[0]
 
     def values(self, key: str) -> tuple[int, ...]:
         return dict(self.args)[key]
@@ -136,6 +189,10 @@ def usage(name: str) -> str:
 
 
 def _check_range(key: str, value: int, initial: Initial, error: object) -> None:
+    if key == "virq" and initial.is_virq(value):
+        return
+    if key == "pirq" and ESPI_BASE_INTID <= value < ESPI_BASE_INTID + NR_ESPI_IRQS:
+        return
     last_virq = NR_LOCAL_IRQS + initial.spis - 1
     low, high, why, remedy = {
         "virq": (
@@ -151,7 +208,7 @@ def _check_range(key: str, value: int, initial: Initial, error: object) -> None:
         "priority": (0, MAX_PRIORITY, "", "Choose a byte."),
         "dom": (1, MAX_DOM, "", "Domain 1 is the scenario's own."),
     }[key]  # fmt: skip
-    if not low <= value <= high:
+    if key == "virq" or not low <= value <= high:
         raise error(f"{key} {value} is outside {low}..{high}{why}", remedy)  # type: ignore[operator]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..primitives import State
+from .hardware import ListRegister
 from .lists import INFLIGHT, LR_PENDING
 from .state import (
     INTERRUPT_RANK_MASK,
@@ -48,13 +49,21 @@ class PendingIrqStructures(Structures):
         d.ranks[virq // NR_INTERRUPT_PER_RANK].ienable |= 1 << (virq & INTERRUPT_RANK_MASK)
         d.pending_irqs[virq].ENABLED = True
 
-    def make_pending(self, d: Domain, virq: int, where: str) -> None:
-        p, v = d.pending_irqs[virq], d.vcpu[0]
+    def aim_at_start(self, d: Domain, virq: int, v: Vcpu) -> None:
+        d.ranks[virq // NR_INTERRUPT_PER_RANK].irq[virq & INTERRUPT_RANK_MASK].vcpu = v.vcpu_id
+
+    def migrate_at_start(self, d: Domain, virq: int) -> None:
+        d.pending_irqs[virq].MIGRATING = True
+
+    def make_pending(self, v: Vcpu, virq: int, where: str, active: bool = False) -> None:
+        p = v.domain.pending_irqs[virq]
         INFLIGHT.add_before(v, p, None)
         if where == "lr":
             lr = v.lr_mask.bit_length()
             v.lr_mask |= 1 << lr
-            v.lrs = (*v.lrs[:lr], (virq, False), *v.lrs[lr + 1 :])
+            pirq = None if p.desc is NULL else p.desc.irq
+            v.lrs = (*v.lrs[:lr], ListRegister(virq, pirq, not active, active), *v.lrs[lr + 1 :])
+            p.ACTIVE = active
             p.VISIBLE = True
             p.lr = lr
             return
@@ -93,10 +102,15 @@ class PendingIrqStructures(Structures):
             displaced=on is not NULL and on is not target and not p.MIGRATING,
             settled=not p.MIGRATING,
             lost=on is NULL and not p.VISIBLE,
+            stranded=not p.VISIBLE and (p.QUEUED if on is NULL else p.ENABLED and p.lr_queue_on is NULL),
         )
 
     def rows(self, d: Domain) -> list[VirqRow]:
         return [self.row(d, virq) for virq in d.pending_irqs]
+
+    def waits(self, d: Domain, virq: int) -> bool:
+        p = d.pending_irqs[virq]
+        return p.inflight_on is not NULL and not p.VISIBLE
 
     def disagreement(self, d: Domain, virq: int) -> str:
         p = d.pending_irqs[virq]
@@ -119,5 +133,5 @@ class PendingIrqStructures(Structures):
         return {
             "inflight": [p.irq for p in v.inflight_irqs],
             "lr_pending": [p.irq for p in v.lr_pending],
-            "lrs": [entry[0] for entry in v.lrs if entry is not None],
+            "lrs": [entry.virq for entry in v.lrs if entry is not None],
         }

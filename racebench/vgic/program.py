@@ -11,11 +11,17 @@ from .audits import DoubleSuccess, audit
 from .bench import Bench, compiled
 from .domain import Protocol
 from .handlers import GIC_GUEST_IRQ_TYPE
+from .hardware import Line
 from .history import History
 from .language import Initial, Operation, parse_operation
 from .snapshot import snapshot
-from .state import NULL, Domain, IrqAction, Machine
+from .state import NULL, Domain, IrqAction, IrqDesc, Machine
 from .structures import Structures
+
+_FIRES = frozenset(("irq", "late_irq", "fire", "eoi", "hweoi", "ispendr"))
+"""Operations that an active line, or one with its latch set, makes a difference to."""
+_GIVES_BACK = frozenset(("release", "unbind", "destroy"))
+_GIVES = frozenset(("route", "bind", "attach", "setup_irq"))
 
 
 def build_program(
@@ -109,6 +115,14 @@ class MachineBuilder:
             self.virqs.update(named.get("virq", ()))
             self.pirqs.update(named.get("pirq", ()))
             self.doms.update(named.get("dom", ()))
+        self.virqs.update(virq for virq, _ in initial.targets)
+        self.virqs.update(initial.reserved)
+        self.pirqs.update(line.pirq for line in initial.lines)
+        self._names = [op.name for op in operations]
+        # Threads that draw take interrupts as they come: what a line allows is not asked there.
+        self._lines = bench is Bench and (bool(_FIRES & set(self._names)) or bool(initial.pending))
+        self._late = {op.value("pirq") for op in operations if op.name == "late_irq"}
+        self._taken = [op.value("pirq") for op in operations if op.name in ("irq", "fire")]
         if any(op.name == "destroy" for op in operations):
             # It takes one kind of number for the other (see domain_vgic_free): no thread is to make that vIRQ.
             self.virqs.update(self.pirqs)
@@ -122,18 +136,52 @@ class MachineBuilder:
         for dom in self.doms:
             machine.domains[dom] = self._domain(structures, dom)
         d = machine.domains[1]
-        for virq, pirq, enabled in self.initial.routed:
-            self._route(machine, d, virq, pirq, enabled)
-        for virq in self.initial.enabled:
+        self._vgic(machine, d)
+        self._physical(machine, d)
+        return self._bench(machine, self.protocol(machine)).remember()
+
+    def _vgic(self, machine: Machine, d: Domain) -> None:
+        """What the guest and the toolstack have done to domain 1."""
+        initial, structures = self.initial, d.structures
+        targets = dict(initial.targets)
+        for virq, vcpu in initial.targets:
+            structures.aim_at_start(d, virq, d.vcpu[vcpu])
+        for virq, pirq, enabled in initial.routed:
+            self._route(d, virq, machine.descs[pirq], enabled)
+            machine.descs[pirq].affinity = d.vcpu[targets.get(virq, 0)].processor
+        for virq in initial.enabled:
             structures.enable_at_start(d, virq)
-        for vcpu in self.initial.down:
+        for vcpu in initial.down:
             d.vcpu[vcpu].VPF_down = True
-        for virq, where in self.initial.pending:
-            structures.make_pending(d, virq, where)
+        elsewhere = dict(initial.elsewhere)
+        for virq, where in initial.pending:
+            structures.make_pending(d.vcpu[elsewhere.get(virq, 0)], virq, where, virq in initial.active)
             desc = structures.desc_of(d, virq)
             if desc is not NULL:
                 desc.INPROGRESS = True
-        return self._bench(machine, self.protocol(machine)).remember()
+        for virq in initial.migrating:
+            structures.migrate_at_start(d, virq)
+
+    def _physical(self, machine: Machine, d: Domain) -> None:
+        """The lines: as the pIRQs' descs say, as ``initial.lines`` has them, or acknowledged."""
+        lines = {line.pirq: line for line in self.initial.lines}
+        changes_owner = bool(_GIVES_BACK & set(self._names)) and bool(_GIVES & set(self._names))
+        for pirq, desc in machine.descs.items():
+            line = lines.get(pirq)
+            if line is not None:
+                desc.type = line.type
+                if line.affinity is not None:
+                    desc.affinity = line.affinity
+            if not self._lines:
+                continue
+            active = desc.INPROGRESS or pirq in self._late or (line is not None and line.active)
+            # If nobody else can have acknowledged it, one who does need not look.
+            desc.line = Line(pirq, active or self._taken.count(pirq) > 1, changes_owner)
+            desc.line.active = active
+            if line is not None and line.latched:
+                desc.line.latched = True
+            if changes_owner and desc.action is not NULL:
+                desc.line.owner = d.domain_id, desc.action.virq
 
     def _domain(self, structures: Structures, dom: int) -> Domain:
         initial = self.initial
@@ -143,19 +191,19 @@ class MachineBuilder:
                 v.processor = v.vcpu_id
         if initial.state != "creating":
             d.creation_finished = True
-        if initial.state == "dying":
+        # Another domain is one that lives.
+        if initial.state == "dying" and dom == 1:
             d.is_dying = True
+        d.is_hardware_domain = initial.hardware_domain and dom == 1
         for virq in self.virqs:
             structures.name_virq(d, virq)
         return d
 
-    def _route(self, machine: Machine, d: Domain, virq: int, pirq: int, enabled: bool) -> None:
+    def _route(self, d: Domain, virq: int, desc: IrqDesc, enabled: bool) -> None:
         """Leave behind what route, and ISENABLER if ``enabled``, would."""
-        desc = machine.descs[pirq]
         desc.action = IrqAction(d, virq)
         desc.handler = GIC_GUEST_IRQ_TYPE
         desc.GUEST = True
-        desc.affinity = d.vcpu[0].processor
         if enabled:
             desc.DISABLED = False
         d.structures.route_at_start(d, virq, desc, enabled)

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, cast
 
+from ..findings import Broken
 from ..primitives import Lock, State, shared
+from .hardware import Line, ListRegister
 
 T = TypeVar("T")
 
@@ -22,6 +24,7 @@ NR_INTERRUPT_PER_RANK = 32
 INTERRUPT_RANK_MASK = NR_INTERRUPT_PER_RANK - 1
 MAX_SPIS = 1020 - NR_LOCAL_IRQS
 FIRST_PIRQ, LAST_PIRQ = NR_LOCAL_IRQS, 1019
+ESPI_BASE_INTID, NR_ESPI_IRQS = 4096, 1024
 NR_LRS = 4
 GIC_INVALID_LR = 0xFF
 
@@ -107,8 +110,14 @@ class HwIrqController:
 NO_IRQ_TYPE = HwIrqController()
 
 
+def deactivate(desc: IrqDesc) -> None:
+    """The line may fire again.  Xen: gic-v2.c, gicv2_dir_irq @ baf2950213."""
+    if desc.line is not NULL:
+        desc.line.active = False
+
+
 class _EndingIrqType(HwIrqController):
-    """The none handler since 8aa276235b (2019): it ends what nobody owns as Xen's own.
+    """The none handler since 8aa276235b (2019): it ends what nobody owns as host does.
 
     Xen: irq.c, no_irq_type @ 8aa276235b.
     """
@@ -117,6 +126,7 @@ class _EndingIrqType(HwIrqController):
 
     def end(self, desc: IrqDesc) -> None:
         """The priority drops, and the line is deactivated."""
+        deactivate(desc)
 
 
 ENDING_NO_IRQ_TYPE = _EndingIrqType()
@@ -146,6 +156,8 @@ class IrqDesc(State):
     def __init__(self, irq: int) -> None:
         self.irq = irq
         self.lock = Lock("desc", irq)
+        # NULL in a scenario in which it cannot become active.
+        self.line: Line = NULL
 
     def label(self) -> str:
         return f"desc[{self.irq}]"
@@ -239,9 +251,8 @@ class VgicIrqRank(State):
 class Vcpu(State):
     """One virtual CPU.  ``lock`` (its vgic.lock) guards both lists and its LRs.
 
-    A list is a tuple of pending_irqs, best priority first.  ``lrs`` holds a
-    (virq, ended) for each list register that ``lr_mask`` says is in use; the
-    guest's own EOI sets ``ended``, and the next trap cleans the register.
+    A list is a tuple of pending_irqs, best priority first.  ``lr_mask`` says
+    which of the list registers ``lrs`` Xen has in use.
     """
 
     VPF_down: bool = shared(False, atomic=True)
@@ -250,7 +261,7 @@ class Vcpu(State):
     inflight_irqs: tuple[PendingIrq, ...] = shared(())
     lr_pending: tuple[PendingIrq, ...] = shared(())
     lr_mask: int = shared(0)
-    lrs: tuple[tuple[int, bool] | None, ...] = shared((None,) * NR_LRS, atomic=True)
+    lrs: tuple[ListRegister | None, ...] = shared((None,) * NR_LRS, atomic=True)
 
     def __init__(self, domain: Domain, vcpu_id: int) -> None:
         self.domain, self.vcpu_id = domain, vcpu_id
@@ -308,13 +319,18 @@ class Domain(State):
 
 
 class Machine:
-    """One host: its pIRQs and its domains."""
+    """One host: its pIRQs and its domains.
 
-    __slots__ = ("descs", "domains")
+    ``faults``: rules that were broken on the way, where the machine goes on.
+    Whether one is depends on nothing but what the steps before it have read.
+    """
+
+    __slots__ = ("descs", "domains", "faults")
 
     def __init__(self, irq_desc: type[IrqDesc] = IrqDesc) -> None:
         self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
         self.domains: dict[int, Domain] = {}
+        self.faults: list[Broken] = []
 
 
 SOURCE_ONLY = "true of the source only: a compiler may merge the two reads of p->desc"

@@ -25,6 +25,7 @@ class VirqRow:
     none.  ``displaced``: it is on another list than its target's, and nothing
     is going to move it.  ``settled``: its line's affinity is final, so it is to
     be that of ``target``.  ``lost``: nobody who has it could ever end it.
+    ``stranded``: it is to be delivered, and nothing is due that would.
     """
 
     d: Domain
@@ -37,6 +38,7 @@ class VirqRow:
     displaced: bool
     settled: bool
     lost: bool
+    stranded: bool
 
 
 class Structures:
@@ -61,12 +63,21 @@ class Structures:
         """Leave behind what ISENABLER would in the vGIC."""
         raise NotImplementedError
 
-    def make_pending(self, d: Domain, virq: int, where: str) -> None:
-        """Leave behind what an interrupt for vCPU 0 would.
+    def aim_at_start(self, d: Domain, virq: int, v: Vcpu) -> None:
+        """Leave behind what ITARGETSR would in the vGIC, for a vIRQ that is not inflight."""
+        raise NotImplementedError
+
+    def make_pending(self, v: Vcpu, virq: int, where: str, active: bool = False) -> None:
+        """Leave behind what an interrupt for ``v`` would.
 
         ``where`` is "lr_pending" (waits for an LR), "lr" (is in one) or
-        "inflight" (came while it was disabled).
+        "inflight" (came while it was disabled); ``active``: the guest has taken
+        it from its LR.
         """
+        raise NotImplementedError
+
+    def migrate_at_start(self, d: Domain, virq: int) -> None:
+        """Leave behind what ITARGETSR would of a vIRQ that is in an LR."""
         raise NotImplementedError
 
     def states(self, d: Domain) -> Iterator[State]:
@@ -87,6 +98,10 @@ class Structures:
 
     def rows(self, d: Domain) -> list[VirqRow]:
         """One row for each vIRQ that ``d`` has been asked about, in no order."""
+        raise NotImplementedError
+
+    def waits(self, d: Domain, virq: int) -> bool:
+        """Whether ``virq`` is in no LR, but will be put into one."""
         raise NotImplementedError
 
     def disagreement(self, d: Domain, virq: int) -> str:

@@ -200,13 +200,13 @@ class Vgic(GicLr):
         successor = next((i for i in v.inflight_irqs if i.priority > priority), None)
         INFLIGHT.add_before(v, n, successor)
 
-    def vgic_vcpu_inject_spi(self, d: Domain, virq: int) -> None:
+    def vgic_vcpu_inject_spi(self, d: Domain, virq: int, current: Vcpu | None = None) -> None:
         """Make SPI ``virq`` pending on the vCPU it targets, which is read without a lock.
 
         Xen: vgic.c, vgic_vcpu_inject_spi @ baf2950213.
         """
         check_that(virq >= NR_LOCAL_IRQS, "crash.assertion", "vgic_vcpu_inject_spi: virq < 32")
-        self.vgic_vcpu_inject_irq(self.vgic_get_target_vcpu(d.vcpu[0], virq), virq)
+        self.vgic_vcpu_inject_irq(self.vgic_get_target_vcpu(d.vcpu[0], virq), virq, current)
 
     def domain_vgic_free(self, d: Domain) -> None:
         """Take back every pIRQ of ``d``; p.desc is read without a lock.

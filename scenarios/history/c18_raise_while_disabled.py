@@ -22,6 +22,7 @@ until 5f66da6590, a week before.
 import racebench as rb
 from racebench import vgic
 from racebench.vgic.audits import audit
+from racebench.vgic.hardware import ListRegister
 from racebench.vgic.program import MachineBuilder
 from racebench.vgic.state import NR_LRS
 
@@ -41,16 +42,17 @@ SGI, VIRQ_ENDED, VIRQ = 0, 41, 40
 class LooksAnyway(vgic.protocol("lockfree_priority")):
     """gic.c @ c84e4b2dd4^, with list registers as the hardware has them."""
 
-    def gic_update_one_lr(self, v, i):
-        """Read register ``i``, whatever ``i`` is.  Xen: gic.c, gic_update_one_lr @ c84e4b2dd4."""
+    def update_lr_of(self, v, p):
+        """Read register ``p.lr``, whatever it is.  Xen: gic.c, gic_update_one_lr @ c84e4b2dd4."""
+        i = p.lr
         rb.check_that(
             i < NR_LRS, "crash.assertion", f"gicv3_ich_read_lr({i}): there is no such list register"
         )
         lrs = v.lrs
         # The zeroes of an empty register say: vIRQ 0, neither pending nor active.
         if lrs[i] is None:
-            v.lrs = (*lrs[:i], (SGI, True), *lrs[i + 1 :])
-        super().gic_update_one_lr(v, i)
+            v.lrs = (*lrs[:i], ListRegister(SGI, pending=False), *lrs[i + 1 :])
+        self.gic_update_one_lr(v, i)
 
 
 class Looks(LooksAnyway):
@@ -98,7 +100,7 @@ def registers_and_status_agree(bench, results):
     yield from audit(bench.machine)
     v = bench.domain.vcpu[0]
     for lr, entry in enumerate(v.lrs):
-        p = bench.domain.pending_irqs[entry[0]] if entry else None
+        p = bench.domain.pending_irqs[entry.virq] if entry else None
         if p and not (p.VISIBLE and p.lr == lr):
             message = (
                 f"vIRQ {p.irq} is in list register {lr}, but p->lr is {p.lr}: "

@@ -19,7 +19,7 @@ from racebench.vgic.state import HwIrqController
 TITLE = "pIRQ 64 fires while a dying domain gives it back"
 SOURCE = "irq.c: end_none, no_irq_type @ 8aa276235b"
 TAGS = ["history", "irq", "release", "C21"]
-EXPECT = {"before": ["irq.lost_eoi"], "after": []}
+EXPECT = {"before": ["irq.line_dead", "irq.lost_eoi"], "after": []}
 
 DYING = Initial(state="dying", routed=((40, 64, True),))
 THREADS = {"pcpu1": ["irq pirq=64"], "toolstack": ["release virq=40"]}

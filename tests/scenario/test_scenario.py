@@ -12,6 +12,7 @@ from racebench.errors import ScenarioError
 from racebench.findings import RULES
 from racebench.scenario.scenario import Scenario, load_scenario
 from racebench.scenario.selection import bundled
+from racebench.vgic.state import IrqType
 
 GOOD = """\
 # Two routes meet.
@@ -79,6 +80,31 @@ def test_without_star_a_scenario_concerns_whom_it_names(tmp_path: Path) -> None:
     assert s.expected("Mine") == ()
 
 
+def test_every_word_of_the_initial_state(tmp_path: Path) -> None:
+    domain = """\
+vcpus = 3
+spis = 64
+espis = 32
+state = "dying"
+hardware = true
+down = [2]
+blocked = [0]
+targets = [{ virq = 41, vcpu = 1 }]
+reserved = [41, 4096]
+lines = [{ pirq = 70, type = "edge", affinity = 2, active = true, latched = true }, { pirq = 4100 }]
+routed = [{ virq = 41, pirq = 70, enabled = true }]
+pending = [{ virq = 41, on = "lr", vcpu = 1, active = true, migrating = true }]
+"""
+    start, end = GOOD.index("vcpus = 3"), GOOD.index("\n[threads]")
+    s = load_scenario(toml(tmp_path, GOOD[:start] + domain + GOOD[end:]))
+    edge = vgic.LineAtStart(70, IrqType.EDGE_RISING, 2, True, True)
+    assert s.initial == vgic.Initial(
+        3, 64, "dying", ((41, 70, True),), ((41, "lr"),), down=(2,), targets=((41, 1),),
+        elsewhere=((41, 1),), active=(41,), migrating=(41,), lines=(edge, vgic.LineAtStart(4100)),
+        reserved=(41, 4096), blocked=(0,), hardware_domain=True, espis=32,
+    )  # fmt: skip
+
+
 def test_its_program_runs(tmp_path: Path) -> None:
     program = load_scenario(toml(tmp_path, GOOD)).program("baseline")
     assert list(program.threads) == ["toolstack0", "vcpu0"]
@@ -127,6 +153,15 @@ WRONG = {
         '{ virq = 41, on = "lr_pending" }',
         ", ".join(f'{{ virq = {v}, on = "lr" }}' for v in range(41, 46)),
         "more than 4 in an LR",
+    ),
+    "active on no LR": ('"lr_pending" }', '"lr_pending", active = true }', "it is in no LR"),
+    "bad type": ('state = "creating"', 'lines = [{ pirq = 70, type = "egde" }]', "Did you mean edge?"),
+    "line twice": ('state = "creating"', "lines = [{ pirq = 70 }, { pirq = 70 }]", "a pirq is named twice"),
+    "no such eSPI": ('state = "creating"', "reserved = [4096]", "virq 4096 is outside 32..95"),
+    "target twice": (
+        'state = "creating"',
+        "targets = [{ virq = 41, vcpu = 1 }, { virq = 41, vcpu = 0 }]",
+        "domain.targets[1]: virq 41 is named twice",
     ),
     "unknown operation": (
         '"release virq=40"',

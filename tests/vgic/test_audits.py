@@ -18,6 +18,15 @@ def _bench() -> Bench:
     return MachineBuilder(INITIAL, {}, vgic.Baseline).build()
 
 
+def _forgotten(b: Bench) -> None:
+    p, v = b.domain.pending_irqs[40], b.domain.vcpu[0]
+    v.lr_pending, p.lr_queue_on = (), None  # type: ignore[assignment]
+
+
+def _not_guests(b: Bench) -> None:
+    b.machine.descs[64].GUEST = False
+
+
 def _points_elsewhere(b: Bench) -> None:
     b.domain.pending_irqs[40].desc = b.machine.descs[65]
 
@@ -70,6 +79,11 @@ def _twice(b: Bench) -> None:
         (_other_target, "irq.wrong_affinity"),
         (_not_inflight, "irq.stuck_inprogress"),
         (_twice, "list.corrupted"),
+        (_not_inflight, "irq.lost"),
+        (_forgotten, "irq.lost"),
+        (_not_inflight, "irq.line_dead"),
+        (_not_guests, "irq.line_dead"),
+        (_not_guests, "action.stale"),
     ],
 )
 def test_a_rule_is_broken(harm: Callable[[Bench], None], rule: str) -> None:
@@ -84,6 +98,22 @@ def test_a_migrating_virq_may_be_elsewhere_for_a_while() -> None:
     _other_target(bench)
     bench.domain.pending_irqs[40].MIGRATING = True
     assert audit(bench.machine) == []
+
+
+@pytest.mark.parametrize("harm", [_forgotten, _not_inflight])
+def test_what_is_for_a_vcpu_that_is_down_waits_for_it(harm: Callable[[Bench], None]) -> None:
+    bench = _bench()
+    harm(bench)
+    bench.domain.vcpu[0].VPF_down = True
+    assert audit(bench.machine) == []
+
+
+def test_an_active_line_whose_virq_is_in_an_lr_is_alive() -> None:
+    initial = vgic.Initial(routed=((40, 64, True),), pending=((40, "lr"),))
+    bench = MachineBuilder(initial, {}, vgic.Baseline).build()
+    assert audit(bench.machine) == []
+    bench.domain.vcpu[0].lrs = (None,) * 4
+    assert [b.rule for b in audit(bench.machine)] == ["irq.line_dead"]
 
 
 def _operations(*texts: str) -> tuple[vgic.Operation, ...]:

@@ -7,6 +7,7 @@ import pytest
 from racebench import verify
 from racebench.vgic import protocol
 from racebench.vgic.gic import Gic
+from racebench.vgic.hardware import ListRegister
 from racebench.vgic.new.state import vgic_cpu, vgic_get_irq
 from racebench.vgic.protocols.connect_hw_irq import ConnectHwIrq
 from racebench.vgic.snapshot import snapshot
@@ -122,7 +123,7 @@ class TestAlone:
         assert desc.INPROGRESS and irq.pending_latch and v.ap_list == (irq,) and irq.vcpu is v
         _, desc, irq, state = after("irq pirq=64", "restore vcpu=0", routed=ENABLED)
         v = vgic_cpu(state.domain.vcpu[0])
-        assert v.lrs[0] == (40, False) and v.used_lrs == 1 and not irq.pending_latch
+        assert v.lrs[0] == ListRegister(40, 64) and v.used_lrs == 1 and not irq.pending_latch
         _, desc, irq, state = after("irq pirq=64", "restore vcpu=0", "eoi virq=40", routed=ENABLED)
         v = vgic_cpu(state.domain.vcpu[0])
         assert (v.ap_list, v.used_lrs, set(v.lrs), irq.vcpu) == ((), 0, {None}, None) and not desc.INPROGRESS
@@ -130,7 +131,7 @@ class TestAlone:
     def test_ending_one_virq_leaves_the_other_in_an_lr(self):
         both = ((40, "lr"), (41, "lr"))
         _, _, _, state = after("eoi virq=40", routed=((40, 64, True), (41, 65, True)), pending=both)
-        assert state.domain.vcpu[0].lrs[0] == (41, False)
+        assert state.domain.vcpu[0].lrs[0] == ListRegister(41, 65)
         assert not state.machine.descs[64].INPROGRESS and state.machine.descs[65].INPROGRESS
 
     def test_what_comes_while_disabled_waits_for_the_enable(self):
@@ -251,7 +252,7 @@ class TestXensOwnBugs:
         """ITARGETSR queues nothing: enabled, pending and aimed, but on no list for ever."""
         life = ["route virq=40 pirq=64", "unpause", "isenabler virq=40", "irq pirq=64"]
         late = [*life, "itargetsr virq=40 vcpu=0", "restore vcpu=0"]
-        assert rules(*late, under=NewVgic, state="creating") == ["irq.stuck_inprogress"]
+        assert rules(*late, under=NewVgic, state="creating") == ["irq.stuck_inprogress", "irq.lost"]
         early = [*life[:2], "itargetsr virq=40 vcpu=0", *life[2:], "restore vcpu=0"]
         assert rules(*early, under=NewVgic, state="creating") == []
 

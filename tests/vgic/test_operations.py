@@ -153,7 +153,7 @@ def test_cpu_on_leaves_a_vcpu_alone_that_is_up_since_baba8102bf() -> None:
 
 
 def test_an_interrupt_without_an_owner_is_ended_since_8aa276235b() -> None:
-    assert run(["late_irq pirq=64"])[2] == ["irq.lost_eoi"]
+    assert run(["late_irq pirq=64"])[2] == ["irq.lost_eoi", "irq.line_dead"]
     assert run(["late_irq pirq=64"], protocol="route_while_running")[2] == []
 
 

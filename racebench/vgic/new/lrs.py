@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from ...primitives import check_that
+from ..hardware import ListRegister
 from ..state import NR_LRS, NULL, Vcpu
 from .ap_list import ApList, vgic_target_oracle
 from .state import VgicCpu, VgicIrq, vgic_cpu, vgic_get_irq
@@ -42,16 +43,12 @@ class ListRegisters(ApList):
             v.lrs = (*entries[:lr], None, *entries[lr + 1 :])
             entry = entries[lr]
             assert entry is not None
-            virq, ended = entry
-            self._fold(vgic_get_irq(v.domain, virq), ended)
+            self._fold(vgic_get_irq(v.domain, entry.virq), entry)
         v.used_lrs = 0
 
-    def _fold(self, irq: VgicIrq, ended: bool) -> None:
-        """One LR's turn in vgic_v2_fold_lr_state.
-
-        Unlike Xen, an LR is pending or ended: the guest's own active state is
-        not kept.
-        """
+    def _fold(self, irq: VgicIrq, entry: ListRegister) -> None:
+        """One LR's turn in vgic_v2_fold_lr_state."""
+        ended = not (entry.pending or entry.active)
         desc = NULL
         # Read with no lock, since desc comes before irq_lock: Xen has it that a
         # mapping once there stays ("a write-once member").
@@ -61,8 +58,8 @@ class ListRegisters(ApList):
             if irq.hw and ended:
                 check_that(desc is not NULL, "crash.null_desc", "vgic_v2_fold_lr_state: hw has become true")
                 desc.INPROGRESS = False
-            irq.active = False
-            if not ended:
+            irq.active = entry.active
+            if entry.pending:
                 irq.pending_latch = True
 
     def vgic_sync_to_lrs(self, vcpu: Vcpu) -> None:
@@ -87,10 +84,17 @@ class ListRegisters(ApList):
     def vgic_v2_populate_lr(self, v: VgicCpu, irq: VgicIrq, lr: int) -> None:
         """Put ``irq`` into list register ``lr``.  Enter with irq_lock held.
 
-        Unlike Xen, its priority and pIRQ are not kept in the LR: nothing reads them.
+        Unlike Xen, its priority is not kept in the LR: nothing reads it.
         Xen: vgic/vgic-v2.c, vgic_v2_populate_lr @ RELEASE-4.11.0.
         """
-        if irq.pending_latch:
+        pending, active = irq.pending_latch, irq.active
+        if pending:
             irq.pending_latch = False
+        entry = ListRegister(irq.intid, None, pending, active)
+        if irq.hw:
+            desc = self.irq_to_desc(irq.hwintid)
+            self.check_active(desc, f"vIRQ {irq.intid} is put into an LR")
+            # The pending state of a hardware interrupt is the line's.
+            entry = ListRegister(irq.intid, desc.irq, pending and not active, active)
         entries = v.lrs
-        v.lrs = (*entries[:lr], (irq.intid, False), *entries[lr + 1 :])
+        v.lrs = (*entries[:lr], entry, *entries[lr + 1 :])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...primitives import State
+from ..hardware import ListRegister
 from ..state import NULL, Domain, IrqDesc, Vcpu
 from ..structures import Structures, VirqRow
 from .state import VgicDist, vgic_cpu, vgic_dist, vgic_get_irq
@@ -41,13 +42,23 @@ class NewVgicStructures(Structures):
     def enable_at_start(self, d: Domain, virq: int) -> None:
         vgic_get_irq(d, virq).enabled = True
 
-    def make_pending(self, d: Domain, virq: int, where: str) -> None:
-        irq, v = vgic_get_irq(d, virq), vgic_cpu(d.vcpu[0])
-        irq.targets, irq.target_vcpu = 1, v
+    def aim_at_start(self, d: Domain, virq: int, v: Vcpu) -> None:
+        irq = vgic_get_irq(d, virq)
+        irq.targets, irq.target_vcpu = 1 << v.vcpu_id, vgic_cpu(v)
+
+    def migrate_at_start(self, d: Domain, virq: int) -> None:
+        """Nothing: it is moved to its target by the next trap, whoever wrote the register."""
+
+    def make_pending(self, v: Vcpu, virq: int, where: str, active: bool = False) -> None:
+        irq, v = vgic_get_irq(v.domain, virq), vgic_cpu(v)
+        if irq.target_vcpu is NULL:
+            self.aim_at_start(v.domain, virq, v)
         if where == "lr":
             lr = v.used_lrs
             v.used_lrs = lr + 1
-            v.lrs = (*v.lrs[:lr], (virq, False), *v.lrs[lr + 1 :])
+            pirq = irq.hwintid if irq.hw else None
+            v.lrs = (*v.lrs[:lr], ListRegister(virq, pirq, not active, active), *v.lrs[lr + 1 :])
+            irq.active = active
         else:
             irq.pending_latch = True
         if where != "inflight" or irq.enabled:
@@ -86,10 +97,15 @@ class NewVgicStructures(Structures):
             # On no list, and nothing is due that would put it on one: enabling
             # it does, but neither aiming it elsewhere nor its (active) line.
             lost=irq.vcpu is NULL and (not irq.pending_latch or deliverable),
+            stranded=irq.vcpu is NULL and irq.pending_latch and deliverable,
         )
 
     def rows(self, d: Domain) -> list[VirqRow]:
         return [self.row(d, virq) for virq in vgic_dist(d).spis]
+
+    def waits(self, d: Domain, virq: int) -> bool:
+        irq = vgic_get_irq(d, virq)
+        return irq.pending_latch or irq.active
 
     def disagreement(self, d: Domain, virq: int) -> str:
         irq = vgic_get_irq(d, virq)
@@ -104,5 +120,5 @@ class NewVgicStructures(Structures):
     def queues(self, v: Vcpu) -> dict[str, list[Any]]:
         return {
             "ap_list": [irq.intid for irq in vgic_cpu(v).ap_list],
-            "lrs": [entry[0] for entry in v.lrs if entry is not None],
+            "lrs": [entry.virq for entry in v.lrs if entry is not None],
         }

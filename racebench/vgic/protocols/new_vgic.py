@@ -46,7 +46,7 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
             return -EINVAL
         return self.release_desc(d, virq, desc)
 
-    def vgic_vcpu_inject_spi(self, d: Domain, virq: int) -> None:
+    def vgic_vcpu_inject_spi(self, d: Domain, virq: int, current: Vcpu | None = None) -> None:
         """What do_IRQ calls, with desc.lock held: now vgic_inject_irq.
 
         Xen: irq.c, do_IRQ @ RELEASE-4.11.0.
@@ -64,12 +64,17 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
 
         Xen: traps.c, enter_hypervisor_head, leave_hypervisor_tail @ RELEASE-4.11.0.
         """
-        for v in d.vcpu:
-            lrs = v.lrs
-            if (virq, False) in lrs:
-                v.lrs = tuple((virq, True) if entry == (virq, False) else entry for entry in lrs)
-                self.gic_restore_pending_irqs(v)
-                return
+        v = self.guest_hweoi(d, virq)
+        if v is not None:
+            self.gic_restore_pending_irqs(v)
+
+    def gic_clear_lrs(self, v: Vcpu) -> None:
+        """``v`` leaves the guest.
+
+        Unlike Xen, the operation has the name that it had before RELEASE-4.11.0.
+        Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0.
+        """
+        self.vgic_sync_from_lrs(v)
 
     def gic_restore_pending_irqs(self, v: Vcpu) -> None:
         """``v`` leaves the guest and enters it again: every way into the guest empties the LRs first.

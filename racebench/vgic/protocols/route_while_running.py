@@ -8,7 +8,7 @@ owner is ended, and Xen's own is never pending a second time.
 
 from __future__ import annotations
 
-from ..state import NULL, Domain, EndingIrqDesc, IrqDesc, PendingIrq
+from ..state import NULL, Domain, EndingIrqDesc, IrqDesc, PendingIrq, Vcpu
 from .connect_hw_irq import ConnectHwIrq
 from .creation_guard import CreationGuard
 
@@ -21,7 +21,7 @@ class RouteWhileRunning(CreationGuard):
 
     irq_desc = EndingIrqDesc
 
-    def do_IRQ(self, irq: int) -> None:
+    def do_IRQ(self, irq: int, current: Vcpu | None = None) -> None:
         """As at baseline, but without PENDING.  Takes and drops desc.lock, for Xen's own twice.
 
         Xen tests for an action in a debug build only, as this is one (d48ef111c7).
@@ -34,7 +34,7 @@ class RouteWhileRunning(CreationGuard):
                 desc.handler.end(desc)
                 return
             if desc.GUEST:
-                self.do_guest_irq(desc)
+                self.do_guest_irq(desc, current)
                 return
             if desc.DISABLED:
                 desc.handler.end(desc)

@@ -1,0 +1,63 @@
+"""The interrupt controller itself: a pIRQ's line, and what a list register holds.
+
+Guarantees: each access is one step, as one access to a register is.  A line that
+is active does not fire; whether it is enabled and where it goes is in its
+``irq_desc`` (DISABLED, affinity), which Xen changes with the register.
+Assumes: a list register is touched only by the pCPU that runs its vCPU.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+from ..primitives import Lock, State, shared
+
+
+class ListRegister(NamedTuple):
+    """What one list register holds.  ``pirq`` is set if its HW bit is.
+
+    Neither ``pending`` nor ``active``: the guest has ended it, and the next
+    trap of its vCPU frees the register.
+    """
+
+    virq: int
+    pirq: int | None = None
+    pending: bool = True
+    active: bool = False
+
+    def ended(self) -> ListRegister:
+        """The same once the guest has taken it, if it had not, and ended it."""
+        return self._replace(pending=self.pending and self.active, active=False)
+
+
+class Line(State):
+    """The physical line of a pIRQ, for the scenarios in which it can fire.
+
+    ``active``: acknowledged, and not deactivated since.  ``latched``: an edge, or
+    a write to the distributor's ISPENDR, that no pCPU has acknowledged; what a
+    device asserts is not kept, since a scenario says when it fires.  ``owner`` is
+    (domain, vIRQ) of the present action, kept if ``changes_owner``.
+    """
+
+    active: bool = shared(False, atomic=True)
+    latched: bool = shared(False, atomic=True)
+    owner: Any = shared(None, atomic=True)
+
+    def __init__(self, irq: int, contended: bool, changes_owner: bool) -> None:
+        self.irq, self.contended, self.changes_owner = irq, contended, changes_owner
+        # Unlike in hardware, where one pCPU reads the acknowledge register of an SPI and
+        # the others see it no more.  Nothing is taken with it held.
+        self.arbiter: AbstractContextManager[Any] = Lock("line", irq) if contended else nullcontext()
+
+    def label(self) -> str:
+        return f"line[{self.irq}]"
+
+    def acknowledge(self) -> bool:
+        """A pCPU reads the acknowledge register; False if the line is active, and does not fire."""
+        with self.arbiter:
+            # Where nobody else acknowledges it, it cannot be active.
+            if self.contended and self.active:
+                return False
+            self.active = True
+        return True
