@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import racebench as rb
 from racebench.detect import detect
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.search.bounded import Bounded
+from racebench.engine.search.classes import class_of
 from racebench.engine.search.evidence import executions_of
 
 Statement = tuple[Any, ...]
+MakeProgram = Callable[[int, set[Any]], rb.Program]
 
 
 class Shared(rb.State):
@@ -155,18 +158,91 @@ def interrupted_program(seed: int, rich: bool, ends: set[Any]) -> rb.Program:
     return rb.Program(f"interrupted{seed}", setup, threads, check, interrupts=interrupts)
 
 
-def brute_force(program: rb.Program, most: int) -> set[str] | None:
-    """The rules that any interleaving breaks or any detector sees broken; None beyond ``most``."""
+@dataclass(frozen=True)
+class Forced:
+    """What brute force meets: rules that are broken or that a detector sees broken, classes of executions."""
+
+    rules: set[str]
+    classes: int
+
+
+def brute_force(program: rb.Program, most: int) -> Forced | None:
+    """All interleavings of ``program``; None beyond ``most``."""
     rules: set[str] = set()
+    classes: set[int] = set()
     with Scheduler(program) as scheduler:
         search = Bounded(scheduler, 10_000)
         while True:
             outcome = search.execute()
             assert outcome is not None
+            classes.add(class_of(outcome.log, len(scheduler.tasks)))
             rules.update(event.rule for event in outcome.events)
             for execution in executions_of(scheduler, outcome):
                 rules.update(alarm.rule for alarm in detect(execution) if not alarm.guarded)
             if not search.advance():
-                return rules
+                return Forced(rules, len(classes))
             if search.executions >= most:
                 return None
+
+
+FEW = 600
+"""So many interleavings brute force goes through at each run of the tests; a soak goes further."""
+
+
+def _numbers(text: str) -> frozenset[int]:
+    return frozenset(map(int, text.split()))
+
+
+# By family, the seeds whose programs have more than FEW: nothing comes of trying them.
+LARGE: dict[str, frozenset[int]] = {
+    "plain": _numbers(
+        "3 5 6 10 17 19 21 24 27 29 30 35 51 53 62 65 68 70 81 87 91 93 95 98 102 105 106 112 113"
+        " 114 118 124 130 131 135 136 145 147 151 160 161 162 166 168 186 189 194 211 219 230 237"
+        " 244 246 252 255 263"
+    ),
+    "rich": _numbers(
+        "9 10 14 16 27 30 33 37 38 41 48 49 50 53 65 66 68 72 74 75 76 81 84 85 86 87 95 99 103 106"
+        " 110 111 116 118 129 130 135 137 142 145 147 148 151 155 157 160 161 163 164 171 178 182"
+        " 184 188 193 202 207 208 211 213 214 223 224 230 236 241 249 253 256 263 268"
+    ),
+    "interrupted": _numbers(
+        "0 5 6 9 10 11 17 19 24 26 27 29 30 33 34 35 37 38 47 50 53 56 58 60 61 62 65 69 74 81 84 94 95 98"
+    ),
+    "interrupted rich": _numbers(
+        "5 6 9 10 12 16 17 19 20 24 26 27 30 33 35 37 38 41 45 47 48 50 53 56 58 62 68 69 74 75 81"
+        " 88 92 93 94 95 96 98 99"
+    ),
+    "delayed interrupted": _numbers(
+        "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 18 20 22 23 24 25 26 27 28 30 31 32 33 34 35 38 39"
+        " 40 41 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59"
+    ),
+    "delayed": _numbers(
+        "1 3 4 5 6 9 10 11 12 13 14 16 20 24 26 27 32 33 35 38 40 43 44 45 48 50 51 53 56 57 58 59"
+    ),
+}
+
+
+def agreed(family: str, make: MakeProgram, seeds: range, most: int, optimal: bool = False) -> int:
+    """Hold ``verify`` against brute force: the same ends and rules; how many programs were compared.
+
+    ``make`` gives the program of a seed, which adds its ends to a set.  ``optimal``:
+    with one execution for each class, too.
+    """
+    compared = 0
+    for seed in seeds:
+        if most <= FEW and seed in LARGE[family]:
+            continue
+        all_ends: set[Any] = set()
+        forced = brute_force(make(seed, all_ends), most)
+        if forced is None:
+            assert most > FEW, f"{family} {seed} has more than {most} interleavings"
+            continue
+        ends: set[Any] = set()
+        result = rb.verify(make(seed, ends))
+        assert result.complete
+        assert {f.rule for f in result.findings} == forced.rules, seed
+        assert ends == all_ends, seed
+        if optimal:
+            assert (result.executions, result.stats["redundant"]) == (forced.classes, 0), seed
+        compared += 1
+    return compared

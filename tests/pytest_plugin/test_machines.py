@@ -29,7 +29,16 @@ SSH = """\
 for last; do :; done
 exec sh -c "$last"
 """
-POWER_CUT = KILLED.replace("DIE", f'open("{{folder}}/down", "w").close(); {DIE}')
+# What has been found is with the controller by then; the program's own time.sleep would not wait for it.
+POWER_CUT = KILLED.replace(
+    "        DIE",
+    f"""\
+        import select
+        while "account.lost" not in open("{{journal}}").read():
+            select.select([], [], [], 0.01)
+        open("{{folder}}/down", "w").close()
+        {DIE}""",
+)
 
 # -- gateways
 
@@ -105,8 +114,9 @@ def test_a_machine_that_is_lost_ends_the_run_which_is_stored(
     ssh.write_text(SSH.format(folder=folder))
     ssh.chmod(0o755)
     monkeypatch.setenv("PATH", str(ssh.parent), prepend=":")
-    write(inner, account__py=POWER_CUT.replace("{folder}", str(folder)), conftest__py=WORKER)
     scenarios, out = inner.path / "scenarios", inner.path / "out"
+    cut = POWER_CUT.replace("{folder}", str(folder)).replace("{journal}", str(out / "journal.jsonl"))
+    write(inner, account__py=cut, conftest__py=WORKER)
     spec = f"ssh=me@far//python={sys.executable}//chdir={folder}/work"
     result = run(inner, "-d", "--tx", spec, f"--rsyncdir={scenarios}", f"--race-out={out}", str(scenarios))
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR

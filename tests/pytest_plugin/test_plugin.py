@@ -388,8 +388,16 @@ def test_race_tests_go_round_in_a_soak(inner: Pytester, args: tuple[str, ...]) -
     assert all(c.verdict == "as_expected" for c in stored.values())
 
 
+# A soak on whose clock hardly any time goes by, so that each of its rounds comes.
+SLOW_CLOCK = """
+import functools, itertools
+from racebench.pytest_plugin import items
+items.Pace = functools.partial(items.Pace, clock=itertools.count(0.0, 0.001).__next__)
+"""
+
+
 def test_a_soak_shows_once_what_a_race_test_finds_again(inner: Pytester) -> None:
-    inner.makepyfile(test_money=RACE_TESTS)
+    inner.makepyfile(test_money=RACE_TESTS, conftest=SLOW_CLOCK)
     result = run(inner, ".", "-k", "explored and lost", "--soak", "300ms")
     text = result.stdout.str()
     failed = result.parseoutcomes()["failed"]

@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.search.bounded import Bounded
-from racebench.engine.search.classes import class_of
 
-from ..random_programs import brute_force, interrupted_program
+from ..random_programs import FEW, agreed, interrupted_program
 
 STRATEGIES = ("random", "pct", "pos", "surw")
 SELF = "deadlock.self"
@@ -297,44 +294,21 @@ def test_a_handler_may_crash_the_machine_or_leak_a_lock() -> None:
     assert "lock.leaked" in rules(rb.verify(program(nothing, leaks)))
 
 
-@pytest.mark.parametrize("rich", [False, True], ids=["plain", "rich"])
+@pytest.mark.parametrize("family", ["interrupted", "interrupted rich"])
 @pytest.mark.parametrize("block", range(4))
-@pytest.mark.parametrize("most", [200, pytest.param(1_500, marks=pytest.mark.soak)])
-def test_verify_agrees_with_brute_force(rich: bool, block: int, most: int) -> None:
-    """4 x 25 x 2 programs with interrupts: the same end states, the same broken rules."""
-    for seed in range(block * 25, block * 25 + 25):
-        all_ends: set[Any] = set()
-        broken = brute_force(interrupted_program(seed, rich, all_ends), most)
-        if broken is None:
-            continue
-        ends: set[Any] = set()
-        result = rb.verify(interrupted_program(seed, rich, ends))
-        assert result.complete
-        assert rules(result) == broken, seed
-        assert ends == all_ends, seed
+@pytest.mark.parametrize("most", [FEW, pytest.param(1_500, marks=pytest.mark.soak)])
+def test_verify_agrees_with_brute_force(family: str, block: int, most: int) -> None:
+    """4 x 25 x 2 programs with interrupts: the same end states, the same broken rules.
 
+    And of the simple ones, as many executions as brute force finds classes, an
+    interrupt's place being part of a class.
+    """
+    rich = family != "interrupted"
 
-@pytest.mark.parametrize("most", [300, pytest.param(1_000, marks=pytest.mark.soak)])
-def test_one_execution_a_class(most: int) -> None:
-    """As many as brute force finds classes, an interrupt's place being part of a class."""
-    compared = 0
-    for seed in range(60):
-        classes = set()
-        with Scheduler(interrupted_program(seed, False, set())) as scheduler:
-            search = Bounded(scheduler, 10_000)
-            while True:
-                outcome = search.execute()
-                assert outcome is not None
-                classes.add(class_of(outcome.log, len(scheduler.tasks)))
-                more = search.advance()
-                if not more or search.executions >= most:
-                    break
-        if more:
-            continue
-        result = rb.verify(interrupted_program(seed, False, set()))
-        assert (result.executions, result.stats["redundant"]) == (len(classes), 0), seed
-        compared += 1
-    assert compared > 20
+    def make(seed: int, ends: set[Any]) -> rb.Program:
+        return interrupted_program(seed, rich, ends)
+
+    assert agreed(family, make, range(block * 25, block * 25 + 25), most, optimal=not rich) > 10
 
 
 def test_the_same_seed_gives_the_same_schedules() -> None:

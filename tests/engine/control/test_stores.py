@@ -12,9 +12,8 @@ import pytest
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.search.bounded import Bounded
-from racebench.engine.search.classes import class_of
 
-from ..random_programs import brute_force
+from ..random_programs import FEW, agreed
 
 STRATEGIES = ("random", "pct", "pos", "surw")
 
@@ -526,44 +525,15 @@ def interrupted(seed: int, ends: set[Any]) -> rb.Program:
     return rb.Program("interrupted", setup, own, check, interrupts={"irq": ("t0", kept)})
 
 
-@pytest.mark.parametrize("most", [400, pytest.param(1_500, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("most", [FEW, pytest.param(1_500, marks=pytest.mark.soak)])
+def test_verify_agrees_with_brute_force(most: int) -> None:
+    """The same ends and rules, and one execution a class."""
+    assert agreed("delayed", lambda seed, ends: built(drawn(seed), ends), range(60), most, optimal=True) > 20
+
+
+@pytest.mark.parametrize("most", [FEW, pytest.param(1_500, marks=pytest.mark.soak)])
 def test_verify_agrees_with_brute_force_also_with_interrupts(most: int) -> None:
-    compared = 0
-    for seed in range(60):
-        for make in (interrupted, lambda seed, ends: built(drawn(seed), ends)):
-            all_ends: set[Any] = set()
-            broken = brute_force(make(seed, all_ends), most=most)
-            if broken is None:
-                continue
-            ends: set[Any] = set()
-            result = rb.verify(make(seed, ends))
-            assert result.complete
-            assert rules(result) == broken, seed
-            assert ends == all_ends, seed
-            compared += 1
-    assert compared > 20
-
-
-@pytest.mark.parametrize("most", [600, pytest.param(1_500, marks=pytest.mark.soak)])
-def test_one_execution_a_class(most: int) -> None:
-    compared = 0
-    for seed in range(40):
-        classes = set()
-        with Scheduler(built(drawn(seed), set())) as scheduler:
-            search = Bounded(scheduler, 10_000)
-            while True:
-                outcome = search.execute()
-                assert outcome is not None
-                classes.add(class_of(outcome.log, len(scheduler.tasks)))
-                more = search.advance()
-                if not more or search.executions >= most:
-                    break
-        if more:
-            continue
-        result = rb.verify(built(drawn(seed), set()))
-        assert (result.executions, result.stats["redundant"]) == (len(classes), 0), seed
-        compared += 1
-    assert compared > 8
+    assert agreed("delayed interrupted", interrupted, range(60), most) > 5
 
 
 # -- what is refused, and what costs nothing
