@@ -292,6 +292,13 @@ class Cell:
             contradicted=self.contradicted or more.contradicted,
         )
 
+    @property
+    def answered(self) -> bool:
+        """Whether it was run as far as it was to be, and all of that was seen."""
+        ran = any(mode.telling for mode in self.modes.values())
+        open_ = self.proof or self.partial or self.error or self.unseen or self.lost
+        return ran and (self.proved or not open_) and not self.contradicted
+
     def judged(self) -> Cell:
         """This cell with its verdict: what was found against what was expected.
 
@@ -299,13 +306,11 @@ class Cell:
         nothing less makes a cell as expected; and of nothing, or of next to nothing,
         there is no answer.
         """
-        ran = any(mode.telling for mode in self.modes.values())
-        answered = self.proved or not (self.proof or self.partial or self.error or self.unseen or self.lost)
         if self.contradicted:
             verdict = CellVerdict.UNKNOWN
         elif self.unexpected:
             verdict = CellVerdict.UNEXPECTED
-        elif not answered or not ran:
+        elif not self.answered:
             verdict = CellVerdict.UNKNOWN
         elif set(self.expected) - set(self.found):
             verdict = CellVerdict.MISSED if self.proved else CellVerdict.UNKNOWN
@@ -338,7 +343,8 @@ class Run:
     """A whole run, as run.json has it.
 
     ``options`` is what it was to do.  ``torn`` counts lines of its journal that a
-    kill has cut, ``fuzz`` has what ``racebench fuzz`` met.
+    kill has cut, ``fuzz`` has what ``racebench fuzz`` met, ``against`` what is new
+    with each protocol that was held against another.
     """
 
     cells: tuple[Cell, ...]
@@ -349,6 +355,7 @@ class Run:
     interrupted: bool = False
     torn: int = 0
     fuzz: Mapping[str, Any] | None = None
+    against: Sequence[Any] = ()
 
     def to_json(self) -> dict[str, Any]:
         cells = [cell.to_json() for cell in self.cells]
@@ -417,7 +424,7 @@ _RUN: Mapping[str, tuple[Any, ...]] = {
     "racebench": (str, ""), "host": (dict, _NOTHING), "options": (dict, _NOTHING),
     "wall_s": (float, None), "interrupted": (bool, False),
 }  # fmt: skip
-_RUN_MORE: Mapping[str, tuple[Any, ...]] = {"torn": (int, 0), "fuzz": (dict, None)}
+_RUN_MORE: Mapping[str, tuple[Any, ...]] = {"torn": (int, 0), "fuzz": (dict, None), "against": (list, ())}
 _LOCKS = [{"thread": str, "holds": [{"lock": str, "site": str}], "wants": {"lock": str, "site": str}}]
 _EVIDENCE: Mapping[str, Any] = {
     "ring": _LOCKS,

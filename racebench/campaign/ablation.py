@@ -107,6 +107,8 @@ class Ablation:
     scenarios: list[str]
     breaks: dict[str, list[str]] = field(default_factory=dict)
     """The rules that the protocol as it is breaks, by scenario; predictions and races left out."""
+    known: dict[str, list[str]] = field(default_factory=dict)
+    """The same with the signatures of predictions and races."""
     answers: list[Answer] = field(default_factory=list)
     executions: int = 0
     seconds: float = 0.0
@@ -153,7 +155,7 @@ class _Run:
             if self.stop.asked:
                 break
             self._doing = str(change)
-            self.say(self._doing)
+            self.say(f"{self.choice.id}: {self._doing}")
             self.result.answers.append(self._answer(change, references))
         self.result.interrupted = self.stop.asked
         self.result.seconds = time.perf_counter() - started
@@ -162,12 +164,14 @@ class _Run:
     def _reference(self, scenario: Scenario) -> _Reference:
         program, watch = scenario.program(self.choice.code), Watch()
         self._doing = f"{scenario.name} as it is"
-        self.say(self._doing)
+        self.say(f"{self.choice.id}: {self._doing}")
         result = self._verify(watched(program, watch, vgic.bench_states))
         findings = result.findings if result is not None else ()
         happens = frozenset(f.rule for f in findings if f.rule not in _LAST)
         if happens:
             self.result.breaks[scenario.name] = sorted(happens)
+        if findings:
+            self.result.known[scenario.name] = sorted(set(map(_known, findings)))
         known, signatures = frozenset(map(_known, findings)), frozenset(f.signature for f in findings)
         return _Reference(scenario, program, watch, known, happens, signatures, _whole(result))
 
@@ -185,7 +189,7 @@ class _Run:
         return result
 
     def _going_on(self, progress: Progress) -> None:
-        self.say(self._doing)
+        self.say(f"{self.choice.id}: {self._doing}")
 
     def _answer(self, change: Change, references: Iterable[_Reference]) -> Answer:
         answer = Answer(change)
@@ -342,6 +346,7 @@ def told(ablation: Ablation, store: Callable[[FindingRecord], str]) -> dict[str,
         "protocol": ablation.protocol,
         "scenarios": ablation.scenarios,
         "breaks": ablation.breaks,
+        "known": ablation.known,
         "answers": answers,
         "executions": ablation.executions,
         "seconds": round(ablation.seconds, 3),

@@ -223,7 +223,11 @@ class Ledger:
     def findings(self, cell: CellName | None = None) -> list[tuple[str, FindingRecord]]:
         """(path in the folder or "", finding) of all that was told, of one cell or of all."""
         accounts = self._accounts.values() if cell is None else [self._account(cell)]
-        return [(known.path, known.whole()) for account in accounts for known in account.findings.values()]
+        told = [(known.path, known.whole()) for account in accounts for known in account.findings.values()]
+        if cell is None and self.folder is not None:
+            done = self._before.keys() - self._accounts.keys()
+            told += [pair for name in done for pair in self.folder.findings_of(name)]
+        return told
 
     def told_by(self, visit: str) -> list[tuple[str, FindingRecord]]:
         """What ``visit`` was the first to tell."""

@@ -59,6 +59,14 @@ _ANSWER = {
     "open": [str],
     "executions": int,
 }
+_ABLATION_AGAINST = {
+    "parent": str,
+    "new": [str],
+    "fixed": [str],
+    "both": int,
+    "answers": {"new": [str], "gone": [str]},
+    "regression": bool,
+}
 _ABLATION = {
     "protocol": str,
     "answers": [_ANSWER],
@@ -85,6 +93,8 @@ def read_ablation(folder: Path) -> dict[str, Any]:
                 raise ResultError(f"{path}: answers.{key}: not a list of scenarios. Store it again.")
     if not all(fits(rules, [str]) for rules in value.get("breaks", {}).values()):
         raise ResultError(f"{path}: breaks: not lists of rules. Store it again.")
+    if "against" in value and not fits(value["against"], _ABLATION_AGAINST):
+        raise ResultError(f"{path}: against: not as RaceBench writes it. Store it again.")
     return value
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from .. import engine
 from ..errors import RaceBenchError, UsageError
 from ..records import Cell, FindingRecord, Run
+from ..report.against import Lineage, against
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Target, choices, load_protocol
 from .cell import CellResult, Plan, failed, in_child, limit_s
@@ -57,6 +58,7 @@ class Options:
     jobs: int = 1
     out: Path | None = None
     resume: bool = False
+    against: Sequence[Lineage] = ()
 
 
 def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[str] | None = None) -> list[Target]:
@@ -206,6 +208,8 @@ class Campaign:
                     raise UsageError(f"{what} Use `racebench run {target.scenario.name}`.")
         self.started = time.perf_counter()
         self.plan = plan_record(map(plan_row, targets), options.plan, options.seconds)
+        if options.against:
+            self.plan["against"] = list(options.against)
         folder = None if options.out is None else RunFolder(options.out, resume=options.resume)
         self.ledger = Ledger(folder)
         if folder is not None:
@@ -235,5 +239,8 @@ class Campaign:
         # Something may have failed, too.
         interrupted = self.stop.asked or not self.ledger.ended() >= set(names)
         run = self.ledger.run(names, self.plan, interrupted)
+        all_of_it = run.cells, self.ledger.findings()
+        told = [against(lineage, all_of_it, all_of_it) for lineage in self.options.against]
+        run = replace(run, against=tuple(told))
         self.ledger.finish(run)
         return run

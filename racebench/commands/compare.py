@@ -6,8 +6,11 @@ import argparse
 
 from ..campaign.stop import Stop
 from ..errors import UsageError
+from ..records import SCHEMA
+from ..report.against import against, lineages, sections
 from ..report.compare import compare
 from ..report.comparison import comparison
+from ..report.stored import Stored
 from ..report.terminal import show
 from .shared import arguments
 from .shared.output import Output
@@ -20,11 +23,15 @@ EXAMPLE = "compare reports/example reports/example"
 def declare(add: arguments.Add) -> None:
     add("base", type=arguments.path, metavar="BASE_RUN")
     add("new", type=arguments.path, metavar="NEW_RUN")
+    about = "hold the protocols of NEW_RUN against this one in BASE_RUN, which may be the same run"
+    add("--against", metavar="PROTOCOL", help=about)
     arguments.json(add, "what differs")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
     base, new = read_stored(args.base, beside=False), read_stored(args.new, beside=False)
+    if args.against is not None:
+        return _between(args, base, new)
     compared = compare(base, new)
     if not compared["cells"]["both"]:
         raise UsageError(
@@ -34,3 +41,25 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     output.json(compared)
     show(output.answer, list(comparison(compared, str(args.base), str(args.new))))
     return 1 if compared["regression"] else 0
+
+
+def _between(args: argparse.Namespace, base: Stored, new: Stored) -> int:
+    """Protocols held against one; how their functions are renamed is known if the new run was to say this."""
+    parent = args.against.replace("-", "_")
+    protocols = dict.fromkeys(cell.protocol for cell in new.run.cells if cell.protocol != parent)
+    renamed = {one["protocol"]: one for one in lineages(new.run.options.get("against"))}
+    told = []
+    for protocol in protocols:
+        lineage = {"own": [], "replaced": [], **renamed.get(protocol, {}), "protocol": protocol}
+        sides = ((side.run.cells, side.findings) for side in (new, base))
+        told.append(against({**lineage, "parent": parent}, *sides))
+    told = [one for one in told if one["cells"]]
+    if not told:
+        raise UsageError(
+            f"no scenario ran under {parent} in {args.base} and under another one in {args.new}."
+        )
+    regression = any(one["regression"] for one in told)
+    output = Output(args.json)
+    output.json({"schema": SCHEMA, "regression": regression, "against": told})
+    show(output.answer, list(sections(told)))
+    return 1 if regression else 0

@@ -8,12 +8,12 @@ from ..campaign.cell import Plan
 from ..campaign.quantities import natural
 from ..campaign.results import read_journal
 from ..campaign.resume import planned
-from ..campaign.runner import Options, cells_for
+from ..campaign.runner import Options
 from ..campaign.stop import Stop
 from ..errors import UsageError
-from ..scenario.selection import select
+from ..report.against import lineages
 from .shared import arguments
-from .shared.campaign import campaign
+from .shared.campaign import campaign, chosen
 from .shared.output import new_folder
 
 ABOUT = "hammer scenarios on real threads, search every schedule, store what is found"
@@ -25,6 +25,7 @@ def declare(add: arguments.Add) -> None:
     arguments.cells(add)
     arguments.time(add, None, "budget of all cells together (default: 30s)")
     add("--only", choices=("stress", "verify"), help="one mode instead of both")
+    arguments.against(add)
     arguments.jobs(add)
     add("--seed", type=natural, metavar="N", help="of noise and search (default: 0)")
     add("--resume", type=arguments.path, metavar="DIR", help="go on with the run in DIR")
@@ -33,16 +34,18 @@ def declare(add: arguments.Add) -> None:
 def act(args: argparse.Namespace, stop: Stop) -> int:
     plan = Plan((args.only,) if args.only else ("verify", "stress"), args.seed or 0)
     if args.resume is None:
-        cells, seconds, out = cells_for(select(args.scenario), args.protocol), RUN_S, args.out
-        options = Options(plan, args.time or seconds, args.jobs, out or new_folder("run"))
+        cells, against = chosen(args)
+        out = args.out or new_folder("run")
+        options = Options(plan, args.time or RUN_S, args.jobs, out, against=against)
         return campaign(args, cells, options, stop)
     if args.out is not None:
         raise UsageError("--out and --resume exclude each other. Give one.")
     journal = read_journal(args.resume)
     if args.scenario or args.protocol:
-        cells, seconds = cells_for(select(args.scenario), args.protocol), RUN_S
+        (cells, against), seconds = chosen(args), RUN_S
     else:
         cells, before, seconds = planned(journal.plan, args.resume)
+        against = lineages((journal.plan or {}).get("against"))
         plan = plan if args.only or args.seed is not None else before
-    options = Options(plan, args.time or seconds, args.jobs, args.resume, resume=True)
+    options = Options(plan, args.time or seconds, args.jobs, args.resume, True, against)
     return campaign(args, cells, options, stop)

@@ -6,11 +6,10 @@ import argparse
 
 from ..campaign.cell import Plan
 from ..campaign.quantities import natural
-from ..campaign.runner import Options, cells_for
+from ..campaign.runner import Options
 from ..campaign.stop import Stop
-from ..scenario.selection import select
 from .shared import arguments
-from .shared.campaign import campaign
+from .shared.campaign import campaign, chosen
 from .shared.output import new_folder
 
 ABOUT = "search every schedule, one execution per equivalence class"
@@ -21,10 +20,12 @@ def declare(add: arguments.Add) -> None:
     arguments.cells(add)
     add("--preemptions", type=natural, metavar="N", help="only schedules with at most N preemptions")
     arguments.time(add, 60.0, "budget of all cells (default: 60s)")
+    arguments.against(add)
     arguments.jobs(add)
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
-    cells = cells_for(select(args.scenario), args.protocol)
+    cells, against = chosen(args)
     plan = Plan(("verify",), preemptions=args.preemptions)
-    return campaign(args, cells, Options(plan, args.time, args.jobs, args.out or new_folder("verify")), stop)
+    out = args.out or new_folder("verify")
+    return campaign(args, cells, Options(plan, args.time, args.jobs, out, against=against), stop)

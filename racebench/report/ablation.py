@@ -16,8 +16,59 @@ _TITLES = {
 }
 
 
+def against(ablation: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[str, Any]:
+    """``{parent, new, fixed, both, answers, regression}``: what two ablations say, in words.
+
+    ``new`` is what the first one's protocol breaks as it is and the parent does not, ``fixed``
+    the other way round, and ``answers`` has what is said of their locks by only one.  A
+    regression is something new, or an answer that is open only in the first.
+    """
+    mine, theirs = _broken(ablation), _broken(parent)
+    said, before = _answered(ablation), _answered(parent)
+    return {
+        "parent": parent["protocol"],
+        "new": sorted(mine - theirs),
+        "fixed": sorted(theirs - mine),
+        "both": len(mine & theirs),
+        "answers": {"new": sorted(said - before), "gone": sorted(before - said)},
+        "regression": bool(mine - theirs) or any(line.startswith("open: ") for line in said - before),
+    }
+
+
+def _broken(ablation: Mapping[str, Any]) -> set[str]:
+    return {f"{what} in {scenario}" for scenario, told in ablation["known"].items() for what in told}
+
+
+def _answered(ablation: Mapping[str, Any]) -> set[str]:
+    return {f"{answer['verdict']}: {answer['what']}" for answer in ablation["answers"]}
+
+
 def ablation_report(ablation: Mapping[str, Any]) -> list[Block]:
-    """``ablation`` as the verb stores it: removals, swaps, then the total."""
+    """``ablation`` as the verb stores it: what is new with it, removals, swaps, then the total."""
+    return [*_against(ablation.get("against")), *_ablation(ablation)]
+
+
+def _against(told: Mapping[str, Any] | None) -> Iterator[Block]:
+    if told is None:
+        return
+    parent, answers = clean(told["parent"]), told["answers"]
+    sections = (
+        ("new", told["new"], Look.BAD),
+        ("fixed", told["fixed"], Look.GOOD),
+        ("said of its locks alone", answers["new"], Look.PLAIN),
+        (f"said of those of {parent} alone", answers["gone"], Look.DIM),
+    )
+    if not told["new"]:
+        yield note(f"nothing new breaks that {parent} does not break", Look.GOOD)
+    for title, said, look in sections:
+        if said:
+            yield note(f"{title}:", Look.STRONG)
+            yield from (Paragraph(say(line, look), indented=True) for line in said)
+    yield note(f"both break {counted(told['both'], 'rule')} in the same scenarios", Look.DIM)
+    yield Paragraph()
+
+
+def _ablation(ablation: Mapping[str, Any]) -> list[Block]:
     blocks: list[Block] = []
     protocol = clean(ablation["protocol"])
     if ablation.get("breaks"):

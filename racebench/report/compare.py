@@ -12,17 +12,24 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..findings import interval
-from ..records import Cell, ModeResult
+from ..records import Cell, FindingRecord, ModeResult
 from .stored import Stored
 
 MACHINE = 1.5
 _Z = 1.96
 _FEWEST = 6
 _MODES = ("stress", "explore", "verify")
+
+SEEN = {
+    **dict.fromkeys(("signature", "rule", "summary", "finding"), str),
+    "cells": [{"scenario": str, "protocol": str}],
+    "count": int,
+}
+"""The kinds of what is told of a signature."""
 
 Both = Sequence[tuple[Cell, Cell]]
 """The cells that both runs have, as they were and as they are."""
@@ -77,14 +84,18 @@ def _changed(before: Cell, after: Cell) -> dict[str, Any]:
 def _signatures(stored: Stored, other: Stored) -> list[dict[str, Any]]:
     """The signatures that ``stored`` has and ``other`` has not."""
     known = {record.finding.signature for _, record in other.findings}
+    return grouped(pair for pair in stored.findings if pair[1].finding.signature not in known)
+
+
+def grouped(findings: Iterable[tuple[str, FindingRecord]]) -> list[dict[str, Any]]:
+    """One a signature, as ``SEEN`` has it: with the path of its first finding, and where it was seen."""
     told: dict[str, dict[str, Any]] = {}
-    for path, record in stored.findings:
+    for path, record in findings:
         finding = record.finding
-        if finding.signature not in known:
-            keys = {"signature": finding.signature, "rule": finding.rule, "summary": finding.summary}
-            one = told.setdefault(finding.signature, {**keys, "finding": path, "cells": [], "count": 0})
-            one["cells"].append(_named(record.cell))
-            one["count"] += record.count
+        keys = {"signature": finding.signature, "rule": finding.rule, "summary": finding.summary}
+        one = told.setdefault(finding.signature, {**keys, "finding": path, "cells": [], "count": 0})
+        one["cells"].append(_named(record.cell))
+        one["count"] += record.count
     return list(told.values())
 
 

@@ -25,7 +25,7 @@ def comparison(compared: Mapping[str, Any], base: str, new: str) -> Iterator[Blo
     yield command(new, "new: ")
     cells = compared["cells"]
     yield from _section("verdicts that changed", cells["changed"], _changed)
-    yield from _section("new signatures", compared["signatures"]["new"], _appeared)
+    yield from _section("new signatures", compared["signatures"]["new"], signatures)
     yield from _section("vanished", compared["signatures"]["vanished"], _vanished)
     moved = [rate for rate in compared["rates"] if rate["change"] != "none"]
     failing = sum(1 for r in compared["rates"] if r["base"]["failures"] or r["new"]["failures"])
@@ -85,15 +85,15 @@ def _changed(cells: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
     yield table(["cell", "was", "is", "rules"], rows)
 
 
-def _appeared(signatures: Sequence[Mapping[str, Any]], look: Look = Look.BAD) -> Iterator[Block]:
-    for one in signatures:
+def signatures(told: Sequence[Mapping[str, Any]], look: Look = Look.BAD) -> Iterator[Block]:
+    for one in told:
         yield note(one["signature"], look)
-        said = f"{count(one['count'])} times in {_names(one['cells'])}; {clean(one['finding'])}"
+        said = f"{counted(one['count'], 'time')} in {_names(one['cells'])}; {clean(one['finding'])}"
         yield Paragraph(say(said, Look.DIM), indented=True)
 
 
-def _vanished(signatures: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
-    return _appeared(signatures, Look.GOOD)
+def _vanished(told: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
+    return signatures(told, Look.GOOD)
 
 
 def _names(cells: Sequence[Mapping[str, str]]) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from . import tree
+from . import against, tree
 from .finding import finding_panel
 from .stored import Distinct, Stored, distinct, summary, unfinished
 from .strategies import strategies
@@ -32,6 +32,7 @@ def document(stored: Stored) -> tree.Document:
 def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
     cells = stored.run.cells
     anchors = _anchors(stored, told)
+    yield from against.sections(stored.run.against, stored.path)
     if cells:
         yield Section("verdicts", list(verdicts(cells, anchors)))
     brought = strategies(cells)

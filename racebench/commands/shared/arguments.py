@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...campaign.quantities import duration, natural, positive
+from ...scenario.lineage import PARENT
 
 Add = Callable[..., Any]
 """``add_argument`` of the verb's parser."""
@@ -56,6 +57,11 @@ def protocol(add: Add) -> None:
 def time(add: Add, seconds: float | None, about: str) -> None:
     """``about`` names the default; None if the verb has several."""
     add("--time", type=duration, default=seconds, metavar="T", help=about)
+
+
+def against(add: Add) -> None:
+    about = "say what is new with each --protocol, held against this one; alone: the one it is derived from"
+    add("--against", nargs="?", const=PARENT, metavar="PARENT", help=about)
 
 
 def jobs(add: Add) -> None:

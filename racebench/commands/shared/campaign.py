@@ -5,17 +5,30 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from ...campaign.runner import Options, run_campaign
+from ...campaign.runner import Options, cells_for, run_campaign
 from ...campaign.stop import Stop
 from ...records import Run
+from ...report.against import Lineage
 from ...report.facts import cell_name
 from ...report.live import LiveScreen, PlainLines, Quiet
 from ...report.run import document
 from ...report.terminal import show_run
 from ...report.text import counted
-from ...scenario.selection import Target
+from ...scenario.lineage import lineages
+from ...scenario.selection import Target, select
 from .output import Output, Screen, complain, fancy
 from .stored import read_stored
+
+
+def chosen(args: argparse.Namespace) -> tuple[list[Target], list[Lineage]]:
+    """What the cells run that the command line names, and who is held against whom in them."""
+    scenarios = select(args.scenario)
+    if args.against is None:
+        return cells_for(scenarios, args.protocol), []
+    variants = [name for scenario in scenarios for name in scenario.variants]
+    held = lineages(args.protocol, args.against, variants)
+    specs = [choice.spec for one in held for choice in (one.choice, one.parent)]
+    return cells_for(scenarios, specs), [one.stored() for one in held]
 
 
 def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Options, stop: Stop) -> int:
@@ -49,6 +62,8 @@ def _status(run: Run) -> int:
         return 3
     if faults:
         return 2
+    if run.against:
+        return 1 if any(one["regression"] for one in run.against) else 0
     return 0 if all(cell.verdict == "as_expected" for cell in run.cells) else 1
 
 

@@ -1,0 +1,93 @@
+"""What a protocol is derived from, and which functions it has made of those of another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from .. import vgic
+from ..errors import UsageError
+from .selection import Choice, load_protocol
+
+PARENT = "parent"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """``choice`` held against ``parent``.
+
+    ``own`` are the names of functions that the parent does not know.  A signature may
+    name one where the parent's names one of ``replaced``: the parent's functions that
+    do not run as they did.
+    """
+
+    choice: Choice
+    parent: Choice
+    own: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+
+    def stored(self) -> dict[str, Any]:
+        """As a run's options have it."""
+        names = {"own": list(self.own), "replaced": list(self.replaced)}
+        return {"protocol": self.choice.id, "parent": self.parent.id, **names}
+
+
+def lineages(specs: Sequence[str] | None, against: str, variants: Sequence[str] = ()) -> list[Lineage]:
+    """Each of ``specs`` held against the protocol that ``against`` names: ``parent`` is its own.
+
+    ``variants`` are ids that stand for no class.  UsageError if nothing is left to compare.
+    """
+    if not specs:
+        raise UsageError(f"--against {against}: which protocol? Add --protocol P.")
+    made = []
+    for spec in dict.fromkeys(specs):
+        choice = _choice(spec, variants)
+        parent = _parent(choice) if against == PARENT else _choice(against, variants)
+        if parent.spec != choice.spec:
+            made.append(_lineage(choice, parent))
+    if not made:
+        raise UsageError(f"--against {against}: that is the protocol itself. Name another --protocol.")
+    return made
+
+
+def _choice(spec: str, variants: Sequence[str]) -> Choice:
+    return Choice(spec, spec, spec) if spec in variants else load_protocol(spec)
+
+
+def _parent(choice: Choice) -> Choice:
+    """The protocol that ``choice`` is derived from: a bundled one, or another class of its file."""
+    if isinstance(choice.code, str):
+        raise UsageError(f"{choice.id} is a variant, derived from none. Write --against VARIANT.")
+    for cls in choice.code.__mro__[1:]:
+        if not issubclass(cls, vgic.Protocol):
+            continue
+        if cls.ID in vgic.protocol_ids() and vgic.protocol(cls.ID) is cls:
+            return Choice(cls.ID, cls.ID, cls)
+        if cls is not vgic.Protocol:
+            file = choice.spec.rpartition(":")[0]
+            return load_protocol(f"{file}:{cls.__name__}")
+    # What is derived from the machine's code itself changes the tree as it was.
+    return load_protocol(vgic.Baseline.ID)
+
+
+def _lineage(choice: Choice, parent: Choice) -> Lineage:
+    if isinstance(choice.code, str) or isinstance(parent.code, str):
+        return Lineage(choice, parent)
+    # By name, since a file that is run twice makes two classes of one.
+    inherited = {(cls.__module__, cls.__qualname__) for cls in parent.code.__mro__}
+    mine = [cls for cls in choice.code.__mro__ if (cls.__module__, cls.__qualname__) not in inherited]
+    modules = {module for module, _ in inherited}
+    functions = [f for cls in mine for f in vars(cls).values() if isinstance(f, FunctionType)]
+    names = {f.__name__ for f in functions}
+    beside = {
+        name
+        for f in functions
+        if f.__module__ not in modules
+        for name, value in f.__globals__.items()
+        # Not what the file has imported.
+        if isinstance(value, FunctionType) and value.__module__ == f.__module__
+    }
+    replaced = {name for name in names if hasattr(parent.code, name)}
+    return Lineage(choice, parent, tuple(sorted((names | beside) - replaced)), tuple(sorted(replaced)))

@@ -1,0 +1,88 @@
+"""What a protocol is derived from, and which functions it has made of those of another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from racebench import vgic
+from racebench.errors import UsageError
+from racebench.scenario.lineage import lineages
+
+FILE = """\
+from racebench import vgic
+from racebench.vgic import protocol
+
+def beside(lock):
+    with lock:
+        pass
+
+class Mine(protocol("no_rank_lock_lockfree")):
+    SUMMARY = "one function replaced, by one of its own"
+
+    def release_guest_irq(self, d, virq):
+        return self.helper(d, virq)
+
+    def helper(self, d, virq):
+        return super().release_guest_irq(d, virq)
+
+class Child(Mine):
+    def route_irq_to_guest(self, d, virq, irq):
+        return super().route_irq_to_guest(d, virq, irq)
+
+class Tree(vgic.Protocol):
+    ID = "tree"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "mine.py"
+    path.write_text(FILE)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("spec", "parent"),
+    [
+        ("{file}:Mine", "no_rank_lock_lockfree"),
+        ("{file}:Child", "{file}:Mine"),
+        ("{file}:Tree", "baseline"),
+        ("domain_lock", "no_rank_lock_lockfree"),
+        ("no_rank_lock", "baseline"),
+    ],
+)
+def test_the_parent_of_a_protocol(file: str, spec: str, parent: str) -> None:
+    [told] = lineages([spec.format(file=file)], "parent")
+    assert told.parent.spec == parent.format(file=file)
+
+
+def test_functions_of_its_own_and_those_that_it_replaces(file: str) -> None:
+    [told] = lineages([f"{file}:Mine"], "parent")
+    assert told.replaced == ("release_guest_irq",)
+    assert told.own == ("beside", "helper")
+    [child] = lineages([f"{file}:Child"], "parent")
+    assert (child.own, child.replaced) == ((), ("route_irq_to_guest",))
+
+
+def test_against_one_that_it_is_not_derived_from(file: str) -> None:
+    [told] = lineages([f"{file}:Mine"], "baseline")
+    # What its parent has replaced of the tree's, it has too.
+    assert {"release_guest_irq", "gic_route_irq_to_guest"} <= set(told.replaced)
+    assert not {name for name in told.own if hasattr(vgic.Baseline, name)}
+
+
+def test_what_there_is_to_compare(file: str) -> None:
+    both = lineages([f"{file}:Mine", "baseline", f"{file}:Mine"], "baseline")
+    assert [one.choice.id for one in both] == ["Mine"]
+    with pytest.raises(UsageError, match="which protocol"):
+        lineages(None, "parent")
+    with pytest.raises(UsageError, match="the protocol itself"):
+        lineages(["baseline"], "baseline")
+    with pytest.raises(UsageError, match="unknown protocol"):
+        lineages(["baseline"], "route_vs_route")
+    [told] = lineages(["after"], "before", ["before", "after"])
+    assert (told.parent.id, told.own, told.replaced) == ("before", (), ())
+    with pytest.raises(UsageError, match="is a variant"):
+        lineages(["after"], "parent", ["before", "after"])
