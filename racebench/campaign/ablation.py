@@ -127,8 +127,10 @@ def ablate(
 
 def in_child(link: Link, spec: str, scenarios: Sequence[tuple[str, str]], seconds: float) -> Ablation:
     """``ablate`` in a child of a pool, of scenarios by name and path."""
+    choice = load_protocol(spec)
     loaded = [scenario_at(name, path) for name, path in scenarios]
-    return ablate(load_protocol(spec), loaded, seconds, link.stop, partial(link.tell, "say"))
+    there = [scenario for scenario in loaded if scenario.exists_under(choice.code)]
+    return ablate(choice, there, seconds, link.stop, partial(link.tell, "say"))
 
 
 class _Run:

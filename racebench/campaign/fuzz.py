@@ -152,7 +152,7 @@ class _Run:
         """
         covered: dict[str, str] = {}
         for scenario in bundled():
-            if not scenario.threads or self.stop.over:
+            if not scenario.threads or not scenario.exists_under(self.code) or self.stop.over:
                 continue
             result = modes.verify(scenario.program(self.code), seconds=_COVER_S, least=FEW)
             for finding in result.findings:

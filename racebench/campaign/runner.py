@@ -79,9 +79,11 @@ def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[str] | None = N
         targets = []
         for s in scenarios:
             own = [c for c in choices(s) if c.id in asked]
-            targets += [Target(s, c) for c in (own if s.variants else chosen.values())]
+            there = [c for c in chosen.values() if s.exists_under(c.code)]
+            targets += [Target(s, c) for c in (own if s.variants else there)]
     if not targets:
-        raise UsageError("no cell to run: the scenarios name no such protocol. Give another --protocol.")
+        what = "the scenarios name no such protocol, or do what its tree does not have"
+        raise UsageError(f"no cell to run: {what}. Give another --protocol.")
     return targets
 
 

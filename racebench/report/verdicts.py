@@ -22,6 +22,10 @@ _CODES = {
     "irq.wrong_owner": "IO",
     "lr.hw_inactive": "HI",
     "lr.stale_index": "SI",
+    "reservation.leaked": "RL",
+    "reservation.missing": "RM",
+    "reservation.double_free": "RD",
+    "reservation.out_of_bounds": "RO",
     "data_race": "DR",
     "history.not_serializable": "HS",
 }

@@ -52,8 +52,17 @@ class Scenario:
         if self.variants:
             return list(self.variants)
         if "*" in self.expect:
-            return list(vgic.protocol_ids())
+            return [p for p in vgic.protocol_ids() if self.exists_under(vgic.protocol(p))]
         return [p for p in vgic.protocol_ids() if p in self.expect]
+
+    def absent(self, protocol: type[vgic.Protocol]) -> set[str]:
+        """The operations of its threads that the tree of ``protocol`` does not have."""
+        threads = self.threads if self.mix is None else self.mix.named()
+        return {op.name for ops in threads.values() for op in ops} & protocol.ABSENT
+
+    def exists_under(self, code: str | type[vgic.Protocol]) -> bool:
+        """Whether the tree of a protocol has all that its threads do; a variant has."""
+        return isinstance(code, str) or not self.absent(code)
 
     def expected(self, protocol: str) -> tuple[str, ...]:
         """Rules that verify must find; none for a protocol that no entry covers."""
@@ -95,7 +104,7 @@ def scenario_from_text(path: Path, text: str) -> Scenario:
     initial = loaded.initial()
     expect, allow = loaded.expectations()
     mix = loaded.mix(initial)
-    return Scenario(
+    scenario = Scenario(
         path.stem,
         path,
         loaded.title,
@@ -111,6 +120,12 @@ def scenario_from_text(path: Path, text: str) -> Scenario:
         history=loaded.history(),
         text=text,
     )
+    for protocol in [*expect, *allow]:
+        absent = set() if protocol == "*" else scenario.absent(vgic.protocol(protocol))
+        if absent:
+            what = f"{min(absent)} does not exist under {protocol}"
+            raise loaded.error(f"expect.{protocol}", what, f"Leave {protocol} out.")
+    return scenario
 
 
 def leading_comment(text: str) -> str:

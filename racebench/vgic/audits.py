@@ -165,6 +165,25 @@ def irq_line_dead(machine: Machine, rows: Rows) -> Iterator[Broken]:
             yield broken("irq.line_dead", message, ("active", "no LR"))
 
 
+def reservations(machine: Machine, rows: Rows) -> Iterator[Broken]:
+    """A bit of allocated_irqs is set exactly for what somebody has routed, or has as a device.
+
+    It is freed with its domain.
+    """
+    for row in rows if any(d.allocated_irqs for d in machine.domains.values()) else ():
+        d = row.d
+        index = d.allocated_index(row.virq)
+        if d.destroyed or index not in d.allocated_irqs:
+            continue
+        bit = d.allocated_irqs[index]
+        if bit.taken and row.desc is NULL and not bit.device:
+            message = f"vIRQ {row.virq} is reserved, but nothing is routed to it"
+            yield broken("reservation.leaked", message, ("allocated_irqs", "p.desc"))
+        elif not bit.taken and row.desc is not NULL:
+            message = f"pIRQ {row.desc.irq} is routed to vIRQ {row.virq}, which is not reserved"
+            yield broken("reservation.missing", message, ("p.desc", "allocated_irqs"))
+
+
 AUDITS: tuple[Audit, ...] = (
     mapping_corrupted,
     mapping_lost_enable,
@@ -176,6 +195,7 @@ AUDITS: tuple[Audit, ...] = (
     list_corrupted,
     irq_lost,
     irq_line_dead,
+    reservations,
 )
 
 

@@ -45,7 +45,7 @@ class Bench:
         machine = self.machine
         tables: list[dict[int, Any]] = [machine.descs]
         for d in machine.domains.values():
-            tables += d.structures.tables(d)
+            tables += (*d.structures.tables(d), d.allocated_irqs)
         self._tables = [(table, len(table)) for table in tables]
         self._at_first = [(vars(s).update, dict(vars(s))) for s in states(machine)]
         return self
@@ -64,6 +64,10 @@ def states(machine: Machine) -> Iterator[State]:
             yield desc.line
     for d in machine.domains.values():
         yield from d.structures.states(d)
+        yield from d.allocated_irqs.values()
+        yield from (v.sched for v in d.vcpu if v.sched is not NULL)
+    if machine.host is not NULL:
+        yield machine.host
 
 
 CODE: Mapping[str, Callable[..., Any]] = {
@@ -85,6 +89,13 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "steal": lambda b, vcpu, pcpu: b.xen.vcpu_steal(b.domain, vcpu, pcpu),
     "cpu_on": lambda b, vcpu: b.xen.do_psci_cpu_on(b.domain, vcpu),
     "unpause": lambda b: b.xen.domain_unpause(b.domain),
+    "bind": lambda b, irq, dom: b.xen.bind_pt_irq(b.machine.domains[dom], irq),
+    "unbind": lambda b, irq, dom: b.xen.unbind_pt_irq(b.machine.domains[dom], irq),
+    "attach": lambda b, irq, dom: b.xen.attach_overlay(b.machine.domains[dom], irq),
+    "level": lambda b, virq, dom: b.xen.set_irq_level(b.machine.domains[dom], virq),
+    "ispendr": lambda b, virqs, vcpu: b.xen.write_ispendr(b.domain, virqs, b.running(vcpu)),
+    "icpendr": lambda b, virqs: b.xen.write_icpendr(b.domain, virqs),
+    "irouter": lambda b, virq, vcpu: b.xen.write_itargetsr(b.domain, virq, vcpu),
     "kill": lambda b: b.xen.domain_kill(b.domain),
     "destroy": lambda b: b.xen.arch_domain_destroy(b.domain),
 }

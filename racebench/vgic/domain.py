@@ -7,6 +7,11 @@ Assumes: nobody calls in with a lock held.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from typing import ClassVar
+
+from ..primitives import check_that
+from .domctl import Domctl
 from .gic import Gic
 from .irq import Irq
 from .state import NULL, Domain, Vcpu
@@ -15,14 +20,16 @@ from .vgic_v2 import VgicV2
 PSCI_SUCCESS, PSCI_ALREADY_ON = 0, -4
 
 
-class Protocol(Irq, Gic, VgicV2):
+class Protocol(Irq, Gic, VgicV2, Domctl):
     """The whole machine's code.  A protocol overrides the functions it changes.
 
     ``ID`` and ``SUMMARY`` are what ``racebench list protocols`` shows.
+    ``ABSENT`` are the operations that its tree does not have, or the model of it.
     """
 
     ID = ""
     SUMMARY = ""
+    ABSENT: ClassVar[frozenset[str]] = frozenset(("attach", "level", "ispendr", "icpendr"))
 
     def domain_unpause(self, d: Domain) -> None:
         """The toolstack lets ``d`` run for the first time.
@@ -34,13 +41,30 @@ class Protocol(Irq, Gic, VgicV2):
     def domain_kill(self, d: Domain) -> None:
         """``d`` begins to die; its vCPUs are paused before.
 
+        Takes and drops the domctl lock, in a scenario in which others take it.
         Xen: common/domain.c, domain_kill @ baf2950213.
         """
-        d.is_dying = True
+        host = self.machine.host
+        with nullcontext() if host is NULL else host.domctl_lock:
+            d.is_dying = True
 
     def arch_domain_destroy(self, d: Domain) -> None:
         """Free what ``d`` has.  Xen: arch/arm/domain.c, arch_domain_destroy @ baf2950213."""
         self.domain_vgic_free(d)
+        d.destroyed = True
+
+    def vcpu_kick(self, v: Vcpu) -> None:
+        """``v`` is to look at what it got: it wakes if it sleeps.  Takes and drops its sched lock.
+
+        Unlike Xen, one that runs elsewhere is not told: a scenario says when it traps.
+        Xen: arch/arm/domain.c, vcpu_kick, and common/sched/core.c, vcpu_unblock, vcpu_wake @ c447b7308b.
+        """
+        sched = v.sched
+        if sched is NULL or not sched.clear_blocked():
+            return
+        check_that(sched.unit, "crash.freed", "vcpu_wake: v->sched_unit is freed")
+        with sched.lock:
+            pass
 
     def vcpu_move(self, d: Domain, vcpu: int, pcpu: int) -> None:
         """The scheduler moves a vCPU to another pCPU; its SPIs follow.
@@ -62,11 +86,14 @@ class Protocol(Irq, Gic, VgicV2):
         """The guest switches a vCPU on, with the call of PSCI 0.1: 0.
 
         That one does not look whether it is on already; PSCI 0.2's does.
+        QUEUED, VISIBLE, ACTIVE, p.lr, the saved LRs and the lines stay as they
+        are.  Takes and drops the vCPU's lock, then domain_lock.
         Xen: arch/arm/vpsci.c, do_common_cpu_on @ baf2950213.
         """
         v = d.vcpu[vcpu]
         self.vgic_clear_pending_irqs(v)
-        v.VPF_down = False
+        with d.domain_lock:
+            v.VPF_down = False
         return PSCI_SUCCESS
 
     def guest_eoi(self, d: Domain, virq: int) -> None:

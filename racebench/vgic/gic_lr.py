@@ -9,6 +9,8 @@ Assumes: ``v.lock`` is held on entry unless the function says that it takes it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from ..primitives import check_that
 from .hardware import ListRegister
 from .header import Header
@@ -216,19 +218,40 @@ class GicLr(Header):
                     self.gic_update_one_lr(v, i)
 
     def gic_restore_pending_irqs(self, v: Vcpu) -> None:
-        """Fill free LRs from lr_pending.  Takes and drops ``v.lock``.
+        """Fill LRs from lr_pending, free ones first.  Takes and drops ``v.lock``.
 
-        Unlike Xen, a full set of LRs evicts nobody: the scenarios hold fewer
-        vIRQs than there are LRs.
+        Unlike Xen, what is evicted is not looked at before the next time.
         Xen: gic.c, gic_restore_pending_irqs @ baf2950213.
         """
         with v.lock:
+            victims: Iterator[PendingIrq] | None = None
             for p in v.lr_pending:
                 lr = self._free_lr(v)
+                if lr is None:
+                    # Each search goes on where the last one found somebody.
+                    victims = victims or reversed(v.inflight_irqs)
+                    lr = self.evict(v, p, victims)
                 if lr is None:
                     return
                 self.gic_set_lr(v, lr, p)
                 LR_PENDING.remove(v, p)
+
+    def evict(self, v: Vcpu, p: PendingIrq, victims: Iterator[PendingIrq]) -> int | None:
+        """Take an LR for ``p`` from who is less urgent and not at the guest; None if there is nobody.
+
+        Xen: gic.c, in gic_restore_pending_irqs @ baf2950213.
+        """
+        for victim in victims:
+            if victim.priority == p.priority:
+                return None
+            if victim.VISIBLE and not victim.ACTIVE:
+                lr = victim.lr
+                victim.lr = GIC_INVALID_LR
+                victim.QUEUED = True
+                victim.VISIBLE = False
+                self.gic_add_to_lr_pending(v, victim)
+                return lr
+        return None
 
     def gic_clear_pending_irqs(self, v: Vcpu) -> None:
         """Forget LRs and lr_pending.

@@ -61,6 +61,9 @@ class Header:
     def release_guest_irq(self, d: Domain, virq: int) -> int:
         raise NotImplementedError
 
+    def route_irq_to_guest(self, d: Domain, virq: int, irq: int) -> int:
+        raise NotImplementedError
+
     # gic.c
     def gic_set_irq_type(self, desc: IrqDesc, irq_type: IrqType) -> None:
         raise NotImplementedError
@@ -91,6 +94,15 @@ class Header:
         raise NotImplementedError
 
     # vgic.c
+    def vgic_is_valid_line(self, d: Domain, virq: int) -> bool:
+        raise NotImplementedError
+
+    def vgic_is_spi(self, d: Domain, virq: int) -> bool:
+        raise NotImplementedError
+
+    def vcpu_kick(self, v: Vcpu) -> None:
+        raise NotImplementedError
+
     def vgic_get_target_vcpu(self, v: Vcpu, virq: int) -> Vcpu:
         raise NotImplementedError
 

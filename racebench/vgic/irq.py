@@ -14,7 +14,6 @@ from .header import Header
 from .state import (
     FIRST_PIRQ,
     LAST_PIRQ,
-    NR_LOCAL_IRQS,
     NULL,
     SOURCE_ONLY,
     Domain,
@@ -142,7 +141,7 @@ class Irq(Header):
         Takes and drops desc.lock, on failure twice.
         Xen: irq.c, route_irq_to_guest @ baf2950213.
         """
-        if virq >= d.vgic_num_irqs or virq < NR_LOCAL_IRQS or not self.is_assignable_irq(irq):
+        if not self.vgic_is_spi(d, virq) or not self.is_assignable_irq(irq):
             return -EINVAL
         desc = self.irq_to_desc(irq)
         action = IrqAction(d, virq)
@@ -178,7 +177,7 @@ class Irq(Header):
         Takes and drops desc.lock twice, and what gic_remove_irq_from_guest takes.
         Xen: irq.c, release_guest_irq @ baf2950213.
         """
-        if virq < NR_LOCAL_IRQS or virq >= d.vgic_num_irqs:
+        if not self.vgic_is_spi(d, virq):
             return -EINVAL
         p = spi_to_pending(d, virq)
         if p.desc is NULL:

@@ -41,12 +41,20 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "steal": ("vcpu", "pcpu"),
     "cpu_on": ("vcpu",),
     "unpause": (),
+    "bind": ("irq", "dom?"),
+    "unbind": ("irq", "dom?"),
+    "attach": ("irq", "dom?"),
+    "level": ("virq", "dom?"),
+    "ispendr": ("virq*", "vcpu?"),
+    "icpendr": ("virq*",),
+    "irouter": ("virq", "vcpu"),
     "kill": (),
     "destroy": (),
 }
 """Each operation's arguments: ``?`` may be left out, ``*`` may be a list.
 
-The ``vcpu`` of an interrupt is the one that the pCPU ran which takes it: its thread.
+The ``vcpu`` of an interrupt is the one that the pCPU ran which takes it, that of
+ispendr the writer: its thread plays that vCPU.  ``irq`` is a vIRQ and a pIRQ.
 """
 
 MAX_PCPU, MAX_PRIORITY, MAX_DOM = 7, 255, 2
@@ -191,6 +199,9 @@ def usage(name: str) -> str:
 def _check_range(key: str, value: int, initial: Initial, error: object) -> None:
     if key == "virq" and initial.is_virq(value):
         return
+    if key == "irq":
+        _check_range("virq", value, initial, error)
+        key = "pirq"
     if key == "pirq" and ESPI_BASE_INTID <= value < ESPI_BASE_INTID + NR_ESPI_IRQS:
         return
     last_virq = NR_LOCAL_IRQS + initial.spis - 1
@@ -213,7 +224,7 @@ def _check_range(key: str, value: int, initial: Initial, error: object) -> None:
 
 
 def _check_one_register(operation: Operation, error: object) -> None:
-    if operation.name in ("isenabler", "icenabler"):
+    if any(key.endswith("*") for key in OPERATIONS[operation.name]):
         virqs = operation.values("virq")
         if len({v // NR_INTERRUPT_PER_RANK for v in virqs}) > 1:
             raise error(  # type: ignore[operator]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..errors import UsageError
 from ..findings import Broken
 from ..program import Program
 from .audits import DoubleSuccess, audit
@@ -13,6 +14,7 @@ from .domain import Protocol
 from .handlers import GIC_GUEST_IRQ_TYPE
 from .hardware import Line
 from .history import History
+from .host import Host, Sched
 from .language import Initial, Operation, parse_operation
 from .snapshot import snapshot
 from .state import NULL, Domain, IrqAction, IrqDesc, Machine
@@ -20,6 +22,7 @@ from .structures import Structures
 
 _FIRES = frozenset(("irq", "late_irq", "fire", "eoi", "hweoi", "ispendr"))
 """Operations that an active line, or one with its latch set, makes a difference to."""
+_HYPERCALLS = frozenset(("bind", "unbind", "attach"))
 _GIVES_BACK = frozenset(("release", "unbind", "destroy"))
 _GIVES = frozenset(("route", "bind", "attach", "setup_irq"))
 
@@ -37,6 +40,7 @@ def build_program(
     those that have none.  The check is every audit of ``audits.py``; with
     ``history`` also that some serial order explains the return codes.
     """
+    _check_there(name, threads, protocol)
     builder = MachineBuilder(initial, threads, protocol)
     operations = {name: tuple(ops) for name, ops in threads.items()}
 
@@ -57,6 +61,16 @@ def build_program(
         parts={name: tuple(str(op) for op in ops) for name, ops in operations.items()},
         smaller=lambda: _smaller(name, initial, operations, protocol, history),
     )
+
+
+def _check_there(name: str, threads: Mapping[str, Sequence[Operation]], protocol: type[Protocol]) -> None:
+    """UsageError if ``threads`` do what the tree of ``protocol`` does not have."""
+    absent = sorted({op.name for ops in threads.values() for op in ops} & protocol.ABSENT)
+    if absent:
+        which = protocol.ID or protocol.__name__
+        raise UsageError(
+            f"{name}: {absent[0]} does not exist under {which}. Choose a protocol that has it, such as head."
+        )
 
 
 def written_program(
@@ -104,6 +118,7 @@ class MachineBuilder:
     ) -> None:
         self.initial, self.protocol, self._bench = initial, protocol, bench
         operations = [op for ops in threads.values() for op in ops]
+        self._reservable = set(initial.reserved)
         self.virqs, self.pirqs, self.doms = set[int](), set[int](), {1}
         for virq, pirq, _ in initial.routed:
             self.virqs.add(virq)
@@ -112,8 +127,10 @@ class MachineBuilder:
         self.virqs.update(initial.enabled)
         for op in operations:
             named = dict(op.args)
-            self.virqs.update(named.get("virq", ()))
-            self.pirqs.update(named.get("pirq", ()))
+            irqs = named.get("irq", ())
+            self._reservable.update(named.get("virq", ()) if op.name == "level" else irqs)
+            self.virqs.update(named.get("virq", ()), irqs)
+            self.pirqs.update(named.get("pirq", ()), irqs)
             self.doms.update(named.get("dom", ()))
         self.virqs.update(virq for virq, _ in initial.targets)
         self.virqs.update(initial.reserved)
@@ -135,6 +152,8 @@ class MachineBuilder:
         structures = self.protocol.structures(machine)
         for dom in self.doms:
             machine.domains[dom] = self._domain(structures, dom)
+        if _HYPERCALLS & set(self._names):
+            machine.host = Host()
         d = machine.domains[1]
         self._vgic(machine, d)
         self._physical(machine, d)
@@ -161,6 +180,15 @@ class MachineBuilder:
                 desc.INPROGRESS = True
         for virq in initial.migrating:
             structures.migrate_at_start(d, virq)
+        for virq in initial.reserved:
+            bit = d.allocated_irqs[d.allocated_index(virq)]
+            bit.taken = True
+            # Nobody has routed it, so a virtual device has it.
+            bit.device = structures.desc_of(d, virq) is NULL
+        if initial.blocked:
+            for v in d.vcpu:
+                v.sched = Sched(v.vcpu_id)
+                v.sched.VPF_blocked = v.vcpu_id in initial.blocked
 
     def _physical(self, machine: Machine, d: Domain) -> None:
         """The lines: as the pIRQs' descs say, as ``initial.lines`` has them, or acknowledged."""
@@ -194,9 +222,12 @@ class MachineBuilder:
         # Another domain is one that lives.
         if initial.state == "dying" and dom == 1:
             d.is_dying = True
+        d.nr_espis = initial.espis
         d.is_hardware_domain = initial.hardware_domain and dom == 1
         for virq in self.virqs:
             structures.name_virq(d, virq)
+        for virq in self._reservable:
+            d.allocated_irqs[d.allocated_index(virq)]
         return d
 
     def _route(self, d: Domain, virq: int, desc: IrqDesc, enabled: bool) -> None:

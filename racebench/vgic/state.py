@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar, cast
 from ..findings import Broken
 from ..primitives import Lock, State, shared
 from .hardware import Line, ListRegister
+from .host import AllocatedIrq, Host, Sched
 
 T = TypeVar("T")
 
@@ -266,13 +267,15 @@ class Vcpu(State):
     def __init__(self, domain: Domain, vcpu_id: int) -> None:
         self.domain, self.vcpu_id = domain, vcpu_id
         self.lock = Lock("vcpu", domain.index(vcpu_id))
+        # NULL in a scenario in which no vCPU sleeps.
+        self.sched: Sched = NULL
 
     def label(self) -> str:
         return f"vcpu[{self.domain.index(self.vcpu_id)}]"
 
 
 class Domain(State):
-    """One guest.  ``lock`` is its vgic.lock, to be taken before any rank lock.
+    """One guest.  ``lock`` is its vgic.lock, to be taken before any rank lock; ``domain_lock`` is d->lock.
 
     ``structures`` are those of the vGIC that the domain has: a ``Structures``
     of structures.py, which knows what is in this file.
@@ -283,6 +286,8 @@ class Domain(State):
     # Unlike Xen, declared atomic: single words that anybody reads without a lock.
     creation_finished: bool = shared(False, atomic=True)
     is_dying: bool = shared(False, atomic=True)
+    # Not Xen's, which frees it all: for the audits.
+    destroyed: bool = shared(False, atomic=True)
 
     def __init__(
         self,
@@ -294,9 +299,13 @@ class Domain(State):
     ) -> None:
         self.domain_id, self.nr_spis = domain_id, nr_spis
         self.vgic_num_irqs = nr_spis + NR_LOCAL_IRQS
+        self.nr_espis = 0
         self.is_hardware_domain = False
+        # For the scenarios that reserve; a set bit at the start belongs to who was there.
+        self.allocated_irqs: OnDemand[AllocatedIrq] = OnDemand(self._make_allocated)
         self.make_pending_irq, self.make_rank_irq = make_pending_irq, make_rank_irq
         self.lock = Lock("dom", domain_id)
+        self.domain_lock = Lock("domain", domain_id)
         self.vcpu = [self.make_vcpu(i) for i in range(vcpus)]
         self.pending_irqs: OnDemand[PendingIrq] = OnDemand(self._make_pending_irq)
         self.ranks: OnDemand[VgicIrqRank] = OnDemand(self._make_rank)
@@ -309,6 +318,16 @@ class Domain(State):
 
     def _make_rank(self, index: int) -> VgicIrqRank:
         return VgicIrqRank(self, index)
+
+    def allocated_index(self, virq: int) -> int:
+        """Which bit of allocated_irqs is that of ``virq``: an eSPI's comes after those of all others.
+
+        Xen: vgic.c, in vgic_reserve_virq @ bdde400c6e.
+        """
+        return virq if virq < ESPI_BASE_INTID else self.vgic_num_irqs + virq - ESPI_BASE_INTID
+
+    def _make_allocated(self, index: int) -> AllocatedIrq:
+        return AllocatedIrq(self.index(index), device=False)
 
     def index(self, number: int) -> int | str:
         """``number`` as a lock's index: domain 1 is the one scenarios speak of."""
@@ -325,12 +344,14 @@ class Machine:
     Whether one is depends on nothing but what the steps before it have read.
     """
 
-    __slots__ = ("descs", "domains", "faults")
+    __slots__ = ("descs", "domains", "faults", "host")
 
     def __init__(self, irq_desc: type[IrqDesc] = IrqDesc) -> None:
         self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
         self.domains: dict[int, Domain] = {}
         self.faults: list[Broken] = []
+        # NULL in a scenario without hypercalls.
+        self.host: Host = NULL
 
 
 SOURCE_ONLY = "true of the source only: a compiler may merge the two reads of p->desc"

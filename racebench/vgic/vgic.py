@@ -15,8 +15,10 @@ from .state import (
     INTERRUPT_RANK_MASK,
     NR_LOCAL_IRQS,
     NULL,
+    SOURCE_ONLY,
     Domain,
     IrqDesc,
+    IrqType,
     PendingIrq,
     Vcpu,
     irq_to_pending,
@@ -27,6 +29,14 @@ from .state import (
 
 class Vgic(GicLr):
     """vgic.c @ baf2950213."""
+
+    def vgic_is_valid_line(self, d: Domain, virq: int) -> bool:
+        """Whether ``d`` has ``virq``.  Xen: vgic.h, vgic_num_irqs @ baf2950213."""
+        return virq < d.vgic_num_irqs
+
+    def vgic_is_spi(self, d: Domain, virq: int) -> bool:
+        """Whether ``virq`` is an SPI of ``d``: not one of a vCPU's own."""
+        return virq >= NR_LOCAL_IRQS and self.vgic_is_valid_line(d, virq)
 
     def vgic_get_target_vcpu(self, v: Vcpu, virq: int) -> Vcpu:
         """The vCPU that SPI ``virq`` goes to: one atomic read, no lock.
@@ -50,7 +60,7 @@ class Vgic(GicLr):
         Takes and drops the target's vcpu lock, then the lock of what p.desc
         points to; p.desc is read afresh each time, also to unlock.
         set_affinity is called without desc.lock.  Unlike Xen, the writer is
-        never the target vCPU.
+        never the target vCPU, and a guest that chooses types wants level (ICFGR).
         Xen: vgic.c, vgic_enable_irqs @ baf2950213.
         """
         for virq in virqs:
@@ -62,6 +72,8 @@ class Vgic(GicLr):
                 where = "vgic_enable_irqs"
                 self.desc_now(p, where).lock.acquire()
                 desc = self.desc_now(p, where)
+                if self.irq_type_set_by_domain(d):
+                    self.gic_set_irq_type(desc, IrqType.LEVEL_HIGH)
                 desc.handler.enable(desc)
                 self.desc_now(p, where).lock.release()
 
@@ -107,7 +119,8 @@ class Vgic(GicLr):
             self.gic_remove_from_queues(v_target, virq)
             if p.desc is not NULL:
                 where = "vgic_disable_irqs"
-                self.desc_now(p, where).lock.acquire()
+                # No call comes between the test and this read.
+                self.desc_now(p, f"{where} ({SOURCE_ONLY})").lock.acquire()
                 desc = self.desc_now(p, where)
                 desc.handler.disable(desc)
                 self.desc_now(p, where).lock.release()
@@ -186,8 +199,9 @@ class Vgic(GicLr):
             n.QUEUED = True
             if INFLIGHT.is_linked(n):
                 self.gic_raise_inflight_irq(v, n, current)
-                return
-            self.put_inflight(v, n, priority, current)
+            else:
+                self.put_inflight(v, n, priority, current)
+        self.vcpu_kick(v)
 
     def put_inflight(self, v: Vcpu, n: PendingIrq, priority: int, current: Vcpu | None) -> None:
         """Raise ``n`` if it is enabled, and put it on the list.  Enter with ``v.lock`` held.

@@ -64,8 +64,9 @@ class VgicV2(Vgic):
         """A write to GICD_ITARGETSR that sends ``virq`` to ``vcpu``.
 
         Takes and drops the rank lock.  Unlike Xen, the three other bytes of
-        the register, which the write leaves as they are, are not read.
-        Xen: vgic-v2.c, vgic_store_itargetsr @ baf2950213.
+        the register, which the write leaves as they are, are not read.  A write
+        to GICv3's IROUTER takes the same steps.
+        Xen: vgic-v2.c, vgic_store_itargetsr, and vgic-v3.c, vgic_store_irouter @ baf2950213.
         """
         rank = self.rank_of(d, virq)
         with rank.lock:

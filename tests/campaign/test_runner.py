@@ -120,6 +120,17 @@ def test_protocols_pick_among_variants(tmp_path: Path) -> None:
         cells_for([both[1]], ["baseline"])
 
 
+def test_a_protocol_whose_tree_lacks_an_operation_is_left_out(tmp_path: Path) -> None:
+    from racebench.scenario.scenario import load_scenario
+
+    file = tmp_path / "overlay.toml"
+    file.write_text('schema = 1\ntitle = "t"\n[threads]\na = ["attach irq=64"]\n[expect]\nhead = []\n')
+    overlay = load_scenario(file)
+    assert [c.name for c in cells_for([overlay], ["baseline", "head"])] == [("overlay", "head")]
+    with pytest.raises(UsageError, match="no cell to run: .* what its tree does not have"):
+        cells_for([overlay], ["baseline"])
+
+
 def test_two_protocols_of_one_name_are_refused(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.py").write_text("from racebench.vgic import Baseline as Mine\n")

@@ -15,7 +15,7 @@ from racebench.vgic.state import AccessOnceRankIrq, LockedPendingIrq
 from .machines import EBUSY, bench, locks_held, rules, run
 
 GUARDS_ROUTE = {"no_rank_lock_guard", "creation_guard", "new_vgic"}
-GUARDS_RELEASE = GUARDS_ROUTE | {"route_while_running"}
+GUARDS_RELEASE = GUARDS_ROUTE | {"route_while_running", "head"}
 LOCKFREE = set(protocol_ids()) - {"baseline", "no_rank_lock", "no_rank_lock_guard"}
 ENABLED = ((40, 64, True),)
 
@@ -33,6 +33,7 @@ ROUTE_LOCKS = {
     "connect_hw_irq": ["desc > rank"],
     "creation_guard": ["desc > rank"],
     "route_while_running": ["desc > rank"],
+    "head": ["desc > rank"],
     "new_vgic": ["desc > irq_lock"],
 }
 ISENABLER_LOCKS = {

@@ -56,6 +56,7 @@ class VgicCpu(Vcpu):
     def __init__(self, domain: Domain, vcpu_id: int) -> None:
         self.domain, self.vcpu_id = domain, vcpu_id
         self.ap_list_lock = Lock("ap_list", domain.index(vcpu_id))
+        self.sched = NULL
 
 
 class VgicDist(Domain):

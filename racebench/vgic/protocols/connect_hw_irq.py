@@ -15,7 +15,6 @@ from errno import EBUSY, EINVAL
 from ...primitives import check_that
 from ..lists import INFLIGHT, LR_PENDING
 from ..state import (
-    NR_LOCAL_IRQS,
     NULL,
     Domain,
     IrqDesc,
@@ -93,7 +92,7 @@ class ConnectHwIrq(LockfreePriority):
         At ec2a2f1de4 itself it still is read twice.
         Xen: irq.c, release_guest_irq, and gic-vgic.c, vgic_get_hw_irq_desc @ 2ab72fa18d.
         """
-        if virq < NR_LOCAL_IRQS or virq >= d.vgic_num_irqs:
+        if not self.vgic_is_spi(d, virq):
             return -EINVAL
         desc = spi_to_pending(d, virq).desc
         if desc is NULL:
@@ -138,8 +137,9 @@ class ConnectHwIrq(LockfreePriority):
             n.QUEUED = True
             if INFLIGHT.is_linked(n):
                 self.gic_raise_inflight_irq(v, n, current)
-                return
-            self.put_inflight(v, n, self.vgic_get_virq_priority(v, virq), current)
+            else:
+                self.put_inflight(v, n, self.vgic_get_virq_priority(v, virq), current)
+        self.vcpu_kick(v)
 
     def gic_raise_inflight_irq(self, v: Vcpu, p: PendingIrq, current: Vcpu | None = None) -> None:
         """As at baseline, but nothing for a vIRQ that is disabled.

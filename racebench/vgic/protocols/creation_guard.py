@@ -28,6 +28,10 @@ class CreationGuard(ConnectHwIrq):
             return -EBUSY
         return super().gic_route_irq_to_guest(d, virq, desc, priority)
 
+    def domain_kill(self, d: Domain) -> None:
+        """As at baseline, but with no lock held.  Xen: common/domain.c, domain_kill @ 228ab9992f."""
+        d.is_dying = True
+
     def do_psci_cpu_on(self, d: Domain, vcpu: int) -> int:
         """As at baseline, but a vCPU that is up is left alone: 0 or ALREADY_ON.
 

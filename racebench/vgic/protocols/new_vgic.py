@@ -18,7 +18,7 @@ from ..new.hw_irq import HwIrq
 from ..new.lrs import ListRegisters
 from ..new.mmio import Mmio
 from ..new.structures import NewVgicStructures
-from ..state import NR_LOCAL_IRQS, NULL, Domain, Machine, Vcpu
+from ..state import NULL, Domain, Machine, Vcpu
 from ..structures import Structures
 from .creation_guard import CreationGuard
 
@@ -28,6 +28,8 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
 
     ID = "new_vgic"
     SUMMARY = "RELEASE-4.11.0's new vGIC: irq_lock for each vIRQ; register writes drop it, take desc, assert"
+
+    ABSENT = CreationGuard.ABSENT | {"irouter"}
 
     @classmethod
     def structures(cls, machine: Machine) -> Structures:
@@ -39,7 +41,7 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
 
         Xen: irq.c, release_guest_irq @ RELEASE-4.11.0.
         """
-        if virq < NR_LOCAL_IRQS or virq >= d.vgic_num_irqs:
+        if not self.vgic_is_spi(d, virq):
             return -EINVAL
         desc = self.vgic_get_hw_irq_desc(d, virq)
         if desc is NULL:

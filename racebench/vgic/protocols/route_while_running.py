@@ -8,7 +8,20 @@ owner is ended, and Xen's own is never pending a second time.
 
 from __future__ import annotations
 
-from ..state import NULL, Domain, EndingIrqDesc, IrqDesc, PendingIrq, Vcpu
+from ...primitives import check_that
+from ..domain import Protocol
+from ..lists import INFLIGHT
+from ..state import (
+    NULL,
+    SOURCE_ONLY,
+    Domain,
+    EndingIrqDesc,
+    IrqDesc,
+    PendingIrq,
+    Vcpu,
+    irq_to_pending,
+    spi_to_pending,
+)
 from .connect_hw_irq import ConnectHwIrq
 from .creation_guard import CreationGuard
 
@@ -19,7 +32,48 @@ class RouteWhileRunning(CreationGuard):
     ID = "route_while_running"
     SUMMARY = "1c77496bc8: routing at any time, refused if VISIBLE or ACTIVE; release only if is_dying"
 
+    ABSENT = frozenset(("attach",))
     irq_desc = EndingIrqDesc
+
+    def domain_kill(self, d: Domain) -> None:
+        """As at baseline, under the domctl lock again.  Xen: common/domain.c, domain_kill @ d0887cc6b1."""
+        Protocol.domain_kill(self, d)
+
+    def write_ispendr(self, d: Domain, virqs: tuple[int, ...], current: Vcpu | None) -> None:
+        """One write to GICD_ISPENDR that sets the bits of ``virqs``, by ``current`` if that matters.
+
+        Takes and drops the lock of what p.desc points to, which is read afresh
+        each time, and sets the line's latch; without a pIRQ injects.  No rank lock.
+        Xen: vgic.c, vgic_set_irqs_pending @ 067935804a.
+        """
+        where = "vgic_set_irqs_pending"
+        for virq in sorted(virqs):
+            p = spi_to_pending(d, virq)
+            if p.desc is NULL:
+                self.vgic_vcpu_inject_spi(d, virq, current)
+                continue
+            # No call comes between the test and this read.
+            self.desc_now(p, f"{where} ({SOURCE_ONLY})").lock.acquire()
+            self.gic_set_pending_state(self.desc_now(p, where))
+            self.desc_now(p, where).lock.release()
+
+    def gic_set_pending_state(self, desc: IrqDesc) -> None:
+        """Set the line's latch.  Enter with desc.lock held.
+
+        Xen: gic.c, gic_set_pending_state @ 067935804a.
+        """
+        check_that(desc.lock.locked(), "crash.assertion", "gic_set_pending_state: desc->lock is not held")
+        desc.line.latched = True
+
+    def write_icpendr(self, d: Domain, virqs: tuple[int, ...]) -> None:
+        """One write to GICD_ICPENDR: it is looked at, and ignored.  Takes and drops vcpu.
+
+        Xen: vgic.c, vgic_check_inflight_irqs_pending @ 23ec1ebc8a.
+        """
+        for virq in sorted(virqs):
+            v_target = self.vgic_get_target_vcpu(d.vcpu[0], virq)
+            with v_target.lock:
+                INFLIGHT.is_linked(irq_to_pending(v_target, virq))
 
     def do_IRQ(self, irq: int, current: Vcpu | None = None) -> None:
         """As at baseline, but without PENDING.  Takes and drops desc.lock, for Xen's own twice.
