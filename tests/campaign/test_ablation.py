@@ -45,10 +45,26 @@ def test_a_lock_that_nothing_needs_there() -> None:
     assert answer.scenarios == ["route_vs_route"]
 
 
-def test_a_swap_that_hangs_and_one_that_does_not() -> None:
+RELEASE_ROUTE = """\
+schema = 1
+title = "pIRQ 64 goes from vIRQ 40 to 41"
+source = "none @ none"
+[domain]
+routed = [{ virq = 40, pirq = 64 }]
+[threads]
+toolstack0 = ["release virq=40"]
+toolstack1 = ["route virq=41 pirq=64"]
+[expect]
+"*" = []
+"""
+
+
+def test_a_swap_that_hangs_and_one_that_does_not(tmp_path: Path) -> None:
     swap = Change(outer=ROUTE, inner=ROUTE_RANK)
     assert answers("baseline", "pairs/route_vs_route")[swap].verdict == module.NOT_NEEDED
-    hangs = answers("baseline", "release_release_route")[swap]
+    path = tmp_path / "release_route.toml"
+    path.write_text(RELEASE_ROUTE)
+    hangs = answers("baseline", str(path))[swap]
     assert hangs.verdict == module.NEEDED
     assert "deadlock.cycle" in {b.rule for b in hangs.breaks}
 

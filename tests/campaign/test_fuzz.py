@@ -110,8 +110,8 @@ def test_the_verb_stores_a_run_that_can_be_explained(
 ) -> None:
     monkeypatch.setattr(fuzz, "bundled", lambda: [])
     monkeypatch.setattr(verb, "Pool", Here)
-    # A clock that is looked at two hundred times in the two seconds, however busy the machine is.
-    monkeypatch.setattr(fuzz, "time", SimpleNamespace(perf_counter=itertools.count(0, 0.01).__next__))
+    # A clock that is looked at forty times in the two seconds, however busy the machine is.
+    monkeypatch.setattr(fuzz, "time", SimpleNamespace(perf_counter=itertools.count(0, 0.05).__next__))
     out = str(tmp_path / "run")
     assert cli.main(["fuzz", "no-rank-lock", "--time", "2s", "--out", out, "--json", "-"]) == 1
     told = json.loads(capsys.readouterr().out)

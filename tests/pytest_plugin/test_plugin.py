@@ -141,13 +141,13 @@ def test_shards_under_xdist_are_one_stored_run(inner: Pytester, capsys: Capture)
     assert f"--race-out: {out}: already holds a run" in again.stderr.str()
 
 
-@pytest.mark.parametrize("source", [KILL, SEGFAULT])
+@pytest.mark.parametrize(("source", "args"), [(KILL, ("-n", "1")), (SEGFAULT, ())], ids=["xdist", "alone"])
 def test_a_program_that_ends_its_process_costs_its_item_not_what_it_found(
-    inner: Pytester, source: str
+    inner: Pytester, source: str, args: tuple[str, ...]
 ) -> None:
     write(inner, account__py=source)
     out = inner.path / "out"
-    result = run(inner, "scenarios", "-n", "2", "--race-out", str(out))
+    result = run(inner, "scenarios", *args, "--race-out", str(out))
     result.assert_outcomes(passed=2, failed=1)
     text = result.stdout.str()
     assert "expected account.lost, found account.lost: its process was ended by SIG" in text
@@ -322,26 +322,20 @@ def test_no_answer():
 )
 
 
-def test_race_tests(inner: Pytester) -> None:
-    inner.makepyfile(RACE_TESTS)
-    result = run(inner, "-rA")
-    text = result.stdout.str()
-    result.assert_outcomes(passed=4, failed=3)
-    assert "Traceback" not in text
-    assert "─ account.lost: test_race_tests.py::test_explored[lost] x explore ─" in text
-    assert "replay: pytest 'test_race_tests.py::test_explored[lost]'" in text
-    assert max(len(line) for line in text.splitlines() if line.startswith("╭")) == 80
-    assert "expected account.lost, not found after" in text
-    assert "no answer after" in text
-
-
-@pytest.mark.parametrize("args", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize("args", [("-rA",), ("-rA", "-n", "1")], ids=["alone", "xdist"])
 def test_race_tests_are_in_the_merged_report(inner: Pytester, capsys: Capture, args: tuple[str, ...]) -> None:
     inner.makepyfile(test_money=RACE_TESTS)
     write(inner, two_routes__toml=THREE)
     out = inner.path / "out"
     result = run(inner, ".", "--race-out", str(out), *args)
     result.assert_outcomes(passed=5, failed=5)
+    text = result.stdout.str()
+    assert "Traceback" not in text
+    assert "─ account.lost: test_money.py::test_explored[lost] x explore ─" in text
+    assert "replay: pytest 'test_money.py::test_explored[lost]'" in text
+    assert max(len(line) for line in text.splitlines() if line.startswith("╭")) == 80
+    assert "expected account.lost, not found after" in text
+    assert "no answer after" in text
     stored = {(c.scenario, c.protocol): c for c in read_run(out).cells}
     verdicts = {name.removeprefix("test_money.py::"): c.verdict for (name, _), c in stored.items()}
     assert {name: v for name, v in verdicts.items() if name.startswith("test_")} == {

@@ -5,11 +5,22 @@ from __future__ import annotations
 import pytest
 
 import racebench as rb
+from racebench.engine.explain import answers, conclusion
 from racebench.scenario.scenario import Scenario
 from racebench.scenario.selection import bundled, name_of
 
 # Those in Python have a test of their own; threads that draw cannot be verified.
 CELLS = [(s, p) for s in bundled() if not s.variants and s.mix is None for p in s.protocols()]
+
+
+@pytest.fixture(autouse=True)
+def _as_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the rules are asked for here: nothing is shrunk, replayed or explained.
+
+    test_history and tests/engine/explain have that done, for every kind of finding.
+    """
+    monkeypatch.setattr(conclusion, "concluded", lambda scheduler, seen, finding, *rest: finding)
+    monkeypatch.setattr(answers, "with_needs", lambda program, found, *rest: found)
 
 
 @pytest.mark.parametrize(("scenario", "protocol"), CELLS, ids=[f"{name_of(s.path)}-{p}" for s, p in CELLS])
