@@ -82,6 +82,17 @@ def notes(record: FindingRecord) -> Iterator[str]:
         yield f"{clean(thread)} was in: {joined((s if n == 1 else f'{s} {n} times' for s, n in runs), ' > ')}"
 
 
+def callers(record: FindingRecord) -> tuple[str, str]:
+    """``reachable`` or ``not reachable``, for real callers, and why; both empty where nobody knows."""
+    told = record.finding.evidence.get("callers")
+    if not isinstance(told, Mapping):
+        return "", ""
+    why = told.get("why")
+    return "reachable" if told.get("reachable") is True else "not reachable", joined(
+        map(clean, why if isinstance(why, list) else ()), "; "
+    )
+
+
 def seen(record: FindingRecord) -> str:
     """``1 in verify, 1,309 in stress``; ``272 in explore (205 random, 67 pct)``."""
     told = {mode: f"{count(n)} in {clean(mode)}" for mode, n in record.seen.items()}

@@ -30,9 +30,9 @@ def finding_panel(
     else:
         replay = tree.Group(())
     foot = tree.Group([listed(seen), replay])
-    return tree.Panel(
-        clean(record.finding.rule), facts.cell_name(record), [*finding_body(record, full=full), foot]
-    )
+    blocks = [*finding_body(record, full=full), foot]
+    reach, _ = facts.callers(record)
+    return tree.Panel(clean(record.finding.rule), facts.cell_name(record), blocks, reach=reach)
 
 
 def finding_body(record: FindingRecord, *, full: bool = False) -> list[tree.Block]:
@@ -53,7 +53,7 @@ def finding_body(record: FindingRecord, *, full: bool = False) -> list[tree.Bloc
             if what and what not in cited
         ]
         blocks += [shown, *([table(["", ""], calls)] if calls else [])]
-    proofs = [*_confirmation(record.finding.evidence), *_worth(record)]
+    proofs = [*_confirmation(record.finding.evidence), *_reach(record), *_worth(record)]
     return [*blocks, *([Paragraph(lines(proofs))] if proofs else [])]
 
 
@@ -128,6 +128,13 @@ def _confirmation(evidence: Mapping[str, Any]) -> Iterator[Text]:
         yield say(f"the ring is of {evidence['instances']}")
     if evidence.get("lock"):
         yield say(f"the lock that would order them: {evidence['lock']}")
+
+
+def _reach(record: FindingRecord) -> Iterator[Text]:
+    """Whether real callers bring the threads together, and what keeps them apart."""
+    label, why = facts.callers(record)
+    if label:
+        yield say(label, Look.BAD if label == "reachable" else Look.GOOD) + say(f": {why}" if why else "")
 
 
 def _worth(record: FindingRecord) -> Iterator[Text]:

@@ -164,7 +164,8 @@ class Panel:
     """A finding: its blocks stand apart from one another.
 
     ``anchor`` is where links lead, ``verdicts`` those of the cells that show it;
-    ``in_short`` says it where there are too many to be drawn.
+    ``in_short`` says it where there are too many to be drawn; ``reach`` is "reachable" or
+    "not reachable" for real callers, if that is known.
     """
 
     title: str
@@ -174,6 +175,7 @@ class Panel:
     anchor: str = ""
     verdicts: Sequence[str] = ()
     in_short: Command | None = None
+    reach: str = ""
 
 
 @dataclass(frozen=True, slots=True)

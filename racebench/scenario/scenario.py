@@ -89,6 +89,23 @@ class Scenario:
             return vgic.build_hammer(self.name, self.initial, self.mix, code)
         return vgic.build_program(self.name, self.initial, self.threads, code, self.history)
 
+    def callers(self, protocol: str | type[vgic.Protocol], needs: Any = None) -> dict[str, Any]:
+        """Whether real callers bring these threads together, and why; empty where the model has none.
+
+        ``needs`` names the threads, and of each the operations, that a finding needs.
+        """
+        if self.initial is None or not self.threads:
+            return {}
+        needed: Mapping[str, Any] = needs if isinstance(needs, Mapping) else dict.fromkeys(self.threads)
+        threads = {
+            name: [op for op in ops if not needed[name] or str(op) in needed[name]]
+            for name, ops in self.threads.items()
+            if name in needed
+        }
+        code = vgic.protocol(protocol) if isinstance(protocol, str) else protocol
+        told = vgic.reach(self.initial, threads, code.TREE)
+        return {"reachable": told.reachable, "why": list(told.why)}
+
 
 def load_scenario(path: Path) -> Scenario:
     """The scenario in ``path``; ScenarioError names file, key, value and remedy."""

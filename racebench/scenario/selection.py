@@ -61,6 +61,9 @@ class Target:
     def record(self, finding: Finding, mode: str, threads: Iterable[str]) -> FindingRecord:
         """``finding`` of ``mode`` as it is stored, with what it takes to replay it elsewhere."""
         scenario, choice = self.scenario, self.choice
+        callers = scenario.callers(choice.code, finding.evidence.get("needs"))
+        if callers:
+            finding = replace(finding, evidence={**finding.evidence, "callers": callers})
         replay_args: list[str] = []
         if not scenario.text and not is_bundled(scenario.path):
             replay_args += ["--scenario", str(scenario.path)]

@@ -1,6 +1,7 @@
 """The machine under test: Xen's ARM vGIC and its locking protocols."""
 
 from .bench import bench_states
+from .callers import reach
 from .domain import Protocol
 from .hammer import Mix, build_hammer
 from .language import OPERATIONS, Initial, LineAtStart, Operation, parse_operation, usage
@@ -22,6 +23,7 @@ __all__ = [
     "parse_operation",
     "protocol",
     "protocol_ids",
+    "reach",
     "usage",
     "written_program",
 ]

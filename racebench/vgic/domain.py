@@ -24,11 +24,13 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
     """The whole machine's code.  A protocol overrides the functions it changes.
 
     ``ID`` and ``SUMMARY`` are what ``racebench list protocols`` shows.
-    ``ABSENT`` are the operations that its tree does not have, or the model of it.
+    ``ABSENT`` are the operations that its tree does not have, or the model of it; ``TREE``
+    is the last of callers.TREES that is in it.
     """
 
     ID = ""
     SUMMARY = ""
+    TREE = "baf2950213"
     ABSENT: ClassVar[frozenset[str]] = frozenset(("attach", "level", "ispendr", "icpendr"))
 
     def domain_unpause(self, d: Domain) -> None:

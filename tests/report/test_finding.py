@@ -38,6 +38,17 @@ def test_a_state_of_another_kind_is_shown_too() -> None:
     assert "state: 0 → 1" in panel(evidence={"before": 0, "after": 1})
 
 
+def test_it_says_whether_real_callers_meet_and_what_keeps_them_apart() -> None:
+    why = ["unbind and unbind: domctl_lock lets one of them run at a time"]
+    text = panel(evidence={"callers": {"reachable": False, "why": why}})
+    assert "not reachable: unbind and unbind: domctl_lock lets one of them run at a" in text
+    assert "│ reachable: b beside c; d " in panel(
+        evidence={"callers": {"reachable": True, "why": ["b beside c", "d"]}}
+    )
+    assert "reachable" not in panel(evidence={"callers": "nobody"})
+    assert "not reachable  " in panel(evidence={"callers": {"why": 3}})
+
+
 def test_what_was_not_reproduced_says_so() -> None:
     evidence = {"reproduced": False, "not_reproduced": "not within 3 s under control"}
     text = panel(schedule=[], evidence=evidence)

@@ -8,4 +8,10 @@ for (const button of document.querySelectorAll("input[name=show]")) {
       row.hidden = !row.querySelector("[data-verdict]:not(.off)");
   });
 }
+for (const button of document.querySelectorAll("input[name=reach]")) {
+  button.addEventListener("change", () => {
+    for (const one of document.querySelectorAll("[data-reach]"))
+      one.classList.toggle("unreached", button.value !== "" && one.dataset.reach !== button.value);
+  });
+}
 document.querySelector(".filter").hidden = false;

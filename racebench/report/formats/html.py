@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
@@ -35,7 +36,7 @@ def render(stored: Stored) -> str:
 <body>
 <h1>RaceBench: {_escaped(told.summary)}</h1>
 <p class="dim">{_escaped(" · ".join(told.about))}</p>
-{_filter(told.verdicts)}
+{_filter(told.verdicts, Counter(_reaches(told.sections)))}
 {sections}
 <script>{script}</script>
 </body>
@@ -53,14 +54,29 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _filter(verdicts: Mapping[str, int]) -> str:
-    """Buttons that choose a verdict, for who has a script to obey them."""
+def _reaches(blocks: Iterable[Block]) -> Iterator[str]:
+    """What each panel says of real callers."""
+    for block in blocks:
+        if isinstance(block, tree.Section):
+            yield from _reaches(block.blocks)
+        elif isinstance(block, tree.Panel) and block.reach:
+            yield block.reach
+
+
+def _filter(verdicts: Mapping[str, int], reaches: Mapping[str, int]) -> str:
+    """Buttons that choose a verdict, and what callers reach, for who has a script to obey them."""
     choices = ['<label><input type="radio" name="show" value="all" checked> all</label>']
     for verdict, look in VERDICTS.items():
         if verdicts.get(verdict):
             said = f"{verdict.replace('_', ' ')} ({verdicts[verdict]:,})"
             button = f'<input type="radio" name="show" value="{verdict}">'
             choices.append(f'<label class="{look.value}">{button} {said}</label>')
+    if reaches:
+        choices.append("<span>of findings</span>")
+        choices.append('<label><input type="radio" name="reach" value="" checked> all</label>')
+        for reach, n in sorted(reaches.items(), reverse=True):
+            button = f'<input type="radio" name="reach" value="{reach}">'
+            choices.append(f"<label>{button} {reach} ({n:,})</label>")
     return f'<div class="filter" hidden><span>Show</span> {" ".join(choices)}</div>'
 
 
@@ -110,7 +126,8 @@ def _block(block: Block) -> str:
 
 def _panel(panel: tree.Panel) -> str:
     return (
-        f'<article class="finding" id="{panel.anchor}" data-verdict="{" ".join(panel.verdicts)}">\n'
+        f'<article class="finding" id="{panel.anchor}" data-verdict="{" ".join(panel.verdicts)}" '
+        f'data-reach="{panel.reach}">\n'
         f"<h3>{panel.number}. {_escaped(panel.title)}: {_escaped(panel.where)}</h3>\n"
         + "\n".join(map(_block, panel.blocks))
         + "\n</article>"

@@ -18,6 +18,7 @@ class CreationGuard(ConnectHwIrq):
 
     ID = "creation_guard"
     SUMMARY = "b857754723: connect_hw_irq; route only before creation_finished, release only if is_dying"
+    TREE = "b857754723"
 
     def gic_route_irq_to_guest(self, d: Domain, virq: int, desc: IrqDesc, priority: int) -> int:
         """-EBUSY once the domain runs.  Enter with desc.lock held.

@@ -32,6 +32,7 @@ class Head(RouteWhileRunning):
 
     ID = "head"
     SUMMARY = "the tree at c447b7308b (2026), its old vGIC: bind and unbind outside domctl_lock, eSPIs"
+    TREE = "c447b7308b"
 
     ABSENT: ClassVar[frozenset[str]] = frozenset()
 

@@ -28,6 +28,7 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
 
     ID = "new_vgic"
     SUMMARY = "RELEASE-4.11.0's new vGIC: irq_lock for each vIRQ; register writes drop it, take desc, assert"
+    TREE = "228ab9992f"
 
     ABSENT = CreationGuard.ABSENT | {"irouter"}
 

@@ -31,6 +31,7 @@ class RouteWhileRunning(CreationGuard):
 
     ID = "route_while_running"
     SUMMARY = "1c77496bc8: routing at any time, refused if VISIBLE or ACTIVE; release only if is_dying"
+    TREE = "1c77496bc8"
 
     ABSENT = frozenset(("attach",))
     irq_desc = EndingIrqDesc

@@ -74,6 +74,18 @@ def test_one_can_choose_a_verdict() -> None:
     assert {a["data-verdict"] for a in Page(text).all("tr") if "data-verdict" in a} == set(choices[1:])
 
 
+def test_one_can_choose_what_real_callers_reach() -> None:
+    said = [{"callers": {"reachable": flag, "why": []}} for flag in (True, False, True)]
+    findings = [finding(signature=f"{i}", evidence=told) for i, told in enumerate([*said, {}])]
+    text = page(findings=findings)
+    choices = [a["value"] for a in Page(text).all("input") if a["name"] == "reach"]
+    assert choices == ["", "reachable", "not reachable"]
+    assert "reachable (2)</label>" in text and "not reachable (1)</label>" in text
+    marks = [a["data-reach"] for a in Page(text).all("article")]
+    assert sorted(map(str, marks)) == ["", "not reachable", "reachable", "reachable"]
+    assert not [a for a in Page(page()).all("input") if a["name"] == "reach"]
+
+
 def test_many_cells_are_a_matrix_to_choose_from_and_a_list_to_unfold() -> None:
     text = page(BROKEN, *(cell(protocol=f"p{i}") for i in range(12)))
     squares = [a["data-verdict"] for a in Page(text).all("td") if "data-verdict" in a]

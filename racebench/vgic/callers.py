@@ -1,0 +1,158 @@
+"""Who calls the operations of a scenario, and what keeps two callers from running at once.
+
+The table says of two callers what excludes them, and from which tree to which; of two
+that are not in it nothing does.  A cell asks of the tree that its protocol stands for.
+Xen: the callers as they are at c447b7308b, and the commits that are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import NamedTuple
+
+from .language import Initial, Operation
+
+TREES = (*("baf2950213", "b857754723", "228ab9992f", "d0887cc6b1", "1c77496bc8", "e263eeaf71", "c447b7308b"),)
+"""The commits between which it makes a difference which tree one asks of, the oldest first."""
+
+_MADE_BY: Mapping[str, str] = {
+    **dict.fromkeys(("route", "bind"), "bind"),
+    **dict.fromkeys(("release", "unbind"), "unbind"),
+    "attach": "attach",
+    "kill": "kill",
+    "destroy": "domain_vgic_free",
+    **dict.fromkeys(("isenabler", "icenabler", "itargetsr", "irouter", "ipriorityr"), "a register write"),
+    **dict.fromkeys(("ispendr", "icpendr"), "a register write"),
+    **dict.fromkeys(("eoi", "hweoi", "trap", "restore"), "a trap of the guest"),
+    "cpu_on": "CPU_ON",
+    **dict.fromkeys(("irq", "late_irq", "fire"), "do_IRQ"),
+    **dict.fromkeys(("move", "steal"), "a move of a vCPU"),
+    "level": "set_irq_level",
+}
+"""The caller of each operation; what is not here (unpause, setup_irq) no sentence is said of."""
+
+_GUEST = ("a register write", "a trap of the guest", "CPU_ON")
+_HOLDS_A_REFERENCE = ("bind", "unbind", "attach", "a move of a vCPU", "set_irq_level")
+
+
+class Exclusion(NamedTuple):
+    """What keeps two callers apart in the trees from ``since`` on, and no longer from ``until`` on."""
+
+    by: str
+    since: str = TREES[0]
+    until: str = ""
+
+    def holds(self, tree: str) -> bool:
+        at = TREES.index(tree)
+        return TREES.index(self.since) <= at and (not self.until or at < TREES.index(self.until))
+
+
+_DOMCTL = "domctl_lock lets one of them run at a time"
+_UNTIL_XSA_492 = (Exclusion(_DOMCTL, until="e263eeaf71"),)
+_KILL_UNTIL_XSA_492 = (
+    Exclusion(_DOMCTL, until="228ab9992f"),
+    Exclusion(_DOMCTL, "d0887cc6b1", "e263eeaf71"),
+)
+_FOR_EVER = (Exclusion(_DOMCTL),)
+_RCU = (Exclusion("RCU frees the domain when nobody looks at it any more"),)
+_ORDER = (Exclusion("one comes after the other"),)
+_PAUSED = (Exclusion("the domain is paused, and none of its vCPUs runs"),)
+_REFUSED = (
+    Exclusion("release_guest_irq returns -EBUSY unless the domain is dying, and then it is paused", TREES[1]),
+)
+_GUARDED = (Exclusion("routing returns -EBUSY once the domain runs", "b857754723", "1c77496bc8"),)
+
+_EXCLUDED: Mapping[frozenset[str], tuple[Exclusion, ...]] = {
+    **{frozenset(("bind", other)): _UNTIL_XSA_492 for other in ("bind", "unbind", "attach")},
+    **{frozenset(("unbind", other)): _UNTIL_XSA_492 for other in ("unbind", "attach")},
+    **{frozenset((one, "kill")): _KILL_UNTIL_XSA_492 for one in ("bind", "unbind")},
+    **{frozenset(("attach", other)): _FOR_EVER for other in ("attach", "kill")},
+    frozenset(("kill",)): _FOR_EVER,
+    **{frozenset((one, "domain_vgic_free")): _RCU for one in _HOLDS_A_REFERENCE},
+    **{frozenset((one, "domain_vgic_free")): _ORDER for one in ("kill", "domain_vgic_free")},
+    **{frozenset((one, other)): _PAUSED for one in ("kill", "domain_vgic_free") for other in _GUEST},
+    **{frozenset(("unbind", other)): _REFUSED for other in _GUEST},
+    **{frozenset(("bind", other)): _GUARDED for other in _GUEST},
+}
+_SAME_BIT = Exclusion("the second finds the vIRQ's bit in allocated_irqs set, and returns -EBUSY")
+_IN_TREE: Mapping[str, str] = {
+    "bind": "in-tree toolstacks bind at creation only",
+    "unbind": "in-tree toolstacks never unbind",
+    "attach": "only a direct-mapped domain has devices attached",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whether callers can bring the threads of a finding together, and ``why``, in sentences."""
+
+    reachable: bool
+    why: tuple[str, ...]
+
+
+def reach(initial: Initial, threads: Mapping[str, Sequence[Operation]], tree: str) -> Reach:
+    """Whether real callers make these operations side by side in ``tree``, one of ``TREES``.
+
+    A thread whose operations are all excluded by another's never meets it.
+    """
+    every = [op for ops in threads.values() for op in ops]
+    if not _one_to_one(initial, every):
+        return Reach(False, ("in no tree: every caller of route_irq_to_guest passes virq == irq",))
+    if initial.state == "dying" and any(_MADE_BY.get(op.name) in _GUEST for op in every):
+        return Reach(False, ("in no tree: the vCPUs of a dying domain are paused",))
+    told: dict[str, None] = {}
+    for one, other in combinations(threads.values(), 2):
+        pairs = [_together(a, b, tree) for a, b in product(one, other)]
+        kept = [why for why in pairs if why is not None]
+        apart = [why for excluded, why in kept if excluded]
+        if apart and len(apart) == len(pairs):
+            return Reach(False, (apart[0],))
+        told.update(dict.fromkeys(why for excluded, why in kept if not excluded))
+    callers = dict.fromkeys(_MADE_BY[op.name] for op in every if op.name in _MADE_BY)
+    told.update(dict.fromkeys(_IN_TREE[caller] for caller in callers if caller in _IN_TREE))
+    return Reach(True, tuple(told))
+
+
+def _together(one: Operation, other: Operation, tree: str) -> tuple[bool, str] | None:
+    """Whether something excludes the callers of two operations, and what; None if nothing is known of one."""
+    callers = [_MADE_BY.get(one.name), _MADE_BY.get(other.name)]
+    if None in callers:
+        return None
+    a, b = sorted(str(caller) for caller in callers)
+    exclusions = _EXCLUDED.get(frozenset((a, b)), ())
+    if a == b == "bind" and _number(one) == _number(other):
+        exclusions = (*exclusions, _SAME_BIT)
+    for exclusion in exclusions:
+        if exclusion.holds(tree):
+            until = f", until {exclusion.until}" if exclusion.until else ""
+            return True, f"in this tree: {a} and {b}: {exclusion.by}{until}"
+    return False, f"{a} beside {b}: {_since(exclusions, tree)}"
+
+
+def _since(exclusions: Iterable[Exclusion], tree: str) -> str:
+    """What is to be said of two callers that nothing excludes in ``tree``, though it may elsewhere."""
+    before = [e for e in exclusions if e.until and TREES.index(e.until) <= TREES.index(tree)]
+    after = [e for e in exclusions if TREES.index(e.since) > TREES.index(tree)]
+    said = [f"since {before[-1].until}; before, {before[-1].by}"] if before else []
+    said += [f"until {after[0].since}; from then on {after[0].by}"] if after else []
+    return "; ".join(said) or "nothing excludes them"
+
+
+def _number(op: Operation) -> tuple[int, int]:
+    """The domain and the vIRQ that ``op`` reserves."""
+    virq = op.maybe("virq")
+    return op.value("dom"), op.value("irq") if virq is None else virq
+
+
+def _one_to_one(initial: Initial, operations: Iterable[Operation]) -> bool:
+    """Whether each vIRQ has one pIRQ and the other way round, as where both are the same number."""
+    routed = {(virq, pirq) for virq, pirq, _ in initial.routed} | set(_routes(operations))
+    return len({virq for virq, _ in routed}) == len(routed) == len({pirq for _, pirq in routed})
+
+
+def _routes(operations: Iterable[Operation]) -> Iterator[tuple[int, int]]:
+    for op in operations:
+        if op.name == "route":
+            yield op.value("virq"), op.value("pirq")
