@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from racebench.engine.explain import answers, conclusion
+
 from .inner import ROOT
 
 
@@ -31,6 +33,16 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     assert sys.getswitchinterval() == interval
     if affinity is not None:
         assert os.sched_getaffinity(0) == affinity
+
+
+@pytest.fixture
+def as_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that ask which rules break: no finding is shrunk, replayed or explained.
+
+    test_history and tests/engine/explain have that done, for every kind of finding.
+    """
+    monkeypatch.setattr(conclusion, "concluded", lambda scheduler, seen, finding, *rest: finding)
+    monkeypatch.setattr(answers, "with_needs", lambda program, found, *rest: found)
 
 
 @pytest.fixture

@@ -179,25 +179,29 @@ def test_a_call_of_its_own_raises_what_it_raised_there() -> None:
         assert pool.call(Call(answer, (4,))) == 4
 
 
+HOSTILE: dict[Any, Any] = {
+    exits: "lost: its process ended with status 0",
+    killed: "lost: its process was ended by SIGKILL",
+    hooks: HarnessBug,
+    closes: HarnessBug,
+    clock: None,
+    forks: "left one behind",
+    forks_and_returns: "the one that was called",
+}
+
+
 @needs_fork
 @pytest.mark.parametrize("size", [1, 2])
-@pytest.mark.parametrize(
-    ("hostile", "ends"),
-    [
-        (exits, "lost: its process ended with status 0"),
-        (killed, "lost: its process was ended by SIGKILL"),
-        (hooks, HarnessBug),
-        (closes, HarnessBug),
-        (clock, None),
-        (forks, "left one behind"),
-        (forks_and_returns, "the one that was called"),
-    ],
-)
-def test_what_a_call_does_to_its_process_is_its_own_affair(hostile: Any, ends: Any, size: int) -> None:
-    became = run(Asked((hostile,), (answer, 1), (where,)), size)
-    came = became[hostile.__name__]
-    assert came == ends or type(came) is ends
-    assert became["answer"] == 1
+def test_what_a_call_does_to_its_process_is_its_own_affair(size: int) -> None:
+    """Each is followed by a call that is to see nothing of it."""
+    asked = Asked(*((hostile,) for hostile in HOSTILE))
+    followed = [(job, Job(f"after {job.asker}", Call(answer, (i,)))) for i, job in enumerate(asked.waiting)]
+    asked.waiting = [job for pair in followed for job in pair]
+    became = run(asked, size)
+    for i, (hostile, ends) in enumerate(HOSTILE.items()):
+        came = became[hostile.__name__]
+        assert came == ends or type(came) is ends, hostile.__name__
+        assert became[f"after {hostile.__name__}"] == i
 
 
 @needs_fork

@@ -21,6 +21,8 @@ from racebench.primitives.ops import ACQUIRE
 
 from . import bugs
 
+pytestmark = pytest.mark.usefixtures("as_found")
+
 RANDOMISED = ("random", "pct", "pos", "surw", "portfolio")
 
 EVERY = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import racebench as rb
-from racebench.engine.explain import answers, conclusion
 from racebench.scenario.scenario import Scenario
 from racebench.scenario.selection import bundled, name_of
 
@@ -13,16 +12,7 @@ from racebench.scenario.selection import bundled, name_of
 CELLS = [(s, p) for s in bundled() if not s.variants and s.mix is None for p in s.protocols()]
 
 
-@pytest.fixture(autouse=True)
-def _as_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the rules are asked for here: nothing is shrunk, replayed or explained.
-
-    test_history and tests/engine/explain have that done, for every kind of finding.
-    """
-    monkeypatch.setattr(conclusion, "concluded", lambda scheduler, seen, finding, *rest: finding)
-    monkeypatch.setattr(answers, "with_needs", lambda program, found, *rest: found)
-
-
+@pytest.mark.usefixtures("as_found")
 @pytest.mark.parametrize(("scenario", "protocol"), CELLS, ids=[f"{name_of(s.path)}-{p}" for s, p in CELLS])
 def test_a_cell_breaks_what_it_says_and_nothing_else(scenario: Scenario, protocol: str) -> None:
     result = rb.verify(scenario.program(protocol))

@@ -294,6 +294,7 @@ def test_a_handler_may_crash_the_machine_or_leak_a_lock() -> None:
     assert "lock.leaked" in rules(rb.verify(program(nothing, leaks)))
 
 
+@pytest.mark.usefixtures("as_found")
 @pytest.mark.parametrize("family", ["interrupted", "interrupted rich"])
 @pytest.mark.parametrize("block", range(4))
 @pytest.mark.parametrize("most", [FEW, pytest.param(1_500, marks=pytest.mark.soak)])

@@ -525,12 +525,14 @@ def interrupted(seed: int, ends: set[Any]) -> rb.Program:
     return rb.Program("interrupted", setup, own, check, interrupts={"irq": ("t0", kept)})
 
 
+@pytest.mark.usefixtures("as_found")
 @pytest.mark.parametrize("most", [FEW, pytest.param(1_500, marks=pytest.mark.soak)])
 def test_verify_agrees_with_brute_force(most: int) -> None:
     """The same ends and rules, and one execution a class."""
     assert agreed("delayed", lambda seed, ends: built(drawn(seed), ends), range(60), most, optimal=True) > 20
 
 
+@pytest.mark.usefixtures("as_found")
 @pytest.mark.parametrize("most", [FEW, pytest.param(1_500, marks=pytest.mark.soak)])
 def test_verify_agrees_with_brute_force_also_with_interrupts(most: int) -> None:
     assert agreed("delayed interrupted", interrupted, range(60), most) > 5

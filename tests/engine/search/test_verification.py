@@ -65,6 +65,7 @@ def test_one_execution_per_class(functions: list[Any], optimum: int) -> None:
     assert result.stats["redundant"] == 0
 
 
+@pytest.mark.usefixtures("as_found")
 @pytest.mark.parametrize("family", ["plain", "rich"])
 @pytest.mark.parametrize("block", range(10))
 @pytest.mark.parametrize("most", [FEW, pytest.param(1_500, marks=pytest.mark.soak)])
