@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from errno import errorcode
 from typing import Any, Protocol
 
 from ..findings import Alarm, Broken, Finding
@@ -72,6 +73,30 @@ class Tally:
         self.first: int | None = None
         self.first_alarm: int | None = None
         self.guarded: dict[str, str] = {}
+        self._returned: dict[tuple[str, tuple[int | None, ...]], int] = {}
+
+    def returns(self, results: Mapping[str, Any]) -> None:
+        """Count what threads returned, where each thread's result is a list of its operations' codes."""
+        returned = self._returned
+        for thread, codes in results.items():
+            # Others are nobody's codes, and may not bear to be compared.
+            if type(codes) is list and all(code is None or type(code) is int for code in codes):
+                key = thread, tuple(codes)
+                returned[key] = returned.get(key, 0) + 1
+
+    def returned(self, parts: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+        """``{"a: route virq=40 pirq=64": {"0": 3, "-EBUSY": 1}}``: how often each operation returned what.
+
+        ``parts`` has each thread's operations.
+        """
+        told: dict[str, dict[str, int]] = {}
+        for (thread, codes), n in self._returned.items():
+            for part, code in zip(parts.get(thread, ()), codes, strict=False):
+                if code is not None:
+                    of = told.setdefault(f"{thread}: {part}", {})
+                    name = f"-{errorcode[-code]}" if -code in errorcode else str(code)
+                    of[name] = of.get(name, 0) + n
+        return told
 
     def add(self, ended: Ended, after: int, by: str) -> bool:
         """Take in execution number ``after``, of strategy ``by``; True if it broke a rule not seen before."""

@@ -53,6 +53,8 @@ class FreeTally(Tally):
         self.collisions = 0
         self.first_s: float | None = None
         self._chains = 0
+        # One that has a story is another each time: its parts are not what its threads did.
+        self._codes = bool(program.parts) and program.story is None
 
     def take(self, size: int, started: float) -> int:
         """Take in the batch that has just run; returns how many collisions failed."""
@@ -73,6 +75,8 @@ class FreeTally(Tally):
 
     def _check(self, slot: int, started: float) -> None:
         results = {w.name: w.results[slot] for w in self.run.workers}
+        if self._codes:
+            self.returns(results)
         try:
             broken = self.program.broken_rules(self.run.states[slot], results)
         except (ProgramError, KeyboardInterrupt):
