@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from errno import errorcode
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from .stuck import Event
 Log = Sequence[tuple[Actor, Op, Any]]
 
 _NUMBER = re.compile(r"\d+")
+_CODES = frozenset((int, type(None)))
 
 
 class Ended(Protocol):
@@ -75,14 +76,21 @@ class Tally:
         self.guarded: dict[str, str] = {}
         self._returned: dict[tuple[str, tuple[int | None, ...]], int] = {}
 
-    def returns(self, results: Mapping[str, Any]) -> None:
-        """Count what threads returned, where each thread's result is a list of its operations' codes."""
-        returned = self._returned
-        for thread, codes in results.items():
-            # Others are nobody's codes, and may not bear to be compared.
-            if type(codes) is list and all(code is None or type(code) is int for code in codes):
-                key = thread, tuple(codes)
-                returned[key] = returned.get(key, 0) + 1
+    def returns(self, thread: str, results: Iterable[Any]) -> None:
+        """Count what ``thread`` returned in some executions, where that is a list of its operations' codes."""
+        often: dict[tuple[Any, ...], int] = {}
+        try:
+            for result in results:
+                if type(result) is list:
+                    codes = tuple(result)
+                    often[codes] = often.get(codes, 0) + 1
+        except Exception:
+            # Not codes, and what they are does not bear to be compared.
+            return
+        for codes, n in often.items():
+            if _CODES.issuperset(map(type, codes)):
+                key = thread, codes
+                self._returned[key] = self._returned.get(key, 0) + n
 
     def returned(self, parts: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
         """``{"a: route virq=40 pirq=64": {"0": 3, "-EBUSY": 1}}``: how often each operation returned what.

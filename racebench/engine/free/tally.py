@@ -69,14 +69,15 @@ class FreeTally(Tally):
                 self._failed(_Collision(list(_until_doom(events[slot]))), slot, started)
             elif slot < done:
                 self._check(slot, started)
+        if self._codes:
+            for worker in self.run.workers:
+                self.returns(worker.name, worker.results)
         self.collisions += min(size, done) if self.run.stopping else size
         self._orders()
         return self.failures - before
 
     def _check(self, slot: int, started: float) -> None:
         results = {w.name: w.results[slot] for w in self.run.workers}
-        if self._codes:
-            self.returns(results)
         try:
             broken = self.program.broken_rules(self.run.states[slot], results)
         except (ProgramError, KeyboardInterrupt):

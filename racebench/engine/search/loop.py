@@ -157,7 +157,8 @@ class Loop:
             self.idle -= {task.name for task, op, _ in outcome.log if op.kind not in TOUCHES_NOTHING}
         tally, number, by = self.tally, source.executions, source.by
         if scheduler.program.parts:
-            tally.returns(outcome.results)
+            for thread, result in outcome.results.items():
+                tally.returns(thread, (result,))
         new = tally.add(outcome, number, by)
         if source.novel(outcome):
             look(tally, self.plan.detect, scheduler, outcome, number, by)
