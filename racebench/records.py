@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 from .bounds import Fields, beyond, fits
 from .errors import ResultError
-from .findings import FEWEST_COLLISIONS, CellVerdict, Finding, Result, miss_bound
+from .findings import FEWEST_COLLISIONS, CellVerdict, Finding, Result, counted, miss_bound
 from .trace import Schedule, schedule_from_json, switches
 
 VERSION = "0.1.0"
@@ -32,8 +33,11 @@ _MODE_FIELDS: Mapping[str, Sequence[str]] = {
     "verify": ("complete", "executions", "preemption_bound", "done", "seconds"),
     "explore": ("strategy", "executions", "failures", "first_failure", "seconds", "strategies"),
 }
+# Those that are left out if they have nothing to say.
+_MODE_MORE = ("returned", "idle")
 _STRESS_KEYS = {"executions": "collisions", "first_failure": "first_failure_s"}
 MODES = tuple(_MODE_FIELDS)
+Counts = Mapping[str, Mapping[str, int]]
 
 
 def _key(mode: str, name: str) -> str:
@@ -47,6 +51,8 @@ class ModeResult:
     ``first_failure`` is in seconds for stress, and counts executions for explore.
     ``complete``, ``preemption_bound`` and ``done`` are verify's, as in ``Result``;
     ``strategy`` and ``strategies`` (what each had a share in) are explore's.
+    ``returned`` counts what each operation returned, by name, ``idle`` are the threads
+    that did nothing to what is shared in any execution under control.
     """
 
     mode: str
@@ -59,6 +65,8 @@ class ModeResult:
     done: float | None = None
     strategy: str = ""
     strategies: Mapping[str, Any] | None = None
+    returned: Counts = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
 
     @staticmethod
     def of(mode: str, result: Result, strategy: str = "") -> ModeResult:
@@ -73,8 +81,10 @@ class ModeResult:
             "done": result.stats.get("done"),
             "strategy": strategy,
             "strategies": result.stats.get("strategies"),
+            "returned": result.stats.get("returned", {}),
+            "idle": tuple(result.stats.get("idle", ())),
         }
-        return ModeResult(mode, **{name: told[name] for name in _MODE_FIELDS[mode]})
+        return ModeResult(mode, **{name: told[name] for name in (*_MODE_FIELDS[mode], *_MODE_MORE)})
 
     @property
     def miss_bound(self) -> float | None:
@@ -103,21 +113,40 @@ class ModeResult:
             first_failure=first,
             seconds=round(self.seconds + more.seconds, 3),
             strategies=None,
+            returned=_summed(self.returned, more.returned),
+            idle=tuple(thread for thread in self.idle if thread in more.idle),
         )
 
     def to_json(self) -> dict[str, Any]:
-        told = {_key(self.mode, name): getattr(self, name) for name in _MODE_FIELDS[self.mode]}
+        told = _plain(self, _MODE_FIELDS[self.mode], _MODE_MORE)
+        told = {_key(self.mode, name): value for name, value in told.items()}
         return {**told, "miss_bound": self.miss_bound} if self.mode == "stress" else told
 
     @staticmethod
     def from_json(mode: str, value: Any, place: str) -> ModeResult:
         """ResultError if ``value`` is not what ``mode`` stores, or a count is below nothing."""
         stored = Fields(value, place)
-        told = {name: stored.get(_key(mode, name), *_MODE_KINDS[name]) for name in _MODE_FIELDS[mode]}
+        keys = {_key(mode, name): name for name in (*_MODE_FIELDS[mode], *_MODE_MORE)}
+        read = stored.all({key: _MODE_KINDS[name] for key, name in keys.items()})
+        told = {name: read[key] for key, name in keys.items()}
         for name in _COUNTED & told.keys():
             if (told[name] or 0) < 0:
                 raise ResultError(f"{place}.{_key(mode, name)}: below nothing. Give what RaceBench stored.")
+        if not all(
+            fits(codes, dict) and fits([*codes.values()], [int]) for codes in told["returned"].values()
+        ):
+            raise ResultError(f"{place}.returned: not numbers. Give what RaceBench stored.")
         return ModeResult(mode, **told)
+
+
+def _summed(one: Counts, other: Counts) -> dict[str, dict[str, int]]:
+    """How often each operation returned what, in both."""
+    total = {operation: dict(codes) for operation, codes in one.items()}
+    for operation, codes in other.items():
+        of = total.setdefault(operation, {})
+        for code, n in codes.items():
+            of[code] = of.get(code, 0) + n
+    return total
 
 
 # -- findings
@@ -228,7 +257,9 @@ class Cell:
     being whole; ``error`` what is wrong with the program, or with RaceBench if the
     cell ``failed``.  ``lost``: the process that ran it is gone.  ``partial``: it
     was cut off, and ``--resume`` goes on with it.  ``contradicted``: one mode found
-    what another one excludes.
+    what another one excludes.  ``calls`` names the functions that its operations call,
+    ``unused`` says in sentences what of the protocol made no difference, and ``instead``
+    is a command that runs what this cell does not.
     """
 
     scenario: str
@@ -250,6 +281,9 @@ class Cell:
     lost: bool = False
     partial: bool = False
     contradicted: bool = False
+    calls: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    instead: str = ""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -275,6 +309,34 @@ class Cell:
         """The rules found that are neither expected nor allowed."""
         return [rule for rule in self.found if rule not in self.expected and rule not in self.allowed]
 
+    @property
+    def returned(self) -> Counts:
+        """How often each operation returned what, in all modes."""
+        return reduce(_summed, (mode.returned for mode in self.modes.values()), {})
+
+    @property
+    def vacuous(self) -> list[str]:
+        """Why a cell that is clean says less than it seems to, in sentences; nothing if it is not clean."""
+        if self.found or not self.answered:
+            return []
+        controlled = [set(mode.idle) for name, mode in self.modes.items() if name != "stress"]
+        idle = sorted(set.intersection(*controlled)) if controlled else []
+        said = []
+        for operation in self.failing:
+            codes = self.returned[operation]
+            said.append(f"{self.called(operation)} returned {' or '.join(sorted(codes))} in {_all_of(codes)}")
+        said += [f"{thread} took no step on shared state" for thread in idle]
+        return list(dict.fromkeys((*said, *self.unused)))
+
+    @property
+    def failing(self) -> list[str]:
+        """The operations that never succeeded, as ``returned`` has them."""
+        return [op for op, codes in self.returned.items() if all(code[:1] == "-" for code in codes)]
+
+    def called(self, operation: str) -> str:
+        """The function that ``operation`` calls, as ``returned`` has it; itself if that is not known."""
+        return self.calls.get(operation.partition(": ")[2].partition(" ")[0], operation)
+
     def plus(self, more: Cell) -> Cell:
         """What two visits of one cell have come to; the verdict, and what was found, are still this one's.
 
@@ -290,6 +352,9 @@ class Cell:
             error=self.error or more.error,
             failed=self.failed or more.failed,
             contradicted=self.contradicted or more.contradicted,
+            calls=self.calls or more.calls,
+            unused=self.unused or more.unused,
+            instead=self.instead or more.instead,
         )
 
     @property
@@ -320,7 +385,9 @@ class Cell:
 
     def to_json(self) -> dict[str, Any]:
         modes = {mode: None for mode in MODES} | {m: result.to_json() for m, result in self.modes.items()}
-        return {**_plain(self, _CELL), **modes, **_plain(self, (), _CELL_MORE)}
+        derived = {"returned": self.returned, "vacuous": self.vacuous}
+        said = {key: value for key, value in derived.items() if value}
+        return {**_plain(self, _CELL), **modes, **_plain(self, (), _CELL_MORE), **said}
 
     @staticmethod
     def from_json(value: Any, place: str) -> Cell:
@@ -333,6 +400,11 @@ class Cell:
             if value is not None
         }
         return Cell(**stored.all({**_CELL, **_CELL_MORE}), **told)
+
+
+def _all_of(codes: Mapping[str, int]) -> str:
+    n = sum(codes.values())
+    return "the only execution" if n == 1 else f"all {counted(n, 'execution')}"
 
 
 # -- runs
@@ -400,6 +472,8 @@ _MODE_KINDS: Mapping[str, tuple[Any, ...]] = {
     "preemption_bound": (int, None),
     "strategy": (str, ""),
     "strategies": (dict, None),
+    "returned": (dict, _NOTHING),
+    "idle": ([str], ()),
 }
 _COUNTED = {"executions", "failures", "first_failure", "seconds"}
 _FINDING = dict.fromkeys(("rule", "signature", "summary"), (str,))
@@ -418,6 +492,9 @@ _CELL: Mapping[str, tuple[Any, ...]] = {
 _CELL_MORE: Mapping[str, tuple[Any, ...]] = {
     "unseen": ([str], ()),
     "error": (str, ""),
+    "calls": (dict, _NOTHING),
+    "unused": ([str], ()),
+    "instead": (str, ""),
     **dict.fromkeys(("proof", "failed", "lost", "partial", "contradicted"), (bool, False)),
 }
 _RUN: Mapping[str, tuple[Any, ...]] = {

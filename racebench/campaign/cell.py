@@ -26,6 +26,7 @@ from .ledger import Earlier, Seen
 from .place import Place
 from .rounds import smallest_round
 from .stop import Stop
+from .vacuity import calls, noted
 
 _REPRODUCE_SHARE = 0.1
 _SHORTEST_S, _SHORTEST_REPRODUCE_S, _LONGEST_REPRODUCE_S = 0.05, 0.5, 10.0
@@ -150,7 +151,7 @@ class _CellRun:
             self.asked = tuple(mode for mode in self.asked if mode != "stress")
         self.seconds = seconds
         self.deadline = perf_counter() + seconds
-        self.cell = target.cell(self.asked)
+        self.cell = replace(target.cell(self.asked), calls=calls(target.scenario))
         self.findings: dict[str, FindingRecord] = {}
         self.told: dict[str, Finding] = {}
         self.started: set[str] = set()
@@ -170,6 +171,10 @@ class _CellRun:
                 run()
         self._reproduce()
         self._compare()
+        if not self.stop.over:
+            # Of what else is known of the cell nothing is lost if this is interrupted.
+            with suppress(KeyboardInterrupt), self.stop.interruptible():
+                self.cell = noted(self.target, self.result().cell)
         return self.result()
 
     def result(self) -> CellResult:

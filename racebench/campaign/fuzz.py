@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from .. import vgic
 from ..errors import ProgramError, UsageError
 from ..records import Cell, FindingRecord, Run
 from ..scenario.scenario import Scenario, scenario_from_text
-from ..scenario.selection import Target, bundled, load_protocol, stored_name
+from ..scenario.selection import Choice, Target, bundled, load_protocol, stored_name
 from ..scenario.text import Heading, scenario_text
 from ..vgic.drawing import STATES, Drawn, draw, smallest
 from . import modes
@@ -30,6 +30,7 @@ from .child import Link
 from .ledger import host
 from .stop import Stop
 from .store import RunFolder
+from .vacuity import function_of, instead, word_of
 
 _LOOK, _LOOK_AGAIN = 120, 400
 _COVER_S, _VERIFY_S = 2.0, 20.0
@@ -71,6 +72,8 @@ class Fuzzed:
     seconds: float = 0.0
     met: list[Met] = field(default_factory=list)
     interrupted: bool = False
+    returned: dict[str, set[str]] = field(default_factory=dict)
+    """What each operation, by its word, was seen to return."""
 
     @property
     def new(self) -> list[Met]:
@@ -105,9 +108,17 @@ def in_child(link: Link, assignment: Assignment, out: Path) -> tuple[Run, bool]:
     """``fuzz`` in a child of a pool, into a new folder: the run, and whether anything is new."""
     folder = RunFolder(out)
     fuzzed = fuzz(assignment, folder, _Relay(link), link.stop)
-    run = run_record(fuzzed, assignment)
+    run = run_record(fuzzed, assignment, list(_vacuous(fuzzed, load_protocol(assignment.spec))))
     folder.finish(run)
     return run, bool(fuzzed.new)
+
+
+def _vacuous(fuzzed: Fuzzed, choice: Choice) -> Iterator[dict[str, str]]:
+    """The operations that never succeeded in all that was drawn, and what to run in its place."""
+    for word, codes in sorted(fuzzed.returned.items()):
+        if all(code[:1] == "-" for code in codes):
+            said = f"{function_of(word)} returned {' or '.join(sorted(codes))} in all that was drawn"
+            yield {"said": said, "instead": instead(choice, [word])}
 
 
 class _Relay:
@@ -170,16 +181,19 @@ class _Run:
         if drawn.key() in self.searched:
             return
         self.searched.add(drawn.key())
-        for signature, rule in self._look(drawn, _LOOK).items():
+        met = self._look(drawn, _LOOK)
+        for operation, codes in met.returned.items():
+            self.fuzzed.returned.setdefault(word_of(operation), set()).update(codes)
+        for signature, rule in met.rules.items():
             if signature not in self.known:
                 self.known.add(signature)
                 self._meet(drawn, signature, rule, self._covered.get(signature, ""))
 
-    def _look(self, drawn: Drawn, executions: int, wanted: str = "") -> dict[str, str]:
+    def _look(self, drawn: Drawn, executions: int, wanted: str = "") -> modes.Glance:
         try:
             return modes.glance(self._program("drawn", drawn), executions, self.seed, wanted=wanted)
         except ProgramError:
-            return {}
+            return modes.Glance()
 
     def _program(self, name: str, drawn: Drawn) -> Any:
         return vgic.build_program(name, drawn.initial, drawn.threads, self.code)
@@ -193,7 +207,7 @@ class _Run:
         self.listener.met(met)
 
     def _small(self, drawn: Drawn, signature: str) -> Drawn:
-        return smallest(drawn, lambda small: signature in self._look(small, _LOOK_AGAIN, signature))
+        return smallest(drawn, lambda small: signature in self._look(small, _LOOK_AGAIN, signature).rules)
 
     def _kept(self, drawn: Drawn, met: Met) -> Met:
         """``drawn`` verified and stored; every signature that it shows is known from now on."""
@@ -241,7 +255,7 @@ class _Collected(CellListener):
         self.findings[record.finding.signature] = record
 
 
-def run_record(fuzzed: Fuzzed, assignment: Assignment) -> Run:
+def run_record(fuzzed: Fuzzed, assignment: Assignment, vacuous: Sequence[Mapping[str, str]] = ()) -> Run:
     """The run: a cell for each new scenario, and ``fuzz`` for all that was met."""
     met = [
         {
@@ -266,5 +280,5 @@ def run_record(fuzzed: Fuzzed, assignment: Assignment) -> Run:
         host(),
         wall_s=round(fuzzed.seconds, 3),
         interrupted=fuzzed.interrupted,
-        fuzz={"protocol": fuzzed.protocol, "drawn": fuzzed.drawn, "met": met},
+        fuzz={"protocol": fuzzed.protocol, "drawn": fuzzed.drawn, "met": met, "vacuous": list(vacuous)},
     )

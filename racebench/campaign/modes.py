@@ -9,8 +9,8 @@ which nothing was run is UNKNOWN as well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypedDict, Unpack
 
 from .. import engine
@@ -20,6 +20,7 @@ from ..engine import STALL_S, Plan
 from ..errors import ProgramError
 from ..findings import Finding, Result, Verdict
 from ..program import Program
+from ..records import Counts
 from ..trace import Schedule
 from .budget import FEW, FEW_TRIES
 
@@ -99,7 +100,7 @@ def _foreseen(program: Program, result: Result, seed: int) -> Result:
 def _foretold(program: Program, signature: str, seed: int) -> bool:
     """Whether ``signature`` is predicted under control too; False only if a proof shows that it never is."""
     try:
-        if signature in engine.glance(program, Plan(FEW_TRIES, seed=seed, detect=detect), signature):
+        if signature in engine.glance(program, Plan(FEW_TRIES, seed=seed, detect=detect), signature).seen:
             return True
         # What it finds is asked for its name alone: no time for more than that.
         proof = engine.verify(program, None, Plan(FEW, 0.0, least=FEW, detect=detect))
@@ -185,7 +186,16 @@ def reproduce(
     return engine.reproduce(program, wanted, plan)
 
 
-def glance(program: Program, executions: int, seed: int = 0, *, wanted: str = "") -> dict[str, str]:
-    """The rule of each signature that a short search meets; nothing is shrunk or explained."""
+@dataclass(frozen=True)
+class Glance:
+    """What a short search met: the rule of each signature, and how often each operation returned what."""
+
+    rules: Mapping[str, str] = field(default_factory=dict)
+    returned: Counts = field(default_factory=dict)
+
+
+def glance(program: Program, executions: int, seed: int = 0, *, wanted: str = "") -> Glance:
+    """A short search that looks for ``wanted``, or anything; nothing is shrunk or explained."""
     met = engine.glance(program, Plan(executions, seed=seed, detect=detect), wanted)
-    return {signature: seen.rule for signature, seen in met.items()}
+    rules = {signature: seen.rule for signature, seen in met.seen.items()}
+    return Glance(rules, met.returned(program.parts))

@@ -35,7 +35,7 @@ def smallest_round(target: Target, finding: Finding, seconds: float, stop: Stop)
         if stop.over or perf_counter() > deadline:
             return False
         program = _scenario(target.scenario, drawn).program(target.choice.code)
-        return finding.signature in modes.glance(program, _LOOK, wanted=finding.signature)
+        return finding.signature in modes.glance(program, _LOOK, wanted=finding.signature).rules
 
     if not shows(whole):
         return None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from errno import errorcode
 from typing import Any, Protocol
 
 from ..findings import Alarm, Broken, Finding
@@ -14,6 +15,7 @@ from .stuck import Event
 Log = Sequence[tuple[Actor, Op, Any]]
 
 _NUMBER = re.compile(r"\d+")
+_CODES = frozenset((int, type(None)))
 
 
 class Ended(Protocol):
@@ -72,6 +74,37 @@ class Tally:
         self.first: int | None = None
         self.first_alarm: int | None = None
         self.guarded: dict[str, str] = {}
+        self._returned: dict[tuple[str, tuple[int | None, ...]], int] = {}
+
+    def returns(self, thread: str, results: Iterable[Any]) -> None:
+        """Count what ``thread`` returned in some executions, where that is a list of its operations' codes."""
+        often: dict[tuple[Any, ...], int] = {}
+        try:
+            for result in results:
+                if type(result) is list:
+                    codes = tuple(result)
+                    often[codes] = often.get(codes, 0) + 1
+        except Exception:
+            # Not codes, and what they are does not bear to be compared.
+            return
+        for codes, n in often.items():
+            if _CODES.issuperset(map(type, codes)):
+                key = thread, codes
+                self._returned[key] = self._returned.get(key, 0) + n
+
+    def returned(self, parts: Mapping[str, Sequence[str]]) -> dict[str, dict[str, int]]:
+        """``{"a: route virq=40 pirq=64": {"0": 3, "-EBUSY": 1}}``: how often each operation returned what.
+
+        ``parts`` has each thread's operations.
+        """
+        told: dict[str, dict[str, int]] = {}
+        for (thread, codes), n in self._returned.items():
+            for part, code in zip(parts.get(thread, ()), codes, strict=False):
+                if code is not None:
+                    of = told.setdefault(f"{thread}: {part}", {})
+                    name = f"-{errorcode[-code]}" if -code in errorcode else str(code)
+                    of[name] = of.get(name, 0) + n
+        return told
 
     def add(self, ended: Ended, after: int, by: str) -> bool:
         """Take in execution number ``after``, of strategy ``by``; True if it broke a rule not seen before."""

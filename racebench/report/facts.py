@@ -143,6 +143,21 @@ def done(cell: Cell) -> str:
     return " · ".join(parts)
 
 
+def codes(cell: Cell) -> str:
+    """What its operations returned, in a line; empty if they have no codes."""
+    told = []
+    for operation, counts in cell.returned.items():
+        often = joined(f"{code} {counted(n, 'time')}" for code, n in counts.items())
+        told.append(f"{operation} -> {often}")
+    return f"returned: {joined(told, '; ')}" if told else ""
+
+
+def vacuous(cell: Cell) -> list[str]:
+    """Why it says little that a cell is clean, a line each, and what to run in its place."""
+    why = [f"vacuous: {clean(said)}" for said in cell.vacuous]
+    return [*why, f"try: {clean(cell.instead)}"] if why and cell.instead else why
+
+
 def _extent(verify: ModeResult) -> str:
     if verify.complete:
         return "complete"

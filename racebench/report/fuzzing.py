@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .text import clean, count, counted, duration
-from .tree import Block, Look, Paragraph, Table, Text, lines, listed, note, row, say
+from .tree import Block, Look, Paragraph, Table, Text, command, lines, listed, note, row, say
 
 
 def fuzz_report(run: Mapping[str, Any]) -> list[Block]:
@@ -19,6 +19,9 @@ def fuzz_report(run: Mapping[str, Any]) -> list[Block]:
     for title, some in (("shown by bundled scenarios too", known), ("new", new)):
         if some:
             blocks += [note(f"{told['protocol']}: {title}", Look.STRONG), _met(some), Paragraph()]
+    for one in told.get("vacuous", ()):
+        blocks += [note(f"vacuous: {clean(one['said'])}", Look.WARN)]
+        blocks += [command(one["instead"], "try:")] if one["instead"] else []
     drawn, seconds = counted(told["drawn"], "scenario"), duration(run["wall_s"])
     total = f"{drawn} drawn in {seconds}: {counted(len(met), 'signature')}, {count(len(new))} new"
     total += " (interrupted)" if run["interrupted"] else ""

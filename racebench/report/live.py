@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..records import Cell, FindingRecord
-from .facts import cell_name, done, why
+from .facts import cell_name, done, vacuous, why
 from .terminal import words
 from .text import clean, clipped, count, counted, duration, joined
 from .tree import spoken
@@ -75,7 +75,8 @@ class PlainLines(Quiet):
 
     def cell_done(self, cell: Cell) -> None:
         self._done += 1
-        rules, did = joined(cell.found) or "clean", why(cell) or done(cell) or "not run"
+        rules = joined(cell.found) or joined(["clean", *vacuous(cell)], "; ")
+        did = why(cell) or done(cell) or "not run"
         self.note(f"[{self._done}/{self._cells}] {cell_name(cell)}: {cell.verdict}: {rules}; {did}")
 
     def note(self, text: str) -> None:

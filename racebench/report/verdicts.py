@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..records import Cell
 from . import tree
-from .facts import cell_name, done, missing, why
+from .facts import cell_name, codes, done, missing, vacuous, why
 from .text import clean, count, counted
 from .tree import VERDICTS, Column, Fit, Look, Paragraph, Text, known, lines, note, row, say, spoken
 
@@ -33,6 +33,7 @@ _CODES = {
 
 _MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
 _LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
+_VACUOUS = "v clean, and vacuous"
 FEW = 12
 _MOST_ROWS = 40
 
@@ -57,7 +58,8 @@ def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
     yield Paragraph()
     rules = sorted({rule for cell in cells for rule in (*cell.found, *missing(cell))})
     yield tree.Legend([say(f"{code_of(rule)} {clean(rule)}", Look.DIM) for rule in rules])
-    yield tree.Legend([say(mark, Look.DIM) for mark in _LEGEND])
+    marks = [*_LEGEND, *([_VACUOUS] if any(cell.vacuous for cell in cells) else ())]
+    yield tree.Legend([say(mark, Look.DIM) for mark in marks])
     yield Paragraph()
     fine = [cell for cell in cells if cell.verdict == "as_expected"]
     broken, clear = [c for c in fine if c.found], [c for c in fine if not c.found]
@@ -65,8 +67,19 @@ def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
         yield cell_table(broken, anchors)
     elif broken:
         yield note(f"{counted(len(broken), 'cell')} broke as expected{_sum(broken)}")
+    idle = [cell for cell in clear if cell.vacuous]
     if clear:
         yield note(f"{counted(len(clear), 'cell')} clean, as expected{_sum(clear)}", Look.GOOD)
+    if idle:
+        yield Paragraph()
+        yield note(f"{counted(len(idle), 'cell')} of them clean for a reason of no worth", Look.WARN)
+        yield tree.table(["", ""], [row(cell_name(cell), _vacuous(cell)) for cell in idle[:_MOST_ROWS]])
+        if len(idle) > _MOST_ROWS:
+            yield note(f"and {counted(len(idle) - _MOST_ROWS, 'cell')} more", Look.DIM)
+
+
+def _vacuous(cell: Cell) -> Text:
+    return lines(say(line, Look.WARN) for line in vacuous(cell))
 
 
 def _sum(cells: Sequence[Cell]) -> str:
@@ -83,7 +96,8 @@ def cell_table(cells: Sequence[Cell], anchors: Anchors) -> tree.Table:
     under = (Column("broken rules", under=True), Column("what was done", under=True))
     rows = []
     for cell in sorted(cells, key=lambda c: (c.verdict not in ("unexpected", "missed"), *c.name)):
-        told = (cell_name(cell), spoken(cell.verdict), _rules(cell, anchors), say(done(cell), Look.DIM))
+        did = lines(say(line, Look.DIM) for line in (done(cell), codes(cell)) if line)
+        told = (cell_name(cell), spoken(cell.verdict), _rules(cell, anchors), did)
         rows.append(row(*told, verdict=known(cell.verdict)))
     return tree.table(["cell", Column("verdict", Fit.WHOLE), *under], rows)
 
@@ -96,7 +110,8 @@ def _rules(cell: Cell, anchors: Anchors) -> Text:
         told.append(say(rule, Look.PLAIN if fine else Look.BAD, to=anchors.get((*cell.name, rule), "")))
     told += [say(f"not found: {rule}", Look.WARN) for rule in missing(cell)]
     told += [say(why(cell), Look.BAD)] if why(cell) else []
-    return lines(told) or say("none", Look.DIM)
+    told = told or [say("none", Look.DIM)]
+    return lines([*told, _vacuous(cell)] if cell.vacuous else told)
 
 
 def matrix(cells: Sequence[Cell], anchors: Anchors) -> tree.Matrix:
@@ -113,10 +128,11 @@ def _square(cell: Cell, anchors: Anchors) -> tree.Square:
     if cell.verdict == "as_expected":
         look = Look.CALL if cell.found else Look.DIM
     rules = missing(cell) if cell.verdict == "missed" else cell.found
-    codes = [say(code_of(r), look, to=anchors.get((*cell.name, r), ""), title=r) for r in rules]
+    told = [say(code_of(r), look, to=anchors.get((*cell.name, r), ""), title=r) for r in rules]
     mark = _MARKS.get(cell.verdict, "")
     title = f"{cell_name(cell)}: {clean(cell.verdict).replace('_', ' ')}; {done(cell)}"
-    text = (say(mark, look) if mark else ()) + (lines(codes) or say("-", look))
+    clear = say("v", Look.WARN) if cell.vacuous else say("-", look)
+    text = (say(mark, look) if mark else ()) + (lines(told) or clear)
     return tree.Square(text, known(cell.verdict), title)
 
 

@@ -44,9 +44,9 @@ def lineages(specs: Sequence[str] | None, against: str, variants: Sequence[str] 
     made = []
     for spec in dict.fromkeys(specs):
         choice = _choice(spec, variants)
-        parent = _parent(choice) if against == PARENT else _choice(against, variants)
-        if parent.spec != choice.spec:
-            made.append(_lineage(choice, parent))
+        parent = None if against == PARENT else _choice(against, variants)
+        if parent is None or parent.spec != choice.spec:
+            made.append(lineage_of(choice, parent))
     if not made:
         raise UsageError(f"--against {against}: that is the protocol itself. Name another --protocol.")
     return made
@@ -72,7 +72,9 @@ def _parent(choice: Choice) -> Choice:
     return load_protocol(vgic.Baseline.ID)
 
 
-def _lineage(choice: Choice, parent: Choice) -> Lineage:
+def lineage_of(choice: Choice, parent: Choice | None = None) -> Lineage:
+    """``choice`` held against ``parent``, or against what it is derived from."""
+    parent = _parent(choice) if parent is None else parent
     if isinstance(choice.code, str) or isinstance(parent.code, str):
         return Lineage(choice, parent)
     # By name, since a file that is run twice makes two classes of one.

@@ -29,7 +29,7 @@ _CLOSELY = 3
 """The first executions, of which the steps are looked at."""
 _LARGE = 2_000
 """From so many places on a look is dear."""
-_TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
+TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
 
 
 class Lookout:
@@ -95,7 +95,7 @@ class Lookout:
             for sentence in self._outside.told():
                 self._say(sentence)
         if not self._touched:
-            steps = any(op.kind not in _TOUCHES_NOTHING for _, op, _ in s.log)
+            steps = any(op.kind not in TOUCHES_NOTHING for _, op, _ in s.log)
             self._touched = steps or any(task.blocked is not None for task in s.tasks)
 
     def trace(self) -> Uses:

@@ -102,10 +102,12 @@ def _answered(
         complete = source.complete and not scheduler.unseen.sentences()
         found = end.better(found, lambda: labelled(scheduler, found, complete, source.executions, end.until))
     findings = end.better(found, lambda: with_needs(program, found, plan.detect, end.until))
-    return judged(_result(loop, source, findings, end.interrupted), scheduler.unseen.sentences())
+    return judged(_result(program, loop, source, findings, end.interrupted), scheduler.unseen.sentences())
 
 
-def _result(loop: Loop, source: Source, findings: tuple[Finding, ...], interrupted: bool) -> Result:
+def _result(
+    program: Program, loop: Loop, source: Source, findings: tuple[Finding, ...], interrupted: bool
+) -> Result:
     tally, verdict = loop.tally, Verdict.UNKNOWN
     if findings:
         verdict = Verdict.FOUND
@@ -114,6 +116,8 @@ def _result(loop: Loop, source: Source, findings: tuple[Finding, ...], interrupt
     stats = {
         "steps": loop.steps,
         "guarded": dict(tally.guarded),
+        "returned": tally.returned(program.parts),
+        "idle": sorted(loop.idle),
         **source.stats(loop.seconds, bool(tally.seen)),
     }
     return Result(

@@ -149,7 +149,7 @@ def _less(program: Program, signature: str, detect: Detect, until: float) -> Pro
         left = until - perf_counter()
         if left <= 0:
             return None
-        if signature in glance(candidate, Plan(_NEEDS_EXECUTIONS, left, detect=detect), signature):
+        if signature in glance(candidate, Plan(_NEEDS_EXECUTIONS, left, detect=detect), signature).seen:
             return candidate
     return None
 

@@ -147,6 +147,7 @@ class Stress:
             "miss_bound": miss_bound(tally.collisions, tally.failures),
             "detect_us": [ns / 1000 for ns in self.run.waits.detect_ns],
             "guarded": dict(tally.guarded),
+            "returned": tally.returned(self.program.parts),
             "lost": [w.name for w in self.run.workers if w.lost],
         }
         if tally.collisions and not self.run.touched:

@@ -53,6 +53,8 @@ class FreeTally(Tally):
         self.collisions = 0
         self.first_s: float | None = None
         self._chains = 0
+        # One that has a story is another each time: its parts are not what its threads did.
+        self._codes = bool(program.parts) and program.story is None
 
     def take(self, size: int, started: float) -> int:
         """Take in the batch that has just run; returns how many collisions failed."""
@@ -67,6 +69,9 @@ class FreeTally(Tally):
                 self._failed(_Collision(list(_until_doom(events[slot]))), slot, started)
             elif slot < done:
                 self._check(slot, started)
+        if self._codes:
+            for worker in self.run.workers:
+                self.returns(worker.name, worker.results)
         self.collisions += min(size, done) if self.run.stopping else size
         self._orders()
         return self.failures - before

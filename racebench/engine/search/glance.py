@@ -6,7 +6,7 @@ from ...program import Program
 from ..control.scheduler import Scheduler
 from ..garbage import leaves_nothing
 from ..strategies.portfolio import Portfolio
-from ..tally import Seen
+from ..tally import Tally
 from .loop import Loop, Plan
 from .walk import Walk
 
@@ -14,8 +14,8 @@ _NOTHING_NEW = 40
 
 
 @leaves_nothing
-def glance(program: Program, plan: Plan, wanted: str = "") -> dict[str, Seen]:
-    """What the executions of ``plan`` broke, by signature.
+def glance(program: Program, plan: Plan, wanted: str = "") -> Tally:
+    """What the executions of ``plan`` broke, and what operations returned in them.
 
     Ends early once 40 executions in a row were of classes seen before, or
     ``wanted`` was met.
@@ -30,4 +30,4 @@ def glance(program: Program, plan: Plan, wanted: str = "") -> dict[str, Seen]:
             ),
         )
         loop.run(scheduler, walk)
-    return loop.tally.seen
+    return loop.tally

@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import Any, Protocol, TypeVar
 
 from .. import osthreads
+from ..control.lookout import TOUCHES_NOTHING
 from ..control.scheduler import Outcome, Scheduler
 from ..progress import PROGRESS_S, Progress, ProgressCall
 from ..tally import Tally
@@ -108,7 +109,8 @@ class Source(Schedules[Outcome | None], Protocol):
 
 
 class Loop:
-    """One search: ``tally`` has what it met, in ``steps`` steps.
+    """One search: ``tally`` has what it met, in ``steps`` steps, ``idle`` the threads that
+    did nothing to what is shared in any of them.
 
     ``until`` is when its time is over; ``seconds`` how long it took.
     """
@@ -118,7 +120,7 @@ class Loop:
         self.started = self._report_at = perf_counter()
         self.until = self.started + (_FOREVER if plan.seconds is None else plan.seconds)
         self._most = _FOREVER if plan.executions is None else plan.executions
-        self.tally = Tally()
+        self.tally, self.idle = Tally(), set[str]()
         self.steps = self._restarts = 0
         self.seconds = 0.0
 
@@ -126,6 +128,9 @@ class Loop:
         """Run the schedules of ``source``; KeyboardInterrupt and ProgramError leave what was met."""
         if self._most <= 0 or (self.until <= self.started and not self.plan.least):
             return
+        program = scheduler.program
+        # One that is there to be interrupted does its part by that.
+        self.idle = set(program.threads) - {thread for thread, _ in program.interrupts.values()}
         try:
             for outcome in outcomes(source, self._most, self.until, self.plan.least):
                 # Counted before it is told, and told before the next: who ends the run from a callback
@@ -148,7 +153,12 @@ class Loop:
             self._restarts = source.restarts
             self.tally, self.steps = Tally(), 0
         self.steps += len(outcome.log)
+        if self.idle:
+            self.idle -= {task.name for task, op, _ in outcome.log if op.kind not in TOUCHES_NOTHING}
         tally, number, by = self.tally, source.executions, source.by
+        if scheduler.program.parts:
+            for thread, result in outcome.results.items():
+                tally.returns(thread, (result,))
         new = tally.add(outcome, number, by)
         if source.novel(outcome):
             look(tally, self.plan.detect, scheduler, outcome, number, by)

@@ -13,7 +13,9 @@ from racebench.engine.tally import Tally
 from racebench.findings import Alarm, Broken
 from racebench.trace import Execution
 
-SCHEDULER: Any = SimpleNamespace(tasks=[], floor=SimpleNamespace(crashed=False))
+SCHEDULER: Any = SimpleNamespace(
+    tasks=[], program=SimpleNamespace(threads={}, parts={}, interrupts={}), floor=SimpleNamespace(crashed=False)
+)
 
 
 def ended(*rules: str) -> Any:
