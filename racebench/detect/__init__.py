@@ -17,7 +17,8 @@ from ..trace import Execution
 Detector = Callable[[Execution], list[Alarm]]
 
 
-def _discover() -> dict[str, Detector]:
+def discover() -> dict[str, Detector]:
+    """The detector of each module here, by the module's name."""
     found: dict[str, Detector] = {}
     for module in pkgutil.iter_modules(__path__):
         detector = getattr(importlib.import_module(f"{__name__}.{module.name}"), "detect", None)
@@ -26,7 +27,7 @@ def _discover() -> dict[str, Detector]:
     return dict(sorted(found.items()))
 
 
-DETECTORS: Mapping[str, Detector] = _discover()
+DETECTORS: Mapping[str, Detector] = discover()
 
 
 def detect(execution: Execution) -> list[Alarm]:
