@@ -1,4 +1,24 @@
-"""The machine under test: Xen's ARM vGIC and its locking protocols."""
+"""The machine under test: Xen's ARM vGIC and its locking protocols.
+
+What the model is not, and what a clean cell therefore does not say:
+
+- Memory is sequentially consistent, but for fields that are declared delayed.  Xen's own
+  words are not: p.desc, handler, _IRQ_GUEST are plain fields on a weakly ordered machine.
+  Where a compiler may merge two reads, a finding that needs them to differ says so.
+- A step is one access of a field, one lock operation, one device register.  A list is one
+  field, and its node knows whose list it is on.  p.desc, v.processor and the flags of a
+  domain are taken as single words that anybody may read.
+- SPIs only: no SGI or PPI with their lists shared with the CPU, no LPI and no ITS, no
+  priorities among physical lines, and fewer vIRQs than would need the maintenance interrupt.
+- Interrupts come where a scenario says: a pCPU that takes one is a thread, and so is a vCPU.
+  That locks are taken with interrupts off, on one pCPU, is for programs with ``interrupts``
+  (scenarios/history), not for the operations here.
+- Of the toolstack, the scheduler, RCU and the hardware there is what touches routing: who
+  holds which lock, which bit is reserved, where a vCPU runs, whether a line is active.
+- A kick of a vCPU that runs elsewhere is not modelled: a scenario says when it traps.
+
+What else differs stands with its function, after the words "Unlike Xen".
+"""
 
 from .bench import bench_states
 from .callers import reach
