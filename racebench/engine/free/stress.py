@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from time import perf_counter, sleep
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from ...errors import HarnessBug, ProgramError
 from ...findings import FEWEST_COLLISIONS, Finding, Result, Verdict, miss_bound
@@ -22,6 +22,13 @@ from .tally import FreeTally, Rings, no_rings
 from .watchdog import Watchdog
 
 
+class How(TypedDict, total=False):
+    """Who hears how far it is, and how long a thread may go without a step."""
+
+    progress: ProgressCall | None
+    stall_s: float
+
+
 @leaves_nothing
 def stress(
     program: Program,
@@ -29,9 +36,8 @@ def stress(
     seed: int = 0,
     *,
     stop_on_first: bool = False,
-    progress: ProgressCall | None = None,
-    stall_s: float = osthreads.STALL_S,
     rings: Rings = no_rings,
+    **how: Unpack[How],
 ) -> Result:
     """Hammer ``program`` on free-running OS threads for ``seconds``; see ``modes.stress``.
 
@@ -41,7 +47,7 @@ def stress(
     if refused:
         stats: dict[str, Any] = {"unseen": (refused,), "guarded": {}, "miss_bound": miss_bound(0, 0)}
         return Result(Verdict.UNKNOWN, False, 0, 0.0, (), stats=stats)
-    return Stress(program, seed, stall_s, progress, rings).go(seconds, stop_on_first)
+    return Stress(program, seed, rings, **how).go(seconds, stop_on_first)
 
 
 class Stress:
@@ -51,9 +57,10 @@ class Stress:
         self,
         program: Program,
         seed: int,
-        stall_s: float = osthreads.STALL_S,
-        progress: ProgressCall | None = None,
         rings: Rings = no_rings,
+        *,
+        progress: ProgressCall | None = None,
+        stall_s: float = osthreads.STALL_S,
     ) -> None:
         self.program, self.seed, self.progress = program, seed, progress
         self.run = FreeRun(program, seed)
