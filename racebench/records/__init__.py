@@ -1,0 +1,26 @@
+"""What is stored of a run: Run, Cell, ModeResult and FindingRecord, as JSON and back.
+
+Reading checks everything once, here: whoever has a record need not ask again.
+Unknown keys are ignored; a value that is not of the shape that RaceBench writes
+is a ResultError that names the file and the key.  Nothing here runs code or
+opens a file.
+"""
+
+from .cell import Cell
+from .finding import FindingRecord, better
+from .modes import MODES, Counts, ModeResult
+from .plain import SCHEMA, VERSION, check_schema
+from .run import Run
+
+__all__ = [
+    "MODES",
+    "SCHEMA",
+    "VERSION",
+    "Cell",
+    "Counts",
+    "FindingRecord",
+    "ModeResult",
+    "Run",
+    "better",
+    "check_schema",
+]

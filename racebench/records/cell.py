@@ -1,0 +1,187 @@
+"""A cell as it is stored: what was expected, found and run, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import Any
+
+from ..bounds import Fields
+from ..findings import CellVerdict, counted
+from .modes import MODES, Counts, ModeResult, summed
+from .plain import NOTHING, plain
+
+# The keys in JSON: what kind of value each has, and the default of those that may be missing.
+# Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
+_CELL: Mapping[str, tuple[Any, ...]] = {
+    "scenario": (str,), "protocol": (str,), "expected": ([str],), "allowed": ([str],), "found": ([str],),
+    "verdict": (str,), "settles": ([str], ()), "hammered": (bool, False), "findings": ([str],),
+}  # fmt: skip
+_CELL_MORE: Mapping[str, tuple[Any, ...]] = {
+    "unseen": ([str], ()),
+    "error": (str, ""),
+    "calls": (dict, NOTHING),
+    "unused": ([str], ()),
+    "instead": (str, ""),
+    **dict.fromkeys(("proof", "failed", "lost", "partial", "contradicted"), (bool, False)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A scenario under a protocol, as run.json has it: what was expected, found and run, and the verdict.
+
+    ``proof`` says that only all schedules are an answer.  ``findings`` are paths
+    in the run's folder.  ``unseen`` has, in sentences, what keeps the answer from
+    being whole; ``error`` what is wrong with the program, or with RaceBench if the
+    cell ``failed``.  ``lost``: the process that ran it is gone.  ``partial``: it
+    was cut off, and ``--resume`` goes on with it.  ``contradicted``: one mode found
+    what another one excludes.  ``calls`` names the functions that its operations call,
+    ``unused`` says in sentences what of the protocol made no difference, and ``instead``
+    is a command that runs what this cell does not.
+    """
+
+    scenario: str
+    protocol: str
+    expected: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    found: tuple[str, ...] = ()
+    verdict: str = CellVerdict.UNKNOWN.value
+    stress: ModeResult | None = None
+    verify: ModeResult | None = None
+    explore: ModeResult | None = None
+    settles: tuple[str, ...] = ()
+    hammered: bool = False
+    proof: bool = False
+    findings: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+    error: str = ""
+    failed: bool = False
+    lost: bool = False
+    partial: bool = False
+    contradicted: bool = False
+    calls: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    instead: str = ""
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return self.scenario, self.protocol
+
+    @property
+    def modes(self) -> dict[str, ModeResult]:
+        """The modes that were run."""
+        every = ((mode, getattr(self, mode)) for mode in MODES)
+        return {mode: result for mode, result in every if result is not None}
+
+    @property
+    def seconds(self) -> float:
+        return sum(mode.seconds for mode in self.modes.values())
+
+    @property
+    def proved(self) -> bool:
+        """Whether every schedule was run, and nothing went unseen in them."""
+        return self.verify is not None and self.verify.complete and not self.unseen and not self.lost
+
+    @property
+    def unexpected(self) -> list[str]:
+        """The rules found that are neither expected nor allowed."""
+        return [rule for rule in self.found if rule not in self.expected and rule not in self.allowed]
+
+    @property
+    def returned(self) -> Counts:
+        """How often each operation returned what, in all modes."""
+        return reduce(summed, (mode.returned for mode in self.modes.values()), {})
+
+    @property
+    def vacuous(self) -> list[str]:
+        """Why a cell that is clean says less than it seems to, in sentences; nothing if it is not clean."""
+        if self.found or not self.answered:
+            return []
+        controlled = [set(mode.idle) for name, mode in self.modes.items() if name != "stress"]
+        idle = sorted(set.intersection(*controlled)) if controlled else []
+        said = []
+        for operation in self.failing:
+            codes = self.returned[operation]
+            said.append(f"{self.called(operation)} returned {' or '.join(sorted(codes))} in {_all_of(codes)}")
+        said += [f"{thread} took no step on shared state" for thread in idle]
+        return list(dict.fromkeys((*said, *self.unused)))
+
+    @property
+    def failing(self) -> list[str]:
+        """The operations that never succeeded, as ``returned`` has them."""
+        return [op for op, codes in self.returned.items() if all(code[:1] == "-" for code in codes)]
+
+    def called(self, operation: str) -> str:
+        """The function that ``operation`` calls, as ``returned`` has it; itself if that is not known."""
+        return self.calls.get(operation.partition(": ")[2].partition(" ")[0], operation)
+
+    def plus(self, more: Cell) -> Cell:
+        """What two visits of one cell have come to; the verdict, and what was found, are still this one's.
+
+        Whether only a proof is an answer is said by the visit that has one.
+        """
+        modes = {mode: mine.plus(more.modes[mode]) for mode, mine in self.modes.items() if mode in more.modes}
+        both: dict[str, Any] = {**more.modes, **self.modes, **modes}
+        return replace(
+            self,
+            **both,
+            proof=self.proof if more.verify is None else more.proof,
+            unseen=tuple(dict.fromkeys((*self.unseen, *more.unseen))),
+            error=self.error or more.error,
+            failed=self.failed or more.failed,
+            contradicted=self.contradicted or more.contradicted,
+            calls=self.calls or more.calls,
+            unused=self.unused or more.unused,
+            instead=self.instead or more.instead,
+        )
+
+    @property
+    def answered(self) -> bool:
+        """Whether it was run as far as it was to be, and all of that was seen."""
+        ran = any(mode.telling for mode in self.modes.values())
+        open_ = self.proof or self.partial or self.error or self.unseen or self.lost
+        return ran and (self.proved or not open_) and not self.contradicted
+
+    def judged(self) -> Cell:
+        """This cell with its verdict: what was found against what was expected.
+
+        Only a proof makes an expected rule ``missed``; where a proof is asked for,
+        nothing less makes a cell as expected; and of nothing, or of next to nothing,
+        there is no answer.
+        """
+        if self.contradicted:
+            verdict = CellVerdict.UNKNOWN
+        elif self.unexpected:
+            verdict = CellVerdict.UNEXPECTED
+        elif not self.answered:
+            verdict = CellVerdict.UNKNOWN
+        elif set(self.expected) - set(self.found):
+            verdict = CellVerdict.MISSED if self.proved else CellVerdict.UNKNOWN
+        else:
+            verdict = CellVerdict.AS_EXPECTED
+        return replace(self, verdict=verdict.value)
+
+    def to_json(self) -> dict[str, Any]:
+        modes = {mode: None for mode in MODES} | {m: result.to_json() for m, result in self.modes.items()}
+        derived = {"returned": self.returned, "vacuous": self.vacuous}
+        said = {key: value for key, value in derived.items() if value}
+        return {**plain(self, _CELL), **modes, **plain(self, (), _CELL_MORE), **said}
+
+    @staticmethod
+    def from_json(value: Any, place: str) -> Cell:
+        """ResultError names what is wrong with ``value``, which ``place`` holds."""
+        stored = Fields(value, place)
+        modes = {mode: stored.get(mode, dict, None) for mode in MODES}
+        told: dict[str, Any] = {
+            mode: ModeResult.from_json(mode, value, f"{place}.{mode}")
+            for mode, value in modes.items()
+            if value is not None
+        }
+        return Cell(**stored.all({**_CELL, **_CELL_MORE}), **told)
+
+
+def _all_of(codes: Mapping[str, int]) -> str:
+    n = sum(codes.values())
+    return "the only execution" if n == 1 else f"all {counted(n, 'execution')}"

@@ -1,0 +1,131 @@
+"""A finding as it is stored: what broke, its schedule, its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..bounds import Fields, beyond, fits
+from ..errors import ResultError
+from ..findings import Finding
+from ..trace import Schedule, schedule_from_json, switches
+from .plain import NOTHING, SCHEMA, plain
+
+# The keys in JSON: what kind of value each has, and the default of those that may be missing.
+# Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
+_FINDING = dict.fromkeys(("rule", "signature", "summary"), (str,))
+_FOUND_BY: Mapping[str, tuple[Any, ...]] = {
+    "mode": (str, ""), "strategy": (str, ""), "seed": (int, 0), "after": (int, 0),
+}  # fmt: skip
+_RECORD: Mapping[str, tuple[Any, ...]] = {
+    "scenario": (str,), "protocol": (str,), "threads": ([str], ()), "seen": (dict, NOTHING),
+    "scenario_file": (str, ""), "source": (str, ""), "replay_args": ([str], ()),
+}  # fmt: skip
+_RECORD_MORE: Mapping[str, tuple[Any, ...]] = {"rerun": (str, ""), "ablation": (object, None)}
+_LOCKS = [{"thread": str, "holds": [{"lock": str, "site": str}], "wants": {"lock": str, "site": str}}]
+_EVIDENCE: Mapping[str, Any] = {
+    "ring": _LOCKS,
+    "waiting": _LOCKS,
+    "steps": [
+        {"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str], "stack": [str]}
+    ],
+    "results": dict,
+    "stacks": dict,
+    "message": str,
+    "site": str,
+    "reproduced": bool,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRecord:
+    """A finding of a cell, as ``findings/NNNN.json`` has it.
+
+    ``seen`` counts it by mode.  ``source`` is the text of the TOML scenario that its
+    schedule belongs to, so that the file can be replayed elsewhere; ``replay_args``
+    names the code, if any, that replay must be given on the command line; ``rerun``
+    runs the test again that it is of.  ``ablation`` is the change to the protocol
+    under which it was made.
+    """
+
+    finding: Finding
+    scenario: str
+    protocol: str
+    threads: tuple[str, ...] = ()
+    seen: Mapping[str, int] = field(default_factory=dict)
+    scenario_file: str = ""
+    source: str = ""
+    replay_args: tuple[str, ...] = ()
+    rerun: str = ""
+    ablation: Any = None
+
+    @property
+    def cell(self) -> tuple[str, str]:
+        return self.scenario, self.protocol
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.scenario, self.protocol, self.finding.signature
+
+    @property
+    def count(self) -> int:
+        return max(1, sum(self.seen.values()))
+
+    def better(self, other: FindingRecord) -> bool:
+        """Whether this one shows the same with the better schedule."""
+        return better(self.finding.schedule, other.finding.schedule)
+
+    def showing(self, other: FindingRecord) -> FindingRecord:
+        """What ``other`` shows, as found and counted here."""
+        mine = self.finding
+        shown = replace(
+            other.finding, mode=mine.mode, strategy=mine.strategy, seed=mine.seed, after=mine.after
+        )
+        return replace(other, finding=shown, seen=self.seen)
+
+    def counted(self, seen: Mapping[str, int]) -> FindingRecord:
+        """The same, seen as often more."""
+        modes = dict.fromkeys((*self.seen, *seen))
+        return replace(self, seen={mode: self.seen.get(mode, 0) + seen.get(mode, 0) for mode in modes})
+
+    def to_json(self) -> dict[str, Any]:
+        finding = self.finding
+        return {
+            "schema": SCHEMA,
+            **plain(finding, _FINDING),
+            "found_by": plain(finding, _FOUND_BY),
+            "schedule": [list(step) for step in finding.schedule],
+            "evidence": _storable(finding.evidence),
+            **plain(self, _RECORD, _RECORD_MORE),
+            "count": self.count,
+        }
+
+    @staticmethod
+    def from_json(value: Any, place: str) -> FindingRecord:
+        """ResultError names what is wrong with ``value``, which ``place`` holds."""
+        stored = Fields(value, place)
+        by = Fields(stored.get("found_by", dict, NOTHING), f"{place}: found_by").all(_FOUND_BY)
+        evidence, count = stored.get("evidence", dict), stored.get("count", int, 1)
+        if not fits(evidence, _EVIDENCE, partly=True):
+            raise ResultError(f"{place}: evidence: not as RaceBench writes it. Give a stored finding.")
+        schedule = schedule_from_json(value.get("schedule"), place)
+        more = stored.all({**_RECORD, **_RECORD_MORE})
+        if not all(fits(n, int) for n in more["seen"].values()):
+            raise ResultError(f"{place}: seen: not numbers. Give a stored finding.")
+        more["seen"] = more["seen"] or {by["mode"]: count}
+        told = stored.all(_FINDING)
+        return FindingRecord(Finding(**told, **by, schedule=schedule, evidence=evidence, count=count), **more)
+
+
+def better(new: Schedule, old: Schedule) -> bool:
+    """Whether ``new`` shows a finding better: by fewer switches, then by fewer steps; any beats none."""
+    if not new or not old:
+        return bool(new) and not old
+    return (switches(new), len(new)) < (switches(old), len(old))
+
+
+def _storable(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """``evidence`` that may be stored: what reading would refuse is said to be left out."""
+    wrong = {key: beyond(value, numbers=False) for key, value in evidence.items()}
+    return {k: f"left out: {wrong[k]}" if wrong[k] else value for k, value in evidence.items()}

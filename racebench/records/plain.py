@@ -1,0 +1,29 @@
+"""What all records have in common: the schema, and how their fields are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import ResultError
+
+VERSION = "0.1.0"
+SCHEMA = 1
+NOTHING: Mapping[str, Any] = {}
+
+
+def check_schema(value: Mapping[str, Any], place: str) -> None:
+    """ResultError unless ``value`` says a schema that this RaceBench reads."""
+    schema = value.get("schema")
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
+        raise ResultError(f"{place}: schema: missing or not a number. Give a file that RaceBench stored.")
+    if schema > SCHEMA:
+        what = f"{place}: schema {schema} is newer than this RaceBench reads ({SCHEMA})"
+        raise ResultError(f"{what}. Upgrade RaceBench.")
+
+
+def plain(record: Any, keys: Iterable[str], more: Iterable[str] = ()) -> dict[str, Any]:
+    """These fields as JSON has them; of ``more`` only those that say anything."""
+    values = {key: getattr(record, key) for key in (*keys, *more)}
+    told = {key: value for key, value in values.items() if value or key in keys}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in told.items()}

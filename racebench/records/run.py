@@ -1,0 +1,51 @@
+"""A whole run as it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..bounds import Fields
+from .cell import Cell
+from .plain import NOTHING, SCHEMA, VERSION, plain
+
+# The keys in JSON: what kind of value each has, and the default of those that may be missing.
+# Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
+_RUN: Mapping[str, tuple[Any, ...]] = {
+    "racebench": (str, ""), "host": (dict, NOTHING), "options": (dict, NOTHING),
+    "wall_s": (float, None), "interrupted": (bool, False),
+}  # fmt: skip
+_RUN_MORE: Mapping[str, tuple[Any, ...]] = {"torn": (int, 0), "fuzz": (dict, None), "against": (list, ())}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A whole run, as run.json has it.
+
+    ``options`` is what it was to do.  ``torn`` counts lines of its journal that a
+    kill has cut, ``fuzz`` has what ``racebench fuzz`` met, ``against`` what is new
+    with each protocol that was held against another.
+    """
+
+    cells: tuple[Cell, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    host: Mapping[str, Any] = field(default_factory=dict)
+    racebench: str = VERSION
+    wall_s: float | None = None
+    interrupted: bool = False
+    torn: int = 0
+    fuzz: Mapping[str, Any] | None = None
+    against: Sequence[Any] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        cells = [cell.to_json() for cell in self.cells]
+        return {"schema": SCHEMA, **plain(self, _RUN), "cells": cells, **plain(self, (), _RUN_MORE)}
+
+    @staticmethod
+    def from_json(value: Any, place: str) -> Run:
+        """ResultError names what is wrong with ``value``, which ``place`` holds."""
+        stored = Fields(value, place)
+        cells = enumerate(stored.get("cells", list))
+        told = tuple(Cell.from_json(cell, f"{place}: cells[{i}]") for i, cell in cells)
+        return Run(told, **stored.all({**_RUN, **_RUN_MORE}))
