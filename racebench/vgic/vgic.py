@@ -69,19 +69,18 @@ class Vgic(GicLr):
             self.set_enabled(v_target, p)
             if p.desc is not NULL:
                 self.irq_set_affinity(reread(p), v_target.processor)
-                where = "vgic_enable_irqs"
-                self.desc_now(p, where).lock.acquire()
-                desc = self.desc_now(p, where)
+                gone = "vgic_enable_irqs: p->desc became NULL"
+                locked = p.desc
+                check_that(locked is not NULL, "crash.null_desc", gone)
+                locked.lock.acquire()
+                desc = p.desc
+                check_that(desc is not NULL, "crash.null_desc", gone)
                 if self.irq_type_set_by_domain(d):
                     self.gic_set_irq_type(desc, IrqType.LEVEL_HIGH)
                 desc.handler.enable(desc)
-                self.desc_now(p, where).lock.release()
-
-    def desc_now(self, p: PendingIrq, where: str) -> IrqDesc:
-        """``p->desc``, read now and used whatever it has become."""
-        desc = p.desc
-        check_that(desc is not NULL, "crash.null_desc", f"{where}: p->desc became NULL")
-        return desc
+                unlocked = p.desc
+                check_that(unlocked is not NULL, "crash.null_desc", gone)
+                unlocked.lock.release()
 
     def set_enabled(self, v_target: Vcpu, p: PendingIrq) -> None:
         """Set ENABLED, then let go on what came before.  Takes and drops ``v_target.lock``.
@@ -118,12 +117,17 @@ class Vgic(GicLr):
             p.ENABLED = False
             self.gic_remove_from_queues(v_target, virq)
             if p.desc is not NULL:
-                where = "vgic_disable_irqs"
+                gone = "vgic_disable_irqs: p->desc became NULL"
                 # No call comes between the test and this read.
-                self.desc_now(p, f"{where} ({SOURCE_ONLY})").lock.acquire()
-                desc = self.desc_now(p, where)
+                locked = reread(p)
+                check_that(locked is not NULL, "crash.null_desc", f"{gone} ({SOURCE_ONLY})")
+                locked.lock.acquire()
+                desc = p.desc
+                check_that(desc is not NULL, "crash.null_desc", gone)
                 desc.handler.disable(desc)
-                self.desc_now(p, where).lock.release()
+                unlocked = p.desc
+                check_that(unlocked is not NULL, "crash.null_desc", gone)
+                unlocked.lock.release()
 
     def vgic_migrate_irq(self, old: Vcpu, new: Vcpu, virq: int) -> bool:
         """Move ``virq`` from ``old`` to ``new``; False if a move is going on already.

@@ -164,3 +164,20 @@ class TestFaults:
         state = bench(routed=ROUTED)
         state.xen.fault("irq.lost", "a message", "a field")
         assert state.recycle() and state.machine.faults == []
+
+
+@pytest.mark.parametrize("protocol", ["baseline", "head", "new_vgic"])
+def test_a_trap_finds_what_the_guest_has_ended(protocol: str) -> None:
+    _, state = run("hweoi virq=40", "trap vcpu=0", under=protocol, **IN_LR)
+    assert state.domain.vcpu[0].lrs[0] is None and not state.machine.descs[64].INPROGRESS
+
+
+def test_a_vcpu_that_is_stolen_leaves_its_lines_behind() -> None:
+    assert rules("steal vcpu=0 pcpu=2", routed=ENABLED) == ["irq.wrong_affinity"]
+    assert rules("steal vcpu=0 pcpu=2", "move vcpu=0 pcpu=2", routed=ENABLED) == []
+
+
+def test_irouter_takes_the_steps_of_itargetsr() -> None:
+    for register in ("itargetsr", "irouter"):
+        _, state = run(f"{register} virq=40 vcpu=1", routed=ENABLED)
+        assert state.domain.ranks[1].irq[8].vcpu == 1 and state.machine.descs[64].affinity == 1

@@ -20,6 +20,7 @@ from ..state import (
     PendingIrq,
     Vcpu,
     irq_to_pending,
+    reread,
     spi_to_pending,
 )
 from .connect_hw_irq import ConnectHwIrq
@@ -47,16 +48,22 @@ class RouteWhileRunning(CreationGuard):
         each time, and sets the line's latch; without a pIRQ injects.  No rank lock.
         Xen: vgic.c, vgic_set_irqs_pending @ 067935804a.
         """
-        where = "vgic_set_irqs_pending"
+        gone = "vgic_set_irqs_pending: p->desc became NULL"
         for virq in sorted(virqs):
             p = spi_to_pending(d, virq)
             if p.desc is NULL:
                 self.vgic_vcpu_inject_spi(d, virq, current)
                 continue
             # No call comes between the test and this read.
-            self.desc_now(p, f"{where} ({SOURCE_ONLY})").lock.acquire()
-            self.gic_set_pending_state(self.desc_now(p, where))
-            self.desc_now(p, where).lock.release()
+            locked = reread(p)
+            check_that(locked is not NULL, "crash.null_desc", f"{gone} ({SOURCE_ONLY})")
+            locked.lock.acquire()
+            desc = p.desc
+            check_that(desc is not NULL, "crash.null_desc", gone)
+            self.gic_set_pending_state(desc)
+            unlocked = p.desc
+            check_that(unlocked is not NULL, "crash.null_desc", gone)
+            unlocked.lock.release()
 
     def gic_set_pending_state(self, desc: IrqDesc) -> None:
         """Set the line's latch.  Enter with desc.lock held.
