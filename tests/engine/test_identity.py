@@ -144,7 +144,7 @@ def program(state: Any, lock: Any, a: Any, b: Any, left: int = 1) -> rb.Program:
 
 
 def verify(p: rb.Program) -> rb.Result:
-    result = rb.verify(p, seconds=20)
+    result = rb.verify(p, seconds=600, max_executions=20_000)
     assert result.complete
     return result
 

@@ -50,7 +50,7 @@ def leaves(*args: Any) -> Any:
 
 
 def verify(p: rb.Program) -> rb.Result:
-    return rb.verify(p, seconds=20)
+    return rb.verify(p, seconds=600, max_executions=20_000)
 
 
 def explore(p: rb.Program) -> rb.Result:

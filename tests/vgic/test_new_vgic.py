@@ -44,7 +44,7 @@ def after(*operations, under=NewVgic, **initial):
 
 def found(first, second, under=NewVgic, **initial):
     """The rules that verify finds broken by two threads, all schedules run."""
-    result = verify(program({"a": first, "b": second}, under, **initial), seconds=20)
+    result = verify(program({"a": first, "b": second}, under, **initial), seconds=600)
     assert result.complete
     return sorted({f.rule for f in result.findings})
 

@@ -75,11 +75,11 @@ def program(setup: Any, a: Any, b: Any = None, check: Any = None) -> rb.Program:
 
 
 def verify(p: rb.Program) -> rb.Result:
-    return rb.verify(p, seconds=20)
+    return rb.verify(p, seconds=600, max_executions=20_000)
 
 
 def within(p: rb.Program) -> rb.Result:
-    return rb.verify(p, preemptions=1, seconds=20)
+    return rb.verify(p, preemptions=1, seconds=600, max_executions=20_000)
 
 
 def explore(p: rb.Program) -> rb.Result:

@@ -487,7 +487,7 @@ def test_verify_reaches_the_ends_that_the_model_has(block: int) -> None:
     for seed in range(block * 20, block * 20 + 20):
         threads = drawn(seed)
         ends: set[Any] = set()
-        result = rb.verify(built(threads, ends), seconds=20)
+        result = rb.verify(built(threads, ends))
         assert result.complete, seed
         expected = modelled(threads)
         assert ends == expected, seed
