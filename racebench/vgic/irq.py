@@ -236,6 +236,9 @@ class Irq(Header):
         Xen: irq.c, in do_IRQ @ baf2950213.
         """
         info = self.irq_get_guest_info(desc)
+        if self.machine.destroys:
+            gone = f"do_IRQ: pIRQ {desc.irq} is routed to a domain that is freed"
+            check_that(not info.d.destroyed, "crash.freed", gone)
         desc.handler.end(desc)
         desc.INPROGRESS = True
         self.vgic_vcpu_inject_spi(info.d, info.virq, current)

@@ -140,8 +140,9 @@ class MachineBuilder:
         self._lines = bench is Bench and (bool(_FIRES & set(self._names)) or bool(initial.pending))
         self._late = {op.value("pirq") for op in operations if op.name == "late_irq"}
         self._taken = [op.value("pirq") for op in operations if op.name in ("irq", "fire")]
-        if any(op.name == "destroy" for op in operations):
-            # It takes one kind of number for the other (see domain_vgic_free): no thread is to make that vIRQ.
+        if "destroy" in self._names:
+            # It takes one kind of number for the other (see domain_vgic_free): no thread
+            # is to make that vIRQ.
             self.virqs.update(self.pirqs)
 
     def build(self) -> Bench:
@@ -154,6 +155,7 @@ class MachineBuilder:
             machine.domains[dom] = self._domain(structures, dom)
         if _HYPERCALLS & set(self._names):
             machine.host = Host()
+        machine.destroys = "destroy" in self._names
         d = machine.domains[1]
         self._vgic(machine, d)
         self._physical(machine, d)

@@ -344,12 +344,14 @@ class Machine:
     Whether one is depends on nothing but what the steps before it have read.
     """
 
-    __slots__ = ("descs", "domains", "faults", "host")
+    __slots__ = ("descs", "destroys", "domains", "faults", "host")
 
     def __init__(self, irq_desc: type[IrqDesc] = IrqDesc) -> None:
         self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
         self.domains: dict[int, Domain] = {}
         self.faults: list[Broken] = []
+        # Whether a thread frees a domain, so that who uses one has to look.
+        self.destroys = False
         # NULL in a scenario without hypercalls.
         self.host: Host = NULL
 

@@ -127,7 +127,7 @@ def test_a_protocol_whose_tree_lacks_an_operation_is_left_out(tmp_path: Path) ->
     file.write_text('schema = 1\ntitle = "t"\n[threads]\na = ["attach irq=64"]\n[expect]\nhead = []\n')
     overlay = load_scenario(file)
     assert [c.name for c in cells_for([overlay], ["baseline", "head"])] == [("overlay", "head")]
-    with pytest.raises(UsageError, match="no cell to run: .* what its tree does not have"):
+    with pytest.raises(UsageError, match=r"no cell to run: .* what its tree does not have"):
         cells_for([overlay], ["baseline"])
 
 

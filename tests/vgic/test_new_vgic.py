@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from racebench import verify
+from racebench.errors import CheckFailed
 from racebench.vgic import protocol
 from racebench.vgic.gic import Gic
 from racebench.vgic.hardware import ListRegister
@@ -245,7 +246,9 @@ class TestXensOwnBugs:
         dying = {"under": NewVgic, "state": "dying"}
         _, state = run("destroy", **dying, routed=ENABLED)
         assert state.machine.descs[64].action.virq == 40
-        _, state = run("destroy", **dying, routed=((64, 64, True),))
+        with pytest.raises(CheckFailed, match="routed to a domain that is freed"):
+            run("destroy", "late_irq pirq=64", **dying, routed=ENABLED)
+        _, state = run("destroy", "late_irq pirq=64", **dying, routed=((64, 64, True),))
         assert state.machine.descs[64].action is None
 
     def test_a_target_that_comes_after_the_interrupt_comes_too_late(self):
