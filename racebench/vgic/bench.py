@@ -79,7 +79,7 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "itargetsr": lambda b, virq, vcpu: b.xen.write_itargetsr(b.domain, virq, vcpu),
     "ipriorityr": lambda b, virq, priority: b.xen.write_ipriorityr(b.domain, virq, priority),
     "irq": lambda b, pirq, vcpu: b.xen.physical_irq(pirq, b.running(vcpu)),
-    "late_irq": lambda b, pirq: b.xen.do_IRQ(pirq),
+    "late_irq": lambda b, pirq: b.xen.late_irq(pirq),
     "fire": lambda b, pirq, vcpu: b.xen.latched_irq(pirq, b.running(vcpu)),
     "eoi": lambda b, virq: b.xen.guest_eoi(b.domain, virq),
     "hweoi": lambda b, virq: b.xen.guest_hweoi(b.domain, virq) and None,

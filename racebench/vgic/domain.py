@@ -116,6 +116,12 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
         if not desc.DISABLED and (desc.line is NULL or desc.line.acknowledge()):
             self.do_IRQ(irq, current)
 
+    def late_irq(self, irq: int) -> None:
+        """A pCPU has acknowledged the interrupt, whatever has become of its line since."""
+        line = self.irq_to_desc(irq).line
+        if line is NULL or not self.machine.draws or line.acknowledge():
+            self.do_IRQ(irq)
+
     def latched_irq(self, irq: int, current: Vcpu | None) -> None:
         """The line fires if its latch is set, and then as by itself."""
         desc = self.irq_to_desc(irq)

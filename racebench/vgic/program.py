@@ -136,8 +136,9 @@ class MachineBuilder:
         self.virqs.update(initial.reserved)
         self.pirqs.update(line.pirq for line in initial.lines)
         self._names = [op.name for op in operations]
-        # Threads that draw take interrupts as they come: what a line allows is not asked there.
-        self._lines = bench is Bench and (bool(_FIRES & set(self._names)) or bool(initial.pending))
+        self._lines = bool(_FIRES & set(self._names)) or bool(initial.pending)
+        # Threads that draw may take each interrupt any number of times, a late one too.
+        self._draws = bench is not Bench
         self._late = {op.value("pirq") for op in operations if op.name == "late_irq"}
         self._taken = [op.value("pirq") for op in operations if op.name in ("irq", "fire")]
         if "destroy" in self._names:
@@ -156,6 +157,7 @@ class MachineBuilder:
         if _HYPERCALLS & set(self._names):
             machine.host = Host()
         machine.destroys = "destroy" in self._names
+        machine.draws = self._draws
         d = machine.domains[1]
         self._vgic(machine, d)
         self._physical(machine, d)
@@ -204,9 +206,11 @@ class MachineBuilder:
                     desc.affinity = line.affinity
             if not self._lines:
                 continue
-            active = desc.INPROGRESS or pirq in self._late or (line is not None and line.active)
+            late = pirq in self._late and not self._draws
+            active = desc.INPROGRESS or late or (line is not None and line.active)
             # If nobody else can have acknowledged it, one who does need not look.
-            desc.line = Line(pirq, active or self._taken.count(pirq) > 1, changes_owner)
+            contended = active or self._draws or self._taken.count(pirq) > 1
+            desc.line = Line(pirq, contended, changes_owner)
             desc.line.active = active
             if line is not None and line.latched:
                 desc.line.latched = True

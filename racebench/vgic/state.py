@@ -344,7 +344,7 @@ class Machine:
     Whether one is depends on nothing but what the steps before it have read.
     """
 
-    __slots__ = ("descs", "destroys", "domains", "faults", "host")
+    __slots__ = ("descs", "destroys", "domains", "draws", "faults", "host")
 
     def __init__(self, irq_desc: type[IrqDesc] = IrqDesc) -> None:
         self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
@@ -352,6 +352,8 @@ class Machine:
         self.faults: list[Broken] = []
         # Whether a thread frees a domain, so that who uses one has to look.
         self.destroys = False
+        # Whether the threads draw what they do: a late interrupt is then acknowledged as it is drawn.
+        self.draws = False
         # NULL in a scenario without hypercalls.
         self.host: Host = NULL
 

@@ -124,3 +124,16 @@ def test_a_state_without_words_is_told() -> None:
     bench = builder.build()
     compiled(op("itargetsr", virq=40, vcpu=1))(bench)
     assert expressed(glimpse(bench.machine), vgic.Initial()) is None
+
+
+def test_a_late_interrupt_that_is_drawn_is_acknowledged_then_and_once_at_a_time() -> None:
+    late = op("late_irq", pirq=64)
+    start = vgic.Initial(routed=((40, 64, True),))
+    bench = MachineBuilder(start, {"t": (late,)}, vgic.protocol("baseline"), HammeredBench).build()
+    line, p = bench.machine.descs[64].line, bench.domain.pending_irqs[40]
+    assert not line.active
+    compiled(late)(bench)
+    assert line.active and p.QUEUED
+    p.QUEUED = False
+    compiled(late)(bench)
+    assert not p.QUEUED
