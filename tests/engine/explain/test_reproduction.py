@@ -76,12 +76,12 @@ def test_what_is_not_wanted_is_not_worked_on(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_cannot_happen_does_not_come_again() -> None:
     finding = found(THREE)["lost.t0"]
-    assert reproduce(p.account(p.locked_deposit), [finding], Plan(seconds=0.05)) == {}
+    assert reproduce(p.account(p.locked_deposit), [finding], Plan(300)) == {}
 
 
 def test_another_of_the_same_rule_will_do_and_keeps_the_name() -> None:
     finding = replace(found(THREE)["lost.t0"], signature="lost.t0: by another name")
-    again = reproduce(THREE, [finding], Plan(seconds=60.0))
+    again = reproduce(THREE, [finding], Plan(300))
     assert list(again) == [finding.signature]
     assert again[finding.signature].signature == finding.signature
     assert again[finding.signature].schedule
