@@ -185,6 +185,9 @@ class Small:
     def program(self, code: Any) -> Any:
         return small.program(self.source)
 
+    def callers(self, code: Any, needs: Any) -> dict[str, Any]:
+        return {}
+
 
 @pytest.fixture
 def of_small_programs(monkeypatch: pytest.MonkeyPatch) -> Any:

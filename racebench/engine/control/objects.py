@@ -73,6 +73,7 @@ def referred(value: Any) -> Iterator[Any]:
             yield value.__self__
 
 
+@functools.lru_cache(maxsize=4096)
 def names_in(code: types.CodeType) -> frozenset[str]:
     """The names in ``code`` and in the code inside it; a string may be one, for ``getattr`` or a dict.
 
