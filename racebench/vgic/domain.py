@@ -8,6 +8,7 @@ Assumes: nobody calls in with a lock held.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from errno import EALREADY
 from typing import ClassVar
 
 from ..primitives import check_that
@@ -17,7 +18,8 @@ from .irq import Irq
 from .state import NULL, Domain, Vcpu
 from .vgic_v2 import VgicV2
 
-PSCI_SUCCESS, PSCI_ALREADY_ON = 0, -4
+PSCI_SUCCESS, PSCI_ALREADY_ON = 0, -EALREADY
+"""Unlike Xen, whose numbers are PSCI's, these are errno's, as all other codes are."""
 
 
 class Protocol(Irq, Gic, VgicV2, Domctl):

@@ -51,6 +51,7 @@ class Drawn:
         """Operations, threads, and numbers that they and the state before them name."""
         before = len(self.initial.routed) + len(self.initial.pending)
         before += sum(on for _, _, on in self.initial.routed) + len(self.initial.enabled)
+        before += len(self.initial.down)
         ops = [op for ops in self.threads.values() for op in ops]
         return len(ops), len(self.threads), before + sum(len(n) for op in ops for _, n in op.args)
 
@@ -87,7 +88,13 @@ class _Draw:
                     threads[name] = made
                 elif not any(weights):
                     break
-        return Drawn(self.initial, threads)
+        return Drawn(replace(self.initial, down=self._down(threads)), threads)
+
+    def _down(self, threads: Threads) -> tuple[int, ...]:
+        """vCPUs that are switched on, and do nothing before that."""
+        asked = {one.value("vcpu") for ops in threads.values() for one in ops if one.name == "cpu_on"}
+        busy = {0} if self.initial.pending else set()
+        return tuple(sorted(n for n in asked - busy if f"vcpu{n}" not in threads))
 
     def _initial(self) -> None:
         rng, routed, pending = self.rng, [], []
@@ -213,6 +220,8 @@ def _less(drawn: Drawn) -> Iterator[Drawn]:
         yield Drawn(replace(initial, routed=routed, pending=pending), threads)
     for virq in initial.enabled:
         yield Drawn(replace(initial, enabled=tuple(v for v in initial.enabled if v != virq)), threads)
+    if initial.down:
+        yield Drawn(replace(initial, down=()), threads)
     for virq, _ in initial.pending:
         yield Drawn(replace(initial, pending=tuple(p for p in initial.pending if p[0] != virq)), threads)
     for name, ops in threads.items():

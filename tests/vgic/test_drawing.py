@@ -75,6 +75,16 @@ def test_who_runs_in_which_state(state: str) -> None:
             assert not one.initial.pending
 
 
+def test_a_vcpu_that_is_down_does_nothing_but_is_switched_on() -> None:
+    down = [one for one in drawn(count=3000) if one.initial.down]
+    assert down
+    for one in down:
+        on = {o.value("vcpu") for ops in one.threads.values() for o in ops if o.name == "cpu_on"}
+        assert set(one.initial.down) <= on
+        assert not {f"vcpu{n}" for n in one.initial.down} & set(one.threads)
+        assert not (0 in one.initial.down and one.initial.pending)
+
+
 def test_no_smaller_one_lets_a_guest_run_that_was_not_started() -> None:
     looked = 0
     for one in drawn(state="creating", count=100):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from errno import EBUSY, EINVAL, EIO
+from errno import EALREADY, EBUSY, EINVAL, EIO
 from typing import Any
 
 import pytest
@@ -147,9 +147,9 @@ def test_cpu_on_forgets_what_was_pending() -> None:
 def test_cpu_on_leaves_a_vcpu_alone_that_is_up_since_baba8102bf() -> None:
     initial = vgic.Initial(routed=ENABLED, pending=((40, "lr_pending"),))
     codes, bench, broken = run(["cpu_on vcpu=0", "cpu_on vcpu=0"], initial, "creation_guard")
-    assert codes == [-4, -4] and bench.domain.vcpu[0].inflight_irqs != () and broken == []
+    assert codes == [-EALREADY, -EALREADY] and bench.domain.vcpu[0].inflight_irqs != () and broken == []
     codes, _, _ = run(["cpu_on vcpu=1", "cpu_on vcpu=1"], vgic.Initial(down=(1,)), "creation_guard")
-    assert codes == [0, -4]
+    assert codes == [0, -EALREADY]
 
 
 def test_an_interrupt_without_an_owner_is_ended_since_8aa276235b() -> None:
