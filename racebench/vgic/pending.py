@@ -90,6 +90,7 @@ class PendingIrqStructures(Structures):
         rank, offset = d.ranks[virq // NR_INTERRUPT_PER_RANK], virq & INTERRUPT_RANK_MASK
         target = d.vcpu[rank.irq[offset].vcpu]
         on = p.inflight_on
+        in_lr = any(lr is not None and lr.virq == virq for v in d.vcpu for lr in v.lrs)
         return VirqRow(
             d,
             virq,
@@ -101,7 +102,8 @@ class PendingIrqStructures(Structures):
             # The EOI of a vIRQ that is MIGRATING moves list and line to the target.
             displaced=on is not NULL and on is not target and not p.MIGRATING,
             settled=not p.MIGRATING,
-            lost=on is NULL and not p.VISIBLE,
+            # VISIBLE is not asked: CPU_ON leaves it set of what another vIRQ takes the LR from.
+            lost=on is NULL and not in_lr,
             stranded=not p.VISIBLE and (p.QUEUED if on is NULL else p.ENABLED and p.lr_queue_on is NULL),
         )
 

@@ -152,6 +152,16 @@ def test_cpu_on_leaves_a_vcpu_alone_that_is_up_since_baba8102bf() -> None:
     assert codes == [0, -EALREADY]
 
 
+def test_what_is_in_no_lr_is_stuck_though_visible_is_set() -> None:
+    """CPU_ON leaves VISIBLE and the saved LR, which the next interrupt takes."""
+    both = ((40, 64, True), (41, 65, True))
+    initial = vgic.Initial(routed=both, pending=((40, "lr"),), down=(0,))
+    _, bench, broken = run(["cpu_on vcpu=0"], initial)
+    assert bench.domain.pending_irqs[40].VISIBLE and broken == []
+    _, bench, broken = run(["cpu_on vcpu=0", "irq pirq=65", "restore vcpu=0"], initial)
+    assert bench.domain.pending_irqs[40].VISIBLE and broken == ["irq.stuck_inprogress", "irq.line_dead"]
+
+
 def test_an_interrupt_without_an_owner_is_ended_since_8aa276235b() -> None:
     assert run(["late_irq pirq=64"])[2] == ["irq.lost_eoi", "irq.line_dead"]
     assert run(["late_irq pirq=64"], protocol="route_while_running")[2] == []

@@ -15,9 +15,11 @@ from typing import Any
 from ...trace import Kind
 from .. import osthreads
 from ..unseen import NOTHING
+from .execution import Chooser
 from .floor import Floor
 from .objects import Known
 from .outside import Outside, profiled, traced
+from .overseer import Anyone
 from .pictures import Picture, Place
 from .plain import TRACED, Uses
 from .task import Task
@@ -32,6 +34,21 @@ _LARGE = 2_000
 TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
 
 
+class _Again(Anyone):
+    """A strategy: ``tasks`` in their order, as far as they can go on; from there anyone."""
+
+    def __init__(self, tasks: list[Task]) -> None:
+        super().__init__()
+        self._tasks = tasks
+
+    def begin(self) -> None:
+        self._left = iter(self._tasks)
+
+    def pick(self, enabled: list[Task], current: Task | None) -> Task:
+        task = next(self._left, None)
+        return task if task in enabled else super().pick(enabled, current)
+
+
 class Lookout:
     """Looks at the executions of one scheduler; all but ``watch`` is the controlling thread's.
 
@@ -40,12 +57,13 @@ class Lookout:
     the workers read it after a release of a baton, all of which come after
     ``before`` has set it.
     ``looks``: whether pictures are taken, which is in vain where nobody asks.
-    ``execute`` runs an execution more, in any order.
+    ``execute`` runs an execution more under a strategy, which is asked at each step.
     """
 
-    def __init__(self, floor: Floor, looks: bool, execute: Callable[[], Any]) -> None:
+    def __init__(self, floor: Floor, looks: bool, execute: Callable[[Chooser], Any]) -> None:
         self._floor, self._looks, self._execute = floor, looks, execute
         self.changing: set[Place] = set()
+        self._orders: list[_Again] = []
         self.watch: Callable[[Task, Callable[[], None]], None] | None = None
         self.uses: Uses | None = None
         self._outside = Outside()
@@ -62,7 +80,7 @@ class Lookout:
         if not self._looks or s.runs & (s.runs - 1):
             return None
         picture = Picture(s.program, state, self._known)
-        self._outside, self._steps = Outside(), 0
+        self._outside, self._steps, self._already = Outside(), 0, len(self.changing)
         self._closely = s.runs < _CLOSELY
         self.watch = lambda task, call: profiled(partial(self._profile, task, picture), call)
         osthreads.take_lost_interrupts()
@@ -86,7 +104,10 @@ class Lookout:
         """Look at what the execution has left."""
         s = self._floor
         if before is not None:
-            self.changing |= before.changed()
+            changed = before.changed()
+            self.changing |= changed
+            if changed or len(self.changing) > self._already:
+                self._orders.append(_Again([task for task, _, _ in s.log]))
             if before.truncated:
                 self._say(
                     "its threads can reach more objects than RaceBench looks at, and some may be changed "
@@ -99,12 +120,15 @@ class Lookout:
             self._touched = steps or any(task.blocked is not None for task in s.tasks)
 
     def trace(self) -> Uses:
-        """Who uses what is ``changing``, from a few executions more."""
+        """Who uses what is ``changing``, from a few executions more.
+
+        Those that have shown it are run again: in another order it may not change, or by another thread.
+        """
         self.uses = uses = Uses.of(self.changing)
         osthreads.take_lost_interrupts()
         try:
-            for _ in range(TRACED):
-                self._execute()
+            for strategy in (*self._orders, *(Anyone() for _ in range(TRACED))):
+                self._execute(strategy)
         finally:
             self.uses = None
         return uses

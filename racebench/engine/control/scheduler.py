@@ -28,7 +28,6 @@ from .execution import Outcome as Outcome
 from .floor import Floor
 from .holdings import Holdings
 from .lookout import Lookout
-from .overseer import Anyone
 from .primitives import substitutes, wait_until
 from .stores import Buffers, Draining
 from .task import Task as Task
@@ -68,7 +67,7 @@ class Scheduler:
         self.floor = floor = Floor(program, threads, interrupts.tasks_of(program, threads), max_steps)
         self.lost, self.unseen = floor.lost, floor.unseen
         self._shield = Shield()
-        self.lookout = Lookout(floor, looks, lambda: self.run(Anyone()))
+        self.lookout = Lookout(floor, looks, partial(self.run, always_ask=True))
         self._workers = Workers(floor, self.lookout)
         self._ending = Ending(floor, stall_s)
         self._holdings = Holdings(floor)

@@ -14,6 +14,7 @@ COUNT = 0
 
 class Account(rb.State):
     touched = rb.shared(0)
+    turn = rb.shared(0, atomic=True)
     entries = rb.shared([])
 
     def __init__(self) -> None:
@@ -262,3 +263,40 @@ def test_a_program_that_does_not_do_the_same_twice_has_no_proof() -> None:
     result = rb.verify(rb.Program("fickle", Outer, {"a": fickle}))
     assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
     assert "twice" in " ".join(result.stats["unseen"])
+
+
+def only_before(s: Account) -> None:
+    if not s.turn:
+        s.log.append(1)
+
+
+def touches(s: Account) -> None:
+    s.turn = 1
+
+
+def only_after(s: Account) -> None:
+    if s.turn:
+        s.log.append(1)
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_who_changes_it_in_one_order_only_is_seen_and_may_be_one_alone(names: str) -> None:
+    """Of two threads one comes first in the executions that are looked at; each is to be either."""
+    alone, other = names
+    result = rb.verify(rb.Program("account", Account, {alone: only_before, other: touches}))
+    assert (result.verdict, result.stats["unseen"]) == (rb.Verdict.CLEAN, ())
+    result = rb.verify(rb.Program("account", Account, {alone: only_after, other: touches}))
+    assert (result.verdict, result.stats["unseen"]) == (rb.Verdict.CLEAN, ())
+
+
+def touches_and_logs(s: Account) -> None:
+    s.turn = 1
+    s.log.append(2)
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_what_two_use_in_one_order_only_is_named(names: str) -> None:
+    one, other = names
+    program = rb.Program("account", Account, {one: only_before, other: touches_and_logs})
+    [said] = rb.verify(program).stats["unseen"]
+    assert "only_before" in said and "touches_and_logs" in said
