@@ -127,3 +127,12 @@ class NewVgicStructures(Structures):
             "ap_list": [irq.intid for irq in vgic_cpu(v).ap_list],
             "lrs": [entry.virq for entry in v.lrs if entry is not None],
         }
+
+
+class NewHeadStructures(NewVgicStructures):
+    """new_vgic.h @ c447b7308b."""
+
+    def name_virq(self, d: Domain, virq: int) -> None:
+        """Also, the guest of a domain that is being made has not switched its distributor on."""
+        super().name_virq(d, virq)
+        vgic_dist(d).enabled = d.creation_finished
