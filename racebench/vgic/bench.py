@@ -32,8 +32,6 @@ class Bench:
                 return False
         for update, first in self._at_first:
             update(first)
-        if self.machine.faults:
-            self.machine.faults.clear()
         return True
 
     def running(self, vcpu: int | None) -> Vcpu | None:
@@ -58,6 +56,7 @@ def bench_states(bench: Bench) -> Iterator[State]:
 
 def states(machine: Machine) -> Iterator[State]:
     """Every object whose fields threads can change."""
+    yield machine.faults
     for desc in machine.descs.values():
         yield desc
         if desc.line is not NULL:

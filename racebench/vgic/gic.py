@@ -33,6 +33,33 @@ class Gic(Header):
         )
         desc.type = irq_type
 
+    def gic_set_active_state(self, desc: IrqDesc, active: bool) -> None:
+        """Make the line active, or not.  Enter with desc.lock held.
+
+        Xen: gic.h, gic_set_active_state, and gic-v2.c, gicv2_set_active_state @ c447b7308b.
+        """
+        check_that(desc.GUEST, "crash.assertion", "gic_set_active_state: _IRQ_GUEST is clear")
+        check_that(desc.lock.locked(), "crash.assertion", "gicv2_set_active_state: desc->lock is not held")
+        desc.INPROGRESS = active
+        if desc.line is not NULL:
+            desc.line.active = active
+
+    def gic_set_pending_state(self, desc: IrqDesc, pending: bool) -> None:
+        """Set or clear the line's latch.  INPROGRESS stays.  Enter with desc.lock held.
+
+        Xen: gic.h, gic_set_pending_state, and gic-v2.c, gicv2_set_pending_state @ c447b7308b.
+        """
+        check_that(desc.lock.locked(), "crash.assertion", "gicv2_set_pending_state: desc->lock is not held")
+        if desc.line is not NULL:
+            desc.line.latched = pending
+
+    def gic_read_pending_state(self, desc: IrqDesc) -> bool:
+        """Whether the line is pending.  Unlike Xen, what a device asserts is not kept: only the latch is.
+
+        Xen: gic.h, gic_read_pending_state @ c447b7308b.
+        """
+        return desc.line is not NULL and desc.line.latched
+
     def gic_route_irq_to_xen(self, desc: IrqDesc, priority: int) -> None:
         """Make ``desc`` Xen's own.  Enter with desc.lock held and the line disabled.
 

@@ -33,7 +33,8 @@ class Header:
 
     def fault(self, rule: str, message: str, field: str) -> None:
         """``rule`` is broken, and the machine goes on: the check tells it at the end."""
-        self.machine.faults.append(broken(rule, message, (field,)))
+        faults = self.machine.faults
+        faults.told = (*faults.told, broken(rule, message, (field,)))
 
     def check_active(self, desc: IrqDesc, what: str) -> None:
         """An LR with its HW bit set ends a line; one that is not active cannot be ended."""
@@ -61,11 +62,23 @@ class Header:
     def release_guest_irq(self, d: Domain, virq: int) -> int:
         raise NotImplementedError
 
+    def release_desc(self, d: Domain, virq: int, desc: IrqDesc) -> int:
+        raise NotImplementedError
+
     def route_irq_to_guest(self, d: Domain, virq: int, irq: int) -> int:
         raise NotImplementedError
 
     # gic.c
     def gic_set_irq_type(self, desc: IrqDesc, irq_type: IrqType) -> None:
+        raise NotImplementedError
+
+    def gic_set_active_state(self, desc: IrqDesc, active: bool) -> None:
+        raise NotImplementedError
+
+    def gic_set_pending_state(self, desc: IrqDesc, pending: bool) -> None:
+        raise NotImplementedError
+
+    def gic_read_pending_state(self, desc: IrqDesc) -> bool:
         raise NotImplementedError
 
     def gic_route_irq_to_xen(self, desc: IrqDesc, priority: int) -> None:
@@ -88,6 +101,9 @@ class Header:
         raise NotImplementedError
 
     def gic_clear_lrs(self, v: Vcpu) -> None:
+        raise NotImplementedError
+
+    def guest_hweoi(self, d: Domain, virq: int) -> Vcpu | None:
         raise NotImplementedError
 
     def gic_clear_pending_irqs(self, v: Vcpu) -> None:

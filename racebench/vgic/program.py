@@ -208,8 +208,9 @@ class MachineBuilder:
                 continue
             late = pirq in self._late and not self._draws
             active = desc.INPROGRESS or late or (line is not None and line.active)
-            # If nobody else can have acknowledged it, one who does need not look.
-            contended = active or self._draws or self._taken.count(pirq) > 1
+            # If nobody else can have made it active, one who acknowledges it need not look.
+            others = self._taken.count(pirq) > 1 or "ispendr" in self._names
+            contended = active or self._draws or others
             desc.line = Line(pirq, contended, changes_owner)
             desc.line.active = active
             if line is not None and line.latched:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, cast
 
-from ..findings import Broken
 from ..primitives import Lock, State, shared
+from .faults import Faults
 from .hardware import Line, ListRegister
 from .host import AllocatedIrq, Host, Sched
 
@@ -338,18 +338,14 @@ class Domain(State):
 
 
 class Machine:
-    """One host: its pIRQs and its domains.
-
-    ``faults``: rules that were broken on the way, where the machine goes on.
-    Whether one is depends on nothing but what the steps before it have read.
-    """
+    """One host: its pIRQs and its domains, and the ``faults`` that came to light."""
 
     __slots__ = ("descs", "destroys", "domains", "draws", "faults", "host")
 
     def __init__(self, irq_desc: type[IrqDesc] = IrqDesc) -> None:
         self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
         self.domains: dict[int, Domain] = {}
-        self.faults: list[Broken] = []
+        self.faults = Faults()
         # Whether a thread frees a domain, so that who uses one has to look.
         self.destroys = False
         # Whether the threads draw what they do: a late interrupt is then acknowledged as it is drawn.

@@ -15,7 +15,7 @@ from racebench.vgic.state import AccessOnceRankIrq, LockedPendingIrq
 from .machines import EBUSY, bench, locks_held, rules, run
 
 GUARDS_ROUTE = {"no_rank_lock_guard", "creation_guard", "new_vgic"}
-GUARDS_RELEASE = GUARDS_ROUTE | {"route_while_running", "head"}
+GUARDS_RELEASE = GUARDS_ROUTE | {"route_while_running", "head", "new_head"}
 LOCKFREE = set(protocol_ids()) - {"baseline", "no_rank_lock", "no_rank_lock_guard"}
 ENABLED = ((40, 64, True),)
 
@@ -35,9 +35,11 @@ ROUTE_LOCKS = {
     "route_while_running": ["desc > rank"],
     "head": ["desc > rank"],
     "new_vgic": ["desc > irq_lock"],
+    "new_head": ["desc > irq_lock"],
 }
 ISENABLER_LOCKS = {
     "new_vgic": ["desc > irq_lock"],
+    "new_head": ["desc > irq_lock"],
     "pending_irq_lock_nested": ["p > desc", "rank > desc", "rank > p", "rank > vcpu"],
     "pending_irq_lock": ["desc > p", "rank > desc", "rank > p", "rank > vcpu"],
     "pending_irq_lock_no_recheck": ["rank > desc", "rank > p", "rank > vcpu"],
@@ -45,6 +47,7 @@ ISENABLER_LOCKS = {
 }
 DO_IRQ_LOCKS = {
     "new_vgic": ["ap_list > irq_lock", "desc > ap_list", "desc > irq_lock"],
+    "new_head": ["ap_list > irq_lock", "desc > ap_list", "desc > irq_lock"],
     "baseline": ["desc > rank", "desc > vcpu"],
     "no_rank_lock": ["desc > rank", "desc > vcpu"],
     "no_rank_lock_guard": ["desc > rank", "desc > vcpu"],
@@ -115,7 +118,7 @@ class TestEvery:
 
     def test_state_it_asks_for(self, name):
         state = bench(under=name, routed=ENABLED)
-        if name == "new_vgic":
+        if name in ("new_vgic", "new_head"):
             assert isinstance(state.domain, VgicDist)
             return
         atomic = isinstance(state.domain.ranks[1].irq[8], AccessOnceRankIrq)

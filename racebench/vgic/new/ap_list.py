@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from ...primitives import check_that
 from ..header import Header
-from ..state import NULL, Domain
-from .state import VgicCpu, VgicIrq, vgic_get_irq
+from ..state import NULL, Domain, IrqType
+from .state import VgicCpu, VgicIrq, irq_is_pending, vgic_dist, vgic_get_irq
 
 
 def list_add_tail(v: VgicCpu, irq: VgicIrq) -> None:
@@ -36,61 +36,71 @@ def list_del(v: VgicCpu, irq: VgicIrq) -> None:
 def vgic_target_oracle(irq: VgicIrq) -> VgicCpu:
     """The vCPU that ``irq`` belongs to now, NULL if to none.  Enter with irq_lock held.
 
-    Xen: vgic/vgic.c, vgic_target_oracle @ RELEASE-4.11.0.
+    Xen: vgic/vgic.c, vgic_target_oracle @ RELEASE-4.11.0 and c447b7308b.
     """
     check_that(irq.irq_lock.locked(), "crash.assertion", "vgic_target_oracle: irq_lock is not held")
     if irq.active:
         return irq.vcpu or irq.target_vcpu
-    if irq.enabled and irq.pending_latch:
-        return irq.target_vcpu
     nobody: VgicCpu = NULL
+    # A distributor that is off hands nothing out.
+    if irq.enabled and irq_is_pending(irq) and vgic_dist(irq.domain).enabled:
+        return irq.target_vcpu
     return nobody
 
 
 class ApList(Header):
-    """vgic/vgic.c @ RELEASE-4.11.0, the part about ap_lists.
+    """vgic/vgic.c @ RELEASE-4.11.0 and c447b7308b, the part about ap_lists."""
 
-    Unlike Xen, a vCPU that has something to take is not kicked: a scenario
-    says when it traps.
-    """
+    def vgic_inject_irq(self, d: Domain, virq: int, level: bool = True) -> None:
+        """The line of SPI ``virq`` is high now, or low.  Takes and drops irq_lock, then ap_list and irq_lock.
 
-    def vgic_inject_irq(self, d: Domain, virq: int) -> None:
-        """The line of SPI ``virq`` rises.  Takes and drops irq_lock, then ap_list and irq_lock.
-
-        Xen: vgic/vgic.c, vgic_inject_irq @ RELEASE-4.11.0.
+        Whether its vCPU is up is not looked at.
+        Xen: vgic/vgic.c, vgic_inject_irq @ RELEASE-4.11.0 and c447b7308b.
         """
         irq = vgic_get_irq(d, virq)
         irq.irq_lock.acquire()
-        irq.pending_latch = True
+        if irq.config is IrqType.EDGE_RISING:
+            if not level:
+                irq.irq_lock.release()
+                return
+            irq.pending_latch = True
+        elif irq.line_level is level:
+            irq.irq_lock.release()
+            return
+        else:
+            irq.line_level = level
         self.vgic_queue_irq_unlock(irq)
 
     def vgic_queue_irq_unlock(self, irq: VgicIrq) -> None:
-        """Put ``irq`` on its vCPU's ap_list, if it must be on one and is on none.
+        """Put ``irq`` on its vCPU's ap_list, if it must be on one and is on none; kick that vCPU.
 
         Enter with irq_lock held; returns with it dropped.  Takes and drops the
         vCPU's ap_list_lock with irq_lock inside.
-        Xen: vgic/vgic.c, vgic_queue_irq_unlock @ RELEASE-4.11.0.
+        Xen: vgic/vgic.c, vgic_queue_irq_unlock @ RELEASE-4.11.0 and c447b7308b.
         """
         while True:
             v = vgic_target_oracle(irq)
             if irq.vcpu is not NULL or v is NULL:
                 irq.irq_lock.release()
-                return
+                # On its list it may be already ended in its LR, and come again.
+                break
             irq.irq_lock.release()
             # It may be disabled, aimed elsewhere or queued by another CPU here.
             with v.ap_list_lock, irq.irq_lock:
                 if irq.vcpu is NULL and vgic_target_oracle(irq) is v:
                     list_add_tail(v, irq)
                     irq.vcpu = v
-                    return
+                    break
             irq.irq_lock.acquire()
+        if v is not NULL:
+            self.vcpu_kick(v)
 
     def vgic_prune_ap_list(self, v: VgicCpu) -> None:
         """Take off ``v``'s list what is done with, and move what is another's.
 
         Takes and drops ap_list_lock with one irq_lock at a time, and to move a
         vIRQ both vCPUs' ap_list_locks.
-        Xen: vgic/vgic.c, vgic_prune_ap_list @ RELEASE-4.11.0.
+        Xen: vgic/vgic.c, vgic_prune_ap_list @ RELEASE-4.11.0 and c447b7308b.
         """
         while found := self._next_to_move(v):
             irq, target = found

@@ -13,19 +13,19 @@ from errno import EBUSY, EINVAL
 
 from ...primitives import check_that
 from ..header import Header
-from ..state import FIRST_PIRQ, NULL, Domain, IrqDesc, IrqType, Vcpu
+from ..state import FIRST_PIRQ, NULL, Domain, IrqDesc, Vcpu
 from .state import VgicIrq, vgic_dist, vgic_get_irq
 
 
 class HwIrq(Header):
-    """vgic/vgic.c @ RELEASE-4.11.0, the part about hardware interrupts."""
+    """vgic/vgic.c @ RELEASE-4.11.0 and c447b7308b, the part about hardware interrupts."""
 
     def vgic_connect_hw_irq(self, d: Domain, virq: int, desc: IrqDesc, connect: bool) -> int:
         """Tie SPI ``virq`` to ``desc``, or to nothing; 0, -EBUSY or -EINVAL.
 
         Enter with desc.lock held; takes and drops irq_lock.  The handler is
         not the guest's yet when others see ``hw``.
-        Xen: vgic/vgic.c, vgic_connect_hw_irq @ RELEASE-4.11.0.
+        Xen: vgic/vgic.c, vgic_connect_hw_irq @ RELEASE-4.11.0 and c447b7308b.
         """
         irq = vgic_get_irq(d, virq)
         with irq.irq_lock:
@@ -48,7 +48,7 @@ class HwIrq(Header):
     def vgic_get_hw_irq_desc(self, d: Domain, virq: int) -> IrqDesc:
         """The desc behind SPI ``virq``, NULL if none.  Takes and drops irq_lock.
 
-        Xen: vgic/vgic.c, vgic_get_hw_irq_desc @ RELEASE-4.11.0.
+        Xen: vgic/vgic.c, vgic_get_hw_irq_desc @ RELEASE-4.11.0 and c447b7308b.
         """
         irq = vgic_get_irq(d, virq)
         with irq.irq_lock:
@@ -59,7 +59,7 @@ class HwIrq(Header):
 
         The caller may lock it only after it has dropped irq_lock.
         Xen: in vgic/vgic.c, vgic_get_hw_irq_desc, and vgic/vgic-mmio.c,
-        vgic_mmio_write_senable, vgic_mmio_write_cenable @ RELEASE-4.11.0.
+        vgic_mmio_write_senable, vgic_mmio_write_cenable @ RELEASE-4.11.0 and c447b7308b.
         """
         desc: IrqDesc = NULL
         if irq.hw:
@@ -72,18 +72,14 @@ class HwIrq(Header):
         """Bring the line to what ``irq`` says now.  Takes and drops desc.lock, irq_lock inside.
 
         Nothing was held before: that ``desc`` is still ``irq``'s is asserted.
-        Xen: vgic/vgic.c, vgic_sync_hardware_irq @ RELEASE-4.11.0.
+        Xen: vgic/vgic.c, vgic_sync_hardware_irq @ RELEASE-4.11.0 and c447b7308b.
         """
         with desc.lock, irq.irq_lock:
-            check_that(
-                irq.hw and desc.irq == irq.hwintid,
-                "crash.assertion",
-                "vgic_sync_hardware_irq: the pIRQ is no longer the vIRQ's",
-            )
+            self.assert_connected(irq, desc, "vgic_sync_hardware_irq")
             # Read afresh: of two register writes the last to sync is not the last to have written.
             if irq.enabled:
                 if self.irq_type_set_by_domain(d) and desc.DISABLED:
-                    self.gic_set_irq_type(desc, IrqType.EDGE_RISING)
+                    self.gic_set_irq_type(desc, irq.config)
                 target = irq.target_vcpu
                 if target is not NULL:
                     self.irq_set_affinity(desc, target.processor)
@@ -91,11 +87,22 @@ class HwIrq(Header):
             else:
                 desc.handler.disable(desc)
 
+    def assert_connected(self, irq: VgicIrq, desc: IrqDesc, where: str) -> None:
+        """What a register write asserts that has looked ``desc`` up and dropped irq_lock.
+
+        Enter with desc.lock and irq_lock held.
+        """
+        check_that(
+            irq.hw and desc.irq == irq.hwintid,
+            "crash.assertion",
+            f"{where}: the pIRQ is no longer the vIRQ's",
+        )
+
     def arch_move_irqs(self, v: Vcpu) -> None:
         """``v`` now runs on another pCPU: its SPIs follow.
 
         Takes and drops each irq_lock; set_affinity is called without desc.lock.
-        Xen: vgic/vgic.c, arch_move_irqs @ RELEASE-4.11.0.
+        Xen: vgic/vgic.c, arch_move_irqs @ RELEASE-4.11.0 and c447b7308b.
         """
         for _, irq in sorted(vgic_dist(v.domain).spis.items()):
             with irq.irq_lock:
@@ -108,7 +115,7 @@ class HwIrq(Header):
         Xen hands release_guest_irq the *physical* number where it wants the
         virtual one: a pIRQ whose vIRQ has another number stays routed to a
         domain that is gone.
-        Xen: vgic/vgic-init.c, domain_vgic_free @ RELEASE-4.11.0, and so to this day.
+        Xen: vgic/vgic-init.c, domain_vgic_free @ RELEASE-4.11.0 and c447b7308b.
         """
         for _, irq in sorted(vgic_dist(d).spis.items()):
             if irq.hw:

@@ -11,18 +11,19 @@ from contextlib import nullcontext
 
 from ...primitives import check_that
 from ..hardware import ListRegister
-from ..state import NR_LRS, NULL, Vcpu
+from ..state import FIRST_PIRQ, NR_LRS, NULL, IrqDesc, IrqType, Vcpu
 from .ap_list import ApList, vgic_target_oracle
-from .state import VgicCpu, VgicIrq, vgic_cpu, vgic_get_irq
+from .hw_irq import HwIrq
+from .state import VgicCpu, VgicIrq, irq_is_pending, vgic_cpu, vgic_get_irq
 
 
-class ListRegisters(ApList):
-    """vgic/vgic-v2.c @ RELEASE-4.11.0, and the functions of vgic/vgic.c around it."""
+class ListRegisters(ApList, HwIrq):
+    """vgic/vgic-v2.c @ RELEASE-4.11.0 and c447b7308b, and the functions of vgic/vgic.c around it."""
 
     def vgic_sync_from_lrs(self, vcpu: Vcpu) -> None:
         """``vcpu`` has left the guest.  Its list is first looked at without a lock.
 
-        Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0.
+        Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0 and c447b7308b.
         """
         v = vgic_cpu(vcpu)
         if not v.ap_list:
@@ -33,7 +34,7 @@ class ListRegisters(ApList):
     def vgic_v2_fold_lr_state(self, v: VgicCpu) -> None:
         """Empty the LRs into their vgic_irqs.  Takes and drops desc.lock and irq_lock.
 
-        Xen: vgic/vgic-v2.c, vgic_v2_fold_lr_state @ RELEASE-4.11.0.
+        Xen: vgic/vgic-v2.c, vgic_v2_fold_lr_state @ RELEASE-4.11.0 and c447b7308b.
         """
         used_lrs = v.used_lrs
         if not used_lrs:
@@ -52,21 +53,46 @@ class ListRegisters(ApList):
         desc = NULL
         # Read with no lock, since desc comes before irq_lock: Xen has it that a
         # mapping once there stays ("a write-once member").
-        if irq.hw:
-            desc = self.irq_to_desc(irq.hwintid)
+        hw = irq.hw
+        if hw:
+            hwintid = irq.hwintid
+            # 0 where it has just gone, or is to be written next: that is the desc of
+            # an SGI, which each pCPU has for itself, so that its lock orders nothing.
+            if hwintid >= FIRST_PIRQ:
+                desc = self.irq_to_desc(hwintid)
         with nullcontext() if desc is NULL else desc.lock, irq.irq_lock:
-            if irq.hw and ended:
-                check_that(desc is not NULL, "crash.null_desc", "vgic_v2_fold_lr_state: hw has become true")
-                desc.INPROGRESS = False
+            if ended and irq.hw:
+                check_that(hw, "crash.null_desc", "vgic_v2_fold_lr_state: hw has become true")
+                if desc is not NULL:
+                    # Only that there is a pIRQ is looked at again, not which one.
+                    self.check_owner(desc, irq.domain, irq.intid, "INPROGRESS is cleared")
+                    desc.INPROGRESS = False
             irq.active = entry.active
-            if entry.pending:
-                irq.pending_latch = True
+            if irq.config is IrqType.EDGE_RISING:
+                if entry.pending:
+                    irq.pending_latch = True
+            elif not entry.pending:
+                irq.pending_latch = False
+            elif irq.hw:
+                check_that(hw, "crash.null_desc", "vgic_v2_fold_lr_state: hw has become true")
+                self._resample(irq, desc)
+
+    def _resample(self, irq: VgicIrq, desc: IrqDesc) -> None:
+        """The guest has not taken a level interrupt: is it still asserted?  Enter with both locks held.
+
+        If not, the line is deactivated: else nobody would hear of it when it rises again.
+        """
+        check_that(desc is not NULL, "crash.assertion", "gic_set_active_state: _IRQ_GUEST is clear of an SGI")
+        irq.line_level = self.gic_read_pending_state(desc)
+        if not irq.line_level:
+            self.check_owner(desc, irq.domain, irq.intid, "the line is deactivated")
+            self.gic_set_active_state(desc, False)
 
     def vgic_sync_to_lrs(self, vcpu: Vcpu) -> None:
         """``vcpu`` enters the guest.  Its list is first looked at without a lock.
 
         Takes and drops ap_list_lock with one irq_lock at a time.
-        Xen: vgic/vgic.c, vgic_sync_to_lrs, vgic_flush_lr_state @ RELEASE-4.11.0.
+        Xen: vgic/vgic.c, vgic_sync_to_lrs, vgic_flush_lr_state @ RELEASE-4.11.0 and c447b7308b.
         """
         v = vgic_cpu(vcpu)
         if not v.ap_list:
@@ -74,27 +100,36 @@ class ListRegisters(ApList):
         with v.ap_list_lock:
             count = 0
             # Unlike Xen, the list is never sorted: scenarios have fewer vIRQs than there are LRs.
-            for irq in v.ap_list[:NR_LRS]:
+            for irq in v.ap_list:
                 with irq.irq_lock:
                     if vgic_target_oracle(irq) is v:
                         self.vgic_v2_populate_lr(v, irq, count)
                         count += 1
+                if count == NR_LRS:
+                    break
             v.used_lrs = count
 
     def vgic_v2_populate_lr(self, v: VgicCpu, irq: VgicIrq, lr: int) -> None:
         """Put ``irq`` into list register ``lr``.  Enter with irq_lock held.
 
         Unlike Xen, its priority is not kept in the LR: nothing reads it.
-        Xen: vgic/vgic-v2.c, vgic_v2_populate_lr @ RELEASE-4.11.0.
+        Xen: vgic/vgic-v2.c, vgic_v2_populate_lr @ RELEASE-4.11.0 and c447b7308b.
         """
-        pending, active = irq.pending_latch, irq.active
-        if pending:
+        pending, active = irq_is_pending(irq), irq.active
+        edge = irq.config is IrqType.EDGE_RISING
+        if pending and edge:
             irq.pending_latch = False
         entry = ListRegister(irq.intid, None, pending, active)
         if irq.hw:
             desc = self.irq_to_desc(irq.hwintid)
             self.check_active(desc, f"vIRQ {irq.intid} is put into an LR")
-            # The pending state of a hardware interrupt is the line's.
-            entry = ListRegister(irq.intid, desc.irq, pending and not active, active)
+            # Xen means no hardware interrupt to be pending and active, but asks once more
+            # whether it is pending, when an edge's latch is clear: so one may be both.
+            if active and not edge and irq_is_pending(irq):
+                pending = False
+            entry = ListRegister(irq.intid, desc.irq, pending, active)
+            if pending and not edge:
+                # It comes back, if it has to, when the guest leaves: see _resample.
+                irq.line_level = False
         entries = v.lrs
         v.lrs = (*entries[:lr], entry, *entries[lr + 1 :])

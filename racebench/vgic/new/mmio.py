@@ -25,7 +25,7 @@ class Mmio(ApList, HwIrq):
 
         For each takes and drops irq_lock, ap_list with irq_lock inside, desc
         with irq_lock inside.
-        Xen: vgic/vgic-mmio.c, vgic_mmio_write_senable @ RELEASE-4.11.0.
+        Xen: vgic/vgic-mmio.c, vgic_mmio_write_senable @ RELEASE-4.11.0 and c447b7308b.
         """
         for virq in sorted(virqs):
             irq = vgic_get_irq(d, virq)
@@ -44,7 +44,7 @@ class Mmio(ApList, HwIrq):
 
         For each takes and drops irq_lock, then desc with irq_lock inside.  It
         stays on its ap_list until that vCPU next leaves the guest.
-        Xen: vgic/vgic-mmio.c, vgic_mmio_write_cenable @ RELEASE-4.11.0.
+        Xen: vgic/vgic-mmio.c, vgic_mmio_write_cenable @ RELEASE-4.11.0 and c447b7308b.
         """
         for virq in sorted(virqs):
             irq = vgic_get_irq(d, virq)
@@ -62,7 +62,7 @@ class Mmio(ApList, HwIrq):
         Takes and drops irq_lock; set_affinity is called without desc.lock.
         The vIRQ is not queued: one that was pending for no vCPU goes on
         waiting.  Unlike Xen, the write is one byte, as GICv2 allows.
-        Xen: vgic/vgic-mmio-v2.c, vgic_mmio_write_target @ RELEASE-4.11.0.
+        Xen: vgic/vgic-mmio-v2.c, vgic_mmio_write_target @ RELEASE-4.11.0 and c447b7308b.
         """
         irq = vgic_get_irq(d, virq)
         with irq.irq_lock:
@@ -75,7 +75,7 @@ class Mmio(ApList, HwIrq):
     def write_ipriorityr(self, d: Domain, virq: int, priority: int) -> None:
         """A write to GICD_IPRIORITYR.  Takes and drops irq_lock.
 
-        Xen: vgic/vgic-mmio.c, vgic_mmio_write_priority @ RELEASE-4.11.0.
+        Xen: vgic/vgic-mmio.c, vgic_mmio_write_priority @ RELEASE-4.11.0 and c447b7308b.
         """
         irq = vgic_get_irq(d, virq)
         with irq.irq_lock:

@@ -1,8 +1,8 @@
 """What the new vGIC keeps: a vgic_irq for each vIRQ, an ap_list for each vCPU.
 
-Unlike Xen, every SPI is edge-triggered, as Xen makes it, for no operation
-writes GICD_ICFGR: ``config`` and ``line_level`` are left out.  The distributor
-is always on, and there are neither LPIs nor the references they need.
+No operation writes GICD_ICFGR or GICD_CTLR: ``config`` and the distributor's
+``enabled`` are what they were at the start, and reading them is no step.
+Unlike Xen, there are neither LPIs nor the references they need.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from ...primitives import Lock, State, shared
-from ..state import NULL, Domain, OnDemand, Vcpu
+from ..state import NULL, Domain, IrqType, OnDemand, Vcpu
 
 
 class VgicIrq(State):
@@ -19,12 +19,16 @@ class VgicIrq(State):
     ``irq_lock`` guards every field.  ``hw`` says that the pIRQ ``hwintid`` is
     behind it.  ``vcpu`` is the one on whose ap_list it is (that vCPU's
     ap_list_lock guards it too), ``target_vcpu`` the one the guest wants: they
-    may differ until ``vcpu`` next leaves the guest.
+    may differ until ``vcpu`` next leaves the guest.  ``config`` is edge, as Xen makes
+    it, unless whoever builds the machine says level: then ``line_level`` counts too.
     """
+
+    config = IrqType.EDGE_RISING
 
     hw: bool = shared(False)
     hwintid: int = shared(0)
     enabled: bool = shared(False)
+    line_level: bool = shared(False)
     pending_latch: bool = shared(False)
     active: bool = shared(False)
     priority: int = shared(0)
@@ -60,7 +64,9 @@ class VgicCpu(Vcpu):
 
 
 class VgicDist(Domain):
-    """One guest with its ``struct vgic_dist``."""
+    """One guest with its ``struct vgic_dist``.  ``enabled``: the guest has switched it on."""
+
+    enabled = True
 
     def __init__(self, domain_id: int, vcpus: int, nr_spis: int) -> None:
         super().__init__(domain_id, vcpus, nr_spis)
@@ -88,6 +94,16 @@ def vgic_cpu(v: Any) -> VgicCpu:
 def vgic_get_irq(d: Domain, intid: int) -> VgicIrq:
     """The vgic_irq of SPI ``intid``: an address, not a step.
 
-    Xen: vgic/vgic.c, vgic_get_irq @ RELEASE-4.11.0.
+    Xen: vgic/vgic.c, vgic_get_irq @ RELEASE-4.11.0 and c447b7308b.
     """
     return vgic_dist(d).spis[intid]
+
+
+def irq_is_pending(irq: VgicIrq) -> bool:
+    """Whether ``irq`` is pending.  Enter with irq_lock held.
+
+    Xen: vgic/vgic.h, irq_is_pending @ RELEASE-4.11.0 and c447b7308b.
+    """
+    if irq.config is IrqType.EDGE_RISING:
+        return irq.pending_latch
+    return irq.pending_latch or irq.line_level

@@ -9,9 +9,9 @@ from ...primitives import State
 from ..hardware import ListRegister
 from ..state import NULL, Domain, IrqDesc, Vcpu
 from ..structures import Structures, VirqRow
-from .state import VgicDist, vgic_cpu, vgic_dist, vgic_get_irq
+from .state import VgicDist, irq_is_pending, vgic_cpu, vgic_dist, vgic_get_irq
 
-_BITS = ("hw", "enabled", "pending_latch", "active")
+_BITS = ("hw", "enabled", "line_level", "pending_latch", "active")
 
 
 class NewVgicStructures(Structures):
@@ -81,6 +81,7 @@ class NewVgicStructures(Structures):
     def row(self, d: Domain, virq: int) -> VirqRow:
         irq = vgic_get_irq(d, virq)
         deliverable = irq.enabled and irq.target_vcpu is not NULL
+        pending = irq_is_pending(irq)
         return VirqRow(
             d,
             virq,
@@ -96,8 +97,9 @@ class NewVgicStructures(Structures):
             settled=True,
             # On no list, and nothing is due that would put it on one: enabling
             # it does, but neither aiming it elsewhere nor its (active) line.
-            lost=irq.vcpu is NULL and (not irq.pending_latch or deliverable),
-            stranded=irq.vcpu is NULL and irq.pending_latch and deliverable,
+            lost=irq.vcpu is NULL and (not pending or deliverable),
+            # Also while the distributor is off: switching it on queues nothing.
+            stranded=irq.vcpu is NULL and pending and deliverable,
         )
 
     def rows(self, d: Domain) -> list[VirqRow]:
@@ -105,9 +107,12 @@ class NewVgicStructures(Structures):
 
     def waits(self, d: Domain, virq: int) -> bool:
         irq = vgic_get_irq(d, virq)
-        return irq.pending_latch or irq.active
+        return irq_is_pending(irq) or irq.active
 
     def disagreement(self, d: Domain, virq: int) -> str:
+        # Where a domain is freed its vCPUs' lists go before its vIRQs.
+        if d.destroyed:
+            return ""
         irq = vgic_get_irq(d, virq)
         lists = [(v, vgic_cpu(v).ap_list.count(irq)) for v in d.vcpu]
         if all(n == (1 if v is irq.vcpu else 0) for v, n in lists):
@@ -122,3 +127,12 @@ class NewVgicStructures(Structures):
             "ap_list": [irq.intid for irq in vgic_cpu(v).ap_list],
             "lrs": [entry.virq for entry in v.lrs if entry is not None],
         }
+
+
+class NewHeadStructures(NewVgicStructures):
+    """new_vgic.h @ c447b7308b."""
+
+    def name_virq(self, d: Domain, virq: int) -> None:
+        """Also, the guest of a domain that is being made has not switched its distributor on."""
+        super().name_virq(d, virq)
+        vgic_dist(d).enabled = d.creation_finished

@@ -12,18 +12,14 @@ into the tree after it, and without it asserts what is not so.
 
 from __future__ import annotations
 
-from errno import EINVAL
-
-from ..new.hw_irq import HwIrq
-from ..new.lrs import ListRegisters
-from ..new.mmio import Mmio
+from ..new.entry import Entry
 from ..new.structures import NewVgicStructures
-from ..state import NULL, Domain, Machine, Vcpu
+from ..state import Machine
 from ..structures import Structures
 from .creation_guard import CreationGuard
 
 
-class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
+class NewVgic(Entry, CreationGuard):
     """vgic/ in the place of vgic.c, vgic-v2.c and gic-vgic.c."""
 
     ID = "new_vgic"
@@ -36,54 +32,3 @@ class NewVgic(Mmio, ListRegisters, HwIrq, CreationGuard):
     def structures(cls, machine: Machine) -> Structures:
         """``struct vgic_irq`` and ``struct vgic_cpu``."""
         return NewVgicStructures(machine)
-
-    def release_guest_irq(self, d: Domain, virq: int) -> int:
-        """As at baseline, but asks the vGIC for the desc, once.  Takes and drops irq_lock first.
-
-        Xen: irq.c, release_guest_irq @ RELEASE-4.11.0.
-        """
-        if not self.vgic_is_spi(d, virq):
-            return -EINVAL
-        desc = self.vgic_get_hw_irq_desc(d, virq)
-        if desc is NULL:
-            return -EINVAL
-        return self.release_desc(d, virq, desc)
-
-    def vgic_vcpu_inject_spi(self, d: Domain, virq: int, current: Vcpu | None = None) -> None:
-        """What do_IRQ calls, with desc.lock held: now vgic_inject_irq.
-
-        Xen: irq.c, do_IRQ @ RELEASE-4.11.0.
-        """
-        self.vgic_inject_irq(d, virq)
-
-    def vgic_clear_pending_irqs(self, v: Vcpu) -> None:
-        """Nothing: what ``v`` had pending it keeps.
-
-        Xen: vgic/vgic.c, vgic_clear_pending_irqs @ RELEASE-4.11.0, where a comment doubts the need.
-        """
-
-    def guest_eoi(self, d: Domain, virq: int) -> None:
-        """The guest ends ``virq``, then its vCPU traps and goes on.
-
-        Xen: traps.c, enter_hypervisor_head, leave_hypervisor_tail @ RELEASE-4.11.0.
-        """
-        v = self.guest_hweoi(d, virq)
-        if v is not None:
-            self.gic_restore_pending_irqs(v)
-
-    def gic_clear_lrs(self, v: Vcpu) -> None:
-        """``v`` leaves the guest.
-
-        Unlike Xen, the operation has the name that it had before RELEASE-4.11.0.
-        Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0.
-        """
-        self.vgic_sync_from_lrs(v)
-
-    def gic_restore_pending_irqs(self, v: Vcpu) -> None:
-        """``v`` leaves the guest and enters it again: every way into the guest empties the LRs first.
-
-        Unlike Xen, the operation has the name that it had before RELEASE-4.11.0.
-        Xen: traps.c, enter_hypervisor_head, leave_hypervisor_tail @ RELEASE-4.11.0.
-        """
-        self.vgic_sync_from_lrs(v)
-        self.vgic_sync_to_lrs(v)

@@ -60,18 +60,10 @@ class RouteWhileRunning(CreationGuard):
             locked.lock.acquire()
             desc = p.desc
             check_that(desc is not NULL, "crash.null_desc", gone)
-            self.gic_set_pending_state(desc)
+            self.gic_set_pending_state(desc, True)
             unlocked = p.desc
             check_that(unlocked is not NULL, "crash.null_desc", gone)
             unlocked.lock.release()
-
-    def gic_set_pending_state(self, desc: IrqDesc) -> None:
-        """Set the line's latch.  Enter with desc.lock held.
-
-        Xen: gic.c, gic_set_pending_state @ 067935804a.
-        """
-        check_that(desc.lock.locked(), "crash.assertion", "gic_set_pending_state: desc->lock is not held")
-        desc.line.latched = True
 
     def write_icpendr(self, d: Domain, virqs: tuple[int, ...]) -> None:
         """One write to GICD_ICPENDR: it is looked at, and ignored.  Takes and drops vcpu.
