@@ -177,6 +177,7 @@ EVIDENCE: Mapping[str, str] = {
     "replays": "[how often it came again, of how many strict replays]",
     "passing": "{schedule, ...}: the nearest schedule that passes, and the decision that differs",
     "needs": "thread -> its operations, if less than the whole program shows it",
+    "callers": "{reachable, why: [sentence]}: whether real callers bring its threads together",
     "accesses": "data_race: [{thread, op, site, held}]",
     "lock": "data_race: the lock that would have ordered the accesses",
     "instances": "lock_order.inversion: whether the same locks, or others of their classes, were taken",

@@ -165,8 +165,8 @@ class Cell:
 
     def to_json(self) -> dict[str, Any]:
         modes = {mode: None for mode in MODES} | {m: result.to_json() for m, result in self.modes.items()}
-        derived = {"returned": self.returned, "vacuous": self.vacuous}
-        said = {key: value for key, value in derived.items() if value}
+        # Told in words too; what each operation returned is with the modes.
+        said = {"vacuous": self.vacuous} if self.vacuous else {}
         return {**plain(self, _CELL), **modes, **plain(self, (), _CELL_MORE), **said}
 
     @staticmethod

@@ -65,7 +65,7 @@ def test_what_is_proposed_can_be_run_and_succeeds() -> None:
     assert words[:2] == ["racebench", "verify"]
     assert cli.main([*words[1:], "-q", "--json", "r.json"]) == 0
     [there] = json.loads(Path("r.json").read_text())["cells"]
-    assert any("0" in codes for op, codes in there["returned"].items() if " release " in op)
+    assert any("0" in codes for op, codes in there["verify"]["returned"].items() if " release " in op)
     assert "vacuous" not in there
 
 
@@ -131,7 +131,6 @@ def test_counts_are_folded_over_modes_and_visits_like_any_other() -> None:
     assert cell.returned == {"a: release virq=40": {"-EBUSY": 103, "0": 1}}
     assert cell.vacuous == []
     assert Cell.from_json(cell.to_json(), "here") == cell
-    assert cell.to_json()["returned"] == cell.returned
 
 
 # -- threads
