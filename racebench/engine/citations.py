@@ -12,7 +12,7 @@ from types import CodeType, FrameType
 from .osthreads import is_ours
 
 _CITES = re.compile(r"\bXen: ([^\n]+)")
-_UNTIL_COMMIT = re.compile(r".*? @ [\w.-]*\w\^?")
+_UNTIL_COMMIT = re.compile(r".*? @ [\w.-]*\w\^?(?: and [0-9a-f]{10}\b)?")
 _MOST = 200
 
 

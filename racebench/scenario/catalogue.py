@@ -22,7 +22,7 @@ _FOLDERS = {
     "history": "past bugs of Xen, before and after their fix",
     "hammer": "threads that draw from a mix, on one domain that lives on",
 }
-_CITES = re.compile(r"\bXen: (.+? @ [\w.-]*\w\^?)")
+_CITES = re.compile(r"\bXen: (.+? @ [\w.-]*\w\^?(?: and [0-9a-f]{10}\b)?)")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,10 @@ def _version() -> None:
     """Xen: vgic/vgic.c, vgic_prune_ap_list @ 4.11, where a comment doubts it."""
 
 
+def _two_trees() -> None:
+    """Xen: vgic/vgic.c, vgic_inject_irq @ RELEASE-4.11.0 and c447b7308b, and so on."""
+
+
 def _proposed() -> None:
     """Route.
 
@@ -45,6 +49,7 @@ def _undocumented() -> str:
         (_plain, "irq.c, release_guest_irq @ baf2950213"),
         (_with_contract, "irq.c, the loop of do_IRQ @ baf2950213^"),
         (_version, "vgic/vgic.c, vgic_prune_ap_list @ 4.11"),
+        (_two_trees, "vgic/vgic.c, vgic_inject_irq @ RELEASE-4.11.0 and c447b7308b"),
         (_proposed, "gic.c, gic_route_irq_to_guest, RFC 01/10 of 8 May 2017"),
         (_unlike, ""),
     ],
