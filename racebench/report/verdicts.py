@@ -22,6 +22,7 @@ _CODES = {
     "irq.wrong_owner": "IO",
     "lr.hw_inactive": "HI",
     "lr.stale_index": "SI",
+    "lock.irqs_on": "IQ",
     "reservation.leaked": "RL",
     "reservation.missing": "RM",
     "reservation.double_free": "RD",
