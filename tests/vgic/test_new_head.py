@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 import pytest
 
 from racebench import verify
+from racebench.errors import CheckFailed
 from racebench.vgic import LineAtStart, protocol
 from racebench.vgic.bench import Bench
 from racebench.vgic.hardware import ListRegister
-from racebench.vgic.new.state import VgicCpu, VgicIrq, vgic_cpu, vgic_dist, vgic_get_irq
+from racebench.vgic.new.state import VgicCpu, VgicIrq, irq_is_pending, vgic_cpu, vgic_dist, vgic_get_irq
 from racebench.vgic.state import IrqDesc, IrqType
 
 from .machines import EBUSY, EINVAL, bench, locks_held, program, rules, run
@@ -159,6 +161,12 @@ class TestLevel:
         state.xen.vgic_inject_irq(state.domain, 40, False)
         assert not irq.line_level and locks_held(state) == []
 
+    def test_its_latch_counts_too(self) -> None:
+        _, irq, _, _ = level(enabled=(40,))
+        for latch, high in ((True, False), (False, True), (False, False)):
+            irq.pending_latch, irq.line_level = latch, high
+            assert irq_is_pending(irq) is (latch or high)
+
     def test_of_an_edge_only_the_rise(self) -> None:
         state = bench(enabled=(40,), **HEAD)
         state.xen.vgic_inject_irq(state.domain, 40, False)
@@ -217,6 +225,14 @@ class TestPending:
         _, desc, _ = after("icpendr virq=40", active=(), **IN_LR)
         assert not desc.INPROGRESS and not desc.line.active
 
+    def test_icpendr_leaves_alone_what_has_come_again(self) -> None:
+        """The hand-over is forced: it becomes pending before the write has desc.lock."""
+        state = bench(naming=["icpendr virq=40"], **IN_LR, **HEAD)
+        irq, desc, _ = parts(state)
+        enter_late(desc, "lock", lambda: setattr(irq, "pending_latch", True))
+        state.xen.write_icpendr(state.domain, (40,))
+        assert irq.pending_latch and desc.INPROGRESS and desc.line.active
+
     def test_a_virtual_one(self) -> None:
         irq, _, v = after("ispendr virq=40", enabled=(40,))
         assert irq.pending_latch and v.ap_list == (irq,)
@@ -268,11 +284,32 @@ class TestRules:
             state.xen.vgic_sync_from_lrs(v)
             assert irq.hwintid == 65 and [b.rule for b in state.machine.faults.told] == broken
 
-    def test_release_asserts_nothing_but_register_writes_do(self) -> None:
-        for write, start in (("isenabler", ROUTED), ("icenabler", ENABLED), ("ispendr", ROUTED)):
-            threads = (["release virq=40"], [f"{write} virq=40"])
-            assert "crash.assertion" in found(*threads, routed=start, state="dying")
-            assert found(*threads, routed=start) == []
+    @pytest.mark.parametrize(
+        ("write", "start", "where"),
+        [
+            ("isenabler", ROUTED, "vgic_sync_hardware_irq"),
+            ("icenabler", ENABLED, "vgic_sync_hardware_irq"),
+            ("ispendr", ROUTED, "vgic_mmio_write_spending"),
+            ("icpendr", ROUTED, "vgic_mmio_write_cpending"),
+        ],
+    )
+    def test_register_writes_assert_that_nobody_releases(self, write: str, start: Any, where: str) -> None:
+        threads = {"a": ["release virq=40"], "b": [f"{write} virq=40"]}
+        for state, asserted in (("dying", True), ("running", False)):
+            result = verify(program(threads, routed=start, state=state, **HEAD))
+            told = [f.summary.split(":")[0] for f in result.findings if f.rule == "crash.assertion"]
+            assert result.complete and told == [where] * asserted
+
+    def test_only_a_guests_line_is_made_active(self) -> None:
+        for routed in (ROUTED, ()):
+            state = bench(naming=["irq pirq=64"], routed=routed, **HEAD)
+            desc = state.machine.descs[64]
+            with desc.lock, nullcontext() if routed else pytest.raises(CheckFailed, match="_IRQ_GUEST"):
+                state.xen.gic_set_active_state(desc, True)
+            assert desc.line.active is bool(routed)
+
+    def test_a_list_goes_with_its_domain(self) -> None:
+        assert rules("destroy", "irq pirq=64", pending=((64, "lr_pending"),), **BOUND, **HEAD) == []
 
     def test_an_interrupt_while_a_domain_is_destroyed(self) -> None:
         threads = (["destroy"], ["irq pirq=64"])
