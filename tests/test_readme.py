@@ -80,7 +80,7 @@ def test_its_protocol_is_complete_and_does_what_is_said(here: Path, capsys: Capt
     out = capsys.readouterr().out
     head = ["RankOutermost against no_rank_lock_lockfree", "nothing new", "fixed: 8 findings"]
     assert out.index(head[0]) < out.index(head[1]) < out.index(head[2])
-    assert "both have 11 findings in 22 scenarios" in out
+    assert "both have 39 findings in 47 scenarios" in out
 
 
 def test_its_scenario_is_as_it_expects(here: Path, capsys: Capture) -> None:
