@@ -17,7 +17,7 @@ from .selection import bundled
 
 _FOLDERS = {
     "thread": "the claims of the mailing list thread of May 2017",
-    "pairs": "every pair of operations on one vIRQ",
+    "pairs": "pairs of operations on one vIRQ or vCPU",
     "found": "what fuzz met, and nobody had written",
     "history": "past bugs of Xen, before and after their fix",
     "hammer": "threads that draw from a mix, on one domain that lives on",

@@ -16,6 +16,7 @@ def test_every_bundled_scenario_is_in_a_group_that_says_what_it_is() -> None:
     groups = catalogue.groups()
     assert [g.name for g in groups][:2] == ["thread", "pairs"]
     assert all(g.what for g in groups)
+    assert len(groups[1].scenarios) == 58
     assert sorted(s.path for g in groups for s in g.scenarios) == sorted(s.path for s in bundled())
 
 
