@@ -98,6 +98,12 @@ def read_ablation(folder: Path) -> dict[str, Any]:
     return value
 
 
+def read_findings(folder: Path) -> list[tuple[str, FindingRecord]]:
+    """(path inside ``folder``, finding) of all that a run has stored."""
+    files = sorted((folder / "findings").glob("*.json"))
+    return [(file.relative_to(folder).as_posix(), read_finding(file)) for file in files]
+
+
 def read_run(path: Path) -> Run:
     """A stored run: run.json, or what the journal has if the run was cut off."""
     if path.is_dir():

@@ -12,9 +12,10 @@ import pytest
 
 from ..campaign.cell import Plan
 from ..campaign.ledger import Ledger
+from ..campaign.results import read_findings, read_run
 from ..campaign.resume import plan_record
 from ..campaign.store import RunFolder
-from ..errors import UsageError
+from ..errors import ResultError, UsageError
 from ..records import Cell, FindingRecord, Run
 from ..report.merged import failure, panels, race_report
 from ..report.stored import Pairs
@@ -71,6 +72,8 @@ class Controller:
         out = config.getoption("race_out")
         try:
             self._folder = RunFolder(Path(out)) if out else None
+            # A test may change the working folder.
+            self._root = Path(out or "").absolute()
         except UsageError as error:
             raise pytest.UsageError(
                 f"--race-out: {str(error).replace('--resume', 'racebench run --resume')}"
@@ -188,9 +191,18 @@ class Controller:
         writer = self.config.get_terminal_writer()
         folder = "" if self._folder is None else str(self._folder.path)
         color = bool(writer.hasmarkup)
-        terminal.write_line(race_report(run, self.ledger.findings(), folder, self._width(), color))
+        terminal.write_line(race_report(*self._told(run), folder, self._width(), color))
         if self.trouble:
             terminal.write_line(self.trouble)
+
+    def _told(self, run: Run) -> tuple[Run, Pairs]:
+        """The run as it is stored, as ``racebench explain`` reads it; as it was heard, if it is not."""
+        if self._folder is not None and not self.trouble:
+            try:
+                return read_run(self._root), read_findings(self._root)
+            except (ResultError, OSError) as error:
+                self.trouble = str(error)
+        return run, self.ledger.findings()
 
     def _shown(self, findings: Pairs) -> Pairs:
         """``findings`` with paths that ``racebench replay`` takes."""

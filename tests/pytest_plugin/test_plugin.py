@@ -361,10 +361,18 @@ def test_race_tests_are_in_the_merged_report(inner: Pytester, capsys: Capture, a
     assert cli.main(["compare", str(out), str(out)]) == 0
 
 
+# A soak on whose clock hardly any time goes by, so that each of its rounds comes.
+SLOW_CLOCK = """
+import functools, itertools
+from racebench.pytest_plugin import items
+items.Pace = functools.partial(items.Pace, clock=itertools.count(0.0, 0.001).__next__)
+"""
+
+
 @pytest.mark.parametrize("args", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_race_tests_go_round_in_a_soak(inner: Pytester, args: tuple[str, ...]) -> None:
     """What explores or hammers comes again, with seeds of its own; a proof and an ordinary test do not."""
-    inner.makepyfile(test_money=RACE_TESTS + "\ndef test_plain(): pass\n")
+    inner.makepyfile(test_money=RACE_TESTS + "\ndef test_plain(): pass\n", conftest=SLOW_CLOCK)
     out = inner.path / "out"
     picked = "kept and not expected or hammered or plain"
     result = run(inner, ".", "-k", picked, "--soak", "800ms", "--race-out", str(out), "-v", *args)
@@ -380,14 +388,6 @@ def test_race_tests_go_round_in_a_soak(inner: Pytester, args: tuple[str, ...]) -
     assert set(stored) == {"test_kept", "test_explored[kept]", "test_hammered"}
     assert stored["test_explored[kept]"].explore.executions > 50
     assert all(c.verdict == "as_expected" for c in stored.values())
-
-
-# A soak on whose clock hardly any time goes by, so that each of its rounds comes.
-SLOW_CLOCK = """
-import functools, itertools
-from racebench.pytest_plugin import items
-items.Pace = functools.partial(items.Pace, clock=itertools.count(0.0, 0.001).__next__)
-"""
 
 
 def test_a_soak_shows_once_what_a_race_test_finds_again(inner: Pytester) -> None:

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...campaign import claims
-from ...campaign.results import read_finding, read_journal, read_run
+from ...campaign.results import read_findings, read_journal, read_run
 from ...errors import RaceBenchError
-from ...records import FindingRecord
 from ...report.stored import Stored
 
 _EXAMPLE = "example"
@@ -26,11 +25,6 @@ def read_stored(path: Path, *, beside: bool = True) -> Stored:
     run, findings = read_run(path), read_findings(path)
     seen = history(path) if beside else {}
     return Stored(run, findings, claims.judge(run.cells), _written(path), seen, str(path))
-
-
-def read_findings(path: Path) -> list[tuple[str, FindingRecord]]:
-    files = sorted((path / "findings").glob("*.json"))
-    return [(file.relative_to(path).as_posix(), read_finding(file)) for file in files]
 
 
 def _written(path: Path) -> datetime:
