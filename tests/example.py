@@ -27,21 +27,23 @@ def remake(folder: Path = EXAMPLE) -> None:
         shutil.rmtree(folder / "findings", ignore_errors=True)
         (folder / "findings").mkdir(parents=True)
         _keep(whole, folder)
-        alone = Path(temporary) / "alone"
-        _racebench("verify", SHOWN[0], "--protocol", SHOWN[1], "--out", str(alone))
+        cell, alone = Path(temporary) / "cell", Path(temporary) / "alone"
+        _racebench("verify", SHOWN[0], "--protocol", SHOWN[1], "--out", str(cell))
+        (alone / "findings").mkdir(parents=True)
+        _keep(cell, alone, "deadlock.cycle")
         _racebench("report", str(alone), "--svg", str(folder / "finding.svg"))
     _racebench("report", str(folder), "--html", str(folder / "report.html"))
 
 
-def _keep(whole: Path, folder: Path) -> None:
-    """The run as it is stored, with the first finding of each signature alone."""
+def _keep(whole: Path, folder: Path, rule: str = "") -> None:
+    """The run as it is stored, with the first finding of each signature alone, of one ``rule`` if it is given."""
     run: dict[str, Any] = json.loads((whole / "run.json").read_text(encoding="utf-8"))
     kept: set[str] = set()
     for cell in run["cells"]:
         paths, cell["findings"] = cell["findings"], []
         for path in paths:
             finding = json.loads((whole / path).read_text(encoding="utf-8"))
-            if finding["signature"] not in kept:
+            if finding["signature"] not in kept and rule in ("", finding["rule"]):
                 kept.add(finding["signature"])
                 cell["findings"].append(f"findings/{len(kept):04d}.json")
                 _write(folder / cell["findings"][-1], finding)
