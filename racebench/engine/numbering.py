@@ -26,20 +26,14 @@ class Numbers:
         """
         current = self.caller(obj)
         who = "" if current is None else current.name
-        ids = self._ids
-        n = ids.get(who, 0)
-        ids[who] = n + 1
+        ids, serials = self._ids, self._serials
+        n = ids[who] = ids.get(who, -1) + 1
         # Around what a class of the program's own does when an attribute is set.
-        put: Any = object.__setattr__
-        number = n if current is None else (who, n)
-        if type(obj).__setattr__ is put:
-            obj._rb_id = number
-        else:
-            put(obj, "_rb_id", number)
+        own = obj.__dict__
+        own["_rb_id"] = n if current is None else (who, n)
         key = (who, type(obj)) if isinstance(obj, State) else (who, obj.cls, obj.index)
-        n = self._serials.get(key, 0) + 1
-        self._serials[key] = n
+        n = serials[key] = serials.get(key, 0) + 1
         if current is not None:
-            put(obj, "_rb_serial", f"@{who}#{n}")
+            own["_rb_serial"] = f"@{who}#{n}"
         elif n > 1:
-            put(obj, "_rb_serial", f"#{n}")
+            own["_rb_serial"] = f"#{n}"

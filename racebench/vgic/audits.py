@@ -122,7 +122,7 @@ def irq_stuck_inprogress(machine: Machine, rows: Rows) -> Iterator[Broken]:
         elif action.d is not NULL:
             row = action.d.structures.row(action.d, action.virq)
             up = row.target is NULL or not row.target.VPF_down
-            if row.lost and up:
+            if up and action.d.structures.gone(action.d, action.virq):
                 message = f"pIRQ {irq} is INPROGRESS, but vIRQ {action.virq} is neither inflight nor in an LR"
                 yield broken("irq.stuck_inprogress", message, ("INPROGRESS", "not inflight"))
 

@@ -90,7 +90,6 @@ class PendingIrqStructures(Structures):
         rank, offset = d.ranks[virq // NR_INTERRUPT_PER_RANK], virq & INTERRUPT_RANK_MASK
         target = d.vcpu[rank.irq[offset].vcpu]
         on = p.inflight_on
-        in_lr = any(lr is not None and lr.virq == virq for v in d.vcpu for lr in v.lrs)
         return VirqRow(
             d,
             virq,
@@ -102,13 +101,16 @@ class PendingIrqStructures(Structures):
             # The EOI of a vIRQ that is MIGRATING moves list and line to the target.
             displaced=on is not NULL and on is not target and not p.MIGRATING,
             settled=not p.MIGRATING,
-            # VISIBLE is not asked: CPU_ON leaves it set of what another vIRQ takes the LR from.
-            lost=on is NULL and not in_lr,
             stranded=not p.VISIBLE and (p.QUEUED if on is NULL else p.ENABLED and p.lr_queue_on is NULL),
         )
 
     def rows(self, d: Domain) -> list[VirqRow]:
         return [self.row(d, virq) for virq in d.pending_irqs]
+
+    def gone(self, d: Domain, virq: int) -> bool:
+        # VISIBLE is not asked: CPU_ON leaves it set of what another vIRQ takes the LR from.
+        in_lr = any(lr is not None and lr.virq == virq for v in d.vcpu for lr in v.lrs)
+        return d.pending_irqs[virq].inflight_on is NULL and not in_lr
 
     def waits(self, d: Domain, virq: int) -> bool:
         p = d.pending_irqs[virq]

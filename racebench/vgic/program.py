@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..findings import Broken
+from ..primitives import Lock
 from ..program import Program
 from .audits import DoubleSuccess, audit
 from .bench import Bench, compiled
@@ -229,6 +230,8 @@ class MachineBuilder:
         # Another domain is one that lives.
         if initial.state == "dying" and dom == 1:
             d.is_dying = True
+        if "cpu_on" in self._names:
+            d.domain_lock = Lock("domain", dom)
         d.nr_espis = initial.espis
         d.is_hardware_domain = initial.hardware_domain and dom == 1
         for virq in self.virqs:

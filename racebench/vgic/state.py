@@ -282,6 +282,8 @@ class Domain(State):
     """
 
     structures: Any
+    domain_lock: Lock = NULL
+    """Only in a scenario that switches a vCPU on, as nothing else here takes it."""
 
     # Unlike Xen, declared atomic: single words that anybody reads without a lock.
     creation_finished: bool = shared(False, atomic=True)
@@ -305,7 +307,6 @@ class Domain(State):
         self.allocated_irqs: OnDemand[AllocatedIrq] = OnDemand(self._make_allocated)
         self.make_pending_irq, self.make_rank_irq = make_pending_irq, make_rank_irq
         self.lock = Lock("dom", domain_id)
-        self.domain_lock = Lock("domain", domain_id)
         self.vcpu = [self.make_vcpu(i) for i in range(vcpus)]
         self.pending_irqs: OnDemand[PendingIrq] = OnDemand(self._make_pending_irq)
         self.ranks: OnDemand[VgicIrqRank] = OnDemand(self._make_rank)

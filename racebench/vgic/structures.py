@@ -24,8 +24,7 @@ class VirqRow:
     on whose list it is, ``target`` the one it is meant for; NULL if there is
     none.  ``displaced``: it is on another list than its target's, and nothing
     is going to move it.  ``settled``: its line's affinity is final, so it is to
-    be that of ``target``.  ``lost``: nobody who has it could ever end it.
-    ``stranded``: it is to be delivered, and nothing is due that would.
+    be that of ``target``.  ``stranded``: it is to be delivered, and nothing is due that would.
     """
 
     d: Domain
@@ -37,7 +36,6 @@ class VirqRow:
     target: Vcpu
     displaced: bool
     settled: bool
-    lost: bool
     stranded: bool
 
 
@@ -98,6 +96,10 @@ class Structures:
 
     def rows(self, d: Domain) -> list[VirqRow]:
         """One row for each vIRQ that ``d`` has been asked about, in no order."""
+        raise NotImplementedError
+
+    def gone(self, d: Domain, virq: int) -> bool:
+        """Whether ``virq`` is where nobody who has it could ever end it."""
         raise NotImplementedError
 
     def waits(self, d: Domain, virq: int) -> bool:

@@ -80,8 +80,6 @@ class NewVgicStructures(Structures):
 
     def row(self, d: Domain, virq: int) -> VirqRow:
         irq = vgic_get_irq(d, virq)
-        deliverable = irq.enabled and irq.target_vcpu is not NULL
-        pending = irq_is_pending(irq)
         return VirqRow(
             d,
             virq,
@@ -95,15 +93,19 @@ class NewVgicStructures(Structures):
             displaced=False,
             # ITARGETSR moves the line at once.
             settled=True,
-            # On no list, and nothing is due that would put it on one: enabling
-            # it does, but neither aiming it elsewhere nor its (active) line.
-            lost=irq.vcpu is NULL and (not pending or deliverable),
             # Also while the distributor is off: switching it on queues nothing.
-            stranded=irq.vcpu is NULL and pending and deliverable,
+            stranded=irq.vcpu is NULL and irq_is_pending(irq) and irq.enabled and irq.target_vcpu is not NULL,
         )
 
     def rows(self, d: Domain) -> list[VirqRow]:
         return [self.row(d, virq) for virq in vgic_dist(d).spis]
+
+    def gone(self, d: Domain, virq: int) -> bool:
+        # On no list, and nothing is due that would put it on one: enabling
+        # it does, but neither aiming it elsewhere nor its (active) line.
+        irq = vgic_get_irq(d, virq)
+        deliverable = irq.enabled and irq.target_vcpu is not NULL
+        return irq.vcpu is NULL and (not irq_is_pending(irq) or deliverable)
 
     def waits(self, d: Domain, virq: int) -> bool:
         irq = vgic_get_irq(d, virq)
