@@ -62,7 +62,9 @@ class ByHand(Primitive):
         self.me.op = op
         return effect(self.me, arg)
 
-    def _block(self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None) -> Any:
+    def _block(
+        self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None, timeout: float | None = None
+    ) -> Any:
         self.me.op = op
         if not self.ready_for(self.me):
             self.join(self.me)
@@ -75,7 +77,7 @@ class ByHand(Primitive):
 
 
 class ByHandLock(ByHand, rb.Lock):
-    def acquire(self, blocking: bool = True) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         frame: Any = _Frame
         call = self._block if blocking else self._step
         effect = self.grant if blocking else self.attempt

@@ -15,6 +15,8 @@ from typing import Any
 
 from ...errors import ThreadAbort
 from ...primitives import Lock, RLock
+from ...primitives.locks import FOREVER, checked
+from .clock import shortened
 from .orders import note
 from .parking import Free, Run
 from .worker import Worker
@@ -38,6 +40,13 @@ class FreeMutex(Free, Lock):
         if me.aborted:
             self._let_go(me)
             raise ThreadAbort
+
+    def _wait_for(self, seconds: float) -> bool:
+        """Known to nobody as waiting: it goes on before long, whoever has the lock."""
+        taken = self.real.acquire(timeout=shortened(seconds))
+        if not taken:
+            self._run.clock.passed(seconds)
+        return taken
 
     def drop(self, me: Any, _: None = None) -> None:
         if self.owner is not me:
@@ -78,12 +87,13 @@ class Reentrant(FreeMutex):
 
     depth = 0
 
-    def acquire(self, blocking: bool = True) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         me = self._run.local.worker
         if me is not None and self.owner is me:
+            checked(blocking, timeout)
             self.depth += 1
             return True
-        if not super().acquire(blocking):
+        if not super().acquire(blocking, timeout):
             return False
         if me is not None:
             self.held_from(_getframe(1))
@@ -108,20 +118,24 @@ def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
     """``acquire`` and ``release``, with what they look at at hand; ``base`` has them outside the run."""
     local, namespace, noise = run.local, run.namespace, run.step
 
-    def acquire(self: Any, blocking: bool = True) -> bool:
+    def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
+        # By identity: nothing else is as cheap, and another -1 comes to the same.
+        seconds = None if timeout is FOREVER and blocking else checked(blocking, timeout)
         me = local.worker
         if me is None:
             run.outside()
-            return base.acquire(self, blocking)
+            return base.acquire(self, blocking, timeout)
         if namespace["noisy"]:
             noise()
         held = me.held
-        if held and blocking:
+        if held and seconds is None:
             note(me, self)
         if not self._get(False):
-            if not blocking:
-                return False
-            self._wait(me)
+            if seconds is not None:
+                if not seconds or not self._wait_for(seconds):
+                    return False
+            else:
+                self._wait(me)
         self.owner = me
         frame = _getframe(1)
         held.append((self, frame.f_code, frame.f_lasti))
