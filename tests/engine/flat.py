@@ -106,7 +106,18 @@ class _Flat:
             self.code[at] = (kind, len(self.code))
         elif kind == "astore":
             self.code.append(("store", _ATOM, args[0]))
-        elif kind in ("aadd", "acas", "bup", "bdown", "ewait", "etwait", "eset", "eclear", "babort", "breset"):
+        elif kind in (
+            "aadd",
+            "acas",
+            "bup",
+            "bdown",
+            "ewait",
+            "etwait",
+            "eset",
+            "eclear",
+            "babort",
+            "breset",
+        ):
             self.code.append((kind, *args))
         elif kind in ("take", "release"):
             self.code.append(("lock" if kind == "take" else "unlock", LOCKS.index(args[0])))

@@ -65,7 +65,9 @@ class _Author:
             self.weights["mb"] = 2
         self.locks = "rrra" if "again" in themes else rng.choice(("ab", "aar", "abr", "a"))
         self.condition = rng.choice("ar")
-        self.roles = ["waits", "waits", "wakes"] if {"condition", "late"} & {*themes} and rng.random() < 0.7 else []
+        self.roles = (
+            ["waits", "waits", "wakes"] if {"condition", "late"} & {*themes} and rng.random() < 0.7 else []
+        )
         rng.shuffle(self.roles)
         self.left = 0
 

@@ -6,7 +6,21 @@ from typing import Any
 
 from .flat import CONDITIONS, FIELDS, LOCKS, flat
 from .operations import LATE_OPERATIONS, OPERATIONS, lock_of
-from .states import ASLEEP, AT_ONCE, BROKEN, FILLING, LATE, NOBODY, WOKEN, Actor, Crash, Sketch, State, Step, put
+from .states import (
+    ASLEEP,
+    AT_ONCE,
+    BROKEN,
+    FILLING,
+    LATE,
+    NOBODY,
+    WOKEN,
+    Actor,
+    Crash,
+    Sketch,
+    State,
+    Step,
+    put,
+)
 
 
 class Machine:

@@ -16,7 +16,7 @@ from typing import Any
 from ...errors import ThreadAbort
 from ...primitives import Lock, RLock
 from ...primitives.locks import FOREVER, checked
-from .clock import shortened
+from .clock import patience
 from .orders import note
 from .parking import Free, Run
 from .worker import Worker
@@ -41,9 +41,9 @@ class FreeMutex(Free, Lock):
             self._let_go(me)
             raise ThreadAbort
 
-    def _wait_for(self, seconds: float) -> bool:
+    def _wait_for(self, me: Worker, seconds: float) -> bool:
         """Known to nobody as waiting: it goes on before long, whoever has the lock."""
-        taken = self.real.acquire(timeout=shortened(seconds))
+        taken = self.real.acquire(timeout=patience(seconds, me.rng))
         if not taken:
             self._run.clock.passed(seconds)
         return taken
@@ -132,7 +132,7 @@ def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
             note(me, self)
         if not self._get(False):
             if seconds is not None:
-                if not seconds or not self._wait_for(seconds):
+                if not seconds or not self._wait_for(me, seconds):
                     return False
             else:
                 self._wait(me)

@@ -47,7 +47,7 @@ from ...errors import ThreadAbort
 from ...primitives.primitive import Effect, Primitive
 from ...primitives.runtime import Outsider
 from ..stuck import find_ring, ring_event, wait_event
-from .clock import shortened
+from .clock import patience
 from .worker import Ticket, Worker
 
 
@@ -132,7 +132,7 @@ class Waits:
         self._on_block(me)
         if ticket.timeout is None:
             me.gate.acquire()
-        elif not me.gate.acquire(timeout=shortened(ticket.timeout)):
+        elif not me.gate.acquire(timeout=patience(ticket.timeout, me.rng)):
             with self.mutex:
                 # Still parked, so nobody has done it, nor opened the gate, and with the mutex nobody will.
                 if me.parked is not None and obj.may_expire():
