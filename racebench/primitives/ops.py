@@ -88,13 +88,13 @@ LATE_SLEEP = _timed(SLEEP, Kind.WAIT, Kind.TIMEOUT)
 
 @functools.cache
 def up(n: int) -> Op:
-    """``n`` times UP in one."""
-    if n == 1:
-        return UP
+    """UP so many times in one."""
     op = Op(Kind.UP)
     op.times = n
     return op
 
 
-GIVES = frozenset((RELEASE, RELEASE_READ, RELEASE_WRITE, NOTIFY, NOTIFY_ALL, UP, SET, CLEAR))
-"""What a thread may do while it unwinds, and what then does nothing."""
+GIVES = frozenset(
+    op.kind for op in (RELEASE, RELEASE_READ, RELEASE_WRITE, NOTIFY, NOTIFY_ALL, UP, SET, CLEAR)
+)
+"""The kinds of what a thread may do while it unwinds, and what then does nothing."""

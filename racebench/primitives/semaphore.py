@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .ops import DOWN, TRY_DOWN, up
+from .ops import DOWN, TRY_DOWN, UP, up
 from .primitive import Primitive, either
 
 
@@ -27,20 +27,20 @@ class Semaphore(Primitive):
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """Take one; False if there is none at once (``blocking=False``), or none within ``timeout`` s."""
-        if not blocking and timeout is not None:
-            raise ValueError("can't specify timeout for non-blocking acquire")
         taken: bool
-        if not blocking or (timeout is not None and timeout <= 0):
-            taken = self._step(TRY_DOWN, self._down)
-        else:
-            taken = self._block(DOWN, self._down, timeout=timeout)
+        if timeout is None:
+            taken = self._block(DOWN, self._down) if blocking else self._step(TRY_DOWN, self._down)
+            return taken
+        if not blocking:
+            raise ValueError("can't specify timeout for non-blocking acquire")
+        taken = self._block(DOWN, self._down, None, None, timeout) if timeout > 0 else self.acquire(False)
         return taken
 
     def release(self, n: int = 1) -> None:
         """Give ``n`` in one; ValueError if that is too many for a BoundedSemaphore."""
         if n < 1:
             raise ValueError("n must be one or more")
-        if self._step(up(n), self._up, n) is False:
+        if self._step(UP if n == 1 else up(n), self._up, n) is False:
             raise ValueError("Semaphore released too many times")
 
     def __enter__(self) -> bool:
@@ -67,7 +67,7 @@ class Semaphore(Primitive):
         return True
 
     def _up(self, me: Any, n: int) -> bool:
-        if not self.takes_back(n):
+        if self.most is not None and not self.takes_back(n):
             return False
         self.count += n
         return True

@@ -37,7 +37,7 @@ class Controlled(Primitive):
         if me is None:
             return self._alone(op, effect, arg)
         if me.aborted:
-            if op in ops.GIVES:
+            if op.kind in ops.GIVES:
                 return None
             s.point(op, self)
             raise ThreadAbort

@@ -43,10 +43,13 @@ class FreeMutex(Free, Lock):
 
     def _wait_for(self, me: Worker, seconds: float) -> bool:
         """Known to nobody as waiting: it goes on before long, whoever has the lock."""
-        taken = self.real.acquire(timeout=patience(seconds, me.rng))
-        if not taken:
+        if not self.real.acquire(timeout=patience(seconds, me.rng)):
             self._run.clock.passed(seconds)
-        return taken
+            return False
+        self.owner = me
+        frame = _getframe(2)
+        me.held.append((self, frame.f_code, frame.f_lasti))
+        return True
 
     def drop(self, me: Any, _: None = None) -> None:
         if self.owner is not me:
@@ -119,27 +122,37 @@ def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
     local, namespace, noise = run.local, run.namespace, run.step
 
     def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
-        # By identity: nothing else is as cheap, and another -1 comes to the same.
-        seconds = None if timeout is FOREVER and blocking else checked(blocking, timeout)
         me = local.worker
         if me is None:
             run.outside()
             return base.acquire(self, blocking, timeout)
+        # By identity: nothing is as cheap, and another -1 comes to the same.
+        if timeout is not FOREVER:
+            return timed(self, me, blocking, timeout)
         if namespace["noisy"]:
             noise()
         held = me.held
-        if held and seconds is None:
+        if held and blocking:
             note(me, self)
         if not self._get(False):
-            if seconds is not None:
-                if not seconds or not self._wait_for(me, seconds):
-                    return False
-            else:
-                self._wait(me)
+            if not blocking:
+                return False
+            self._wait(me)
         self.owner = me
         frame = _getframe(1)
         held.append((self, frame.f_code, frame.f_lasti))
         return True
+
+    def timed(self: Any, me: Worker, blocking: bool, timeout: float) -> bool:
+        seconds = checked(blocking, timeout)
+        if seconds is None:
+            taken: bool = self.acquire()
+        else:
+            # Blocked for so long at most: no lock is asked for in an order that could close a ring.
+            taken = self.acquire(False) or (seconds > 0 and self._wait_for(me, seconds))
+        if taken:
+            self.held_from(_getframe(2))
+        return taken
 
     def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
         me = local.worker

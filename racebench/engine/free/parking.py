@@ -56,7 +56,7 @@ class Free(Primitive):
         if me is None:
             run.outside()
             return super()._step(op, effect, arg)
-        if not me.aborted or op not in GIVES:
+        if not me.aborted or op.kind not in GIVES:
             run.maybe_step()
         with run.waits.mutex:
             me.op = op
@@ -71,11 +71,11 @@ class Free(Primitive):
             run.outside()
             return super()._block(op, effect, arg, ask, timeout)
         run.maybe_step()
-        ticket = Ticket(effect, arg, timeout)
         with run.waits.mutex:
             me.op = op
             if self.ready_for(me):
                 return run.waits.change(me, self, effect, arg)
+            ticket = Ticket(effect, arg, timeout)
             run.waits.park(me, self, ticket)
         result = run.waits.sleep(me, self, ticket)
         if timeout is not None and not ticket.granted:
