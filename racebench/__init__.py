@@ -4,6 +4,7 @@ The public API.  Programs are made of State, shared fields and primitives; the
 engines run the same program on real threads, freely or under control.
 """
 
+from threading import BrokenBarrierError, local
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
@@ -18,7 +19,11 @@ from .errors import (
 )
 from .findings import Broken, Finding, Result, Verdict, broken
 from .primitives import (
+    Atomic,
+    Barrier,
+    BoundedSemaphore,
     Condition,
+    Event,
     Lock,
     RLock,
     RWLock,
@@ -66,9 +71,14 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Atomic",
+    "Barrier",
+    "BoundedSemaphore",
     "Broken",
+    "BrokenBarrierError",
     "CheckFailed",
     "Condition",
+    "Event",
     "Finding",
     "HarnessBug",
     "Lock",
@@ -92,6 +102,7 @@ __all__ = [
     "irqs_off",
     "irqs_on",
     "irqsave",
+    "local",
     "race_test",
     "replay",
     "shared",

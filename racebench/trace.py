@@ -22,7 +22,10 @@ class Kind(enum.Enum):
 
     REQUEST_READ and REQUEST_WRITE: the thread wants a fair read-write lock, cannot
     have it now and is seen to wait; the acquire that may follow is a step of its
-    own.  WAKE: a sleeper of a condition wakes unasked.
+    own.  WAKE: a sleeper of a condition wakes unasked.  TIMEOUT: a wait ends by its
+    timeout.  AWAIT and PASS: a thread begins to wait for an event, and goes on; ARRIVE
+    and LEAVE: the same of a barrier.  LOOK: it asks how one of these is.  UPDATE: an
+    atomic value is read and written in one.  PAUSE and CLOCK: it sleeps, or asks for the time.
     """
 
     READ = "read"
@@ -51,9 +54,29 @@ class Kind(enum.Enum):
     RETURN = "return"
     STORE = "store"
     FENCE = "fence"
+    TIMEOUT = "timeout"
+    AWAIT = "await"
+    PASS = "pass"
+    SET = "set"
+    CLEAR = "clear"
+    LOOK = "look"
+    ARRIVE = "arrive"
+    LEAVE = "leave"
+    ABORT = "abort"
+    RESET = "reset"
+    UPDATE = "update"
+    PAUSE = "pause"
+    CLOCK = "clock"
 
     # By identity, as members are compared: an enumeration's own hash is Python code, at every lookup.
     __hash__ = object.__hash__
+
+
+_CHANGES_NOTHING = {
+    # A store that waits in a buffer has changed nothing yet.
+    *(Kind.READ, Kind.LOCKED, Kind.STORE, Kind.AWAIT, Kind.PASS, Kind.LOOK, Kind.TIMEOUT),
+    *(Kind.PAUSE, Kind.CLOCK),
+}
 
 
 class Op:
@@ -66,20 +89,27 @@ class Op:
     object commute unless one ``conflicts``: it writes, or it reads what its
     reader may then change in place, which an engine sets when it sees such a value.
     ``inside`` says that it uses the list, dict or set that the field has.
+    ``does`` is the kind of operation that it is to what it is done to: a timeout of a
+    take is a try that fails.  ``timed`` is the offer in its place if it may also end by
+    a timeout, and that has in ``other`` what it is called when the other comes about.
+    ``times`` says how often a release gives.
     """
 
     __slots__ = (
-        *("apart", "atomic", "conflicts", "drains", "field", "inside"),
-        *("is_field", "kind", "nested", "writes"),
+        *("apart", "atomic", "conflicts", "does", "drains", "field", "inside"),
+        *("is_field", "kind", "nested", "other", "timed", "times", "writes"),
     )
 
     def __init__(
         self, kind: Kind, field: str = "", atomic: bool = False, drains: bool = False, inside: bool = False
     ) -> None:
         self.kind, self.field, self.atomic, self.drains, self.inside = kind, field, atomic, drains, inside
+        self.does = kind
+        self.timed: Op | None = None
+        self.other: Op | None = None
+        self.times = 1
         self.is_field = bool(field)
-        # A store that waits in a buffer has changed nothing yet.
-        self.writes = kind not in (Kind.READ, Kind.LOCKED, Kind.STORE)
+        self.writes = kind not in _CHANGES_NOTHING
         self.conflicts = self.writes
         self.apart = drains or kind in (Kind.WAIT_UNTIL, Kind.STORE, Kind.FENCE)
         self.nested = kind in (Kind.WAIT, Kind.INTERRUPT, Kind.RETURN)

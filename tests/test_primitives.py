@@ -62,7 +62,9 @@ class ByHand(Primitive):
         self.me.op = op
         return effect(self.me, arg)
 
-    def _block(self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None) -> Any:
+    def _block(
+        self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None, timeout: float | None = None
+    ) -> Any:
         self.me.op = op
         if not self.ready_for(self.me):
             self.join(self.me)
@@ -75,7 +77,7 @@ class ByHand(Primitive):
 
 
 class ByHandLock(ByHand, rb.Lock):
-    def acquire(self, blocking: bool = True) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         frame: Any = _Frame
         call = self._block if blocking else self._step
         effect = self.grant if blocking else self.attempt
@@ -612,7 +614,144 @@ def test_a_lock_that_setup_leaves_locked_is_waited_for_in_vain(mode: Any) -> Non
     assert [finding.rule for finding in result.findings] == ["deadlock.wait"]
 
 
+# -- events, barriers and timeouts, by hand
+
+
+def test_an_event_lets_go_who_waits_also_if_it_is_cleared_at_once() -> None:
+    event = made(rb.Event)
+    waits(A, event.wait)
+    does(B, event.set)
+    does(B, event.clear)
+    assert goes_on(event, A)
+    waits(A, event.wait)
+    assert not goes_on(event, A)
+
+
+def test_what_becomes_of_asking_an_event_the_flag_decides() -> None:
+    event = made(rb.Event)
+    A.op = ops.ASK_EVENT
+    assert event.ready_for(A) and A.op is ops.AWAIT
+    does(B, event.set)
+    assert event.ready_for(A) and A.op is ops.ASK_EVENT
+
+
+def test_who_is_late_for_an_event_is_not_let_go_by_it() -> None:
+    event = made(rb.Event)
+    waits(A, event.wait)
+    assert event.expire(A) is False
+    does(B, event.set)
+    assert (event.waiters, event.released) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("make", "op"),
+    [(lambda: made(rb.Lock), ops.ACQUIRE), (lambda: made(rb.Semaphore, 1), ops.DOWN)],
+    ids=["lock", "semaphore"],
+)
+def test_an_offer_with_a_timeout_is_always_possible_and_says_what_it_is(make: Any, op: Op) -> None:
+    thing = make()
+    offer = B.op = op.timed
+    assert thing.ready_for(B) and B.op is offer
+    does(A, thing.acquire)
+    assert thing.ready_for(B) and B.op.kind is Kind.TIMEOUT
+    does(A, thing.release)
+    assert thing.ready_for(B) and B.op is offer
+
+
+def test_a_release_of_several_lets_in_as_many() -> None:
+    sem = made(rb.Semaphore, 0)
+    waits(A, sem.acquire)
+    waits(B, sem.acquire)
+    waits(C, sem.acquire)
+    does(D, sem.release, 2)
+    assert goes_on(sem, A) and goes_on(sem, B) and not goes_on(sem, C)
+
+
+def test_a_barrier_lets_nobody_in_before_all_have_left() -> None:
+    barrier = made(rb.Barrier, 2)
+    waits(A, barrier.wait)
+    assert barrier.count == 1
+    assert does(B, barrier.wait) == 1
+    waits(C, barrier.wait)
+    assert goes_on(barrier, A)
+    assert goes_on(barrier, C)
+    assert barrier.count == 1
+
+
+def test_a_barrier_that_breaks_while_it_lets_go_is_broken_for_who_has_not_left() -> None:
+    barrier = made(rb.Barrier, 2)
+    waits(A, barrier.wait)
+    does(B, barrier.wait)
+    does(C, barrier.abort)
+    assert barrier._leave(A, None) is False
+    with pytest.raises(rb.BrokenBarrierError):
+        does(C, barrier.wait)
+    does(C, barrier.reset)
+    waits(C, barrier.wait)
+
+
+def test_nobody_is_late_for_a_barrier_while_its_action_runs() -> None:
+    barrier = made(rb.Barrier, 2, print)
+    waits(A, barrier.wait)
+    A.op = ops.LEAVE.timed
+    barrier.acting = B
+    assert not barrier.may_expire()
+    assert not barrier.ready_for(A)
+    assert list(barrier.owners_for(A)) == [B]
+    B.op = ops.ACTED
+    assert barrier.ready_for(B)
+
+
 # -- outside a run
+
+
+def _thread(call: Callable[[], Any]) -> tuple[threading.Thread, list[Any]]:
+    came: list[Any] = []
+    thread = threading.Thread(target=lambda: came.append(call()))
+    thread.start()
+    return thread, came
+
+
+def test_outside_a_run_a_timeout_ends_a_wait_and_none_lets_it_be_granted() -> None:
+    lock, sem, event = rb.Lock(), rb.Semaphore(0), rb.Event()
+    cond, barrier = rb.Condition(), rb.Barrier(2)
+    lock.acquire()
+    assert not lock.acquire(timeout=0.001)
+    assert not sem.acquire(timeout=0.001)
+    assert not event.wait(timeout=0.001)
+    with cond, cond:
+        assert not cond.wait(timeout=0.001)
+        assert cond.waiters == []
+        assert not cond.wait_for(lambda: False, timeout=0.001)
+    with pytest.raises(rb.BrokenBarrierError):
+        barrier.wait(timeout=0.001)
+    assert barrier.broken
+    barrier.reset()
+    for call, done in ((sem.acquire, sem.release), (event.wait, event.set), (lock.acquire, lock.release)):
+        thread, came = _thread(lambda call=call: call(timeout=60))  # type: ignore[misc]
+        done()
+        thread.join()
+        assert came == [True]
+
+
+def test_outside_a_run_a_barrier_lets_all_go_together() -> None:
+    acted: list[int] = []
+    barrier = rb.Barrier(2, lambda: acted.append(barrier.n_waiting))
+    for _ in range(2):
+        thread, came = _thread(barrier.wait)
+        mine = barrier.wait()
+        thread.join()
+        assert {mine, *came} == {0, 1}
+    # As in threading: the barrier is not full before the action has come to its end.
+    assert acted == [2, 2]
+
+
+def test_outside_a_run_an_atomic_value_is_exact() -> None:
+    value = rb.Atomic(3)
+    assert (value.fetch_add(2), value.exchange(7), value.load()) == (3, 5, 7)
+    assert value.compare_exchange(7, 9) and not value.compare_exchange(7, 1)
+    value.store("x")
+    assert value.load() == "x"
 
 
 def test_outside_a_run_a_wait_that_an_exception_ends_leaves_nobody_behind_it() -> None:

@@ -31,7 +31,7 @@ from collections import Counter
 from typing import Any
 
 from ..findings import Alarm
-from ..trace import Execution, Kind, object_name
+from ..trace import Execution, Kind, Op, object_name
 from .held import Held, Holding
 
 RULE = "data_race"
@@ -40,6 +40,9 @@ _NUMBERS = re.compile(r"\[[^\]]*\]|[@#][^.]*")
 _JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}
 _COUNTS = {Kind.UP, Kind.DOWN, Kind.TRY_DOWN}
 _LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE}
+_HANDS_OVER = {Kind.SET, Kind.ARRIVE, Kind.LEAVE, Kind.ABORT, Kind.RESET}
+_IS_HANDED = {Kind.PASS, Kind.LOOK, Kind.ARRIVE, Kind.LEAVE}
+"""Of events and barriers: who comes to one knows all that was done before it by those who came."""
 
 # Beside the fields of an object, whose names are identifiers, and "" for a lock itself.
 _READERS, _STORES = "its readers", "its stores"
@@ -100,7 +103,7 @@ class _Run:
             if op.apart and op.kind is not Kind.WAIT_UNTIL:
                 self._buffered(n, actor, op, obj)
             elif not op.is_field:
-                self._synchronise(n, i, op.kind, obj)
+                self._synchronise(n, i, op, obj)
             elif op.inside:
                 # Two elements of one list are no one variable: which are the same is not known here.
                 continue
@@ -160,11 +163,12 @@ class _Run:
         _raise(self.clocks[i], other)
         other[j] += 1
 
-    def _synchronise(self, n: int, i: int, kind: Kind, obj: Any) -> None:
+    def _synchronise(self, n: int, i: int, op: Op, obj: Any) -> None:
+        kind = op.kind
         if kind is Kind.WAIT_UNTIL:
-            for op, read in obj.reads:
-                if op.is_field:
-                    self._read(i, (id(read), op.field))
+            for look, read in obj.reads:
+                if look.is_field:
+                    self._read(i, (id(read), look.field))
                 else:
                     self._join(i, (id(read), ""))
             return
@@ -174,7 +178,13 @@ class _Run:
         elif kind is Kind.RETURN:
             self._come(obj.task.index, i)
         elif kind in _COUNTS:
-            self._count(i, kind, obj)
+            self._count(i, op, obj)
+            return
+        elif kind in _HANDS_OVER or kind in _IS_HANDED:
+            if kind in _IS_HANDED:
+                self._join(i, (id(obj), ""))
+            if kind in _HANDS_OVER:
+                self._leave(i, (id(obj), ""))
             return
         change = self.held.apply(n, i, kind, obj)
         if kind is Kind.RELEASE_READ and change:
@@ -189,13 +199,15 @@ class _Run:
             if kind is Kind.ACQUIRE_WRITE:
                 self._join(i, (id(obj), _READERS))
 
-    def _count(self, i: int, kind: Kind, semaphore: Any) -> None:
+    def _count(self, i: int, op: Op, semaphore: Any) -> None:
         key = id(semaphore)
         count = self.counts.get(key, getattr(semaphore, "initial", 0))
-        if kind is Kind.UP:
-            self.counts[key] = count + 1
-            self._leave(i, (key, ""))
-        elif count > 0 or kind is Kind.DOWN:
+        if op.kind is Kind.UP:
+            most = getattr(semaphore, "most", None)
+            if most is None or count + op.times <= most:
+                self.counts[key] = count + op.times
+                self._leave(i, (key, ""))
+        elif count > 0 or op.kind is Kind.DOWN:
             self.counts[key] = count - 1
             self._join(i, (key, ""))
 

@@ -7,7 +7,10 @@ other begins.  Which of them has a mutex first is chance; a hand-over is not:
   would have waited, if it waits at all;
 - the nth to get through a semaphore that starts at m, after n - m of those that
   raised it.  Which ones is chance if there are more: what all the choices have
-  in common is sure.
+  in common is sure;
+- who gets past an event comes after some ``set`` of it: so after what all those have
+  in common that came so far;
+- who leaves a barrier comes after all who came to it, unless it was ever broken.
 
 With ``reads`` also: who reads a field comes after who wrote what it reads.  So it
 is for the lock of an object that was made in a thread: only who has read of it
@@ -26,6 +29,10 @@ Clock = list[int]
 Known = tuple[int, ...]
 """By thread: how many of its steps are known to be over; for the thread itself, how many it made."""
 
+_OF_EVENTS = {Kind.PASS, Kind.SET}
+_OF_BARRIERS = {Kind.ARRIVE, Kind.LEAVE, Kind.ABORT, Kind.RESET, Kind.TIMEOUT}
+"""A timeout of anything else says nothing, and is kept of nothing."""
+
 
 def _learn(clock: Clock, other: Sequence[int]) -> None:
     for k, value in enumerate(other):
@@ -43,6 +50,9 @@ class Past:
         self._stored: dict[Any, list[Clock]] = {}
         self._ups: dict[int, list[Clock]] = {}
         self._downs: dict[int, int] = {}
+        # Of each barrier, all that is known by those who came since the last one left; None once it broke.
+        self._came: dict[int, Clock | None] = {}
+        self._leaving: set[int] = set()
 
     def known(self, i: int) -> Known:
         return tuple(self._clocks[i])
@@ -57,7 +67,11 @@ class Past:
             for read, thing in obj.reads:
                 self._read(clock, actor.index, read, thing)
         elif kind in (Kind.UP, Kind.DOWN, Kind.TRY_DOWN):
-            self._count(clock, kind, obj)
+            self._count(clock, op, obj)
+        elif kind in _OF_EVENTS:
+            self._event(clock, kind, id(obj))
+        elif kind in _OF_BARRIERS:
+            self._barrier(clock, kind, id(obj))
         elif kind in (Kind.NOTIFY, Kind.NOTIFY_ALL):
             _learn(self._left.setdefault(("told", id(obj.lock)), clock[:]), clock)
         elif kind is Kind.ACQUIRE or kind is Kind.TRY_ACQUIRE:
@@ -75,8 +89,8 @@ class Past:
         elif op.kind is Kind.READ and not op.conflicts and not op.inside:
             if self._reads:
                 self._read(clock, actor.index, op, obj)
-        elif op.inside or op.kind is Kind.READ:
-            # A container's contents, or a value that its reader may change, are of all who touched them.
+        elif op.inside or op.kind is Kind.READ or op.kind is Kind.UPDATE:
+            # A container's contents, or a value that its reader changes or may, are of all who touched them.
             if self._reads:
                 self._read(clock, actor.index, op, obj)
             _learn(self._left.setdefault(key, clock[:]), clock)
@@ -89,12 +103,34 @@ class Past:
         if not self._stored.get((i, *key)):
             _learn(clock, self._left.get(key, ()))
 
-    def _count(self, clock: Clock, kind: Kind, semaphore: Any) -> None:
-        ups = self._ups.setdefault(id(semaphore), [])
-        if kind is Kind.UP:
-            ups.append(clock[:])
-            return
+    def _event(self, clock: Clock, kind: Kind, event: int) -> None:
+        known = self._left.get(("set", event))
+        if kind is Kind.PASS:
+            _learn(clock, known or ())
+        else:
+            self._left["set", event] = clock[:] if known is None else list(map(min, known, clock))
+
+    def _barrier(self, clock: Clock, kind: Kind, barrier: int) -> None:
+        came = self._came.setdefault(barrier, clock[:])
+        if kind is Kind.LEAVE:
+            self._leaving.add(barrier)
+            _learn(clock, came or ())
+        elif kind is not Kind.ARRIVE:
+            self._came[barrier] = None
+        elif came is not None:
+            if barrier in self._leaving:
+                came[:] = clock
+            self._leaving.discard(barrier)
+            _learn(came, clock)
+
+    def _count(self, clock: Clock, op: Op, semaphore: Any) -> None:
+        kind, ups = op.kind, self._ups.setdefault(id(semaphore), [])
         downs, start = self._downs.get(id(semaphore), 0), getattr(semaphore, "initial", 0)
+        if kind is Kind.UP:
+            most = getattr(semaphore, "most", None)
+            if most is None or start + len(ups) - downs + op.times <= most:
+                ups.extend([clock[:]] * op.times)
+            return
         if kind is Kind.TRY_DOWN and downs >= start + len(ups):
             return
         self._downs[id(semaphore)] = downs = downs + 1

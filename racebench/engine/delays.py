@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import ProgramError
 from ..primitives import State, lent, state
+from ..primitives.clock import Alone
 from ..program import Program
 from .numbering import Numbers
 
@@ -23,6 +24,7 @@ class _Looker(Numbers):
     def __init__(self) -> None:
         super().__init__()
         self.types: dict[type, Any] = {}
+        self.clock = Alone()
         self.met: list[State] = []
 
     def substitute(self, cls: type) -> Any:

@@ -7,7 +7,10 @@ for users: build the state inside ``setup`` (or inside a thread), not before.
 Locks here are identified by a class ("desc") and an optional index ("64").
 """
 
+from .atomic import Atomic
+from .barrier import Barrier
 from .condition import Condition
+from .event import Event
 from .locks import IrqGuard, Lock, RLock
 from .primitive import Primitive
 from .runtime import (
@@ -24,11 +27,15 @@ from .runtime import (
     wait_until,
 )
 from .rwlock import Guard, RWLock
-from .semaphore import Semaphore
+from .semaphore import BoundedSemaphore, Semaphore
 from .state import Field, State, shared
 
 __all__ = [
+    "Atomic",
+    "Barrier",
+    "BoundedSemaphore",
     "Condition",
+    "Event",
     "Field",
     "Guard",
     "IrqGuard",

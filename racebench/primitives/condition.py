@@ -7,29 +7,38 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from .locks import Lock
+from .locks import FOREVER, Lock, RLock
 from .ops import NOTIFY, NOTIFY_ALL, SLEEP, WAIT
 from .primitive import Primitive
 
 
 class Condition(Primitive):
-    """A condition variable over ``lock``; waiters are woken first come, first served.
+    """A condition variable over ``lock``, an RLock of its own if none is given.
 
-    ``spurious``: in a run ``wait`` may also return unasked, as POSIX allows, so that
-    code which does not look again at what it waits for is found out: once for each
-    thread and condition in an execution, so that a loop around ``wait`` has an end.
+    Waiters are woken first come, first served.  ``spurious``: in a run ``wait`` may also
+    return unasked, as POSIX allows, so that code which does not look again at what it
+    waits for is found out: once for each thread and condition in an execution, so that a
+    loop around ``wait`` has an end.
+    A wait with a timeout ends unasked by that alone.
     """
 
     kind = "condition"
 
-    def __init__(self, lock: Lock | None = None, cls: str | None = None, *, spurious: bool = False) -> None:
-        self.lock = lock if lock is not None else Lock(f"{cls or self.kind}.lock")
-        super().__init__(cls)
+    def __init__(
+        self,
+        lock: Lock | None = None,
+        cls: str | None = None,
+        index: int | str | None = None,
+        *,
+        spurious: bool = False,
+    ) -> None:
+        self.lock = lock if lock is not None else RLock(f"{cls or self.kind}.lock", index)
+        super().__init__(cls, index)
         self.spurious = spurious
         self.waiters: list[Any] = []
 
-    def acquire(self, blocking: bool = True) -> bool:
-        taken = self.lock.acquire(blocking)
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
+        taken = self.lock.acquire(blocking, timeout)
         self.lock.held_from(sys._getframe(1))
         return taken
 
@@ -46,20 +55,26 @@ class Condition(Primitive):
     ) -> None:
         self.lock.__exit__(kind, value, tb)
 
-    def wait(self) -> bool:
-        """Drop the lock, sleep until notified, take the lock again."""
+    def wait(self, timeout: float | None = None) -> bool:
+        """Drop the lock, sleep until notified, take the lock again; False after ``timeout`` seconds."""
         depth = self._step(WAIT, self._begin)
         if not depth:
             return False
-        self._sleep(depth)
+        woken = self._sleep(depth, timeout)
         self.lock.held_from(sys._getframe(1))
-        return True
+        return woken
 
-    def wait_for(self, predicate: Callable[[], Any]) -> Any:
-        """``wait`` until ``predicate()`` is true; returns its value."""
+    def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
+        """``wait`` until ``predicate()`` is true, for ``timeout`` seconds at most; returns its value.
+
+        After a wake-up in vain there may be any time left, or none.  Here there always
+        is: a wait that times out at once comes to the same as none.
+        """
         while not (value := predicate()):
-            self.wait()
+            woken = self.wait(timeout)
             self.lock.held_from(sys._getframe(1))
+            if not woken and timeout is not None:
+                return predicate()
         return value
 
     def notify(self, n: int = 1) -> None:
@@ -69,11 +84,18 @@ class Condition(Primitive):
     def notify_all(self) -> None:
         self._step(NOTIFY_ALL, self._notify)
 
-    def _sleep(self, depth: int) -> None:
-        """Wait until notified, and take the lock again, ``depth`` times."""
-        self._block(SLEEP, self._woken)
+    def _sleep(self, depth: int, timeout: float | None) -> bool:
+        """Wait until notified, or out of time, and take the lock again, ``depth`` times; whether notified.
+
+        As in ``threading``, who is out of time stays on the list until it has the lock:
+        a notification that finds it there is lost.
+        """
+        woken: bool = self._block(SLEEP, self._woken, timeout=timeout)
         self.lock.acquire()
         self.lock.depth = depth
+        if not woken:
+            self._step(SLEEP, self.quit)
+        return woken
 
     # -- the machine
 
@@ -91,8 +113,9 @@ class Condition(Primitive):
             self.waiters.append(me)
         return depth
 
-    def _woken(self, me: Any, _: None) -> None:
+    def _woken(self, me: Any, _: None) -> bool:
         """Whoever notified has taken ``me`` off the list."""
+        return True
 
     def _notify(self, me: Any, n: int | None) -> list[Any]:
         """Take the first ``n`` off the list, None for all of them."""

@@ -15,7 +15,23 @@ from typing import Any
 from ..errors import HarnessBug
 from . import runtime
 from .ops import ACQUIRE
-from .primitive import Primitive, insiders
+from .primitive import Primitive, either, insiders
+
+FOREVER = -1
+"""The timeout of one who has none, as ``threading`` has it."""
+
+
+def checked(blocking: bool, timeout: float) -> float | None:
+    """The seconds that ``acquire`` may wait, None for as long as it takes; raises what ``threading`` does."""
+    if timeout == FOREVER:
+        return None if blocking else 0
+    if not blocking:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if timeout < 0:
+        raise ValueError("timeout value must be a non-negative number")
+    if timeout > threading.TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    return timeout
 
 
 class Lock(Primitive):
@@ -37,9 +53,9 @@ class Lock(Primitive):
         super().__init__(cls, index)
         self.real = threading.Lock()
 
-    def acquire(self, blocking: bool = True) -> bool:
-        """Take the lock; with ``blocking=False`` return at once, False if it is held."""
-        taken = self.real.acquire(blocking)
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
+        """Take the lock; False if it is held now (``blocking=False``), or for ``timeout`` seconds."""
+        taken = self.real.acquire(blocking, timeout)
         if taken:
             self.owner = runtime.here.me
         return taken
@@ -82,7 +98,7 @@ class Lock(Primitive):
     # -- the machine
 
     def ready_for(self, me: Any) -> bool:
-        return self.owner is None or me.op is not ACQUIRE
+        return self.owner is None if me.op is ACQUIRE else either(me, self.owner is None)
 
     def owners_for(self, me: Any) -> Iterable[Any]:
         return () if self.owner is None else insiders(self.owner)
@@ -123,10 +139,11 @@ class RLock(Lock):
     recursive = True
     depth = 0
 
-    def acquire(self, blocking: bool = True) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         me = runtime.here.me
+        checked(blocking, timeout)
         if self.owner is not me:
-            if not self.real.acquire(blocking):
+            if not self.real.acquire(blocking, timeout):
                 return False
             self.owner = me
         self.depth += 1
@@ -142,7 +159,8 @@ class RLock(Lock):
         return self.owner is None or self.owner is me or self.owner is me.below
 
     def ready_for(self, me: Any) -> bool:
-        return me.op is not ACQUIRE or self._is_free_for(me)
+        free = self._is_free_for(me)
+        return free if me.op is ACQUIRE else either(me, free)
 
     def grant(self, me: Any, frame: FrameType) -> bool:
         if self.owner is None:

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+
 from ..trace import Kind, Op
+
+
+def _timed(op: Op, granted: Kind, does: Kind) -> Op:
+    """What ``op`` times out as; its offer with a timeout is ``op.timed``, always possible.
+
+    Which of the two that is, granted or too late, depends on the object when it comes.
+    """
+    offer, late = Op(granted), Op(Kind.TIMEOUT)
+    op.timed, offer.other, late.other = offer, late, offer
+    late.does = does
+    late.writes = late.conflicts = does is not Kind.TIMEOUT
+    return late
+
 
 ACQUIRE = Op(Kind.ACQUIRE)
 TRY_ACQUIRE = Op(Kind.TRY_ACQUIRE)
@@ -30,6 +45,29 @@ NOTIFY_ALL = Op(Kind.NOTIFY_ALL)
 DOWN = Op(Kind.DOWN)
 TRY_DOWN = Op(Kind.TRY_DOWN)
 UP = Op(Kind.UP)
+ASK_EVENT = Op(Kind.PASS)
+"""To ask an event, and go on at once; always possible, as an offer."""
+AWAIT = Op(Kind.AWAIT)
+"""To ask an event, and wait where all can see it."""
+PASS = Op(Kind.PASS)
+SET = Op(Kind.SET)
+CLEAR = Op(Kind.CLEAR)
+LOOK = Op(Kind.LOOK)
+ARRIVE = Op(Kind.ARRIVE)
+LEAVE = Op(Kind.LEAVE)
+ABORT = Op(Kind.ABORT)
+RESET = Op(Kind.RESET)
+PEEK = Op(Kind.LOOK)
+"""To look at a barrier."""
+PEEK.does, PEEK.conflicts = Kind.ARRIVE, True
+ACTED = Op(Kind.LEAVE)
+FAILED = Op(Kind.ABORT)
+"""What the thread that called a barrier's action does after it: nothing keeps it from that."""
+LOAD = Op(Kind.READ, "value", atomic=True)
+SAVE = Op(Kind.WRITE, "value", atomic=True)
+UPDATE = Op(Kind.UPDATE, "value", atomic=True)
+PAUSE = Op(Kind.PAUSE)
+CLOCK = Op(Kind.CLOCK)
 WAIT_UNTIL = Op(Kind.WAIT_UNTIL)
 IRQS_OFF = Op(Kind.IRQS_OFF)
 IRQS_ON = Op(Kind.IRQS_ON)
@@ -39,5 +77,24 @@ FENCE = Op(Kind.FENCE)
 SUSPENDED = Op(Kind.INTERRUPT)
 """A thread whose processor is in an interrupt; never executed."""
 
-GIVES = frozenset((RELEASE, RELEASE_READ, RELEASE_WRITE, NOTIFY, NOTIFY_ALL, UP))
-"""What a thread may do while it unwinds, and what then does nothing."""
+LATE_ACQUIRE = _timed(ACQUIRE, Kind.TRY_ACQUIRE, Kind.TRY_ACQUIRE)
+"""A take that times out is to everybody a try that fails: it may as well have come only now."""
+LATE_DOWN = _timed(DOWN, Kind.TRY_DOWN, Kind.TRY_DOWN)
+LATE_PASS = _timed(PASS, Kind.PASS, Kind.TIMEOUT)
+LATE_LEAVE = _timed(LEAVE, Kind.LEAVE, Kind.LEAVE)
+LATE_SLEEP = _timed(SLEEP, Kind.WAIT, Kind.TIMEOUT)
+"""Once notified, its thread offers to take the lock."""
+
+
+@functools.cache
+def up(n: int) -> Op:
+    """UP so many times in one."""
+    op = Op(Kind.UP)
+    op.times = n
+    return op
+
+
+GIVES = frozenset(
+    op.kind for op in (RELEASE, RELEASE_READ, RELEASE_WRITE, NOTIFY, NOTIFY_ALL, UP, SET, CLEAR)
+)
+"""The kinds of what a thread may do while it unwinds, and what then does nothing."""

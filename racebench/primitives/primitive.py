@@ -14,10 +14,11 @@ primitive is one subclass of this, and each engine knows it.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, NoReturn, Self
 
-from ..trace import Op
+from ..trace import Kind, Op
 from ..values import Instrumented
 from . import runtime
 
@@ -28,6 +29,14 @@ Effect = Callable[[Any, Any], Any]
 def insiders(*threads: Any) -> list[Any]:
     """Those of ``threads`` that are of the run: nobody is told to wait for another."""
     return [one for one in threads if not isinstance(one, runtime.Outsider)]
+
+
+def either(me: Any, possible: bool) -> bool:
+    """For what is always possible: if ``me`` may time out, say whether it would now; True."""
+    op = me.op
+    if op.other is not None and possible is (op.kind is Kind.TIMEOUT):
+        me.op = op.other
+    return True
 
 
 class Primitive(Instrumented):
@@ -82,6 +91,14 @@ class Primitive(Instrumented):
     def quit(self, me: Any, _: None = None) -> None:
         """``me``, which has begun to wait, gives up."""
 
+    def may_expire(self) -> bool:
+        """Whether a wait whose time is over can end now."""
+        return True
+
+    def expire(self, me: Any, _: Any = None) -> Any:
+        """The wait of ``me`` ends by its timeout: an effect in the place of what it waited for."""
+        return False
+
     # -- the runtime outside a run
 
     _monitor: ClassVar[threading.Condition] = threading.Condition(threading.Lock())
@@ -94,19 +111,28 @@ class Primitive(Instrumented):
             self._monitor.notify_all()
         return result
 
-    def _block(self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None) -> Any:
+    def _block(
+        self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None, timeout: float | None = None
+    ) -> Any:
         """Wait until ``op`` is possible, and make that step; returns what ``effect`` does.
 
         ``ask``, if all can see who waits: the step that decides whether to.
+        After ``timeout`` seconds, if given, ``expire`` takes the place of ``effect``.
         """
         me = runtime.here.me
+        until = None if timeout is None else time.monotonic() + timeout
         with self._monitor:
             me.op = op
             if not self.ready_for(me):
                 self.join(me)
                 try:
                     while not self.ready_for(me):
-                        self._monitor.wait()
+                        left = None if until is None else until - time.monotonic()
+                        if left is not None and left <= 0 and self.may_expire():
+                            effect = self.expire
+                            break
+                        # Past its time it waits for who keeps it from ending.
+                        self._monitor.wait(left if left is None or left > 0 else None)
                 except BaseException:
                     # Others may have waited behind us.
                     self.quit(me)

@@ -13,6 +13,16 @@ from ..errors import CheckFailed, UsageError
 from ..findings import check_words
 
 
+class Clock(Protocol):
+    """What tells the time in a run; see ``clock``."""
+
+    def sleep(self, seconds: float) -> None:
+        """The calling thread lets so much time go by."""
+
+    def now(self) -> float:
+        """Seconds since some moment."""
+
+
 class Runtime(Protocol):
     """What an engine installs for the length of a run."""
 
@@ -21,6 +31,10 @@ class Runtime(Protocol):
 
     numbers: bool
     """Whether the engine wants to hear of each new object."""
+
+    @property
+    def clock(self) -> Clock:
+        """What tells the time."""
 
     def substitute(self, cls: type) -> Any:
         """The engine's own class for ``cls``, which is not in ``types`` yet."""

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..primitives import Lock, lent
+from ..primitives.clock import Alone
+from ..primitives.locks import FOREVER, checked
 from .bench import Bench, states
 from .snapshot import Glimpse, glimpse
 from .state import IrqAction
@@ -26,10 +28,10 @@ class _WouldHang(Exception):
 
 
 class _SerialLock(Lock):
-    def acquire(self, blocking: bool = True) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         if self.real.acquire(False):
             return True
-        if blocking:
+        if checked(blocking, timeout) is None:
             raise _WouldHang(self.name)
         return False
 
@@ -41,6 +43,7 @@ class _Alone:
 
     def __init__(self) -> None:
         self.types: dict[type, Any] = {Lock: _SerialLock}
+        self.clock = Alone()
 
     def substitute(self, cls: type) -> Any:
         self.types[cls] = cls

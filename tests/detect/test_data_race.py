@@ -165,3 +165,33 @@ def test_it_orders_nothing(lines: tuple[str, ...]) -> None:
 
 def test_a_semaphore_that_was_got_by_a_try_orders() -> None:
     assert races("a write p.desc", "a up sem0", "b try_down sem0", "b read p.desc") == []
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        ("a set ev", "b pass ev"),
+        ("a set ev", "b look ev"),
+        ("a arrive bar", "b arrive bar"),
+        ("b arrive bar", "a arrive bar", "b leave bar"),
+        ("a up2 sem0", "c down sem0", "b try_down sem0"),
+        ("a update at.value~", "b read at.value~"),
+        ("a write at.value~", "c update at.value~", "b update at.value~"),
+    ],
+    ids=["event", "a look at it", "last at a barrier", "barrier", "two in one", "atomic", "atomic, updated"],
+)
+def test_what_else_hands_over(between: tuple[str, ...]) -> None:
+    assert races("a write p.desc", *between, "b read p.desc") == []
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        ("b await ev", "a set ev", "b timeout ev"),
+        ("a up sem1<", "c down sem1<", "b try_down sem1<"),
+        ("a read at.value~", "b update at.value~"),
+    ],
+    ids=["a timeout", "a release too many", "an atomic value that is only read"],
+)
+def test_what_else_does_not(between: tuple[str, ...]) -> None:
+    assert races("a write p.desc", *between, "b read p.desc") == ["data_race: p.desc"]

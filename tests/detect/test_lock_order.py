@@ -198,8 +198,16 @@ def order(thread: str, *locks: str) -> list[str]:
         (["a write s.go"], ["b until s.go"]),
         (["a store s.go", "a drain s.go"], ["b until s.go"]),
         (["a acquire m", "a notify c:m", "a release m"], ["b acquire m", "b release m"]),
+        (["a up2 sem0"], ["c down sem0", "b down sem0"]),
+        (["a set ev"], ["b await ev", "b pass ev"]),
+        (["a arrive bar"], ["b arrive bar", "b leave bar"]),
+        (["c arrive bar", "b arrive bar", "c leave bar", "a arrive bar"], ["b arrive bar", "b leave bar"]),
+        (["a arrive bar", "c timeout ev"], ["b arrive bar", "b leave bar"]),
     ],
-    ids=["semaphore", "tried", "more than needed", "predicate", "late store", "condition"],
+    ids=[
+        *("semaphore", "tried", "more than needed", "predicate", "late store", "condition", "two in one"),
+        *("event", "barrier", "barrier used again", "barrier, and a timeout of something else"),
+    ],
 )
 def test_a_hand_over_keeps_two_orders_apart(told: list[str], heard: list[str]) -> None:
     before = [*order("a", "x", "y"), *told, *heard, *order("b", "y", "x")]
@@ -218,8 +226,19 @@ def test_a_hand_over_keeps_two_orders_apart(told: list[str], heard: list[str]) -
         ["a up sem0", "c down sem0", "b try_down sem0"],
         ["a write s.f", "b read s.f"],
         ["a acquire m", "a release m", "b acquire m", "b release m"],
+        ["a up sem1<", "b down sem1<"],
+        ["a set ev", "c set ev", "b pass ev"],
+        ["a set ev", "b await ev", "b timeout ev"],
+        ["a arrive bar", "c abort bar", "b leave bar"],
+        ["a arrive bar", "c timeout bar", "b leave bar"],
+        ["a arrive bar", "b timeout bar"],
+        ["c arrive bar", "b arrive bar", "b leave bar", "a arrive bar"],
     ],
-    ids=["nothing", "one was left", "another raised it too", "a try that failed", "a plain read", "a mutex"],
+    ids=[
+        *("nothing", "one was left", "another raised it too", "a try that failed", "a plain read", "a mutex"),
+        *("a release too many", "another set it too", "an event that did not come", "a barrier aborted"),
+        *("a barrier that timed out", "too late for a barrier", "a barrier used before"),
+    ],
 )
 def test_chance_does_not(between: list[str]) -> None:
     lines = [*order("a", "x", "y"), *between, *order("b", "y", "x")]

@@ -18,13 +18,14 @@ class Thing:
     """A lock (``rank``, ``desc[64]``), a condition over one, or an object with fields.
 
     ``rw!`` is a fair read-write lock, ``node@a#1`` a lock that thread a made, and
-    ``sem2`` a semaphore that starts at 2.
+    ``sem2`` a semaphore that starts at 2, ``sem1<`` one that is bounded by that.
     """
 
     def __init__(self, name: str) -> None:
         self.name, self.cls = name, re.split(r"[\[@]", name)[0]
         self.fair, self.made_in_thread = name.endswith("!"), "@" in name
-        self.initial = int(name[3:] or 0) if name.startswith("sem") else 0
+        self.initial = int(name[3:].rstrip("<") or 0) if name.startswith("sem") else 0
+        self.most = self.initial if name.endswith("<") else None
 
     def label(self) -> str:
         return self.name
@@ -46,7 +47,7 @@ class Trace:
     """Builds an Execution from lines ``thread op object``; ``~`` marks an atomic field.
 
     ``until x.flag y.flag`` waits for a predicate that reads those fields.
-    ``store x.f`` goes to a's buffer for that field, and ``drain x.f`` out of it.
+    ``up2 sem0`` raises it twice in one.  ``store x.f`` goes to a's buffer for that field, and ``drain x.f`` out of it.
     """
 
     def __init__(self, *lines: str, sites: bool = False) -> None:
@@ -68,7 +69,7 @@ class Trace:
             op.drains = op.apart = True
             buffer = self.threads.setdefault(f"{who} {objects[0]}", Drain(len(self.threads), thread))
             return buffer, op, thing
-        if kind in ("read", "write", "store"):
+        if kind in ("read", "write", "store", "update"):
             op, thing = self._field(_KINDS[kind], objects[0])
             return thread, op, thing
         thing = self.thing(objects[0])
@@ -78,7 +79,9 @@ class Trace:
             condition = self.things.setdefault(name, Condition(name))
             condition.lock = self.thing(lock)  # type: ignore[attr-defined]
             thing = condition
-        return thread, Op(_KINDS[kind]), thing
+        op = Op(_KINDS[kind.rstrip("0123456789")])
+        op.times = int(kind[2:] or 1) if kind.startswith("up") and kind != "update" else 1
+        return thread, op, thing
 
     def _field(self, kind: Kind, name: str) -> tuple[Op, Thing]:
         owner, _, field = name.rpartition(".")

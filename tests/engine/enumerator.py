@@ -19,7 +19,7 @@ from .machine import Machine
 from .states import Actor, Crash, Sketch, State
 
 Who = tuple[int, int]
-"""An actor: the index of a thread or interrupt, and -1 or the index of a delayed field."""
+"""An actor: the index of a thread or interrupt, and -1 or the index of a delayed field; -2: it times out."""
 
 End = tuple[tuple[int, ...], tuple[tuple[str, tuple[int, ...]], ...]]
 """The fields, and of each thread and interrupt: what became of it, what it has recorded."""
@@ -47,9 +47,10 @@ class Reached:
 def enumerated(sketch: Sketch, most: int = 20_000, preemptions: int | None = None) -> Reached:
     """What ``sketch`` can come to, with at most so many ``preemptions``; TooLarge beyond ``most`` states.
 
-    A preemption is a step by another actor than the last, which could have gone on.
+    A preemption is a step by another actor than the last, which could have gone on, not
+    counting that it could have timed out.
     """
-    machine = Machine(sketch)
+    machine = Machine(sketch, strict=preemptions is not None)
     reached = Reached(set(), set())
     first = (machine.first(), None, 0)
     seen: set[Any] = {first}
@@ -63,8 +64,8 @@ def enumerated(sketch: Sketch, most: int = 20_000, preemptions: int | None = Non
             _stopped(machine, state, reached)
         going_on = any(who == last for who, _ in moves)
         for who, _ in moves:
-            now = used
-            if preemptions is not None and going_on and who != last:
+            now, actor = used, (who[0], max(who[1], -1))
+            if preemptions is not None and going_on and actor != last:
                 now += 1
                 if now > preemptions:
                     continue
@@ -76,7 +77,7 @@ def enumerated(sketch: Sketch, most: int = 20_000, preemptions: int | None = Non
                     reached.rules.add("deadlock")
                 continue
             reached.rules.update(broken)
-            entry = (after, None, 0) if preemptions is None else (after, who, now)
+            entry = (after, None, 0) if preemptions is None else (after, actor, now)
             if entry not in seen:
                 if len(seen) >= most:
                     raise TooLarge

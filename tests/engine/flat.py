@@ -7,6 +7,10 @@ Statements, with f a field, l a lock (a, b, or the re-entrant r), c a condition 
     (rw_read block) (rw_write block) (rw_unread) (rw_unwrite)
     (wait c) (notify c) (notify_all c) (off) (on) (mb)
     (until ge f v) (until and f g) (until or f g) (until unlocked l) (until ref)
+    (timed l block) (btaken block) (bdown) (bup n), of a bounded semaphore
+    (twait c) (ewait) (etwait) (eset) (eclear) (eis)
+    (bwait) (btwait) (babort) (breset) (bbroken) (bwaiting)
+    (aload) (astore v) (aadd v) (acas v w)
     (ifseen v block) (crashseen v), on the last value that was recorded: no step of their own
 """
 
@@ -17,10 +21,11 @@ from typing import Any
 Block = tuple[Any, ...]
 Code = list[tuple[Any, ...]]
 
-FIELDS = ("x", "y", "ref", "v0", "v1")
+FIELDS = ("x", "y", "ref", "v0", "v1", "atom")
 LOCKS = ("a", "b", "r")
 CONDITIONS = ("ca", "cr")
 _ALL = 99
+_ATOM = FIELDS.index("atom")
 
 
 def flat(block: Block, handler: bool, fences: bool) -> Code:
@@ -84,16 +89,39 @@ class _Flat:
             self.code.append(("irqs", kind == "on"))
         elif kind == "locked":
             self.code.append((kind, LOCKS.index(args[0])))
+        elif kind in ("eis", "bbroken", "bwaiting"):
+            self.code.append((kind,))
+        elif kind == "aload":
+            self.code.append(("read", _ATOM))
         elif kind in ("notify", "notify_all"):
             self.code.append(("notify", CONDITIONS.index(args[0]), 1 if kind == "notify" else _ALL))
         else:
             self._fencing(kind, *args)
 
-    def _fencing(self, kind: str, *args: str) -> None:
+    def _fencing(self, kind: str, *args: Any) -> None:
         self.code += self._fence
-        if kind in ("take", "release"):
+        if kind in ("bwait", "btwait"):
+            at = len(self.code)
+            self.code += [(), ("fetch", 0), ("store_kept", 0), *self._fence, ("acted",)]
+            self.code[at] = (kind, len(self.code))
+        elif kind == "astore":
+            self.code.append(("store", _ATOM, args[0]))
+        elif kind in (
+            "aadd",
+            "acas",
+            "bup",
+            "bdown",
+            "ewait",
+            "etwait",
+            "eset",
+            "eclear",
+            "babort",
+            "breset",
+        ):
+            self.code.append((kind, *args))
+        elif kind in ("take", "release"):
             self.code.append(("lock" if kind == "take" else "unlock", LOCKS.index(args[0])))
-        elif kind == "wait":
+        elif kind in ("wait", "twait"):
             self.code.append((kind, CONDITIONS.index(args[0])))
         elif kind != "mb":
             assert kind in ("down", "up", "rw_unread", "rw_unwrite"), kind
@@ -144,6 +172,15 @@ class _Flat:
         lock = LOCKS.index(name)
         self.code += self._fence
         self._branch(("try", lock), block, [*self._fence, ("unlock", lock)])
+
+    def _timed(self, kind: str, name: str, block: Block) -> None:
+        lock = LOCKS.index(name)
+        self.code += self._fence
+        self._branch(("timed", lock), block, [*self._fence, ("unlock", lock)])
+
+    def _btaken(self, kind: str, block: Block) -> None:
+        self.code += self._fence
+        self._branch(("btaken",), block)
 
     def _trydown(self, kind: str, block: Block) -> None:
         self.code += self._fence

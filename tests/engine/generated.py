@@ -13,7 +13,7 @@ from .flat import Block
 from .sketched import FAIR, SPURIOUS
 from .states import Sketch
 
-KINDS = ("plain", "interrupts", "delayed", "both")
+KINDS = ("plain", "interrupts", "delayed", "both", "timed", "timed both")
 _DEEPEST = 3
 
 _THEMES: dict[str, dict[str, int]] = {
@@ -30,20 +30,34 @@ _THEMES: dict[str, dict[str, int]] = {
 }
 """What a program may be about: the statements, and how often each is drawn."""
 
+_TIMED: dict[str, dict[str, int]] = {
+    "timed": {"timed": 5, "lock": 3, "locked": 1},
+    "late": {"waits": 5, "wakes": 6, "twait": 2, "notify": 1, "timed": 1},
+    "event": {"ewait": 3, "etwait": 3, "eset": 4, "eclear": 2, "eis": 1},
+    "barrier": {"bwait": 5, "btwait": 4, "babort": 1, "breset": 1, "bbroken": 1, "bwaiting": 1},
+    "bounded": {"btaken": 4, "bdown": 2, "bup": 4},
+    "atomic": {"aload": 1, "astore": 1, "aadd": 3, "acas": 3},
+}
+"""The same of the kinds that are timed, which have one or two of these."""
+
 _ALWAYS = {"read": 2, "write": 3, "inc": 1, "if": 1, "ifseen": 1}
 _SLEEPING = ("waits", "wakes")
-_AROUND = ("lock", "irq", "irqsave", "try", "if", "ifseen", "sem", "trydown", "rw_read", "rw_write")
+_AROUND = ("lock", "irq", "irqsave", "try", "if", "ifseen", "sem", "trydown", "rw_read", "rw_write") + (
+    *("timed", "btaken"),
+)
 
 
 class _Author:
     """Draws the blocks of one program, all about the same few themes."""
 
-    def __init__(self, rng: random.Random, interrupts: bool, delayed: bool) -> None:
-        self.rng = rng
-        themes = rng.sample(list(_THEMES), rng.choice((1, 2, 2, 3)))
+    def __init__(self, rng: random.Random, interrupts: bool, delayed: bool, timed: bool) -> None:
+        self.rng, self.timed = rng, timed
+        themes = rng.sample(list(_THEMES), rng.choice((0, 0, 1) if timed else (1, 2, 2, 3)))
+        if timed:
+            themes += rng.sample(list(_TIMED), rng.choice((1, 1, 2)))
         self.weights = dict(_ALWAYS)
         for theme in themes:
-            for kind, weight in _THEMES[theme].items():
+            for kind, weight in (_TIMED | _THEMES)[theme].items():
                 self.weights[kind] = self.weights.get(kind, 0) + weight
         if interrupts:
             self.weights.update({"off": 1, "on": 1, "irq": 2, "irqsave": 2})
@@ -51,7 +65,9 @@ class _Author:
             self.weights["mb"] = 2
         self.locks = "rrra" if "again" in themes else rng.choice(("ab", "aar", "abr", "a"))
         self.condition = rng.choice("ar")
-        self.roles = ["waits", "waits", "wakes"] if "condition" in themes and rng.random() < 0.7 else []
+        self.roles = (
+            ["waits", "waits", "wakes"] if {"condition", "late"} & {*themes} and rng.random() < 0.7 else []
+        )
         rng.shuffle(self.roles)
         self.left = 0
 
@@ -77,14 +93,16 @@ class _Author:
     def _statement(self, depth: int, held: tuple[str, ...]) -> tuple[Any, ...]:
         rng = self.rng
         weights = dict(self.weights)
-        if "wait" in weights and set(held) & {"a", "r"}:
+        if {"wait", "twait"} & weights.keys() and set(held) & {"a", "r"}:
             weights.update(wait=4, notify=6)
+            if self.timed:
+                weights.update(twait=8)
         if depth == _DEEPEST:
             weights = {kind: weight for kind, weight in weights.items() if kind not in _AROUND + _SLEEPING}
         [kind] = rng.choices(list(weights), list(weights.values()))
         if kind in _SLEEPING:
             return self._sleeping(kind)
-        if kind in ("lock", "irq", "irqsave", "try"):
+        if kind in ("lock", "irq", "irqsave", "try", "timed"):
             lock = rng.choice(self.locks)
             return kind, lock, self._block(depth + 1, (*held, lock))
         if kind == "if":
@@ -100,7 +118,8 @@ class _Author:
         rng = self.rng
         lock = self.condition
         self.left -= 2
-        told = ("wait" if kind == "waits" else rng.choice(("notify", "notify", "notify_all")), f"c{lock}")
+        wait = rng.choice(("wait", "twait", "twait")) if self.timed else "wait"
+        told = (wait if kind == "waits" else rng.choice(("notify", "notify", "notify_all")), f"c{lock}")
         shown = rng.choice((("inc", "x"), ("write", "x", rng.choice((1, 2))), ("read", "x")))
         inner: Block = (told, shown) if kind == "waits" else rng.choice(((told,), (shown, told)))
         if lock == "r" and rng.random() < 0.5:
@@ -117,7 +136,7 @@ class _Author:
             return kind, rng.choice((0, 1, 1))
         if kind in ("take", "release", "locked"):
             return kind, rng.choice(self.locks)
-        if kind in ("wait", "notify"):
+        if kind in ("wait", "twait", "notify"):
             own = [name for name in held if name in "ar"] or ["a", "r"]
             name = rng.choice(("notify", "notify", "notify_all")) if kind == "notify" else kind
             return name, f"c{rng.choice(own)}"
@@ -129,6 +148,10 @@ class _Author:
             return kind, rng.choice((1, 1, 0))
         if kind == "setv":
             return kind, rng.choice((0, 1)), rng.choice((1, 1, 0))
+        if kind in ("bup", "astore", "aadd"):
+            return kind, rng.choice((1, 1, 2))
+        if kind == "acas":
+            return kind, rng.choice((0, 0, 1)), rng.choice((1, 2))
         if kind == "rw_unread":
             return (rng.choice(("rw_unread", "rw_unwrite")),)
         return (kind,)
@@ -146,8 +169,9 @@ class _Author:
 def drawn(kind: str, seed: int) -> Sketch:
     """A random program: ``kind`` is one of KINDS."""
     rng = random.Random(f"{kind} {seed}")
-    with_interrupts, with_delays = kind in ("interrupts", "both"), kind in ("delayed", "both")
-    author = _Author(rng, with_interrupts, with_delays)
+    timed, both = kind.startswith("timed"), kind.endswith("both")
+    with_interrupts, with_delays = kind == "interrupts" or both, kind == "delayed" or both
+    author = _Author(rng, with_interrupts, with_delays, timed)
     n, m = rng.choice(((2, 0), (2, 0), (3, 0)))
     if with_interrupts:
         n, m = rng.choice(((1, 1), (1, 2), (2, 1), (2, 1), (2, 2), (3, 1)))
@@ -161,6 +185,7 @@ def drawn(kind: str, seed: int) -> Sketch:
     return Sketch(
         threads, interrupts, delayed, rng.choice((0, 1, 1, 2)),
         fair=FAIR and rng.random() < 0.7, spurious=SPURIOUS and rng.random() < 0.3,
+        acts=timed and rng.random() < 0.4,
     )  # fmt: skip
 
 
@@ -187,7 +212,7 @@ def smaller(sketch: Sketch) -> Iterator[Sketch]:
         yield replace(sketch, interrupts=sketch.interrupts[:i] + sketch.interrupts[i + 1 :])
     for field in sketch.delayed:
         yield replace(sketch, delayed=tuple(one for one in sketch.delayed if one != field))
-    for part in ("fair", "spurious"):
+    for part in ("fair", "spurious", "acts"):
         if getattr(sketch, part):
             yield replace(sketch, **{part: False})  # type: ignore[arg-type]
     if sketch.count != 1:
@@ -232,8 +257,8 @@ def shrunk(sketch: Sketch, wrong: Callable[[Sketch], bool]) -> Sketch:
 def as_python(sketch: Sketch) -> str:
     """``sketch`` as a reader would write it."""
     lines = [f"# delayed: {', '.join(sketch.delayed) or 'nothing'}; semaphore: {sketch.count}"]
-    if sketch.fair or sketch.spurious:
-        lines.append(f"# fair={sketch.fair} spurious={sketch.spurious}")
+    if sketch.fair or sketch.spurious or sketch.acts:
+        lines.append(f"# fair={sketch.fair} spurious={sketch.spurious} acts={sketch.acts}")
     for name, block in sketch.threads:
         lines += [f"def {name}(s):", *_lines(block, 1)]
     for name, thread, block in sketch.interrupts:
@@ -251,12 +276,12 @@ def _lines(block: Block, depth: int) -> list[str]:
         made.append("    " * depth + text.format(*args))
         if inner:
             made += _lines(args[-1], depth + 1)
-            if kind in ("try", "trydown"):
+            if kind in _RELEASES:
                 made.append("    " * (depth + 1) + _RELEASES[kind].format(*args))
     return made or ["    " * depth + "pass"]
 
 
-_RELEASES = {"try": "s.{0}.release()", "trydown": "s.sem.release()"}
+_RELEASES = {"try": "s.{0}.release()", "timed": "s.{0}.release()", "trydown": "s.sem.release()"}
 _PREDICATES = {
     "ge": "s.{0} >= {1}",
     "and": "s.{0} and s.{1} <= 1",
@@ -297,4 +322,24 @@ _TEXTS = {
     "on": "rb.irqs_on()",
     "mb": "rb.smp_mb()",
     "until": "",
+    "timed": "if s.{0}.acquire(timeout=1):",
+    "btaken": "if s.bounded.acquire(timeout=1):",
+    "bdown": "s.bounded.acquire()",
+    "bup": "s.bounded.release({0})",
+    "twait": "seen.append(s.{0}.wait(timeout=1))",
+    "ewait": "seen.append(s.event.wait())",
+    "etwait": "seen.append(s.event.wait(timeout=1))",
+    "eset": "s.event.set()",
+    "eclear": "s.event.clear()",
+    "eis": "seen.append(s.event.is_set())",
+    "bwait": "seen.append(s.barrier.wait())",
+    "btwait": "seen.append(s.barrier.wait(timeout=1))",
+    "babort": "s.barrier.abort()",
+    "breset": "s.barrier.reset()",
+    "bbroken": "seen.append(s.barrier.broken)",
+    "bwaiting": "seen.append(s.barrier.n_waiting)",
+    "aload": "seen.append(s.value.load())",
+    "astore": "s.value.store({0})",
+    "aadd": "seen.append(s.value.fetch_add({0}))",
+    "acas": "seen.append(s.value.compare_exchange({0}, {1}))",
 }

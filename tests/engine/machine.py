@@ -5,15 +5,33 @@ from __future__ import annotations
 from typing import Any
 
 from .flat import CONDITIONS, FIELDS, LOCKS, flat
-from .operations import OPERATIONS, lock_of
-from .states import ASLEEP, AT_ONCE, NOBODY, WOKEN, Actor, Crash, Sketch, State, Step, put
+from .operations import LATE_OPERATIONS, OPERATIONS, lock_of
+from .states import (
+    ASLEEP,
+    AT_ONCE,
+    BROKEN,
+    FILLING,
+    LATE,
+    NOBODY,
+    WOKEN,
+    Actor,
+    Crash,
+    Sketch,
+    State,
+    Step,
+    put,
+)
 
 
 class Machine:
-    """What the threads and interrupts of one ``Sketch`` can do."""
+    """What the threads and interrupts of one ``Sketch`` can do.
 
-    def __init__(self, sketch: Sketch) -> None:
-        self.sketch = sketch
+    Who has begun to wait with a timeout may time out at any later time, also when it
+    could go on by then; if ``strict`` only while it cannot.
+    """
+
+    def __init__(self, sketch: Sketch, strict: bool = False) -> None:
+        self.sketch, self.strict = sketch, strict
         threads = [name for name, _ in sketch.threads]
         self.threads = len(threads)
         self.below = [None] * self.threads + [threads.index(thread) for _, thread, _ in sketch.interrupts]
@@ -29,6 +47,7 @@ class Machine:
             (0,) * len(FIELDS), tuple(self._settled(i, actor, []) for i, actor in enumerate(actors)),
             ((NOBODY, 0),) * len(LOCKS), (), NOBODY, (), (), ((),) * len(CONDITIONS), frozenset(),
             self.sketch.count, (NOBODY,) * self.threads, (((),) * len(self.delayed),) * n,
+            self.sketch.count, False, frozenset(), (FILLING, 0, NOBODY),
         )  # fmt: skip
 
     # -- who can go on
@@ -38,13 +57,27 @@ class Machine:
         made = []
         for i, actor in enumerate(state.actors):
             if not actor.ended and self.ready(state, i, actor):
-                made.append(((i, -1), actor.phase == ASLEEP))
+                made.append(((i, -1), actor.phase == ASLEEP and self.codes[i][actor.at][0] == "wait"))
+            if not actor.ended and self.late(state, i, actor):
+                made.append(((i, -2), False))
             made += [((i, at), False) for at, values in enumerate(state.buffers[i]) if values]
         return made
 
     def ready(self, state: State, i: int, actor: Actor) -> bool:
         """Whether ``i`` can make its next step: no handler runs in its place, and it is able to."""
-        return not (i < self.threads and state.running[i] != NOBODY) and self.able(state, i, actor)
+        return self.present(state, i) and self.able(state, i, actor)
+
+    def present(self, state: State, i: int) -> bool:
+        return not (i < self.threads and state.running[i] != NOBODY)
+
+    def late(self, state: State, i: int, actor: Actor) -> bool:
+        """Whether ``i`` can time out."""
+        op = self.codes[i][actor.at][0]
+        if op not in LATE_OPERATIONS or actor.phase != ASLEEP or not self.present(state, i):
+            return False
+        if op == "btwait":
+            return state.barrier[0] == FILLING and state.barrier[2] == NOBODY
+        return op in ("twait", "etwait") or not (self.strict and self.able(state, i, actor))
 
     def able(self, state: State, i: int, actor: Actor) -> bool:
         op, *args = self.codes[i][actor.at]
@@ -52,11 +85,19 @@ class Machine:
             return self.free(state.locks[args[0]], i, args[0])
         if op == "wait" and actor.phase == ASLEEP:
             return self.sketch.spurious and (i, args[0]) not in state.spent
-        if op == "wait" and actor.phase == WOKEN:
+        if op in ("wait", "twait") and actor.phase in (WOKEN, LATE):
             lock = lock_of(args[0])
             return self.free(state.locks[lock], i, lock)
-        if op == "down":
-            return state.units > 0
+        if op in ("timed", "btaken", "twait", "ewait", "etwait"):
+            if actor.phase != ASLEEP:
+                return True
+            if op == "timed":
+                return self.free(state.locks[args[0]], i, args[0])
+            return op == "btaken" and state.bounded > 0
+        if op in ("down", "bdown"):
+            return (state.units if op == "down" else state.bounded) > 0
+        if op in ("bwait", "btwait", "babort", "breset"):
+            return state.barrier[2] == NOBODY and self._through(state.barrier[0], op, actor.phase)
         if op in ("rw_read", "rw_write"):
             return self._let_in(state, i, actor, op)
         if op == "until":
@@ -69,6 +110,13 @@ class Machine:
             quiet = state.running[below] == NOBODY and not any(state.buffers[below])
             return quiet and state.actors[below].irqs
         return True
+
+    @staticmethod
+    def _through(barrier: int, op: str, phase: int) -> bool:
+        """Whether a barrier in such a state lets in who comes, and out who waits."""
+        if op in ("babort", "breset"):
+            return True
+        return barrier in (FILLING, BROKEN) if phase == AT_ONCE else barrier != FILLING
 
     def free(self, lock: tuple[int, int], i: int, which: int) -> bool:
         """Whether ``i`` can take it; an RLock its holder can, and a handler over its holder."""
@@ -121,8 +169,10 @@ class Machine:
             return under
         if op == "lock":
             return under | {state.locks[args[0]][0]}
-        if op == "wait" and actor.phase == WOKEN:
+        if op in ("wait", "twait") and actor.phase in (WOKEN, LATE):
             return under | {state.locks[lock_of(args[0])][0]}
+        if op in ("bwait", "btwait", "babort", "breset"):
+            return under | {state.barrier[2]}
         if op == "rw_write":
             return under | {state.writer, *state.readers}
         if op == "rw_read":
@@ -134,6 +184,7 @@ class Machine:
     def step(self, state: State, who: tuple[int, int]) -> tuple[State, list[str]]:
         """The state after the step of ``who``, and the rules that it breaks; raises Crash."""
         i, buffer = who
+        late = buffer == -2
         step = Step(state, i)
         if buffer >= 0:
             own = step.buffers[i]
@@ -144,7 +195,7 @@ class Machine:
         actor = state.actors[i]
         op, *args = self.codes[i][actor.at]
         try:
-            after = OPERATIONS[op](self, step, actor, *args)
+            after = (LATE_OPERATIONS if late else OPERATIONS)[op](self, step, actor, *args)
             if after.phase == AT_ONCE:
                 after = self._settled(i, after, step.broken)
         except Crash as crash:

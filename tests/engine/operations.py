@@ -6,10 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .flat import CONDITIONS, FIELDS, LOCKS
-from .states import ASLEEP, AT_ONCE, NOBODY, QUEUED, WOKEN, Actor, Crash, Step, put
+from .states import (
+    ASLEEP, AT_ONCE, BROKEN, DRAINING, FILLING, LATE, NOBODY, QUEUED, RESETTING, WOKEN, Actor, Crash, Step, put,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from .machine import Machine
+
+PARTIES = 2
+_ATOM = FIELDS.index("atom")
 
 
 def lock_of(condition: int) -> int:
@@ -88,9 +93,12 @@ def _wait(machine: Machine, step: Step, actor: Actor, condition: int) -> Actor:
         step.sleepers = put(step.sleepers, condition, rest)
         step.spent |= {(step.i, condition)}
         return actor._replace(phase=WOKEN)
-    if actor.phase == WOKEN:
+    if actor.phase in (WOKEN, LATE):
+        # Who is late is on the list until now, unless a notification was wasted on it.
+        rest = tuple(i for i in step.sleepers[condition] if i != step.i)
+        step.sleepers = put(step.sleepers, condition, rest)
         step.locks = put(step.locks, lock, (step.i, actor.kept))
-        return _next(actor, 1, kept=0)
+        return _next(actor, int(actor.phase == WOKEN), kept=0)
     holder, depth = step.locks[lock]
     if holder != step.i:
         step.misuse()
@@ -106,7 +114,8 @@ def _notify(machine: Machine, step: Step, actor: Actor, condition: int, most: in
         return _next(actor)
     asleep = step.sleepers[condition]
     for i in asleep[:most]:
-        step.actors = put(step.actors, i, step.actors[i]._replace(phase=WOKEN))
+        if step.actors[i].phase == ASLEEP:
+            step.actors = put(step.actors, i, step.actors[i]._replace(phase=WOKEN))
     step.sleepers = put(step.sleepers, condition, asleep[most:])
     return _next(actor)
 
@@ -126,6 +135,149 @@ def _try_down(machine: Machine, step: Step, actor: Actor, otherwise: int) -> Act
 def _up(machine: Machine, step: Step, actor: Actor) -> Actor:
     step.units += 1
     return _next(actor)
+
+
+# -- with a timeout
+
+
+def _late(machine: Machine, step: Step, actor: Actor, *where: int) -> Actor:
+    """The block that it guards, if there is one, is skipped."""
+    return _next(actor, 0)._replace(at=where[-1])
+
+
+def _timed(machine: Machine, step: Step, actor: Actor, lock: int, otherwise: int) -> Actor:
+    if not machine.free(step.locks[lock], step.i, lock):
+        return actor._replace(phase=ASLEEP)
+    return _lock(machine, step, actor, lock)._replace(seen=(*actor.seen, 1))
+
+
+def _late_wait(machine: Machine, step: Step, actor: Actor, condition: int) -> Actor:
+    return actor._replace(phase=LATE)
+
+
+def _bounded_taken(machine: Machine, step: Step, actor: Actor, otherwise: int) -> Actor:
+    if not step.bounded:
+        return actor._replace(phase=ASLEEP)
+    step.bounded -= 1
+    return _next(actor, 1)
+
+
+def _bounded_down(machine: Machine, step: Step, actor: Actor) -> Actor:
+    step.bounded -= 1
+    return _next(actor)
+
+
+def _bounded_up(machine: Machine, step: Step, actor: Actor, n: int) -> Actor:
+    if step.bounded + n > machine.sketch.count:
+        return _next(actor, 0)
+    step.bounded += n
+    return _next(actor, 1)
+
+
+def _event_wait(machine: Machine, step: Step, actor: Actor) -> Actor:
+    if actor.phase == WOKEN or step.flag:
+        return _next(actor, 1)
+    step.hopeful |= {step.i}
+    return actor._replace(phase=ASLEEP)
+
+
+def _late_event(machine: Machine, step: Step, actor: Actor) -> Actor:
+    step.hopeful -= {step.i}
+    return _next(actor, 0)
+
+
+def _event_set(machine: Machine, step: Step, actor: Actor) -> Actor:
+    for i in step.hopeful:
+        step.actors = put(step.actors, i, step.actors[i]._replace(phase=WOKEN))
+    step.flag, step.hopeful = True, frozenset()
+    return _next(actor)
+
+
+def _event_clear(machine: Machine, step: Step, actor: Actor) -> Actor:
+    step.flag = False
+    return _next(actor)
+
+
+def _event_is(machine: Machine, step: Step, actor: Actor) -> Actor:
+    return _next(actor, int(step.flag))
+
+
+# -- barriers, after the text of ``threading.Barrier``; broken is recorded as -1
+
+
+def _barrier_wait(machine: Machine, step: Step, actor: Actor, after: int) -> Actor:
+    state, count, acting = step.barrier
+    if actor.phase == ASLEEP:
+        _leave(step, state)
+        return _next(actor, actor.kept if state == DRAINING else -1, kept=0)._replace(at=after)
+    if state == BROKEN:
+        return _next(actor, -1)._replace(at=after)
+    if count + 1 < PARTIES:
+        step.barrier = state, count + 1, acting
+        return actor._replace(phase=ASLEEP, kept=count)
+    if machine.sketch.acts:
+        step.barrier = state, count + 1, step.i
+        return _next(actor)
+    step.barrier = state, count + 1, acting
+    _leave(step, DRAINING)
+    return _next(actor, count)._replace(at=after)
+
+
+def _leave(step: Step, state: int) -> None:
+    _, count, _ = step.barrier
+    if count == 1 and state in (RESETTING, DRAINING):
+        state = FILLING
+    step.barrier = state, count - 1, NOBODY
+
+
+def _acted(machine: Machine, step: Step, actor: Actor) -> Actor:
+    _leave(step, DRAINING)
+    return _next(actor, PARTIES - 1)
+
+
+def _late_barrier(machine: Machine, step: Step, actor: Actor, after: int) -> Actor:
+    _leave(step, BROKEN)
+    return _next(actor, -1, kept=0)._replace(at=after)
+
+
+def _barrier_abort(machine: Machine, step: Step, actor: Actor) -> Actor:
+    step.barrier = BROKEN, *step.barrier[1:]
+    return _next(actor)
+
+
+def _barrier_reset(machine: Machine, step: Step, actor: Actor) -> Actor:
+    state, count, acting = step.barrier
+    if not count:
+        state = FILLING
+    elif state in (FILLING, BROKEN):
+        state = RESETTING
+    step.barrier = state, count, acting
+    return _next(actor)
+
+
+def _barrier_broken(machine: Machine, step: Step, actor: Actor) -> Actor:
+    return _next(actor, int(step.barrier[0] == BROKEN))
+
+
+def _barrier_waiting(machine: Machine, step: Step, actor: Actor) -> Actor:
+    state, count, _ = step.barrier
+    return _next(actor, count if state == FILLING else 0)
+
+
+# -- atomic values
+
+
+def _add(machine: Machine, step: Step, actor: Actor, value: int) -> Actor:
+    old = step.memory[_ATOM]
+    step.memory = put(step.memory, _ATOM, old + value)
+    return _next(actor, old)
+
+
+def _compare(machine: Machine, step: Step, actor: Actor, old: int, new: int) -> Actor:
+    same = step.memory[_ATOM] == old
+    if same:
+        step.memory = put(step.memory, _ATOM, new)
+    return _next(actor, int(same))
 
 
 def _rw_read(machine: Machine, step: Step, actor: Actor) -> Actor:
@@ -200,5 +352,15 @@ OPERATIONS: dict[str, Callable[..., Actor]] = {
     "raise": _raise, "lock": _lock, "try": _try, "unlock": _unlock, "locked": _locked, "wait": _wait,
     "notify": _notify, "down": _down, "try_down": _try_down, "up": _up, "rw_read": _rw_read,
     "rw_write": _rw_write, "rw_unread": _rw_unread, "rw_unwrite": _rw_unwrite, "until": _until,
+    "timed": _timed, "twait": _wait, "btaken": _bounded_taken, "bdown": _bounded_down, "bup": _bounded_up,
+    "ewait": _event_wait, "etwait": _event_wait, "eset": _event_set, "eclear": _event_clear, "eis": _event_is,
+    "bwait": _barrier_wait, "btwait": _barrier_wait, "acted": _acted, "babort": _barrier_abort,
+    "breset": _barrier_reset, "bbroken": _barrier_broken, "bwaiting": _barrier_waiting,
+    "aadd": _add, "acas": _compare,
     "irqs": _irqs, "fence": _fence, "interrupt": _interrupt, "return": _return,
 }  # fmt: skip
+
+LATE_OPERATIONS: dict[str, Callable[..., Actor]] = {
+    "timed": _late, "btaken": _late, "twait": _late_wait, "etwait": _late_event, "btwait": _late_barrier,
+}  # fmt: skip
+"""What each of them does that ends by its timeout."""

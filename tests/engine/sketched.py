@@ -12,6 +12,7 @@ import racebench as rb
 
 from .enumerator import End
 from .flat import FIELDS, Block
+from .operations import PARTIES
 from .states import Sketch
 
 FAIR = "fair" in inspect.signature(rb.RWLock).parameters
@@ -40,6 +41,9 @@ class Memory(rb.State):
         self.sem = rb.Semaphore(sketch.count, "sem")
         self.ca = rb.Condition(self.a, "ca", **unasked)
         self.cr = rb.Condition(self.r, "cr", **unasked)
+        self.bounded = rb.BoundedSemaphore(sketch.count, "bounded")
+        self.event, self.value = rb.Event("event"), rb.Atomic(0, "value")
+        self.barrier = rb.Barrier(PARTIES, (lambda: _inc(self, "x")) if sketch.acts else None, cls="barrier")
 
 
 @functools.cache
@@ -83,7 +87,7 @@ class Probe:
         if any(own.crashed for own in self.of.values()):
             return None
         s = self.state
-        values = s.x, s.y, s.nodes.index(s.ref), s.nodes[0].v, s.nodes[1].v
+        values = s.x, s.y, s.nodes.index(s.ref), s.nodes[0].v, s.nodes[1].v, s.value.load()
         assert len(values) == len(FIELDS)
         owned = [self.of[name] for name in self.sketch.names]
         return values, tuple((own.became, tuple(own.seen)) for own in owned)
@@ -127,6 +131,14 @@ def _run(s: Any, block: Block, own: Own) -> None:
             if own.seen[-1:] == [args[0]]:
                 own.crashed = True
                 rb.check_that(False, "crash.seen", "hit")
+        elif kind in ("timed", "btaken"):
+            lock = getattr(s, args[0]) if kind == "timed" else s.bounded
+            got = lock.acquire(timeout=1)
+            own.seen.append(int(got))
+            if got:
+                _run(s, args[-1], own)
+                if kind == "timed":
+                    lock.release()
         elif kind in ("try", "trydown"):
             lock = getattr(s, args[0]) if kind == "try" else s.sem
             got = lock.acquire(blocking=False)
@@ -157,7 +169,34 @@ _RECORDED: dict[str, Callable[..., Any]] = {
     "read": getattr,
     "locked": lambda s, name: getattr(s, name).locked(),
     "wait": lambda s, name: getattr(s, name).wait(),
+    "twait": lambda s, name: getattr(s, name).wait(timeout=1),
+    "bup": lambda s, n: _bounded_up(s.bounded, n),
+    "ewait": lambda s: s.event.wait(),
+    "etwait": lambda s: s.event.wait(timeout=1),
+    "eis": lambda s: s.event.is_set(),
+    "bwait": lambda s: _barrier_wait(s.barrier, None),
+    "btwait": lambda s: _barrier_wait(s.barrier, 1),
+    "bbroken": lambda s: s.barrier.broken,
+    "bwaiting": lambda s: s.barrier.n_waiting,
+    "aload": lambda s: s.value.load(),
+    "aadd": lambda s, n: s.value.fetch_add(n),
+    "acas": lambda s, old, new: s.value.compare_exchange(old, new),
 }
+
+
+def _bounded_up(semaphore: rb.BoundedSemaphore, n: int) -> bool:
+    try:
+        semaphore.release(n)
+    except ValueError:
+        return False
+    return True
+
+
+def _barrier_wait(barrier: rb.Barrier, timeout: float | None) -> int:
+    try:
+        return barrier.wait(timeout)
+    except rb.BrokenBarrierError:
+        return -1
 
 
 def _inc(s: Any, field: str) -> None:
@@ -199,4 +238,10 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "off": lambda s: rb.irqs_off(),
     "on": lambda s: rb.irqs_on(),
     "mb": lambda s: rb.smp_mb(),
+    "bdown": lambda s: s.bounded.acquire(),
+    "eset": lambda s: s.event.set(),
+    "eclear": lambda s: s.event.clear(),
+    "babort": lambda s: s.barrier.abort(),
+    "breset": lambda s: s.barrier.reset(),
+    "astore": lambda s, value: s.value.store(value),
 }

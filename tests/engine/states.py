@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from .flat import Block
 
 NOBODY = -1
-AT_ONCE, ASLEEP, WOKEN, QUEUED = range(4)
+AT_ONCE, ASLEEP, WOKEN, QUEUED, LATE = range(5)
 """How far an actor is inside an operation of more than one step."""
 
 
@@ -26,6 +26,7 @@ class Sketch:
     count: int = 1
     fair: bool = False
     spurious: bool = False
+    acts: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -59,6 +60,10 @@ class Actor(NamedTuple):
     ended: bool = False
 
 
+FILLING, DRAINING, RESETTING, BROKEN = 0, 1, -1, -2
+"""What ``threading.Barrier`` has as its ``_state``."""
+
+
 class State(NamedTuple):
     """A state of the program.
 
@@ -66,7 +71,8 @@ class State(NamedTuple):
     thread's processor; ``buffers`` each actor's stores to each delayed field.
     ``queue`` has the readers that wait, each with the writers that it is behind.
     ``spent`` has the (actor, condition) that have woken unasked, ``units`` is what the
-    semaphore has.
+    semaphore has, ``bounded`` what the bounded one has.  ``flag`` is the event's, which
+    ``hopeful`` wait for.  ``barrier`` has its state, its count and who acts.
     """
 
     memory: tuple[int, ...]
@@ -81,6 +87,10 @@ class State(NamedTuple):
     units: int
     running: tuple[int, ...]
     buffers: tuple[tuple[tuple[int, ...], ...], ...]
+    bounded: int
+    flag: bool
+    hopeful: frozenset[int]
+    barrier: tuple[int, int, int]
 
     def holders(self) -> set[int]:
         return {holder for holder, _ in self.locks} | {*self.readers, self.writer}
@@ -99,12 +109,14 @@ class Step:
         (
             self.memory, self.actors, self.locks, self.readers, self.writer, self.writers, self.queue,
             self.sleepers, self.spent, self.units, self.running, self.buffers,
+            self.bounded, self.flag, self.hopeful, self.barrier,
         ) = state  # fmt: skip
 
     def state(self) -> State:
         return State(
             self.memory, self.actors, self.locks, self.readers, self.writer, self.writers, self.queue,
             self.sleepers, self.spent, self.units, self.running, self.buffers,
+            self.bounded, self.flag, self.hopeful, self.barrier,
         )  # fmt: skip
 
     def misuse(self) -> None:

@@ -6,12 +6,14 @@ All of it is done by the controlling thread, with the floor given back to it.
 from __future__ import annotations
 
 from ...errors import ProgramError
-from ...primitives.ops import INTERRUPT, SLEEP
+from ...primitives.ops import CLOCK, INTERRUPT, PASS, SLEEP
 from ..stuck import error_event, find_ring, ring_event, wait_event, wanted_site
 from .floor import Floor
 from .outside import Clocks, profiled
 from .overseer import Overseer
 from .task import Task
+
+_UNOFFERED = SLEEP, PASS
 
 
 class Ending:
@@ -98,7 +100,7 @@ class Ending:
             clocks = Clocks()
             if task in s.watchers:
                 profiled(clocks.look, lambda watched=task.obj: watched.holds(s))  # type: ignore[misc]
-            if clocks.asked:
+            if clocks.asked or (task in s.watchers and any(op is CLOCK for op, _ in task.obj.reads)):
                 s.unseen.say(
                     f"{s.program.name}: {task.name} waits in {wanted_site(task)} for a predicate that asks "
                     "for the time, which no step changes. Wait for a field that another thread sets"
@@ -110,12 +112,10 @@ class Ending:
         """Unwind ``started``; what each of them still waits for is noted first."""
         s = self._floor
         for task in started:
-            offered = task.op, task.obj
-            if task.suspended and task.cpu is not None and task.cpu.saved is not None:
-                offered = task.cpu.saved
-            # A sleeper has nothing to offer until somebody notifies it; nor has one that could move.
+            offered = task.offer()
+            # A sleeper has nothing to offer until somebody lets it go; nor has one that could move.
             could = task.ready and not task.suspended
-            task.blocked = None if could or offered[0] is SLEEP else offered
+            task.blocked = None if could or offered[0] in _UNOFFERED else offered
             if s.recorder is not None and task.blocked is not None:
                 s.recorder.blocked(task)
         for task in s.interrupts:

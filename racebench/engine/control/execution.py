@@ -23,13 +23,18 @@ class Chooser(Protocol):
 
 
 class Listener(Protocol):
-    """Hears what predicates look at, and who may wake unasked; ``grown`` once that is new to it."""
+    """Hears what predicates look at, that a sleeper may wake unasked, that a thread asks for the time.
+
+    ``grown`` once any of these is new to it.
+    """
 
     grown: bool
 
     def look(self, predicate: Any, reads: Iterable[tuple[Op, Any]]) -> None: ...
 
     def rousable(self) -> None: ...
+
+    def clocked(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)

@@ -23,7 +23,7 @@ from threading import get_ident
 from typing import Any, NoReturn
 
 from ...errors import HarnessBug, ProgramError, ThreadAbort
-from ...primitives.ops import SLEEP, WAKE
+from ...primitives.ops import PASS, SLEEP, WAKE
 from ...program import Program
 from ...trace import Op
 from .. import osthreads
@@ -81,6 +81,7 @@ class Floor(Numbers):
         self.current: Task | None = None
         self.enabled: list[Task] = []
         self.many = self.crashed = self.ending = False
+        self.now = 0.0
         self.watchers: list[Task] = []
         self.spy: list[tuple[Op, Any]] | None = None
         self.seeing: Task | None = None
@@ -310,7 +311,7 @@ class Floor(Numbers):
 
     def _end_with(self, me: Task) -> NoReturn:
         """End the execution from within ``me``, and keep what it could not do."""
-        if not me.ready and me.op is not SLEEP:
+        if not me.ready and me.op is not SLEEP and me.op is not PASS:
             me.blocked = me.op, me.obj
         me.aborted = self.ending = True
         raise ThreadAbort

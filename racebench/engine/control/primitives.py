@@ -14,10 +14,11 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from ...errors import HarnessBug, ProgramError, ThreadAbort
-from ...primitives import Condition, Lock, Primitive, RLock, ops
+from ...primitives import Condition, Event, Lock, Primitive, RLock, ops
+from ...primitives.locks import FOREVER, checked
 from ...primitives.primitive import Effect
 from ...primitives.runtime import here
-from ...trace import Op
+from ...trace import Kind, Op
 from ..osthreads import caller_site
 from ..strangers import step_name
 from ..stuck import misuse_event
@@ -36,7 +37,7 @@ class Controlled(Primitive):
         if me is None:
             return self._alone(op, effect, arg)
         if me.aborted:
-            if op in ops.GIVES:
+            if op.kind in ops.GIVES:
                 return None
             s.point(op, self)
             raise ThreadAbort
@@ -45,11 +46,13 @@ class Controlled(Primitive):
         s.settle(self, me)
         return result
 
-    def _block(self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None) -> Any:
+    def _block(
+        self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None, timeout: float | None = None
+    ) -> Any:
         s = self._s
         me = s.current
         if me is None:
-            return self._alone(op, effect, arg)
+            return self._alone(op, effect, arg, timeout)
         # Whoever comes with another's task is stopped before it changes anything.
         if get_ident() != me.ident:
             s.not_running(step_name(op, self))
@@ -57,10 +60,13 @@ class Controlled(Primitive):
             s.unwinding(me)
             raise ThreadAbort
         if ask is None or not self._asked(me, ask):
-            me.op = op
+            me.op = op if timeout is None else op.timed or op
             me.obj = self
             me.ready = self.ready_for(me)
             s.block_or_go(me)
+            if timeout is not None and me.op.kind is Kind.TIMEOUT:
+                effect = self.expire
+                s.now += timeout
         result = effect(me, arg)
         s.settle(self, me)
         return result
@@ -78,12 +84,14 @@ class Controlled(Primitive):
         s.settle(self, me)
         return False
 
-    def _alone(self, op: Op, effect: Effect, arg: Any) -> Any:
+    def _alone(self, op: Op, effect: Effect, arg: Any, timeout: float | None = None) -> Any:
         """The same in setup and check, where there is nobody to wait for."""
         self._s.point(op, self)
         me = here.me
         me.op = op
         if not self.ready_for(me):
+            if timeout is not None and self.may_expire():
+                return self.expire(me, arg)
             raise ProgramError(f"{step_name(op, self)} outside the program's threads would never end")
         return effect(me, arg)
 
@@ -93,10 +101,11 @@ class Controlled(Primitive):
 
 
 class ControlledLock(Controlled, Lock):
-    def acquire(self, blocking: bool = True) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         frame = _getframe(1 + self.frames_between)
-        if blocking:
-            return self._block(ops.ACQUIRE, self.grant, frame)  # type: ignore[no-any-return]
+        seconds = None if timeout is FOREVER and blocking is True else checked(blocking, timeout)
+        if seconds != 0:
+            return self._block(ops.ACQUIRE, self.grant, frame, None, seconds)  # type: ignore[no-any-return]
         return self._step(ops.TRY_ACQUIRE, self.attempt, frame)  # type: ignore[no-any-return]
 
     def __enter__(self) -> bool:
@@ -138,25 +147,39 @@ class ControlledCondition(Controlled, Condition):
             me.asked = n
         self._step(op, self._notify, n)
 
-    def _sleep(self, depth: int) -> None:
+    def _sleep(self, depth: int, timeout: float | None) -> bool:
         s, lock, me = self._s, self.lock, self._s.current
         if me is None:
             raise ProgramError(f"{step_name(ops.SLEEP, self)} outside the program's threads would never end")
-        unasked = self.spurious and self._rb_id not in me.roused  # type: ignore[attr-defined]
-        if unasked and s.relation is not None:
-            s.relation.rousable()
-        me.op, me.obj, me.ready = ops.WAKE if unasked else ops.SLEEP, self, unasked
+        me.op, me.obj = self._asleep(me, timeout is not None), self
+        me.ready = me.op is not ops.SLEEP
         # Notified, our offer has become ACQUIRE on the lock: see `_notify`.
         s.block_or_go(me)
-        if me.op is ops.WAKE:
-            me.roused.add(self._rb_id)  # type: ignore[attr-defined]
-            self.quit(me)
+        late = me.op is ops.LATE_SLEEP
+        if late and timeout is not None:
+            s.now += max(timeout, 0.0)
+        if late or me.op is ops.WAKE:
+            if not late:
+                me.roused.add(self._rb_id)  # type: ignore[attr-defined]
+                self.quit(me)
             me.op, me.obj = ops.ACQUIRE, lock
             me.ready = lock.ready_for(me)
             s.block_or_go(me)
+        # Only now off the list, if it is still there: all who look at the list hold the lock.
+        self.quit(me)
         lock.grant(me, _getframe(0))
         lock.depth = depth
         s.settle(lock, me)
+        return not late
+
+    def _asleep(self, me: Task, timed: bool) -> Op:
+        """What ``me`` offers until it is notified."""
+        if timed:
+            return ops.LATE_SLEEP
+        unasked = self.spurious and self._rb_id not in me.roused  # type: ignore[attr-defined]
+        if unasked and self._s.relation is not None:
+            self._s.relation.rousable()
+        return ops.WAKE if unasked else ops.SLEEP
 
     def _notify(self, me: Any, n: int | None) -> list[Any]:
         lock, woken = self.lock, super()._notify(me, n)
@@ -171,8 +194,16 @@ class ControlledCondition(Controlled, Condition):
         return woken
 
     def next_woken(self, me: Task) -> list[Task]:
-        """Whom the notification that ``me`` offers would wake now."""
-        return self.waiters[: me.asked] if self.lock.owner is me else []
+        """Whom the notification that ``me`` offers would wake now: not who is awake, having timed out."""
+        if self.lock.owner is not me:
+            return []
+        return [task for task in self.waiters[: me.asked] if task.offer()[1] is self]
+
+
+class ControlledEvent(Controlled, Event):
+    def next_woken(self, me: Task) -> list[Task]:
+        """Whom the ``set`` that ``me`` offers would let go."""
+        return list(self.waiters)
 
 
 class Predicate:
@@ -254,6 +285,7 @@ def substitutes(s: Floor, fence: Callable[[], None] | None) -> dict[type, type]:
         Lock: type("ControlledLock", (ControlledLock, base), {}),
         RLock: type("ControlledRLock", (ControlledLock, RLock, base), {}),
         Condition: type("ControlledCondition", (ControlledCondition, base), {}),
+        Event: type("ControlledEvent", (ControlledEvent, base), {}),
     }
 
 
@@ -262,12 +294,12 @@ def fencing(base: Any, fence: Callable[[], None]) -> type:
 
     class Fencing(base):  # type: ignore[misc]
         def _step(self, op: Op, effect: Effect, arg: Any = None) -> Any:
-            if op is not ops.NOTIFY and op is not ops.NOTIFY_ALL:
+            if op.writes and op is not ops.NOTIFY and op is not ops.NOTIFY_ALL:
                 fence()
             return super()._step(op, effect, arg)
 
-        def _block(self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None) -> Any:
+        def _block(self, op: Op, effect: Effect, *how: Any, **more: Any) -> Any:
             fence()
-            return super()._block(op, effect, arg, ask)
+            return super()._block(op, effect, *how, **more)
 
     return Fencing

@@ -22,6 +22,7 @@ from ..instrument import Twins, derived
 from ..shield import Shield
 from ..strangers import starts_noticed
 from . import interrupts
+from .clock import Clock
 from .ending import Ending
 from .execution import Chooser
 from .execution import Outcome as Outcome
@@ -74,6 +75,7 @@ class Scheduler:
         self._setting_up = False
         self.check_failed, self.created = floor.check_failed, floor.created
         self.wait_until, self.irqs = partial(wait_until, floor), partial(interrupts.switch, floor)
+        self.clock = Clock(floor)
         self.buffers: Buffers | None = None
         delayed = delayed_fields(program)
         if delayed:

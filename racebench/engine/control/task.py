@@ -82,6 +82,12 @@ class Task(Member):
         """The interrupt that this task is, "" if it is a thread; all it holds it took itself."""
         return ("" if self.onto is None else self.name), 0
 
+    def offer(self) -> tuple[Op, Any]:
+        """What it offers, or will again once the handler that runs in its place has returned."""
+        if self.suspended and self.cpu is not None and self.cpu.saved is not None:
+            return self.cpu.saved
+        return self.op, self.obj
+
     @property
     def suspended(self) -> bool:
         """Whether a handler runs in this thread's place."""

@@ -26,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...primitives import Lock, RLock, State
+from ...primitives.locks import FOREVER, checked
 from ...program import Program
 
 PLUMBING = ("__enter__", "acquire")
@@ -106,16 +107,16 @@ class WatchedLock(Lock):
     def __enter__(self) -> bool:
         return self._arrive(LockSite(_caller(), self.cls))
 
-    def acquire(self, blocking: bool = True) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         site = LockSite(_caller(), self.cls)
-        if blocking:
+        if checked(blocking, timeout) is None:
             return self._arrive(site)
         self.watch.sites.add(site)
         change = self.watch.change
         if change is not None and change.remove == site:
             self._mine().append(Mark.LEFT_OUT)
             return True
-        taken = super().acquire(False)
+        taken = super().acquire(blocking, timeout)
         if taken:
             self._mine().append(Mark.TAKEN)
         return taken

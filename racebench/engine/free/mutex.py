@@ -15,6 +15,8 @@ from typing import Any
 
 from ...errors import ThreadAbort
 from ...primitives import Lock, RLock
+from ...primitives.locks import FOREVER, checked
+from .clock import patience
 from .orders import note
 from .parking import Free, Run
 from .worker import Worker
@@ -38,6 +40,16 @@ class FreeMutex(Free, Lock):
         if me.aborted:
             self._let_go(me)
             raise ThreadAbort
+
+    def _wait_for(self, me: Worker, seconds: float) -> bool:
+        """Known to nobody as waiting: it goes on before long, whoever has the lock."""
+        if not self.real.acquire(timeout=patience(seconds, me.rng)):
+            self._run.clock.passed(seconds)
+            return False
+        self.owner = me
+        frame = _getframe(2)
+        me.held.append((self, frame.f_code, frame.f_lasti))
+        return True
 
     def drop(self, me: Any, _: None = None) -> None:
         if self.owner is not me:
@@ -78,12 +90,13 @@ class Reentrant(FreeMutex):
 
     depth = 0
 
-    def acquire(self, blocking: bool = True) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         me = self._run.local.worker
         if me is not None and self.owner is me:
+            checked(blocking, timeout)
             self.depth += 1
             return True
-        if not super().acquire(blocking):
+        if not super().acquire(blocking, timeout):
             return False
         if me is not None:
             self.held_from(_getframe(1))
@@ -108,11 +121,14 @@ def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
     """``acquire`` and ``release``, with what they look at at hand; ``base`` has them outside the run."""
     local, namespace, noise = run.local, run.namespace, run.step
 
-    def acquire(self: Any, blocking: bool = True) -> bool:
+    def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
         me = local.worker
         if me is None:
             run.outside()
-            return base.acquire(self, blocking)
+            return base.acquire(self, blocking, timeout)
+        # By identity: nothing is as cheap, and another -1 comes to the same.
+        if timeout is not FOREVER:
+            return timed(self, me, blocking, timeout)
         if namespace["noisy"]:
             noise()
         held = me.held
@@ -126,6 +142,17 @@ def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
         frame = _getframe(1)
         held.append((self, frame.f_code, frame.f_lasti))
         return True
+
+    def timed(self: Any, me: Worker, blocking: bool, timeout: float) -> bool:
+        seconds = checked(blocking, timeout)
+        if seconds is None:
+            taken: bool = self.acquire()
+        else:
+            # Blocked for so long at most: no lock is asked for in an order that could close a ring.
+            taken = self.acquire(False) or (seconds > 0 and self._wait_for(me, seconds))
+        if taken:
+            self.held_from(_getframe(2))
+        return taken
 
     def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
         me = local.worker

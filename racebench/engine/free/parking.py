@@ -18,6 +18,7 @@ from ...primitives.primitive import Effect
 from ...trace import Op, Site
 from ..osthreads import caller_site
 from ..stuck import Polled, misuse_event
+from .clock import Clock
 from .orders import note
 from .waits import Waits
 from .worker import Local, Ticket, Worker
@@ -32,6 +33,7 @@ class Run(Protocol):
     local: Local
     namespace: dict[str, Any]
     waits: Waits
+    clock: Clock
     tick: Callable[[], int]
 
     def step(self) -> None: ...
@@ -54,26 +56,31 @@ class Free(Primitive):
         if me is None:
             run.outside()
             return super()._step(op, effect, arg)
-        if not me.aborted or op not in GIVES:
+        if not me.aborted or op.kind not in GIVES:
             run.maybe_step()
         with run.waits.mutex:
             me.op = op
             return run.waits.change(me, self, effect, arg)
 
-    def _block(self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None) -> Any:
+    def _block(
+        self, op: Op, effect: Effect, arg: Any = None, ask: Op | None = None, timeout: float | None = None
+    ) -> Any:
         run = self._run
         me = run.local.worker
         if me is None:
             run.outside()
-            return super()._block(op, effect, arg, ask)
+            return super()._block(op, effect, arg, ask, timeout)
         run.maybe_step()
-        ticket = Ticket(effect, arg)
         with run.waits.mutex:
             me.op = op
             if self.ready_for(me):
                 return run.waits.change(me, self, effect, arg)
+            ticket = Ticket(effect, arg, timeout)
             run.waits.park(me, self, ticket)
-        return run.waits.sleep(me, self, ticket)
+        result = run.waits.sleep(me, self, ticket)
+        if timeout is not None and not ticket.granted:
+            run.clock.passed(timeout)
+        return result
 
     def _misuse(self, me: Any) -> None:  # type: ignore[override]
         """A finding; the release is ignored."""
@@ -104,14 +111,14 @@ class FreeCondition(Free, Condition):
         super().__init__(*args, **how)
         self._roused: dict[Worker, tuple[int, int]] = {}
 
-    def _sleep(self, depth: int) -> None:
+    def _sleep(self, depth: int, timeout: float | None) -> bool:
         me = self._run.local.worker
-        if me is None or not self.spurious or not self._unasked(me):
-            super()._sleep(depth)
-            return
+        if me is None or not self.spurious or timeout is not None or not self._unasked(me):
+            return super()._sleep(depth, timeout)
         time.sleep(0)
         self.lock.acquire()
         self.lock.depth = depth
+        return True
 
     def _unasked(self, me: Worker) -> bool:
         """Whether this wait of ``me`` ends by itself, as one in a collision may; then it waits no more."""

@@ -33,6 +33,7 @@ from ..strangers import Strangers, called
 from ..stuck import crash_event, error_event, leak_event
 from ..unseen import Unseen
 from .batches import LARGEST
+from .clock import Clock
 from .noise import Noise
 from .parking import wait_until
 from .primitives import substitutes
@@ -58,6 +59,7 @@ class FreeRun:
             Worker(i, n, f, seed, n in program.daemons) for i, (n, f) in enumerate(program.threads.items())
         ]
         self.noise = Noise(self.workers)
+        self.clock = Clock()
         self.waits = Waits(self.workers, self._about_to_sleep, self.tick)
         self.namespace["noise"] = self.step
         self.states: list[Any] = []

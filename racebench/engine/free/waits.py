@@ -19,6 +19,10 @@ of them runs the program; then each is asked what it waits for.  Asked on the
 way, one could wait for a lock whose owner lets go of it and passes before its
 turn comes.
 
+Why a wait with a timeout is no part of this: it ends by itself, so who waits for it waits
+for somebody who moves, and it closes no ring.  A mutex that is taken with a timeout does
+not enter at all; any other is a sleeper, which ``waits`` says is none.
+
 Why nobody is woken by a lie: the last thread never goes to sleep.  It unwinds
 and releases what it holds as anybody would; that wakes its predecessor, which
 finds itself aborted, releases in turn, and so on round the ring.  Only who is
@@ -43,6 +47,7 @@ from ...errors import ThreadAbort
 from ...primitives.primitive import Effect, Primitive
 from ...primitives.runtime import Outsider
 from ..stuck import find_ring, ring_event, wait_event
+from .clock import patience
 from .worker import Ticket, Worker
 
 
@@ -75,7 +80,7 @@ class Waits:
             raise ThreadAbort
         me.obj = obj
         self.sleepers.append(me)
-        ring = find_ring(me, _waits)
+        ring = find_ring(me, _waits) if me.waits else None
         if ring is None:
             self._settle(me.slot)
         else:
@@ -125,7 +130,20 @@ class Waits:
     def sleep(self, me: Worker, obj: Primitive, ticket: Ticket) -> Any:
         """Until somebody has done for ``me`` what it wanted, and what came of that; without the mutex."""
         self._on_block(me)
-        me.gate.acquire()
+        if ticket.timeout is None:
+            me.gate.acquire()
+        elif not me.gate.acquire(timeout=patience(ticket.timeout, me.rng)):
+            with self.mutex:
+                # Still parked, so nobody has done it, nor opened the gate, and with the mutex nobody will.
+                if me.parked is not None and obj.may_expire():
+                    me.parked = None
+                    self._leave(me)
+                    return self.change(me, obj, obj.expire, None)
+                # Somebody has, or will before long: nothing lets a timeout wait but what is going on.
+                ticket.timeout = None
+                if me.parked is not None:
+                    self._settle(me.slot)
+            me.gate.acquire()
         if ticket.granted:
             return ticket.result
         with self.mutex:
@@ -176,7 +194,7 @@ class Waits:
         for worker in self.workers:
             if worker.slot > slot or worker.idle:
                 continue
-            if worker.slot < slot or worker.obj is None or worker.aborted:
+            if worker.slot < slot or not worker.waits or worker.aborted:
                 return
             asleep.append(worker)
         # Only now, with everybody known to be past or asleep, does an answer stay true.
@@ -202,4 +220,4 @@ class Waits:
 
 
 def _waits(worker: Any) -> bool:
-    return worker.obj is not None
+    return bool(worker.waits)

@@ -16,13 +16,14 @@ from ..stuck import Event
 class Ticket:
     """A sleep that ends when somebody else does for the sleeper what it waits for: ``effect``.
 
-    Written with ``Waits.mutex``; the gate orders ``granted`` and ``result`` before the sleeper reads them.
+    Or by itself after ``timeout`` seconds, if that is given.  Written with ``Waits.mutex``;
+    the gate orders ``granted`` and ``result`` before the sleeper reads them.
     """
 
-    __slots__ = ("arg", "effect", "granted", "result")
+    __slots__ = ("arg", "effect", "granted", "result", "timeout")
 
-    def __init__(self, effect: Effect, arg: Any) -> None:
-        self.effect, self.arg = effect, arg
+    def __init__(self, effect: Effect, arg: Any, timeout: float | None = None) -> None:
+        self.effect, self.arg, self.timeout = effect, arg, timeout
         self.granted = False
         self.result: Any = None
 
@@ -61,6 +62,11 @@ class Worker(Member):
     """There are no interrupts in a free run."""
 
     handling = ("", 0)
+
+    @property
+    def waits(self) -> bool:
+        """With ``Waits.mutex``: whether it waits for as long as it takes; one that times out will go on."""
+        return self.obj is not None and (self.parked is None or self.parked.timeout is None)
 
     @property
     def awake(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...errors import ProgramError
+from ...trace import Kind
 from ..control.scheduler import Outcome, Scheduler
 from ..control.task import Task
 
@@ -41,7 +42,8 @@ class Bounded:
     """Depth-first over all schedules with at most ``bound`` preemptions.
 
     A preemption is a step by another thread than the last, which could have gone
-    on; an interrupt and a store that leaves its buffer are such steps as well.
+    on; an interrupt and a store that leaves its buffer are such steps as well.  A
+    thread that could only time out waits: to go on with another is none.
     ``preempted`` has those of the execution that has just run.
     """
 
@@ -66,26 +68,24 @@ class Bounded:
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         by_index = {task.index: task for task in enabled}
+        goes_on = self._last in by_index and by_index[self._last].op.kind is not Kind.TIMEOUT
         if self._depth == len(self._path):
-            self._path.append(self._choice(list(by_index)))
+            self._path.append(self._choice(list(by_index), goes_on))
         choice = self._path[self._depth]
         chosen = choice.left[0]
         if chosen not in by_index:
             raise ProgramError("the program is not deterministic: a thread that could go on cannot now.")
-        if self._preempts(chosen, by_index):
+        if goes_on and chosen != self._last:
             self.used += 1
             self.preempted.append(self._depth)
         self._depth += 1
         self._last = chosen
         return by_index[chosen]
 
-    def _preempts(self, chosen: int, enabled: object) -> bool:
-        return self._last is not None and chosen != self._last and self._last in enabled  # type: ignore[operator]
-
-    def _choice(self, enabled: list[int]) -> _Choice:
+    def _choice(self, enabled: list[int], goes_on: bool) -> _Choice:
         """The last thread first; the others only if a switch is free or still allowed."""
         at, spare = self.executions, self.bound - self.used
-        if self._last not in enabled:
+        if self._last is None or not goes_on:
             return _Choice(enabled, spare, False, 0, at, at)
         others = [i for i in enabled if i != self._last]
         if not spare:

@@ -32,16 +32,13 @@ def holder(latest: Iterable[int], events: Sequence[Event], states: Sequence[Stat
     return []
 
 
-def taker(there: Iterable[int], events: Sequence[Event], states: Sequence[State], count: int) -> list[int]:
+def taker(there: Iterable[int], states: Sequence[State], count: int) -> list[int]:
     """The last step down after which a semaphore is at 0, ``count`` at first; -1 if that is not there."""
     last = -1
     for i in there:
         # As it was in the execution: what is left out comes after all that is there.
-        count = states[i]
-        if events[i].kind is Kind.UP:
-            count += 1
-        elif count:
-            count -= 1
+        before, count = states[i]
+        if count < before:
             last = i
     return [] if count else [last]
 

@@ -116,21 +116,23 @@ class Search:
         """
         history = History(self.relation, len(self.scheduler.tasks))
         races: list[_Race] = []
-        taken_away: list[tuple[int, Event]] = []
+        taken_away: list[tuple[int, Event, int]] = []
         for i, node in enumerate(self.strategy.stack):
             event, fresh = node.tree[0].event, i >= self._fresh
+            if event.rare and event.kind in NOTIFIES:
+                for sleeper, late in node.state:
+                    if late is not None:
+                        taken_away.append((i, late, history.last[sleeper]))
             found = history.add(event, node.state, node.ready, fresh)
             if fresh:
                 node.unsettled = [(*race, event, i) for race in found]
             if node.unsettled:
                 races += node.unsettled
-            if event.rare and event.kind in NOTIFIES:
-                taken_away += [(i, wake) for _, wake in node.state if wake is not None]
         end = len(self.strategy.stack)
-        for i, wake in taken_away:
-            reversal = history.reversal(i, wake)
-            if reversal is not None:
-                races.append((i, *reversal, wake, end))
+        for i, late, past in taken_away:
+            race = history.taken_away(i, late, past)
+            if race is not None:
+                races.append((*race, late, end))
         for task in self.scheduler.tasks:
             if task.blocked is not None:
                 task.op, task.obj = task.blocked

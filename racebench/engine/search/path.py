@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import ProgramError, ThreadAbort
+from ...trace import Kind
 from ..control.task import Task
 from .relation import Event, Relation, State, dependent
 from .wakeup import Branch
@@ -97,12 +98,15 @@ class Exhaustive:
         raise self._different(tree[0].event)
 
     def _free(self, enabled: list[Task], current: Task | None, asleep: dict[int, Event]) -> Task | None:
-        if current is not None and current.ready and current.index not in asleep:
+        """Not a timeout, if there is anything else: where it is waited again and again that has no end."""
+        late = current is not None and current.op.kind is Kind.TIMEOUT
+        if current is not None and not late and current.ready and current.index not in asleep:
             return current
-        for task in enabled:
-            if task.index not in asleep:
+        awake = [task for task in enabled if task.index not in asleep]
+        for task in awake:
+            if task.op.kind is not Kind.TIMEOUT:
                 return task
-        return None
+        return awake[0] if awake else None
 
 
 class Trial:

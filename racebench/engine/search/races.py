@@ -13,7 +13,7 @@ Reversed, the step comes after all that does not happen after its partner.  If
 that would leave it impossible, because some thread holds its lock there, or is
 in an interrupt, then what makes it so is left out, with all that follows from
 it (``reversal``).  Where a guard cannot be known without being tried (a
-predicate, before its thread came to it) the reversal is proposed as not sure,
+predicate or a barrier, before its thread came to it) the reversal is proposed as not sure,
 and the search tries it: a wakeup tree must hold nothing that is impossible, since
 what is taken for the same would be lost with it.
 """
@@ -26,14 +26,10 @@ from ...primitives import ops
 from ...trace import Kind
 from ..control.task import Task
 from . import guards
-from .relation import NOTIFIES, Event, Key, Relation, State
+from .relation import NOTIFIES, TRIED, Event, Key, Relation, State
 
 Race = tuple[int, list[int], bool]
 """The step to come after, the steps of the execution to come before; whether that is surely possible."""
-
-
-_TRIED = {ops.WAIT_UNTIL, ops.ENTER_READ}
-"""Whose guard is not known from the history alone."""
 
 
 class _Uses:
@@ -199,7 +195,7 @@ class History:
         if guard is None:
             yield from self._plain(event.reads, event.writes, event, self._stored(event, before))
             return
-        if kind is Kind.WAIT_UNTIL or event.op is ops.ENTER_READ:
+        if event.op in TRIED:
             yield from self._awaited(event, guard, before)
         else:
             yield from self._guarded(event, guard, before)
@@ -245,7 +241,7 @@ class History:
                 before |= self.before[i]
                 found = self.reversal(i, event)
                 if found is not None:
-                    races.append((i, found[0], found[1] and event.op not in _TRIED))
+                    races.append((i, found[0], found[1] and event.op not in TRIED))
         return races
 
     def _guarded(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
@@ -298,7 +294,7 @@ class History:
             return []
         steps, sure = found
         if event.kind is not Kind.WAIT_UNTIL:
-            return [(came, steps, sure and event.op not in _TRIED)]
+            return [(came, steps, sure and event.op not in TRIED)]
         # What its predicate was meanwhile nobody has looked at: it may be true after any part of this.
         cuts = [i for i in self._of(event.reads[0]).writes if i in steps]
         kept = [[j for j in steps if not self.before[j] >> cut & 1] for cut in cuts]
@@ -318,12 +314,32 @@ class History:
         before = self.before
         return [i for i in range(e + 1, len(before)) if not before[i] >> e & 1]
 
-    def reversal(self, e: int, event: Event) -> tuple[list[int], bool] | None:
+    def taken_away(self, at: int, event: Event, past: int) -> tuple[int, list[int], bool] | None:
+        """The race of ``event`` with step ``at``, which took it away; its thread had ``past`` before it then.
+
+        If a handler ran in its place when that came, it can only have come before the handler.
+        """
+        found = self.reversal(at, event, past)
+        if found is not None or not self._by_thread:
+            return None if found is None else (at, *found)
+        came = max(i for i in self._by_thread[event.proc].came if i < at)
+        found = self.reversal(came, event, past, at)
+        return None if found is None else (came, *found)
+
+    def reversal(
+        self, e: int, event: Event, past: int | None = None, without: int | None = None
+    ) -> tuple[list[int], bool] | None:
         """The steps after ``e`` to be made before ``event`` comes, and then ``e``; None if it cannot.
 
-        And whether these are simply all that do not happen after ``e``.
+        And whether these are simply all that do not happen after ``e``.  ``past`` is what
+        comes before ``event`` in any case, if that is not all that its thread has done;
+        ``without`` a step to be left out, with what follows from it.
         """
         steps, all_of_them = self._others(e), True
+        if past is None:
+            past = self.last[event.proc]
+        if without is not None:
+            steps = [i for i in steps if not self.before[i] >> without & 1]
         if event.guard is None and not self._by_thread:
             return steps, True
         while True:
@@ -331,7 +347,7 @@ class History:
             if blocker is None:
                 return steps, all_of_them
             # Before step e already, or needed for the thread to get here at all: it cannot be left out.
-            if blocker < 0 or self.last[event.proc] >> blocker & 1:
+            if blocker < 0 or past >> blocker & 1:
                 return None
             all_of_them = False
             steps = [i for i in steps if not self.before[i] >> blocker & 1]
@@ -345,14 +361,15 @@ class History:
         found: list[int] = []
         if self._by_thread and event.proc in self._by_thread:
             found = guards.handler(_there(reversed(self._by_thread[event.proc].came), e, steps), events)
-        if not found and event.guard is not None and event.kind is not Kind.WAIT_UNTIL:
+        known = event.op not in TRIED or event.op is ops.ENTER_READ
+        if not found and event.guard is not None and known:
             use = self._of(event.guard)
             if event.kind is Kind.ACQUIRE:
                 found = guards.holder(_there(reversed(use.writes), e, steps), events, states)
             elif event.kind is Kind.DOWN:
                 # What nobody has used yet is as it was at first.
-                first = states[use.writes[0]] if use.writes else self._now
-                found = guards.taker(_there(use.writes, e, steps), events, states, first)
+                first, _ = states[use.writes[0]] if use.writes else self._now
+                found = guards.taker(_there(use.writes, e, steps), states, first)
             else:
                 writing = event.kind is Kind.ACQUIRE_WRITE
                 found = guards.readers_and_writer(_there(use.all, e, steps), events, writing)

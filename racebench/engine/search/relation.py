@@ -39,8 +39,28 @@ state: that is what the search needs, and all that it needs.
       conditions of that kind (also) sleep
     notify, notify_all                    condition         always
     take after a notification             lock              notified, nobody holds it
+    timeout of a wait           condition                   not notified yet
+    take after a timeout                  lock              nobody holds it
     semaphore down                        semaphore         the count is not 0
     semaphore try, up                     semaphore         always
+    take or semaphore down
+      with a timeout, and its
+      timeout                             lock, semaphore   always
+    event: pass, begin to
+      wait, look                event                       always
+    event: set, clear                     event             always
+    event: pass after a wait    event                       set since it began to wait
+    event: timeout              event                       not set since then
+    barrier: arrive                       barrier           nobody leaves it, or acts for it
+    barrier: leave, timeout               barrier           all have come, or it is broken, and
+                                                            nobody acts; a timeout: nobody acts
+    barrier: abort, reset                 barrier           nobody acts for it
+    barrier: look, end of action          barrier           always
+    atomic: load                value                       always
+    atomic: store, update                 value             always
+    sleep, or any timeout, if
+      threads ask for the time            (also) clock
+    to ask for the time         clock                       always
     wait_until                predicate                     the predicate is true
     store into a buffer                   that store        always
     store leaves its buffer   that store,
@@ -65,6 +85,25 @@ Notes, in the order of the table:
   before all that its sleeper does next.  To wake unasked conflicts with every
   step there is: an execution in which all others have done what they can and
   the sleeper does not wake has to be seen, just before it does.
+- **Timeouts.**  A wait with a timeout ends by it whenever the scheduler says: see
+  ``primitives.clock`` for why every order of them is one of real time.  Where what it
+  waits for leaves no mark by waiting (a lock, a semaphore) it is one step, always
+  possible: granted if it can be, else too late.  To wait longer is to make that
+  step later, so it is a try, and conflicts like one.
+  A sleeper of a condition and one who waits for an event is seen to wait, and may
+  time out until it is notified, or the event set: that takes the timeout away, as it
+  does a wake-up unasked, so the two conflict, and after it the search looks back for
+  the timeout that could have come.  Timeouts of two sleepers commute: neither is
+  off the list before it has the lock again.  There a notification may still find it,
+  and is lost; but whoever notifies holds that lock, so the takes order the two, and
+  such a notification comes before nothing that the late one does.
+- Timeouts and sleeps move the clock.  That matters only to who asks for the time; once
+  any thread has, the search starts again with it (as with predicates, below).
+- A thread that was let go by an event has nothing more to wait for: it passes,
+  whatever becomes of the event.  What it does next comes after the ``set``.
+- **Barriers.**  Whether one can arrive or leave depends on all that was done to the
+  barrier, so all its steps are ordered, looks included, and where a step could have
+  come is tried (``races``).
 - **Predicates.**  What a predicate reads differs from state to state
   (``a and b``, ``ref.x``, ``lock.locked()``).  Each has a key of its own, which
   is written by every step that writes anything that *any* evaluation has read
@@ -95,25 +134,33 @@ Key = tuple[Any, Any]
 """(what identifies the object, the same in every execution; the field, or "")."""
 
 State = Any
-"""What a lock or semaphore was like before a step: who holds it (-1: nobody), or its count.
+"""What a lock was like before a step: who holds it (-1: nobody).  A semaphore's counts before and after.
 
-For a notification, whom it wakes: (index, the step that it takes away or None)."""
+For a notification, or the set of an event, whom it wakes: (index, the step that it takes away or None)."""
 
-_READS = {Kind.READ, Kind.LOCKED, Kind.ACQUIRE_READ, Kind.RELEASE_READ, Kind.REQUEST_READ}
+_READS = {
+    *(Kind.READ, Kind.LOCKED, Kind.ACQUIRE_READ, Kind.RELEASE_READ, Kind.REQUEST_READ),
+    *(Kind.TIMEOUT, Kind.PASS, Kind.AWAIT, Kind.LOOK, Kind.CLOCK),
+}
 _MUTEX = {Kind.ACQUIRE, Kind.TRY_ACQUIRE, Kind.RELEASE}
 _COUNTS = {Kind.DOWN, Kind.TRY_DOWN, Kind.UP}
-NOTIFIES = {Kind.NOTIFY, Kind.NOTIFY_ALL}
-_SLEEP = {Kind.WAIT, *NOTIFIES}
+NOTIFIES = {Kind.NOTIFY, Kind.NOTIFY_ALL, Kind.SET}
+_SLEEP = {Kind.WAIT, Kind.NOTIFY, Kind.NOTIFY_ALL}
 READS_AND_WRITES = {
     *(Kind.ACQUIRE_READ, Kind.REQUEST_READ, Kind.RELEASE_READ),
     *(Kind.ACQUIRE_WRITE, Kind.REQUEST_WRITE, Kind.RELEASE_WRITE),
 }
 _RARE = {*NOTIFIES, *READS_AND_WRITES}
-_GUARDED = {
-    *(ops.ACQUIRE, ops.DOWN, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE, ops.ENTER_READ),
-    ops.WAIT_UNTIL,
+TRIED = {
+    *(ops.WAIT_UNTIL, ops.ENTER_READ, ops.ARRIVE, ops.ABORT, ops.RESET),
+    *(ops.LEAVE, ops.LATE_LEAVE, ops.LATE_LEAVE.other),
 }
-_OFFERS = {ops.REQUEST_READ: ops.ASK_READ, ops.REQUEST_WRITE: ops.ASK_WRITE}
+"""Whose guard is not known from the history alone."""
+_GUARDED = {*(ops.ACQUIRE, ops.DOWN, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE), *TRIED}
+_OFFERS = {ops.REQUEST_READ: ops.ASK_READ, ops.REQUEST_WRITE: ops.ASK_WRITE, ops.AWAIT: ops.ASK_EVENT}
+_LATE = ops.LATE_ACQUIRE, ops.LATE_DOWN, ops.LATE_PASS, ops.LATE_LEAVE
+_OFFERS |= {late: late.other or late for late in _LATE}
+_TAKEN_AWAY = {ops.WAKE, ops.LATE_SLEEP, ops.LATE_PASS}
 
 
 class Event:
@@ -128,10 +175,10 @@ class Event:
     def __init__(
         self, proc: int, op: Op, ident: Any, reads: tuple[Key, ...], writes: tuple[Key, ...]
     ) -> None:
-        self.proc, self.op, self.kind, self.ident = proc, op, op.kind, ident
+        self.proc, self.op, self.kind, self.ident = proc, op, op.does, ident
         self.reads, self.writes = reads, writes
         self.offer = _OFFERS.get(op, op)
-        self.rare = op.kind in _RARE
+        self.rare = op.does in _RARE
         self.guard: Key | None = (reads or writes)[0] if op in _GUARDED and (reads or writes) else None
 
 
@@ -148,7 +195,7 @@ class Relation:
         self.buffered = scheduler.buffers is not None
         self.grown = False
         """Whether a predicate has looked at something new since ``renew``."""
-        self._rousable = False
+        self._rousable = self._clocked = False
         self._looked: dict[Key, set[Key]] = {}
         self._watching: dict[Key, tuple[Key, ...]] = {}
         self._known: dict[Any, Event] = {}
@@ -170,6 +217,11 @@ class Relation:
         if not self._rousable:
             self._rousable = self.grown = True
 
+    def clocked(self) -> None:
+        """A thread asks for the time."""
+        if not self._clocked:
+            self._clocked = self.grown = True
+
     def renew(self) -> None:
         """Forget the events made before it was known what predicates look at: a search starts."""
         if self.grown:
@@ -187,7 +239,7 @@ class Relation:
             own: tuple[Key, ...] = (self.cpus[proc],) if proc in self.cpus else ()
             return self._seen(Event(proc, op, None, (obj.key,), own))
         ident = obj._rb_id
-        how = op.conflicts if op.is_field else _standing(task, op.kind, obj)
+        how = op.conflicts if op.is_field else _standing(task, op.does, obj)
         event = self._known.get((proc, op, ident, how))
         if event is None:
             event = self._known[proc, op, ident, how] = self._seen(self._made(task, op, obj, how))
@@ -207,29 +259,31 @@ class Relation:
         op = task.op
         if op.is_field:
             return None
-        kind, obj = op.kind, task.obj
+        kind, obj = op.does, task.obj
         if kind in _MUTEX:
             return -1 if obj.owner is None else obj.owner.index
         if kind in _COUNTS:
-            return obj.count
+            if kind is not Kind.UP:
+                return obj.count, max(0, obj.count - 1)
+            return obj.count, obj.count + op.times if obj.takes_back(op.times) else obj.count
         if kind in NOTIFIES:
             return tuple((woken.index, self._wake(woken, obj)) for woken in obj.next_woken(task))
         return None
 
     def _wake(self, sleeper: Task, condition: Any) -> Event | None:
-        """The step of ``sleeper`` that a notification takes away, if it could wake unasked."""
-        saved = sleeper.cpu.saved if sleeper.suspended and sleeper.cpu is not None else None
-        op = sleeper.op if saved is None else saved[0]
-        return self._seen(self._made(sleeper, op, condition, "")) if op is ops.WAKE else None
+        """The step of ``sleeper`` that a notification takes away, if it could go on without."""
+        op, _ = sleeper.offer()
+        return self._seen(self._made(sleeper, op, condition, "")) if op in _TAKEN_AWAY else None
 
     def _made(self, task: Task, op: Op, obj: Any, how: Any) -> Event:
         reads: tuple[Key, ...] = ()
         writes: tuple[Key, ...] = ()
         key = (obj._rb_id, op.field)
-        if how is _ALONE:
+        clock = (_CLOCK,) if self._clocked and op.kind in _TAKES_TIME else ()
+        if how is _ALONE or op is ops.PAUSE:
             # Not even a guard: its own processor comes with it below.
             event = Event(task.index, op, obj._rb_id, (), ())
-            event.writes = self._also(task.index, ())
+            event.writes = self._also(task.index, clock)
             return event
         if how is _MISUSED:
             reads = ((obj.lock._rb_id, "") if op.kind in _SLEEP else key,)
@@ -237,11 +291,11 @@ class Relation:
             writes = (key, (obj.lock._rb_id, ""))
         elif op.kind is Kind.INTERRUPT and obj.task.buffer is not None:
             writes = (key, (obj.task.buffer._rb_id, ""))
-        elif op.kind in _READS and not (op.is_field and op.conflicts):
+        elif op.does in _READS and not (op.is_field and op.conflicts):
             reads = (key,)
         else:
             writes = (key,)
-        return Event(task.index, op, obj._rb_id, reads, self._also(task.index, writes))
+        return Event(task.index, op, obj._rb_id, reads, self._also(task.index, writes + clock))
 
     def _also(self, proc: int, writes: tuple[Key, ...]) -> tuple[Key, ...]:
         """``writes``, and what is written with them: predicates that look there, the thread's processor."""
@@ -267,6 +321,8 @@ class Relation:
 
 _ALONE, _MISUSED = "alone", "misused"
 _ROUSED: Key = "sleep", ""
+_CLOCK: Key = "clock", ""
+_TAKES_TIME = {Kind.TIMEOUT, Kind.PAUSE}
 
 
 def _standing(task: Task, kind: Kind, obj: Any) -> str:

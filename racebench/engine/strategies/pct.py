@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...trace import Op
+from ...trace import Kind, Op
 from ..offer import Offer
 from . import Strategy
 
@@ -71,10 +71,14 @@ class Pct(Strategy):
             self._priority[best.index] = self._lowered
             self._go_on()
             best = self._first(enabled)
+        if best.op.kind is Kind.TIMEOUT:
+            # Whoever waits again and again would keep everybody else from what it waits for.
+            self._priority[best.index] = min(self._priority) - 1
         return best
 
     def _first(self, enabled: Sequence[Offer]) -> Offer:
-        priority, best, most = self._priority, enabled[0], -1
+        priority, best = self._priority, enabled[0]
+        most = priority[best.index]
         for task in enabled:
             own = priority[task.index]
             if own > most:

@@ -23,6 +23,10 @@ class Sleeper:
         self.events: list[Any] = []
         self.daemon, self.handling = False, ("", 0)
 
+    @property
+    def waits(self) -> bool:
+        return self.obj is not None
+
 
 class Finishing(Sleeper):
     """A worker that lets go of its lock and passes the collision when it is first looked at."""

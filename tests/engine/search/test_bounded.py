@@ -11,6 +11,7 @@ import pytest
 import racebench as rb
 from racebench.engine.search.bounded import Bounded, Ladder
 from racebench.engine.search.loop import outcomes
+from racebench.primitives import ops
 
 
 class Counters:
@@ -22,7 +23,7 @@ class Counters:
 
     def run(self, strategy: Any, always_ask: bool) -> Any:
         left, order, current = list(self.steps), "", None
-        tasks = [SimpleNamespace(index=i) for i in range(len(left))]
+        tasks = [SimpleNamespace(index=i, op=ops.UP) for i in range(len(left))]
         strategy.begin()
         while True:
             enabled = [task for task in tasks if left[task.index] and self.able(task.index, left)]

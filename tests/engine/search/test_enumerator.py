@@ -208,6 +208,58 @@ def test_a_sleeper_may_wake_unasked_and_need_not() -> None:
     assert outcomes(enumerated(sketch(twice, spurious=True))) == {(0, 0, "inside")}
 
 
+def test_a_take_with_a_timeout_fails_only_if_the_lock_was_held() -> None:
+    takes = (("timed", "a", (("read", "x"),)),)
+    assert outcomes(enumerated(sketch(takes))) == {(0, 0, (1, 0))}
+    holds = (("lock", "a", (("write", "x", 1),)),)
+    reached = enumerated(sketch(takes, holds))
+    assert outcomes(reached) == {(1, 0, (0,), ()), (1, 0, (1, 0), ()), (1, 0, (1, 1), ())}
+    both = enumerated(sketch((("lock", "a", (("timed", "b", ()),)),), (("lock", "b", (("lock", "a", ()),)),)))
+    assert both.rules == set()
+
+
+def test_a_notification_may_go_to_one_who_is_late() -> None:
+    late = (("lock", "a", (("twait", "ca"),)),)
+    waits = (("lock", "a", (("write", "x", 1), ("wait", "ca"))),)
+    notifies = (("until", "ge", "x", 1), ("lock", "a", (("notify", "ca"),)))
+    ends = outcomes(enumerated(sketch(late, waits, notifies)))
+    # Late, off the list, and the other one is woken; or still on it, and the other one is not.
+    assert {(1, 0, (0,), (1,), ()), (1, 0, (0,), "inside", ()), (1, 0, (1,), "inside", ())} == ends
+
+
+def test_an_event_lets_go_who_waits_and_no_others() -> None:
+    pulse = (("eset",), ("eclear",))
+    reached = enumerated(sketch((("ewait",),), pulse))
+    assert outcomes(reached) == {(0, 0, (1,), ()), (0, 0, "inside", ())}
+    assert reached.rules == {"deadlock"}
+    assert outcomes(enumerated(sketch((("etwait",),), pulse))) == {(0, 0, (1,), ()), (0, 0, (0,), ())}
+
+
+def test_a_barrier_lets_all_go_or_breaks_for_all() -> None:
+    waits, late = (("bwait",),), (("btwait",),)
+    assert outcomes(enumerated(sketch(waits, waits))) == {(0, 0, (0,), (1,)), (0, 0, (1,), (0,))}
+    assert outcomes(enumerated(sketch(waits, late))) == {
+        (0, 0, (0,), (1,)), (0, 0, (1,), (0,)), (0, 0, (-1,), (-1,)),
+    }  # fmt: skip
+    acted = enumerated(sketch((("bwait",), ("read", "x")), waits, acts=True))
+    assert outcomes(acted) == {(1, 0, (0, 1), (1,)), (1, 0, (1, 1), (0,))}
+    assert enumerated(sketch(waits, waits, waits)).rules == {"deadlock"}
+    # One that all have come to is broken for who has not left it yet.
+    broken = enumerated(sketch(waits, (("bwait",), ("babort",))))
+    assert (0, 0, (-1,), (1,)) in outcomes(broken)
+
+
+def test_a_bounded_semaphore_takes_back_no_more_than_it_gave() -> None:
+    reached = enumerated(sketch((("bup", 1),), (("bdown",),)))
+    assert outcomes(reached) == {(0, 0, (0,), ()), (0, 0, (1,), ())}
+
+
+def test_an_atomic_value_is_changed_in_one_step() -> None:
+    adds = (("aadd", 1),)
+    assert outcomes(enumerated(sketch(adds, adds))) == {(0, 0, (0,), (1,)), (0, 0, (1,), (0,))}
+    assert enumerated(sketch((("acas", 0, 1),), (("acas", 0, 2),))).states == 5
+
+
 @pytest.mark.parametrize(("preemptions", "least"), [(0, 2), (1, 1)])
 def test_an_increment_is_lost_with_one_preemption(preemptions: int, least: int) -> None:
     reached = enumerated(sketch((("inc", "x"),), (("inc", "x"),)), preemptions=preemptions)
@@ -240,8 +292,8 @@ def _agree(kind: str, seeds: range, states: int, executions: int, preemptions: i
 @pytest.mark.parametrize("block", range(10))
 @pytest.mark.parametrize("kind", KINDS)
 def test_verify_agrees_with_the_enumerator(kind: str, block: int) -> None:
-    """250 programs of each kind: the same ends, hangs and broken rules in every order of the names."""
-    _agree(kind, range(block * 25, block * 25 + 25), 500, 1_000)
+    """170 programs of each kind: the same ends, hangs and broken rules in every order of the names."""
+    _agree(kind, range(block * 17, block * 17 + 17), 500, 1_000)
 
 
 @pytest.mark.soak

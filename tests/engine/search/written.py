@@ -87,7 +87,10 @@ class Written:
         return self.history.races_of(made, self._state(made))
 
     def _state(self, made: Event) -> Any:
-        return self.counts.get(made.ident, self._owners.get(made.ident, -1))
+        if made.ident in self.counts:
+            before = self.counts[made.ident]
+            return before, before + (1 if made.kind is Kind.UP else -1)
+        return self._owners.get(made.ident, -1)
 
     def _make(self, made: Event) -> None:
         kind, name = made.kind, made.ident

@@ -1,0 +1,44 @@
+"""The clock of a controlled execution; see ``primitives.clock``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ...errors import ThreadAbort
+from ...primitives import ops
+from .floor import Floor
+from .task import Task
+
+
+class Clock:
+    """What moves only with a sleep or a timeout: a step on it makes ``Floor.now`` later, or reads it."""
+
+    _rb_id = cls = name = "clock"
+
+    def __init__(self, floor: Floor) -> None:
+        self._s = floor
+
+    def label(self) -> str:
+        return self.name
+
+    def ready_for(self, task: Task) -> bool:
+        return True
+
+    def owners_for(self, task: Task) -> Iterable[Task]:
+        return ()
+
+    def sleep(self, seconds: float) -> None:
+        s = self._s
+        me = s.caller()
+        if me is not None:
+            s.point(ops.PAUSE, self)
+            if me.aborted:
+                raise ThreadAbort
+        s.now += seconds
+
+    def now(self) -> float:
+        s = self._s
+        s.point(ops.CLOCK, self)
+        if s.relation is not None:
+            s.relation.clocked()
+        return s.now
