@@ -6,6 +6,7 @@ out, so that it stays small: a page, and a picture of one finding.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
@@ -27,12 +28,23 @@ def remake(folder: Path = EXAMPLE) -> None:
         shutil.rmtree(folder / "findings", ignore_errors=True)
         (folder / "findings").mkdir(parents=True)
         _keep(whole, folder)
-        cell, alone = Path(temporary) / "cell", Path(temporary) / "alone"
-        _racebench("verify", SHOWN[0], "--protocol", SHOWN[1], "--out", str(cell))
-        (alone / "findings").mkdir(parents=True)
-        _keep(cell, alone, "deadlock.cycle")
-        _racebench("report", str(alone), "--svg", str(folder / "finding.svg"))
-    _racebench("report", str(folder), "--html", str(folder / "report.html"))
+        picture(folder, Path(temporary))
+    _reported(folder, "--html", folder / "report.html")
+
+
+def picture(folder: Path, temporary: Path) -> None:
+    """Draw the finding of one cell."""
+    cell, alone = temporary / "cell", temporary / "reports" / SHOWN[0]
+    _racebench("verify", SHOWN[0], "--protocol", SHOWN[1], "--out", str(cell))
+    (alone / "findings").mkdir(parents=True)
+    _keep(cell, alone, "deadlock.cycle")
+    _reported(alone, "--svg", folder / "finding.svg")
+
+
+def _reported(run: Path, form: str, file: Path) -> None:
+    """Report ``run`` by a path that is the same on every machine."""
+    with contextlib.chdir(run.parent.parent):
+        _racebench("report", f"{run.parent.name}/{run.name}", form, str(file))
 
 
 def _keep(whole: Path, folder: Path, rule: str = "") -> None:

@@ -51,6 +51,14 @@ def test_the_folder_is_a_run_like_any_other(capsys: pytest.CaptureFixture[str]) 
     assert f"{cells} of {cells} cells as expected" in capsys.readouterr().out
 
 
+def test_it_names_no_path_of_the_machine_that_made_it() -> None:
+    for name in ("report.html", "finding.svg"):
+        text = (EXAMPLE / name).read_text(encoding="utf-8").replace("&#160;", " ")
+        commands = re.findall(r"racebench replay ([^<\s]+)", text)
+        assert commands
+        assert all(path.startswith("reports/") for path in commands)
+
+
 def test_every_key_of_the_evidence_is_explained() -> None:
     used = {key for path in FINDINGS for key in json.loads(path.read_text(encoding="utf-8"))["evidence"]}
     assert used <= set(EVIDENCE)
