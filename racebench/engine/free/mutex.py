@@ -125,7 +125,8 @@ def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
         me = local.worker
         if me is None:
             run.outside()
-            return base.acquire(self, blocking, timeout)
+            # Setup and check have the machine to themselves: nobody would let go in time.
+            return base.acquire(self, checked(blocking, timeout) is None)
         # By identity: nothing is as cheap, and another -1 comes to the same.
         if timeout is not FOREVER:
             return timed(self, me, blocking, timeout)

@@ -69,7 +69,8 @@ class Free(Primitive):
         me = run.local.worker
         if me is None:
             run.outside()
-            return super()._block(op, effect, arg, ask, timeout)
+            # Setup and check have the machine to themselves: what has not come by now never will.
+            return super()._block(op, effect, arg, ask, None if timeout is None else 0.0)
         run.maybe_step()
         with run.waits.mutex:
             me.op = op
