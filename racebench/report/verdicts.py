@@ -73,14 +73,15 @@ def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
         yield note(f"{counted(len(clear), 'cell')} clean, as expected{_sum(clear)}", Look.GOOD)
     if idle:
         yield Paragraph()
-        yield note(f"{counted(len(idle), 'cell')} of them clean for a reason of no worth", Look.WARN)
-        yield tree.table(["", ""], [row(cell_name(cell), _vacuous(cell)) for cell in idle[:_MOST_ROWS]])
+        yield note(f"{counted(len(idle), 'cell')} of them clean because little happened there", Look.WARN)
+        shown = idle[:_MOST_ROWS]
+        yield tree.table(["", ""], [row(cell_name(cell), _vacuous(cell, Look.DIM)) for cell in shown])
         if len(idle) > _MOST_ROWS:
             yield note(f"and {counted(len(idle) - _MOST_ROWS, 'cell')} more", Look.DIM)
 
 
-def _vacuous(cell: Cell) -> Text:
-    return lines(say(line, Look.WARN) for line in vacuous(cell))
+def _vacuous(cell: Cell, look: Look = Look.WARN) -> Text:
+    return lines(say(line, look) for line in vacuous(cell))
 
 
 def _sum(cells: Sequence[Cell]) -> str:
