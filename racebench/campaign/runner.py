@@ -241,7 +241,7 @@ class Campaign:
         # Something may have failed, too.
         interrupted = self.stop.asked or not self.ledger.ended() >= set(names)
         run = self.ledger.run(names, self.plan, interrupted)
-        all_of_it = run.cells, self.ledger.findings()
+        all_of_it = run.cells, self.ledger.findings(), self.plan
         told = [against(lineage, all_of_it, all_of_it) for lineage in self.options.against]
         run = replace(run, against=tuple(told))
         self.ledger.finish(run)

@@ -48,12 +48,13 @@ def _between(args: argparse.Namespace, base: Stored, new: Stored) -> int:
     parent = args.against.replace("-", "_")
     protocols = dict.fromkeys(cell.protocol for cell in new.run.cells if cell.protocol != parent)
     renamed = {one["protocol"]: one for one in lineages(new.run.options.get("against"))}
+    there = {cell.scenario for cell in base.run.cells if cell.protocol == parent}
     told = []
     for protocol in protocols:
         lineage = {"own": [], "replaced": [], **renamed.get(protocol, {}), "protocol": protocol}
-        sides = ((side.run.cells, side.findings) for side in (new, base))
-        told.append(against({**lineage, "parent": parent}, *sides))
-    told = [one for one in told if one["cells"]]
+        sides = ((side.run.cells, side.findings, side.run.options) for side in (new, base))
+        if there & {cell.scenario for cell in new.run.cells if cell.protocol == protocol}:
+            told.append(against({**lineage, "parent": parent}, *sides))
     if not told:
         raise UsageError(
             f"no scenario ran under {parent} in {args.base} and under another one in {args.new}."

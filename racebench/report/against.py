@@ -57,42 +57,58 @@ def lineages(stored: Any) -> list[Lineage]:
     return list(stored) if fits(stored, [_LINEAGE]) else []
 
 
-def against(
-    lineage: Lineage, mine: tuple[Iterable[Cell], Pairs], theirs: tuple[Iterable[Cell], Pairs]
-) -> Any:
-    """``{protocol, parent, cells, new, fixed, both, open, regression}``, over the scenarios of both.
+def planned(options: Mapping[str, Any], protocol: str) -> list[str]:
+    """The scenarios that a run was to run under ``protocol``, as its ``options`` say; none if they do not."""
+    rows = options.get("cells")
+    if not isinstance(rows, list) or not fits(rows, [{"scenario": str, "protocol": str}]):
+        return []
+    return [row["scenario"] for row in rows if row["protocol"] == protocol]
+
+
+Side = tuple[Iterable[Cell], Pairs, Mapping[str, Any]]
+"""The cells of a run, its findings, its options."""
+
+
+def against(lineage: Lineage, mine: Side, theirs: Side) -> Any:
+    """``{protocol, parent, cells, new, fixed, both, open, idle, regression}``.
 
     ``mine`` has the cells and findings of the protocol, ``theirs`` of its parent; others
-    among them do not matter.  ``cells`` and ``both`` are numbers: of scenarios, and of
-    findings that both have.  ``open`` has the scenarios in which one of the two has no
-    answer.  A regression is a new finding, or that the protocol has no answer.
+    among them do not matter.  ``cells`` and ``both`` are numbers: of the protocol's scenarios,
+    and of findings that both have.  What a scenario shows that the parent cannot run is new.
+    ``open`` has the scenarios in which one of the two has no answer, or was not run yet,
+    ``idle`` those in which something is fixed, but little happened.  A regression is a new
+    finding, or that the protocol has no answer.
     """
-    cells = {cell.scenario: cell for cell in mine[0] if cell.protocol == lineage["protocol"]}
-    before = {cell.scenario: cell for cell in theirs[0] if cell.protocol == lineage["parent"]}
-    shared = [scenario for scenario in cells if scenario in before]
+    protocol, parent = lineage["protocol"], lineage["parent"]
+    cells = {cell.scenario: cell for cell in mine[0] if cell.protocol == protocol}
+    before = {cell.scenario: cell for cell in theirs[0] if cell.protocol == parent}
     new: list[tuple[str, FindingRecord]] = []
     fixed: list[tuple[str, FindingRecord]] = []
+    idle = []
     both = 0
-    for scenario in shared:
-        left = [pair for pair in mine[1] if pair[1].cell == (scenario, lineage["protocol"])]
-        known = [pair for pair in theirs[1] if pair[1].cell == (scenario, lineage["parent"])]
+    for scenario, cell in cells.items():
+        left = [pair for pair in mine[1] if pair[1].cell == (scenario, protocol)]
+        known = [pair for pair in theirs[1] if pair[1].cell == (scenario, parent)]
         had = len(known)
         for same in (_equal, _renamed(lineage)):
             left = [pair for pair in left if not _taken(pair[1], known, same)]
         both += had - len(known)
         new += left
-        fixed += known if cells[scenario].answered else []
-    unanswered = [scenario for scenario in shared if not cells[scenario].answered]
-    unsure = [scenario for scenario in shared if not before[scenario].answered]
+        if cell.answered:
+            fixed += known
+            idle += [scenario] if known and cell.vacuous else []
+    unanswered = [s for s in {*cells, *planned(mine[2], protocol)} if s not in cells or not cells[s].answered]
+    unsure = [s for s in {*before, *planned(theirs[2], parent)} if s not in before or not before[s].answered]
     return {
-        "protocol": lineage["protocol"],
-        "parent": lineage["parent"],
-        "cells": len(shared),
+        "protocol": protocol,
+        "parent": parent,
+        "cells": len(cells),
         "new": grouped(new),
         "fixed": grouped(fixed),
         "both": both,
-        "open": sorted({*unanswered, *unsure}),
-        "regression": bool(new or unanswered or not shared),
+        "open": sorted({*unanswered, *(s for s in unsure if s in cells)}),
+        "idle": sorted(idle),
+        "regression": bool(new or unanswered or not any(s in before for s in cells)),
     }
 
 
@@ -172,5 +188,8 @@ def _blocks(one: Mapping[str, Any]) -> Iterator[Block]:
     yield note(
         f"both have {counted(one['both'], 'finding')} in {counted(one['cells'], 'scenario')}", Look.DIM
     )
+    if one.get("idle"):
+        idle = joined(one["idle"])
+        yield note(f"little happened with {one['protocol']} in {idle}: no fix is shown there", Look.WARN)
     if one["open"]:
         yield note(f"no answer from one or the other in {joined(one['open'])}", Look.WARN)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from .. import vgic
 from ..errors import ScenarioError, told
+from ..findings import Finding
 from ..program import Program
 from .toml import Loader
 from .userfile import read_text, run_file
@@ -89,21 +91,28 @@ class Scenario:
             return vgic.build_hammer(self.name, self.initial, self.mix, code)
         return vgic.build_program(self.name, self.initial, self.threads, code, self.history)
 
-    def callers(self, protocol: str | type[vgic.Protocol], needs: Any = None) -> dict[str, Any]:
-        """Whether real callers bring these threads together, and why; empty where the model has none.
-
-        ``needs`` names the threads, and of each the operations, that a finding needs.
-        """
+    def callers(self, protocol: str | type[vgic.Protocol], finding: Finding) -> dict[str, Any]:
+        """Whether real callers bring the threads of ``finding`` together, and why; empty if nobody knows."""
         if self.initial is None or not self.threads:
             return {}
+        needs = finding.evidence.get("needs")
         needed: Mapping[str, Any] = needs if isinstance(needs, Mapping) else dict.fromkeys(self.threads)
         threads = {
             name: [op for op in ops if not needed[name] or str(op) in needed[name]]
             for name, ops in self.threads.items()
             if name in needed
         }
+        # What waits for one another, or would, overlaps, whatever schedule shows the orders.
+        overlaps = finding.rule.startswith(("deadlock.", "lock_order."))
+        steps = [] if overlaps else [thread for thread, _, _ in finding.schedule]
+
+        def apart(one: str, other: str) -> bool:
+            """Whether the first of them made its last step before the other's first."""
+            turns = [thread for thread in steps if thread in (one, other)]
+            return sum(a != b for a, b in pairwise(turns)) <= 1 and bool(turns)
+
         code = vgic.protocol(protocol) if isinstance(protocol, str) else protocol
-        told = vgic.reach(self.initial, threads, code.TREE)
+        told = vgic.reach(self.initial, threads, code.TREE, apart)
         return {"reachable": told.reachable, "why": list(told.why)}
 
 

@@ -61,7 +61,7 @@ class Target:
     def record(self, finding: Finding, mode: str, threads: Iterable[str]) -> FindingRecord:
         """``finding`` of ``mode`` as it is stored, with what it takes to replay it elsewhere."""
         scenario, choice = self.scenario, self.choice
-        callers = scenario.callers(choice.code, finding.evidence.get("needs"))
+        callers = scenario.callers(choice.code, finding)
         if callers:
             finding = replace(finding, evidence={**finding.evidence, "callers": callers})
         replay_args: list[str] = []

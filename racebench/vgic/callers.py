@@ -2,12 +2,17 @@
 
 The table says of two callers what excludes them, and from which tree to which; of two
 that are not in it nothing does.  A cell asks of the tree that its protocol stands for.
+Only what the model leaves out can make a schedule that it ran unreachable: a domain that
+is paused, RCU, and for operations that are called naked (route, release) the lock and the
+reservation of their caller.  bind, unbind, attach and kill take their locks themselves, and
+a protocol has its own guards, whatever a patch makes of them.  A lock lets two callers come
+one after the other: only a schedule in which they overlap is excluded by it.
 Xen: the callers as they are at c447b7308b, and the commits that are named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from typing import NamedTuple
@@ -33,16 +38,24 @@ _MADE_BY: Mapping[str, str] = {
 }
 """The caller of each operation; what is not here (unpause, setup_irq) no sentence is said of."""
 
+_NAKED = frozenset(("route", "release"))
+"""What is called without the locks and reservations of its caller."""
+
 _GUEST = ("a register write", "a trap of the guest", "CPU_ON")
 _HOLDS_A_REFERENCE = ("bind", "unbind", "attach", "a move of a vCPU", "set_irq_level")
 
 
 class Exclusion(NamedTuple):
-    """What keeps two callers apart in the trees from ``since`` on, and no longer from ``until`` on."""
+    """What keeps two callers apart in the trees from ``since`` on, and no longer from ``until`` on.
+
+    ``lock``: one may come after the other.  ``guard``: it is in the protocol, and only told.
+    """
 
     by: str
     since: str = TREES[0]
     until: str = ""
+    lock: bool = False
+    guard: bool = False
 
     def holds(self, tree: str) -> bool:
         at = TREES.index(tree)
@@ -50,19 +63,23 @@ class Exclusion(NamedTuple):
 
 
 _DOMCTL = "domctl_lock lets one of them run at a time"
-_UNTIL_XSA_492 = (Exclusion(_DOMCTL, until="e263eeaf71"),)
+_UNTIL_XSA_492 = (Exclusion(_DOMCTL, until="e263eeaf71", lock=True),)
 _KILL_UNTIL_XSA_492 = (
-    Exclusion(_DOMCTL, until="228ab9992f"),
-    Exclusion(_DOMCTL, "d0887cc6b1", "e263eeaf71"),
+    Exclusion(_DOMCTL, until="228ab9992f", lock=True),
+    Exclusion(_DOMCTL, "d0887cc6b1", "e263eeaf71", lock=True),
 )
-_FOR_EVER = (Exclusion(_DOMCTL),)
+_FOR_EVER = (Exclusion(_DOMCTL, lock=True),)
 _RCU = (Exclusion("RCU frees the domain when nobody looks at it any more"),)
 _ORDER = (Exclusion("one comes after the other"),)
 _PAUSED = (Exclusion("the domain is paused, and none of its vCPUs runs"),)
 _REFUSED = (
-    Exclusion("release_guest_irq returns -EBUSY unless the domain is dying, and then it is paused", TREES[1]),
+    Exclusion(
+        "release_guest_irq returns -EBUSY unless the domain is dying, and then it is paused",
+        TREES[1],
+        guard=True,
+    ),
 )
-_GUARDED = (Exclusion("routing returns -EBUSY once the domain runs", "b857754723", "1c77496bc8"),)
+_GUARDED = (Exclusion("routing returns -EBUSY once the domain runs", "b857754723", "1c77496bc8", guard=True),)
 
 _EXCLUDED: Mapping[frozenset[str], tuple[Exclusion, ...]] = {
     **{frozenset(("bind", other)): _UNTIL_XSA_492 for other in ("bind", "unbind", "attach")},
@@ -92,10 +109,17 @@ class Reach:
     why: tuple[str, ...]
 
 
-def reach(initial: Initial, threads: Mapping[str, Sequence[Operation]], tree: str) -> Reach:
+def reach(
+    initial: Initial,
+    threads: Mapping[str, Sequence[Operation]],
+    tree: str,
+    apart: Callable[[str, str], bool] = lambda one, other: False,
+) -> Reach:
     """Whether real callers make these operations side by side in ``tree``, one of ``TREES``.
 
-    A thread whose operations are all excluded by another's never meets it.
+    ``apart(one, other)`` says that two threads came one after the other.  A thread whose
+    operations are all excluded by another's never meets it; of several operations, only
+    some may have overlapped, so a lock is held against two that make one each.
     """
     every = [op for ops in threads.values() for op in ops]
     if not _one_to_one(initial, every):
@@ -103,29 +127,34 @@ def reach(initial: Initial, threads: Mapping[str, Sequence[Operation]], tree: st
     if initial.state == "dying" and any(_MADE_BY.get(op.name) in _GUEST for op in every):
         return Reach(False, ("in no tree: the vCPUs of a dying domain are paused",))
     told: dict[str, None] = {}
-    for one, other in combinations(threads.values(), 2):
-        pairs = [_together(a, b, tree) for a, b in product(one, other)]
+    for (name, one), (with_, other) in combinations(threads.items(), 2):
+        locks = len(one) == len(other) == 1 and not apart(name, with_)
+        pairs = [_together(a, b, tree, locks) for a, b in product(one, other)]
         kept = [why for why in pairs if why is not None]
-        apart = [why for excluded, why in kept if excluded]
-        if apart and len(apart) == len(pairs):
-            return Reach(False, (apart[0],))
+        never = [why for excluded, why in kept if excluded]
+        if never and len(never) == len(pairs):
+            return Reach(False, (never[0],))
         told.update(dict.fromkeys(why for excluded, why in kept if not excluded))
     callers = dict.fromkeys(_MADE_BY[op.name] for op in every if op.name in _MADE_BY)
     told.update(dict.fromkeys(_IN_TREE[caller] for caller in callers if caller in _IN_TREE))
     return Reach(True, tuple(told))
 
 
-def _together(one: Operation, other: Operation, tree: str) -> tuple[bool, str] | None:
-    """Whether something excludes the callers of two operations, and what; None if nothing is known of one."""
+def _together(one: Operation, other: Operation, tree: str, locks: bool) -> tuple[bool, str] | None:
+    """Whether something excludes the callers of two operations, and what; None if nothing is known of one.
+
+    ``locks``: a lock of theirs is one that the schedule does not keep to.
+    """
     callers = [_MADE_BY.get(one.name), _MADE_BY.get(other.name)]
     if None in callers:
         return None
     a, b = sorted(str(caller) for caller in callers)
     exclusions = _EXCLUDED.get(frozenset((a, b)), ())
-    if a == b == "bind" and _number(one) == _number(other):
+    naked = {one.name, other.name} & _NAKED
+    if one.name == other.name == "route" and _number(one) == _number(other):
         exclusions = (*exclusions, _SAME_BIT)
     for exclusion in exclusions:
-        if exclusion.holds(tree):
+        if exclusion.holds(tree) and not exclusion.guard and (not exclusion.lock or (locks and naked)):
             until = f", until {exclusion.until}" if exclusion.until else ""
             return True, f"in this tree: {a} and {b}: {exclusion.by}{until}"
     return False, f"{a} beside {b}: {_since(exclusions, tree)}"
@@ -133,6 +162,9 @@ def _together(one: Operation, other: Operation, tree: str) -> tuple[bool, str] |
 
 def _since(exclusions: Iterable[Exclusion], tree: str) -> str:
     """What is to be said of two callers that nothing excludes in ``tree``, though it may elsewhere."""
+    now = [e.by for e in exclusions if e.holds(tree)]
+    if now:
+        return now[-1]
     before = [e for e in exclusions if e.until and TREES.index(e.until) <= TREES.index(tree)]
     after = [e for e in exclusions if TREES.index(e.since) > TREES.index(tree)]
     said = [f"since {before[-1].until}; before, {before[-1].by}"] if before else []
@@ -142,8 +174,7 @@ def _since(exclusions: Iterable[Exclusion], tree: str) -> str:
 
 def _number(op: Operation) -> tuple[int, int]:
     """The domain and the vIRQ that ``op`` reserves."""
-    virq = op.maybe("virq")
-    return op.value("dom"), op.value("irq") if virq is None else virq
+    return op.value("dom"), op.value("virq")
 
 
 def _one_to_one(initial: Initial, operations: Iterable[Operation]) -> bool:

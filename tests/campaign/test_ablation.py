@@ -185,7 +185,7 @@ class Small:
     def program(self, code: Any) -> Any:
         return small.program(self.source)
 
-    def callers(self, code: Any, needs: Any) -> dict[str, Any]:
+    def callers(self, code: Any, finding: Any) -> dict[str, Any]:
         return {}
 
 

@@ -30,7 +30,7 @@ def found(protocol: str, signature: str, scenario: str = "s") -> tuple[str, Find
 def held(mine: list[str], theirs: list[str], **how: Any) -> Any:
     cells = [cell("Mine", **how.get("is_", {})), cell("old", **how.get("was", {}))]
     findings = [*(found("Mine", s) for s in mine), *(found("old", s) for s in theirs)]
-    side = cells, findings
+    side = cells, findings, how.get("options", {})
     return against({**LINEAGE, **how.get("lineage", {})}, side, side)
 
 
@@ -54,7 +54,7 @@ def test_what_only_one_has_is_new_or_fixed() -> None:
 def test_what_is_seen_in_another_scenario_is_new_there() -> None:
     race = "data_race: desc.handler"
     cells = [cell("Mine"), cell("old"), cell("Mine", "t"), cell("old", "t")]
-    side = cells, [found("Mine", race, "s"), found("old", race, "t")]
+    side = cells, [found("Mine", race, "s"), found("old", race, "t")], {}
     one = against(LINEAGE, side, side)
     assert [seen["cells"][0]["scenario"] for key in ("new", "fixed") for seen in one[key]] == ["s", "t"]
 
@@ -132,3 +132,28 @@ def test_what_is_new_is_shown_first_then_what_is_fixed_then_how_much_is_the_same
 @pytest.mark.parametrize("stored", [None, 3, [3], [{"protocol": "x"}], [{**LINEAGE, "new": 3}]])
 def test_what_is_not_as_it_is_written_shows_nothing(stored: Any) -> None:
     assert not list(sections(stored))
+
+
+def test_a_scenario_that_was_not_run_yet_is_no_answer() -> None:
+    rows = [{"scenario": name, "protocol": "Mine"} for name in ("s", "t")]
+    one = held([], [], options={"cells": rows})
+    assert (one["new"], one["open"], one["regression"]) == ([], ["t"], True)
+    assert not held([], [], options={"cells": rows[:1]})["regression"]
+    assert not held([], [], options={"cells": "none"})["regression"]
+
+
+def test_what_a_scenario_shows_that_the_parent_cannot_run_is_new() -> None:
+    cells = [cell("Mine"), cell("old"), cell("Mine", "t")]
+    side = cells, [found("Mine", "data_race: desc.handler", "t")], {}
+    one = against(LINEAGE, side, side)
+    assert (told(one, "new"), one["cells"], one["regression"]) == (["data_race: desc.handler"], 2, True)
+
+
+def test_what_is_gone_because_nothing_succeeds_is_said_to_be_so() -> None:
+    busy = ModeResult("verify", 4, seconds=0.1, complete=True, returned={"a: release virq=40": {"-EBUSY": 4}})
+    one = held([], ["data_race: desc.handler"], is_={"verify": busy})
+    assert (told(one, "fixed"), one["idle"]) == (["data_race: desc.handler"], ["s"])
+    out = console()
+    show(out, list(sections([one])))
+    assert "little happened with Mine in s: no fix is shown there" in out.file.getvalue()  # type: ignore[attr-defined]
+    assert held([], ["data_race: desc.handler"])["idle"] == []
