@@ -130,3 +130,43 @@ def test_semaphores_and_barriers_refuse_what_those_of_threading_refuse(module: A
     bounded.release()
     with pytest.raises(ValueError, match="too many times"):
         bounded.release()
+
+
+LONG = (float("inf"), float("nan"), 2 * threading.TIMEOUT_MAX)
+
+
+class Waited(rb.State):
+    n = rb.shared(0)
+
+    def __init__(self) -> None:
+        self.event, self.barrier, self.sem = rb.Event(), rb.Barrier(2), rb.Semaphore(0)
+        self.cond, self.lock = rb.Condition(), rb.Lock()
+
+
+def waits_on_condition(s: Waited, timeout: float) -> None:
+    with s.cond:
+        s.cond.wait(timeout)
+
+
+WAITS: dict[str, Any] = {
+    "event": lambda s, timeout: s.event.wait(timeout),
+    "barrier": lambda s, timeout: s.barrier.wait(timeout),
+    "semaphore": lambda s, timeout: s.sem.acquire(timeout=timeout),
+    "condition": waits_on_condition,
+    "lock": lambda s, timeout: s.lock.acquire(timeout=timeout),
+}
+
+
+@pytest.mark.parametrize("timeout", LONG)
+@pytest.mark.parametrize("name", WAITS)
+def test_no_mode_waits_longer_than_a_machine_can(name: str, timeout: float) -> None:
+    def waits(s: Waited) -> None:
+        s.n += 1
+        WAITS[name](s, timeout)
+
+    program = rb.Program("long", Waited, {"a": waits})
+    for result in (rb.verify(program), rb.stress(program, 60, stop_on_first=True)):
+        assert {finding.rule for finding in result.findings} == {"program.error"}
+        assert "Error" in result.findings[0].summary
+    with pytest.raises((OverflowError, ValueError)):
+        WAITS[name](Waited(), timeout)

@@ -49,13 +49,14 @@ def _between(args: argparse.Namespace, base: Stored, new: Stored) -> int:
     protocols = dict.fromkeys(cell.protocol for cell in new.run.cells if cell.protocol != parent)
     renamed = {one["protocol"]: one for one in lineages(new.run.options.get("against"))}
     there = {cell.scenario for cell in base.run.cells if cell.protocol == parent}
+    shared: set[str] = set()
     told = []
     for protocol in protocols:
         lineage = {"own": [], "replaced": [], **renamed.get(protocol, {}), "protocol": protocol}
         sides = ((side.run.cells, side.findings, side.run.options) for side in (new, base))
-        if there & {cell.scenario for cell in new.run.cells if cell.protocol == protocol}:
-            told.append(against({**lineage, "parent": parent}, *sides))
-    if not told:
+        told.append(against({**lineage, "parent": parent}, *sides))
+        shared = shared or there & {cell.scenario for cell in new.run.cells if cell.protocol == protocol}
+    if not shared:
         raise UsageError(
             f"no scenario ran under {parent} in {args.base} and under another one in {args.new}."
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from threading import BrokenBarrierError
 from typing import Any
 
+from .clock import limited
 from .ops import ABORT, ACTED, ARRIVE, FAILED, LEAVE, PEEK, RESET
 from .primitive import Primitive, either, insiders
 
@@ -48,6 +49,8 @@ class Barrier(Primitive):
         """
         if timeout is None:
             timeout = self.timeout
+        if timeout is not None:
+            limited(timeout)
         index: int = self._block(ARRIVE, self._arrive)
         if index < 0:
             raise BrokenBarrierError

@@ -19,12 +19,25 @@ left for a wait: that may time out at once all the same.
 
 from __future__ import annotations
 
+import threading
 import time as real
 
 from . import runtime
 
 EPOCH = 1_000_000_000.0
 """What ``time`` says at the beginning of an execution: the same in each."""
+
+
+def limited(timeout: float) -> float:
+    """``timeout`` if one can wait so long; raises what ``threading`` does, if there only once it blocks.
+
+    For all modes alike, and before anything is let go of.
+    """
+    if timeout != timeout:
+        raise ValueError("Invalid value NaN (not a number)")
+    if timeout > threading.TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+    return timeout
 
 
 class Alone:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from .clock import limited
 from .locks import FOREVER, Lock, RLock
 from .ops import NOTIFY, NOTIFY_ALL, SLEEP, WAIT
 from .primitive import Primitive
@@ -57,6 +58,8 @@ class Condition(Primitive):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Drop the lock, sleep until notified, take the lock again; False after ``timeout`` seconds."""
+        if timeout is not None:
+            limited(timeout)
         depth = self._step(WAIT, self._begin)
         if not depth:
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .clock import limited
 from .ops import ASK_EVENT, AWAIT, CLEAR, LOOK, PASS, SET
 from .primitive import Primitive, either
 
@@ -35,7 +36,7 @@ class Event(Primitive):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it is set; False if that did not come within ``timeout`` seconds."""
-        if timeout is not None and timeout <= 0:
+        if timeout is not None and limited(timeout) <= 0:
             # Whoever sets it in between may as well have done so just before, or just after.
             return self.is_set()
         return bool(self._block(PASS, self._pass, None, ASK_EVENT, timeout))

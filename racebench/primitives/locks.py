@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import HarnessBug
 from . import runtime
+from .clock import limited
 from .ops import ACQUIRE
 from .primitive import Primitive, either, insiders
 
@@ -29,9 +30,7 @@ def checked(blocking: bool, timeout: float) -> float | None:
         raise ValueError("can't specify a timeout for a non-blocking call")
     if timeout < 0:
         raise ValueError("timeout value must be a non-negative number")
-    if timeout > threading.TIMEOUT_MAX:
-        raise OverflowError("timeout value is too large")
-    return timeout
+    return limited(timeout)
 
 
 class Lock(Primitive):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .clock import limited
 from .ops import DOWN, TRY_DOWN, UP, up
 from .primitive import Primitive, either
 
@@ -33,6 +34,7 @@ class Semaphore(Primitive):
             return taken
         if not blocking:
             raise ValueError("can't specify timeout for non-blocking acquire")
+        limited(timeout)
         taken = self._block(DOWN, self._down, None, None, timeout) if timeout > 0 else self.acquire(False)
         return taken
 

@@ -66,10 +66,37 @@ def _parent(choice: Choice) -> Choice:
         if cls.ID in vgic.protocol_ids() and vgic.protocol(cls.ID) is cls:
             return Choice(cls.ID, cls.ID, cls)
         if cls is not vgic.Protocol:
-            file = choice.spec.rpartition(":")[0]
-            return load_protocol(f"{file}:{cls.__name__}")
+            return _named(choice, cls)
     # What is derived from the machine's code itself changes the tree as it was.
     return load_protocol(vgic.Baseline.ID)
+
+
+def _named(choice: Choice, cls: type[vgic.Protocol]) -> Choice:
+    """``cls`` as it is found again: by its name in the file of ``choice``, if that still means it."""
+    file = choice.spec.rpartition(":")[0]
+    base = load_protocol(f"{file}:{cls.__name__}")
+    # The file was run anew, so the class is another object: the same one if its code stands where it did.
+    if isinstance(base.code, str) or _places(base.code) != _places(cls) or base.spec == choice.spec:
+        raise UsageError(
+            f"{choice.spec}: its parent {cls.__name__} is not what {file} calls so in the end. "
+            "Give each class a name of its own."
+        )
+    return base
+
+
+def _places(cls: type) -> list[tuple[str, dict[str, tuple[str, int]]]]:
+    """Where the functions of ``cls`` and of what it is derived from stand."""
+    return [
+        (
+            base.__qualname__,
+            {
+                name: (value.__code__.co_filename, value.__code__.co_firstlineno)
+                for name, value in vars(base).items()
+                if isinstance(value, FunctionType)
+            },
+        )
+        for base in cls.__mro__
+    ]
 
 
 def lineage_of(choice: Choice, parent: Choice | None = None) -> Lineage:

@@ -86,3 +86,35 @@ def test_what_there_is_to_compare(file: str) -> None:
     assert (told.parent.id, told.own, told.replaced) == ("before", (), ())
     with pytest.raises(UsageError, match="is a variant"):
         lineages(["after"], "parent", ["before", "after"])
+
+
+AGAIN = """\
+from racebench.vgic import protocol
+
+class Mine(protocol("baseline")):
+    def release_guest_irq(self, d, virq):
+        return super(first, self).release_guest_irq(d, virq)
+
+first = Mine
+
+class Mine(Mine):
+    def release_guest_irq(self, d, virq):
+        return super(first, self).release_guest_irq(d, virq)
+
+class Base(protocol("baseline")):
+    pass
+
+class Child(Base):
+    pass
+
+Base = protocol("no_rank_lock")
+"""
+
+
+@pytest.mark.parametrize("name", ["Mine", "Child"])
+def test_a_parent_whose_name_means_another_class_by_now_is_refused(tmp_path: Path, name: str) -> None:
+    """Else a class would be held against itself, or against a stranger."""
+    path = tmp_path / "again.py"
+    path.write_text(AGAIN)
+    with pytest.raises(UsageError, match="Give each class a name of its own"):
+        lineages([f"{path}:{name}"], "parent")
