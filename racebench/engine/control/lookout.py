@@ -82,12 +82,15 @@ class Lookout:
         picture = Picture(s.program, state, self._known)
         self._outside, self._steps, self._already = Outside(), 0, len(self.changing)
         self._closely = s.runs < _CLOSELY
-        self.watch = lambda task, call: profiled(partial(self._profile, task, picture), call)
+        self.watch = lambda task, call: profiled(partial(self.look, task, picture), call)
         osthreads.take_lost_interrupts()
         return picture
 
-    def _profile(self, task: Task, picture: Picture, frame: FrameType, event: str, called: Any) -> None:
-        """What ``sys.setprofile`` calls in the thread of ``task``, which has the floor: one has it at a time."""
+    def look(self, task: Task, picture: Picture, frame: FrameType, event: str, called: Any) -> None:
+        """What ``sys.setprofile`` calls in the thread of ``task``, which has the floor: one has it at a time.
+
+        The overseer knows by the name that a thread in here is on its way.
+        """
         if event == "c_call":
             self._outside.called(task.name, frame, called)
         elif event == "call" and self._closely and frame.f_code in _STEPS:
@@ -127,7 +130,8 @@ class Lookout:
         self.uses = uses = Uses.of(self.changing)
         osthreads.take_lost_interrupts()
         try:
-            for strategy in (*self._orders, *(Anyone() for _ in range(TRACED))):
+            # Twice: Python 3.13 may trace no instruction in the first call of a function that is traced.
+            for strategy in (*self._orders, *self._orders, *(Anyone() for _ in range(TRACED))):
                 self._execute(strategy)
         finally:
             self.uses = None

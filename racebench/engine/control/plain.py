@@ -91,7 +91,7 @@ class Uses:
             # Changed, and nobody was seen to use it: by another name, as with ``vars``.
             hidden = place.certain and not users
             if all_of_them or hidden or (len(users) > 1 and not frozenset.intersection(*locks)):
-                ordered = sorted(users.items(), key=lambda item: not item[1][0])
+                ordered = sorted(users.items(), key=lambda item: (not item[1][0], item[0]))
                 parts = [f"{'written' if w else 'used'} by {t} in {site}" for t, (w, site) in ordered]
                 how = " and ".join(parts) or "changed by the threads"
                 sentences.append(
