@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..records import Cell
 from . import tree
 from .facts import cell_name, codes, done, missing, vacuous, why
-from .text import clean, count, counted
+from .text import clean, count, counted, joined
 from .tree import VERDICTS, Column, Fit, Look, Paragraph, Text, known, lines, note, row, say, spoken
 
 _CODES = {
@@ -37,6 +38,7 @@ _LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answe
 _VACUOUS = "v clean, and vacuous"
 FEW = 12
 _MOST_ROWS = 40
+_HOW_OFTEN = re.compile(r" in (the only execution|all [\d,]+ executions)$")
 
 Anchors = Mapping[tuple[str, str, str], str]
 """(scenario, protocol, rule) -> the anchor of the finding."""
@@ -74,14 +76,26 @@ def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
     if idle:
         yield Paragraph()
         yield note(f"{counted(len(idle), 'cell')} of them clean because little happened there", Look.WARN)
-        shown = idle[:_MOST_ROWS]
-        yield tree.table(["", ""], [row(cell_name(cell), _vacuous(cell, Look.DIM)) for cell in shown])
-        if len(idle) > _MOST_ROWS:
-            yield note(f"and {counted(len(idle) - _MOST_ROWS, 'cell')} more", Look.DIM)
+        rows = list(_little(idle))
+        yield tree.table(["", ""], rows[:_MOST_ROWS])
+        if len(rows) > _MOST_ROWS:
+            yield note(f"and {counted(len(rows) - _MOST_ROWS, 'scenario')} more", Look.DIM)
 
 
-def _vacuous(cell: Cell, look: Look = Look.WARN) -> Text:
-    return lines(say(line, look) for line in vacuous(cell))
+def _little(cells: Sequence[Cell]) -> Iterator[tree.Row]:
+    """Why little happened, once for the protocols of a scenario of which the same is to be said."""
+    alike: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in cells:
+        reasons = (_HOW_OFTEN.sub(" in every execution", clean(line)) for line in cell.vacuous)
+        alike.setdefault((cell.scenario, *reasons), []).append(cell)
+    for (scenario, *why_so), some in alike.items():
+        told = [*why_so, f"under {joined(cell.protocol for cell in some)}"]
+        instead = [f"try: {clean(some[0].instead)}"] if some[0].instead else []
+        yield row(clean(scenario), lines(say(line, Look.DIM) for line in (*told, *instead)))
+
+
+def _vacuous(cell: Cell) -> Text:
+    return lines(say(line, Look.WARN) for line in vacuous(cell))
 
 
 def _sum(cells: Sequence[Cell]) -> str:

@@ -103,3 +103,18 @@ def test_nothing_in_a_file_is_obeyed() -> None:
 def test_protocols_that_do_not_fit_go_below(width: int) -> None:
     cells = [a_cell(s, f"p{i}", verdict="unexpected", found=["data_race"]) for s in "abc" for i in range(20)]
     assert printed(matrix(cells, {}), width).count("!DR") == len(cells)
+
+
+def test_cells_of_which_the_same_is_to_be_said_are_told_together() -> None:
+    busy = {"returned": {"a: release virq=40": {"-EBUSY": 4}}}
+    names = [f"p{i}" for i in range(13)]
+    cells = [
+        a_cell("release_vs_isenabler", protocol=name, found=[], expected=[], verdict="as_expected",
+               verify={"complete": True, "executions": 4, "seconds": 0.1, **(busy if i < 3 else {})},
+               instead="racebench verify x" if i < 3 else "")
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+    text = shown(cells, 100)
+    assert text.count("release_guest_irq returned -EBUSY in every execution") + text.count("release virq") == 1
+    assert "under p0, p1, p2" in text
+    assert text.count("try: racebench verify x") == 1
