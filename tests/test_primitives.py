@@ -788,3 +788,19 @@ def test_nothing_that_setup_took_is_kept() -> None:
     floor.current = None
     floor.make(rb.Lock).acquire()
     assert not here.me.held
+
+
+def test_who_owns_a_lock_is_looked_at_once() -> None:
+    """Its owner may give it up between two looks, and nobody is no thread to wait for."""
+    thread = object()
+
+    class GivenUp(rb.Lock):
+        looks = iter([thread])
+
+        @property
+        def owner(self) -> Any:
+            return next(self.looks, None)
+
+    lock = object.__new__(GivenUp)
+    assert list(lock.owners_for(None)) == [thread]
+    assert list(lock.owners_for(None)) == []

@@ -100,7 +100,9 @@ class Lock(Primitive):
         return self.owner is None if me.op is ACQUIRE else either(me, self.owner is None)
 
     def owners_for(self, me: Any) -> Iterable[Any]:
-        return () if self.owner is None else insiders(self.owner)
+        # Read once: in a free run its owner may give it up between two looks.
+        owner = self.owner
+        return () if owner is None else insiders(owner)
 
     def grant(self, me: Any, frame: FrameType) -> bool:
         """``me`` has it now, taken in ``frame``; the real lock must be free."""
