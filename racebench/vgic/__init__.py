@@ -24,7 +24,7 @@ from .bench import bench_states
 from .callers import reach
 from .domain import Protocol
 from .hammer import Mix, build_hammer
-from .language import OPERATIONS, Initial, LineAtStart, Operation, parse_operation, usage
+from .language import OPERATIONS, Initial, LineAtStart, Operation, parse_operation, played_twice, usage
 from .program import build_program, written_program
 from .protocols import protocol, protocol_ids
 from .protocols.baseline import Baseline
@@ -41,6 +41,7 @@ __all__ = [
     "build_hammer",
     "build_program",
     "parse_operation",
+    "played_twice",
     "protocol",
     "protocol_ids",
     "reach",

@@ -212,12 +212,7 @@ class Irq(Header):
         """
         desc = self.irq_to_desc(irq)
         with desc.lock:
-            desc.handler.ack(desc)
-            if desc.action is NULL:
-                desc.handler.end(desc)
-                return
-            if desc.GUEST:
-                self.do_guest_irq(desc, current)
+            if self.done_at_once(desc, current):
                 return
             desc.PENDING = True
             if desc.DISABLED or desc.INPROGRESS:
@@ -229,6 +224,20 @@ class Irq(Header):
             # Xen's own handler runs here, without the lock.
             with desc.lock:
                 again = self._next_xen_action(desc)
+
+    def done_at_once(self, desc: IrqDesc, current: Vcpu | None) -> bool:
+        """Acknowledge, and whether that is all: it is a guest's, or nobody's.  Enter with desc.lock held.
+
+        Xen: irq.c, in do_IRQ @ baf2950213.
+        """
+        desc.handler.ack(desc)
+        if desc.action is NULL:
+            desc.handler.end(desc)
+            return True
+        if desc.GUEST:
+            self.do_guest_irq(desc, current)
+            return True
+        return False
 
     def do_guest_irq(self, desc: IrqDesc, current: Vcpu | None) -> None:
         """A guest's IRQ goes to its vCPU.  Enter with desc.lock held.

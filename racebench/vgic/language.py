@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import ScenarioError
@@ -179,6 +179,17 @@ def parse_operation(text: str, file: str, place: str, initial: Initial) -> Opera
     operation = Operation(name, tuple(args))
     _check_one_register(operation, error)
     return operation
+
+
+def played_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] | None:
+    """What is wrong if two threads play one vCPU, and the remedy: its list registers are its own."""
+    plays: dict[int, str] = {}
+    for name, operations in threads.items():
+        for op in operations:
+            if op.name in ("trap", "restore") and plays.setdefault(op.value("vcpu"), name) != name:
+                other = plays[op.value("vcpu")]
+                return f"{other} and {name} both play vCPU {op.value('vcpu')}: {op}", "A vCPU is one thread."
+    return None
 
 
 def _words(rest: str) -> list[str]:

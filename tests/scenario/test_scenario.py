@@ -330,3 +330,14 @@ def test_bundled_scenarios_say_what_they_are_about(scenario: Scenario) -> None:
 def test_the_thread_scenarios_settle_every_claim() -> None:
     settled = {claim for s in bundled() if "thread" in s.tags for claim in s.settles}
     assert settled == {f"K{n}" for n in range(1, 10)}
+
+
+@pytest.mark.parametrize("other", ["trap vcpu=0", "restore vcpu=0"])
+def test_a_vcpu_is_played_by_one_thread(tmp_path: Path, other: str) -> None:
+    start = GOOD.index("[threads]")
+    end = GOOD.index("[expect]")
+    two = f'[threads]\na = ["trap vcpu=0"]\nb = ["{other}"]\n\n'
+    with pytest.raises(ScenarioError, match=f"a and b both play vCPU 0: {other}. A vCPU is one thread"):
+        load_scenario(toml(tmp_path, GOOD[:start] + two + GOOD[end:]))
+    apart = two.replace(f'b = ["{other}"]', f'b = ["{other.replace("vcpu=0", "vcpu=1")}"]')
+    assert set(load_scenario(toml(tmp_path, GOOD[:start] + apart + GOOD[end:])).threads) == {"a", "b"}
