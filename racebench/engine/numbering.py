@@ -15,6 +15,16 @@ class Numbers:
         self._serials: dict[Any, int] = {}
         self._ids: dict[str, int] = {}
 
+    def given(self) -> tuple[dict[Any, int], dict[str, int]]:
+        """What was given so far, for ``give_from``."""
+        return dict(self._serials), dict(self._ids)
+
+    def give_from(self, given: tuple[dict[Any, int], dict[str, int]]) -> None:
+        """Go on from what was ``given``; nothing is yet."""
+        serials, ids = given
+        self._serials.update(serials)
+        self._ids.update(ids)
+
     def caller(self, obj: Any) -> Any:
         """``current``; an engine that knows whose thread calls asks for that here."""
         return self.current
