@@ -10,6 +10,8 @@ from ..primitives import State
 class Numbers:
     """Hears of each new object; ``current`` is the task that makes it, None in setup."""
 
+    __slots__ = ("_ids", "_serials", "current")
+
     def __init__(self) -> None:
         self.current: Any = None
         self._serials: dict[Any, int] = {}
