@@ -22,7 +22,8 @@ from ..records import Cell, FindingRecord, Run
 from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import Choice, Target, bundled, load_protocol, stored_name
 from ..scenario.text import Heading, scenario_text
-from ..vgic.drawing import STATES, Drawn, draw, smallest
+from ..vgic.drawing import STATES, Drawn, draw
+from ..vgic.reduction import smallest
 from . import modes
 from .budget import FEW
 from .cell import CellListener, Plan, run_cell
@@ -175,7 +176,7 @@ class _Run:
         self.listener.progress(self.fuzzed.drawn, time.perf_counter() - self.started)
 
     def _one(self) -> None:
-        drawn = draw(self.rng, self.state)
+        drawn = draw(self.rng, self.code.ABSENT, self.state)
         self.fuzzed.drawn += 1
         self._tell()
         if drawn.key() in self.searched:

@@ -14,7 +14,8 @@ from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import Target
 from ..scenario.text import Heading, scenario_text
 from ..scenario.toml import Loader
-from ..vgic.drawing import Drawn, smallest
+from ..vgic.drawing import Drawn
+from ..vgic.reduction import smallest
 from . import modes
 from .stop import Stop
 

@@ -24,7 +24,16 @@ from .bench import bench_states
 from .callers import reach
 from .domain import Protocol
 from .hammer import Mix, build_hammer
-from .language import OPERATIONS, Initial, LineAtStart, Operation, parse_operation, played_twice, usage
+from .language import (
+    OPERATIONS,
+    Initial,
+    LineAtStart,
+    Operation,
+    domain_table,
+    parse_operation,
+    played_twice,
+    usage,
+)
 from .program import build_program, written_program
 from .protocols import protocol, protocol_ids
 from .protocols.baseline import Baseline
@@ -40,6 +49,7 @@ __all__ = [
     "bench_states",
     "build_hammer",
     "build_program",
+    "domain_table",
     "parse_operation",
     "played_twice",
     "protocol",

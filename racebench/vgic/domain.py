@@ -100,12 +100,12 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
             v.VPF_down = False
         return PSCI_SUCCESS
 
-    def guest_eoi(self, d: Domain, virq: int) -> None:
+    def guest_eoi(self, d: Domain, virq: int, vcpu: int | None = None) -> None:
         """The guest ends ``virq``, then its vCPU traps.
 
         Xen: gic.c, gic_clear_lrs @ baf2950213.
         """
-        v = self.guest_hweoi(d, virq)
+        v = self.guest_hweoi(d, virq, vcpu)
         if v is not None:
             self.gic_clear_lrs(v)
 

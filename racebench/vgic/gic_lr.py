@@ -172,12 +172,12 @@ class GicLr(Header):
                 assert entry is not None
                 v.lrs = (*lrs[:i], entry._replace(pending=True), *lrs[i + 1 :])
 
-    def guest_hweoi(self, d: Domain, virq: int) -> Vcpu | None:
-        """The guest ends ``virq`` in whichever vCPU's LR it is; that vCPU, None if in none.
+    def guest_hweoi(self, d: Domain, virq: int, vcpu: int | None = None) -> Vcpu | None:
+        """vCPU ``vcpu``, or whichever has ``virq`` in an LR, ends it; that vCPU, None if it is in none.
 
         The hardware does this, and with the HW bit set deactivates the line at once.
         """
-        for v in d.vcpu:
+        for v in d.vcpu if vcpu is None else (d.vcpu[vcpu],):
             lrs = v.lrs
             for i, entry in enumerate(lrs):
                 if entry is None or entry.virq != virq or not (entry.pending or entry.active):

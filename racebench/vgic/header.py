@@ -103,7 +103,7 @@ class Header:
     def gic_clear_lrs(self, v: Vcpu) -> None:
         raise NotImplementedError
 
-    def guest_hweoi(self, d: Domain, virq: int) -> Vcpu | None:
+    def guest_hweoi(self, d: Domain, virq: int, vcpu: int | None = None) -> Vcpu | None:
         raise NotImplementedError
 
     def gic_clear_pending_irqs(self, v: Vcpu) -> None:

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ScenarioError
 from .state import (
@@ -33,8 +34,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "irq": ("pirq", "vcpu?"),
     "late_irq": ("pirq",),
     "fire": ("pirq", "vcpu?"),
-    "eoi": ("virq",),
-    "hweoi": ("virq",),
+    "eoi": ("virq", "vcpu?"),
+    "hweoi": ("virq", "vcpu?"),
     "trap": ("vcpu",),
     "restore": ("vcpu",),
     "move": ("vcpu", "pcpu"),
@@ -54,8 +55,12 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 """Each operation's arguments: ``?`` may be left out, ``*`` may be a list.
 
 The ``vcpu`` of an interrupt is the one that the pCPU ran which takes it, that of
-ispendr the writer: its thread plays that vCPU.  ``irq`` is a vIRQ and a pIRQ.
+ispendr the writer, that of an EOI who ends it (whoever has it in an LR, if it is not
+given): its thread plays that vCPU.  ``irq`` is a vIRQ and a pIRQ.
 """
+
+_PLAYS = frozenset(("trap", "restore", "eoi", "hweoi"))
+"""Operations of whoever has the list registers of the ``vcpu`` that they name."""
 
 MAX_PCPU, MAX_PRIORITY, MAX_DOM = 7, 255, 2
 
@@ -113,6 +118,45 @@ class Initial:
             NR_LOCAL_IRQS <= virq < NR_LOCAL_IRQS + self.spis
             or ESPI_BASE_INTID <= virq < ESPI_BASE_INTID + self.espis
         )
+
+
+def domain_table(initial: Initial) -> dict[str, Any]:
+    """``initial`` as the keys of a scenario's [domain]; of a row, what is as by default is left out."""
+    elsewhere = dict(initial.elsewhere)
+
+    def pending(virq: int, on: str) -> dict[str, Any]:
+        at = {"vcpu": elsewhere[virq]} if virq in elsewhere else {}
+        return {"virq": virq, "on": on, **at, **_flags(initial, virq)}
+
+    return {
+        "vcpus": initial.vcpus,
+        "spis": initial.spis,
+        "espis": initial.espis,
+        "state": initial.state,
+        "hardware": initial.hardware_domain,
+        "routed": [
+            {"virq": virq, "pirq": pirq, **({"enabled": True} if on else {})}
+            for virq, pirq, on in initial.routed
+        ],
+        "targets": [{"virq": virq, "vcpu": vcpu} for virq, vcpu in initial.targets],
+        "pending": [pending(virq, on) for virq, on in initial.pending],
+        "lines": [_line(line) for line in initial.lines],
+        **{key: list(getattr(initial, key)) for key in ("enabled", "reserved", "down", "blocked")},
+    }
+
+
+def _flags(initial: Initial, virq: int) -> dict[str, bool]:
+    return {key: True for key in ("active", "migrating") if virq in getattr(initial, key)}
+
+
+def _line(line: LineAtStart) -> dict[str, Any]:
+    default = LineAtStart(line.pirq)
+    row: dict[str, Any] = {
+        "pirq": line.pirq,
+        **({"type": line.type.value} if line.type is not default.type else {}),
+    }
+    row |= {} if line.affinity is None else {"affinity": line.affinity}
+    return row | {key: True for key in ("active", "latched") if getattr(line, key)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +230,9 @@ def played_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] 
     plays: dict[int, str] = {}
     for name, operations in threads.items():
         for op in operations:
-            if op.name in ("trap", "restore") and plays.setdefault(op.value("vcpu"), name) != name:
-                other = plays[op.value("vcpu")]
-                return f"{other} and {name} both play vCPU {op.value('vcpu')}: {op}", "A vCPU is one thread."
+            vcpu = op.maybe("vcpu") if op.name in _PLAYS else None
+            if vcpu is not None and plays.setdefault(vcpu, name) != name:
+                return f"{plays[vcpu]} and {name} both play vCPU {vcpu}: {op}", "A vCPU is one thread."
     return None
 
 

@@ -332,7 +332,7 @@ def test_the_thread_scenarios_settle_every_claim() -> None:
     assert settled == {f"K{n}" for n in range(1, 10)}
 
 
-@pytest.mark.parametrize("other", ["trap vcpu=0", "restore vcpu=0"])
+@pytest.mark.parametrize("other", ["trap vcpu=0", "restore vcpu=0", "eoi virq=40 vcpu=0"])
 def test_a_vcpu_is_played_by_one_thread(tmp_path: Path, other: str) -> None:
     start = GOOD.index("[threads]")
     end = GOOD.index("[expect]")

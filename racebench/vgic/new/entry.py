@@ -43,9 +43,9 @@ class Entry(Mmio, ListRegisters):
         comment doubts the need.
         """
 
-    def guest_eoi(self, d: Domain, virq: int) -> None:
+    def guest_eoi(self, d: Domain, virq: int, vcpu: int | None = None) -> None:
         """The guest ends ``virq``, then its vCPU traps and goes on."""
-        v = self.guest_hweoi(d, virq)
+        v = self.guest_hweoi(d, virq, vcpu)
         if v is not None:
             self.gic_restore_pending_irqs(v)
 
