@@ -67,6 +67,7 @@ def states(machine: Machine) -> Iterator[State]:
         yield from (v.sched for v in d.vcpu if v.sched is not NULL)
     if machine.host is not NULL:
         yield machine.host
+    yield from machine.arrivals.values()
 
 
 CODE: Mapping[str, Callable[..., Any]] = {
@@ -77,9 +78,9 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "icenabler": lambda b, virqs: b.xen.write_icenabler(b.domain, virqs),
     "itargetsr": lambda b, virq, vcpu: b.xen.write_itargetsr(b.domain, virq, vcpu),
     "ipriorityr": lambda b, virq, priority: b.xen.write_ipriorityr(b.domain, virq, priority),
-    "irq": lambda b, pirq, vcpu: b.xen.physical_irq(pirq, b.running(vcpu)),
+    "irq": lambda b, pirq, vcpu, either: b.xen.physical_irq(pirq, b.running(vcpu)),
     "late_irq": lambda b, pirq: b.xen.late_irq(pirq),
-    "fire": lambda b, pirq, vcpu: b.xen.latched_irq(pirq, b.running(vcpu)),
+    "fire": lambda b, pirq, vcpu, either: b.xen.latched_irq(pirq, b.running(vcpu)),
     "eoi": lambda b, virq, vcpu: b.xen.guest_eoi(b.domain, virq, vcpu),
     "hweoi": lambda b, virq, vcpu: b.xen.guest_hweoi(b.domain, virq, vcpu) and None,
     "trap": lambda b, vcpu: b.xen.gic_clear_lrs(b.domain.vcpu[vcpu]),
@@ -98,13 +99,17 @@ CODE: Mapping[str, Callable[..., Any]] = {
     "kill": lambda b: b.xen.domain_kill(b.domain),
     "destroy": lambda b: b.xen.arch_domain_destroy(b.domain),
 }
-"""What each operation does with its arguments, in the order of ``OPERATIONS``."""
+"""What each operation does with its arguments, in the order of ``OPERATIONS``.
+
+``either`` is for program.py: alone, an interrupt that has it comes to another pCPU.
+"""
+_VCPUS = frozenset(("vcpu?", "either?"))
 
 
 def _argument(op: Operation, key: str) -> Any:
     if key.endswith("*"):
         return op.values(key.rstrip("*"))
-    return op.maybe("vcpu") if key == "vcpu?" else op.value(key.rstrip("?"))
+    return op.maybe(key.rstrip("?")) if key in _VCPUS else op.value(key.rstrip("?"))
 
 
 def compiled(op: Operation) -> Callable[[Bench], Any]:

@@ -15,7 +15,7 @@ from ..primitives import check_that
 from .domctl import Domctl
 from .gic import Gic
 from .irq import Irq
-from .state import NULL, Domain, Vcpu
+from .state import NULL, Domain, IrqDesc, Vcpu
 from .vgic_v2 import VgicV2
 
 PSCI_SUCCESS, PSCI_ALREADY_ON = 0, -EALREADY
@@ -115,8 +115,16 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
         The test is the GIC's, not Xen's.
         """
         desc = self.irq_to_desc(irq)
-        if not desc.DISABLED and (desc.line is NULL or desc.line.acknowledge()):
+        if (
+            not desc.DISABLED
+            and self.comes_to(desc, current)
+            and (desc.line is NULL or desc.line.acknowledge())
+        ):
             self.do_IRQ(irq, current)
+
+    def comes_to(self, desc: IrqDesc, current: Vcpu | None) -> bool:
+        """Whether the line goes to the pCPU of ``current``; to one that runs none of the domain's it may."""
+        return current is None or desc.affinity == current.processor
 
     def late_irq(self, irq: int) -> None:
         """A pCPU has acknowledged the interrupt, whatever has become of its line since."""
@@ -128,6 +136,6 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
         """The line fires if its latch is set, and then as by itself."""
         desc = self.irq_to_desc(irq)
         line = desc.line
-        if line.latched and not desc.DISABLED and line.acknowledge():
+        if line.latched and not desc.DISABLED and self.comes_to(desc, current) and line.acknowledge():
             line.latched = False
             self.do_IRQ(irq, current)

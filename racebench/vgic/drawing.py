@@ -242,6 +242,10 @@ class _Draw:
         rng = self.rng
         if key == "vcpu":
             return self._vcpu(name, vcpu)
+        if key == "either":
+            # Only a domain that lives has vCPUs that run, and a thread of them is found by its name.
+            alone = vcpu is None and self.state == "running" and rng.random() < 0.3
+            return (rng.randrange(self.initial.vcpus),) if alone else ()
         if key == "pirq" and name == "late_irq":
             some = sorted(self.late)[:: rng.choice((1, -1))][:1]
             self.late.difference_update(some)

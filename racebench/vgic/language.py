@@ -31,9 +31,9 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "icenabler": ("virq*",),
     "itargetsr": ("virq", "vcpu"),
     "ipriorityr": ("virq", "priority"),
-    "irq": ("pirq", "vcpu?"),
+    "irq": ("pirq", "vcpu?", "either?"),
     "late_irq": ("pirq",),
-    "fire": ("pirq", "vcpu?"),
+    "fire": ("pirq", "vcpu?", "either?"),
     "eoi": ("virq", "vcpu?"),
     "hweoi": ("virq", "vcpu?"),
     "trap": ("vcpu",),
@@ -56,7 +56,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 
 The ``vcpu`` of an interrupt is the one that the pCPU ran which takes it, that of
 ispendr the writer, that of an EOI who ends it (whoever has it in an LR, if it is not
-given): its thread plays that vCPU.  ``irq`` is a vIRQ and a pIRQ.
+given): its thread plays that vCPU.  ``irq`` is a vIRQ and a pIRQ.  An interrupt with
+``either`` comes to the pCPU of that vCPU or to another one, and both are explored.
 """
 
 _PLAYS = frozenset(("trap", "restore", "eoi", "hweoi"))
@@ -236,6 +237,21 @@ def played_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] 
     return None
 
 
+def placed_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] | None:
+    """What is wrong with an interrupt whose place is explored, and the remedy: it is a thread of its own."""
+    for name, operations in threads.items():
+        for op in operations:
+            vcpu = op.maybe("either")
+            if vcpu is not None and op.maybe("vcpu") is not None:
+                return f"{name}: {op}: vcpu and either say where it comes", "Write one of the two."
+            if vcpu is not None and (len(operations) > 1 or name == f"vcpu{vcpu}"):
+                return (
+                    f"{name}: {op} is not a pCPU's only operation",
+                    "Give it a thread of its own, pcpu1 say.",
+                )
+    return None
+
+
 def _words(rest: str) -> list[str]:
     """Arguments apart, with blanks inside brackets taken out."""
     return re.sub(r"\[[^\]]*\]", lambda m: re.sub(r"\s", "", m[0]), rest).split()
@@ -267,6 +283,10 @@ def _check_range(key: str, value: int, initial: Initial, error: object) -> None:
         ),
         "pirq": (FIRST_PIRQ, LAST_PIRQ, " (SPIs)", "Choose a physical SPI."),
         "vcpu": (
+            0, initial.vcpus - 1, f" (domain.vcpus = {initial.vcpus})",
+            "Raise vcpus or choose a lower vcpu.",
+        ),
+        "either": (
             0, initial.vcpus - 1, f" (domain.vcpus = {initial.vcpus})",
             "Raise vcpus or choose a lower vcpu.",
         ),

@@ -67,7 +67,7 @@ def _less(drawn: Drawn) -> Iterator[Drawn]:
     for less in _earlier(initial):
         yield Drawn(less, threads)
     for name, ops in threads.items():
-        for i, one in enumerate(ops):
+        for i in range(len(ops)):
             # The way into the guest, or out of it, goes with what it is there for.
             for more in (1, 2):
                 if len(ops) > more:
@@ -132,6 +132,8 @@ def _without(initial: Initial, keys: tuple[str, ...], virq: int) -> Initial:
 
 def _fewer_numbers(one: Operation) -> Iterator[Operation]:
     for i, (key, numbers) in enumerate(one.args):
+        if key == "either":
+            yield Operation(one.name, one.args[:i])
         if len(numbers) > 1:
             for kept in numbers:
                 yield Operation(one.name, (*one.args[:i], (key, (kept,)), *one.args[i + 1 :]))

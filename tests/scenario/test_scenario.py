@@ -332,6 +332,23 @@ def test_the_thread_scenarios_settle_every_claim() -> None:
     assert settled == {f"K{n}" for n in range(1, 10)}
 
 
+def test_an_interrupt_that_may_come_to_either_pcpu_is_alone(tmp_path: Path) -> None:
+    start = GOOD.index("[threads]")
+    end = GOOD.index("[expect]")
+
+    def threads(text: str) -> Path:
+        return toml(tmp_path, f"{GOOD[:start]}[threads]\n{text}\n\n{GOOD[end:]}")
+
+    assert load_scenario(threads('pcpu1 = ["irq pirq=64 either=0"]')).threads
+    for wrong in ('pcpu1 = ["irq pirq=64 either=0", "irq pirq=65"]', 'vcpu0 = ["irq pirq=64 either=0"]'):
+        with pytest.raises(
+            ScenarioError, match="is not a pCPU's only operation. Give it a thread of its own"
+        ):
+            load_scenario(threads(wrong))
+    with pytest.raises(ScenarioError, match="Write one of the two"):
+        load_scenario(threads('pcpu1 = ["irq pirq=64 vcpu=0 either=0"]'))
+
+
 @pytest.mark.parametrize("other", ["trap vcpu=0", "restore vcpu=0", "eoi virq=40 vcpu=0"])
 def test_a_vcpu_is_played_by_one_thread(tmp_path: Path, other: str) -> None:
     start = GOOD.index("[threads]")
