@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from .. import vgic
 from ..errors import ProgramError, UsageError
-from ..records import Cell, FindingRecord, Run
+from ..records import Cell, FindingRecord, Run, did
 from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import Choice, Target, bundled, load_protocol, stored_name
 from ..scenario.text import Heading, scenario_text
@@ -118,7 +118,7 @@ def _vacuous(fuzzed: Fuzzed, choice: Choice) -> Iterator[dict[str, str]]:
     """The operations that never succeeded in all that was drawn, and what to run in its place."""
     for word, codes in sorted(fuzzed.returned.items()):
         if all(code[:1] == "-" for code in codes):
-            said = f"{function_of(word)} returned {' or '.join(sorted(codes))} in all that was drawn"
+            said = f"{function_of(word)} {did(codes)} in all that was drawn"
             yield {"said": said, "instead": instead(choice, [word])}
 
 

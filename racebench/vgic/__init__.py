@@ -11,8 +11,8 @@ What the model is not, and what a clean cell therefore does not say:
 - SPIs only: no SGI or PPI with their lists shared with the CPU, no LPI and no ITS, no
   priorities among physical lines, and fewer vIRQs than would need the maintenance interrupt.
 - Interrupts come where a scenario says: a pCPU that takes one is a thread, and so is a vCPU;
-  on the pCPU of a vCPU it comes between two of that thread's operations.  That locks are taken with interrupts off, on one pCPU, is for programs with ``interrupts``
-  (scenarios/history), not for the operations here.
+  on the pCPU of a vCPU it comes between two of that thread's operations.  That locks are
+  taken with interrupts off is for programs with ``interrupts`` (scenarios/history).
 - Of the toolstack, the scheduler, RCU and the hardware there is what touches routing: who
   holds which lock, which bit is reserved, where a vCPU runs, whether a line is active.
 - A kick of a vCPU that runs elsewhere is not modelled: a scenario says when it traps.

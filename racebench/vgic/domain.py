@@ -132,10 +132,12 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
         if line is NULL or not self.machine.draws or line.acknowledge():
             self.do_IRQ(irq)
 
-    def latched_irq(self, irq: int, current: Vcpu | None) -> None:
-        """The line fires if its latch is set, and then as by itself."""
+    def latched_irq(self, irq: int, current: Vcpu | None) -> bool:
+        """The line fires if its latch is set, and then as by itself; whether it does."""
         desc = self.irq_to_desc(irq)
         line = desc.line
         if line.latched and not desc.DISABLED and self.comes_to(desc, current) and line.acknowledge():
             line.latched = False
             self.do_IRQ(irq, current)
+            return True
+        return False

@@ -206,8 +206,8 @@ class GicLr(Header):
             self.irq_set_affinity(p.desc, v_target.processor)
             p.MIGRATING = False
 
-    def gic_clear_lrs(self, v: Vcpu) -> None:
-        """``v`` traps: look at each LR in use.  Takes and drops ``v.lock``.
+    def gic_clear_lrs(self, v: Vcpu) -> bool:
+        """``v`` traps: look at each LR in use; whether there is one.  Takes and drops ``v.lock``.
 
         Xen: gic.c, gic_clear_lrs @ baf2950213.
         """
@@ -216,6 +216,7 @@ class GicLr(Header):
             for i in range(NR_LRS):
                 if mask & (1 << i):
                     self.gic_update_one_lr(v, i)
+        return bool(mask)
 
     def gic_restore_pending_irqs(self, v: Vcpu) -> None:
         """Fill LRs from lr_pending, free ones first.  Takes and drops ``v.lock``.

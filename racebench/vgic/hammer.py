@@ -22,7 +22,7 @@ from typing import Any
 from ..findings import Broken
 from ..program import Program
 from .audits import audit
-from .bench import Bench, compiled
+from .bench import Bench, alone
 from .domain import Protocol
 from .history import said, unexplained
 from .language import Initial, Operation, domain_table
@@ -88,7 +88,7 @@ class _Hammer:
         self._builder = MachineBuilder(initial, mix.named(), protocol, HammeredBench)
         drawn = {op for ops in mix.named().values() for op in ops}
         self._operations = sorted(drawn, key=str)
-        self._codes = [compiled(op) for op in self._operations]
+        self._codes = [alone(op) for op in self._operations]
         self._serial = self._new_serial()
         self._made = itertools.count().__next__
 

@@ -100,7 +100,7 @@ class Header:
     def gic_update_one_lr(self, v: Vcpu, i: int) -> None:
         raise NotImplementedError
 
-    def gic_clear_lrs(self, v: Vcpu) -> None:
+    def gic_clear_lrs(self, v: Vcpu) -> bool:
         raise NotImplementedError
 
     def guest_hweoi(self, d: Domain, virq: int, vcpu: int | None = None) -> Vcpu | None:

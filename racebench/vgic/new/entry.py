@@ -49,13 +49,13 @@ class Entry(Mmio, ListRegisters):
         if v is not None:
             self.gic_restore_pending_irqs(v)
 
-    def gic_clear_lrs(self, v: Vcpu) -> None:
-        """``v`` leaves the guest.
+    def gic_clear_lrs(self, v: Vcpu) -> bool:
+        """``v`` leaves the guest; whether there was anything for it.
 
         Unlike Xen, the operation has the name that it had before RELEASE-4.11.0.
         Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0 and c447b7308b.
         """
-        self.vgic_sync_from_lrs(v)
+        return self.vgic_sync_from_lrs(v)
 
     def gic_restore_pending_irqs(self, v: Vcpu) -> None:
         """``v`` leaves the guest and enters it again: every way into the guest empties the LRs first.
