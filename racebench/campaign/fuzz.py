@@ -191,6 +191,9 @@ class _Run:
                 self._meet(drawn, signature, rule, self._covered.get(signature, ""))
 
     def _look(self, drawn: Drawn, executions: int, wanted: str = "") -> modes.Glance:
+        if vgic.broken_at_start(drawn.initial, drawn.threads, self.code) is not None:
+            # No thread would be to blame.
+            return modes.Glance()
         try:
             return modes.glance(self._program("drawn", drawn), executions, self.seed, wanted=wanted)
         except ProgramError:

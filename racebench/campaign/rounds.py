@@ -35,7 +35,11 @@ def smallest_round(target: Target, finding: Finding, seconds: float, stop: Stop)
     def shows(drawn: Drawn) -> bool:
         if stop.over or perf_counter() > deadline:
             return False
-        program = _scenario(target.scenario, drawn).program(target.choice.code)
+        try:
+            program = _scenario(target.scenario, drawn).program(target.choice.code)
+        except ScenarioError:
+            # No file may say so: it begins with a rule broken.
+            return False
         return finding.signature in modes.glance(program, _LOOK, wanted=finding.signature).rules
 
     if not shows(whole):

@@ -35,7 +35,7 @@ from .language import (
     played_twice,
     usage,
 )
-from .program import build_program, written_program
+from .program import broken_at_start, build_program, written_program
 from .protocols import protocol, protocol_ids
 from .protocols.baseline import Baseline
 
@@ -48,6 +48,7 @@ __all__ = [
     "Operation",
     "Protocol",
     "bench_states",
+    "broken_at_start",
     "build_hammer",
     "build_program",
     "domain_table",

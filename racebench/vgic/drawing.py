@@ -255,6 +255,10 @@ class _Draw:
             return (2,) if other and name == "bind" and rng.random() < 0.7 else ()
         if key == "virq":
             return (rng.choices(self.virqs, (4, 1))[0],)
+        if name == "setup_irq":
+            # Xen has looked in the device tree how a line of its own signals.
+            unknown = {line.pirq for line in self.initial.lines if line.type is IrqType.INVALID}
+            return tuple(sorted(set(PIRQS) - unknown))[-1:]
         choices = {"pirq": PIRQS, "irq": PIRQS, "pcpu": PCPUS, "priority": (0, 255)}
         return (rng.choices(choices[key], (4, 1) if key == "irq" else None)[0],)
 

@@ -23,6 +23,8 @@ from .structures import Structures
 
 _FIRES = frozenset(("irq", "late_irq", "fire", "eoi", "hweoi", "ispendr"))
 """Operations that an active line, or one with its latch set, makes a difference to."""
+_SENDS = frozenset(("isenabler", "itargetsr", "irouter", "move", "eoi", "trap"))
+"""Operations that set a line's affinity."""
 _HYPERCALLS = frozenset(("bind", "unbind", "attach"))
 _GIVES_BACK = frozenset(("release", "unbind", "destroy"))
 _GIVES = frozenset(("route", "bind", "attach", "setup_irq"))
@@ -62,6 +64,21 @@ def build_program(
         parts={name: tuple(str(op) for op in ops) for name, ops in operations.items()},
         smaller=lambda: _smaller(name, initial, operations, protocol, history),
     )
+
+
+def broken_at_start(
+    initial: Initial, threads: Mapping[str, Sequence[Operation]], protocol: type[Protocol]
+) -> Broken | None:
+    """A rule that is broken before any thread starts, if there is one.
+
+    A line that is active at the start is so since the scenario says it, and one that goes
+    to another pCPU than its target's may be where a thread sends it anew.
+    """
+    machine = MachineBuilder(initial, threads, protocol).build().machine
+    excused = {"irq.line_dead"}
+    if _SENDS & {op.name for ops in threads.values() for op in ops}:
+        excused.add("irq.wrong_affinity")
+    return next((b for b in audit(machine) if b.rule not in excused), None)
 
 
 def _check_there(name: str, threads: Mapping[str, Sequence[Operation]], protocol: type[Protocol]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import racebench as rb
-from racebench import vgic
+from racebench import cli, vgic
 from racebench.errors import ScenarioError
 from racebench.findings import RULES
 from racebench.scenario.scenario import Scenario, load_scenario
@@ -330,6 +330,34 @@ def test_bundled_scenarios_say_what_they_are_about(scenario: Scenario) -> None:
 def test_the_thread_scenarios_settle_every_claim() -> None:
     settled = {claim for s in bundled() if "thread" in s.tags for claim in s.settles}
     assert settled == {f"K{n}" for n in range(1, 10)}
+
+
+@pytest.mark.parametrize(
+    ("domain", "rule"),
+    [
+        ("lines = [{ pirq = 64, affinity = 3 }]", "irq.wrong_affinity is broken under"),
+        ('pending = [{ virq = 40, on = "lr_pending", vcpu = 1 }]', "irq.wrong_vcpu is broken under"),
+    ],
+)
+def test_one_that_begins_with_a_rule_broken_blames_no_thread(tmp_path: Path, domain: str, rule: str) -> None:
+    head = 'schema = 1\ntitle = "t"\n[domain]\n'
+    rest = '\n[threads]\nvcpu0 = ["restore vcpu=0"]\n[expect]\n"*" = []\n'
+    routed = "routed = [{ virq = 40, pirq = 64, enabled = true }]\n"
+    with pytest.raises(ScenarioError, match="before any thread starts") as raised:
+        load_scenario(toml(tmp_path, head + routed + domain + rest))
+    assert rule in str(raised.value) and "Mend what it says" in str(raised.value)
+    assert cli.main(["verify", str(tmp_path / "case.toml")]) == 2
+    assert load_scenario(toml(tmp_path, head + routed + rest)).threads
+    sent = rest.replace("restore vcpu=0", "isenabler virq=40")
+    if "affinity" in domain:
+        assert load_scenario(toml(tmp_path, head + routed + domain + sent)).threads
+
+
+def test_a_line_may_be_active_before(tmp_path: Path) -> None:
+    """Firmware may have left it so, or a pCPU has acknowledged it: no rule is broken by that alone."""
+    start = 'schema = 1\ntitle = "t"\n[domain]\nlines = [{ pirq = 64, active = true }]\n'
+    late = '[threads]\npcpu1 = ["late_irq pirq=65", "irq pirq=64"]\n[expect]\n"*" = []\n'
+    assert load_scenario(toml(tmp_path, start + late)).threads
 
 
 def test_an_interrupt_that_may_come_to_either_pcpu_is_alone(tmp_path: Path) -> None:
