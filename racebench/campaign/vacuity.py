@@ -134,7 +134,7 @@ def _unused(target: Target) -> Iterator[str]:
         return []
 
     engine.glance(watched(program, watch, vgic.bench_states), engine.Plan(FEW_TRIES, detect=look))
-    tried = "1 execution" if executions == 1 else f"{executions} kinds of executions"
+    tried = "another execution" if executions == 1 else f"another {executions} executions"
     for name in lineage.replaced:
         if name not in ran:
             yield f"{name} of {target.choice.id} was never called, in {tried}"
