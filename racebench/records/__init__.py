@@ -6,7 +6,7 @@ is a ResultError that names the file and the key.  Nothing here runs code or
 opens a file.
 """
 
-from .cell import Cell
+from .cell import Cell, did
 from .finding import FindingRecord, better
 from .modes import MODES, Counts, ModeResult
 from .plain import SCHEMA, VERSION, check_schema
@@ -23,4 +23,5 @@ __all__ = [
     "Run",
     "better",
     "check_schema",
+    "did",
 ]
