@@ -176,7 +176,7 @@ EVIDENCE: Mapping[str, str] = {
     "preemptions": "how many the schedule has",
     "fewest": "whether no schedule with fewer preemptions shows it",
     "replays": "[how often it came again, of how many strict replays]",
-    "passing": "{schedule, ...}: the nearest schedule that passes, and the decision that differs",
+    "passing": "{schedule, at, failing, passing, rest}: the nearest that passes, its own steps",
     "needs": "thread -> its operations, if less than the whole program shows it",
     "callers": "{reachable, why: [sentence]}: whether real callers bring its threads together",
     "accesses": "data_race: [{thread, op, site, held}]",

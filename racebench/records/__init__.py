@@ -7,7 +7,7 @@ opens a file.
 """
 
 from .cell import Cell
-from .finding import FindingRecord, better
+from .finding import STEPS, FindingRecord, better
 from .modes import MODES, Counts, ModeResult
 from .plain import SCHEMA, VERSION, check_schema
 from .run import Run
@@ -15,6 +15,7 @@ from .run import Run
 __all__ = [
     "MODES",
     "SCHEMA",
+    "STEPS",
     "VERSION",
     "Cell",
     "Counts",

@@ -24,12 +24,12 @@ _RECORD: Mapping[str, tuple[Any, ...]] = {
 }  # fmt: skip
 _RECORD_MORE: Mapping[str, tuple[Any, ...]] = {"rerun": (str, ""), "ablation": (object, None)}
 _LOCKS = [{"thread": str, "holds": [{"lock": str, "site": str}], "wants": {"lock": str, "site": str}}]
+STEPS = [{"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str], "stack": [str]}]
+"""The shape of recorded steps."""
 _EVIDENCE: Mapping[str, Any] = {
     "ring": _LOCKS,
     "waiting": _LOCKS,
-    "steps": [
-        {"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str], "stack": [str]}
-    ],
+    "steps": STEPS,
     "results": dict,
     "stacks": dict,
     "message": str,

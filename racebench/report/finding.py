@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..records import FindingRecord
@@ -10,6 +11,7 @@ from . import facts, tree
 from .lanes import functions, lanes
 from .text import brief, clean, counted, joined
 from .tree import Column, Fit, Look, Paragraph, Text, lines, listed, note, row, say, table
+from .walk import walk
 
 _TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
 _LABELS = {"confirmed": Look.BAD, "unreachable": Look.GOOD}
@@ -31,8 +33,7 @@ def finding_panel(
         replay = tree.Group(())
     foot = tree.Group([listed(seen), replay])
     blocks = [*finding_body(record, full=full), foot]
-    reach, _ = facts.callers(record)
-    return tree.Panel(clean(record.finding.rule), facts.cell_name(record), blocks, reach=reach)
+    return tree.Panel(clean(record.finding.rule), facts.cell_name(record), blocks)
 
 
 def finding_body(record: FindingRecord, *, full: bool = False) -> list[tree.Block]:
@@ -45,7 +46,7 @@ def finding_body(record: FindingRecord, *, full: bool = False) -> list[tree.Bloc
     blocks += [tree.Group(changed)] if changed else []
     blocks += [note(said, Look.DIM) for said in facts.notes(record)]
     if record.finding.schedule:
-        shown = lanes(record, full=full)
+        shown = replace(lanes(record, full=full), walk=walk(record))
         sources = ((name, facts.source(record, name)) for name in functions(shown))
         calls = [
             row(say(name, Look.CALL), say(f"Xen: {what}", Look.DIM))

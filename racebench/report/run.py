@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from . import against, tree
+from . import against, facts, tree
 from .finding import finding_panel
 from .stored import Distinct, Stored, distinct, summary, unfinished
 from .strategies import strategies
@@ -78,14 +78,28 @@ def _claims(stored: Stored) -> Iterator[tree.Block]:
 
 
 def _panel(stored: Stored, one: Distinct, number: int) -> tree.Panel:
-    history = stored.history.get(one.record.finding.signature, "")
+    history = str(stored.history.get(one.record.finding.signature, ""))
     shown = finding_panel(one.record, one.path, also=one.also, history=history)
-    verdicts = {cell.name: known(cell.verdict) for cell in stored.run.cells}
-    seen_in = sorted({verdicts.get(name, "unknown") for name in one.cells})
     others = f", and in {counted(len(one.also), 'other cell')}" if one.also else ""
     told = f"{shown.title}: {shown.where}, {count(one.record.count)} times{others}"
     in_short = command(f"racebench explain {one.path}", f"{told}:") if one.path else command(told)
-    return replace(shown, number=number, anchor=f"f{number}", verdicts=seen_in, in_short=in_short)
+    return replace(shown, number=number, anchor=f"f{number}", in_short=in_short, facets=_facets(stored, one))
+
+
+def _facets(stored: Stored, one: Distinct) -> dict[str, Sequence[str]]:
+    """What the finding may be filtered by."""
+    verdicts = {cell.name: known(cell.verdict) for cell in stored.run.cells}
+    reach, _ = facts.callers(one.record)
+    seen = stored.history.get(one.record.finding.signature)
+    told = {
+        "verdict": {verdicts.get(name, "unknown") for name in one.cells},
+        "rule": {one.record.finding.rule},
+        "scenario": {scenario for scenario, _ in one.cells},
+        "protocol": {protocol for _, protocol in one.cells},
+        "callers": {reach} if reach else set(),
+        "seen": {"known" if seen.times > 1 else "new"} if seen else set(),
+    }
+    return {name: sorted(map(clean, values)) for name, values in told.items()}
 
 
 def _about(stored: Stored) -> Iterator[str]:

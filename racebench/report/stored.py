@@ -19,6 +19,17 @@ Pairs = Sequence[tuple[str, FindingRecord]]
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """In how many of the last runs, this one among them, a signature was seen."""
+
+    times: int
+    runs: int
+
+    def __str__(self) -> str:
+        return f"seen in {self.times} of the last {self.runs} runs"
+
+
 @dataclass
 class Distinct:
     """One signature: its finding, the path that replays it, the other cells it was seen in.
@@ -44,7 +55,7 @@ class Stored:
     findings: Pairs
     claims: Sequence[Any] = ()
     at: datetime = _NEVER
-    history: Mapping[str, str] = field(default_factory=dict)
+    history: Mapping[str, History] = field(default_factory=dict)
     folder: str = ""
     whole: Run | None = None
 

@@ -115,6 +115,8 @@ def test_cells_of_which_the_same_is_to_be_said_are_told_together() -> None:
         for i, name in enumerate(names)
     ]  # fmt: skip
     text = shown(cells, 100)
-    assert text.count("release_guest_irq returned -EBUSY in every execution") + text.count("release virq") == 1
+    assert (
+        text.count("release_guest_irq returned -EBUSY in every execution") + text.count("release virq") == 1
+    )
     assert "under p0, p1, p2" in text
     assert text.count("try: racebench verify x") == 1

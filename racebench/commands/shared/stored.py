@@ -9,7 +9,7 @@ from pathlib import Path
 from ...campaign import claims
 from ...campaign.results import read_findings, read_journal, read_run
 from ...errors import RaceBenchError
-from ...report.stored import Stored
+from ...report.stored import History, Stored
 
 _EXAMPLE = "example"
 """The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
@@ -35,8 +35,8 @@ def _written(path: Path) -> datetime:
     return datetime.fromtimestamp(0, UTC)
 
 
-def history(path: Path) -> dict[str, str]:
-    """``seen in 3 of the last 5 runs`` for each signature, from the older runs beside this one.
+def history(path: Path) -> dict[str, History]:
+    """How often each signature was seen, from the older runs beside this one.
 
     Counts the runs that ran a cell in which this run saw the signature.  What
     cannot be read is no run.
@@ -49,7 +49,7 @@ def history(path: Path) -> dict[str, str]:
         asked = [run for run in runs if run.cells & cells]
         if len(asked) > 1:
             times = sum(signature in run.cells_of for run in asked)
-            told[signature] = f"seen in {times} of the last {len(asked)} runs"
+            told[signature] = History(times, len(asked))
     return told
 
 
