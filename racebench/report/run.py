@@ -78,7 +78,8 @@ def _claims(stored: Stored) -> Iterator[tree.Block]:
 
 
 def _panel(stored: Stored, one: Distinct, number: int) -> tree.Panel:
-    history = str(stored.history.get(one.record.finding.signature, ""))
+    seen = stored.history.get(one.record.finding.signature)
+    history = f"seen in {seen[0]} of the last {counted(seen[1], 'run')}" if seen else ""
     shown = finding_panel(one.record, one.path, also=one.also, history=history)
     others = f", and in {counted(len(one.also), 'other cell')}" if one.also else ""
     told = f"{shown.title}: {shown.where}, {count(one.record.count)} times{others}"
@@ -97,7 +98,7 @@ def _facets(stored: Stored, one: Distinct) -> dict[str, Sequence[str]]:
         "scenario": {scenario for scenario, _ in one.cells},
         "protocol": {protocol for _, protocol in one.cells},
         "callers": {reach} if reach else set(),
-        "seen": {"known" if seen.times > 1 else "new"} if seen else set(),
+        "seen": {"known" if seen[0] > 1 else "new"} if seen else set(),
     }
     return {name: sorted(map(clean, values)) for name, values in told.items()}
 

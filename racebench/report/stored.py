@@ -19,17 +19,6 @@ Pairs = Sequence[tuple[str, FindingRecord]]
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """In how many of the last runs, this one among them, a signature was seen."""
-
-    times: int
-    runs: int
-
-    def __str__(self) -> str:
-        return f"seen in {self.times} of the last {self.runs} runs"
-
-
 @dataclass
 class Distinct:
     """One signature: its finding, the path that replays it, the other cells it was seen in.
@@ -48,14 +37,15 @@ class Stored:
     """``findings`` are (path inside ``folder``, finding) pairs; ``at`` is when it was stored.
 
     ``claims`` are what the run says of each claim, ``history`` says of a
-    signature in which runs it was seen.  Where ``run`` is not all of it, ``whole`` is.
+    signature in how many of how many runs it was seen, this one among them.  Where
+    ``run`` is not all of it, ``whole`` is.
     """
 
     run: Run
     findings: Pairs
     claims: Sequence[Any] = ()
     at: datetime = _NEVER
-    history: Mapping[str, History] = field(default_factory=dict)
+    history: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     folder: str = ""
     whole: Run | None = None
 

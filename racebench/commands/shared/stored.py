@@ -9,7 +9,7 @@ from pathlib import Path
 from ...campaign import claims
 from ...campaign.results import read_findings, read_journal, read_run
 from ...errors import RaceBenchError
-from ...report.stored import History, Stored
+from ...report.stored import Stored
 
 _EXAMPLE = "example"
 """The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
@@ -35,7 +35,7 @@ def _written(path: Path) -> datetime:
     return datetime.fromtimestamp(0, UTC)
 
 
-def history(path: Path) -> dict[str, History]:
+def history(path: Path) -> dict[str, tuple[int, int]]:
     """How often each signature was seen, from the older runs beside this one.
 
     Counts the runs that ran a cell in which this run saw the signature.  What
@@ -49,7 +49,7 @@ def history(path: Path) -> dict[str, History]:
         asked = [run for run in runs if run.cells & cells]
         if len(asked) > 1:
             times = sum(signature in run.cells_of for run in asked)
-            told[signature] = History(times, len(asked))
+            told[signature] = times, len(asked)
     return told
 
 

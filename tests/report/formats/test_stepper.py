@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from racebench.report.formats.html import render
-from racebench.report.stored import History
 
 from ..samples import STEPS, cell, finding, step, stored
 
@@ -147,7 +146,7 @@ def test_findings_are_chosen(tmp_path: Path) -> None:
           told.push([...document.querySelectorAll("article:not([hidden])")].map((one) => one.id).join("+"));
         }}
         document.title = `${{told}} ${{form.querySelector("output").value}}`;"""
-    history = {"deadlock.cycle: desc, rank": History(1, 3), "race": History(2, 3)}
+    history = {"deadlock.cycle: desc, rank": (1, 3), "race": (2, 3)}
     document = shown(tmp_path, script=script, history=history)
     expected = ",".join("+".join(left) for _, left in CHOICES)
     assert f"<title>{expected} 0 of 2 findings</title>" in document
