@@ -8,6 +8,7 @@ process is both.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 import sys
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from .items import Visits
     from .merging import Controller
 
-RACE_S = 2.0
 _VISITS = pytest.StashKey["Visits"]()
 ROUND: pytest.StashKey[Share] = pytest.StashKey()
 """While tests are collected again for a round of a soak: which."""
@@ -44,7 +44,7 @@ _PYTHON = (re.compile(r"^def variants\b", re.MULTILINE), re.compile(r"^(?:\w+, *
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("racebench", "race scenarios")
     add = group.addoption
-    add("--race-time", type=duration, default=RACE_S, metavar="T", help="stress per item (default: 2s)")
+    add("--race-time", type=duration, metavar="T", help="stress per item (default: 2s)")
     add("--race-seed", type=natural, default=0, metavar="N", help="of noise and search (default: 0)")
     add(
         "--race-shards",
@@ -56,11 +56,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--race-out", metavar="DIR", help="store what is found in DIR, for racebench explain and replay")
     add("--soak", type=duration, metavar="T", help="rounds over all items until the time is up")
     add("--race-replay", metavar="FINDING", help="run the schedule of a stored finding, and nothing else")
+    parser.addini("race_time", "default of --race-time", default="2s")
+    parser.addini("race_out", "default of --race-out", default="")
+    parser.addini("race_protocols", "the protocols whose cells are collected (default: all)", "args", [])
     parser.addini("race_paths", "files and folders of race scenarios, collected unasked", "paths", [])
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "race: an item of a RaceBench scenario")
+    _take_defaults(config)
     if config.getoption("race_replay"):
         from . import replaying
 
@@ -68,6 +72,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reporting(config), "racebench-reporting")
     config.pluginmanager.register(Forgetting(config), "racebench-forgetting")
+
+
+def _take_defaults(config: pytest.Config) -> None:
+    """What the command line does not say, the ini file may."""
+    if config.getoption("race_time") is None:
+        try:
+            config.option.race_time = duration(config.getini("race_time"))
+        except argparse.ArgumentTypeError as error:
+            raise pytest.UsageError(f"race_time: {error}") from error
+    config.option.race_out = config.getoption("race_out") or config.getini("race_out") or None
 
 
 def visits(config: pytest.Config) -> Visits:

@@ -51,7 +51,8 @@ class ScenarioFile(pytest.File):
                 self.add_marker(tag)
             self.extra_keyword_matches.add(tag)
         shards = self.config.getoption("race_shards")
-        for choice in choices(scenario):
+        wanted = self.config.getini("race_protocols")
+        for choice in (one for one in choices(scenario) if not wanted or one.id in wanted):
             for shard in range(shards):
                 yield RaceItem.make(self, Target(scenario, choice), Share(shard, shards))
 

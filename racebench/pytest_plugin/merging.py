@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,9 @@ from ..campaign.store import RunFolder
 from ..errors import ResultError, UsageError
 from ..findings import CellVerdict
 from ..records import Cell, FindingRecord, Run
+from ..report.annotations import github_lines, wanted
 from ..report.merged import failure, in_brief, panels, race_report
-from ..report.stored import Pairs
+from ..report.stored import Pairs, Stored
 from ..scenario.selection import name_of
 
 # By name: to import it here would tell the plugin that there are race tests.
@@ -207,6 +209,9 @@ class Controller:
         terminal.write_line(race_report(*self._told(run), folder, self._width(), color))
         if self.trouble:
             terminal.write_line(self.trouble)
+        if wanted(os.environ):
+            for line in github_lines(Stored(*self._told(run), folder=folder)):
+                terminal.write_line(line)
 
     def _told(self, run: Run) -> tuple[Run, Pairs]:
         """The run as it is stored, as ``racebench explain`` reads it; as it was heard, if it is not."""

@@ -10,7 +10,8 @@ from .cell import Cell
 from .finding import STEPS, FindingRecord, better
 from .modes import MODES, Counts, ModeResult
 from .plain import SCHEMA, VERSION, check_schema
-from .run import Run
+from .run import Run, StoredRun
+from .schema import finding_schema, run_schema
 
 __all__ = [
     "MODES",
@@ -22,6 +23,9 @@ __all__ = [
     "FindingRecord",
     "ModeResult",
     "Run",
+    "StoredRun",
     "better",
     "check_schema",
+    "finding_schema",
+    "run_schema",
 ]

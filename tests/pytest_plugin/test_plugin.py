@@ -461,6 +461,18 @@ def test_a_hammer_without_an_answer_is_no_pass(inner: Pytester, shards: int) -> 
     assert "unknown" in result.stdout.str()
 
 
+def test_the_ini_file_has_defaults(inner: Pytester) -> None:
+    write(inner, account__py=PYTHON)
+    ini = "race_paths = scenarios\nrace_protocols = kept\nrace_out = out\nrace_time = "
+    inner.makeini(f"[pytest]\n{ini}50ms")
+    inner.runpytest_subprocess(*LOAD).assert_outcomes(passed=1)
+    [cell] = read_run(inner.path / "out").cells
+    assert cell.protocol == "kept" and cell.stress is not None and cell.stress.seconds < 1.9
+    inner.makeini(f"[pytest]\n{ini}soon")
+    result = inner.runpytest_subprocess(*LOAD)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR and "race_time: 'soon'" in result.stderr.str()
+
+
 def stored_finding(inner: Pytester, *args: str, rule: str = "account.lost") -> str:
     run(inner, *args, "--race-out", "out")
     found = [(p, json.loads(p.read_text())) for p in sorted((inner.path / "out" / "findings").iterdir())]
