@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from . import against, facts, tree
+from . import against, facts, plots, tree
 from .finding import finding_panel
 from .stored import Distinct, Stored, distinct, summary, unfinished
-from .strategies import strategies
+from .strategies import classes, strategies
 from .text import clean, count, counted, joined
 from .tree import Column, Look, Section, command, known, lines, note, row, say, table
 from .verdicts import FEW, Anchors, cell_table, verdicts
@@ -37,13 +37,17 @@ def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
         yield Section("verdicts", list(verdicts(cells, anchors)))
     brought = strategies(cells)
     if brought:
-        yield Section("strategies", [brought])
+        yield Section("strategies", [brought, *plots.coverage(classes(cells))])
+    went = list(plots.soak(stored.progress))
+    if went:
+        yield Section("over time", went)
     claims = list(_claims(stored))
     if claims:
         yield Section("claims", claims)
     if told:
+        taken = list(plots.first_failures(stored.findings))
         panels = [_panel(stored, one, number) for number, one in enumerate(told, 1)]
-        yield Section(counted(len(told), "distinct finding"), panels)
+        yield Section(counted(len(told), "distinct finding"), [*taken, *panels])
     if len(cells) > FEW:
         yield Section("every cell", [cell_table(cells, anchors)], detail=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from rich import box
 from rich.columns import Columns
@@ -30,6 +31,7 @@ STYLES = {
     Look.WRITE: "yellow",
 }
 MOST_PANELS = 12
+_SPARKS = " ▁▂▃▄▅▆▇█"
 _WIDE, _NARROWEST_LANE, _LONGEST_NAME, _GAP = 120, 24, 26, 2
 
 
@@ -100,6 +102,8 @@ def _drawn(block: Block, width: int) -> Iterator[RenderableType]:
             yield from _stacked(block) if narrow else [_table(block)]
         case tree.Matrix():
             yield from _matrix(block, width)
+        case tree.Bars():
+            yield _sparkline(block)
         case tree.Lanes():
             yield _lanes(block, width)
 
@@ -160,6 +164,13 @@ def _matrix(matrix: tree.Matrix, width: int) -> Iterator[RenderableType]:
         yield Words()
     names = zip(letters, matrix.columns, strict=True)
     yield Columns([Words(f"{letter} {protocol}", style="dim") for letter, protocol in names])
+
+
+def _sparkline(plot: tree.Bars) -> Words:
+    most = max(value for _, value in plot.bars) or 1.0
+    steps = "".join(_SPARKS[ceil((len(_SPARKS) - 1) * value / most)] for _, value in plot.bars)
+    ends = f"{plot.bars[0][0]} … {plot.bars[-1][0]}, at most {most:,.0f}"
+    return Words.assemble(f"{plot.title}: ", (steps, STYLES[Look.CALL]), f"  {ends}")
 
 
 def _chunks(wide: Sequence[int], room: int) -> list[list[int]]:

@@ -193,6 +193,14 @@ class Lanes:
 
 
 @dataclass(frozen=True, slots=True)
+class Bars:
+    """A plot: a name and a value, 0 or more, for each column of it."""
+
+    title: str
+    bars: Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Blocks that stand close together."""
 
@@ -225,7 +233,7 @@ class Section:
     detail: bool = False
 
 
-Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Group | Panel | Section
+Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Bars | Group | Panel | Section
 
 
 @dataclass(frozen=True, slots=True)
