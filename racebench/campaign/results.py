@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from ..bounds import beyond, fits
 from ..errors import ResultError
-from ..records import Cell, FindingRecord, Run, StoredRun, check_schema
+from ..records import Cell, FindingRecord, ModeResult, Run, StoredRun, check_schema
 
 _LARGEST, _LARGEST_JOURNAL, _LONGEST_LINE = 64 << 20, 1 << 30, 16 << 20
 _FINDING = re.compile(r"findings/[0-9]{4,9}\.json")
@@ -138,11 +138,15 @@ class Journal:
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     findings: dict[tuple[str, str, str], str] = field(default_factory=dict)
     torn: int = 0
-    progress: list[tuple[float, int, int]] = field(default_factory=list)
-    """(time, collisions, failures) of the whole run, each time that a cell was told of."""
+    progress: list[tuple[float, float, int, int]] = field(default_factory=list)
+    """(since when, until when, collisions, failures): what a cell did between two entries of it."""
+    _started: float | None = None
+    _told: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """One line; what this RaceBench does not know is ignored."""
+        if self._started is None and fits(entry.get("at"), float):
+            self._started = float(entry["at"])
         for key, partial in (("so_far", True), ("cell", False)):
             if key in entry:
                 with suppress(ResultError):
@@ -158,14 +162,13 @@ class Journal:
 
     def _goes_on(self, at: Any, before: Cell | None, now: Cell) -> None:
         """``now`` is what a cell has come to in all; a journal of an older RaceBench has no times."""
-        if not fits(at, float):
+        if not fits(at, float) or self._started is None or now.stress is None:
             return
-        _, collisions, failures = self.progress[-1] if self.progress else (at, 0, 0)
-        was = before.stress if before is not None else None
-        for stress, sign in ((now.stress, 1), (was, -1)):
-            collisions += sign * stress.executions if stress else 0
-            failures += sign * stress.failures if stress else 0
-        self.progress.append((float(at), collisions, failures))
+        was = before.stress if before is not None and before.stress is not None else ModeResult("stress")
+        collisions, failures = now.stress.executions - was.executions, now.stress.failures - was.failures
+        since = self._told.get(now.name, self._started)
+        self._told[now.name] = float(at)
+        self.progress.append((since, float(at), max(0, collisions), max(0, failures)))
 
 
 def read_journal(folder: Path) -> Journal:

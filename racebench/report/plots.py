@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from math import ceil
 
 from .stored import Pairs, Progress
@@ -14,21 +13,27 @@ _FEWEST, _MOST_SPANS = 3, 48
 
 
 def soak(progress: Sequence[Progress]) -> Iterator[Bars]:
-    """The rate of collisions, and how many failed, over the time of a run that told enough of itself."""
-    if len(progress) < 2 * _FEWEST or progress[-1].at <= progress[0].at:
+    """The rates of collisions and of failures over the time of a run that told enough of itself.
+
+    What a cell did between two times that it was stored is taken to have come evenly.
+    """
+    told = [one for one in progress if one.until > one.since]
+    if len(told) < 2 * _FEWEST:
         return
-    spans = min(_MOST_SPANS, len(progress) // 2)
-    first, length = progress[0].at, (progress[-1].at - progress[0].at) / spans
+    first, last = min(one.since for one in told), max(one.until for one in told)
+    spans = min(_MOST_SPANS, len(told) // 2)
+    length = (last - first) / spans
     collisions, failures = [0.0] * spans, [0.0] * spans
-    for before, now in pairwise(progress):
-        # What a visit did is told at its end.
-        span = min(spans, max(1, ceil((now.at - first) / length))) - 1
-        collisions[span] += (now.collisions - before.collisions) / length
-        failures[span] += now.failures - before.failures
+    for one in told:
+        begin, end = (one.since - first) / length, (one.until - first) / length
+        for i in range(int(begin), min(spans, ceil(end))):
+            share = (min(end, i + 1) - max(begin, i)) / (end - begin)
+            collisions[i] += one.collisions * share / length
+            failures[i] += one.failures * share / length
     ends = [duration(length * (i + 1)) for i in range(spans)]
     yield Bars("collisions a second, over time", list(zip(ends, collisions, strict=True)))
     if any(failures):
-        yield Bars("failed collisions, over time", list(zip(ends, failures, strict=True)))
+        yield Bars("failed collisions a second, over time", list(zip(ends, failures, strict=True)))
 
 
 def first_failures(findings: Pairs) -> Iterator[Bars]:

@@ -21,9 +21,10 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a run had come to at a time, in seconds: collisions, and how many of them had failed."""
+    """How many collisions a cell had in a span of time, in seconds, and how many of them failed."""
 
-    at: float
+    since: float
+    until: float
     collisions: int
     failures: int
 

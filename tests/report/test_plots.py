@@ -14,20 +14,20 @@ from racebench.report.tree import Bars
 from .samples import cell, finding, printed, record, stored
 
 
-def test_a_soak_has_a_rate_and_failures_over_time() -> None:
-    went = [Progress(10.0 + t, 100 * t, 0 if t < 5 else t - 4) for t in range(9)]
-    rate, failed = plots.soak(went)
-    assert [value for _, value in rate.bars] == pytest.approx([100.0, 100.0, 100.0, 100.0])
-    assert [value for _, value in failed.bars] == [0.0, 0.0, 2.0, 2.0]
+def test_a_soak_has_rates_over_time() -> None:
+    # Two cells: one told of itself each second, the other at the end, of what it did all the time.
+    went = [Progress(10.0 + t, 11.0 + t, 100, 2 if t > 3 else 0) for t in range(8)]
+    rate, failed = plots.soak([*went, Progress(10.0, 18.0, 80, 0)])
+    assert [value for _, value in rate.bars] == pytest.approx([110.0] * 4)
+    assert [value for _, value in failed.bars] == pytest.approx([0.0, 0.0, 2.0, 2.0])
     assert [label for label, _ in rate.bars] == ["2.0 s", "4.0 s", "6.0 s", "8.0 s"]
 
 
 def test_what_told_too_little_has_none() -> None:
-    assert not list(plots.soak([Progress(1.0, 5, 0), Progress(2.0, 9, 0)]))
-    assert not list(plots.soak([Progress(1.0, 5, 0)] * 20)), "its clock stood still"
-    assert [bars.title for bars in plots.soak([Progress(float(t), t, 0) for t in range(9)])] == [
-        "collisions a second, over time"
-    ]
+    assert not list(plots.soak([Progress(1.0, 2.0, 5, 0)]))
+    assert not list(plots.soak([Progress(1.0, 1.0, 5, 0)] * 20)), "its clock stood still"
+    [only] = plots.soak([Progress(float(t), t + 1.0, 1, 0) for t in range(9)])
+    assert only.title == "collisions a second, over time"
 
 
 def test_findings_are_counted_by_the_executions_that_they_took() -> None:

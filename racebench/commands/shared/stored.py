@@ -29,7 +29,7 @@ def read_stored(path: Path, *, beside: bool = True) -> Stored:
     return Stored(run, findings, judged, _written(path), seen, str(path), progress=went)
 
 
-def _progress(path: Path) -> list[tuple[float, int, int]]:
+def _progress(path: Path) -> list[tuple[float, float, int, int]]:
     """How the run went, if its journal is there: the report needs none."""
     journal = path / "journal.jsonl"
     try:

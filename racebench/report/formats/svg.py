@@ -156,11 +156,11 @@ class _Picture:
         self._floor = top
         shift = 14 * (at % 4)
         start, end = (self._left[threads.index(name)] for name in (wait.thread, wait.holder))
-        start, end, y = start + 40 + shift, end + 110 + shift, self._y - 6
+        start, end, y = start + 30 + shift, end + 130 + shift, self._y - 4
         self._parts.append(f'<path class="wait" d="M{start:.1f} {top}V{y}H{end:.1f}V{top + 8}"/>')
         self._parts.append(f'<path class="head" d="M{end:.1f} {top + 1}l-5 9h10z"/>')
-        said = f"{wait.thread} waits for {wait.lock}"
-        x = min(start, end) + max(6.0, (abs(end - start) - _CHAR * len(said)) / 2)
+        said = f"waits for {wait.lock}"
+        x = (start + end - _CHAR * len(said)) / 2
         self._parts.append(f'<text class="why" x="{x:.1f}" y="{y - 4}">{escape(said)}</text>')
 
     _floor = 0

@@ -21,7 +21,7 @@ def test_it_shows_the_schedule_and_who_waits_and_loads_nothing() -> None:
     said = words(text)
     assert said[0] == "deadlock.cycle: release_vs_isenabler x baseline"
     assert "  write p[40].desc: None → desc[64]" in said and "wants rank[1]: blocked for ever" in said
-    assert {"vcpu0 waits for desc[64]", "toolstack waits for rank[1]", "rank[1] held"} <= set(said)
+    assert {"waits for desc[64]", "waits for rank[1]", "rank[1] held"} <= set(said)
     assert text.count('class="wait"') == text.count('class="head" d') == 2
     assert said[-1] == "racebench replay runs/x/findings/0001.json"
     assert not re.search(r"https?:|@import|@font-face|<script|href", text.replace("http://www.w3.org", ""))

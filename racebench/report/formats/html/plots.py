@@ -6,13 +6,14 @@ from ... import tree
 from ...text import clipped
 from .words import escaped
 
-_WIDE, _HIGH, _TOP, _FOOT, _LABELLED, _LONGEST = 720, 110, 16, 20, 12, 16
+_WIDE, _HIGH, _TOP, _FOOT, _EDGE, _LABELLED, _LONGEST = 720, 110, 16, 20, 24, 12, 16
 
 
 def bars(shown: tree.Bars) -> str:
     """A column a value, the highest as high as there is room; few are labelled each, many at both ends."""
     most = max(value for _, value in shown.bars) or 1.0
     room = _WIDE / len(shown.bars)
+    highest = [value for _, value in shown.bars].index(most) if any(value for _, value in shown.bars) else -1
     few = len(shown.bars) <= _LABELLED
     parts = []
     for i, (label, value) in enumerate(shown.bars):
@@ -29,8 +30,10 @@ def bars(shown: tree.Bars) -> str:
         if few:
             name = escaped(clipped(label, _LONGEST))
             parts.append(f'<text class="label" x="{middle:.1f}" y="{_HIGH - 5}">{name}</text>')
-        if value and (few or value == most):
-            parts.append(f'<text class="value" x="{middle:.1f}" y="{y - 4:.1f}">{_number(value)}</text>')
+        if value and (few or i == highest):
+            # At an edge it must not stick out.
+            place = min(_WIDE - _EDGE, max(_EDGE, middle))
+            parts.append(f'<text class="value" x="{place:.1f}" y="{y - 4:.1f}">{_number(value)}</text>')
     if not few:
         first, last = escaped(shown.bars[0][0]), escaped(shown.bars[-1][0])
         parts.append(f'<text class="first" x="0" y="{_HIGH - 5}">{first}</text>')
