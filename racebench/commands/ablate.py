@@ -31,6 +31,7 @@ def declare(add: arguments.Add) -> None:
     arguments.stored(add, "folder for the findings")
     arguments.json(add, "the answers")
     arguments.quiet(add)
+    arguments.full(add)
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
@@ -59,8 +60,7 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
         value["against"] = against(*told)
     store.write_json(folder.path / "ablation.json", value)
     output.json(value)
-    show(output.answer, ablation_report(value))
-    output.answer.print(Text(f"saved in {folder.path}", style="dim"))
+    show(output.answer, ablation_report(value, str(folder.path), full=args.full))
     if any(one.interrupted for one in found):
         return 130
     if args.against is not None:

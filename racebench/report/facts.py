@@ -40,6 +40,12 @@ def sentence(record: FindingRecord) -> str:
     return f"{names} wait for one another: none of them ever goes on"
 
 
+def classes(record: FindingRecord) -> list[str]:
+    """The classes of the locks of a ring."""
+    ring = record.finding.evidence.get("ring") or ()
+    return sorted({clean(edge["wants"].get("class", "?")) for edge in ring})
+
+
 def cell_name(named: Cell | FindingRecord) -> str:
     return f"{clean(named.scenario)} x {clean(named.protocol)}"
 

@@ -16,10 +16,20 @@ _LABELS = {"confirmed": Look.BAD, "unreachable": Look.GOOD}
 
 
 def finding_panel(
-    record: FindingRecord, path: str, *, also: Sequence[str] = (), history: str = "", full: bool = False
+    record: FindingRecord,
+    path: str,
+    *,
+    also: Sequence[str] = (),
+    history: str = "",
+    together: Sequence[FindingRecord] = (),
+    full: bool = False,
 ) -> tree.Panel:
-    """``also`` names the other cells with the same signature, ``history`` says in which runs it was seen."""
+    """``also`` names the other cells with the same signature, ``history`` says in which runs it was seen.
+
+    ``together`` are findings that the same schedule shows, or that predicted this one.
+    """
     seen = [row("seen: ", facts.seen(record))]
+    seen += [row("", f"{facts.seen(other)}: {clean(other.finding.rule)}") for other in together]
     seen += [row("", history)] if history else []
     seen += [row(say("also:", Look.DIM), say(joined(also), Look.DIM))] if also else []
     again = facts.replay_command(record, path)
@@ -30,20 +40,24 @@ def finding_panel(
     else:
         replay = tree.Group(())
     foot = tree.Group([listed(seen), replay])
-    blocks = [*finding_body(record, full=full), foot]
+    blocks = [*finding_body(record, together, full=full), foot]
     reach, _ = facts.callers(record)
-    return tree.Panel(clean(record.finding.rule), facts.cell_name(record), blocks, reach=reach)
+    rules = joined(dict.fromkeys(one.finding.rule for one in (record, *together)))
+    return tree.Panel(rules, facts.cell_name(record), blocks, reach=reach)
 
 
-def finding_body(record: FindingRecord, *, full: bool = False) -> list[tree.Block]:
+def finding_body(
+    record: FindingRecord, together: Sequence[FindingRecord] = (), *, full: bool = False
+) -> list[tree.Block]:
     """All but what was counted and the command."""
     told = list(facts.places(record))
     cited = {facts.source(record, place.site) for place in told}
-    blocks: list[tree.Block] = [note(facts.sentence(record), Look.STRONG)]
+    said = dict.fromkeys(facts.sentence(one) for one in (record, *together))
+    blocks: list[tree.Block] = [tree.Group([note(sentence, Look.STRONG) for sentence in said])]
     blocks += [_waits(record, told)] if told else []
     changed = [] if told else list(_changes(record.finding.evidence))
     blocks += [tree.Group(changed)] if changed else []
-    blocks += [note(said, Look.DIM) for said in facts.notes(record)]
+    blocks += [note(line, Look.DIM) for line in facts.notes(record)]
     if record.finding.schedule:
         shown = lanes(record, full=full)
         sources = ((name, facts.source(record, name)) for name in functions(shown))
@@ -53,7 +67,9 @@ def finding_body(record: FindingRecord, *, full: bool = False) -> list[tree.Bloc
             if what and what not in cited
         ]
         blocks += [shown, *([table(["", ""], calls)] if calls else [])]
-    proofs = [*_confirmation(record.finding.evidence), *_reach(record), *_worth(record)]
+    # What predicted it says what came of the prediction; the rest is of the schedule that is shown.
+    confirmed = [text for other in together for text in _confirmation(other.finding.evidence)]
+    proofs = [*_confirmation(record.finding.evidence), *confirmed, *_reach(record), *_worth(record)]
     return [*blocks, *([Paragraph(lines(proofs))] if proofs else [])]
 
 

@@ -42,7 +42,8 @@ def cells(add: Add) -> None:
     )  # fmt: skip
     stored(add)
     json(add, "the run object")
-    quiet(add, "no progress; at the end only what is not as expected")
+    quiet(add, "no progress; with --full, only what is not as expected")
+    full(add)
 
 
 def scenarios(add: Add, default: str) -> None:
@@ -78,6 +79,10 @@ def stored(add: Add, what: str = "the run's own folder") -> None:
 
 def json(add: Add, what: str) -> None:
     add("--json", type=named, metavar="FILE", help=f"write {what}; - prints it, alone")
+
+
+def full(add: Add) -> None:
+    add("--full", action="store_true", help="print everything, not only the conclusion")
 
 
 def quiet(add: Add, about: str = "no progress") -> None:

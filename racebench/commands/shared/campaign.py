@@ -42,8 +42,9 @@ def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Optio
     output.json(run.to_json())
     if options.out is not None:
         # What is stored is what is shown, as `explain` shows it.
-        stored = read_stored(options.out, beside=False)
-        show_run(output.answer, document(stored.surprising() if args.quiet else stored))
+        stored = read_stored(options.out)
+        told = document(stored.surprising() if args.quiet and args.full else stored)
+        show_run(output.answer, told, full=args.full)
     return _status(run)
 
 

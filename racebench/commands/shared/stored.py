@@ -35,8 +35,8 @@ def _written(path: Path) -> datetime:
     return datetime.fromtimestamp(0, UTC)
 
 
-def history(path: Path) -> dict[str, str]:
-    """``seen in 3 of the last 5 runs`` for each signature, from the older runs beside this one.
+def history(path: Path) -> dict[str, tuple[int, int]]:
+    """In how many of how many runs each signature was seen: this one, and the older ones beside it.
 
     Counts the runs that ran a cell in which this run saw the signature.  What
     cannot be read is no run.
@@ -49,7 +49,7 @@ def history(path: Path) -> dict[str, str]:
         asked = [run for run in runs if run.cells & cells]
         if len(asked) > 1:
             times = sum(signature in run.cells_of for run in asked)
-            told[signature] = f"seen in {times} of the last {len(asked)} runs"
+            told[signature] = times, len(asked)
     return told
 
 

@@ -22,7 +22,7 @@ _SLOTS, _COLOURS = 6, 6
 def render(stored: Stored) -> str:
     told = document(stored)
     style, script = (files(__package__).joinpath(f"html.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    sections = "\n".join(map(_block, told.sections))
+    headline, sections = ("\n".join(map(_block, blocks)) for blocks in (told.headline, told.sections))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -34,7 +34,8 @@ def render(stored: Stored) -> str:
 <style>{style}</style>
 </head>
 <body>
-<h1>RaceBench: {_escaped(told.summary)}</h1>
+<h1>RaceBench report</h1>
+{headline}
 <p class="dim">{_escaped(" · ".join(told.about))}</p>
 {_filter(told.verdicts, Counter(_reaches(told.sections)))}
 {sections}

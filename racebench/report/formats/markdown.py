@@ -23,8 +23,10 @@ _ACTIVE = re.compile(r"([\\`*{}\[\]<>#+!|~&@$^=]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-
 def render(stored: Stored, width: int) -> str:
     """No line is longer than ``width``, but for commands."""
     told = document(stored)
-    summary = _indented([tree.Paragraph(tree.say(told.summary))], width)
-    return "\n\n".join(["# RaceBench report", *summary, *_blocks(told.sections, width)]) + "\n"
+    return (
+        "\n\n".join(["# RaceBench report", *_indented(told.headline, width), *_blocks(told.sections, width)])
+        + "\n"
+    )
 
 
 def _blocks(blocks: Sequence[tree.Block], width: int) -> Iterator[str]:
@@ -34,6 +36,9 @@ def _blocks(blocks: Sequence[tree.Block], width: int) -> Iterator[str]:
                 if not detail:
                     yield f"## {title[:1].upper()}{title[1:]}"
                     yield from _blocks(inner, width)
+            case tree.Panel(in_short=tree.Command(text, label), slight=True):
+                yield from _indented([tree.Paragraph(tree.say(label))], width)
+                yield _INDENT + text
             case tree.Panel(title, where, inner, number):
                 yield _heading(f"### {number}. ", title, width)
                 yield from _indented([tree.Paragraph(tree.say(f"in {where}"))], width)

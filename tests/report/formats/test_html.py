@@ -76,7 +76,10 @@ def test_one_can_choose_a_verdict() -> None:
 
 def test_one_can_choose_what_real_callers_reach() -> None:
     said = [{"callers": {"reachable": flag, "why": []}} for flag in (True, False, True)]
-    findings = [finding(signature=f"{i}", evidence=told) for i, told in enumerate([*said, {}])]
+    findings = [
+        finding(signature=f"{i}", schedule=[["a", "read", f"x{i}"]], evidence=told)
+        for i, told in enumerate([*said, {}])
+    ]
     text = page(findings=findings)
     choices = [a["value"] for a in Page(text).all("input") if a["name"] == "reach"]
     assert choices == ["", "reachable", "not reachable"]
