@@ -17,9 +17,9 @@ _MOST, _LONGEST, _LONGEST_TITLE = 3, 230, 70
 
 def headline(stored: Stored, told: Sequence[Distinct]) -> Iterator[Block]:
     """At most thirteen lines of 80 columns; ``rest`` has one or two more."""
-    run = stored.whole or stored.run
+    run = stored.run
     worst = sorted((one for one in told if not _harmless(one)), key=_order(stored))
-    said, look = _conclusion(run.cells, worst, stored)
+    said, look = _conclusion(stored, told, worst)
     yield note(clipped(said, _LONGEST), look)
     yield note(summary(run))
     yield from _counts(run.cells, told, stored)
@@ -51,7 +51,9 @@ def _is_new(one: Distinct, stored: Stored) -> bool:
 # -- the conclusion
 
 
-def _conclusion(cells: Sequence[Cell], worst: Sequence[Distinct], stored: Stored) -> tuple[str, Look]:
+def _conclusion(stored: Stored, told: Sequence[Distinct], worst: Sequence[Distinct]) -> tuple[str, Look]:
+    """The run in a sentence: what nobody expected, else what has no answer, else the worst."""
+    cells = stored.run.cells
     held = against.conclusions(stored.run.against)
     if held:
         return " ".join(said for said, _ in held), Look.BAD if any(worse for _, worse in held) else Look.GOOD
@@ -72,11 +74,16 @@ def _conclusion(cells: Sequence[Cell], worst: Sequence[Distinct], stored: Stored
         return _open(of["unknown"], stored), Look.WARN
     if worst:
         return _capital(_broken(cells, worst[0])), Look.STRONG
+    harmless = {(*record.cell, record.finding.rule) for one in told for _, record in one.found}
+    for cell in cells:
+        if any((*cell.name, rule) not in harmless for rule in cell.found):
+            broken = joined(map(clause, cell.found), " and ")
+            return f"As expected, {broken} in {facts.cell_name(cell)}.", Look.STRONG
     return _clean(cells), Look.GOOD
 
 
 def _open(cells: Sequence[Cell], stored: Stored) -> str:
-    run = stored.whole or stored.run
+    run = stored.run
     if unfinished(run):
         return f"No answer yet: {counted(unfinished(run), 'cell')} not run to the end."
     where = facts.cell_name(cells[0]) if len(cells) == 1 else counted(len(cells), "cell")
@@ -164,5 +171,5 @@ def rest(stored: Stored, told: Sequence[Distinct]) -> Iterator[Block]:
 
 def resumption(stored: Stored) -> Iterator[Block]:
     """How a run goes on that was cut off."""
-    if stored.folder and unfinished(stored.whole or stored.run):
+    if stored.folder and unfinished(stored.run):
         yield tree.command(f"racebench run --resume {stored.folder}", "go on with:")

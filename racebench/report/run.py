@@ -21,15 +21,16 @@ _CLAIMS = {"holds": Look.GOOD, "refuted": Look.BAD}
 
 def document(stored: Stored) -> tree.Document:
     """Everything that a format may show of ``stored``."""
-    told = distinct(stored)
+    told, whole = distinct(stored), stored.whole or stored
+    found = told if whole is stored else distinct(whole)
     return tree.Document(
-        summary(stored.whole or stored.run),
-        list(headline(stored, told)),
+        summary(whole.run),
+        list(headline(whole, found)),
         list(_sections(stored, told)),
         list(_about(stored)),
         list(at_a_glance(stored.run.cells, _anchors(stored, told), _unreachable(stored))),
-        list(rest(stored, told)),
-        list(_closing(stored)),
+        list(rest(whole, found)),
+        list(_closing(whole)),
         Counter(known(cell.verdict) for cell in stored.run.cells),
     )
 

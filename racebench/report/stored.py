@@ -57,7 +57,7 @@ class Stored:
 
     ``claims`` are what the run says of each claim, ``history`` says of a
     signature in how many of how many runs it was seen, this one among them.  Where
-    ``run`` is not all of it, ``whole`` is.
+    this is not all of it, ``whole`` is.
     """
 
     run: Run
@@ -66,7 +66,7 @@ class Stored:
     at: datetime = _NEVER
     history: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     folder: str = ""
-    whole: Run | None = None
+    whole: Stored | None = None
 
     def path(self, path: str) -> str:
         """``path`` as it is given to a command."""
@@ -78,7 +78,7 @@ class Stored:
         names = {cell.name for cell in cells}
         findings = [pair for pair in self.findings if pair[1].cell in names]
         return replace(
-            self, run=replace(self.run, cells=tuple(cells)), findings=findings, claims=(), whole=self.run
+            self, run=replace(self.run, cells=tuple(cells)), findings=findings, claims=(), whole=self
         )
 
 

@@ -28,6 +28,7 @@ STYLES = {
     Look.LOCK: "magenta",
     Look.CALL: "cyan",
     Look.WRITE: "yellow",
+    Look.CODE: "italic",
     # With both colours said, as fit for a light terminal as for a dark one.
     Look.CORRUPTION: "black on yellow",
     Look.CRASH: "white on red",
@@ -255,6 +256,15 @@ def _chunks(wide: Sequence[int], room: int) -> list[list[int]]:
     return chunks
 
 
+def _aligned(text: Words) -> Group:
+    """What wraps goes on under where its line begins."""
+    lines = []
+    for line in text.split(allow_blank=True):
+        indent = len(line.plain) - len(line.plain.lstrip(" "))
+        lines.append(Padding(line[indent:], (0, 0, 0, indent)) if indent else line)
+    return Group(*lines)
+
+
 def _lanes(lanes: tree.Lanes, width: int) -> Grid:
     """Too many threads for the width share one column."""
     apart = width // max(1, len(lanes.threads)) >= _NARROWEST_LANE
@@ -265,7 +275,7 @@ def _lanes(lanes: tree.Lanes, width: int) -> Grid:
     for name in lanes.threads if apart else [""]:
         grid.add_column(Words(name), overflow="fold", ratio=1)
     for moment in lanes.moments:
-        number, text = str(moment.number or ""), words(moment.text)
+        number, text = str(moment.number or ""), _aligned(words(moment.text))
         if apart:
             before = lanes.threads.index(moment.thread)
             grid.add_row(number, *[Words()] * before, text)

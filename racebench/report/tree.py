@@ -27,6 +27,7 @@ class Look(enum.Enum):
     LOCK = "lock"
     CALL = "call"
     WRITE = "write"
+    CODE = "code"
     # The kinds of faults: each fills its ground.
     CORRUPTION = "corruption"
     CRASH = "crash"
