@@ -18,13 +18,18 @@ _MOST, _LONGEST, _LONGEST_TITLE = 3, 230, 70
 def headline(stored: Stored, told: Sequence[Distinct]) -> Iterator[Block]:
     """At most thirteen lines of 80 columns; ``rest`` has one or two more."""
     run = stored.run
-    worst = sorted((one for one in told if not _harmless(one)), key=_order(stored))
-    said, look = _conclusion(stored, told, worst)
-    yield note(clipped(said, _LONGEST), look)
+    worst = worst_first(stored, told)
+    said, look = conclusion(stored, told)
+    yield note(said, look)
     yield note(summary(run))
     yield from _counts(run.cells, told, stored)
     for one in worst[:_MOST]:
         yield from _finding(one, stored)
+
+
+def worst_first(stored: Stored, told: Sequence[Distinct]) -> list[Distinct]:
+    """Without what is proved unreachable."""
+    return sorted((one for one in told if not _harmless(one)), key=_order(stored))
 
 
 def _harmless(one: Distinct) -> bool:
@@ -51,8 +56,14 @@ def _is_new(one: Distinct, stored: Stored) -> bool:
 # -- the conclusion
 
 
+def conclusion(stored: Stored, told: Sequence[Distinct]) -> tuple[str, Look]:
+    """The run in a sentence, and how it is to be taken."""
+    said, look = _conclusion(stored, told, worst_first(stored, told))
+    return clipped(said, _LONGEST), look
+
+
 def _conclusion(stored: Stored, told: Sequence[Distinct], worst: Sequence[Distinct]) -> tuple[str, Look]:
-    """The run in a sentence: what nobody expected, else what has no answer, else the worst."""
+    """What nobody expected, else what has no answer, else the worst."""
     cells = stored.run.cells
     held = against.conclusions(stored.run.against)
     if held:

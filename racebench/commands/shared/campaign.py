@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...campaign.runner import Options, cells_for, run_campaign
 from ...campaign.stop import Stop
@@ -36,7 +37,7 @@ def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Optio
     output = Output(args.json)
     listener = _listener(output.progress, args.quiet)
     try:
-        run = run_campaign(targets, options, listener, stop)
+        run = run_campaign(targets, replace(options, command=args.command), listener, stop)
     finally:
         listener.close()
     output.json(run.to_json())
