@@ -19,14 +19,14 @@ from ..scenario.selection import load_protocol, select
 from .shared import arguments
 from .shared.output import Output, new_folder
 
-ABOUT = "say which lock acquisitions of a protocol are needed, and what breaks without each"
+ABOUT = "show which lock acquisitions a protocol needs, and what breaks without each"
 EXAMPLE = "ablate baseline"
 
 
 def declare(add: arguments.Add) -> None:
     arguments.protocol(add)
     arguments.scenarios(add, "@pairs")
-    arguments.time(add, 600.0, "budget of it all (default: 10m)")
+    arguments.time(add, 600.0, "time budget for everything (default: 10m)")
     arguments.against(add)
     arguments.stored(add, "folder for the findings")
     arguments.json(add, "the answers")

@@ -20,7 +20,7 @@ EXAMPLE = "explain reports/example"
 
 def declare(add: arguments.Add) -> None:
     add("stored", type=arguments.path, metavar="FINDING.json|RUN_DIR")
-    add("--full", action="store_true", help="unfold the schedule of a finding")
+    add("--full", action="store_true", help="show every step of the schedule of a finding")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:

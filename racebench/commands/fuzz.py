@@ -17,15 +17,15 @@ from ..vgic.drawing import STATES
 from .shared import arguments
 from .shared.output import Output, fancy, new_folder
 
-ABOUT = "draw small scenarios at random and keep what no bundled one shows; 1 if there is any"
+ABOUT = "run random small scenarios and keep what no bundled one shows; exits with 1 if it finds any"
 EXAMPLE = "fuzz baseline --time 60s"
 
 
 def declare(add: arguments.Add) -> None:
     arguments.protocol(add)
-    arguments.time(add, 60.0, "how long (default: 60s)")
+    arguments.time(add, 60.0, "time budget (default: 60s)")
     arguments.seed(add, "the drawing")
-    add("--state", choices=STATES, help="the domain's state (default: drawn too)")
+    add("--state", choices=STATES, help="the domain's state (default: random too)")
     arguments.stored(add, "folder for what is new")
     arguments.json(add, "the run object")
     arguments.quiet(add)

@@ -141,7 +141,7 @@ def _confirmation(evidence: Mapping[str, Any]) -> Iterator[Text]:
         label = clean(said.get("label", "?"))
         yield say(label, _LABELS.get(label, Look.WARN)) + say(f": {said.get('why', '')}")
     if evidence.get("instances"):
-        yield say(f"the ring is of {evidence['instances']}")
+        yield say(f"the ring is made of {evidence['instances']}")
     if evidence.get("lock"):
         yield say(f"the lock that would order them: {evidence['lock']}")
 
@@ -158,10 +158,11 @@ def _worth(record: FindingRecord) -> Iterator[Text]:
     evidence, schedule = record.finding.evidence, record.finding.schedule
     preemptions, replays = evidence.get("preemptions"), evidence.get("replays")
     if isinstance(preemptions, int) and schedule:
-        fewest = ", none needs fewer" if evidence.get("fewest") and preemptions else ""
-        text = f"shortest: {counted(len(schedule), 'step')}, {counted(preemptions, 'preemption')}{fewest}"
+        fewest = " (no schedule needs fewer)" if evidence.get("fewest") and preemptions else ""
+        length = f"{counted(len(schedule), 'step')}, {counted(preemptions, 'preemption')}"
+        text = f"shortest schedule: {length}{fewest}"
         if isinstance(replays, Sequence) and len(replays) == 2:
-            text += f"; replayed {clean(replays[0])} times of {clean(replays[1])}"
+            text += f"; replayed {clean(replays[0])} times out of {clean(replays[1])}"
         yield say(text)
     needs = evidence.get("needs")
     if isinstance(needs, Mapping) and needs:
@@ -174,5 +175,5 @@ def _worth(record: FindingRecord) -> Iterator[Text]:
     if isinstance(passing, Mapping) and isinstance(passing.get("at"), int):
         ours, theirs = passing.get("failing"), passing.get("passing")
         if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs) == 3:
-            at = f"at step {passing['at'] + 1} {joined(theirs, ' ')}"
-            yield say(f"nearest schedule that passes: {at}, where the failing one has {joined(ours, ' ')}")
+            at = f"step {passing['at'] + 1} is {joined(theirs, ' ')}"
+            yield say(f"nearest schedule that passes: {at} instead of {joined(ours, ' ')}")

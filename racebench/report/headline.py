@@ -150,7 +150,7 @@ def _counts(cells: Sequence[Cell], told: Sequence[Distinct], stored: Stored) -> 
     parts += [f"{count(len(fine) - len(clear))} broke as expected"] if len(fine) > len(clear) else []
     if clear:
         parts.append(f"{count(len(clear))} clean")
-        parts[-1] += f", {count(len(idle))} of them because little happened" if idle else ""
+        parts[-1] += f", {count(len(idle))} of them only because little happened" if idle else ""
     if len(cells) > 1 and (len(parts) > 1 or idle):
         yield note("; ".join(parts), look)
     new = sum(_is_new(one, stored) for one in told)
@@ -183,4 +183,4 @@ def rest(stored: Stored, told: Sequence[Distinct]) -> Iterator[Block]:
 def resumption(stored: Stored) -> Iterator[Block]:
     """How a run goes on that was cut off."""
     if stored.folder and unfinished(stored.run):
-        yield tree.command(f"racebench run --resume {stored.folder}", "go on with:")
+        yield tree.command(f"racebench run --resume {stored.folder}", "resume with:")

@@ -81,7 +81,7 @@ def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_
         for edge in record.finding.evidence.get("ring") or ():
             thread = clean(edge["thread"])
             held = last.get(thread, ())
-            yield _Row(thread, say(f"wants {edge['wants']['lock']}: blocked for ever", Look.BAD), held, held)
+            yield _Row(thread, say(f"wants {edge['wants']['lock']}: blocked forever", Look.BAD), held, held)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from .text import clean, clipped, count, counted, duration, joined
 from .tree import spoken
 
 _DRAW_S, _LINE_S = 0.1, 15.0
-_LOOKING = "looking at what the bundled scenarios show ..."
+_LOOKING = "running the bundled scenarios first ..."
 _MODE, _BAR, _LEFT = 9, 10, 12
 
 Clock = Callable[[], float]

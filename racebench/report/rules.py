@@ -10,7 +10,7 @@ from .tree import Look
 _IN_WORDS: Mapping[str, tuple[str, str]] = {
     "deadlock.cycle": ("deadlock", "threads deadlock"),
     "deadlock.self": ("self-lock", "a thread deadlocks with itself"),
-    "deadlock.wait": ("no wake", "a thread waits for ever"),
+    "deadlock.wait": ("no wake", "a thread waits forever"),
     "lock_order.inversion": ("order", "locks are taken in both orders"),
     "mapping.corrupted": ("mapping", "the mapping is corrupted"),
     "mapping.double_success": ("double", "two routes of one vIRQ both succeed"),

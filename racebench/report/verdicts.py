@@ -18,7 +18,7 @@ _MARKS = {
     "!": "! not expected",
     "?": "? expected, but not found",
     "…": "… no answer",
-    "(": "(...) cannot happen there, or little did",
+    "(": "(...) proved unreachable, or little happened",
 }
 FEW = 12
 _MOST_ROWS = 40
@@ -57,11 +57,15 @@ def verdicts(
         yield note(f"{counted(len(clear), 'cell')} clean, as expected{_sum(clear)}", Look.GOOD)
     if idle:
         yield Paragraph()
-        yield note(f"{counted(len(idle), 'cell')} of them clean because little happened there", Look.WARN)
+        yield note(f"{count(len(idle))} of them {_are(idle)} clean only because little happened:", Look.WARN)
         rows = list(_little(idle))
         yield tree.table(["", ""], rows[:_MOST_ROWS])
         if len(rows) > _MOST_ROWS:
             yield note(f"and {counted(len(rows) - _MOST_ROWS, 'scenario')} more", Look.DIM)
+
+
+def _are(cells: Sequence[Cell]) -> str:
+    return "is" if len(cells) == 1 else "are"
 
 
 def _little(cells: Sequence[Cell]) -> Iterator[tree.Row]:
@@ -86,7 +90,7 @@ def _sum(cells: Sequence[Cell]) -> str:
     proved = sum(cell.verify.complete for cell in cells if cell.verify)
     collisions, failed = sum(s.executions for s in stress), sum(s.failures for s in stress)
     text = f": {counted(collisions, 'collision')}, {count(failed) if failed else 'none'} failed"
-    return (text if stress else "") + (f"; {count(proved)} proved, every schedule run" if proved else "")
+    return (text if stress else "") + (f"; every schedule of {count(proved)} was searched" if proved else "")
 
 
 def cell_table(cells: Sequence[Cell], anchors: Anchors) -> tree.Table:

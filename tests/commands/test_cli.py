@@ -382,7 +382,7 @@ def test_explain_shows_a_stored_run_even_one_that_was_cut_off(capsys: Capture) -
     Path("r/run.json").unlink()
     assert cli.main(["explain", "r"]) == 0
     out = capsys.readouterr().out
-    assert "vcpu0 and toolstack wait for one another" in out
+    assert "vcpu0 and toolstack wait for each other" in out
     assert "interrupted: 1 of 1 cell as expected" in out
 
 
@@ -397,11 +397,11 @@ def test_what_was_cut_off_says_how_much_is_left_and_how_to_go_on(capsys: Capture
     told = " ".join(capsys.readouterr().out.split())
     assert "interrupted: 1 of 1 cell as expected" in told
     assert "1 cell not run to the end, 1 torn line in the journal" in told
-    assert told.endswith("saved in r go on with: racebench run --resume r")
+    assert told.endswith("saved in r resume with: racebench run --resume r")
     assert cli.main(["run", "--resume", "r"]) == 0
     out = capsys.readouterr().out
     assert "2 of 2 cells as expected" in out
-    assert "go on with" not in out
+    assert "resume with" not in out
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -66,11 +66,11 @@ def against(add: Add) -> None:
 
 
 def jobs(add: Add) -> None:
-    add("--jobs", type=positive, default=1, metavar="N", help="processes (default: 1)")
+    add("--jobs", type=positive, default=1, metavar="N", help="number of processes (default: 1)")
 
 
 def seed(add: Add, of: str) -> None:
-    add("--seed", type=natural, default=0, metavar="N", help=f"of {of} (default: 0)")
+    add("--seed", type=natural, default=0, metavar="N", help=f"seed for {of} (default: 0)")
 
 
 def stored(add: Add, what: str = "the run's own folder") -> None:
@@ -78,7 +78,7 @@ def stored(add: Add, what: str = "the run's own folder") -> None:
 
 
 def json(add: Add, what: str) -> None:
-    add("--json", type=named, metavar="FILE", help=f"write {what}; - prints it, alone")
+    add("--json", type=named, metavar="FILE", help=f"write {what} to FILE as JSON; - prints nothing else")
 
 
 def full(add: Add) -> None:

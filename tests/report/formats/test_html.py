@@ -50,7 +50,7 @@ def test_the_matrix_leads_to_the_findings() -> None:
     places = {attrs["id"] for attrs in tags.all("article")}
     links = {attrs["href"] for attrs in tags.all("a")}
     assert links == {f"#{place}" for place in places} == {"#f1"}
-    assert "vcpu0 and toolstack wait for one another" in text
+    assert "vcpu0 and toolstack wait for each other" in text
     assert "racebench replay runs/x/findings/0001.json" in text
 
 
@@ -109,7 +109,7 @@ def test_swimlanes_show_held_locks_and_old_and_new_values() -> None:
     rows = lanes(page())
     assert ("3  write p[40].desc: None → desc[64]", ["rank[1]"]) in rows
     assert ("6  acquire desc[64]", ["desc[64]", "rank[1]"]) in rows
-    assert ("wants rank[1]: blocked for ever", ["desc[64]", "rank[1]"]) in rows
+    assert ("wants rank[1]: blocked forever", ["desc[64]", "rank[1]"]) in rows
     assert page().count('class="switch"') == 2
 
 
