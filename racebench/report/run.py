@@ -11,7 +11,7 @@ from .facts import classes, label
 from .finding import finding_panel
 from .headline import headline, rest, resumption
 from .stored import Distinct, Stored, distinct, summary
-from .strategies import strategies
+from .strategies import first_failures, strategies
 from .text import clean, counted, joined
 from .tree import Column, Look, Section, command, known, lines, note, row, say, table
 from .verdicts import FEW, Anchors, Key, at_a_glance, cell_table, verdicts
@@ -44,6 +44,9 @@ def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
     brought = strategies(cells)
     if brought:
         yield Section("strategies", [brought])
+    soon = list(first_failures(cells))
+    if soon:
+        yield Section("how soon it failed first", soon)
     claims = list(_claims(stored))
     if claims:
         yield Section("claims", claims)
