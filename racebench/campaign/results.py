@@ -7,6 +7,7 @@ that RaceBench writes, is a ResultError that names the file and the key.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO
 
 from ..bounds import beyond, fits
 from ..errors import ResultError
-from ..records import Cell, FindingRecord, Run, check_schema
+from ..records import Cell, FindingRecord, Run, StoredRun, check_schema
 
 _LARGEST, _LARGEST_JOURNAL, _LONGEST_LINE = 64 << 20, 1 << 30, 16 << 20
 _FINDING = re.compile(r"findings/[0-9]{4,9}\.json")
@@ -111,6 +112,16 @@ def read_run(path: Path) -> Run:
         if not path.exists() and (folder / "journal.jsonl").exists():
             return _run_from_journal(folder)
     return Run.from_json(_read(path, "run"), str(path))
+
+
+def load(path: str | os.PathLike[str]) -> StoredRun:
+    """The stored run in the folder ``path``, or the one whose ``run.json`` it is; runs no code.
+
+    ResultError says what is wrong with which file.
+    """
+    place = Path(path)
+    folder = place if place.is_dir() else place.parent
+    return StoredRun(read_run(place), dict(read_findings(folder)))
 
 
 def _run_from_journal(folder: Path) -> Run:

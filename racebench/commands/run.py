@@ -15,6 +15,7 @@ from ..report.against import lineages
 from .shared import arguments
 from .shared.campaign import campaign, chosen
 from .shared.output import new_folder
+from .shared.settings import settings
 
 ABOUT = "hammer scenarios on real threads, search every schedule, store what is found"
 EXAMPLE = "run route_vs_route --protocol baseline no_rank_lock --time 10s"
@@ -36,7 +37,7 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     if args.resume is None:
         cells, against = chosen(args)
         out = args.out or new_folder("run")
-        options = Options(plan, args.time or RUN_S, args.jobs, out, against=against)
+        options = Options(plan, args.time or settings().time or RUN_S, args.jobs, out, against=against)
         return campaign(args, cells, options, stop)
     if args.out is not None:
         raise UsageError("--out and --resume exclude each other. Give one.")

@@ -7,20 +7,25 @@ opens a file.
 """
 
 from .cell import Cell
-from .finding import FindingRecord, better
+from .finding import STEPS, FindingRecord, better
 from .modes import MODES, Counts, ModeResult
 from .plain import SCHEMA, VERSION, check_schema
-from .run import Run
+from .run import Run, StoredRun
+from .schema import finding_schema, run_schema
 
 __all__ = [
     "MODES",
     "SCHEMA",
+    "STEPS",
     "VERSION",
     "Cell",
     "Counts",
     "FindingRecord",
     "ModeResult",
     "Run",
+    "StoredRun",
     "better",
     "check_schema",
+    "finding_schema",
+    "run_schema",
 ]

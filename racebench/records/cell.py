@@ -29,6 +29,7 @@ _CELL_MORE: Mapping[str, tuple[Any, ...]] = {
     "phrase": (str, ""),
     **dict.fromkeys(("proof", "failed", "lost", "partial", "contradicted"), (bool, False)),
 }
+CELL_KINDS = {**_CELL, **_CELL_MORE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ class Cell:
             for mode, value in modes.items()
             if value is not None
         }
-        return Cell(**stored.all({**_CELL, **_CELL_MORE}), **told)
+        return Cell(**stored.all(CELL_KINDS), **told)
 
 
 def _all_of(codes: Mapping[str, int]) -> str:

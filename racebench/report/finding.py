@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..records import FindingRecord
@@ -10,6 +11,7 @@ from . import facts, tree
 from .lanes import functions, lanes
 from .text import brief, clean, counted, joined
 from .tree import Column, Fit, Look, Paragraph, Text, lines, listed, note, row, say, table
+from .walk import walk
 
 _TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
 _LABELS = {"confirmed": Look.BAD, "unreachable": Look.GOOD}
@@ -41,9 +43,8 @@ def finding_panel(
         replay = tree.Group(())
     foot = tree.Group([listed(seen), replay])
     blocks = [*finding_body(record, together, full=full), foot]
-    reach, _ = facts.callers(record)
     rules = joined(dict.fromkeys(one.finding.rule for one in (record, *together)))
-    return tree.Panel(rules, facts.cell_name(record), blocks, reach=reach)
+    return tree.Panel(rules, facts.cell_name(record), blocks)
 
 
 def finding_body(
@@ -59,7 +60,7 @@ def finding_body(
     blocks += [tree.Group(changed)] if changed else []
     blocks += [note(line, Look.DIM) for line in facts.notes(record)]
     if record.finding.schedule:
-        shown = lanes(record, full=full)
+        shown = replace(lanes(record, full=full), walk=walk(record))
         sources = ((name, facts.source(record, name)) for name in functions(shown))
         calls = [
             row(say(name, Look.CALL), say(f"Xen: {what}", Look.DIM))

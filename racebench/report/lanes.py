@@ -68,7 +68,7 @@ def steps(record: FindingRecord) -> Sequence[Step]:
 def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_Row]:
     deciding = _deciding(record, done)
     told = [full or worth for worth in _telling(record, done, deciding)]
-    after = _after(done)
+    after = locks_after(done)
     last: dict[str, Locks] = {}
     for thread, run in groupby(range(len(done)), key=lambda at: clean(done[at]["thread"])):
         block = list(run)
@@ -160,7 +160,7 @@ def _held(step: Step) -> Locks:
     return tuple(clean(lock) for lock in step["held"])
 
 
-def _after(done: Sequence[Step]) -> list[Locks]:
+def locks_after(done: Sequence[Step]) -> list[Locks]:
     """The locks each step's thread holds once it is done: what its next step begins with."""
     after: list[Locks] = []
     following: dict[str, Locks] = {}

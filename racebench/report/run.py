@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from . import against, tree
+from . import against, facts, tree
 from .facts import classes, label
 from .finding import finding_panel
 from .headline import headline, rest, resumption
@@ -100,16 +100,29 @@ def _panel(stored: Stored, one: Distinct, number: int) -> tree.Panel:
     history = f"seen in {seen[0]} of the last {counted(seen[1], 'run')}" if seen else ""
     together = [other.record for other in one.with_it]
     shown = finding_panel(one.record, one.path, also=one.also, history=history, together=together)
-    verdicts = {cell.name: known(cell.verdict) for cell in stored.run.cells}
-    seen_in = sorted({verdicts.get(name, "unknown") for name in one.cells})
     others = f", and in {counted(len(one.also), 'other cell')}" if one.also else ""
     slight = label(one.record) == "unreachable"
     what = f"{joined(classes(one.record))} inverted, proved unreachable" if slight else ""
     told = f"{shown.title}: {shown.where}, {what or counted(one.record.count, 'time')}{others}"
     in_short = command(f"racebench explain {one.path}", f"{told}:") if one.path else command(told)
-    return replace(
-        shown, number=number, anchor=f"f{number}", verdicts=seen_in, in_short=in_short, slight=slight
-    )
+    shown = replace(shown, number=number, anchor=f"f{number}", in_short=in_short, slight=slight)
+    return replace(shown, facets=_facets(stored, one))
+
+
+def _facets(stored: Stored, one: Distinct) -> dict[str, Sequence[str]]:
+    """What the finding may be filtered by."""
+    verdicts = {cell.name: known(cell.verdict) for cell in stored.run.cells}
+    reach, _ = facts.callers(one.record)
+    seen = stored.history.get(one.record.finding.signature)
+    told = {
+        "verdict": {verdicts.get(name, "unknown") for name in one.cells},
+        "rule": set(one.rules),
+        "scenario": {scenario for scenario, _ in one.cells},
+        "protocol": {protocol for _, protocol in one.cells},
+        "callers": {reach} if reach else set(),
+        "seen": {"known" if seen[0] > 1 else "new"} if seen else set(),
+    }
+    return {name: sorted(map(clean, values)) for name, values in told.items()}
 
 
 def _about(stored: Stored) -> Iterator[str]:

@@ -155,11 +155,51 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """``thread`` waits for ``lock``, which ``holder`` has; empty where nobody else has it."""
+
+    thread: str
+    lock: str
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A step, and what is so after it.
+
+    ``held`` has the locks of each thread; ``left`` is the field that it touched, and its value then.
+    """
+
+    thread: str
+    does: str
+    value: str
+    place: str
+    held: Sequence[Sequence[str]]
+    waits: Sequence[Wait] = ()
+    left: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A schedule to be walked: ``start`` has each field's value before it.
+
+    ``passing`` is the nearest schedule that passes, which parts from it after ``at`` steps; or empty.
+    """
+
+    threads: Sequence[str]
+    start: Mapping[str, str]
+    failing: Sequence[Frame]
+    at: int = 0
+    passing: Sequence[Frame] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Lanes:
-    """A schedule: a column a thread, time going down."""
+    """A schedule: a column a thread, time going down; where a page can, ``walk`` takes it step by step."""
 
     threads: Sequence[str]
     moments: Sequence[Moment]
+    walk: Walk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +213,9 @@ class Group:
 class Panel:
     """A finding: its blocks stand apart from one another.
 
-    ``anchor`` is where links lead, ``verdicts`` those of the cells that show it;
-    ``in_short`` says it where there are too many to be drawn, or if it is ``slight``: proved
-    harmless.  ``reach`` is "reachable" or "not reachable" for real callers, if that is known.
+    ``anchor`` is where links lead; ``in_short`` says it where there are too many to be drawn,
+    or if it is ``slight``: proved harmless.  ``facets`` has what one may filter by, each with
+    the values that it has here.
     """
 
     title: str
@@ -183,10 +223,9 @@ class Panel:
     blocks: Sequence[Block]
     number: int = 0
     anchor: str = ""
-    verdicts: Sequence[str] = ()
     in_short: Command | None = None
-    reach: str = ""
     slight: bool = False
+    facets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

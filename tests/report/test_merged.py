@@ -38,7 +38,7 @@ def test_of_many_findings_five_are_drawn() -> None:
 
 def test_a_merged_run_says_its_conclusion_and_names_the_findings() -> None:
     run = Run((BROKEN,), wall_s=1.0)
-    found = [("findings/0001.json", record(finding())), ("", record(finding(protocol="mine")))]
+    found = [("findings/0001.json", record(finding()))]
     text = race_report(run, found, "out", 80, False)
     assert "╭─" not in text
     assert text.startswith("Not expected: under baseline, threads deadlock in release_vs_isenabler.\n")

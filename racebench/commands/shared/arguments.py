@@ -9,6 +9,7 @@ from typing import Any
 
 from ...campaign.quantities import duration, natural, positive
 from ...scenario.lineage import PARENT
+from .settings import settings
 
 Add = Callable[..., Any]
 """``add_argument`` of the verb's parser."""
@@ -57,7 +58,8 @@ def protocol(add: Add) -> None:
 
 def time(add: Add, seconds: float | None, about: str) -> None:
     """``about`` names the default; None if the verb has several."""
-    add("--time", type=duration, default=seconds, metavar="T", help=about)
+    default = (settings().time or seconds) if seconds else None
+    add("--time", type=duration, default=default, metavar="T", help=about)
 
 
 def against(add: Add) -> None:
@@ -66,7 +68,8 @@ def against(add: Add) -> None:
 
 
 def jobs(add: Add) -> None:
-    add("--jobs", type=positive, default=1, metavar="N", help="number of processes (default: 1)")
+    jobs = settings().jobs
+    add("--jobs", type=positive, default=jobs, metavar="N", help=f"number of processes (default: {jobs})")
 
 
 def seed(add: Add, of: str) -> None:
