@@ -180,6 +180,11 @@ def conclusions(told: Any) -> list[tuple[str, bool]]:
     return said
 
 
+def news(told: Any) -> set[str]:
+    """The signatures that are new with a protocol."""
+    return {seen["signature"] for one in (told if fits(told, [_TOLD]) else ()) for seen in one["new"]}
+
+
 def sections(told: Any, path: Callable[[str], str] = str) -> Iterator[Section]:
     """What a run has of this, a section for each protocol; ``path`` is where one in the run's folder is."""
     for one in told if fits(told, [_TOLD]) else ():

@@ -36,14 +36,21 @@ def _harmless(one: Distinct) -> bool:
     return facts.label(one.record) == "unreachable"
 
 
-def _order(stored: Stored) -> Callable[[Distinct], tuple[bool, bool, int, bool, int]]:
-    fine = is_fine(stored.run.cells)
+def _order(stored: Stored) -> Callable[[Distinct], tuple[bool, bool, bool, int, bool, int]]:
+    fine, fresh = is_fine(stored.run.cells), against.news(stored.run.against)
 
-    def order(one: Distinct) -> tuple[bool, bool, int, bool, int]:
-        """What nobody expected first, then what is new, then the worst."""
-        record, rule = one.record, one.record.finding.rule
-        unreached = facts.callers(record)[0] == "not reachable"
-        return fine(record), not _is_new(one, stored), gravity(rule), unreached, len(record.finding.schedule)
+    def order(one: Distinct) -> tuple[bool, bool, bool, int, bool, int]:
+        """What is new with a protocol first, then what nobody expected, what is new here, the worst."""
+        finding = one.record.finding
+        unreached = facts.callers(one.record)[0] == "not reachable"
+        return (
+            finding.signature not in fresh,
+            fine(one.record),
+            not _is_new(one, stored),
+            gravity(finding.rule),
+            unreached,
+            len(finding.schedule),
+        )
 
     return order
 

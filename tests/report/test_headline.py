@@ -111,6 +111,18 @@ def test_what_was_held_against_its_parent_is_the_conclusion() -> None:
     assert screen.file.getvalue().startswith(said)  # type: ignore[attr-defined]
 
 
+def test_what_is_new_with_a_protocol_comes_before_what_its_parent_has_too() -> None:
+    seen = {"signature": "c", "rule": "data_race", "summary": "", "finding": "x", "cells": [], "count": 1}
+    told = {"protocol": "mine", "parent": "baseline", "cells": 2, "new": [seen], "fixed": [], "both": 1}
+    found = [lost(), lost(rule="data_race", signature="c", schedule=[["a", "read", "x"]])]
+    run = stored(cell(), against=[{**told, "open": [], "regression": True}], findings=found)
+    screen = console(80)
+    show_run(screen, document(run), full=False)
+    text = screen.file.getvalue()  # type: ignore[attr-defined]
+    assert "1 new finding, nothing fixed" in " ".join(text.split())
+    assert text.index("data_race in") < text.index("mapping.corrupted in")
+
+
 def test_nothing_in_a_file_is_obeyed() -> None:
     odd = cell(EVIL, EVIL, title=EVIL, phrase=EVIL, found=[EVIL], verdict="unexpected", tags=[EVIL])
     screen = console(80)
