@@ -31,8 +31,12 @@ EXAMPLE = "replay reports/example/findings/0001.json --trace"
 def declare(add: arguments.Add) -> None:
     add("finding", type=arguments.path, metavar="FINDING.json")
     add("--trace", action="store_true", help="show every step")
-    add("--scenario", metavar="FILE", help="the Python scenario it was found in: a stored file runs no code")
-    add("--protocol", metavar="FILE:NAME", help="the protocol of your own that it was found with")
+    add(
+        "--scenario",
+        metavar="FILE",
+        help="the Python scenario it was found in, since a stored file runs no code",
+    )
+    add("--protocol", metavar="FILE:NAME", help="your own protocol that it was found with")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:

@@ -24,12 +24,12 @@ RUN_S = 30.0
 
 def declare(add: arguments.Add) -> None:
     arguments.cells(add)
-    arguments.time(add, None, "budget of all cells together (default: 30s)")
-    add("--only", choices=("stress", "verify"), help="one mode instead of both")
+    arguments.time(add, None, "time budget shared by all cells (default: 30s)")
+    add("--only", choices=("stress", "verify"), help="run only one of the two modes")
     arguments.against(add)
     arguments.jobs(add)
-    add("--seed", type=natural, metavar="N", help="of noise and search (default: 0)")
-    add("--resume", type=arguments.path, metavar="DIR", help="go on with the run in DIR")
+    add("--seed", type=natural, metavar="N", help="seed for noise and search (default: 0)")
+    add("--resume", type=arguments.path, metavar="DIR", help="resume the run in DIR")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:

@@ -36,10 +36,17 @@ def sentence(record: FindingRecord) -> str:
         return brief(finding.summary)
     *others, last = (clean(edge["thread"]) for edge in ring)
     names = f"{', '.join(others)} and {last}"
+    two = len(ring) == 2
     if finding.rule == "lock_order.inversion":
         classes = (clean(edge["wants"].get("class", "?")) for edge in ring)
-        return f"{names} take {' and '.join(classes)} in different orders"
-    return f"{names} wait for one another: none of them ever goes on"
+        return f"{names} take {' and '.join(classes)} in {'opposite' if two else 'different'} orders"
+    return f"{names} wait for {'each other: neither' if two else 'one another: none'} can go on"
+
+
+def classes(record: FindingRecord) -> list[str]:
+    """The classes of the locks of a ring."""
+    ring = record.finding.evidence.get("ring") or ()
+    return sorted({clean(edge["wants"].get("class", "?")) for edge in ring})
 
 
 def conflict(record: FindingRecord) -> str:
@@ -165,7 +172,7 @@ def codes(cell: Cell) -> str:
     """What its operations returned, in a line; empty if they have no codes."""
     told = []
     for operation, counts in cell.returned.items():
-        often = joined(f"{code} {counted(n, 'time')}" for code, n in counts.items())
+        often = joined(f"{code} ({counted(n, 'time')})" for code, n in counts.items())
         told.append(f"{operation} -> {often}")
     return f"returned: {joined(told, '; ')}" if told else ""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import ceil
+from math import ceil, floor, log10
 
-from .stored import Pairs, Progress
-from .text import count, duration
+from ..records import Cell
+from .stored import Progress
+from .text import counted, duration
 from .tree import Bars
 
 _FEWEST, _MOST_SPANS = 3, 48
@@ -36,19 +37,23 @@ def soak(progress: Sequence[Progress]) -> Iterator[Bars]:
         yield Bars("failed collisions a second, over time", list(zip(ends, failures, strict=True)))
 
 
-def first_failures(findings: Pairs) -> Iterator[Bars]:
-    """How many executions it took until each finding, in powers of two: of those found under control."""
-    after = [f.finding.after for _, f in findings if f.finding.mode in ("verify", "explore")]
-    after = [n for n in after if n > 0]
-    if len(after) < _FEWEST:
-        return
-    most = max(n.bit_length() for n in after)
-    bars = []
-    for bits in range(1, most + 1):
-        low, high = 1 << (bits - 1), (1 << bits) - 1
-        label = count(low) if low == high else f"{count(low)}-{count(high)}"
-        bars.append((label, float(sum(n.bit_length() == bits for n in after))))
-    yield Bars("findings by the executions that each took", bars)
+def first_failures(cells: Sequence[Cell]) -> Iterator[Bars]:
+    """How long it took to the first failure: cells by powers of ten, for each mode that tells it."""
+    for mode, of, said in (("stress", 1000.0, _seconds), ("explore", 1.0, _executions)):
+        firsts = [cell.modes[mode].first_failure for cell in cells if mode in cell.modes]
+        powers = [max(0, floor(log10(first * of))) for first in firsts if first and first * of > 0]
+        if len(powers) >= _FEWEST:
+            span = range(min(powers), max(powers) + 1)
+            bars = [(f"up to {said(10 ** (power + 1))}", float(powers.count(power))) for power in span]
+            yield Bars(f"{mode}: cells by the time to the first failure", bars)
+
+
+def _seconds(milliseconds: int) -> str:
+    return duration(milliseconds / 1000)
+
+
+def _executions(n: int) -> str:
+    return counted(n, "execution")
 
 
 def coverage(classes: Mapping[str, int]) -> Iterator[Bars]:

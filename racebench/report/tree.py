@@ -27,6 +27,12 @@ class Look(enum.Enum):
     LOCK = "lock"
     CALL = "call"
     WRITE = "write"
+    CODE = "code"
+    # The kinds of faults: each fills its ground.
+    CORRUPTION = "corruption"
+    CRASH = "crash"
+    DEADLOCK = "deadlock"
+    PREDICTION = "prediction"
 
 
 VERDICTS: Mapping[str, Look] = {
@@ -119,10 +125,14 @@ class Square:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A row is a name and a square for each of ``columns``; None where nothing was run."""
+    """A row is a name and a square for each of ``columns``; None where nothing was run.
+
+    ``groups`` names, for each row, what it stands together with.
+    """
 
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Square | None]]]
+    groups: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +221,9 @@ class Group:
 class Panel:
     """A finding: its blocks stand apart from one another.
 
-    ``anchor`` is where links lead; ``in_short`` says it where there are too many to be drawn;
-    ``facets`` has what one may filter by, each with the values that it has here.
+    ``anchor`` is where links lead; ``in_short`` says it where there are too many to be drawn,
+    or if it is ``slight``: proved harmless.  ``facets`` has what one may filter by, each with
+    the values that it has here.
     """
 
     title: str
@@ -221,6 +232,7 @@ class Panel:
     number: int = 0
     anchor: str = ""
     in_short: Command | None = None
+    slight: bool = False
     facets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
@@ -238,11 +250,19 @@ Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Bars | Group | P
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A run: how many cells have each verdict, the sum in a line, where and when it was, what to do next."""
+    """A run: ``headline`` is what everybody should read, ``matrix`` all cells at a glance.
+
+    ``summary`` is its sum in a line, ``about`` says where and when it was, and ``verdicts``
+    how many cells have each.  ``rest`` leads to what a short form leaves out, ``closing``
+    says where all of it is stored; both say what to do next.
+    """
 
     summary: str
+    headline: Sequence[Block]
     sections: Sequence[Section]
     about: Sequence[str] = ()
+    matrix: Sequence[Block] = ()
+    rest: Sequence[Block] = ()
     closing: Sequence[Block] = ()
     verdicts: Mapping[str, int] = field(default_factory=dict)
 

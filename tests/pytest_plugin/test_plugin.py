@@ -162,7 +162,7 @@ def test_shards_under_xdist_are_one_stored_run(inner: Pytester, capsys: Capture)
     result.assert_outcomes(passed=4, failed=2)
     text = result.stdout.str()
     assert text.count("race report") == 1
-    assert "replay: racebench replay out/findings/000" in text
+    assert "racebench explain out/findings/000" in text
     stored = read_run(out)
     assert [(c.scenario, c.protocol, c.verdict) for c in stored.cells] == [
         ("account", "kept", "as_expected"),

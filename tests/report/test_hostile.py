@@ -84,7 +84,7 @@ def test_every_format_is_harmless(folder: Path, tmp_path: Path, capsys: pytest.C
     test_sarif.validate(json.loads(texts["sarif"]), "log")
     outside = [line for line in texts["markdown"].splitlines() if line and not line.startswith("    ")]
     assert all(line.startswith("#") and not re.search(r"(?<!\\)[<>`\[\]*]", line) for line in outside)
-    assert max(len(line) for line in texts["markdown"].splitlines() if "replay" not in line) <= 72
+    assert max(len(line) for line in texts["markdown"].splitlines() if "racebench " not in line) <= 72
 
 
 def _html(text: str) -> None:

@@ -11,7 +11,7 @@ from racebench.report.formats.html import render
 from racebench.report.stored import Progress
 from racebench.report.tree import Bars
 
-from .samples import cell, finding, printed, record, stored
+from .samples import a_cell, cell, printed, stored
 
 
 def test_a_soak_has_rates_over_time() -> None:
@@ -30,12 +30,19 @@ def test_what_told_too_little_has_none() -> None:
     assert only.title == "collisions a second, over time"
 
 
-def test_findings_are_counted_by_the_executions_that_they_took() -> None:
-    by = [("verify", 1), ("explore", 2), ("explore", 3), ("stress", 5), ("verify", 9)]
-    found = [("", record(finding(found_by={"mode": m, "strategy": "", "after": n}))) for m, n in by]
-    [bars] = plots.first_failures(found)
-    assert bars.bars == [("1", 1.0), ("2-3", 2.0), ("4-7", 0.0), ("8-15", 1.0)]
-    assert not list(plots.first_failures(found[:2]))
+def test_how_soon_it_failed_is_counted_by_powers_of_ten() -> None:
+    cells = [
+        a_cell(f"s{i}", stress={"collisions": 9, "failures": 1, "first_failure_s": first})
+        for i, first in enumerate([0.002, 0.004, 0.03, 2.0])
+    ]
+    [bars] = plots.first_failures(cells)
+    assert bars.bars == [
+        ("up to 10 ms", 2.0),
+        ("up to 100 ms", 1.0),
+        ("up to 1.0 s", 0.0),
+        ("up to 10.0 s", 1.0),
+    ]
+    assert not list(plots.first_failures(cells[:2]))
 
 
 def test_strategies_are_compared_by_the_classes_that_they_found_first() -> None:
@@ -54,7 +61,7 @@ def test_a_page_draws_them_and_a_terminal_in_a_line() -> None:
         ("74.0", "walk: 8"),
     ]
     text = printed(Bars("classes", [("pct", 4.0), ("walk", 8.0), ("none", 0.0)]))
-    assert text == "classes: ▄█   pct … none, at most 8\n"
+    assert text == "classes: ▅█▁  pct … none, at most 8\n"
 
 
 def test_nothing_at_all_is_a_flat_line() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -43,14 +44,15 @@ def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Optio
     output = Output(args.json)
     listener = _listener(output.progress, args.quiet)
     try:
-        run = run_campaign(targets, options, listener, stop)
+        run = run_campaign(targets, replace(options, command=args.command), listener, stop)
     finally:
         listener.close()
     output.json(run.to_json())
     if options.out is not None:
         # What is stored is what is shown, as `explain` shows it.
-        stored = read_stored(options.out, beside=False)
-        show_run(output.answer, document(stored.surprising() if args.quiet else stored))
+        stored = read_stored(options.out)
+        told = document(stored.surprising() if args.quiet and args.full else stored)
+        show_run(output.answer, told, full=args.full)
         if wanted(os.environ):
             for line in github_lines(stored):
                 output.progress.print(Text(line), soft_wrap=True)

@@ -48,7 +48,7 @@ def _written(path: Path) -> datetime:
 
 
 def history(path: Path) -> dict[str, tuple[int, int]]:
-    """How often each signature was seen, from the older runs beside this one.
+    """In how many of how many runs each signature was seen: this one, and the older ones beside it.
 
     Counts the runs that ran a cell in which this run saw the signature.  What
     cannot be read is no run.

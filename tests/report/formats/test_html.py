@@ -54,7 +54,7 @@ def test_the_matrix_leads_to_the_findings() -> None:
         {link for link in links if link and "-s" not in link} == {f"#{place}" for place in places} == {"#f1"}
     )
     assert links - {"#f1"} == {"#f1-s1", "#f1-s3", "#f1-s4", "#f1-s6"}, "a step leads to the stepper"
-    assert "vcpu0 and toolstack wait for one another" in text
+    assert "vcpu0 and toolstack wait for each other" in text
     assert "racebench replay runs/x/findings/0001.json" in text
 
 
@@ -73,7 +73,10 @@ def test_nothing_comes_from_elsewhere_and_the_policy_names_what_is_here() -> Non
 
 def test_one_can_choose_by_what_differs() -> None:
     said = [{"callers": {"reachable": flag, "why": []}} for flag in (True, False, True)]
-    findings = [finding(signature=f"{i}", evidence=told) for i, told in enumerate([*said, {}])]
+    findings = [
+        finding(signature=f"{i}", schedule=[["a", "read", f"x{i}"]], evidence=told)
+        for i, told in enumerate([*said, {}])
+    ]
     text = page(BROKEN, cell(), cell(protocol="mine", verdict="unknown"), findings=findings)
     assert [a["name"] for a in Page(text).all("select")] == ["verdict", "callers"]
     assert "reachable (2)</option>" in text and "not reachable (1)</option>" in text
@@ -110,7 +113,7 @@ def test_swimlanes_show_held_locks_and_old_and_new_values() -> None:
     rows = lanes(page())
     assert ("3  write p[40].desc: None → desc[64]", ["rank[1]"]) in rows
     assert ("6  acquire desc[64]", ["desc[64]", "rank[1]"]) in rows
-    assert ("wants rank[1]: blocked for ever", ["desc[64]", "rank[1]"]) in rows
+    assert ("wants rank[1]: blocked forever", ["desc[64]", "rank[1]"]) in rows
     assert page().count('class="switch"') == 2
 
 

@@ -22,7 +22,7 @@ def render(stored: Stored) -> str:
         "".join(files(__package__).joinpath(name).read_text("utf-8") for name in names)
         for names in (_STYLES, _SCRIPTS)
     )
-    sections = "\n".join(map(block, told.sections))
+    headline, sections = ("\n".join(map(block, blocks)) for blocks in (told.headline, told.sections))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -34,7 +34,8 @@ def render(stored: Stored) -> str:
 <style>{style}</style>
 </head>
 <body>
-<h1>RaceBench: {escaped(told.summary)}</h1>
+<h1>RaceBench report</h1>
+{headline}
 <p class="dim">{escaped(" · ".join(told.about))}</p>
 {filters(told)}
 {sections}
