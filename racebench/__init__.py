@@ -46,6 +46,7 @@ from .records import VERSION
 
 if TYPE_CHECKING:
     from .campaign.modes import explore, replay, stress, verify
+    from .campaign.results import load
     from .pytest_plugin.race_test import race_test
 
 __version__ = VERSION
@@ -59,6 +60,8 @@ def __getattr__(name: str) -> Any:
         from .campaign import modes
 
         value = getattr(modes, name)
+    elif name == "load":
+        from .campaign.results import load as value
     elif name == "race_test":
         from .pytest_plugin.race_test import race_test as value
     else:
@@ -68,8 +71,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What is there, the engines included."""
-    return sorted({*globals(), *__all__})
+    """The API, the engines included."""
+    return sorted(__all__)
 
 
 __all__ = [
@@ -106,6 +109,7 @@ __all__ = [
     "irqs_off",
     "irqs_on",
     "irqsave",
+    "load",
     "local",
     "race_test",
     "replay",

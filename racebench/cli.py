@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     stop = Stop()
     try:
         with stop.on_signals():
-            args = commands.parse(sys.argv[1:] if argv is None else argv, __version__)
+            args = commands.parse(sys.argv[1:] if argv is None else argv, _version())
             status: int = args.act(args, stop)
             sys.stdout.flush()
             return status
@@ -45,6 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refused(f"{where}{error.strerror or error}. Check the path and the disk.")
     except Exception as error:
         return _failed(error)
+
+
+def _version() -> str:
+    """RaceBench's, and on what it runs: whether threads of Python run at once makes a difference to it."""
+    # From 3.13 on an interpreter can say; before, all have the lock.
+    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
+    lock = "with the GIL" if has_lock else "free-threaded, without the GIL"
+    return f"{__version__} (Python {platform.python_version()}, {lock})"
 
 
 def _refused(why: str) -> int:

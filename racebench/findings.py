@@ -10,6 +10,7 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Any
 
 from .errors import exactly, shortened
@@ -156,6 +157,11 @@ class Finding:
         steps = [f"  {n:3}  {t:{wide}}  {op} {obj}" for n, (t, op, obj) in enumerate(self.schedule, 1)]
         return "\n".join([f"{self.rule}: {self.summary}", *steps])
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        line, _, steps = str(self).partition("\n")
+        return f"<details open><summary>{escape(line)}</summary><pre>{escape(steps)}</pre></details>"
+
     def counted(self, count: int) -> Finding:
         """The same finding, seen ``count`` times."""
         return replace(self, count=count)
@@ -176,7 +182,7 @@ EVIDENCE: Mapping[str, str] = {
     "preemptions": "how many the schedule has",
     "fewest": "whether no schedule with fewer preemptions shows it",
     "replays": "[how often it came again, of how many strict replays]",
-    "passing": "{schedule, ...}: the nearest schedule that passes, and the decision that differs",
+    "passing": "{schedule, at, failing, passing, rest}: the nearest that passes, its own steps",
     "needs": "thread -> its operations, if less than the whole program shows it",
     "callers": "{reachable, why: [sentence]}: whether real callers bring its threads together",
     "accesses": "data_race: [{thread, op, site, held}]",
@@ -230,6 +236,13 @@ class Result:
     def __str__(self) -> str:
         why = [f"no answer: {self.why}"] if self.why else []
         return "\n".join([repr(self), *why, *map(str, self.findings)])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        why = f"<p>no answer: {escape(self.why)}</p>" if self.why else ""
+        return f"<p><b>{escape(repr(self)[1:-1])}</b></p>{why}" + "".join(
+            finding._repr_html_() for finding in self.findings
+        )
 
     @property
     def why(self) -> str:

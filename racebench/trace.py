@@ -8,6 +8,7 @@ Python and an edit of the program that leaves its steps alone.
 from __future__ import annotations
 
 import enum
+import linecache
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -213,7 +214,8 @@ class Step:
 
     ``old`` and ``new`` are reprs of the field's value around the step, empty
     for operations that are not on fields.  ``held`` lists the locks that the
-    thread held when the step began, outermost first.
+    thread held when the step began, outermost first.  ``file`` is the whole name of
+    the site's file, in which its line is looked up once nothing runs any more.
     """
 
     thread: str
@@ -226,6 +228,7 @@ class Step:
     atomic: bool = False
     old: str = ""
     new: str = ""
+    file: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -233,6 +236,7 @@ class Step:
             "op": self.kind.value,
             "object": self.object,
             "site": str(self.site),
+            "code": linecache.getline(self.file, self.site.line).strip(),
             "stack": [s.function for s in self.stack],
             "old": self.old,
             "new": self.new,

@@ -106,6 +106,9 @@ class _Account:
                 settles=cell.settles,
                 hammered=cell.hammered,
                 proof=cell.proof,
+                title=cell.title,
+                tags=cell.tags,
+                phrase=cell.phrase,
             )
 
     def cell(self) -> Cell:

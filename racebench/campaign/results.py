@@ -7,6 +7,7 @@ that RaceBench writes, is a ResultError that names the file and the key.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO
 
 from ..bounds import beyond, fits
 from ..errors import ResultError
-from ..records import Cell, FindingRecord, Run, check_schema
+from ..records import Cell, FindingRecord, ModeResult, Run, StoredRun, check_schema
 
 _LARGEST, _LARGEST_JOURNAL, _LONGEST_LINE = 64 << 20, 1 << 30, 16 << 20
 _FINDING = re.compile(r"findings/[0-9]{4,9}\.json")
@@ -113,6 +114,16 @@ def read_run(path: Path) -> Run:
     return Run.from_json(_read(path, "run"), str(path))
 
 
+def load(path: str | os.PathLike[str]) -> StoredRun:
+    """The stored run in the folder ``path``, or the one whose ``run.json`` it is; runs no code.
+
+    ResultError says what is wrong with which file.
+    """
+    place = Path(path)
+    folder = place if place.is_dir() else place.parent
+    return StoredRun(read_run(place), dict(read_findings(folder)))
+
+
 def _run_from_journal(folder: Path) -> Run:
     journal = read_journal(folder)
     cells = tuple(journal.cells.values())
@@ -127,13 +138,20 @@ class Journal:
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     findings: dict[tuple[str, str, str], str] = field(default_factory=dict)
     torn: int = 0
+    progress: list[tuple[float, float, int, int]] = field(default_factory=list)
+    """(since when, until when, collisions, failures): what a cell did between two entries of it."""
+    _started: float | None = None
+    _told: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """One line; what this RaceBench does not know is ignored."""
+        if self._started is None and fits(entry.get("at"), float):
+            self._started = float(entry["at"])
         for key, partial in (("so_far", True), ("cell", False)):
             if key in entry:
                 with suppress(ResultError):
                     cell = Cell.from_json(entry[key], key)
+                    self._goes_on(entry.get("at"), self.cells.get(cell.name), cell)
                     self.cells[cell.name] = replace(cell, partial=partial)
         if isinstance(entry.get("plan"), dict):
             self.plan = entry["plan"]
@@ -141,6 +159,16 @@ class Journal:
         if isinstance(path, str) and _FINDING.fullmatch(path) and fits(of, [str]):
             scenario, protocol, signature = map(str, of)
             self.findings[scenario, protocol, signature] = path
+
+    def _goes_on(self, at: Any, before: Cell | None, now: Cell) -> None:
+        """``now`` is what a cell has come to in all; a journal of an older RaceBench has no times."""
+        if not fits(at, float) or self._started is None or now.stress is None:
+            return
+        was = before.stress if before is not None and before.stress is not None else ModeResult("stress")
+        collisions, failures = now.stress.executions - was.executions, now.stress.failures - was.failures
+        since = self._told.get(now.name, self._started)
+        self._told[now.name] = float(at)
+        self.progress.append((since, float(at), max(0, collisions), max(0, failures)))
 
 
 def read_journal(folder: Path) -> Journal:

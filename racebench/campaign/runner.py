@@ -51,7 +51,10 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Options:
-    """What a campaign is to do; ``seconds`` is for all of it, 0 if executions are counted instead."""
+    """What a campaign is to do; ``seconds`` is for all of it, 0 if executions are counted instead.
+
+    ``command`` is the command line that asked for it.
+    """
 
     plan: Plan = field(default_factory=Plan)
     seconds: float = 30.0
@@ -59,6 +62,7 @@ class Options:
     out: Path | None = None
     resume: bool = False
     against: Sequence[Lineage] = ()
+    command: str = ""
 
 
 def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[str] | None = None) -> list[Target]:
@@ -210,6 +214,8 @@ class Campaign:
                     raise UsageError(f"{what} Use `racebench run {target.scenario.name}`.")
         self.started = time.perf_counter()
         self.plan = plan_record(map(plan_row, targets), options.plan, options.seconds)
+        if options.command:
+            self.plan["command"] = options.command
         if options.against:
             self.plan["against"] = list(options.against)
         folder = None if options.out is None else RunFolder(options.out, resume=options.resume)

@@ -44,6 +44,10 @@ class Share:
     rounds: int = 1
 
     @property
+    def alone(self) -> bool:
+        return self.shards == self.rounds == 1
+
+    @property
     def proves(self) -> bool:
         return self.shard == 0 and self.round == 0
 
@@ -146,7 +150,7 @@ class Visitor:
             # Over, and if need be killed, before the outer watchdog makes an end of all.
             allowed, grace_s = min(allowed, 0.6 * limit_s), min(grace_s, 0.2 * limit_s)
         call = Call(in_child, (Place.of(target), plan, seconds * _REPRODUCE_SHARE, known))
-        one = _One(Job(target, call, allowed, grace_s), target.cell(self.plan.modes), memory, tell)
+        one = _One(Job(target, call, allowed, grace_s), target.cell(self.plan.modes), share, memory, tell)
         with self._stop.on_signals():
             self._pool.run(one)
         return one.visit
@@ -161,8 +165,11 @@ class Visitor:
 class _One:
     """One visit, as a pool's employer; ``cell`` is the one that it visits, before anything is known."""
 
-    def __init__(self, job: Job, cell: Cell, memory: dict[str, FindingRecord], tell: Tell) -> None:
+    def __init__(
+        self, job: Job, cell: Cell, share: Share, memory: dict[str, FindingRecord], tell: Tell
+    ) -> None:
         self._waiting: Job | None = job
+        self._share = share
         self._cell, self._memory, self._tell = cell, memory, tell
         self._before = tuple(memory)
         self._rules: set[str] = set()
@@ -194,7 +201,11 @@ class _One:
         # Whether a proof is the cell's answer is no business of a visit that only hammers.
         self._tell({"done": replace(value.cell, proof=self._cell.proof).to_json(), "seen": value.seen})
         known = tuple(signature for signature in self._before if signature in value.seen)
-        self.visit = Visit(_judged_alone(value.cell), known, self._stands)
+        self.visit = Visit(self._judged(value.cell), known, self._stands)
+
+    def _judged(self, cell: Cell) -> Cell:
+        """The visit's own verdict; a visit that is all there is of its cell has the cell's."""
+        return cell if cell.proof or self._share.alone else _judged_apart(cell)
 
     def failed(self, job: Job, error: RaceBenchError) -> None:
         raise error
@@ -210,10 +221,8 @@ def deadline_s(share: Share, seconds: float) -> float:
     return allowed_s(seconds + (VERIFY_S if share.proves else 0.0))
 
 
-def _judged_alone(cell: Cell) -> Cell:
-    """The visit's own verdict: an expected rule that it did not meet is the proof's business."""
-    if cell.proof:
-        return cell
+def _judged_apart(cell: Cell) -> Cell:
+    """One visit of several: an expected rule that it did not meet is the business of all together."""
     met = tuple(rule for rule in cell.expected if rule in cell.found)
     relaxed = replace(cell, expected=met, allowed=cell.allowed + cell.expected)
     return replace(cell, verdict=relaxed.judged().verdict)

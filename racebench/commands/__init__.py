@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import pkgutil
+import shlex
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -46,7 +47,7 @@ def parse(argv: Sequence[str], version: str) -> argparse.Namespace:
             _add(verbs, name)
         else:
             verbs.add_parser(name)
-    return top.parse_args(argv)
+    return top.parse_args(argv, argparse.Namespace(command=_line(argv)))
 
 
 def _add(verbs: Any, name: str) -> None:
@@ -57,3 +58,8 @@ def _add(verbs: Any, name: str) -> None:
     )
     verb.declare(sub.add_argument)
     sub.set_defaults(act=verb.act)
+
+
+def _line(argv: Sequence[str]) -> str:
+    """The command line as it was given."""
+    return shlex.join(["racebench", *argv])

@@ -19,18 +19,19 @@ from ..scenario.selection import load_protocol, select
 from .shared import arguments
 from .shared.output import Output, new_folder
 
-ABOUT = "say which lock acquisitions of a protocol are needed, and what breaks without each"
+ABOUT = "show which lock acquisitions a protocol needs, and what breaks without each"
 EXAMPLE = "ablate baseline"
 
 
 def declare(add: arguments.Add) -> None:
     arguments.protocol(add)
     arguments.scenarios(add, "@pairs")
-    arguments.time(add, 600.0, "budget of it all (default: 10m)")
+    arguments.time(add, 600.0, "time budget for everything (default: 10m)")
     arguments.against(add)
     arguments.stored(add, "folder for the findings")
     arguments.json(add, "the answers")
     arguments.quiet(add)
+    arguments.full(add)
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
@@ -59,8 +60,7 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
         value["against"] = against(*told)
     store.write_json(folder.path / "ablation.json", value)
     output.json(value)
-    show(output.answer, ablation_report(value))
-    output.answer.print(Text(f"saved in {folder.path}", style="dim"))
+    show(output.answer, ablation_report(value, str(folder.path), full=args.full))
     if any(one.interrupted for one in found):
         return 130
     if args.against is not None:

@@ -16,14 +16,14 @@ from .shared import arguments
 from .shared.output import Output
 from .shared.stored import read_stored
 
-ABOUT = "tell what two stored runs say differently; 1 if the new one is worse"
+ABOUT = "compare two stored runs; exits with 1 if the new one is worse"
 EXAMPLE = "compare reports/example reports/example"
 
 
 def declare(add: arguments.Add) -> None:
     add("base", type=arguments.path, metavar="BASE_RUN")
     add("new", type=arguments.path, metavar="NEW_RUN")
-    about = "hold the protocols of NEW_RUN against this one in BASE_RUN, which may be the same run"
+    about = "compare the protocols of NEW_RUN with this one in BASE_RUN, which may be the same run"
     add("--against", metavar="PROTOCOL", help=about)
     arguments.json(add, "what differs")
 

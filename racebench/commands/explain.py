@@ -20,7 +20,7 @@ EXAMPLE = "explain reports/example"
 
 def declare(add: arguments.Add) -> None:
     add("stored", type=arguments.path, metavar="FINDING.json|RUN_DIR")
-    add("--full", action="store_true", help="unfold the schedule of a finding")
+    add("--full", action="store_true", help="show every step of the schedule of a finding")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
@@ -28,7 +28,7 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     if not args.stored.is_dir():
         show(screen, [finding_panel(read_finding(args.stored), str(args.stored), full=args.full)])
     elif (args.stored / "ablation.json").is_file():
-        show(screen, ablation_report(read_ablation(args.stored)))
+        show(screen, ablation_report(read_ablation(args.stored), ""))
     else:
         show_run(screen, document(read_stored(args.stored)))
     return 0

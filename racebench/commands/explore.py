@@ -22,8 +22,13 @@ EXAMPLE = "explore route_vs_route --protocol no_rank_lock --strategy pct --execu
 def declare(add: arguments.Add) -> None:
     arguments.cells(add)
     add("--strategy", choices=sorted(STRATEGIES), default="portfolio", help="(default: portfolio)")
-    add("--executions", type=positive, metavar="N", help="of each cell (default: 10000, or by --time)")
-    arguments.time(add, None, "budget of all cells")
+    add(
+        "--executions",
+        type=positive,
+        metavar="N",
+        help="executions per cell (default: 10000, or as many as --time allows)",
+    )
+    arguments.time(add, None, "time budget shared by all cells")
     arguments.seed(add, "the strategy")
 
 

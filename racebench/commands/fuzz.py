@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from rich.text import Text
-
 from ..campaign import fuzz
 from ..campaign.budget import allowed_s
 from ..campaign.child import Call
 from ..campaign.pool import Pool
 from ..campaign.stop import Stop
-from ..report.fuzzing import fuzz_commands, fuzz_report
+from ..report.fuzzing import fuzz_report
 from ..report.live import FuzzScreen
 from ..report.terminal import show
 from ..scenario.selection import load_protocol
@@ -19,18 +17,19 @@ from ..vgic.drawing import STATES
 from .shared import arguments
 from .shared.output import Output, fancy, new_folder
 
-ABOUT = "draw small scenarios at random and keep what no bundled one shows; 1 if there is any"
+ABOUT = "run random small scenarios and keep what no bundled one shows; exits with 1 if it finds any"
 EXAMPLE = "fuzz baseline --time 60s"
 
 
 def declare(add: arguments.Add) -> None:
     arguments.protocol(add)
-    arguments.time(add, 60.0, "how long (default: 60s)")
+    arguments.time(add, 60.0, "time budget (default: 60s)")
     arguments.seed(add, "the drawing")
-    add("--state", choices=STATES, help="the domain's state (default: drawn too)")
+    add("--state", choices=STATES, help="the domain's state (default: random too)")
     arguments.stored(add, "folder for what is new")
     arguments.json(add, "the run object")
     arguments.quiet(add)
+    arguments.full(add)
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
@@ -49,9 +48,7 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
         )
     run = record.to_json()
     output.json(run)
-    show(output.answer, fuzz_report(run))
-    for command in fuzz_commands(run, str(out), choice.spec):
-        output.answer.print(Text(command, style="bold"), soft_wrap=True)
+    show(output.answer, fuzz_report(run, str(out), choice.spec, full=args.full))
     if record.interrupted:
         return 130
     return 1 if new else 0

@@ -21,7 +21,7 @@ from ..scenario.selection import name_of
 from .shared import arguments
 from .shared.output import Screen
 
-ABOUT = "list what there is, or what runs a function of Xen"
+ABOUT = "list scenarios, protocols, strategies or rules, or what runs a function of Xen"
 EXAMPLE = "list release_guest_irq"
 
 

@@ -31,8 +31,12 @@ EXAMPLE = "replay reports/example/findings/0001.json --trace"
 def declare(add: arguments.Add) -> None:
     add("finding", type=arguments.path, metavar="FINDING.json")
     add("--trace", action="store_true", help="show every step")
-    add("--scenario", metavar="FILE", help="the Python scenario it was found in: a stored file runs no code")
-    add("--protocol", metavar="FILE:NAME", help="the protocol of your own that it was found with")
+    add(
+        "--scenario",
+        metavar="FILE",
+        help="the Python scenario it was found in, since a stored file runs no code",
+    )
+    add("--protocol", metavar="FILE:NAME", help="your own protocol that it was found with")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
@@ -41,6 +45,8 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     if not schedule:
         what = f"{args.finding}: holds no schedule: it was not reproduced under control"
         raise UsageError(f"{what}. Show it with `racebench explain`.")
+    if record.rerun:
+        return _in_pytest(args, record)
     scenario = _scenario(args, record)
     code = _protocol(args, record, scenario)
     screen = Screen()
@@ -60,6 +66,35 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     return _say(screen, record.finding, result)
 
 
+class _Watch:
+    """Hears from pytest what came of the replay."""
+
+    said = ""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.said = dict(report.user_properties).get("race-replay", self.said)
+
+
+def _in_pytest(args: argparse.Namespace, record: FindingRecord) -> int:
+    """A test's program is what its fixtures and parameters make of it: pytest runs it."""
+    if not args.scenario:
+        raise UsageError(f"{args.finding}: its program is in a test. Add --scenario '{record.scenario}'.")
+    try:
+        import pytest
+    except ImportError as error:
+        raise UsageError(f"{args.finding}: its program is in a test. Install pytest.") from error
+    watch = _Watch()
+    pytest.main([args.scenario, f"--race-replay={args.finding}", "--no-header", "-q"], plugins=[watch])
+    screen = Screen()
+    if not watch.said:
+        raise UsageError(f"{args.finding}: pytest did not run {args.scenario}. See what it says above.")
+    good = watch.said == "reproduced"
+    screen.print(
+        Text(f"{watch.said}: {clean(record.finding.rule)}", style="bold green" if good else "bold red")
+    )
+    return 0 if good else 1
+
+
 def _scenario(args: argparse.Namespace, record: FindingRecord) -> Scenario:
     """The scenario as it stood when the finding was stored; code only if it is named or bundled."""
     if args.scenario:
@@ -73,8 +108,6 @@ def _scenario(args: argparse.Namespace, record: FindingRecord) -> Scenario:
     for scenario in bundled():
         if scenario.name == record.scenario:
             return scenario
-    if record.rerun:
-        raise UsageError(f"{args.finding}: its program is in a test. Run `{record.rerun}`.")
     hint = " ".join(record.replay_args or ("--scenario", "FILE"))
     raise UsageError(f"{args.finding}: scenario {record.scenario!r} is code. Add {hint}.")
 

@@ -16,7 +16,7 @@ from .shared import arguments
 from .shared.output import Screen, write_text
 from .shared.stored import read_stored
 
-ABOUT = "write a stored run as files for people and for CI"
+ABOUT = "export a stored run for people and for CI"
 EXAMPLE = "report reports/example --html example.html"
 
 
@@ -25,10 +25,10 @@ def declare(add: arguments.Add) -> None:
     known = formats()
     for form in known:
         add(f"--{form.name}", type=arguments.named, metavar="F", help=form.about)
-    only = "only what is not as expected; with no format shown, not written"
+    only = "what is not as expected; with --markdown, a mail of 40 lines; with no format, on the screen"
     add("--brief", action="store_true", help=only)
     wide = " and ".join(f"{form.name} (default: {form.width})" for form in known if form.width)
-    add("--width", type=arguments.columns, metavar="N", help=f"of {wide}")
+    add("--width", type=arguments.columns, metavar="N", help=f"line width of {wide}")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:

@@ -15,6 +15,7 @@ from ..report.against import lineages
 from .shared import arguments
 from .shared.campaign import campaign, chosen
 from .shared.output import new_folder
+from .shared.settings import settings
 
 ABOUT = "hammer scenarios on real threads, search every schedule, store what is found"
 EXAMPLE = "run route_vs_route --protocol baseline no_rank_lock --time 10s"
@@ -23,12 +24,12 @@ RUN_S = 30.0
 
 def declare(add: arguments.Add) -> None:
     arguments.cells(add)
-    arguments.time(add, None, "budget of all cells together (default: 30s)")
-    add("--only", choices=("stress", "verify"), help="one mode instead of both")
+    arguments.time(add, None, "time budget shared by all cells (default: 30s)")
+    add("--only", choices=("stress", "verify"), help="run only one of the two modes")
     arguments.against(add)
     arguments.jobs(add)
-    add("--seed", type=natural, metavar="N", help="of noise and search (default: 0)")
-    add("--resume", type=arguments.path, metavar="DIR", help="go on with the run in DIR")
+    add("--seed", type=natural, metavar="N", help="seed for noise and search (default: 0)")
+    add("--resume", type=arguments.path, metavar="DIR", help="resume the run in DIR")
 
 
 def act(args: argparse.Namespace, stop: Stop) -> int:
@@ -36,7 +37,7 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     if args.resume is None:
         cells, against = chosen(args)
         out = args.out or new_folder("run")
-        options = Options(plan, args.time or RUN_S, args.jobs, out, against=against)
+        options = Options(plan, args.time or settings().time or RUN_S, args.jobs, out, against=against)
         return campaign(args, cells, options, stop)
     if args.out is not None:
         raise UsageError("--out and --resume exclude each other. Give one.")

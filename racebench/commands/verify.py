@@ -19,7 +19,7 @@ EXAMPLE = "verify route_vs_isenabler --protocol baseline"
 def declare(add: arguments.Add) -> None:
     arguments.cells(add)
     add("--preemptions", type=natural, metavar="N", help="only schedules with at most N preemptions")
-    arguments.time(add, 60.0, "budget of all cells (default: 60s)")
+    arguments.time(add, 60.0, "time budget shared by all cells (default: 60s)")
     arguments.against(add)
     arguments.jobs(add)
 

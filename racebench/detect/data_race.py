@@ -248,14 +248,21 @@ class _Run:
             verb = "write" if op.writes else "read"
             place = execution.place(access[2])
             locks = [lock.label() for lock, _, _ in access[3]]
-            held = f"with {', '.join(locks)} held" if locks else "with no lock held"
+            held = f"holding {' and '.join(locks) or 'no lock'}"
             told.append(f"{actor.name} {verb}s it{f' in {place}' if place else ''} {held}")
             evidence.append({"thread": actor.name, "op": verb, "site": place, "held": locks})
         advice = self._advice(key, first, second)
-        story = f"{name}: {told[0]}, {told[1]}, and nothing orders the two"
-        story += f"; what would: {advice}" if advice else "; no access to it holds a lock"
+        story = f"{name}: {told[0]}, and {told[1]}: {self._common(first, second)}, and nothing orders the two"
+        story += f". What would: {advice}" if advice else ""
         signature = f"{RULE}: {_NUMBERS.sub('', name)}"
         return Alarm(RULE, signature, story, (first[2], second[2]), {"accesses": evidence, "lock": advice})
+
+    def _common(self, first: Access, second: Access) -> str:
+        """What the locks held have to say."""
+        one, two = ({lock.label() for lock, _, _ in access[3]} for access in (first, second))
+        if one & two:
+            return f"both hold {' and '.join(sorted(one & two))}, but not exclusively"
+        return "no lock is held by both" if one or two else "neither holds a lock"
 
     def _advice(self, key: Key, first: Access, second: Access) -> str:
         """The lock that, held for both, would have prevented it."""

@@ -70,6 +70,11 @@ def stack_from(frame: FrameType | None) -> tuple[Site, ...]:
     return tuple(reversed([site_of(theirs.f_code, theirs.f_lasti) for theirs in _theirs(frame)]))
 
 
+def file_of(frame: FrameType | None) -> str:
+    """The file of the innermost frame of the code under test from ``frame`` outwards; empty without one."""
+    return next((theirs.f_code.co_filename for theirs in _theirs(frame)), "")
+
+
 def _theirs(frame: FrameType | None) -> Iterator[FrameType]:
     """The frames of the code under test from ``frame`` outwards."""
     while frame is not None:

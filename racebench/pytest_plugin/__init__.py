@@ -8,10 +8,12 @@ process is both.
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 import sys
 import time
+import tomllib
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,21 +23,28 @@ import pytest
 from ..campaign.quantities import duration, natural, positive
 
 if TYPE_CHECKING:
+    from ..campaign.soak import Share
     from .items import Visits
     from .merging import Controller
 
-RACE_S = 2.0
 _VISITS = pytest.StashKey["Visits"]()
+ROUND: pytest.StashKey[Share] = pytest.StashKey()
+"""While tests are collected again for a round of a soak: which."""
 _LARGEST = 1 << 20
-# A scenario says one of these at the start of a line; other files of these kinds do not.
-_TOML = re.compile(r"^(schema\s*=|\[(threads|expect)\])", re.MULTILINE)
+_OPERATIONS = ("threads", "hammer")
+_LEFT_OUT = ("_", ".", "test_")
+# What says in a TOML file with a slip in it that it is a scenario; in Python, both at the start of a line.
+_TOML = (
+    re.compile(r"^\s*schema\s*=\s*1\s*(#|$)", re.MULTILINE),
+    re.compile(r"^\s*\[\s*(threads|hammer)\s*[].]", re.MULTILINE),
+)
 _PYTHON = (re.compile(r"^def variants\b", re.MULTILINE), re.compile(r"^(?:\w+, *)*EXPECT\b.*=", re.MULTILINE))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("racebench", "race scenarios")
     add = group.addoption
-    add("--race-time", type=duration, default=RACE_S, metavar="T", help="stress per item (default: 2s)")
+    add("--race-time", type=duration, metavar="T", help="stress per item (default: 2s)")
     add("--race-seed", type=natural, default=0, metavar="N", help="of noise and search (default: 0)")
     add(
         "--race-shards",
@@ -46,13 +55,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--race-out", metavar="DIR", help="store what is found in DIR, for racebench explain and replay")
     add("--soak", type=duration, metavar="T", help="rounds over all items until the time is up")
+    add("--race-replay", metavar="FINDING", help="run the schedule of a stored finding, and nothing else")
+    parser.addini("race_time", "default of --race-time", default="2s")
+    parser.addini("race_out", "default of --race-out", default="")
+    parser.addini("race_protocols", "the protocols whose cells are collected (default: all)", "args", [])
+    parser.addini("race_paths", "files and folders of race scenarios, collected unasked", "paths", [])
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "race: an item of a RaceBench scenario")
+    _take_defaults(config)
+    if config.getoption("race_replay"):
+        from . import replaying
+
+        replaying.configure(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reporting(config), "racebench-reporting")
     config.pluginmanager.register(Forgetting(config), "racebench-forgetting")
+
+
+def _take_defaults(config: pytest.Config) -> None:
+    """What the command line does not say, the ini file may."""
+    if config.getoption("race_time") is None:
+        try:
+            config.option.race_time = duration(config.getini("race_time"))
+        except argparse.ArgumentTypeError as error:
+            raise pytest.UsageError(f"race_time: {error}") from error
+    config.option.race_out = config.getoption("race_out") or config.getini("race_out") or None
 
 
 def visits(config: pytest.Config) -> Visits:
@@ -74,9 +103,10 @@ def pytest_collect_file(
 ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
     """A scenario file is collected once, as a scenario; a test file stays pytest's."""
     found = yield
-    given = parent.session.isinitpath(file_path)
     modules = [c for c in found if isinstance(c, pytest.Module)]
-    if (modules and not given) or not is_scenario(file_path, given):
+    if modules and not parent.session.isinitpath(file_path):
+        return found
+    if not _is_asked_for(file_path, parent.session) or not is_scenario(file_path):
         return found
     from .items import ScenarioFile
 
@@ -84,12 +114,26 @@ def pytest_collect_file(
     return [*others, ScenarioFile.from_parent(parent, path=file_path)]
 
 
-def is_scenario(path: Path, given: bool = False) -> bool:
-    """Whether ``path`` looks like a scenario file; runs nothing.  ``given``: it was named itself."""
-    if path.suffix not in (".toml", ".py") or path.name.startswith(("_", ".", "test_")):
-        return False
-    if path.suffix == ".toml" and given:
+def _is_asked_for(path: Path, session: pytest.Session) -> bool:
+    """Whether ``path``, or a folder that it is in, is named on the command line or in ``race_paths``."""
+    if any(path.is_relative_to(place) for place in session.config.getini("race_paths")):
         return True
+    return _are_named(session.config) and any(session.isinitpath(p) for p in (path, *path.parents))
+
+
+def _are_named(config: pytest.Config) -> bool:
+    """Whether the session's paths are of the command line, and not pytest's own choice.
+
+    Only the controller of xdist knows: a worker gets the paths of either on its command line.
+    """
+    told: dict[str, Any] = getattr(config, "workerinput", {})
+    return bool(told.get("race_named", config.getoption("file_or_dir")))
+
+
+def is_scenario(path: Path) -> bool:
+    """Whether ``path`` says that it is a scenario file; runs nothing."""
+    if path.suffix not in (".toml", ".py") or path.name.startswith(_LEFT_OUT):
+        return False
     try:
         if path.stat().st_size > _LARGEST:
             return False
@@ -97,8 +141,18 @@ def is_scenario(path: Path, given: bool = False) -> bool:
     except OSError:
         return False
     if path.suffix == ".toml":
-        return _TOML.search(text) is not None
+        return _says_scenario(text)
     return all(pattern.search(text) for pattern in _PYTHON) and _defines_scenario(text)
+
+
+def _says_scenario(text: str) -> bool:
+    """Whether TOML is of our schema and has threads; a slip in it is said when it is loaded."""
+    try:
+        told = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return all(pattern.search(text) for pattern in _TOML)
+    schema = told.get("schema")
+    return schema == 1 and type(schema) is int and any(isinstance(told.get(k), dict) for k in _OPERATIONS)
 
 
 def _defines_scenario(text: str) -> bool:
@@ -113,9 +167,23 @@ def _defines_scenario(text: str) -> bool:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """After -k and -m: what is left is repeated for as long as the soak lasts."""
+    if config.getoption("race_replay"):
+        from . import replaying
+
+        replaying.select(config, items)
+        return
     soaks_tests = config.getoption("soak") is not None and "racebench.pytest_plugin.race_test" in sys.modules
     if _VISITS in config.stash or soaks_tests:
         items[:] = visits(config).in_rounds(items)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """In a later round of a soak a race test is collected again, with the round in its name."""
+    share = metafunc.config.stash.get(ROUND, None)
+    if share is not None and getattr(metafunc.function, "racebench_mode", "verify") != "verify":
+        metafunc.fixturenames.append("race_round")
+        metafunc.parametrize("race_round", [share], ids=[str(share).strip("[]")])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -172,7 +240,8 @@ class Reporting:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """A worker that replaces another has only the rest of the soak's time."""
+        """What a worker cannot know; one that replaces another has only the rest of the soak's time."""
+        node.workerinput["race_named"] = _are_named(self.config)
         soak_s: float | None = self.config.getoption("soak")
         if soak_s is not None:
             node.workerinput["race_left_s"] = max(0.0, soak_s - (time.monotonic() - self.started))
@@ -190,8 +259,8 @@ class Reporting:
             self._merging.crashed(crashitem, report)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._merging is not None and self._merging.finish(exitstatus):
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self._merging is not None:
+            session.exitstatus = self._merging.finish(exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._merging is not None:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from ..errors import RaceBenchError
 from ..report.merged import verdict
 from ..scenario.scenario import Scenario, load_scenario
 from ..scenario.selection import Target, choices, name_of, with_folder
-from .race_test import Running
+from . import ROUND
+from .race_test import RaceFailed, Running
 
 _AFTER_DEADLINE_S = 15.0
 # Tags that pytest or pytest-timeout would obey.
@@ -49,7 +51,8 @@ class ScenarioFile(pytest.File):
                 self.add_marker(tag)
             self.extra_keyword_matches.add(tag)
         shards = self.config.getoption("race_shards")
-        for choice in choices(scenario):
+        wanted = self.config.getini("race_protocols")
+        for choice in (one for one in choices(scenario) if not wanted or one.id in wanted):
             for shard in range(shards):
                 yield RaceItem.make(self, Target(scenario, choice), Share(shard, shards))
 
@@ -69,10 +72,16 @@ class RaceItem(pytest.Item):
     def runtest(self) -> None:
         from . import visits
 
+        if self.config.getoption("race_replay"):
+            from . import replaying
+
+            cell = self.target.cell(())
+            replaying.replay(self, replaying.scenario_program(self), {*cell.expected, *cell.allowed})
+            return
         visits(self.config).run(self)
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
-        if isinstance(excinfo.value, VisitFailed):
+        if isinstance(excinfo.value, (VisitFailed, RaceFailed)):
             return str(excinfo.value)
         if isinstance(excinfo.value, RaceBenchError):
             return f"{type(excinfo.value).__name__}: {excinfo.value}"
@@ -139,7 +148,7 @@ class Visits:
                     RaceItem.make(i.parent, i.target, Share(i.share.shard, i.share.shards, r, rounds))
                     for i in mine
                 ]
-                again += [_in_round(i, Share(0, 1, r, rounds)) for i in tests if r]
+                again += _again(tests, Share(0, 1, r, rounds)) if r else []
             items = [*(i for i in items if not isinstance(i, RaceItem)), *again]
         for item in items:
             if isinstance(item, RaceItem):
@@ -210,24 +219,23 @@ def _soaks(item: pytest.Item) -> bool:
     return isinstance(item, pytest.Function) and mode != "verify"
 
 
-def _in_round(item: pytest.Item, share: Share) -> pytest.Item:
-    """Another item of the same race test."""
-    assert isinstance(item, pytest.Function)
-    again: pytest.Function = pytest.Function.from_parent(
-        item.parent,
-        name=f"{item.name}{share}",
-        callspec=getattr(item, "callspec", None),
-        fixtureinfo=item._fixtureinfo,
-        originalname=item.originalname,
-    )
-    # pytest makes a function's id of its own name, and has no public way to say another.
-    known: Any = getattr(again, "_id", None)
-    if known is None:
-        again._nodeid = f"{item.nodeid}{share}"  # type: ignore[attr-defined]
-    else:
-        again._id = type(known).parse(f"{item.nodeid}{share}")
-    again.stash[_ROUND] = item.nodeid, share
-    return again
+def _again(tests: Sequence[pytest.Item], share: Share) -> Iterator[pytest.Item]:
+    """The same race tests once more, as pytest itself collects them, under ids of their own."""
+    stash = tests[0].config.stash if tests else pytest.Stash()
+    for parent in dict.fromkeys(test.parent for test in tests):
+        assert isinstance(parent, pytest.Collector)
+        wanted = {test.name: test.nodeid for test in tests if test.parent is parent}
+        names = [item.name for item in parent.collect()]
+        stash[ROUND] = share
+        try:
+            # A round is a parameter with one value: there are as many items as before, in the same order.
+            items = list(parent.collect())
+        finally:
+            del stash[ROUND]
+        for name, item in zip(names, items, strict=True):
+            if name in wanted and isinstance(item, pytest.Item) and item.name != name:
+                item.stash[_ROUND] = wanted[name], share
+                yield item
 
 
 def running(item: pytest.Item) -> Running:
@@ -237,6 +245,10 @@ def running(item: pytest.Item) -> Running:
     def tell(message: dict[str, Any]) -> None:
         news(item, message)
 
+    if item.config.getoption("race_replay"):
+        from . import replaying
+
+        return Running(item.nodeid, tell, replayed=partial(replaying.replay, item))
     nodeid, share = item.stash.get(_ROUND, (item.nodeid, None))
     # The first round takes what time it says itself; the others make up for it.
     seconds = visits(item.config).next_s() if _soaks(item) else 0.0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from ..campaign.results import read_findings, read_run
 from ..campaign.resume import plan_record
 from ..campaign.store import RunFolder
 from ..errors import ResultError, UsageError
+from ..findings import CellVerdict
 from ..records import Cell, FindingRecord, Run
-from ..report.merged import failure, panels, race_report
-from ..report.stored import Pairs
+from ..report.annotations import github_lines, wanted
+from ..report.merged import failure, in_brief, panels, race_report
+from ..report.stored import Pairs, Stored
 from ..scenario.selection import name_of
 
 # By name: to import it here would tell the plugin that there are race tests.
@@ -35,28 +39,28 @@ class Crash:
 
 
 class Told:
-    """A failure that shows ``text`` in full once and its first line elsewhere, as pytest's own do.
+    """A failure that shows what ``draw`` makes in full once and ``line`` elsewhere, as pytest's own do.
 
     A plain string is repeated whole in the short summary with -vv and wherever CI is set.
     pytest asks for these methods; the base class that has them is private to it.
     """
 
-    def __init__(self, nodeid: str, text: str) -> None:
-        self.text = text
-        self.reprcrash = Crash(nodeid.partition("::")[0], 0, text.partition("\n")[0])
+    def __init__(self, nodeid: str, line: str, draw: Callable[[bool], str]) -> None:
+        self.reprcrash = Crash(nodeid.partition("::")[0], 0, line)
+        self._text, self._coloured = draw(False), draw(True)
 
     def __str__(self) -> str:
-        return self.text
+        return self._text
 
     def toterminal(self, tw: Any) -> None:
-        tw.line(self.text)
+        tw.line(self._coloured if tw.hasmarkup else self._text)
 
 
 def _in_brief(report: pytest.TestReport) -> None:
     """The panel of a race test is not repeated where one line stands for the failure."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None and crash.message.startswith(_RACE_FAILED):
-        crash.message = crash.message.partition("\n")[0]
+        crash.message = crash.message.partition("\n")[0].removeprefix(f"{_RACE_FAILED}: ")
 
 
 class Controller:
@@ -111,7 +115,7 @@ class Controller:
             file, _, name = nodeid.partition("::")
             if file not in known:
                 path = self._here(file)
-                known[file] = path if is_scenario(path, file.endswith(".toml")) else None
+                known[file] = path if is_scenario(path) else None
             if known[file] is not None:
                 seen[str(known[file]), name.partition("[")[0]] = None
         for path_text, protocol in seen:
@@ -158,9 +162,9 @@ class Controller:
             return
         cell = Cell.from_json(failed["cell"], report.nodeid)
         told = self.ledger.findings(cell.name)
-        mine = [(path, record) for path, record in told if record.finding.rule in cell.found]
-        text = failure(cell, self._shown(mine), failed["known"], failed["stands"], self._width())
-        report.longrepr = Told(report.nodeid, text)  # type: ignore[assignment]
+        mine = self._shown([(path, record) for path, record in told if record.finding.rule in cell.found])
+        draw = partial(failure, cell, mine, failed["known"], failed["stands"], self._width())
+        report.longrepr = Told(report.nodeid, in_brief(cell, mine), draw)  # type: ignore[assignment]
 
     def crashed(self, nodeid: str, report: pytest.TestReport) -> None:
         """The worker of an item is gone: its findings are not."""
@@ -169,19 +173,30 @@ class Controller:
             return
         self._stored(self.ledger.lost, nodeid, cell, "its worker crashed or was killed")
         told = self.ledger.told_by(nodeid)
-        parts = [str(report.longrepr)]
-        if told:
-            parts += ["what it had found by then:", panels(self._shown(told), self._width())]
-        report.longrepr = Told(nodeid, "\n".join(parts))  # type: ignore[assignment]
+        crash = str(report.longrepr)
 
-    def finish(self, exitstatus: int) -> bool:
-        """Store the run; whether it could not be."""
+        def draw(color: bool) -> str:
+            drawn = panels(self._shown(told), self._width(), color)
+            return "\n".join([crash, *(["what it had found by then:", drawn] if told else [])])
+
+        report.longrepr = Told(nodeid, crash.partition("\n")[0], draw)  # type: ignore[assignment]
+
+    def finish(self, exitstatus: int) -> int:
+        """Store the run; the exit status, which tells of what no item alone could know.
+
+        Shards and rounds of a cell may each be fine, and together have no answer.
+        """
         if self._run is None:
             order = sorted(self._cells.values())
             interrupted = exitstatus in (pytest.ExitCode.INTERRUPTED, pytest.ExitCode.INTERNAL_ERROR)
             self._run = self.ledger.run(order, self._options, interrupted)
             self._stored(self.ledger.finish, self._run)
-        return bool(self.trouble)
+        if self.trouble:
+            return pytest.ExitCode.INTERNAL_ERROR
+        # Of a race test it is the test that knows: another test may want it to fail.
+        cells = [cell for cell in self._run.cells if "::" not in cell.scenario]
+        fine = all(cell.verdict == CellVerdict.AS_EXPECTED.value for cell in cells)
+        return exitstatus if fine or exitstatus != pytest.ExitCode.OK else pytest.ExitCode.TESTS_FAILED
 
     def summary(self, terminal: Any) -> None:
         run = self._run
@@ -194,6 +209,9 @@ class Controller:
         terminal.write_line(race_report(*self._told(run), folder, self._width(), color))
         if self.trouble:
             terminal.write_line(self.trouble)
+        if wanted(os.environ):
+            for line in github_lines(Stored(*self._told(run), folder=folder)):
+                terminal.write_line(line)
 
     def _told(self, run: Run) -> tuple[Run, Pairs]:
         """The run as it is stored, as ``racebench explain`` reads it; as it was heard, if it is not."""

@@ -67,6 +67,8 @@ class RaceTest:
 
 def finding_record(scenario: str, program: Program, mode: str, finding: Finding) -> FindingRecord:
     """A finding of a program that is no scenario; ``rerun`` is what runs the test again."""
-    rerun = shlex.join(["pytest", scenario]) if "::" in scenario else ""
+    in_test = "::" in scenario
+    rerun = shlex.join(["pytest", scenario]) if in_test else ""
+    where = ("--scenario", scenario) if in_test else ()
     seen = {mode: finding.count}
-    return FindingRecord(finding, scenario, mode, tuple(program.actors), seen, rerun=rerun)
+    return FindingRecord(finding, scenario, mode, tuple(program.actors), seen, replay_args=where, rerun=rerun)

@@ -7,21 +7,26 @@ opens a file.
 """
 
 from .cell import Cell, did
-from .finding import FindingRecord, better
+from .finding import STEPS, FindingRecord, better
 from .modes import MODES, Counts, ModeResult
 from .plain import SCHEMA, VERSION, check_schema
-from .run import Run
+from .run import Run, StoredRun
+from .schema import finding_schema, run_schema
 
 __all__ = [
     "MODES",
     "SCHEMA",
+    "STEPS",
     "VERSION",
     "Cell",
     "Counts",
     "FindingRecord",
     "ModeResult",
     "Run",
+    "StoredRun",
     "better",
     "check_schema",
     "did",
+    "finding_schema",
+    "run_schema",
 ]

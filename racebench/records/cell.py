@@ -24,8 +24,12 @@ _CELL_MORE: Mapping[str, tuple[Any, ...]] = {
     "calls": (dict, NOTHING),
     "unused": ([str], ()),
     "instead": (str, ""),
+    "title": (str, ""),
+    "tags": ([str], ()),
+    "phrase": (str, ""),
     **dict.fromkeys(("proof", "failed", "lost", "partial", "contradicted"), (bool, False)),
 }
+CELL_KINDS = {**_CELL, **_CELL_MORE}
 
 DID_NOTHING = "-ENOENT"
 """What an operation without a code of its own returns if there was nothing for it to do."""
@@ -42,7 +46,8 @@ class Cell:
     was cut off, and ``--resume`` goes on with it.  ``contradicted``: one mode found
     what another one excludes.  ``calls`` names the functions that its operations call,
     ``unused`` says in sentences what of the protocol made no difference, and ``instead``
-    is a command that runs what this cell does not.
+    is a command that runs what this cell does not.  ``title`` and ``tags`` are the
+    scenario's, and ``phrase`` begins a sentence about the protocol.
     """
 
     scenario: str
@@ -67,6 +72,9 @@ class Cell:
     calls: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     instead: str = ""
+    title: str = ""
+    tags: tuple[str, ...] = ()
+    phrase: str = ""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -182,7 +190,7 @@ class Cell:
             for mode, value in modes.items()
             if value is not None
         }
-        return Cell(**stored.all({**_CELL, **_CELL_MORE}), **told)
+        return Cell(**stored.all(CELL_KINDS), **told)
 
 
 def did(codes: Iterable[str]) -> str:

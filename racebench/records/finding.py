@@ -14,7 +14,7 @@ from .plain import NOTHING, SCHEMA, plain
 
 # The keys in JSON: what kind of value each has, and the default of those that may be missing.
 # Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
-_FINDING = dict.fromkeys(("rule", "signature", "summary"), (str,))
+_FINDING: Mapping[str, tuple[Any, ...]] = dict.fromkeys(("rule", "signature", "summary"), (str,))
 _FOUND_BY: Mapping[str, tuple[Any, ...]] = {
     "mode": (str, ""), "strategy": (str, ""), "seed": (int, 0), "after": (int, 0),
 }  # fmt: skip
@@ -24,12 +24,14 @@ _RECORD: Mapping[str, tuple[Any, ...]] = {
 }  # fmt: skip
 _RECORD_MORE: Mapping[str, tuple[Any, ...]] = {"rerun": (str, ""), "ablation": (object, None)}
 _LOCKS = [{"thread": str, "holds": [{"lock": str, "site": str}], "wants": {"lock": str, "site": str}}]
-_EVIDENCE: Mapping[str, Any] = {
+STEPS = [{"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str], "stack": [str]}]
+"""The shape of recorded steps."""
+RECORD_KINDS = {**_RECORD, **_RECORD_MORE}
+SUMMARY_KINDS = {"finding": _FINDING, "found_by": _FOUND_BY}
+EVIDENCE_KINDS: Mapping[str, Any] = {
     "ring": _LOCKS,
     "waiting": _LOCKS,
-    "steps": [
-        {"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str], "stack": [str]}
-    ],
+    "steps": STEPS,
     "results": dict,
     "stacks": dict,
     "message": str,
@@ -107,10 +109,10 @@ class FindingRecord:
         stored = Fields(value, place)
         by = Fields(stored.get("found_by", dict, NOTHING), f"{place}: found_by").all(_FOUND_BY)
         evidence, count = stored.get("evidence", dict), stored.get("count", int, 1)
-        if not fits(evidence, _EVIDENCE, partly=True):
+        if not fits(evidence, EVIDENCE_KINDS, partly=True):
             raise ResultError(f"{place}: evidence: not as RaceBench writes it. Give a stored finding.")
         schedule = schedule_from_json(value.get("schedule"), place)
-        more = stored.all({**_RECORD, **_RECORD_MORE})
+        more = stored.all(RECORD_KINDS)
         if not all(fits(n, int) for n in more["seen"].values()):
             raise ResultError(f"{place}: seen: not numbers. Give a stored finding.")
         more["seen"] = more["seen"] or {by["mode"]: count}

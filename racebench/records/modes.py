@@ -41,6 +41,11 @@ def _key(mode: str, name: str) -> str:
     return _STRESS_KEYS.get(name, name) if mode == "stress" else name
 
 
+def mode_kinds(mode: str) -> dict[str, tuple[Any, ...]]:
+    """The keys of ``mode`` in JSON, as they are read."""
+    return {_key(mode, name): _MODE_KINDS[name] for name in (*_MODE_FIELDS[mode], *_MODE_MORE)}
+
+
 @dataclass(frozen=True, slots=True)
 class ModeResult:
     """What one mode of a cell has come to.
@@ -124,7 +129,7 @@ class ModeResult:
         """ResultError if ``value`` is not what ``mode`` stores, or a count is below nothing."""
         stored = Fields(value, place)
         keys = {_key(mode, name): name for name in (*_MODE_FIELDS[mode], *_MODE_MORE)}
-        read = stored.all({key: _MODE_KINDS[name] for key, name in keys.items()})
+        read = stored.all(mode_kinds(mode))
         told = {name: read[key] for key, name in keys.items()}
         for name in _COUNTED & told.keys():
             if (told[name] or 0) < 0:

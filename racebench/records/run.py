@@ -8,6 +8,7 @@ from typing import Any
 
 from ..bounds import Fields
 from .cell import Cell
+from .finding import FindingRecord
 from .plain import NOTHING, SCHEMA, VERSION, plain
 
 # The keys in JSON: what kind of value each has, and the default of those that may be missing.
@@ -17,6 +18,7 @@ _RUN: Mapping[str, tuple[Any, ...]] = {
     "wall_s": (float, None), "interrupted": (bool, False),
 }  # fmt: skip
 _RUN_MORE: Mapping[str, tuple[Any, ...]] = {"torn": (int, 0), "fuzz": (dict, None), "against": (list, ())}
+RUN_KINDS = {**_RUN, **_RUN_MORE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +50,20 @@ class Run:
         stored = Fields(value, place)
         cells = enumerate(stored.get("cells", list))
         told = tuple(Cell.from_json(cell, f"{place}: cells[{i}]") for i, cell in cells)
-        return Run(told, **stored.all({**_RUN, **_RUN_MORE}))
+        return Run(told, **stored.all(RUN_KINDS))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run's folder: ``findings`` by their paths in it."""
+
+    run: Run
+    findings: Mapping[str, FindingRecord]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return self.run.cells
+
+    def of(self, cell: Cell) -> list[FindingRecord]:
+        """The findings of ``cell``."""
+        return [record for record in self.findings.values() if record.cell == cell.name]

@@ -6,10 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .text import clean, counted, duration, joined
-from .tree import Block, Look, Paragraph, Table, Text, lines, listed, note, row, say
+from .text import clean, clipped, counted, duration, joined
+from .tree import Block, Look, Paragraph, Table, Text, command, lines, listed, note, row, say
 
 _LOOKS = {"needed": Look.BAD, "not needed": Look.GOOD, "open": Look.WARN}
+_FIRST = {"not needed": 0, "open": 1, "needed": 2}
+"""What may surprise comes first."""
+_MOST, _LONGEST = 3, 90
 _TITLES = {
     "remove": "each lock acquisition taken away",
     "outer": "each nested pair taken the other way round",
@@ -43,9 +46,35 @@ def _answered(ablation: Mapping[str, Any]) -> set[str]:
     return {f"{answer['verdict']}: {answer['what']}" for answer in ablation["answers"]}
 
 
-def ablation_report(ablation: Mapping[str, Any]) -> list[Block]:
-    """``ablation`` as the verb stores it: what is new with it, removals, swaps, then the total."""
-    return [*_against(ablation.get("against")), *_ablation(ablation)]
+def ablation_report(ablation: Mapping[str, Any], folder: str, *, full: bool = True) -> list[Block]:
+    """``ablation`` as the verb stores it: the conclusion, then what is new with it, removals and swaps."""
+    head = list(_headline(ablation, folder))
+    return [*head, Paragraph(), *_against(ablation.get("against")), *_ablation(ablation)] if full else head
+
+
+def _headline(ablation: Mapping[str, Any], folder: str) -> Iterator[Block]:
+    protocol, answers, told = clean(ablation["protocol"]), ablation["answers"], ablation.get("against")
+    of = Counter(answer["verdict"] for answer in answers)
+    said = f"No lock is taken under {protocol}."
+    if answers:
+        changes = counted(len(answers), "change")
+        said = f"Of {changes} to the locks of {protocol}, {of['needed']} would break something"
+        said += f" and {of['not needed']} nothing"
+        said += f"; {of['open']} {'has' if of['open'] == 1 else 'have'} no answer." if of["open"] else "."
+    yield note(said, Look.STRONG)
+    if told is not None:
+        new = f"{counted(len(told['new']), 'rule')} broken anew" if told["new"] else "nothing new breaks"
+        yield note(f"Against {clean(told['parent'])}: {new}.", Look.BAD if told["new"] else Look.GOOD)
+    yield _total(ablation)
+    for answer in sorted(answers, key=lambda answer: _FIRST.get(answer["verdict"], 0))[:_MOST]:
+        verdict, best = answer["verdict"], answer.get("best") or {}
+        rule = f": {clean(best['rule'])} in {clean(best['scenario'])}" if best else ""
+        look = _LOOKS.get(verdict, Look.PLAIN)
+        yield Paragraph(say(verdict, look) + say(f": {clipped(clean(answer['what']), _LONGEST)}{rule}"))
+        if best.get("replay"):
+            yield command(f"  {best['replay']}")
+    if folder:
+        yield command(f"racebench explain {folder}", "all of it:")
 
 
 def _against(told: Mapping[str, Any] | None) -> Iterator[Block]:
@@ -77,7 +106,7 @@ def _ablation(ablation: Mapping[str, Any]) -> list[Block]:
         chosen = [answer for answer in ablation["answers"] if kind in answer["change"]]
         if chosen:
             blocks += [note(f"{protocol}: {title}", Look.STRONG), _answers(chosen), Paragraph()]
-    return [*blocks, _total(ablation)]
+    return blocks
 
 
 def _as_it_is(protocol: str, ablation: Mapping[str, Any]) -> Paragraph:

@@ -165,6 +165,26 @@ def _turns(signature: str) -> Iterator[str]:
 # -- as it is shown
 
 
+def conclusions(told: Any) -> list[tuple[str, bool]]:
+    """A sentence for each protocol of what a run has of this, and whether it got worse."""
+    said = []
+    for one in told if fits(told, [_TOLD]) else ():
+        new, fixed = len(one["new"]), len(one["fixed"])
+        parts = [
+            counted(new, "new finding") if new else "nothing new",
+            f"{counted(fixed, 'finding')} fixed" if fixed else "nothing fixed",
+            f"{counted(one['both'], 'finding')} in both",
+            *(["not every cell has an answer"] if one["open"] else []),
+        ]
+        said.append((f"{one['protocol']} against {one['parent']}: {joined(parts)}.", one["regression"]))
+    return said
+
+
+def news(told: Any) -> set[str]:
+    """The signatures that are new with a protocol."""
+    return {seen["signature"] for one in (told if fits(told, [_TOLD]) else ()) for seen in one["new"]}
+
+
 def sections(told: Any, path: Callable[[str], str] = str) -> Iterator[Section]:
     """What a run has of this, a section for each protocol; ``path`` is where one in the run's folder is."""
     for one in told if fits(told, [_TOLD]) else ():

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ..records import Cell, FindingRecord, ModeResult
-from .text import brief, clean, count, counted, duration, joined
+from .text import brief, clean, clipped, count, counted, duration, joined
+
+_BRIEF = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,33 @@ def sentence(record: FindingRecord) -> str:
         return brief(finding.summary)
     *others, last = (clean(edge["thread"]) for edge in ring)
     names = f"{', '.join(others)} and {last}"
+    two = len(ring) == 2
     if finding.rule == "lock_order.inversion":
         classes = (clean(edge["wants"].get("class", "?")) for edge in ring)
-        return f"{names} take {' and '.join(classes)} in different orders"
-    return f"{names} wait for one another: none of them ever goes on"
+        return f"{names} take {' and '.join(classes)} in {'opposite' if two else 'different'} orders"
+    return f"{names} wait for {'each other: neither' if two else 'one another: none'} can go on"
+
+
+def classes(record: FindingRecord) -> list[str]:
+    """The classes of the locks of a ring."""
+    ring = record.finding.evidence.get("ring") or ()
+    return sorted({clean(edge["wants"].get("class", "?")) for edge in ring})
+
+
+def conflict(record: FindingRecord) -> str:
+    """The rule, and what is in conflict with what, in a line: ``data_race on Cache._data: get, evict``."""
+    finding, rule = record.finding, clean(record.finding.rule)
+    accesses, edges = finding.evidence.get("accesses"), finding.evidence.get("ring")
+    if isinstance(accesses, list) and accesses:
+        sites = [str(one.get("site", "")) for one in accesses if isinstance(one, Mapping)]
+        what = finding.signature.partition(": ")[2]
+    elif edges:
+        sites = [edge["wants"]["site"] for edge in edges]
+        what = ", ".join(edge["wants"]["lock"] for edge in edges)
+    else:
+        return f"{rule}: {clean(clipped(finding.summary, _BRIEF))}"
+    names = joined(dict.fromkeys(site.partition(" (")[0] for site in sites))
+    return f"{rule} on {clean(what)}: {names}"
 
 
 def cell_name(named: Cell | FindingRecord) -> str:
@@ -107,10 +132,10 @@ def seen(record: FindingRecord) -> str:
 
 def replay_command(record: FindingRecord, path: str) -> str:
     """What replays it, or runs the test again that it is of; empty if nothing does."""
-    if record.finding.schedule and record.rerun:
-        return clean(record.rerun)
-    if not record.finding.schedule or not path:
+    if not record.finding.schedule:
         return ""
+    if not path or (record.rerun and not record.replay_args):
+        return clean(record.rerun)
     return clean(shlex.join(["racebench", "replay", path, *record.replay_args]))
 
 
@@ -147,7 +172,7 @@ def codes(cell: Cell) -> str:
     """What its operations returned, in a line; empty if they have no codes."""
     told = []
     for operation, counts in cell.returned.items():
-        often = joined(f"{code} {counted(n, 'time')}" for code, n in counts.items())
+        often = joined(f"{code} ({counted(n, 'time')})" for code, n in counts.items())
         told.append(f"{operation} -> {often}")
     return f"returned: {joined(told, '; ')}" if told else ""
 

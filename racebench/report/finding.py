@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..records import FindingRecord
@@ -10,6 +11,7 @@ from . import facts, tree
 from .lanes import functions, lanes
 from .text import brief, clean, counted, joined
 from .tree import Column, Fit, Look, Paragraph, Text, lines, listed, note, row, say, table
+from .walk import walk
 
 _TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
 _LABELS = {"confirmed": ("confirmed", Look.BAD), "unreachable": ("no hang", Look.GOOD)}
@@ -17,10 +19,20 @@ _LABELS = {"confirmed": ("confirmed", Look.BAD), "unreachable": ("no hang", Look
 
 
 def finding_panel(
-    record: FindingRecord, path: str, *, also: Sequence[str] = (), history: str = "", full: bool = False
+    record: FindingRecord,
+    path: str,
+    *,
+    also: Sequence[str] = (),
+    history: str = "",
+    together: Sequence[FindingRecord] = (),
+    full: bool = False,
 ) -> tree.Panel:
-    """``also`` names the other cells with the same signature, ``history`` says in which runs it was seen."""
+    """``also`` names the other cells with the same signature, ``history`` says in which runs it was seen.
+
+    ``together`` are findings that the same schedule shows, or that predicted this one.
+    """
     seen = [row("seen: ", facts.seen(record))]
+    seen += [row("", f"{facts.seen(other)}: {clean(other.finding.rule)}") for other in together]
     seen += [row("", history)] if history else []
     seen += [row(say("also:", Look.DIM), say(joined(also), Look.DIM))] if also else []
     again = facts.replay_command(record, path)
@@ -31,22 +43,25 @@ def finding_panel(
     else:
         replay = tree.Group(())
     foot = tree.Group([listed(seen), replay])
-    blocks = [*finding_body(record, full=full), foot]
-    reach, _ = facts.callers(record)
-    return tree.Panel(clean(record.finding.rule), facts.cell_name(record), blocks, reach=reach)
+    blocks = [*finding_body(record, together, full=full), foot]
+    rules = joined(dict.fromkeys(one.finding.rule for one in (record, *together)))
+    return tree.Panel(rules, facts.cell_name(record), blocks)
 
 
-def finding_body(record: FindingRecord, *, full: bool = False) -> list[tree.Block]:
+def finding_body(
+    record: FindingRecord, together: Sequence[FindingRecord] = (), *, full: bool = False
+) -> list[tree.Block]:
     """All but what was counted and the command."""
     told = list(facts.places(record))
     cited = {facts.source(record, place.site) for place in told}
-    blocks: list[tree.Block] = [note(facts.sentence(record), Look.STRONG)]
+    said = dict.fromkeys(facts.sentence(one) for one in (record, *together))
+    blocks: list[tree.Block] = [tree.Group([note(sentence, Look.STRONG) for sentence in said])]
     blocks += [_waits(record, told)] if told else []
     changed = [] if told else list(_changes(record.finding.evidence))
     blocks += [tree.Group(changed)] if changed else []
-    blocks += [note(said, Look.DIM) for said in facts.notes(record)]
+    blocks += [note(line, Look.DIM) for line in facts.notes(record)]
     if record.finding.schedule:
-        shown = lanes(record, full=full)
+        shown = replace(lanes(record, full=full), walk=walk(record))
         sources = ((name, facts.source(record, name)) for name in functions(shown))
         calls = [
             row(say(name, Look.CALL), say(f"Xen: {what}", Look.DIM))
@@ -54,7 +69,9 @@ def finding_body(record: FindingRecord, *, full: bool = False) -> list[tree.Bloc
             if what and what not in cited
         ]
         blocks += [shown, *([table(["", ""], calls)] if calls else [])]
-    proofs = [*_confirmation(record.finding.evidence), *_reach(record), *_worth(record)]
+    # What predicted it says what came of the prediction; the rest is of the schedule that is shown.
+    confirmed = [text for other in together for text in _confirmation(other.finding.evidence)]
+    proofs = [*_confirmation(record.finding.evidence), *confirmed, *_reach(record), *_worth(record)]
     return [*blocks, *([Paragraph(lines(proofs))] if proofs else [])]
 
 
@@ -126,7 +143,7 @@ def _confirmation(evidence: Mapping[str, Any]) -> Iterator[Text]:
         label = clean(said.get("label", "?"))
         yield say(*_LABELS.get(label, (label, Look.WARN))) + say(f": {said.get('why', '')}")
     if evidence.get("instances"):
-        yield say(f"the ring is of {evidence['instances']}")
+        yield say(f"the ring is made of {evidence['instances']}")
     if evidence.get("lock"):
         yield say(f"the lock that would order them: {evidence['lock']}")
 
@@ -143,10 +160,11 @@ def _worth(record: FindingRecord) -> Iterator[Text]:
     evidence, schedule = record.finding.evidence, record.finding.schedule
     preemptions, replays = evidence.get("preemptions"), evidence.get("replays")
     if isinstance(preemptions, int) and schedule:
-        fewest = ", none needs fewer" if evidence.get("fewest") and preemptions else ""
-        text = f"shortest: {counted(len(schedule), 'step')}, {counted(preemptions, 'preemption')}{fewest}"
+        fewest = " (no schedule needs fewer)" if evidence.get("fewest") and preemptions else ""
+        length = f"{counted(len(schedule), 'step')}, {counted(preemptions, 'preemption')}"
+        text = f"shortest schedule: {length}{fewest}"
         if isinstance(replays, Sequence) and len(replays) == 2:
-            text += f"; replayed {clean(replays[0])} times of {clean(replays[1])}"
+            text += f"; replayed {clean(replays[0])} times out of {clean(replays[1])}"
         yield say(text)
     needs = evidence.get("needs")
     if isinstance(needs, Mapping) and needs:
@@ -159,5 +177,5 @@ def _worth(record: FindingRecord) -> Iterator[Text]:
     if isinstance(passing, Mapping) and isinstance(passing.get("at"), int):
         ours, theirs = passing.get("failing"), passing.get("passing")
         if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs) == 3:
-            at = f"at step {passing['at'] + 1} {joined(theirs, ' ')}"
-            yield say(f"nearest schedule that passes: {at}, where the failing one has {joined(ours, ' ')}")
+            at = f"step {passing['at'] + 1} is {joined(theirs, ' ')}"
+            yield say(f"nearest schedule that passes: {at} instead of {joined(ours, ' ')}")

@@ -6,35 +6,50 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .text import clean, count, counted, duration
+from .text import clean, clipped, count, counted, duration
 from .tree import Block, Look, Paragraph, Table, Text, command, lines, listed, note, row, say
 
+_MOST, _LONGEST = 3, 150
 
-def fuzz_report(run: Mapping[str, Any]) -> list[Block]:
-    """What a fuzz run met, new things last."""
+
+def fuzz_report(run: Mapping[str, Any], folder: str, protocol: str, *, full: bool = False) -> list[Block]:
+    """What a fuzz run met: what is new first, with what runs it again; ``protocol`` as it was asked for."""
     told = run["fuzz"]
     met = sorted(told["met"], key=lambda m: m["after"])
     known, new = [m for m in met if m["covered"]], [m for m in met if not m["covered"]]
-    blocks: list[Block] = []
-    for title, some in (("shown by bundled scenarios too", known), ("new", new)):
-        if some:
-            blocks += [note(f"{told['protocol']}: {title}", Look.STRONG), _met(some), Paragraph()]
-    for one in told.get("vacuous", ()):
-        blocks += [note(f"vacuous: {clean(one['said'])}", Look.WARN)]
-        blocks += [command(one["instead"], "try:")] if one["instead"] else []
     drawn, seconds = counted(told["drawn"], "scenario"), duration(run["wall_s"])
     total = f"{drawn} drawn in {seconds}: {counted(len(met), 'signature')}, {count(len(new))} new"
     total += " (interrupted)" if run["interrupted"] else ""
-    return [*blocks, note(total, Look.BAD if new else Look.GOOD)]
+    blocks: list[Block] = [note(f"{_conclusion(told['protocol'], new)}", Look.BAD if new else Look.GOOD)]
+    blocks.append(note(total))
+    for one in new[:_MOST]:
+        blocks.append(note(clipped(clean(one["signature"]), _LONGEST), Look.STRONG))
+        if one["scenario"]:
+            again = shlex.join(["racebench", "run", one["scenario"], "--protocol", protocol])
+            blocks.append(command(f"  {again}"))
+    if new:
+        left = len(new) - _MOST
+        blocks.append(
+            command(f"racebench explain {folder}", f"{count(left)} more:" if left > 0 else "all of it:")
+        )
+    if full:
+        for title, some in (("shown by bundled scenarios too", known), ("new", new)):
+            if some:
+                blocks += [Paragraph(), note(f"{told['protocol']}: {title}", Look.STRONG), _met(some)]
+        for one in told.get("vacuous", ()):
+            blocks += [note(f"vacuous: {clean(one['said'])}", Look.WARN)]
+            blocks += [command(one["instead"], "try:")] if one["instead"] else []
+    elif told.get("vacuous"):
+        blocks.append(note(f"little happened: {clean(told['vacuous'][0]['said'])}", Look.WARN))
+    return blocks
 
 
-def fuzz_commands(run: Mapping[str, Any], folder: str, protocol: str) -> list[str]:
-    """How to see what is new again, a line each; ``protocol`` as it was asked for."""
-    kept = [m["scenario"] for m in run["fuzz"]["met"] if not m["covered"] and m["scenario"]]
-    if not kept:
-        return []
-    again = [shlex.join(["racebench", "run", file, "--protocol", protocol]) for file in dict.fromkeys(kept)]
-    return [clean(command) for command in (f"racebench explain {folder}", *again)]
+def _conclusion(protocol: str, new: Sequence[Mapping[str, Any]]) -> str:
+    if not new:
+        return f"Nothing new breaks under {clean(protocol)}: the bundled scenarios show all that was met."
+    which = counted(len(new), "signature")
+    verb = "breaks" if len(new) == 1 else "break"
+    return f"{which} that no bundled scenario shows {verb} under {clean(protocol)}."
 
 
 def _met(met: Sequence[Mapping[str, Any]]) -> Table:

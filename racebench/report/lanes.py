@@ -1,20 +1,26 @@
-"""A schedule as lanes: which steps are worth a row, who calls what, who holds what meanwhile."""
+"""A schedule as lanes: which steps are worth a row, who calls what, who holds what meanwhile.
+
+A step that meets another thread's, or at which it breaks, is never folded, and is
+told with its place, its line of source and the locks that its thread holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from ..records import FindingRecord
-from .text import clean, counted, field_value, joined
-from .tree import Lanes, Look, Moment, Text, say
+from .text import clean, clipped, counted, field_value, joined
+from .tree import Lanes, Look, Moment, Text, lines, say
 
 TAKES = ("acquire", "acquire_read", "acquire_write")
 GIVES = ("release", "release_read", "release_write")
-_FIELD_OPS = ("read", "write")
-_LOOKS = (*_FIELD_OPS, "locked")
+_WRITES = ("write", "update", "store")
+_FIELD_OPS = ("read", *_WRITES)
+_LOOKS = ("read", "write", "locked")
+_LONGEST = 100
 
 Step = Mapping[str, Any]
 Locks = tuple[str, ...]
@@ -33,7 +39,7 @@ class _Row:
 
 
 def lanes(record: FindingRecord, *, full: bool = False) -> Lanes:
-    """Unless ``full``, steps that neither touch a lock nor meet another thread's are folded."""
+    """Unless ``full``, what neither touches a lock nor meets another thread is folded."""
     done = steps(record)
     threads = tuple(dict.fromkeys(clean(name) for name in (*record.threads, *(s["thread"] for s in done))))
     held: dict[str, Locks] = dict.fromkeys(threads, ())
@@ -60,33 +66,42 @@ def steps(record: FindingRecord) -> Sequence[Step]:
 
 
 def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_Row]:
-    told = _telling(record, done, full)
-    after = _after(done)
+    deciding = _deciding(record, done)
+    told = [full or worth for worth in _telling(record, done, deciding)]
+    after = locks_after(done)
     last: dict[str, Locks] = {}
     for thread, run in groupby(range(len(done)), key=lambda at: clean(done[at]["thread"])):
         block = list(run)
         held = _held(done[block[0]])
         text = say(f"── holds {joined(held)}" if held else "──", Look.LOCK)
         yield _Row(thread, text, held, held, switch=True)
-        yield from _block(thread, done, block, told, after)
+        yield from _block(done, block, _Shown(told, deciding, after))
         last[thread] = after[block[-1]]
     if record.finding.rule.startswith("deadlock"):
         for edge in record.finding.evidence.get("ring") or ():
             thread = clean(edge["thread"])
             held = last.get(thread, ())
-            yield _Row(thread, say(f"wants {edge['wants']['lock']}: blocked for ever", Look.BAD), held, held)
+            yield _Row(thread, say(f"wants {edge['wants']['lock']}: blocked forever", Look.BAD), held, held)
 
 
-def _block(
-    thread: str, done: Sequence[Step], block: Sequence[int], told: Sequence[bool], after: Sequence[Locks]
-) -> Iterator[_Row]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Of each step: whether it has a row, whether it is told with its place, the locks held after it."""
+
+    told: Sequence[bool]
+    deciding: Collection[int]
+    after: Sequence[Locks]
+
+
+def _block(done: Sequence[Step], block: Sequence[int], shown: _Shown) -> Iterator[_Row]:
     """One thread's uninterrupted run of steps."""
-    call = ""
-    for worth, run in groupby(block, key=lambda at: told[at]):
+    call, place = "", ("", "")
+    thread = clean(done[block[0]]["thread"])
+    for worth, run in groupby(block, key=lambda at: shown.told[at]):
         some = list(run)
         if not worth:
             text = say(f"  ({counted(len(some), 'step')})", Look.DIM)
-            yield _Row(thread, text, _held(done[some[0]]), after[some[-1]])
+            yield _Row(thread, text, _held(done[some[0]]), shown.after[some[-1]])
             continue
         for at in some:
             step = done[at]
@@ -95,38 +110,57 @@ def _block(
             if here and here != call:
                 yield _Row(thread, say(f"{here}()", Look.CALL), held, held)
                 call = here
-            yield _Row(thread, _said(step), held, after[at], at + 1)
+            said, there = _said(step), _place(step)
+            if at in shown.deciding and step["op"] in _FIELD_OPS and there[0] and there != place:
+                said = lines([said, say(f"    {there[0]}, {_holding(held)}", Look.DIM), _code(there[1])])
+                place = there
+            yield _Row(thread, said, held, shown.after[at], at + 1)
 
 
-def _telling(record: FindingRecord, done: Sequence[Step], full: bool) -> list[bool]:
+def _place(step: Step) -> tuple[str, str]:
+    """``cache.py:25`` and what stands there; empty if that was not recorded."""
+    site, code = clean(step.get("site", "")), clean(step.get("code", ""))
+    return site.rpartition(" (")[2].removesuffix(")"), clipped(code, _LONGEST)
+
+
+def _code(line: str) -> Text:
+    return say(f"    {line}", Look.CODE)
+
+
+def _holding(held: Locks) -> str:
+    return f"holding {joined(held)}" if held else "holding no lock"
+
+
+def _deciding(record: FindingRecord, done: Sequence[Step]) -> set[int]:
+    """The steps that meet another thread's, that at which it breaks, and where one that passes differs."""
+    evidence = record.finding.evidence
+    shared, passing = _meeting(done), evidence.get("passing")
+    breaks_at = None if record.finding.rule.startswith("deadlock") else len(done) - 1
+    points = (breaks_at, passing.get("at") if isinstance(passing, Mapping) else None)
+    found = {at for at in points if isinstance(at, int) and 0 <= at < len(done)}
+    return found | {at for at, step in enumerate(done) if step["object"] in shared}
+
+
+def _telling(record: FindingRecord, done: Sequence[Step], deciding: Collection[int]) -> list[bool]:
     """Of each step whether it is worth a row.
 
     Where no thread is interrupted the order of operations is the story, not
     that of steps: then every write that changes something is told.
     """
-    evidence = record.finding.evidence
-    shared, alone = _meeting(done), evidence.get("preemptions") == 0
-    told = [
-        full
+    alone = record.finding.evidence.get("preemptions") == 0
+    return [
+        at in deciding
         or step["op"] not in _LOOKS
-        or step["object"] in shared
         or (alone and step["op"] == "write" and step["old"] != step["new"])
-        for step in done
+        for at, step in enumerate(done)
     ]
-    # Where it breaks, and where a schedule that passes parts from it, is the point of it all.
-    passing = evidence.get("passing")
-    breaks_at = None if record.finding.rule.startswith("deadlock") else len(told) - 1
-    for at in (breaks_at, passing.get("at") if isinstance(passing, Mapping) else None):
-        if isinstance(at, int) and 0 <= at < len(told):
-            told[at] = True
-    return told
 
 
 def _held(step: Step) -> Locks:
     return tuple(clean(lock) for lock in step["held"])
 
 
-def _after(done: Sequence[Step]) -> list[Locks]:
+def locks_after(done: Sequence[Step]) -> list[Locks]:
     """The locks each step's thread holds once it is done: what its next step begins with."""
     after: list[Locks] = []
     following: dict[str, Locks] = {}
@@ -147,7 +181,7 @@ def _meeting(done: Sequence[Step]) -> set[str]:
     for step in done:
         if step["op"] in _FIELD_OPS:
             touched.setdefault(step["object"], set()).add(step["thread"])
-    return {s["object"] for s in done if s["op"] == "write" and len(touched[s["object"]]) > 1}
+    return {s["object"] for s in done if s["op"] in _WRITES and len(touched[s["object"]]) > 1}
 
 
 def _said(step: Step) -> Text:

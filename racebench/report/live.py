@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,12 +22,13 @@ from rich.text import Text
 from ..records import Cell, FindingRecord
 from .facts import cell_name, done, vacuous, why
 from .terminal import words
-from .text import clean, clipped, count, counted, duration, joined
+from .text import clean, clipped, count, counted, duration, joined, sparkline
 from .tree import spoken
 
 _DRAW_S, _LINE_S = 0.1, 15.0
-_LOOKING = "looking at what the bundled scenarios show ..."
+_LOOKING = "running the bundled scenarios first ..."
 _MODE, _BAR, _LEFT = 9, 10, 12
+_SPARK, _SAMPLE_S = 16, 1.0
 
 Clock = Callable[[], float]
 
@@ -95,6 +96,19 @@ class _Slot:
     progress: Any = None
     verdict: str = ""
     rules: list[str] = field(default_factory=list)
+    rates: deque[float] = field(default_factory=lambda: deque(maxlen=_SPARK))
+    failed: deque[int] = field(default_factory=lambda: deque(maxlen=_SPARK))
+    sampled: Any = None
+
+    def heard(self, progress: Any) -> None:
+        """Keep the newest progress, and once a second how fast it went since, and what failed."""
+        self.progress, before = progress, self.sampled
+        began = (0, 0, 0.0) if before is None else (before.executions, before.failures, before.seconds)
+        past = progress.seconds - began[2]
+        if past >= _SAMPLE_S:
+            self.rates.append((progress.executions - began[0]) / past)
+            self.failed.append(progress.failures - began[1])
+            self.sampled = progress
 
     def drawn(self, width: int, now: float) -> Group:
         """Name and verdict in one row, what is measured in another."""
@@ -106,6 +120,8 @@ class _Slot:
         left = duration(max(0.0, self.begun + self.seconds - now))
         mode, time_left = ("", "") if self.verdict else (self.mode, f"{left} left" if self.seconds else "")
         said = _measured(self.mode, self.progress) if self.progress else ""
+        said += f"  rate {sparkline(self.rates)}" if len(self.rates) > 1 else ""
+        said += f"  failures {sparkline(self.failed)}" if any(self.failed) and len(self.failed) > 1 else ""
         total = max(self.seconds, 0.001)
         bar = _bar(total, total if self.verdict else now - self.begun)
         return Group(
@@ -184,12 +200,15 @@ class LiveScreen(Quiet):
             at = next((i for i, old in enumerate(self._slots) if old.verdict), len(self._slots))
             self._slots[at : at + 1] = [slot]
         slot.mode, slot.seconds, slot.begun, slot.progress = mode, seconds, self._clock(), None
+        slot.rates.clear()
+        slot.failed.clear()
+        slot.sampled = None
         self._display.draw(self._screen)
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Any) -> None:
         slot = self._of((scenario, protocol))
         if slot is not None:
-            slot.progress = progress
+            slot.heard(progress)
         self._display.draw(self._screen)
 
     def finding(self, path: str, record: FindingRecord) -> None:

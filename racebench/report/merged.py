@@ -6,26 +6,38 @@ import io
 from collections.abc import Collection
 
 from ..records import Cell, Run
+from . import facts
 from .facts import cell_name, sentence, why
 from .finding import finding_panel
 from .run import document
 from .stored import Pairs, Stored
-from .terminal import plain, screen, show_run
+from .terminal import screen, show, show_run
 from .text import clean, counted, joined
 from .tree import Block, note
 
 _MOST_PANELS = 5
 
 
-def panels(findings: Pairs, width: int) -> str:
+def panels(findings: Pairs, width: int, color: bool = False) -> str:
     """A panel for each finding; ``findings`` are (path to replay or "", finding)."""
     blocks: list[Block] = [finding_panel(f, path) for path, f in findings[:_MOST_PANELS]]
     if len(findings) > _MOST_PANELS:
         blocks.append(note(f"and {counted(len(findings) - _MOST_PANELS, 'finding')} more"))
-    return plain(blocks, width)
+    out = io.StringIO()
+    show(screen(out, width, color=color), blocks)
+    return out.getvalue().rstrip("\n")
 
 
-def failure(cell: Cell, findings: Pairs, known: Collection[str], stands: str, width: int) -> str:
+def in_brief(cell: Cell, findings: Pairs) -> str:
+    """Why a visit failed, in a line: the rules that nobody expected, and what is in conflict."""
+    odd = [record for _, record in findings if record.finding.rule in cell.unexpected]
+    lines = dict.fromkeys(facts.conflict(record) for record in odd)
+    return "; ".join(lines) or verdict(cell)
+
+
+def failure(
+    cell: Cell, findings: Pairs, known: Collection[str], stands: str, width: int, color: bool = False
+) -> str:
     """Why a visit failed: the verdict, and a panel for each finding that nobody expected.
 
     ``known`` signatures were shown before, in another visit: a line each.
@@ -35,7 +47,7 @@ def failure(cell: Cell, findings: Pairs, known: Collection[str], stands: str, wi
     new = [(path, f) for path, f in odd if f.finding.signature not in known]
     again = [f for _, f in odd if f.finding.signature in known]
     parts = [verdict(cell), *(f"again: {clean(f.finding.rule)}: {sentence(f)}" for f in again)]
-    parts += [panels(new, width)] if new else []
+    parts += [panels(new, width, color)] if new else []
     if stands:
         parts.append(f"it outlived its deadline and was interrupted. Where every thread stood:\n\n{stands}")
     return "\n".join(parts)
@@ -54,8 +66,8 @@ def verdict(cell: Cell) -> str:
 
 
 def race_report(run: Run, findings: Pairs, folder: str, width: int, color: bool) -> str:
-    """A merged run: verdicts, a line a distinct finding, the sum, where it is."""
+    """A merged run: its conclusion, the worst findings, where the rest is."""
     told = document(Stored(run, findings, folder=folder))
     out = io.StringIO()
-    show_run(screen(out, width, color=color), told, most_panels=0)
+    show_run(screen(out, width, color=color), told, full=False)
     return out.getvalue().strip("\n")

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from . import against, tree
+from . import against, facts, plots, tree
+from .facts import label
 from .finding import finding_panel
-from .stored import Distinct, Stored, distinct, summary, unfinished
-from .strategies import strategies
-from .text import clean, count, counted, joined
+from .headline import headline, rest, resumption
+from .stored import Distinct, Stored, distinct, summary
+from .strategies import classes, strategies
+from .text import clean, counted, joined
 from .tree import Column, Look, Section, command, known, lines, note, row, say, table
-from .verdicts import FEW, Anchors, cell_table, verdicts
+from .verdicts import FEW, Anchors, Key, at_a_glance, cell_table, verdicts
 
 _CLAIMS = {"holds": Look.GOOD, "refuted": Look.BAD}
 
 
 def document(stored: Stored) -> tree.Document:
     """Everything that a format may show of ``stored``."""
-    told = distinct(stored)
+    told, whole = distinct(stored), stored.whole or stored
+    found = told if whole is stored else distinct(whole)
     return tree.Document(
-        summary(stored.whole or stored.run),
+        summary(whole.run),
+        list(headline(whole, found)),
         list(_sections(stored, told)),
         list(_about(stored)),
-        list(_closing(stored)),
+        list(at_a_glance(stored.run.cells, _anchors(stored, told), _unreachable(stored))),
+        list(rest(whole, found)),
+        list(_closing(whole)),
         Counter(known(cell.verdict) for cell in stored.run.cells),
     )
 
@@ -34,10 +40,13 @@ def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
     anchors = _anchors(stored, told)
     yield from against.sections(stored.run.against, stored.path)
     if cells:
-        yield Section("verdicts", list(verdicts(cells, anchors)))
+        yield Section("verdicts", list(verdicts(cells, anchors, _unreachable(stored))))
     brought = strategies(cells)
     if brought:
-        yield Section("strategies", [brought])
+        yield Section("strategies", [brought, *plots.coverage(classes(cells))])
+    went = [*plots.soak(stored.progress), *plots.first_failures(cells)]
+    if went:
+        yield Section("over time", went)
     claims = list(_claims(stored))
     if claims:
         yield Section("claims", claims)
@@ -50,9 +59,10 @@ def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
 
 def _anchors(stored: Stored, told: Iterable[Distinct]) -> Anchors:
     place = {
-        (*cell, one.record.finding.signature): f"f{number}"
+        (*record.cell, record.finding.signature): f"f{number}"
         for number, one in enumerate(told, 1)
-        for cell in one.cells
+        for shown in (one, *one.with_it)
+        for _, record in shown.found
     }
     rules = ((record.cell, record.finding) for _, record in stored.findings)
     return {(*cell, finding.rule): place[*cell, finding.signature] for cell, finding in rules}
@@ -77,15 +87,42 @@ def _claims(stored: Stored) -> Iterator[tree.Block]:
         yield note(f"not tested here: {joined(others)}", Look.DIM)
 
 
+def _unreachable(stored: Stored) -> set[Key]:
+    """What was predicted, in which cells, and is proved not to happen there."""
+    labels: dict[Key, set[str]] = {}
+    for _, record in stored.findings:
+        labels.setdefault((*record.cell, record.finding.rule), set()).add(label(record))
+    return {key for key, said in labels.items() if said == {"unreachable"}}
+
+
 def _panel(stored: Stored, one: Distinct, number: int) -> tree.Panel:
-    history = stored.history.get(one.record.finding.signature, "")
-    shown = finding_panel(one.record, one.path, also=one.also, history=history)
-    verdicts = {cell.name: known(cell.verdict) for cell in stored.run.cells}
-    seen_in = sorted({verdicts.get(name, "unknown") for name in one.cells})
+    seen = stored.history.get(one.record.finding.signature)
+    history = f"seen in {seen[0]} of the last {counted(seen[1], 'run')}" if seen else ""
+    together = [other.record for other in one.with_it]
+    shown = finding_panel(one.record, one.path, also=one.also, history=history, together=together)
     others = f", and in {counted(len(one.also), 'other cell')}" if one.also else ""
-    told = f"{shown.title}: {shown.where}, {count(one.record.count)} times{others}"
+    slight = label(one.record) == "unreachable"
+    what = f"{joined(facts.classes(one.record))} inverted, proved unreachable" if slight else ""
+    told = f"{shown.title}: {shown.where}, {what or counted(one.record.count, 'time')}{others}"
     in_short = command(f"racebench explain {one.path}", f"{told}:") if one.path else command(told)
-    return replace(shown, number=number, anchor=f"f{number}", verdicts=seen_in, in_short=in_short)
+    shown = replace(shown, number=number, anchor=f"f{number}", in_short=in_short, slight=slight)
+    return replace(shown, facets=_facets(stored, one))
+
+
+def _facets(stored: Stored, one: Distinct) -> dict[str, Sequence[str]]:
+    """What the finding may be filtered by."""
+    verdicts = {cell.name: known(cell.verdict) for cell in stored.run.cells}
+    reach, _ = facts.callers(one.record)
+    seen = stored.history.get(one.record.finding.signature)
+    told = {
+        "verdict": {verdicts.get(name, "unknown") for name in one.cells},
+        "rule": set(one.rules),
+        "scenario": {scenario for scenario, _ in one.cells},
+        "protocol": {protocol for _, protocol in one.cells},
+        "callers": {reach} if reach else set(),
+        "seen": {"known" if seen[0] > 1 else "new"} if seen else set(),
+    }
+    return {name: sorted(map(clean, values)) for name, values in told.items()}
 
 
 def _about(stored: Stored) -> Iterator[str]:
@@ -101,5 +138,4 @@ def _about(stored: Stored) -> Iterator[str]:
 def _closing(stored: Stored) -> Iterator[tree.Block]:
     if stored.folder:
         yield command(f"saved in {stored.folder}")
-    if stored.folder and unfinished(stored.whole or stored.run):
-        yield command(f"racebench run --resume {stored.folder}", "go on with:")
+    yield from resumption(stored)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from ..records import FindingRecord, Run
-from .facts import label
+from ..records import Cell, FindingRecord, Run
+from .facts import classes, label
 from .text import count, counted, duration
 
 Pairs = Sequence[tuple[str, FindingRecord]]
@@ -19,17 +19,46 @@ Pairs = Sequence[tuple[str, FindingRecord]]
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many collisions a cell had in a span of time, in seconds, and how many of them failed."""
+
+    since: float
+    until: float
+    collisions: int
+    failures: int
+
+
 @dataclass
 class Distinct:
     """One signature: its finding, the path that replays it, the other cells it was seen in.
 
-    What is confirmed in one cell and proved unreachable in another is two.
+    What is confirmed in one cell and proved unreachable in another is two.  ``with_it``
+    are other signatures that the same schedule shows, or that predicted what it shows.
     """
 
     path: str
     record: FindingRecord
     also: list[str] = field(default_factory=list)
-    cells: set[tuple[str, str]] = field(default_factory=set)
+    found: list[tuple[str, FindingRecord]] = field(default_factory=list)
+    with_it: list[Distinct] = field(default_factory=list)
+
+    @property
+    def rules(self) -> list[str]:
+        return list(dict.fromkeys(one.record.finding.rule for one in (self, *self.with_it)))
+
+    @property
+    def cells(self) -> set[tuple[str, str]]:
+        return {record.cell for one in (self, *self.with_it) for _, record in one.found}
+
+    def take(self, other: Distinct) -> bool:
+        """Whether ``other`` is shown by this one's schedule; it stands with it from now on."""
+        for path, record in other.found:
+            if record.cell == self.record.cell and _together(self.record, record):
+                other.path, other.record = path, record
+                self.with_it.append(other)
+                return True
+        return False
 
 
 @dataclass(frozen=True)
@@ -37,16 +66,18 @@ class Stored:
     """``findings`` are (path inside ``folder``, finding) pairs; ``at`` is when it was stored.
 
     ``claims`` are what the run says of each claim, ``history`` says of a
-    signature in which runs it was seen.  Where ``run`` is not all of it, ``whole`` is.
+    signature in how many of how many runs it was seen, this one among them.  Where
+    this is not all of it, ``whole`` is.
     """
 
     run: Run
     findings: Pairs
     claims: Sequence[Any] = ()
     at: datetime = _NEVER
-    history: Mapping[str, str] = field(default_factory=dict)
+    history: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     folder: str = ""
-    whole: Run | None = None
+    whole: Stored | None = None
+    progress: Sequence[Progress] = ()
 
     def path(self, path: str) -> str:
         """``path`` as it is given to a command."""
@@ -58,18 +89,21 @@ class Stored:
         names = {cell.name for cell in cells}
         findings = [pair for pair in self.findings if pair[1].cell in names]
         return replace(
-            self, run=replace(self.run, cells=tuple(cells)), findings=findings, claims=(), whole=self.run
+            self, run=replace(self.run, cells=tuple(cells)), findings=findings, claims=(), whole=self
         )
 
 
-def distinct(stored: Stored) -> list[Distinct]:
-    """One a signature, those that nobody expected first; of one signature the shortest schedule."""
-    cells = stored.run.cells
+def is_fine(cells: Iterable[Cell]) -> Callable[[FindingRecord], bool]:
+    """Says of a finding of ``cells`` whether it is expected, or allowed."""
     fine = {(*cell.name, rule) for cell in cells for rule in (*cell.expected, *cell.allowed)}
-    place = {cell.name: i for i, cell in enumerate(cells)}
+    return lambda record: (*record.cell, record.finding.rule) in fine
 
-    def expected(record: FindingRecord) -> bool:
-        return (*record.cell, record.finding.rule) in fine
+
+def distinct(stored: Stored) -> list[Distinct]:
+    """One a schedule, those that nobody expected first; of one signature the shortest schedule."""
+    cells = stored.run.cells
+    expected = is_fine(cells)
+    place = {cell.name: i for i, cell in enumerate(cells)}
 
     def best(pair: tuple[str, FindingRecord]) -> tuple[bool, bool, int]:
         schedule = pair[1].finding.schedule
@@ -86,8 +120,22 @@ def distinct(stored: Stored) -> list[Distinct]:
             told[key].also.append(" x ".join(record.cell))
         else:
             told[key] = Distinct(stored.path(path), record)
-        told[key].cells.add(record.cell)
-    return sorted(told.values(), key=order)
+        told[key].found.append((stored.path(path), record))
+    shown: list[Distinct] = []
+    for one in sorted(told.values(), key=order):
+        if not any(other.take(one) for other in shown):
+            shown.append(one)
+    return shown
+
+
+def _together(one: FindingRecord, other: FindingRecord) -> bool:
+    """Whether one schedule shows both, or one is the hang that the other predicts."""
+    if "unreachable" in (label(one), label(other)):
+        return False
+    if one.finding.schedule and one.finding.schedule == other.finding.schedule:
+        return True
+    hangs = [record for record in (one, other) if record.finding.rule == "deadlock.cycle"]
+    return "confirmed" in (label(one), label(other)) and len(hangs) == 1 and classes(one) == classes(other)
 
 
 def unfinished(run: Run) -> int:

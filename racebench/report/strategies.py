@@ -42,6 +42,15 @@ def strategies(cells: Sequence[Cell]) -> Table | None:
     return table(["strategy", *numbers, "missed, depth 1, 2, 3"], rows) if rows else None
 
 
+def classes(cells: Sequence[Cell]) -> dict[str, int]:
+    """How many classes of schedules each strategy was first to find."""
+    found: dict[str, int] = {}
+    for cell in cells:
+        for name, told in _told(cell):
+            found[clean(name)] = found.get(clean(name), 0) + told["classes"]
+    return found
+
+
 def _told(cell: Cell) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, told in ((cell.explore and cell.explore.strategies) or {}).items():
         if isinstance(told, Mapping) and all(_natural(told.get(number)) for number in _NUMBERS):

@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from rich.text import Text as Words
 
 from . import tree
+from .text import sparkline
 from .tree import Block, Fit, Look
 
 STYLES = {
@@ -28,9 +29,18 @@ STYLES = {
     Look.LOCK: "magenta",
     Look.CALL: "cyan",
     Look.WRITE: "yellow",
+    Look.CODE: "italic",
+    # With both colours said, as fit for a light terminal as for a dark one.
+    Look.CORRUPTION: "black on yellow",
+    Look.CRASH: "white on red",
+    Look.DEADLOCK: "white on magenta",
+    Look.PREDICTION: "black on cyan",
 }
 MOST_PANELS = 12
-_WIDE, _NARROWEST_LANE, _LONGEST_NAME, _GAP = 120, 24, 26, 2
+_WIDE, _NAMED, _NARROWEST_LANE, _LONGEST_NAME, _GAP = 120, 100, 24, 26, 2
+_RULED = 4
+_SCREEN, _HEADLINE = 48, 16
+_FRAME = 4
 
 
 def show(console: Console, blocks: Sequence[Block], most_panels: int = MOST_PANELS) -> None:
@@ -44,18 +54,51 @@ def show(console: Console, blocks: Sequence[Block], most_panels: int = MOST_PANE
                 show(console, block.blocks, most_panels)
             continue
         if isinstance(block, tree.Panel):
-            panels += 1
-            if panels > most_panels and block.in_short:
+            panels += not block.slight
+            if block.in_short and (block.slight or panels > most_panels):
                 block = block.in_short
-        console.print(Drawn(block), soft_wrap=isinstance(block, tree.Command))
+        if isinstance(block, tree.Command):
+            _print_command(console, block)
+            continue
+        console.print(Drawn(block))
+        if isinstance(block, tree.Panel):
+            for command in _too_long(block, console.width - _FRAME):
+                _print_command(console, command)
 
 
-def show_run(console: Console, document: tree.Document, most_panels: int = MOST_PANELS) -> None:
-    """Print a run, the sum and where it is stored at its end."""
-    show(console, document.sections, most_panels)
-    console.print()
-    console.print(Words(document.summary, style="bold"))
-    show(console, document.closing)
+def _print_command(console: Console, command: tree.Command) -> None:
+    """In a line of its own if its label leaves no room; the terminal wraps it, for it is to be copied."""
+    label, text = command.label, Words(command.text, style="bold" if command.label else "")
+    if len(label) + len(command.text) < console.width:
+        console.print(Words(f"{label} ") + text if label else text, soft_wrap=True)
+        return
+    if label:
+        console.print(Words(label))
+    console.print(Words("  " if label else "") + text, soft_wrap=True)
+
+
+def _too_long(panel: tree.Panel, width: int) -> list[tree.Command]:
+    """The commands that do not fit into a frame: they stand below it."""
+    inside = [
+        b for block in panel.blocks for b in (block.blocks if isinstance(block, tree.Group) else [block])
+    ]
+    commands = [block for block in inside if isinstance(block, tree.Command)]
+    return [command for command in commands if len(command.label) + 1 + len(command.text) > width]
+
+
+def show_run(console: Console, document: tree.Document, *, full: bool = True) -> None:
+    """Print a run, its conclusion first; that is all unless ``full``, with the matrix if it fits."""
+    show(console, document.headline)
+    if full:
+        show(console, document.sections)
+        console.print()
+        show(console, document.closing)
+        return
+    show(console, document.rest)
+    room = (console.height if console.is_terminal else _SCREEN) - _HEADLINE
+    if document.matrix and len(plain(document.matrix, console.width).splitlines()) <= room:
+        console.print()
+        show(console, document.matrix)
 
 
 def plain(blocks: Sequence[Block], width: int) -> str:
@@ -88,7 +131,9 @@ def _drawn(block: Block, width: int) -> Iterator[RenderableType]:
         case tree.Paragraph(text, indented):
             yield Padding.indent(words(text), 4) if indented else words(text)
         case tree.Command(text, label):
-            yield Words(f"{label} {text}" if label else text, style="bold" if label else "")
+            # In a frame; one that is too long for it stands below.
+            if len(label) + 1 + len(text) <= width:
+                yield Words(f"{label} {text}" if label else text, style="bold" if label else "")
         case tree.Legend(items):
             yield Columns([words(item) for item in items])
         case tree.Group(blocks):
@@ -100,6 +145,8 @@ def _drawn(block: Block, width: int) -> Iterator[RenderableType]:
             yield from _stacked(block) if narrow else [_table(block)]
         case tree.Matrix():
             yield from _matrix(block, width)
+        case tree.Bars():
+            yield _bars(block)
         case tree.Lanes():
             yield _lanes(block, width)
 
@@ -110,8 +157,8 @@ def _panel(panel: tree.Panel) -> Frame:
     return Frame(body, title=title, title_align="left", border_style="red", box=box.ROUNDED)
 
 
-def _headed(*, expand: bool = False) -> Grid:
-    return Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, expand=expand)
+def _headed(lines: box.Box = box.SIMPLE_HEAD, *, expand: bool = False) -> Grid:
+    return Grid(box=lines, pad_edge=False, show_edge=False, expand=expand)
 
 
 def _table(table: tree.Table) -> Grid:
@@ -141,25 +188,68 @@ def _stacked(table: tree.Table) -> Iterator[RenderableType]:
 
 
 def _matrix(matrix: tree.Matrix, width: int) -> Iterator[RenderableType]:
-    """Protocols under letters; those that do not fit go into another grid below."""
+    """Protocols by name where there is room, else under letters; what does not fit goes into a grid below."""
     letters = [chr(ord("a") + i) if i < 26 else str(i + 1) for i in range(len(matrix.columns))]
-    rows = [(name, [words(s.text) if s else Words(" ") for s in squares]) for name, squares in matrix.rows]
-    name = min(_LONGEST_NAME, width // 2, max(len(name) for name, _ in rows))
-    lines = [
-        [line for _, row in rows for line in row[i].split(allow_blank=True)] for i in range(len(letters))
-    ]
-    wide = [max(len(letter), *(line.cell_len for line in lines[i])) for i, letter in enumerate(letters)]
-    for chunk in _chunks(wide, width - name):
-        grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-        grid.add_column("scenario", overflow="fold", min_width=name)
+    alone = len(matrix.columns) == 1
+    rows = [[_square(s, alone) for s in squares] for _, squares in matrix.rows]
+    columns = [[line for row in rows for line in row[i].split(allow_blank=True)] for i in range(len(letters))]
+    wide = [max(line.cell_len for line in column) for column in columns]
+    heads = [[n] if alone else _stacked_name(n, w) for n, w in zip(matrix.columns, wide, strict=True)]
+    name = min(_LONGEST_NAME, width // 2, max(len("scenario"), *(len(name) for name, _ in matrix.rows)))
+    full = [max(w, *map(len, head)) for w, head in zip(wide, heads, strict=True)]
+    named = width >= _NAMED or len(_chunks(full, width - name)) == 1
+    heads = heads if named else [[letter] for letter in letters]
+    wide = [max(w, *map(len, head)) for w, head in zip(wide, heads, strict=True)]
+    tall = max(map(len, heads))
+    for n, chunk in enumerate(_chunks(wide, width - name)):
+        if n:
+            yield Words()
+        grid = _headed(box.HORIZONTALS)
+        grid.border_style, grid.padding = "dim", (0, 1, 0, 0)
+        grid.add_column(Words("\n" * (tall - 1) + "scenario"), overflow="fold", min_width=name)
         for i in chunk:
-            grid.add_column(letters[i])
-        for scenario, row in rows:
-            grid.add_row(Words(scenario), *(row[i] for i in chunk))
+            grid.add_column(Words("\n" * (tall - len(heads[i])) + "\n".join(heads[i])), min_width=wide[i])
+        for at, ((scenario, _), row) in enumerate(zip(matrix.rows, rows, strict=True)):
+            if matrix.groups[at : at + 1] != matrix.groups[at - 1 : at] and any(matrix.groups):
+                grid.add_row(Words(f"@{matrix.groups[at]}" if matrix.groups[at] else "others", style="dim"))
+            grid.add_row(Words(scenario), *(row[i] for i in chunk), end_section=_ends(matrix.groups, at))
         yield grid
+    if not named:
         yield Words()
-    names = zip(letters, matrix.columns, strict=True)
-    yield Columns([Words(f"{letter} {protocol}", style="dim") for letter, protocol in names])
+        names = zip(letters, matrix.columns, strict=True)
+        yield Columns([Words(f"{letter} {protocol}", style="dim") for letter, protocol in names])
+
+
+def _square(square: tree.Square | None, alone: bool) -> Words:
+    """Its rules below one another; in a list, beside one another."""
+    if square is None:
+        return Words(" ")
+    return words(tuple(tree.Span(", ") if alone and span is tree.BREAK else span for span in square.text))
+
+
+def _ends(groups: Sequence[str], at: int) -> bool:
+    """Whether a rule follows row ``at``: the group ends there, or so many rows have gone by in it."""
+    begins = next((i for i in range(at, 0, -1) if groups[i - 1 : i] != groups[i : i + 1]), 0)
+    return groups[at : at + 1] != groups[at + 1 : at + 2] or (at - begins) % _RULED == _RULED - 1
+
+
+def _stacked_name(name: str, width: int) -> list[str]:
+    """The parts of ``name``, as many in a line as the longest of them, or ``width``, has room for."""
+    parts = name.replace("_", "_ ").split(" ")
+    room = max(width, *map(len, parts))
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if len(lines[-1]) + len(part) <= room:
+            lines[-1] += part
+        else:
+            lines.append(part)
+    return lines
+
+
+def _bars(plot: tree.Bars) -> Words:
+    most, steps = max(value for _, value in plot.bars), sparkline([value for _, value in plot.bars])
+    ends = f"{plot.bars[0][0]} … {plot.bars[-1][0]}, at most {most:,.0f}"
+    return Words.assemble(f"{plot.title}: ", (steps, STYLES[Look.CALL]), f"  {ends}")
 
 
 def _chunks(wide: Sequence[int], room: int) -> list[list[int]]:
@@ -175,6 +265,15 @@ def _chunks(wide: Sequence[int], room: int) -> list[list[int]]:
     return chunks
 
 
+def _aligned(text: Words) -> Group:
+    """What wraps goes on under where its line begins."""
+    lines = []
+    for line in text.split(allow_blank=True):
+        indent = len(line.plain) - len(line.plain.lstrip(" "))
+        lines.append(Padding(line[indent:], (0, 0, 0, indent)) if indent else line)
+    return Group(*lines)
+
+
 def _lanes(lanes: tree.Lanes, width: int) -> Grid:
     """Too many threads for the width share one column."""
     apart = width // max(1, len(lanes.threads)) >= _NARROWEST_LANE
@@ -185,7 +284,7 @@ def _lanes(lanes: tree.Lanes, width: int) -> Grid:
     for name in lanes.threads if apart else [""]:
         grid.add_column(Words(name), overflow="fold", ratio=1)
     for moment in lanes.moments:
-        number, text = str(moment.number or ""), words(moment.text)
+        number, text = str(moment.number or ""), _aligned(words(moment.text))
         if apart:
             before = lanes.threads.index(moment.thread)
             grid.add_row(number, *[Words()] * before, text)

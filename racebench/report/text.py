@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..findings import counted as counted
 
 _LONGEST = 1200
+_BARS = "▁▂▃▄▅▆▇█"
 _ENUM = re.compile(r"<(\w+\.\w+): [^<>]*>")
 
 
@@ -44,6 +45,12 @@ def duration(seconds: Any) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A bar for each of ``values``, the largest as high as a line; nothing is the lowest."""
+    most = max(values, default=0)
+    return "".join(_BARS[0 if value <= 0 else 1 + round((len(_BARS) - 2) * value / most)] for value in values)
 
 
 def joined(parts: Iterable[Any], separator: str = ", ") -> str:

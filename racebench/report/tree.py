@@ -27,6 +27,12 @@ class Look(enum.Enum):
     LOCK = "lock"
     CALL = "call"
     WRITE = "write"
+    CODE = "code"
+    # The kinds of faults: each fills its ground.
+    CORRUPTION = "corruption"
+    CRASH = "crash"
+    DEADLOCK = "deadlock"
+    PREDICTION = "prediction"
 
 
 VERDICTS: Mapping[str, Look] = {
@@ -119,10 +125,14 @@ class Square:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """A row is a name and a square for each of ``columns``; None where nothing was run."""
+    """A row is a name and a square for each of ``columns``; None where nothing was run.
+
+    ``groups`` names, for each row, what it stands together with.
+    """
 
     columns: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Square | None]]]
+    groups: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +155,59 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """``thread`` waits for ``lock``, which ``holder`` has; empty where nobody else has it."""
+
+    thread: str
+    lock: str
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A step, and what is so after it.
+
+    ``held`` has the locks of each thread; ``left`` is the field that it touched, and its value then.
+    """
+
+    thread: str
+    does: str
+    value: str
+    place: str
+    held: Sequence[Sequence[str]]
+    waits: Sequence[Wait] = ()
+    left: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A schedule to be walked: ``start`` has each field's value before it.
+
+    ``passing`` is the nearest schedule that passes, which parts from it after ``at`` steps; or empty.
+    """
+
+    threads: Sequence[str]
+    start: Mapping[str, str]
+    failing: Sequence[Frame]
+    at: int = 0
+    passing: Sequence[Frame] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Lanes:
-    """A schedule: a column a thread, time going down."""
+    """A schedule: a column a thread, time going down; where a page can, ``walk`` takes it step by step."""
 
     threads: Sequence[str]
     moments: Sequence[Moment]
+    walk: Walk | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """A plot: a name and a value, 0 or more, for each column of it."""
+
+    title: str
+    bars: Sequence[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +221,9 @@ class Group:
 class Panel:
     """A finding: its blocks stand apart from one another.
 
-    ``anchor`` is where links lead, ``verdicts`` those of the cells that show it;
-    ``in_short`` says it where there are too many to be drawn; ``reach`` is "reachable" or
-    "not reachable" for real callers, if that is known.
+    ``anchor`` is where links lead; ``in_short`` says it where there are too many to be drawn,
+    or if it is ``slight``: proved harmless.  ``facets`` has what one may filter by, each with
+    the values that it has here.
     """
 
     title: str
@@ -173,9 +231,9 @@ class Panel:
     blocks: Sequence[Block]
     number: int = 0
     anchor: str = ""
-    verdicts: Sequence[str] = ()
     in_short: Command | None = None
-    reach: str = ""
+    slight: bool = False
+    facets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +245,24 @@ class Section:
     detail: bool = False
 
 
-Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Group | Panel | Section
+Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Bars | Group | Panel | Section
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A run: how many cells have each verdict, the sum in a line, where and when it was, what to do next."""
+    """A run: ``headline`` is what everybody should read, ``matrix`` all cells at a glance.
+
+    ``summary`` is its sum in a line, ``about`` says where and when it was, and ``verdicts``
+    how many cells have each.  ``rest`` leads to what a short form leaves out, ``closing``
+    says where all of it is stored; both say what to do next.
+    """
 
     summary: str
+    headline: Sequence[Block]
     sections: Sequence[Section]
     about: Sequence[str] = ()
+    matrix: Sequence[Block] = ()
+    rest: Sequence[Block] = ()
     closing: Sequence[Block] = ()
     verdicts: Mapping[str, int] = field(default_factory=dict)
 

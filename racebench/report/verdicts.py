@@ -3,51 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..records import Cell
 from . import tree
 from .facts import cell_name, codes, done, missing, vacuous, why
+from .rules import family, gravity, word
 from .text import clean, count, counted, joined
-from .tree import VERDICTS, Column, Fit, Look, Paragraph, Text, known, lines, note, row, say, spoken
+from .tree import Column, Fit, Look, Paragraph, Text, known, lines, note, row, say, spoken
 
-_CODES = {
-    "mapping.double_success": "M2",
-    "crash.null_handler": "CH",
-    "crash.null_desc": "CD",
-    "irq.lost_eoi": "IE",
-    "irq.wrong_vcpu": "IV",
-    "irq.wrong_affinity": "IA",
-    "irq.line_dead": "LD",
-    "irq.stale_pending": "SP",
-    "irq.wrong_owner": "IO",
-    "lr.hw_inactive": "HI",
-    "lr.stale_index": "SI",
-    "lock.irqs_on": "IQ",
-    "reservation.leaked": "RL",
-    "reservation.missing": "RM",
-    "reservation.double_free": "RD",
-    "reservation.out_of_bounds": "RO",
-    "data_race": "DR",
-    "history.not_serializable": "HS",
+_MARKS = {
+    "-": "- clean",
+    "!": "! not expected",
+    "?": "? expected, but not found",
+    "…": "… no answer",
+    "(": "(...) proved unreachable, or little happened",
 }
-"""Codes of rules whose initials are those of another, or say less."""
-
-_MARKS = {"as_expected": "", "unexpected": "!", "missed": "?", "unknown": "~"}
-_LEGEND = ("- clean", "! not expected", "? expected, but not found", "~ no answer in time")
-_VACUOUS = "v clean, and vacuous"
 FEW = 12
 _MOST_ROWS = 40
 _HOW_OFTEN = re.compile(r" in (the only execution|all [\d,]+ executions)$")
 
-Anchors = Mapping[tuple[str, str, str], str]
+Key = tuple[str, str, str]
+Anchors = Mapping[Key, str]
 """(scenario, protocol, rule) -> the anchor of the finding."""
 
 
-def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
+def verdicts(
+    cells: Sequence[Cell], anchors: Anchors, unreachable: Collection[Key] = ()
+) -> Iterator[tree.Block]:
     """What the run says of each cell: those not as expected in full, then all in a matrix.
 
-    Few cells get a row each instead of the matrix.
+    Few cells get a row each instead of the matrix.  ``unreachable`` is only predicted.
     """
     if len(cells) <= FEW:
         yield cell_table(cells, anchors)
@@ -57,12 +44,7 @@ def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
         yield note("not as expected", Look.STRONG)
         yield cell_table(surprising, anchors)
         yield Paragraph()
-    yield matrix(cells, anchors)
-    yield Paragraph()
-    rules = sorted({rule for cell in cells for rule in (*cell.found, *missing(cell))})
-    yield tree.Legend([say(f"{code_of(rule)} {clean(rule)}", Look.DIM) for rule in rules])
-    marks = [*_LEGEND, *([_VACUOUS] if any(cell.vacuous for cell in cells) else ())]
-    yield tree.Legend([say(mark, Look.DIM) for mark in marks])
+    yield from at_a_glance(cells, anchors, unreachable)
     yield Paragraph()
     fine = [cell for cell in cells if cell.verdict == "as_expected"]
     broken, clear = [c for c in fine if c.found], [c for c in fine if not c.found]
@@ -75,11 +57,15 @@ def verdicts(cells: Sequence[Cell], anchors: Anchors) -> Iterator[tree.Block]:
         yield note(f"{counted(len(clear), 'cell')} clean, as expected{_sum(clear)}", Look.GOOD)
     if idle:
         yield Paragraph()
-        yield note(f"{counted(len(idle), 'cell')} of them clean because little happened there", Look.WARN)
+        yield note(f"{count(len(idle))} of them {_are(idle)} clean only because little happened:", Look.WARN)
         rows = list(_little(idle))
         yield tree.table(["", ""], rows[:_MOST_ROWS])
         if len(rows) > _MOST_ROWS:
             yield note(f"and {counted(len(rows) - _MOST_ROWS, 'scenario')} more", Look.DIM)
+
+
+def _are(cells: Sequence[Cell]) -> str:
+    return "is" if len(cells) == 1 else "are"
 
 
 def _little(cells: Sequence[Cell]) -> Iterator[tree.Row]:
@@ -104,7 +90,7 @@ def _sum(cells: Sequence[Cell]) -> str:
     proved = sum(cell.verify.complete for cell in cells if cell.verify)
     collisions, failed = sum(s.executions for s in stress), sum(s.failures for s in stress)
     text = f": {counted(collisions, 'collision')}, {count(failed) if failed else 'none'} failed"
-    return (text if stress else "") + (f"; {count(proved)} proved, every schedule run" if proved else "")
+    return (text if stress else "") + (f"; every schedule of {count(proved)} was searched" if proved else "")
 
 
 def cell_table(cells: Sequence[Cell], anchors: Anchors) -> tree.Table:
@@ -130,28 +116,57 @@ def _rules(cell: Cell, anchors: Anchors) -> Text:
     return lines([*told, _vacuous(cell)] if cell.vacuous else told)
 
 
-def matrix(cells: Sequence[Cell], anchors: Anchors) -> tree.Matrix:
-    """Scenarios down, protocols across, a code for each rule that broke."""
+def at_a_glance(
+    cells: Sequence[Cell], anchors: Anchors, unreachable: Collection[Key]
+) -> Iterator[tree.Block]:
+    """The matrix and what its words and signs mean; nothing of a single cell."""
+    if len(cells) < 2:
+        return
+    shown = matrix(cells, anchors, unreachable)
+    yield shown
+    yield Paragraph()
+    rules = sorted({rule for cell in cells for rule in (*cell.found, *missing(cell))}, key=_by_gravity)
+    if rules:
+        yield tree.Legend([say(f"{word(rule)}: {clean(rule)}", Look.DIM) for rule in rules])
+    used = {span.text[:1] for _, row in shown.rows for square in row if square for span in square.text}
+    yield tree.Legend([say(said, Look.DIM) for mark, said in _MARKS.items() if mark in used])
+
+
+def _by_gravity(rule: str) -> tuple[int, str]:
+    return gravity(rule), rule
+
+
+def matrix(cells: Sequence[Cell], anchors: Anchors, unreachable: Collection[Key] = ()) -> tree.Matrix:
+    """Scenarios down, those with the same tag together, protocols across; a word for each rule that broke."""
     protocols = list(dict.fromkeys(cell.protocol for cell in cells))
-    squares = {cell.name: _square(cell, anchors) for cell in cells}
-    scenarios = dict.fromkeys(cell.scenario for cell in cells)
+    squares = {cell.name: _square(cell, anchors, unreachable) for cell in cells}
+    groups = _groups(cells)
+    scenarios = sorted(groups, key=lambda scenario: list(groups.values()).index(groups[scenario]))
     rows = [(clean(s), [squares.get((s, protocol)) for protocol in protocols]) for s in scenarios]
-    return tree.Matrix([clean(protocol) for protocol in protocols], rows)
+    return tree.Matrix([clean(p) for p in protocols], rows, [clean(groups[s]) for s in scenarios])
 
 
-def _square(cell: Cell, anchors: Anchors) -> tree.Square:
-    look = VERDICTS.get(cell.verdict, Look.PLAIN)
-    if cell.verdict == "as_expected":
-        look = Look.CALL if cell.found else Look.DIM
-    rules = missing(cell) if cell.verdict == "missed" else cell.found
-    told = [say(code_of(r), look, to=anchors.get((*cell.name, r), ""), title=r) for r in rules]
-    mark = _MARKS.get(cell.verdict, "")
+def _groups(cells: Sequence[Cell]) -> dict[str, str]:
+    """The first tag of each scenario that not all of them have, and that it has in common with another."""
+    tags = {cell.scenario: cell.tags for cell in cells}
+    often = Counter(tag for some in tags.values() for tag in some)
+    telling = {tag for tag, n in often.items() if 1 < n < len(tags)}
+    return {scenario: next((tag for tag in some if tag in telling), "") for scenario, some in tags.items()}
+
+
+def _square(cell: Cell, anchors: Anchors, unreachable: Collection[Key]) -> tree.Square:
+    """The colour says what kind of rule broke, the mark that nobody expected it, grey that it is no harm."""
+    told = []
+    for rule in sorted(cell.found, key=_by_gravity):
+        key = (*cell.name, rule)
+        mark = say("!", Look.BAD) if rule in cell.unexpected else ()
+        idle = key in unreachable
+        text, look = (f"({word(rule)})", Look.DIM) if idle else (word(rule), family(rule))
+        told.append(mark + say(text, look, to=anchors.get(key, ""), title=rule))
+    if cell.verdict == "missed":
+        told += [say(f"? {word(rule)}", Look.WARN, title=rule) for rule in missing(cell)]
+    if known(cell.verdict) == "unknown":
+        told.append(say("…", Look.WARN))
+    clear = say("(-)" if cell.vacuous else "-", Look.DIM)
     title = f"{cell_name(cell)}: {clean(cell.verdict).replace('_', ' ')}; {done(cell)}"
-    clear = say("v", Look.WARN) if cell.vacuous else say("-", look)
-    text = (say(mark, look) if mark else ()) + (lines(told) or clear)
-    return tree.Square(text, known(cell.verdict), title)
-
-
-def code_of(rule: str) -> str:
-    """Two letters for a rule."""
-    return _CODES.get(rule) or "".join(part[:1] for part in clean(rule).split(".")[:2]).upper()
+    return tree.Square(lines(told) or clear, known(cell.verdict), title)

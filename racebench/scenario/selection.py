@@ -56,7 +56,19 @@ class Target:
             hammered=scenario.mix is not None,
             # Threads that draw do not do the same twice: nothing of them can be proved.
             proof="verify" in modes and scenario.mix is None,
+            title=scenario.title,
+            tags=tuple(scenario.tags),
+            phrase=self._phrase(),
         )
+
+    def _phrase(self) -> str:
+        """What begins a sentence about the protocol; the one of a class does not speak for those derived."""
+        code = self.choice.code
+        if isinstance(code, str):
+            if self.scenario.variants:
+                return ""
+            code = vgic.protocol(code)
+        return str(vars(code).get("PHRASE", ""))
 
     def record(self, finding: Finding, mode: str, threads: Iterable[str]) -> FindingRecord:
         """``finding`` of ``mode`` as it is stored, with what it takes to replay it elsewhere."""

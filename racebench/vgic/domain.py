@@ -25,13 +25,15 @@ PSCI_SUCCESS, PSCI_ALREADY_ON = 0, -EALREADY
 class Protocol(Irq, Gic, VgicV2, Domctl):
     """The whole machine's code.  A protocol overrides the functions it changes.
 
-    ``ID`` and ``SUMMARY`` are what ``racebench list protocols`` shows.
+    ``ID`` and ``SUMMARY`` are what ``racebench list protocols`` shows; ``PHRASE``, if it has
+    one, begins the sentence that says what breaks with it: "without the rank lock".
     ``ABSENT`` are the operations that its tree does not have, or the model of it; ``TREE``
     is the last of callers.TREES that is in it.
     """
 
     ID = ""
     SUMMARY = ""
+    PHRASE = ""
     TREE = "baf2950213"
     ABSENT: ClassVar[frozenset[str]] = frozenset(("attach", "level", "ispendr", "icpendr"))
 

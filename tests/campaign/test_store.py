@@ -298,3 +298,21 @@ def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
         RunFolder(tmp_path, resume=True)
     killed(first)
     RunFolder(tmp_path, resume=True)
+
+
+def test_the_journal_tells_how_the_run_went(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.add_plan({})
+    for executions, failures in ((100, 0), (300, 5)):
+        folder.add_cell(Cell("s", "p", stress=ModeResult("stress", executions, failures)))
+    folder.add_cell(Cell("s", "q", verify=ModeResult("verify", 3)))
+    (since, middle, *first), (again, until, *second) = read_journal(tmp_path / "run").progress
+    assert (first, second) == ([100, 0], [200, 5])
+    assert since <= middle == again <= until
+
+
+def test_a_journal_without_times_is_read_all_the_same(tmp_path: Path) -> None:
+    lines = [{"schema": 1, "plan": {}}, {"schema": 1, "cell": Cell("s", "p").to_json()}]
+    (tmp_path / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    journal = read_journal(tmp_path)
+    assert not journal.progress and list(journal.cells) == [("s", "p")]

@@ -118,7 +118,7 @@ def test_in_how_many_of_the_older_runs_it_was_seen(capsys: Capture) -> None:
     run("d", 10)
     run("newer", 60)
     run("other_cells", 5, cells=[cell("another")])
-    assert history(Path("now")) == {finding()["signature"]: "seen in 3 of the last 5 runs"}
+    assert history(Path("now")) == {finding()["signature"]: (3, 5)}
     assert cli.main(["explain", "now"]) == 0
     assert "seen in 3 of the last 5 runs" in capsys.readouterr().out
 
@@ -128,7 +128,7 @@ def test_the_example_that_comes_with_racebench_is_no_run_of_the_users() -> None:
     example = run("reports/example", 40, finding())
     assert history(now) == {}
     run("reports/before", 30)
-    assert history(now) == {finding()["signature"]: "seen in 1 of the last 2 runs"}
+    assert history(now) == {finding()["signature"]: (1, 2)}
     assert history(example) == {}
 
 
@@ -140,7 +140,7 @@ def test_what_cannot_be_read_is_no_run() -> None:
         (bad / "run.json").write_bytes(text.encode("latin-1"))
     (run("torn", 20) / "journal.jsonl").write_bytes(b'{"schema": 99}\n')
     (Path("folder") / "run.json").mkdir(parents=True)
-    assert history(now) == {finding()["signature"]: "seen in 1 of the last 2 runs"}
+    assert history(now) == {finding()["signature"]: (1, 2)}
     assert history(run("alone/now", 1, finding())) == {}
 
 
@@ -148,13 +148,13 @@ def test_at_most_twenty_older_runs_are_read() -> None:
     now = run("now", 500, finding())
     for i in range(25):
         run(f"r{i}", i, finding())
-    assert history(now) == {finding()["signature"]: "seen in 21 of the last 21 runs"}
+    assert history(now) == {finding()["signature"]: (21, 21)}
 
 
 def test_without_a_journal_the_findings_tell() -> None:
     now = run("now", 50, finding())
     (run("old", 40, finding()) / "journal.jsonl").unlink()
-    assert history(now) == {finding()["signature"]: "seen in 2 of the last 2 runs"}
+    assert history(now) == {finding()["signature"]: (2, 2)}
 
 
 def test_compare_needs_something_in_common_and_says_who_was_interrupted(capsys: Capture) -> None:

@@ -88,7 +88,21 @@ def test_the_lock_that_was_missing_is_named() -> None:
     [alarm] = data_race.detect(Trace(*lines).execution)
     assert alarm.evidence["lock"] == "m, which other accesses to it hold"
     [alarm] = data_race.detect(Trace("a write p.f", "b read p.f").execution)
-    assert "no access to it holds a lock" in alarm.message
+    assert (
+        "a writes it holding no lock, and b reads it holding no lock: neither holds a lock" in alarm.message
+    )
+
+
+def test_locks_that_are_held_but_not_in_common_are_named() -> None:
+    lines = ["a acquire m", "a write p.f", "b acquire n", "b read p.f"]
+    [alarm] = data_race.detect(Trace(*lines).execution)
+    assert alarm.message == (
+        "p.f: a writes it holding m, and b reads it holding n: no lock is held by both, and nothing orders "
+        "the two. What would: m (as a) or n (as b) for both"
+    )
+    lines = ["a acquire_read rw", "b acquire_read rw", "a write p.f", "b read p.f"]
+    [alarm] = data_race.detect(Trace(*lines).execution)
+    assert "both hold rw, but not exclusively" in alarm.message
 
 
 def test_one_alarm_a_field() -> None:

@@ -99,12 +99,11 @@ def stored(*cells: dict[str, Any], **how: Any) -> Stored:
     """A stored run of ``cells`` with one finding, unless ``findings`` says otherwise."""
     given = how.pop("findings", [finding()])
     found = [(f"findings/{i:04d}.json", one) for i, one in enumerate(given, 1)]
-    claims, folder = how.pop("claims", []), how.pop("folder", "runs/x")
+    claims, folder, history = how.pop("claims", []), how.pop("folder", "runs/x"), how.pop("history", {})
     run = {"schema": 1, "racebench": "0.1.0", "cells": list(cells), "wall_s": 30.1, **how}
     pairs = [(path, record(one)) for path, one in found]
-    return Stored(
-        Run.from_json(run, "run.json"), pairs, claims, datetime(2017, 5, 8, 12, 0, tzinfo=UTC), folder=folder
-    )
+    at = datetime(2017, 5, 8, 12, 0, tzinfo=UTC)
+    return Stored(Run.from_json(run, "run.json"), pairs, claims, at, history, folder)
 
 
 def a_cell(*words: str, **how: Any) -> Cell:

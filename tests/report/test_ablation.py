@@ -18,7 +18,7 @@ def answer(what: str, verdict: str, **how: Any) -> dict[str, Any]:
 
 def shown(*answers: dict[str, Any], **how: Any) -> str:
     told = {"protocol": "mine", "answers": answers, "scenarios": ["route", "release"], "executions": 14}
-    return plain(ablation_report({**told, "interrupted": False, "seconds": 0.25, **how}), 90)
+    return plain(ablation_report({**told, "interrupted": False, "seconds": 0.25, **how}, "runs/a"), 90)
 
 
 def test_each_answer_says_why() -> None:
@@ -32,6 +32,14 @@ def test_each_answer_says_why() -> None:
         breaks={"route": ["crash.null_desc"]},
     )
     assert [line.rstrip() for line in text.splitlines()] == [
+        "Of 5 changes to the locks of mine, 1 would break something and 1 nothing; 3 have no",
+        "answer.",
+        "1 needed, 1 not needed, 3 open; 2 scenarios, 14 executions, 250 ms",
+        "not needed: without b",
+        "open: without c",
+        "open: without d",
+        "all of it: racebench explain runs/a",
+        "",
         "mine itself breaks rules in 1 of 2 scenarios: crash.null_desc in 1. What a change breaks",
         "beyond that counts.",
         "",
@@ -52,12 +60,12 @@ def test_each_answer_says_why() -> None:
         "open  a before b",
         "      no answer: every scenario that takes it breaks with it too, and may end before. Mend",
         "      that first",
-        "",
-        "1 needed, 1 not needed, 3 open; 2 scenarios, 14 executions, 250 ms",
     ]
 
 
 def test_nothing_in_a_file_is_obeyed() -> None:
-    assert shown(interrupted=True) == "interrupted: no lock is taken; 2 scenarios, 14 executions, 250 ms"
+    first, second, _ = shown(interrupted=True).splitlines()
+    assert first.rstrip() == "No lock is taken under mine."
+    assert second == "interrupted: no lock is taken; 2 scenarios, 14 executions, 250 ms"
     text = shown(answer(EVIL, EVIL, open=[EVIL]), protocol=EVIL, breaks={EVIL: [EVIL]})
-    assert ESC not in text and text.count("[bold]x[/bold]") == 6
+    assert ESC not in text and text.count("[bold]x[/bold]") == 9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from racebench.report.fuzzing import fuzz_commands, fuzz_report
+from racebench.report.fuzzing import fuzz_report
 from racebench.report.terminal import plain
 
 
@@ -20,10 +20,21 @@ def run(*met: dict[str, Any], interrupted: bool = False) -> dict[str, Any]:
     return {"fuzz": told, "wall_s": 60.0, "interrupted": interrupted}
 
 
-def test_what_is_new_comes_last_with_its_commands() -> None:
+def test_what_is_new_comes_first_with_its_commands() -> None:
     known, new = met("race", 7, covered="route_vs_route"), met("late", 8, scenario="a b.toml")
     fuzzed = run(met("lost", 9), new, known, interrupted=True)
-    assert [line.rstrip() for line in plain(fuzz_report(fuzzed), 80).splitlines()] == [
+    text = plain(fuzz_report(fuzzed, "reports/f", "mine.py:Mine", full=True), 80)
+    head = [
+        "2 signatures that no bundled scenario shows break under baseline.",
+        "1,200 scenarios drawn in 1 min 00 s: 3 signatures, 2 new (interrupted)",
+        "late",
+        "  racebench run 'a b.toml' --protocol mine.py:Mine",
+        "lost",
+        "all of it: racebench explain reports/f",
+    ]
+    assert [line.rstrip() for line in text.splitlines()] == [
+        *head,
+        "",
         "baseline: shown by bundled scenarios too",
         "7.0 s  race  route_vs_route",
         "",
@@ -31,15 +42,12 @@ def test_what_is_new_comes_last_with_its_commands() -> None:
         "8.0 s  late",
         "9.0 s  lost",
         "       did not come again, or comes with one that is stored",
-        "",
-        "1,200 scenarios drawn in 1 min 00 s: 3 signatures, 2 new (interrupted)",
     ]
-    assert fuzz_commands(fuzzed, "reports/f", "mine.py:Mine") == [
-        "racebench explain reports/f",
-        "racebench run 'a b.toml' --protocol mine.py:Mine",
-    ]
+    assert plain(fuzz_report(fuzzed, "reports/f", "mine.py:Mine"), 80).splitlines() == head
 
 
 def test_nothing_new_needs_no_command() -> None:
-    assert fuzz_commands(run(met("race", 7, covered="x")), "f", "p") == []
-    assert plain(fuzz_report(run()), 80) == "1,200 scenarios drawn in 1 min 00 s: 0 signatures, 0 new"
+    said = plain(fuzz_report(run(met("race", 7, covered="x")), "f", "p"), 90)
+    assert said.startswith("Nothing new breaks under baseline: the bundled scenarios show all that was met.")
+    assert "racebench" not in said
+    assert "0 signatures, 0 new" in plain(fuzz_report(run(), "f", "p"), 80)

@@ -45,7 +45,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         "results": {"a": "b"}, "stacks": {"a": ["b"], "c": 5}, "message": "m", "site": "f (a/b.py:1)",
         "before": {"mapping": [row], "x": "1"}, "after": {"mapping": [{**row, "virq": "41"}], "x": "2"},
         "accesses": [{"thread": "a", "op": "b", "site": "c"}, 5], "steps": STEPS,
-        "passing": {"at": 3, "failing": ["a"], "passing": ["b"]}, "needs": {"a": ["b"], "c": 5},
+        "passing": {"schedule": [["a", "b", "c"]] * 3, "at": 1, "failing": ["a"], "passing": ["b"]},
+        "needs": {"a": ["b"], "c": 5},
         "confirmation": {"label": "open", "why": "w"}, "lock": "l", "instances": "i", "preemptions": 1,
     }  # fmt: skip
     found = [finding(), finding(evidence=evidence), finding(summary="long " * 100_000, schedule=[])]
@@ -83,16 +84,16 @@ def test_every_format_is_harmless(folder: Path, tmp_path: Path, capsys: pytest.C
     test_sarif.validate(json.loads(texts["sarif"]), "log")
     outside = [line for line in texts["markdown"].splitlines() if line and not line.startswith("    ")]
     assert all(line.startswith("#") and not re.search(r"(?<!\\)[<>`\[\]*]", line) for line in outside)
-    assert max(len(line) for line in texts["markdown"].splitlines() if "replay" not in line) <= 72
+    assert max(len(line) for line in texts["markdown"].splitlines() if "racebench " not in line) <= 72
 
 
 def _html(text: str) -> None:
     tags = test_html.Page(text).tags
-    assert [tag for tag, _ in tags].count("script") == 1
-    assert not [tag for tag, _ in tags if tag in ("img", "iframe", "link", "object", "base", "form")]
+    assert [attrs for tag, attrs in tags if tag == "script" and attrs != {"type": "application/json"}] == [{}]
+    assert not [tag for tag, _ in tags if tag in ("img", "iframe", "link", "object", "base")]
     for _, attrs in tags:
-        assert not [name for name in attrs if name.startswith("on") or name in ("src", "style")]
-        assert re.fullmatch(r"#f\d+", attrs.get("href") or "#f1")
+        assert not [name for name in attrs if name.startswith("on") or name in ("src", "style", "action")]
+        assert re.fullmatch(r"#f\d+(-s\d+)?", attrs.get("href") or "#f1")
 
 
 _ODD = [5, None, [], {"a": 1}, "x", [[1]], float("nan")]

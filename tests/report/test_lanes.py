@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from racebench.report import lanes as schedule
 
 from .samples import STEPS, finding, printed, record, step
@@ -82,3 +84,33 @@ def test_a_request_is_told_and_takes_nothing() -> None:
     assert [
         line for line in lines if "holds rw" in line and line.index("holds") < lines[0].index("vcpu0")
     ] == []
+
+
+def test_what_meets_another_thread_says_where_and_what_and_under_which_locks() -> None:
+    where = {"site": "evict (app/cache.py:25)", "code": "self._data.pop(k)"}
+    steps = [
+        step("a", "read", "Cache._data", "{1: 2}", "{1: 2}", site="get (app/cache.py:17)", code="if k in d:"),
+        step("b", "read", "Cache._data", "{1: 2}", "{1: 2}", held=["m", "n"], **where),
+        step("b", "write", "Cache._data", "{1: 2}", "{}", held=["m", "n"], **where),
+        step("b", "read", "Cache.size", "1", "1", held=["m", "n"], **where),
+        step("a", "read", "Cache._data", "{}", "{}", site="get (app/cache.py:18)", code="return d[k]"),
+    ]
+    text = "\n".join(lanes(120, threads=["a", "b"], evidence={"steps": steps}))
+    assert "app/cache.py:17, holding no lock" in text and "if k in d:" in text
+    assert "write Cache._data: {1: 2} → {}" in text
+    # Said once for the steps of one line, and not of what meets nobody.
+    assert text.count("app/cache.py:25, holding m, n") == text.count("self._data.pop(k)") == 1
+    assert "Cache.size" not in text
+
+
+@pytest.mark.parametrize("op", ["update", "store"])
+def test_a_write_of_any_kind_meets_a_read(op: str) -> None:
+    steps = [step("a", "read", "x.f"), step("b", op, "x.f"), step("b", "acquire", "m")]
+    assert "(1 step)" not in "".join(lanes(evidence={"steps": steps}))
+
+
+def test_what_wraps_goes_on_under_where_it_begins() -> None:
+    steps = [step("a", "write", "p.f", "old " * 9, "new " * 9), step("b", "read", "p.f")]
+    lines = lanes(80, threads=["a", "b"], evidence={"steps": steps})
+    first = next(i for i, line in enumerate(lines) if "write p.f" in line)
+    assert lines[first].index("write") == lines[first + 1].index("old")

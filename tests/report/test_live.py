@@ -183,3 +183,20 @@ def test_a_fuzz_run_in_a_terminal_says_how_long_is_left() -> None:
         screen.progress(100, 20.0)
     assert "100 scenarios, 5/s: 1 signature, 1 new" in text(out) and "40.0 s left" in text(out)
     assert "newest: lost" in text(out)
+
+
+def test_a_long_cell_draws_how_fast_it_went_and_what_failed_each_second() -> None:
+    clock, out = Clock(), console(160)
+    screen = LiveScreen(out, clock)
+    screen.started(1, 60.0)
+    screen.cell_started("route", "baseline", "stress", 60.0)
+    done = 0
+    for second, rate in enumerate((100, 400, 800, 0), 1):
+        done += rate
+        screen.cell_progress("route", "baseline", "stress", Progress(done, 5 * (second > 2), float(second)))
+        # What comes within the second is no sample of its own.
+        screen.cell_progress("route", "baseline", "stress", Progress(done, 5 * (second > 2), second + 0.1))
+    shown = "\n".join(drawn(screen, 4.0, 160))
+    screen.close()
+    assert "rate ▃▅█▁" in shown or "rate ▂▅█▁" in shown
+    assert "failures ▁▁█▁" in shown

@@ -17,9 +17,14 @@ def shown(*cells: dict[str, Any], width: int = 80, **how: Any) -> str:
 
 
 def test_very_many_findings_are_named_not_drawn() -> None:
-    text = shown(cell(), findings=[finding(signature=f"s{i}") for i in range(MOST_PANELS + 2)])
+    text = shown(
+        cell(),
+        findings=[
+            finding(signature=f"s{i}", schedule=[["vcpu0", "read", f"x{i}"]]) for i in range(MOST_PANELS + 2)
+        ],
+    )
     assert text.count("╭─") == MOST_PANELS
-    assert text.count("racebench explain ") == 2
+    assert text.count("times:\n  racebench explain ") + text.count("times: racebench explain ") == 2
     assert "claims" not in text
 
 

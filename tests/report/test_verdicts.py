@@ -9,8 +9,9 @@ import pytest
 from racebench.findings import RULES
 from racebench.records import Cell
 from racebench.report.facts import done
-from racebench.report.tree import Group
-from racebench.report.verdicts import code_of, matrix, verdicts
+from racebench.report.rules import clause, family, word
+from racebench.report.tree import Group, Look
+from racebench.report.verdicts import matrix, verdicts
 
 from .samples import ESC, EVIL, a_cell, printed
 
@@ -43,19 +44,20 @@ def test_few_cells_get_a_row_each_with_what_was_done(width: int) -> None:
 def test_many_cells_get_a_grid_that_fits_80_columns() -> None:
     text = shown(many(found=BROKEN, expected=BROKEN))
     assert "a b c d e f g h i j k l m" in " ".join(text.splitlines()[0].split())
-    assert "MC" in text
-    assert "M2 mapping.double_success" in text
-    assert "38 cells clean, as expected: 15,656,000 collisions, none failed; 38 proved" in " ".join(
-        text.split()
+    assert "# mapping" in text
+    assert "# double: mapping.double_success" in text
+    assert (
+        "38 cells clean, as expected: 15,656,000 collisions, none failed; every schedule of 38 was searched"
+        in " ".join(text.split())
     )
 
 
 @pytest.mark.parametrize(
     ("how", "mark"),
     [
-        ({"verdict": "unexpected", "found": ["crash.null_desc"]}, "!CD"),
-        ({"verdict": "missed", "expected": ["deadlock.cycle"]}, "?DC"),
-        ({"verdict": "unknown"}, "~-"),
+        ({"verdict": "unexpected", "found": ["crash.null_desc"]}, "!x desc"),
+        ({"verdict": "missed", "expected": ["deadlock.cycle"]}, "? o deadlock"),
+        ({"verdict": "unknown"}, "…"),
     ],
 )
 def test_what_is_not_as_expected_stands_first_and_is_marked(how: dict[str, Any], mark: str) -> None:
@@ -69,9 +71,41 @@ def test_a_cell_that_was_not_run_is_empty() -> None:
     assert "irq" in shown(cells)
 
 
-def test_every_rule_has_a_code_of_its_own() -> None:
-    assert len({code_of(rule) for rule in RULES}) == len(RULES)
-    assert code_of("account.lost") == "AL"
+def test_every_rule_has_words_of_its_own() -> None:
+    assert len({word(rule) for rule in RULES}) == len({clause(rule) for rule in RULES}) == len(RULES)
+    assert (word("account.lost_update"), clause("account.lost")) == (
+        "# lost update",
+        "account.lost is broken",
+    )
+    assert [family(rule) for rule in ("crash.x", "stall.x", "data_race")] == [
+        Look.CRASH, Look.DEADLOCK, Look.PREDICTION,
+    ]  # fmt: skip
+
+
+def test_what_is_proved_unreachable_or_vacuous_is_grey_and_in_brackets() -> None:
+    rule = "lock_order.inversion"
+    idle = {"complete": True, "executions": 4, "returned": {"a: release virq=40": {"-EBUSY": 4}}}
+    cells = [a_cell(found=[rule], expected=[rule]), a_cell("b", stress=None, verify=idle)]
+    (_, [first]), (_, [second]) = matrix(cells, {}, {(*cells[0].name, rule)}).rows
+    assert [(s.text, s.look) for s in (*first.text, *second.text)] == [  # type: ignore[union-attr]
+        ("(~ order)", Look.DIM), ("(-)", Look.DIM),
+    ]  # fmt: skip
+
+
+def test_names_stand_over_the_columns_where_there_is_room() -> None:
+    cells = many(found=["crash.null_desc"], expected=["crash.null_desc"])
+    assert "protocol_" not in printed(matrix(cells, {}), 60).partition("─")[0]
+    assert printed(matrix(cells, {}), 100).count("protocol_") == 13
+    alone = printed(matrix([a_cell(found=BROKEN, expected=BROKEN), a_cell("b")], {}), 80)
+    assert "route_vs_route  # mapping, # double" in alone
+
+
+def test_rows_with_a_tag_in_common_stand_together_between_rules() -> None:
+    names = [("a", "y"), ("b", "x"), ("c", "y"), ("d", "x"), ("e", "x"), ("f", "x"), ("g", "x")]
+    cells = [a_cell(name, p, tags=["all", tag]) for name, tag in names for p in ("p", "q")]
+    lines = [line.split(" ")[0] for line in printed(matrix(cells, {}), 80).splitlines()]
+    rule = lines[1]
+    assert lines[1:] == [rule, "@y", "a", "c", rule, "@x", "b", "d", "e", "f", rule, "g"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +136,7 @@ def test_nothing_in_a_file_is_obeyed() -> None:
 @pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_protocols_that_do_not_fit_go_below(width: int) -> None:
     cells = [a_cell(s, f"p{i}", verdict="unexpected", found=["data_race"]) for s in "abc" for i in range(20)]
-    assert printed(matrix(cells, {}), width).count("!DR") == len(cells)
+    assert printed(matrix(cells, {}), width).count("!~ race") == len(cells)
 
 
 def test_cells_of_which_the_same_is_to_be_said_are_told_together() -> None:

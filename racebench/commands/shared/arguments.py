@@ -9,6 +9,7 @@ from typing import Any
 
 from ...campaign.quantities import duration, natural, positive
 from ...scenario.lineage import PARENT
+from .settings import settings
 
 Add = Callable[..., Any]
 """``add_argument`` of the verb's parser."""
@@ -42,7 +43,8 @@ def cells(add: Add) -> None:
     )  # fmt: skip
     stored(add)
     json(add, "the run object")
-    quiet(add, "no progress; at the end only what is not as expected")
+    quiet(add, "no progress; with --full, only what is not as expected")
+    full(add)
 
 
 def scenarios(add: Add, default: str) -> None:
@@ -56,7 +58,8 @@ def protocol(add: Add) -> None:
 
 def time(add: Add, seconds: float | None, about: str) -> None:
     """``about`` names the default; None if the verb has several."""
-    add("--time", type=duration, default=seconds, metavar="T", help=about)
+    default = (settings().time or seconds) if seconds else None
+    add("--time", type=duration, default=default, metavar="T", help=about)
 
 
 def against(add: Add) -> None:
@@ -65,11 +68,12 @@ def against(add: Add) -> None:
 
 
 def jobs(add: Add) -> None:
-    add("--jobs", type=positive, default=1, metavar="N", help="processes (default: 1)")
+    jobs = settings().jobs
+    add("--jobs", type=positive, default=jobs, metavar="N", help=f"number of processes (default: {jobs})")
 
 
 def seed(add: Add, of: str) -> None:
-    add("--seed", type=natural, default=0, metavar="N", help=f"of {of} (default: 0)")
+    add("--seed", type=natural, default=0, metavar="N", help=f"seed for {of} (default: 0)")
 
 
 def stored(add: Add, what: str = "the run's own folder") -> None:
@@ -77,7 +81,11 @@ def stored(add: Add, what: str = "the run's own folder") -> None:
 
 
 def json(add: Add, what: str) -> None:
-    add("--json", type=named, metavar="FILE", help=f"write {what}; - prints it, alone")
+    add("--json", type=named, metavar="FILE", help=f"write {what} to FILE as JSON; - prints nothing else")
+
+
+def full(add: Add) -> None:
+    add("--full", action="store_true", help="print everything, not only the conclusion")
 
 
 def quiet(add: Add, about: str = "no progress") -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.text import Text
 
 from ...campaign.runner import Options, cells_for, run_campaign
 from ...campaign.stop import Stop
 from ...records import Run
 from ...report.against import Lineage
+from ...report.annotations import github_lines, wanted
 from ...report.facts import cell_name
 from ...report.live import LiveScreen, PlainLines, Quiet
 from ...report.run import document
@@ -17,16 +22,19 @@ from ...report.text import counted
 from ...scenario.lineage import lineages
 from ...scenario.selection import Target, select
 from .output import Output, Screen, complain, fancy
+from .settings import settings
 from .stored import read_stored
 
 
 def chosen(args: argparse.Namespace) -> tuple[list[Target], list[Lineage]]:
     """What the cells run that the command line names, and who is held against whom in them."""
-    scenarios = select(args.scenario)
+    project = settings()
+    scenarios = select(args.scenario or project.paths)
+    protocols = args.protocol or list(project.protocols) or None
     if args.against is None:
-        return cells_for(scenarios, args.protocol), []
+        return cells_for(scenarios, protocols), []
     variants = [name for scenario in scenarios for name in scenario.variants]
-    held = lineages(args.protocol, args.against, variants)
+    held = lineages(protocols, args.against, variants)
     specs = [choice.spec for one in held for choice in (one.choice, one.parent)]
     return cells_for(scenarios, specs), [one.stored() for one in held]
 
@@ -36,14 +44,18 @@ def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Optio
     output = Output(args.json)
     listener = _listener(output.progress, args.quiet)
     try:
-        run = run_campaign(targets, options, listener, stop)
+        run = run_campaign(targets, replace(options, command=args.command), listener, stop)
     finally:
         listener.close()
     output.json(run.to_json())
     if options.out is not None:
         # What is stored is what is shown, as `explain` shows it.
-        stored = read_stored(options.out, beside=False)
-        show_run(output.answer, document(stored.surprising() if args.quiet else stored))
+        stored = read_stored(options.out)
+        told = document(stored.surprising() if args.quiet and args.full else stored)
+        show_run(output.answer, told, full=args.full)
+        if wanted(os.environ):
+            for line in github_lines(stored):
+                output.progress.print(Text(line), soft_wrap=True)
     return _status(run)
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ...errors import UsageError
 from ...report.text import brief
+from .settings import settings
 
 
 class Screen(Console):
@@ -63,8 +64,8 @@ def forget_stdout() -> None:
 
 
 def new_folder(verb: str) -> Path:
-    """``reports/<time>-<verb>``, with a number behind it if that exists."""
-    base = Path("reports") / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{verb}"
+    """``reports/<time>-<verb>``, with a number behind it if that exists; a project may name the folder."""
+    base = Path(settings().reports) / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{verb}"
     path, n = base, 1
     while path.exists():
         n += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 from ...errors import ProgramError, ReplayDiverged
 from ...findings import Finding
 from ...program import Program
+from ...trace import schedule_from_json
 from ..control.scheduler import Scheduler
 from ..search.evidence import Detect, shown
 from ..search.glance import glance
 from ..search.loop import Plan
 from ..tally import Seen
-from .replay import Replay, completed
+from .replay import Replay, completed, recorded
 from .shrinking import SECONDS, Shrinker, nearest_passing
 
 REPLAYS = 10
@@ -93,8 +94,20 @@ def concluded(scheduler: Scheduler, seen: Seen, finding: Finding, detect: Detect
     if not seen.alarm:
         passing = nearest_passing(scheduler, finding.schedule, until)
         if passing is not None:
-            evidence["passing"] = passing
+            evidence["passing"] = {**passing, "rest": _rest(scheduler, passing)}
     return replace(finding, evidence=evidence)
+
+
+def _rest(scheduler: Scheduler, passing: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The recorded steps of a passing schedule from where it parts; none if it does not come again.
+
+    Without their stacks, which take most of the room: the place of each is enough here.
+    """
+    try:
+        _, recorder = recorded(scheduler, schedule_from_json(passing["schedule"], "passing"))
+    except (ReplayDiverged, ProgramError):
+        return []
+    return [{**step.as_json(), "stack": []} for step in recorder.steps[passing["at"] :]]
 
 
 def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from .. import tree
+from ..mail import mail
 from ..run import document
 from ..stored import Stored
 from ..terminal import plain
@@ -21,10 +22,14 @@ _ACTIVE = re.compile(r"([\\`*{}\[\]<>#+!|~&@$^=]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-
 
 
 def render(stored: Stored, width: int) -> str:
-    """No line is longer than ``width``, but for commands."""
+    """No line is longer than ``width``, but for commands; what is ``brief`` is a mail of one screen."""
     told = document(stored)
-    summary = _indented([tree.Paragraph(tree.say(told.summary))], width)
-    return "\n\n".join(["# RaceBench report", *summary, *_blocks(told.sections, width)]) + "\n"
+    if stored.whole is not None:
+        return "\n".join(_indented(mail(stored.whole, told.about, width - len(_INDENT)), width)) + "\n"
+    return (
+        "\n\n".join(["# RaceBench report", *_indented(told.headline, width), *_blocks(told.sections, width)])
+        + "\n"
+    )
 
 
 def _blocks(blocks: Sequence[tree.Block], width: int) -> Iterator[str]:
@@ -34,6 +39,9 @@ def _blocks(blocks: Sequence[tree.Block], width: int) -> Iterator[str]:
                 if not detail:
                     yield f"## {title[:1].upper()}{title[1:]}"
                     yield from _blocks(inner, width)
+            case tree.Panel(in_short=tree.Command(text, label), slight=True):
+                yield from _indented([tree.Paragraph(tree.say(label))], width)
+                yield _INDENT + text
             case tree.Panel(title, where, inner, number):
                 yield _heading(f"### {number}. ", title, width)
                 yield from _indented([tree.Paragraph(tree.say(f"in {where}"))], width)

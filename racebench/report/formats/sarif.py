@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -13,18 +12,17 @@ from ...findings import RULES
 from ...records import FindingRecord
 from .. import facts
 from ..lanes import GIVES, TAKES, steps
+from ..places import Repository, Spot
 from ..stored import Stored
 from ..text import clean, clipped
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_PACKAGE = Path(__file__).resolve().parents[2]
-_SITE = re.compile(r"(?P<function>.{1,200}) \((?P<file>[^()]{1,300}):(?P<line>[0-9]{1,7})\)")
 _MOST_CHARS, _MOST_STEPS = 4000, 500
 
 
 def render(stored: Stored) -> str:
     """One run of one tool; level error where nobody expected the rule to break, else note."""
-    found = [record for _, record in stored.findings]
+    found, files = [record for _, record in stored.findings], Repository()
     rules = list(dict.fromkeys(_text(record.finding.rule) for record in found))
     cells = stored.run.cells
     fine = {(*cell.name, rule) for cell in cells for rule in (*cell.expected, *cell.allowed)}
@@ -38,7 +36,7 @@ def render(stored: Stored) -> str:
         "tool": {"driver": driver},
         "invocations": [{"executionSuccessful": not stored.run.interrupted, "endTimeUtc": ended}],
         "columnKind": "unicodeCodePoints",
-        "results": [_result(one, rules, (*one.cell, one.finding.rule) in fine) for one in found],
+        "results": [_result(one, rules, (*one.cell, one.finding.rule) in fine, files) for one in found],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
 
@@ -52,14 +50,14 @@ def _message(text: str) -> dict[str, str]:
     return {"text": re.sub(r"\{(?=\d)", "{ ", _text(text).replace("](", "] ("))}
 
 
-def _result(record: FindingRecord, rules: list[str], expected: bool) -> dict[str, Any]:
+def _result(record: FindingRecord, rules: list[str], expected: bool, files: Repository) -> dict[str, Any]:
     rule = _text(record.finding.rule)
     result: dict[str, Any] = {
         "ruleId": rule,
         "ruleIndex": rules.index(rule),
         "level": "note" if expected else "error",
         "message": _message(f"{facts.cell_name(record)}: {facts.sentence(record)}"),
-        "locations": [_location(record)],
+        "locations": [_location(record, files)],
         "partialFingerprints": {"racebenchSignature/v1": _text(record.finding.signature)},
         "properties": {
             "scenario": _text(record.scenario),
@@ -69,10 +67,10 @@ def _result(record: FindingRecord, rules: list[str], expected: bool) -> dict[str
     }
     if record.count < 1 << 31:
         result["occurrenceCount"] = record.count
-    related = [place for site, said in _places(record) if (place := _at(site, _message(said)))]
+    related = [place for site, said in _places(record) if (place := _at(files.spot(site), _message(said)))]
     if related:
         result["relatedLocations"] = [{"id": i, **place} for i, place in enumerate(related)]
-    flow = _flow(record)
+    flow = _flow(record, files)
     if flow:
         result["codeFlows"] = [{"threadFlows": flow}]
     return result
@@ -112,47 +110,48 @@ def _places(record: FindingRecord) -> Iterator[tuple[str, str]]:
         yield access["site"], f"{access.get('thread', '?')}: {access.get('op', '?')}"
 
 
-def _location(record: FindingRecord) -> dict[str, Any]:
+def first_spot(record: FindingRecord, files: Repository) -> Spot | None:
+    """The first of its sites."""
+    return next(filter(None, map(files.spot, _sites(record))), None)
+
+
+def _location(record: FindingRecord, files: Repository) -> dict[str, Any]:
     """The first of its sites; a finding without any is at its scenario."""
-    for site in _sites(record):
-        if place := _at(site):
-            return place
+    if place := _at(first_spot(record, files)):
+        return place
     name = re.split(r"[/\\]", record.scenario_file or record.scenario)[-1]
     return {"physicalLocation": {"artifactLocation": {"uri": _uri(name)}, "region": {"startLine": 1}}}
 
 
-def _at(site: Any, message: dict[str, str] | None = None) -> dict[str, Any]:
-    """A SARIF location of ``function (file:line)``; empty if it is not one."""
-    match = _SITE.fullmatch(clean(site))
-    if match is None:
+def _at(spot: Spot | None, message: dict[str, str] | None = None) -> dict[str, Any]:
+    """A SARIF location; empty if there is no place."""
+    if spot is None:
         return {}
     place = {
         "physicalLocation": {
-            "artifactLocation": {"uri": _uri(match["file"])},
-            "region": {"startLine": max(1, int(match["line"]))},
+            "artifactLocation": {"uri": _uri(spot.file)},
+            "region": {"startLine": spot.line},
         },
-        "logicalLocations": [{"name": match["function"], "kind": "function"}],
+        "logicalLocations": [{"name": spot.function, "kind": "function"}],
     }
     return {**place, "message": message} if message else place
 
 
 def _uri(file: str) -> str:
-    """A relative URI: sites name a file by its last folder, the package's own are given in full."""
-    parts = [part for part in re.split(r"[/\\]", clean(file)) if part not in ("", ".", "..")]
-    for folder in ((), ("vgic",)):
-        if parts and parts[-1].endswith(".py") and _PACKAGE.joinpath(*folder, *parts).is_file():
-            parts = [_PACKAGE.name, *folder, *parts]
-            break
+    parts = [part for part in clean(file).split("/") if part not in ("", ".", "..")]
     return "/".join(quote(part, safe="") for part in parts) or "unknown"
 
 
-def _flow(record: FindingRecord) -> list[dict[str, Any]]:
-    """The schedule as a flow per thread: locks taken and given, fields written."""
+def _flow(record: FindingRecord, files: Repository) -> list[dict[str, Any]]:
+    """The schedule as a flow per thread: locks taken and given, fields written, and what is written read."""
+    done = steps(record)[:_MOST_STEPS]
+    written = {step["object"] for step in done if step["op"] == "write"}
     flows: dict[str, list[dict[str, Any]]] = {}
-    for number, step in enumerate(steps(record)[:_MOST_STEPS], 1):
-        if step["op"] not in (*TAKES, *GIVES, "write"):
+    for number, step in enumerate(done, 1):
+        reads = step["op"] == "read" and step["object"] in written
+        if step["op"] not in (*TAKES, *GIVES, "write") and not reads:
             continue
-        place = _at(step.get("site", ""), _message(f"{step['op']} {step['object']}"))
+        place = _at(files.spot(step.get("site", "")), _message(f"{step['op']} {step['object']}"))
         if place:
             flows.setdefault(_text(step["thread"]), []).append({"location": place, "executionOrder": number})
     return [{"id": thread, "locations": locations} for thread, locations in flows.items()]

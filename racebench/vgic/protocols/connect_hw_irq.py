@@ -32,6 +32,7 @@ class ConnectHwIrq(LockfreePriority):
 
     ID = "connect_hw_irq"
     SUMMARY = "ec2a2f1de4 + 8635491581: the rank lock only around testing and writing p.desc"
+    PHRASE = "with the rank lock only around p.desc"
 
     def vgic_connect_hw_irq(self, d: Domain, virq: int, desc: IrqDesc, connect: bool) -> int:
         """Point SPI ``virq`` at ``desc``, or at nothing; 0, -EBUSY or -EINVAL.

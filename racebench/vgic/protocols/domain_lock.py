@@ -16,6 +16,7 @@ class DomainLock(NoRankLockLockfree):
 
     ID = "domain_lock"
     SUMMARY = "K8: the domain lock, outermost, around route and release; no rank lock there"
+    PHRASE = "with the domain lock in place of the rank lock"
 
     def route_irq_to_guest(self, d: Domain, virq: int, irq: int) -> int:
         """As at baseline, all of it under d's vgic lock.

@@ -15,6 +15,7 @@ class DomainLockMmio(DomainLock):
 
     ID = "domain_lock_mmio"
     SUMMARY = "domain_lock, also around GICD_ISENABLER and GICD_ICENABLER writes"
+    PHRASE = "with the domain lock around routing and register writes"
 
     def write_isenabler(self, d: Domain, virqs: tuple[int, ...]) -> None:
         """As at baseline, under d's vgic lock.

@@ -16,6 +16,7 @@ class LockfreePriority(Protocol):
 
     ID = "lockfree_priority"
     SUMMARY = "baseline + 43208a9cb4: priority read without the rank lock"
+    PHRASE = "with a lock-free priority"
 
     rank_irq = AccessOnceRankIrq
 

@@ -16,6 +16,7 @@ class NoRankLock(Protocol):
 
     ID = "no_rank_lock"
     SUMMARY = "RFC 01/10: no rank lock in the two routing functions"
+    PHRASE = "without the rank lock"
 
     def gic_route_irq_to_guest(self, d: Domain, virq: int, desc: IrqDesc, priority: int) -> int:
         """As at baseline, with desc.lock held and no other lock taken.

@@ -17,6 +17,7 @@ class NoRankLockGuard(NoRankLock):
 
     ID = "no_rank_lock_guard"
     SUMMARY = "RFC 01/10 + K7: route only before creation_finished, release only if is_dying"
+    PHRASE = "with guards in place of the rank lock"
 
     def gic_route_irq_to_guest(self, d: Domain, virq: int, desc: IrqDesc, priority: int) -> int:
         """-EBUSY once the domain runs.  Enter with desc.lock held.

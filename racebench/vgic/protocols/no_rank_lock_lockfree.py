@@ -16,3 +16,4 @@ class NoRankLockLockfree(NoRankLock, LockfreePriority):
 
     ID = "no_rank_lock_lockfree"
     SUMMARY = "RFC 01/10 and 43208a9cb4 together"
+    PHRASE = "without the rank lock, and with a lock-free priority"

@@ -19,6 +19,7 @@ class PendingIrqLock(LockfreePriority):
 
     ID = "pending_irq_lock"
     SUMMARY = "p lock instead of the rank lock; register writes look, take desc, look again"
+    PHRASE = "with the pending_irq lock in place of the rank lock"
 
     pending_irq = LockedPendingIrq
 

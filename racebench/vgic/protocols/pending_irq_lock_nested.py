@@ -15,6 +15,7 @@ class PendingIrqLockNested(PendingIrqLock):
 
     ID = "pending_irq_lock_nested"
     SUMMARY = "pending_irq_lock with p kept while desc is taken"
+    PHRASE = "with the pending_irq lock kept while desc is taken"
 
     def vgic_enable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
         """Enter with the rank lock held; takes and drops vcpu, then p with desc inside it.

@@ -16,6 +16,7 @@ class PendingIrqLockNoRecheck(PendingIrqLock):
 
     ID = "pending_irq_lock_no_recheck"
     SUMMARY = "pending_irq_lock without looking again once desc is held"
+    PHRASE = "with the pending_irq lock and no second look"
 
     def enable_desc(self, p: LockedPendingIrq, desc: IrqDesc, v_target: Vcpu) -> None:
         """Enable ``desc``, whosever it is by now.  Takes desc.lock."""

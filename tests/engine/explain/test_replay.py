@@ -93,3 +93,23 @@ def test_divergence_cannot_be_swallowed_by_the_program() -> None:
 
     with pytest.raises(rb.ReplayDiverged):
         rb.replay(p.account(swallows), (("a", "write", "Account.balance"),))
+
+
+class Cache(rb.State):
+    data = rb.shared({1: 2})
+
+
+def get(s: Cache) -> int | None:
+    return s.data[1] if 1 in s.data else None
+
+
+def test_each_recorded_step_has_its_line_of_source_and_what_a_container_was_and_became() -> None:
+    program = rb.Program("cache", setup=Cache, threads={"get": get, "evict": lambda s: s.data.pop(1)})
+    found = rb.verify(program).findings
+    [finding] = [one for one in found if one.rule == "program.error"]
+    steps = finding.evidence["steps"]
+    [write] = [step for step in steps if step["op"] == "write"]
+    assert (write["old"], write["new"]) == ("{1: 2}", "{}")
+    assert "s.data.pop(1)" in write["code"]
+    reads = [step for step in steps if step["thread"] == "get"]
+    assert {step["code"] for step in reads} == {"return s.data[1] if 1 in s.data else None"}

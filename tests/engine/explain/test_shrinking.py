@@ -104,6 +104,8 @@ def test_the_nearest_passing_schedule_parts_at_one_decision() -> None:
     schedule = tuple(tuple(step) for step in passing["schedule"])
     assert schedule[:at] == hang.schedule[:at]
     assert passing["failing"] == list(hang.schedule[at]) != passing["passing"] == list(schedule[at])
+    rest = tuple((step["thread"], step["op"], step["object"]) for step in passing["rest"])
+    assert rest == schedule[at:], "its own steps come with their values"
     assert "deadlock.cycle" not in {f.rule for f in rb.replay(program, schedule).findings}
 
 

@@ -73,7 +73,7 @@ def test_a_cell_is_a_case() -> None:
     assert fine.attrib["name"] == "baseline" and len(fine) == 0
     [failure] = unexpected
     assert failure.attrib == {"type": "unexpected", "message": "unexpected: deadlock.cycle"}
-    assert "wait for one another" in (failure.text or "")
+    assert "wait for each other" in (failure.text or "")
     assert "racebench replay runs/x/findings/0001.json" in (failure.text or "")
     assert missed[0].attrib["message"] == "missed: nothing found; not found: data_race"
     assert unknown[0].tag == "error" and unknown[0].attrib["message"] == "unknown: cannot run"

@@ -85,7 +85,7 @@ def where(result: dict[str, Any]) -> tuple[str, int]:
 def test_a_finding_is_a_result_at_its_line() -> None:
     [result] = parsed(cell("release_vs_isenabler", found=["deadlock.cycle"]))["results"]
     assert result["ruleId"] == "deadlock.cycle"
-    assert "wait for one another" in result["message"]["text"]
+    assert "wait for each other" in result["message"]["text"]
     assert where(result) == ("racebench/vgic/vgic.py", 63)
     assert list(result["partialFingerprints"].values()) == ["deadlock.cycle: desc, rank"]
     assert result["occurrenceCount"] == 1310

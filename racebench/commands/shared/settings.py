@@ -1,0 +1,81 @@
+"""Defaults of a project's own: the table ``[tool.racebench]`` of pyproject.toml in the current folder."""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...bounds import fits
+from ...campaign.quantities import duration
+from ...errors import UsageError
+
+FILE = Path("pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``paths`` and ``protocols`` are what a command line that names none means, code included.
+
+    ``time`` is in seconds, or None; ``reports`` is the folder in which runs get theirs.
+    """
+
+    time: float | None = None
+    jobs: int = 1
+    paths: tuple[str, ...] = ()
+    protocols: tuple[str, ...] = ()
+    reports: str = "reports"
+
+
+def settings() -> Settings:
+    """What the project says; UsageError if it is nothing that can be set."""
+    try:
+        told = tomllib.loads(FILE.read_text(encoding="utf-8")).get("tool", {}).get("racebench", {})
+    except (OSError, ValueError, RecursionError, AttributeError):
+        # A project without the file, or with one that is wrong in itself, sets nothing.
+        return Settings()
+    if not isinstance(told, Mapping):
+        raise _wrong("", "is no table")
+    read: dict[str, Any] = {}
+    for key, value in told.items():
+        if key not in _READ:
+            raise _wrong(key, f"is unknown. Choose from {', '.join(_READ)}")
+        read[key] = _READ[key](key, value)
+    return Settings(**read)
+
+
+def _wrong(key: str, what: str) -> UsageError:
+    return UsageError(f"{FILE}: tool.racebench{key and '.'}{key}: {what}.")
+
+
+def _time(key: str, value: Any) -> float:
+    try:
+        return duration(value if isinstance(value, str) else "")
+    except argparse.ArgumentTypeError as error:
+        raise _wrong(key, "is not a duration. Write 500ms, 30s, 10m or 2h") from error
+
+
+def _jobs(key: str, value: Any) -> int:
+    if not fits(value, int) or isinstance(value, bool) or value < 1:
+        raise _wrong(key, "is not a whole number, 1 or more")
+    return int(value)
+
+
+def _texts(key: str, value: Any) -> tuple[str, ...]:
+    if not fits(value, [str]) or not all(value):
+        raise _wrong(key, "is not a list of texts")
+    return tuple(value)
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise _wrong(key, "is not the name of a folder")
+    return value
+
+
+_READ: Mapping[str, Callable[[str, Any], Any]] = {
+    "time": _time, "jobs": _jobs, "paths": _texts, "protocols": _texts, "reports": _text,
+}  # fmt: skip

@@ -1,0 +1,67 @@
+"""The JSON of stored runs as JSON Schema, from the same tables that reading checks it against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .cell import CELL_KINDS
+from .finding import EVIDENCE_KINDS, RECORD_KINDS, SUMMARY_KINDS
+from .modes import MODES, mode_kinds
+from .plain import SCHEMA
+from .run import RUN_KINDS
+
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array"}
+_STEP = {"type": "array", "items": {"type": "string"}, "minItems": 3, "maxItems": 3}
+
+
+def run_schema() -> dict[str, Any]:
+    """Of ``run.json``, and of what ``--json`` writes."""
+    modes = {mode: {"anyOf": [_object(mode_kinds(mode)), {"type": "null"}]} for mode in MODES}
+    cell = _object(CELL_KINDS, modes)
+    return _file("run.json", _object(RUN_KINDS, {"cells": {"type": "array", "items": cell}}, ["cells"]))
+
+
+def finding_schema() -> dict[str, Any]:
+    """Of ``findings/NNNN.json``.  Evidence may have other names, and most of these may be missing."""
+    evidence = {"type": "object", "properties": {key: _kind(kind) for key, kind in EVIDENCE_KINDS.items()}}
+    more = {
+        "found_by": _object(SUMMARY_KINDS["found_by"]),
+        "schedule": {"type": "array", "items": _STEP},
+        "evidence": evidence,
+        "count": {"type": "integer"},
+    }
+    kinds = {**SUMMARY_KINDS["finding"], **RECORD_KINDS}
+    return _file("findings/NNNN.json", _object(kinds, more, ["schedule", "evidence"]))
+
+
+def _file(name: str, told: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "integer", "minimum": 1, "maximum": SCHEMA}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"RaceBench: {name}",
+        **told,
+        "properties": {"schema": schema, **told["properties"]},
+        "required": ["schema", *told["required"]],
+    }
+
+
+def _object(
+    kinds: Mapping[str, tuple[Any, ...]], more: Mapping[str, Any] | None = None, required: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Keys with (kind,) must be there; those with (kind, default) may be missing."""
+    told = {key: _kind(kind[0], nullable=kind[1:] == (None,)) for key, kind in kinds.items()}
+    must = [key for key, kind in kinds.items() if len(kind) == 1]
+    return {"type": "object", "properties": {**told, **(more or {})}, "required": [*must, *required]}
+
+
+def _kind(kind: Any, nullable: bool = False) -> dict[str, Any]:
+    """A kind, as ``bounds.fits`` reads it."""
+    if kind is object:
+        return {}
+    if isinstance(kind, type):
+        return {"type": [_TYPES[kind], "null"] if nullable else _TYPES[kind]}
+    if isinstance(kind, Mapping):
+        properties = {key: _kind(one) for key, one in kind.items()}
+        return {"type": "object", "properties": properties, "required": list(kind)}
+    return {"type": "array", "items": _kind(kind[0])}

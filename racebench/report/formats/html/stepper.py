@@ -1,0 +1,38 @@
+"""A schedule to be walked: what the page's script is given of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ...tree import Frame, Walk
+
+
+def stepper(walk: Walk, anchor: str) -> str:
+    """A place for the stepper of the finding at ``anchor``, with its data; empty without a script."""
+    data = {
+        "threads": walk.threads,
+        "start": walk.start,
+        "failing": list(_steps(walk.failing, walk.threads, 0)),
+        "at": walk.at,
+        "passing": list(_steps(walk.passing, walk.threads, walk.at)),
+    }
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    # In a script element nothing is escaped: no text in it may look like the element's end.
+    text = text.replace("<", "\\u003c")
+    script = f'<script type="application/json">{text}</script>'
+    return f'<div class="stepper" data-anchor="{anchor}">{script}</div>\n'
+
+
+def _steps(frames: Sequence[Frame], threads: Sequence[str], since: int) -> Iterator[list[Any]]:
+    """[thread, what it does, value, place, its locks, waits, field and value or null] of each.
+
+    Threads are told by their place in ``threads``.  But for the waits, each a thread, a lock and
+    its holder or -1, nothing changes in a step for the other threads.
+    """
+    number = {name: i for i, name in enumerate(threads)}
+    for frame in frames[since:]:
+        mine = number[frame.thread]
+        waits = [[number.get(w.thread, -1), w.lock, number.get(w.holder, -1)] for w in frame.waits]
+        yield [mine, frame.does, frame.value, frame.place, frame.held[mine], waits, frame.left]

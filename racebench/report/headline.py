@@ -1,0 +1,193 @@
+"""The verdict first: a run's conclusion, what is new or unexpected, the worst findings, where the rest is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from ..records import Cell
+from . import against, facts, tree
+from .rules import clause, gravity
+from .stored import Distinct, Stored, is_fine, summary, unfinished
+from .text import clean, clipped, count, counted, joined
+from .tree import Block, Look, Paragraph, known, note
+
+_MOST, _LONGEST, _LONGEST_TITLE = 3, 230, 70
+
+
+def headline(stored: Stored, told: Sequence[Distinct]) -> Iterator[Block]:
+    """At most thirteen lines of 80 columns; ``rest`` has one or two more."""
+    run = stored.run
+    worst = worst_first(stored, told)
+    said, look = conclusion(stored, told)
+    yield note(said, look)
+    yield note(summary(run))
+    yield from _counts(run.cells, told, stored)
+    for one in worst[:_MOST]:
+        yield from _finding(one, stored)
+
+
+def worst_first(stored: Stored, told: Sequence[Distinct]) -> list[Distinct]:
+    """Without what is proved unreachable."""
+    return sorted((one for one in told if not _harmless(one)), key=_order(stored))
+
+
+def _harmless(one: Distinct) -> bool:
+    return facts.label(one.record) == "unreachable"
+
+
+def _order(stored: Stored) -> Callable[[Distinct], tuple[bool, bool, bool, int, bool, int]]:
+    fine, fresh = is_fine(stored.run.cells), against.news(stored.run.against)
+
+    def order(one: Distinct) -> tuple[bool, bool, bool, int, bool, int]:
+        """What is new with a protocol first, then what nobody expected, what is new here, the worst."""
+        finding = one.record.finding
+        unreached = facts.callers(one.record)[0] == "not reachable"
+        return (
+            finding.signature not in fresh,
+            fine(one.record),
+            not _is_new(one, stored),
+            gravity(finding.rule),
+            unreached,
+            len(finding.schedule),
+        )
+
+    return order
+
+
+def _is_new(one: Distinct, stored: Stored) -> bool:
+    """Whether no older run has seen it that could have."""
+    return stored.history.get(one.record.finding.signature, (0, 0))[0] == 1
+
+
+# -- the conclusion
+
+
+def conclusion(stored: Stored, told: Sequence[Distinct]) -> tuple[str, Look]:
+    """The run in a sentence, and how it is to be taken."""
+    said, look = _conclusion(stored, told, worst_first(stored, told))
+    return clipped(said, _LONGEST), look
+
+
+def _conclusion(stored: Stored, told: Sequence[Distinct], worst: Sequence[Distinct]) -> tuple[str, Look]:
+    """What nobody expected, else what has no answer, else the worst."""
+    cells = stored.run.cells
+    held = against.conclusions(stored.run.against)
+    if held:
+        return " ".join(said for said, _ in held), Look.BAD if any(worse for _, worse in held) else Look.GOOD
+    fine = is_fine(cells)
+    odd = [one for one in worst if not fine(one.record)]
+    if odd:
+        return f"Not expected: {_broken(cells, odd[0])}", Look.BAD
+    of = {verdict: [cell for cell in cells if known(cell.verdict) == verdict] for verdict in tree.VERDICTS}
+    if of["unexpected"]:
+        cell = of["unexpected"][0]
+        broken = joined(map(clause, cell.unexpected), " and ") or "a rule is broken"
+        return f"Not expected: {broken} in {facts.cell_name(cell)}.", Look.BAD
+    if of["missed"]:
+        cell, rules = of["missed"][0], facts.missing(of["missed"][0])
+        was = "was" if len(rules) == 1 else "were"
+        return f"Not found: {joined(rules)}, which {was} expected in {facts.cell_name(cell)}.", Look.BAD
+    if of["unknown"] or unfinished(stored.run):
+        return _open(of["unknown"], stored), Look.WARN
+    if worst:
+        return _capital(_broken(cells, worst[0])), Look.STRONG
+    harmless = {(*record.cell, record.finding.rule) for one in told for _, record in one.found}
+    for cell in cells:
+        if any((*cell.name, rule) not in harmless for rule in cell.found):
+            broken = joined(map(clause, cell.found), " and ")
+            return f"As expected, {broken} in {facts.cell_name(cell)}.", Look.STRONG
+    return _clean(cells), Look.GOOD
+
+
+def _open(cells: Sequence[Cell], stored: Stored) -> str:
+    run = stored.run
+    if unfinished(run):
+        return f"No answer yet: {counted(unfinished(run), 'cell')} not run to the end."
+    where = facts.cell_name(cells[0]) if len(cells) == 1 else counted(len(cells), "cell")
+    why = (facts.why(cells[0]) or "the budget ended before every schedule was searched").rstrip(".")
+    return f"No answer for {where}: {clipped(why, 120)}."
+
+
+def _broken(cells: Sequence[Cell], one: Distinct) -> str:
+    """``without the rank lock, the mapping is corrupted (1 preemption): two routes. baseline is clean``."""
+    record = one.record
+    cell = next((cell for cell in cells if cell.name == record.cell), Cell(*record.cell))
+    preemptions = record.finding.evidence.get("preemptions")
+    how = f" ({counted(preemptions, 'preemption')})" if isinstance(preemptions, int) else ""
+    title = clean(cell.title)
+    what = f"{title[:1].lower()}{title[1:]}" if title[1:2].islower() or title[1:2] == " " else title
+    where = clipped(what, _LONGEST_TITLE) if what else f"in {clean(cell.scenario)}"
+    by = clean(cell.phrase) or f"under {clean(cell.protocol)}"
+    said = f"{by}, {clause(record.finding.rule)}{how}{':' if what else ''} {where}."
+    beside = [c for c in cells if c.scenario == cell.scenario and c.proved and not c.found and not c.vacuous]
+    return f"{said} {clean(beside[0].protocol)} is proved clean there." if beside else said
+
+
+def _clean(cells: Sequence[Cell]) -> str:
+    if not cells:
+        return "Nothing was run."
+    where = facts.cell_name(cells[0]) if len(cells) == 1 else counted(len(cells), "cell")
+    them = "it" if len(cells) == 1 else "them"
+    said = f"Nothing breaks in {where}"
+    if any(cell.found for cell in cells):
+        said = f"What is predicted in {where} is proved unreachable"
+    if not all(cell.proved for cell in cells):
+        return f"{said.replace('breaks', 'broke')}; not every schedule of {them} was searched."
+    if all(cell.vacuous for cell in cells):
+        return f"{said}, but little happens in {them}."
+    return f"{said}: every schedule was searched."
+
+
+def _capital(text: str) -> str:
+    """A name keeps its first letter."""
+    return text[:1].upper() + text[1:]
+
+
+# -- what else is to be known
+
+
+def _counts(cells: Sequence[Cell], told: Sequence[Distinct], stored: Stored) -> Iterator[Paragraph]:
+    verdicts = Counter(cell.verdict for cell in cells)
+    fine = [cell for cell in cells if cell.verdict == "as_expected"]
+    clear, idle = [c for c in fine if not c.found], [c for c in fine if c.vacuous]
+    odd = [(verdict, verdicts[verdict]) for verdict in tree.VERDICTS if verdict != "as_expected"]
+    parts = [f"{count(n)} {verdict}" for verdict, n in odd if n]
+    look = Look.BAD if parts else Look.DIM
+    parts += [f"{count(len(fine) - len(clear))} broke as expected"] if len(fine) > len(clear) else []
+    if clear:
+        parts.append(f"{count(len(clear))} clean")
+        parts[-1] += f", {count(len(idle))} of them only because little happened" if idle else ""
+    if len(cells) > 1 and (len(parts) > 1 or idle):
+        yield note("; ".join(parts), look)
+    new = sum(_is_new(one, stored) for one in told)
+    if new:
+        yield note(f"{counted(new, 'finding')} that no older run beside this one has seen", Look.WARN)
+
+
+def _finding(one: Distinct, stored: Stored) -> Iterator[Block]:
+    """A line, and the command that shows or replays it."""
+    record = one.record
+    steps = counted(len(record.finding.schedule), "step") if record.finding.schedule else "no schedule"
+    new = ", new" if _is_new(one, stored) else ""
+    odd = not is_fine(stored.run.cells)(record)
+    told = tree.say(joined(one.rules), Look.BAD if odd else Look.STRONG)
+    yield Paragraph(told + tree.say(f" in {facts.cell_name(record)}, {steps}{new}"))
+    again = clean(record.rerun) or (f"racebench explain {clean(one.path)}" if one.path else "")
+    if again:
+        yield tree.command(f"  {again}")
+
+
+def rest(stored: Stored, told: Sequence[Distinct]) -> Iterator[Block]:
+    """Where the rest is, and how to go on."""
+    more = sum(not _harmless(one) for one in told) - _MOST
+    others = f"{counted(more, 'more finding')}, every step and every cell" if more > 0 else "all of it"
+    if stored.folder:
+        yield tree.command(f"racebench explain {stored.folder}", f"{others}:")
+        yield from resumption(stored)
+
+
+def resumption(stored: Stored) -> Iterator[Block]:
+    """How a run goes on that was cut off."""
+    if stored.folder and unfinished(stored.run):
+        yield tree.command(f"racebench run --resume {stored.folder}", "resume with:")

@@ -1,0 +1,64 @@
+"""What a picture says better than a table: how a soak went, when failures came, what strategies covered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil, floor, log10
+
+from ..records import Cell
+from .stored import Progress
+from .text import counted, duration
+from .tree import Bars
+
+_FEWEST, _MOST_SPANS = 3, 48
+
+
+def soak(progress: Sequence[Progress]) -> Iterator[Bars]:
+    """The rates of collisions and of failures over the time of a run that told enough of itself.
+
+    What a cell did between two times that it was stored is taken to have come evenly.
+    """
+    told = [one for one in progress if one.until > one.since]
+    if len(told) < 2 * _FEWEST:
+        return
+    first, last = min(one.since for one in told), max(one.until for one in told)
+    spans = min(_MOST_SPANS, len(told) // 2)
+    length = (last - first) / spans
+    collisions, failures = [0.0] * spans, [0.0] * spans
+    for one in told:
+        begin, end = (one.since - first) / length, (one.until - first) / length
+        for i in range(int(begin), min(spans, ceil(end))):
+            share = (min(end, i + 1) - max(begin, i)) / (end - begin)
+            collisions[i] += one.collisions * share / length
+            failures[i] += one.failures * share / length
+    ends = [duration(length * (i + 1)) for i in range(spans)]
+    yield Bars("collisions a second, over time", list(zip(ends, collisions, strict=True)))
+    if any(failures):
+        yield Bars("failed collisions a second, over time", list(zip(ends, failures, strict=True)))
+
+
+def first_failures(cells: Sequence[Cell]) -> Iterator[Bars]:
+    """How long it took to the first failure: cells by powers of ten, for each mode that tells it."""
+    for mode, of, said in (("stress", 1000.0, _seconds), ("explore", 1.0, _executions)):
+        firsts = [cell.modes[mode].first_failure for cell in cells if mode in cell.modes]
+        powers = [max(0, floor(log10(first * of))) for first in firsts if first and first * of > 0]
+        if len(powers) >= _FEWEST:
+            span = range(min(powers), max(powers) + 1)
+            bars = [(f"up to {said(10 ** (power + 1))}", float(powers.count(power))) for power in span]
+            yield Bars(f"{mode}: cells by the time to the first failure", bars)
+
+
+def _seconds(milliseconds: int) -> str:
+    return duration(milliseconds / 1000)
+
+
+def _executions(n: int) -> str:
+    return counted(n, "execution")
+
+
+def coverage(classes: Mapping[str, int]) -> Iterator[Bars]:
+    """The classes of schedules that each strategy was first to find."""
+    if len(classes) > 1 and any(classes.values()):
+        yield Bars(
+            "classes of schedules found first, by strategy", [(n, float(v)) for n, v in classes.items()]
+        )
