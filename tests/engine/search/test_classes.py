@@ -104,7 +104,7 @@ def test_a_repeated_execution_is_of_the_class_that_its_steps_say(strategy: str, 
     known: set[int] = set()
     with Scheduler(program) as scheduler:
         chooser = STRATEGIES[strategy](3, len(scheduler.tasks))
-        seen = Classes(len(scheduler.tasks))
+        seen = Classes(scheduler.tasks)
         for _ in range(400):
             outcome = scheduler.run(chooser)
             found = class_of(outcome.log, len(scheduler.tasks))
