@@ -83,7 +83,7 @@ def instead(choice: Choice, failing: Sequence[str], scenario: Scenario | None = 
         return ""
     code = choice.code if not isinstance(choice.code, str) else vgic.protocol(choice.code)
     wanted = _words(scenario) if scenario is not None else set(failing)
-    others = [s for s in bundled() if s.threads and s.exists_under(code) and _words(s) & set(failing)]
+    others = [s for s in bundled(failing) if s.threads and s.exists_under(code) and _words(s) & set(failing)]
     others.sort(key=lambda s: (len(_words(s) ^ wanted), s.name))
     for other in others:
         if not set(never(_tried(other, code, 1))) >= set(failing) & _words(other):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import filecmp
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..findings import Finding
 from ..program import Program
 from ..records import Cell, FindingRecord
 from .scenario import SUFFIXES, Scenario, load_scenario
-from .userfile import run_file
+from .userfile import read_text, run_file
 
 DEFAULT_TAG = "@thread"
 
@@ -128,8 +129,14 @@ def scenario_files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and not p.name.startswith(("_", ".")))
 
 
-def bundled() -> list[Scenario]:
-    return [load_scenario(path) for path in scenario_files(bundled_root())]
+def bundled(words: Collection[str] = ()) -> list[Scenario]:
+    """The bundled scenarios; with ``words``, of operations, only those whose files name one."""
+    files = scenario_files(bundled_root())
+    if words:
+        word = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
+        # Those in Python have code of their own in the place of operations.
+        files = [file for file in files if file.suffix == ".toml" and word.search(read_text(file))]
+    return [load_scenario(path) for path in files]
 
 
 def select(names: Sequence[str]) -> list[Scenario]:

@@ -123,7 +123,7 @@ def test_what_is_proposed_can_be_run_and_succeeds() -> None:
 
 
 def test_where_no_bundled_scenario_helps_fuzz_is_given_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vacuity, "bundled", list)
+    monkeypatch.setattr(vacuity, "bundled", lambda words: [])
     cell = verified("pairs/release_vs_isenabler", "creation_guard")
     assert cell.instead in [f"racebench fuzz creation_guard --state {s}" for s in ("creating", "dying")]
     # Nowhere, if there is no such state.
