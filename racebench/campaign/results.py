@@ -138,6 +138,8 @@ class Journal:
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     findings: dict[tuple[str, str, str], str] = field(default_factory=dict)
     torn: int = 0
+    progress: list[tuple[float, int, int]] = field(default_factory=list)
+    """(time, collisions, failures) of the whole run, each time that a cell was told of."""
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """One line; what this RaceBench does not know is ignored."""
@@ -145,6 +147,7 @@ class Journal:
             if key in entry:
                 with suppress(ResultError):
                     cell = Cell.from_json(entry[key], key)
+                    self._goes_on(entry.get("at"), self.cells.get(cell.name), cell)
                     self.cells[cell.name] = replace(cell, partial=partial)
         if isinstance(entry.get("plan"), dict):
             self.plan = entry["plan"]
@@ -152,6 +155,17 @@ class Journal:
         if isinstance(path, str) and _FINDING.fullmatch(path) and fits(of, [str]):
             scenario, protocol, signature = map(str, of)
             self.findings[scenario, protocol, signature] = path
+
+    def _goes_on(self, at: Any, before: Cell | None, now: Cell) -> None:
+        """``now`` is what a cell has come to in all; a journal of an older RaceBench has no times."""
+        if not fits(at, float):
+            return
+        _, collisions, failures = self.progress[-1] if self.progress else (at, 0, 0)
+        was = before.stress if before is not None else None
+        for stress, sign in ((now.stress, 1), (was, -1)):
+            collisions += sign * stress.executions if stress else 0
+            failures += sign * stress.failures if stress else 0
+        self.progress.append((float(at), collisions, failures))
 
 
 def read_journal(folder: Path) -> Journal:

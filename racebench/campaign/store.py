@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -105,7 +106,7 @@ class RunFolder:
 
     def _append(self, entry: Mapping[str, Any]) -> None:
         with self._writing():
-            self._journal.write(json.dumps({"schema": SCHEMA, **entry}) + "\n")
+            self._journal.write(json.dumps({"schema": SCHEMA, "at": round(time.time(), 2), **entry}) + "\n")
             self._journal.flush()
             os.fsync(self._journal.fileno())
 

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from . import against, facts, tree
-from .facts import classes, label
+from . import against, facts, plots, tree
 from .finding import finding_panel
 from .headline import headline, rest, resumption
 from .stored import Distinct, Stored, distinct, summary
-from .strategies import first_failures, strategies
+from .strategies import classes, strategies
 from .text import clean, counted, joined
 from .tree import Column, Look, Section, command, known, lines, note, row, say, table
 from .verdicts import FEW, Anchors, Key, at_a_glance, cell_table, verdicts
@@ -43,16 +42,17 @@ def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
         yield Section("verdicts", list(verdicts(cells, anchors, _unreachable(stored))))
     brought = strategies(cells)
     if brought:
-        yield Section("strategies", [brought])
-    soon = list(first_failures(cells))
-    if soon:
-        yield Section("how soon it failed first", soon)
+        yield Section("strategies", [brought, *plots.coverage(classes(cells))])
+    went = list(plots.soak(stored.progress))
+    if went:
+        yield Section("over time", went)
     claims = list(_claims(stored))
     if claims:
         yield Section("claims", claims)
     if told:
+        taken = list(plots.first_failures(stored.findings))
         panels = [_panel(stored, one, number) for number, one in enumerate(told, 1)]
-        yield Section(counted(len(told), "distinct finding"), panels)
+        yield Section(counted(len(told), "distinct finding"), [*taken, *panels])
     if len(cells) > FEW:
         yield Section("every cell", [cell_table(cells, anchors)], detail=True)
 
@@ -91,7 +91,7 @@ def _unreachable(stored: Stored) -> set[Key]:
     """What was predicted, in which cells, and is proved not to happen there."""
     labels: dict[Key, set[str]] = {}
     for _, record in stored.findings:
-        labels.setdefault((*record.cell, record.finding.rule), set()).add(label(record))
+        labels.setdefault((*record.cell, record.finding.rule), set()).add(facts.label(record))
     return {key for key, said in labels.items() if said == {"unreachable"}}
 
 
@@ -101,8 +101,8 @@ def _panel(stored: Stored, one: Distinct, number: int) -> tree.Panel:
     together = [other.record for other in one.with_it]
     shown = finding_panel(one.record, one.path, also=one.also, history=history, together=together)
     others = f", and in {counted(len(one.also), 'other cell')}" if one.also else ""
-    slight = label(one.record) == "unreachable"
-    what = f"{joined(classes(one.record))} inverted, proved unreachable" if slight else ""
+    slight = facts.label(one.record) == "unreachable"
+    what = f"{joined(facts.classes(one.record))} inverted, proved unreachable" if slight else ""
     told = f"{shown.title}: {shown.where}, {what or counted(one.record.count, 'time')}{others}"
     in_short = command(f"racebench explain {one.path}", f"{told}:") if one.path else command(told)
     shown = replace(shown, number=number, anchor=f"f{number}", in_short=in_short, slight=slight)

@@ -19,6 +19,15 @@ Pairs = Sequence[tuple[str, FindingRecord]]
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run had come to at a time, in seconds: collisions, and how many of them had failed."""
+
+    at: float
+    collisions: int
+    failures: int
+
+
 @dataclass
 class Distinct:
     """One signature: its finding, the path that replays it, the other cells it was seen in.
@@ -67,6 +76,7 @@ class Stored:
     history: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     folder: str = ""
     whole: Stored | None = None
+    progress: Sequence[Progress] = ()
 
     def path(self, path: str) -> str:
         """``path`` as it is given to a command."""

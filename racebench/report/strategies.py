@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..findings import interval
 from ..records import Cell
-from .text import clean, count, counted, duration, sparkline
-from .tree import Column, Fit, Paragraph, Table, note, row, table
+from .text import clean, count
+from .tree import Column, Fit, Table, row, table
 
-_BAR, _FEWEST_CELLS = 10, 3
 _NUMBERS = ("executions", "classes", "hits")
 
 
@@ -30,7 +28,6 @@ def strategies(cells: Sequence[Cell]) -> Table | None:
             for number in _NUMBERS:
                 sums[number] += told[number]
             bounds.setdefault(name, []).append(_bound(told.get("miss_bound")))
-    classes = max(1, sum(sums["classes"] for sums in total.values()))
     rates = {name: sums["hits"] / max(1, sums["executions"]) for name, sums in total.items()}
     numbers = (Column(title, Fit.NUMBER) for title in (*_NUMBERS, "rate (95 %)"))
     rows = [
@@ -38,36 +35,20 @@ def strategies(cells: Sequence[Cell]) -> Table | None:
             clean(name),
             *(count(total[name][number]) for number in _NUMBERS),
             _rate(total[name]["hits"], total[name]["executions"]),
-            "█" * round(_BAR * total[name]["classes"] / classes),
             bounds[name][0] if len(bounds[name]) == 1 else "",
         )
         for name in sorted(total, key=rates.__getitem__, reverse=True)
     ]
-    return (
-        table(["strategy", *numbers, Column("of all classes", Fit.WHOLE), "missed, depth 1, 2, 3"], rows)
-        if rows
-        else None
-    )
+    return table(["strategy", *numbers, "missed, depth 1, 2, 3"], rows) if rows else None
 
 
-def first_failures(cells: Sequence[Cell]) -> Iterator[Paragraph]:
-    """How long it took to the first failure: cells by powers of ten, for each mode that tells it."""
-    for mode, of, said in (("stress", 1000.0, _seconds), ("explore", 1.0, _executions)):
-        firsts = [cell.modes[mode].first_failure for cell in cells if mode in cell.modes]
-        powers = [max(0, math.floor(math.log10(first * of))) for first in firsts if first and first * of > 0]
-        if len(powers) >= _FEWEST_CELLS:
-            least, most = min(powers), max(powers)
-            bars = sparkline([powers.count(power) for power in range(least, most + 1)])
-            span = f"from {said(10**least)} to {said(10 ** (most + 1))}, by powers of ten"
-            yield note(f"{mode}: {bars}  {counted(len(powers), 'cell')}, {span}")
-
-
-def _seconds(milliseconds: int) -> str:
-    return duration(milliseconds / 1000)
-
-
-def _executions(n: int) -> str:
-    return counted(n, "execution")
+def classes(cells: Sequence[Cell]) -> dict[str, int]:
+    """How many classes of schedules each strategy was first to find."""
+    found: dict[str, int] = {}
+    for cell in cells:
+        for name, told in _told(cell):
+            found[clean(name)] = found.get(clean(name), 0) + told["classes"]
+    return found
 
 
 def _told(cell: Cell) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from rich.text import Text as Words
 
 from . import tree
+from .text import sparkline
 from .tree import Block, Fit, Look
 
 STYLES = {
@@ -144,6 +145,8 @@ def _drawn(block: Block, width: int) -> Iterator[RenderableType]:
             yield from _stacked(block) if narrow else [_table(block)]
         case tree.Matrix():
             yield from _matrix(block, width)
+        case tree.Bars():
+            yield _sparkline(block)
         case tree.Lanes():
             yield _lanes(block, width)
 
@@ -241,6 +244,13 @@ def _stacked_name(name: str, width: int) -> list[str]:
         else:
             lines.append(part)
     return lines
+
+
+def _sparkline(plot: tree.Bars) -> Words:
+    most = max(value for _, value in plot.bars)
+    steps = sparkline([value for _, value in plot.bars])
+    ends = f"{plot.bars[0][0]} … {plot.bars[-1][0]}, at most {most:,.0f}"
+    return Words.assemble(f"{plot.title}: ", (steps, STYLES[Look.CALL]), f"  {ends}")
 
 
 def _chunks(wide: Sequence[int], room: int) -> list[list[int]]:

@@ -69,6 +69,17 @@ def lines(texts: Iterable[Text]) -> Text:
     return tuple(chain.from_iterable((BREAK, *text) for text in texts))[1:]
 
 
+def split(text: Text) -> list[Text]:
+    """The lines of ``text``, at least one."""
+    found: list[Text] = [()]
+    for span in text:
+        if span is BREAK:
+            found.append(())
+        else:
+            found[-1] += (span,)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     text: Text = ()
@@ -203,6 +214,14 @@ class Lanes:
 
 
 @dataclass(frozen=True, slots=True)
+class Bars:
+    """A plot: a name and a value, 0 or more, for each column of it."""
+
+    title: str
+    bars: Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """Blocks that stand close together."""
 
@@ -237,7 +256,7 @@ class Section:
     detail: bool = False
 
 
-Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Group | Panel | Section
+Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Bars | Group | Panel | Section
 
 
 @dataclass(frozen=True, slots=True)

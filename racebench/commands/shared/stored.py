@@ -9,7 +9,7 @@ from pathlib import Path
 from ...campaign import claims
 from ...campaign.results import read_findings, read_journal, read_run
 from ...errors import RaceBenchError
-from ...report.stored import Stored
+from ...report.stored import Progress, Stored
 
 _EXAMPLE = "example"
 """The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
@@ -24,7 +24,19 @@ def read_stored(path: Path, *, beside: bool = True) -> Stored:
     """
     run, findings = read_run(path), read_findings(path)
     seen = history(path) if beside else {}
-    return Stored(run, findings, claims.judge(run.cells), _written(path), seen, str(path))
+    went = [Progress(*told) for told in _progress(path)]
+    judged = claims.judge(run.cells)
+    return Stored(run, findings, judged, _written(path), seen, str(path), progress=went)
+
+
+def _progress(path: Path) -> list[tuple[float, int, int]]:
+    """How the run went, if its journal is there: the report needs none."""
+    journal = path / "journal.jsonl"
+    try:
+        fits = journal.is_file() and journal.stat().st_size <= _LARGEST
+        return read_journal(path).progress if fits else []
+    except RaceBenchError:
+        return []
 
 
 def _written(path: Path) -> datetime:

@@ -99,12 +99,15 @@ def concluded(scheduler: Scheduler, seen: Seen, finding: Finding, detect: Detect
 
 
 def _rest(scheduler: Scheduler, passing: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The recorded steps of a passing schedule from where it parts; none if it does not come again."""
+    """The recorded steps of a passing schedule from where it parts; none if it does not come again.
+
+    Without their stacks, which take most of the room: the place of each is enough here.
+    """
     try:
         _, recorder = recorded(scheduler, schedule_from_json(passing["schedule"], "passing"))
     except (ReplayDiverged, ProgramError):
         return []
-    return [step.as_json() for step in recorder.steps[passing["at"] :]]
+    return [{**step.as_json(), "stack": []} for step in recorder.steps[passing["at"] :]]
 
 
 def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int]:

@@ -1,30 +1,195 @@
-"""A picture of the terminal's report."""
+"""A picture of the first finding: its schedule as lanes, the locks held, who waits for whom."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
 from importlib.resources import files
 
-from rich.console import Console
-
+from .. import tree
 from ..run import document
 from ..stored import Stored
-from ..terminal import show_run
+from ..text import clipped, counted
+from ..tree import BREAK, Look
 
-WIDTH = 80
+_CHAR, _ROW, _SIDE, _BAR, _NUMBER, _ARROW = 7.55, 18, 18, 8, 46, 26
+_LEAST, _MOST_CHARS, _MOST_ROWS, _MOST_LANES, _COLOURS = 26, 64, 400, 12, 6
 
 
-def render(stored: Stored, width: int) -> str:
-    """What ``racebench explain`` prints in ``width`` columns, coloured; it loads nothing."""
-    screen = Console(
-        file=io.StringIO(),
-        width=width,
-        record=True,
-        highlight=False,
-        force_terminal=True,
-        legacy_windows=False,
-    )
-    show_run(screen, document(stored))
-    # rich's own format fetches a font from the network.
-    template = files(__package__).joinpath("svg.template").read_text("utf-8")
-    return screen.export_svg(title="racebench", code_format=template, unique_id="racebench")
+def render(stored: Stored) -> str:
+    """It loads nothing; without a finding it says how the run went."""
+    told = document(stored)
+    panels = [panel for section in told.sections for panel in section.blocks if isinstance(panel, tree.Panel)]
+    heads: list[tuple[str, str]] = [("title", "RaceBench"), ("head", told.summary)]
+    shown = None
+    if panels:
+        panel = panels[0]
+        shown = next(_lanes(panel.blocks), None)
+        heads = [("title", f"{panel.title}: {panel.where}"), *(("head", text) for text in _sentences(panel))]
+        if len(panels) > 1:
+            heads.append(("dim", f"and {counted(len(panels) - 1, 'more finding')}"))
+    command = next(_commands(panels[0].blocks), "") if panels else ""
+    return _Picture(heads, shown, command).text()
+
+
+def _lanes(blocks: Iterable[tree.Block]) -> Iterator[tree.Lanes]:
+    yield from (block for block in blocks if isinstance(block, tree.Lanes))
+
+
+def _sentences(panel: tree.Panel) -> Iterator[str]:
+    """What a panel says in its first block."""
+    for block in panel.blocks[:1]:
+        inner = block.blocks if isinstance(block, tree.Group) else [block]
+        yield from (_plain(one.text) for one in inner if isinstance(one, tree.Paragraph))
+
+
+def _commands(blocks: Iterable[tree.Block]) -> Iterator[str]:
+    for block in blocks:
+        if isinstance(block, tree.Group):
+            yield from _commands(block.blocks)
+        elif isinstance(block, tree.Command):
+            yield block.text
+
+
+def _plain(text: tree.Text) -> str:
+    return "".join(" " if span is BREAK else span.text for span in text)
+
+
+class _Picture:
+    """``heads`` are lines above the lanes, with their classes."""
+
+    def __init__(self, heads: Sequence[tuple[str, str]], shown: tree.Lanes | None, command: str) -> None:
+        self._parts: list[str] = []
+        self._y = 14
+        self._colours: dict[str, int] = {}
+        threads = shown.threads[:_MOST_LANES] if shown else ()
+        self._slots: list[dict[str, int]] = [{} for _ in threads]
+        for moment in shown.moments if shown else ():
+            for slot, held in zip(self._slots, moment.held, strict=False):
+                for lock in held:
+                    slot.setdefault(lock, len(slot))
+                    self._colours.setdefault(lock, len(self._colours) % _COLOURS)
+        self._left = self._columns(shown, threads)
+        foot = [("command", command)] if command else []
+        self._wide = max(
+            self._left[-1] + _SIDE, *(_SIDE * 2 + _CHAR * len(text) * 1.1 for _, text in (*heads, *foot))
+        )
+        for kind, text in heads:
+            self._line(kind, text)
+        if shown:
+            self._draw(shown, threads)
+        for kind, text in foot:
+            self._y += 8
+            self._line(kind, text)
+
+    def text(self) -> str:
+        style = files(__package__).joinpath("svg.css").read_text("utf-8")
+        high = self._y + 14
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self._wide:.0f} {high}" '
+            f'width="{self._wide:.0f}" height="{high}">\n<style>\n{style}</style>\n'
+            f'<rect class="page" width="100%" height="100%" rx="8"/>\n'
+            + "\n".join(self._parts)
+            + "\n</svg>\n"
+        )
+
+    def _columns(self, shown: tree.Lanes | None, threads: Sequence[str]) -> list[float]:
+        """Where each lane begins, and the last ends: as wide as what is said in it."""
+        left = [float(_SIDE + _NUMBER)]
+        for thread, slots in zip(threads, self._slots, strict=True):
+            mine = [moment for moment in shown.moments if moment.thread == thread] if shown else []
+            said = [_plain(line) for moment in mine for line in tree.split(moment.text)]
+            chars = max((len(text) for text in (*said, thread)), default=0)
+            room = _BAR * len(slots) + 24
+            left.append(left[-1] + room + _CHAR * max(_LEAST, min(chars, _MOST_CHARS)))
+        return left
+
+    def _line(self, kind: str, text: str) -> None:
+        self._y += 20 if kind == "title" else _ROW
+        self._parts.append(f'<text x="{_SIDE}" y="{self._y}" class="{kind}">{escape(text)}</text>')
+
+    def _draw(self, shown: tree.Lanes, threads: Sequence[str]) -> None:
+        self._y += _ROW + 10
+        for left, name in zip(self._left, threads, strict=False):
+            self._parts.append(
+                f'<text x="{left + 10:.1f}" y="{self._y}" class="thread">{escape(name)}</text>'
+            )
+        self._y += 6
+        top = self._y
+        for moment in shown.moments[:_MOST_ROWS]:
+            if moment.thread in threads:
+                self._row(moment, threads.index(moment.thread), len(threads))
+        if len(shown.moments) > _MOST_ROWS:
+            self._line("dim", f"{len(shown.moments) - _MOST_ROWS:,} more rows: racebench explain --full")
+        for left in self._left:
+            self._parts.append(f'<path class="lane" d="M{left:.1f} {top}V{self._y}"/>')
+        last = shown.walk.failing[-1] if shown.walk else None
+        for at, wait in enumerate(last.waits if last else ()):
+            self._wait(wait, threads, at)
+        self._legend()
+
+    def _row(self, moment: tree.Moment, mine: int, lanes: int) -> None:
+        y, left, right = self._y, self._left[mine], self._left[mine + 1]
+        said = tree.split(moment.text)
+        high = _ROW * len(said)
+        self._parts.append(
+            f'<rect class="runs" x="{left:.1f}" y="{y}" width="{right - left:.1f}" height="{high}"/>'
+        )
+        if moment.switch:
+            self._parts.append(f'<path class="switch" d="M{_SIDE} {y}H{self._left[lanes]:.1f}"/>')
+        for i in range(lanes):
+            for lock in moment.held[i]:
+                x = self._left[i] + 5 + _BAR * self._slots[i][lock]
+                kind = f"c{self._colours[lock]}"
+                self._parts.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="5" height="{high}"/>')
+        if moment.number:
+            end = _SIDE + _NUMBER - 8
+            self._parts.append(f'<text class="number" x="{end}" y="{y + 13}">{moment.number}</text>')
+        x = left + 12 + _BAR * len(self._slots[mine])
+        for line in said:
+            self._parts.append(
+                f'<text x="{x:.1f}" y="{self._y + 13}" xml:space="preserve">{_spans(line)}</text>'
+            )
+            self._y += _ROW
+
+    def _wait(self, wait: tree.Wait, threads: Sequence[str], at: int) -> None:
+        """An arrow below the lanes from who waits to whom it waits for."""
+        if wait.thread not in threads or wait.holder not in threads:
+            return
+        top, self._y = self._y if not at else self._floor, self._y + _ARROW
+        self._floor = top
+        shift = 14 * (at % 4)
+        start, end = (self._left[threads.index(name)] for name in (wait.thread, wait.holder))
+        start, end, y = start + 40 + shift, end + 110 + shift, self._y - 6
+        self._parts.append(f'<path class="wait" d="M{start:.1f} {top}V{y}H{end:.1f}V{top + 8}"/>')
+        self._parts.append(f'<path class="head" d="M{end:.1f} {top + 1}l-5 9h10z"/>')
+        said = f"{wait.thread} waits for {wait.lock}"
+        x = min(start, end) + max(6.0, (abs(end - start) - _CHAR * len(said)) / 2)
+        self._parts.append(f'<text class="why" x="{x:.1f}" y="{y - 4}">{escape(said)}</text>')
+
+    _floor = 0
+
+    def _legend(self) -> None:
+        if not self._colours:
+            return
+        self._y += _ROW + 6
+        x = float(_SIDE + _NUMBER)
+        for lock, colour in self._colours.items():
+            self._parts.append(
+                f'<rect class="c{colour}" x="{x:.1f}" y="{self._y - 11}" width="5" height="13"/>'
+                f'<text class="dim" x="{x + 10:.1f}" y="{self._y}">{escape(lock)} held</text>'
+            )
+            x += _CHAR * (len(lock) + 8)
+
+
+def _spans(text: tree.Text) -> str:
+    """As much of ``text`` as there is room for, each piece in its colour."""
+    room, parts = _MOST_CHARS, []
+    for span in text:
+        if room < 1:
+            continue
+        said = clipped(span.text, room)
+        room -= len(said)
+        look = f' class="{span.look.value}"' if span.look is not Look.PLAIN else ""
+        parts.append(f"<tspan{look}>{escape(said)}</tspan>" if look else escape(said))
+    return "".join(parts)

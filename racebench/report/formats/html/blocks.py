@@ -8,6 +8,7 @@ from html import escape
 from ... import tree
 from ...tree import Block, Fit
 from .lanes import lanes
+from .plots import bars
 from .words import escaped, spans, wide
 
 
@@ -33,6 +34,8 @@ def block(shown: Block, anchor: str = "") -> str:
             return _table(shown)
         case tree.Matrix():
             return _matrix(shown)
+        case tree.Bars():
+            return bars(shown)
         case tree.Lanes():
             return lanes(shown, anchor)
 
