@@ -27,6 +27,7 @@ class Kind(enum.Enum):
     timeout.  AWAIT and PASS: a thread begins to wait for an event, and goes on; ARRIVE
     and LEAVE: the same of a barrier.  LOOK: it asks how one of these is.  UPDATE: an
     atomic value is read and written in one.  PAUSE and CLOCK: it sleeps, or asks for the time.
+    START, END and JOIN: it has another thread run, is over, goes on once another one is.
     """
 
     READ = "read"
@@ -68,6 +69,9 @@ class Kind(enum.Enum):
     UPDATE = "update"
     PAUSE = "pause"
     CLOCK = "clock"
+    START = "start"
+    JOIN = "join"
+    END = "end"
 
     # By identity, as members are compared: an enumeration's own hash is Python code, at every lookup.
     __hash__ = object.__hash__
@@ -76,7 +80,7 @@ class Kind(enum.Enum):
 _CHANGES_NOTHING = {
     # A store that waits in a buffer has changed nothing yet.
     *(Kind.READ, Kind.LOCKED, Kind.STORE, Kind.AWAIT, Kind.PASS, Kind.LOOK, Kind.TIMEOUT),
-    *(Kind.PAUSE, Kind.CLOCK),
+    *(Kind.PAUSE, Kind.CLOCK, Kind.JOIN),
 }
 
 
@@ -113,7 +117,7 @@ class Op:
         self.writes = kind not in _CHANGES_NOTHING
         self.conflicts = self.writes
         self.apart = drains or kind in (Kind.WAIT_UNTIL, Kind.STORE, Kind.FENCE)
-        self.nested = kind in (Kind.WAIT, Kind.INTERRUPT, Kind.RETURN)
+        self.nested = kind in (Kind.WAIT, Kind.INTERRUPT, Kind.RETURN, Kind.START)
 
     def __repr__(self) -> str:
         return f"<Op {self.kind.value} {self.field}>"
@@ -137,7 +141,7 @@ class Execution:
 
     ``steps`` and ``blocked`` (what threads still waited for at the end) hold
     (actor, op, object); an object has a ``label()``, a lock also a ``cls``, and
-    what an INTERRUPT comes to has the interrupted actor as ``task``.
+    what an INTERRUPT comes to has the interrupted actor as ``task``, what a START starts as ``runner``.
     ``sites`` has the place of each step, if the execution was recorded with
     places, and ``wanted`` that of each entry of ``blocked``.
     """

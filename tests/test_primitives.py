@@ -67,7 +67,7 @@ class ByHand(Primitive):
     ) -> Any:
         self.me.op = op
         if not self.ready_for(self.me):
-            self.join(self.me)
+            self.enlist(self.me)
             self.waiting[self.me] = effect, arg
             raise Waits
         return effect(self.me, arg)
@@ -321,7 +321,7 @@ def test_what_becomes_of_asking_a_fair_lock_the_lock_decides() -> None:
     does(A, lock.acquire_read)
     assert lock.ready_for(B) and B.op is ops.REQUEST_WRITE
     assert lock.ready_for(C) and C.op is ops.ASK_READ
-    lock.join(B)
+    lock.enlist(B)
     assert lock.ready_for(C) and C.op is ops.REQUEST_READ
     lock.quit(B)
     assert lock.ready_for(C) and C.op is ops.ASK_READ
@@ -398,6 +398,7 @@ class Floor:
     """A floor that its one thread never gives away."""
 
     spy = seeing = relation = recorder = None
+    closing = False
 
     def __init__(self) -> None:
         self.current: Thread | None = Thread("a")

@@ -40,9 +40,9 @@ _NUMBERS = re.compile(r"\[[^\]]*\]|[@#][^.]*")
 _JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}
 _COUNTS = {Kind.UP, Kind.DOWN, Kind.TRY_DOWN}
 _LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE}
-_HANDS_OVER = {Kind.SET, Kind.ARRIVE, Kind.LEAVE, Kind.ABORT, Kind.RESET}
-_IS_HANDED = {Kind.PASS, Kind.LOOK, Kind.ARRIVE, Kind.LEAVE}
-"""Of events and barriers: who comes to one knows all that was done before it by those who came."""
+_HANDS_OVER = {Kind.SET, Kind.ARRIVE, Kind.LEAVE, Kind.ABORT, Kind.RESET, Kind.END}
+_IS_HANDED = {Kind.PASS, Kind.LOOK, Kind.ARRIVE, Kind.LEAVE, Kind.JOIN}
+"""Of events, barriers and threads: who comes to one knows all that was done before it by those who came."""
 
 # Beside the fields of an object, whose names are identifiers, and "" for a lock itself.
 _READERS, _STORES = "its readers", "its stores"
@@ -177,6 +177,8 @@ class _Run:
             self._join(i, (obj.task.index, _STORES))
         elif kind is Kind.RETURN:
             self._come(obj.task.index, i)
+        elif kind is Kind.START:
+            self._come(obj.runner.index, i)
         elif kind in _COUNTS:
             self._count(i, op, obj)
             return

@@ -10,6 +10,7 @@ other begins.  Which of them has a mutex first is chance; a hand-over is not:
   in common is sure;
 - who gets past an event comes after some ``set`` of it: so after what all those have
   in common that came so far;
+- what a thread does comes after who started it, and before who has joined it;
 - who leaves a barrier comes after all who came to it, unless it was ever broken.
 
 With ``reads`` also: who reads a field comes after who wrote what it reads.  So it
@@ -74,6 +75,12 @@ class Past:
             self._barrier(clock, kind, id(obj))
         elif kind in (Kind.NOTIFY, Kind.NOTIFY_ALL):
             _learn(self._left.setdefault(("told", id(obj.lock)), clock[:]), clock)
+        elif kind is Kind.START:
+            _learn(self._clocks[obj.runner.index], clock)
+        elif kind is Kind.END:
+            self._left[id(obj), kind] = clock[:]
+        elif kind is Kind.JOIN:
+            _learn(clock, self._left.get((id(obj), Kind.END), ()))
         elif kind is Kind.ACQUIRE or kind is Kind.TRY_ACQUIRE:
             _learn(clock, self._left.get(("told", id(obj)), ()))
         elif kind is Kind.RELEASE:

@@ -6,49 +6,32 @@ otherwise by one more setup, and run exactly as if there were no store buffers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import ProgramError
 from ..primitives import State, lent, state
-from ..primitives.clock import Alone
+from ..primitives.alone import Alone
 from ..program import Program
 from .numbering import Numbers
 
 
-class _Looker(Numbers):
+class _Looker(Alone, Numbers):
     """A runtime that only looks at what setup makes."""
 
     numbers = True
 
     def __init__(self) -> None:
-        super().__init__()
-        self.types: dict[type, Any] = {}
-        self.clock = Alone()
+        Alone.__init__(self)
+        Numbers.__init__(self)
         self.met: list[State] = []
 
-    def substitute(self, cls: type) -> Any:
-        self.types[cls] = cls
-        return cls
-
     def created(self, obj: Any) -> None:
-        super().created(obj)
+        Numbers.created(self, obj)
         if isinstance(obj, State) and obj._rb_delayed:
             self.met.append(obj)
 
-    def wait_until(self, predicate: Callable[[], Any]) -> None:
-        if not predicate():
-            raise ProgramError("setup waits for what nobody will do")
-
-    def irqs(self, on: bool | None) -> bool:
-        """Nothing interrupts it."""
-        return True
-
-    def fence(self) -> None:
-        """Nothing is delayed in setup."""
-
-    def check_failed(self, rule: str, message: str) -> None:
-        raise ProgramError(f"check_that failed in setup: {rule}: {message}")
+    def hangs(self, what: str) -> NoReturn:
+        raise ProgramError(f"setup waits for what nobody will do: {what}")
 
 
 def delayed_fields(program: Program) -> list[tuple[Any, str, str]]:

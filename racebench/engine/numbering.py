@@ -12,7 +12,7 @@ class Numbers:
 
     def __init__(self) -> None:
         self.current: Any = None
-        self._serials: dict[Any, int] = {}
+        self.serials: dict[Any, int] = {}
         self._ids: dict[str, int] = {}
 
     def caller(self, obj: Any) -> Any:
@@ -26,7 +26,7 @@ class Numbers:
         """
         current = self.caller(obj)
         who = "" if current is None else current.name
-        ids, serials = self._ids, self._serials
+        ids, serials = self._ids, self.serials
         n = ids[who] = ids.get(who, -1) + 1
         # Around what a class of the program's own does when an attribute is set.
         own = obj.__dict__

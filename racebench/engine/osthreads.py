@@ -15,6 +15,9 @@ from ..errors import ProgramError, ThreadAbort
 from ..trace import Site
 from .instrument import site_of
 
+OURS = "racebench-"
+"""What the names of RaceBench's own threads begin with."""
+
 STALL_S = 5.0
 """Seconds without a step after which a thread counts as hung."""
 
@@ -30,7 +33,7 @@ _OWN = (
 def started(run: Callable[..., None], name: str, *args: Any) -> threading.Thread:
     """A daemon thread that calls ``run(*args)``; ProgramError if Python can start none."""
     try:
-        thread = threading.Thread(target=run, args=args, name=f"racebench-{name}", daemon=True)
+        thread = threading.Thread(target=run, args=args, name=OURS + name, daemon=True)
         thread.start()
     except RuntimeError as error:
         # threading.excepthook is None, say, or the process has too many threads.

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from ..errors import ProgramError
 from ..trace import Kind, Op, object_name
-from .osthreads import caller_site, is_ours
+from .osthreads import OURS, caller_site, is_ours
 
 _DOES = {"__enter__": "acquire", "__exit__": "release", "created": "make", "check_failed": "check_that"}
 _FIELD = re.compile(r"<racebench field (.*)>")
@@ -63,7 +63,7 @@ class Strangers:
         return [
             thread.name
             for thread in threading.enumerate()
-            if thread.ident not in self._before and not thread.name.startswith("racebench-")
+            if thread.ident not in self._before and not thread.name.startswith(OURS)
         ]
 
 
@@ -76,7 +76,7 @@ def starts_noticed(by: Callable[[], bool], say: Callable[[str], None]) -> Iterat
     real = threading.Thread.start
 
     def start(self: threading.Thread) -> None:
-        if by():
+        if by() and not self.name.startswith(OURS):
             site = caller_site()
             say(
                 f"thread {self.name!r} is started in {site}, and RaceBench does not schedule it: make what it "

@@ -15,10 +15,12 @@ from types import CodeType
 from typing import Any, Protocol
 
 from ..errors import shortened, told
+from ..primitives import Thread
 from ..trace import Site
 from .instrument import site_of
 from .osthreads import is_ours, site_in
 
+_HOW = {"": "held", "behind": "awaited", "joins": "blocked"}
 UNKNOWN_SITE = Site("?", "?", 0)
 _MOST_FRAMES = 24
 
@@ -121,12 +123,12 @@ def ring_event(me: Waiter, ring: list[Any], at: int) -> Event:
             edges.append(_interrupted(task, holder.name, wanted_site(task)))
             continue
         lock, wants = task.obj, wanted_site(task)
-        behind = _is_behind(holder, lock)
-        taken = wanted_site(holder) if behind else _taken(holder, lock)
-        parts.append((lock.cls, wants.function, f"{'awaited' if behind else 'held'} in {taken.function}"))
+        how = "joins" if isinstance(lock, Thread) else "behind" if _is_behind(holder, lock) else ""
+        taken = wanted_site(holder) if how else _taken(holder, lock)
+        parts.append((lock.cls, wants.function, f"{_HOW[how]} in {taken.function}"))
         edges.append(_edge(task.name, _holds(task), lock, wants, holder.name, taken))
-        if behind:
-            edges[-1]["behind"] = True
+        if how:
+            edges[-1][how] = True
     # One ring has as many starting points as threads; begin at the least.
     first = min(range(len(parts)), key=lambda i: (parts[i], i))
     parts = parts[first:] + parts[:first]
@@ -148,6 +150,8 @@ def _told(edge: dict[str, Any]) -> str:
     """One edge of a ring in words."""
     if "holder" not in edge:
         return f"{edge['thread']} waits for {edge['wants']['lock']}"
+    if edge.get("joins"):
+        return f"{edge['thread']} waits for {edge['holder']} to end ({edge['wants']['site']})"
     wants = f"{edge['thread']} wants {edge['wants']['lock']} ({edge['wants']['site']}), "
     if edge.get("behind"):
         return f"{wants}and waits behind writer {edge['holder']} (waiting in {edge['taken']})"

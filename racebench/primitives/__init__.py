@@ -29,6 +29,7 @@ from .runtime import (
 from .rwlock import Guard, RWLock
 from .semaphore import BoundedSemaphore, Semaphore
 from .state import Field, State, shared
+from .thread import Thread, Timer
 
 __all__ = [
     "Atomic",
@@ -46,6 +47,8 @@ __all__ = [
     "Runtime",
     "Semaphore",
     "State",
+    "Thread",
+    "Timer",
     "check_that",
     "installed",
     "irqs_enabled",

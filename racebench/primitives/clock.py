@@ -40,19 +40,6 @@ def limited(timeout: float) -> float:
     return timeout
 
 
-class Alone:
-    """The clock of one who runs while nobody else does."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self._now += seconds
-
-    def now(self) -> float:
-        return self._now
-
-
 def sleep(seconds: float) -> None:
     """Let the others go on; ValueError if ``seconds`` is negative."""
     if seconds < 0:

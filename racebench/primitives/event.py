@@ -52,7 +52,7 @@ class Event(Primitive):
         possible = self.flag or me in self.released
         return possible if op is PASS else either(me, possible)
 
-    def join(self, me: Any) -> None:
+    def enlist(self, me: Any) -> None:
         self.waiters.append(me)
 
     def quit(self, me: Any, _: None = None) -> None:

@@ -85,7 +85,7 @@ class Primitive(Instrumented):
         """Whom ``me``, which cannot go on, waits for; nobody in particular, but for what is owned."""
         return ()
 
-    def join(self, me: Any) -> None:
+    def enlist(self, me: Any) -> None:
         """``me`` begins to wait."""
 
     def quit(self, me: Any, _: None = None) -> None:
@@ -124,7 +124,7 @@ class Primitive(Instrumented):
         with self._monitor:
             me.op = op
             if not self.ready_for(me):
-                self.join(me)
+                self.enlist(me)
                 try:
                     while not self.ready_for(me):
                         left = None if until is None else until - time.monotonic()

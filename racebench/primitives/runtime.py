@@ -42,6 +42,12 @@ class Runtime(Protocol):
     def created(self, obj: Any) -> None:
         """A new State or lock exists; called before its ``__init__`` goes on."""
 
+    def enrol(self, thread: Any) -> Any:
+        """Say what the new ``thread`` is ``called``; whose thread makes it, None in setup."""
+
+    def spawn(self, thread: Any) -> None:
+        """Have ``thread`` run its ``perform``, and be its ``runner``; within the step that starts it."""
+
     def wait_until(self, predicate: Callable[[], Any]) -> None: ...
 
     def irqs(self, on: bool | None) -> bool:

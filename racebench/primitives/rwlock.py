@@ -104,7 +104,7 @@ class RWLock(Primitive):
         """Who holds the lock for writing, or waits to."""
         return list(self.wanting) if self.writer is None else [self.writer, *self.wanting]
 
-    def join(self, me: Any) -> None:
+    def enlist(self, me: Any) -> None:
         if me.op is ops.ACQUIRE_WRITE or me.op is ops.REQUEST_WRITE:
             self.wanting.append(me)
         else:

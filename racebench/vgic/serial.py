@@ -8,10 +8,10 @@ state is worked out once and remembered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ..primitives import Lock, lent
-from ..primitives.clock import Alone
+from ..primitives.alone import Alone
 from ..primitives.locks import FOREVER, checked
 from .bench import Bench, states
 from .snapshot import Glimpse, glimpse
@@ -36,35 +36,15 @@ class _SerialLock(Lock):
         return False
 
 
-class _Alone:
+class _Alone(Alone):
     """The runtime of a machine that one thread uses: what would wait raises."""
 
-    numbers = False
-
     def __init__(self) -> None:
-        self.types: dict[type, Any] = {Lock: _SerialLock}
-        self.clock = Alone()
+        super().__init__()
+        self.types[Lock] = _SerialLock
 
-    def substitute(self, cls: type) -> Any:
-        self.types[cls] = cls
-        return cls
-
-    def created(self, obj: Any) -> None:
-        """Nobody asks."""
-
-    def wait_until(self, predicate: Callable[[], Any]) -> None:
-        if not predicate():
-            raise _WouldHang("its predicate")
-
-    def irqs(self, on: bool | None) -> bool:
-        """Nothing interrupts it."""
-        return True
-
-    def fence(self) -> None:
-        """Nobody else looks."""
-
-    def check_failed(self, rule: str, message: str) -> None:
-        raise _WouldHang(message)
+    def hangs(self, what: str) -> NoReturn:
+        raise _WouldHang(what)
 
 
 class Serial:

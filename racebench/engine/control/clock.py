@@ -31,6 +31,10 @@ class Clock:
         s = self._s
         me = s.caller()
         if me is not None:
+            if s.closing and not me.aborted:
+                me.op, me.obj, me.ready = ops.PAUSE, self, False
+                s.endless = s.endless or me.name
+                s.block_or_go(me)
             s.point(ops.PAUSE, self)
             if me.aborted:
                 raise ThreadAbort

@@ -73,8 +73,8 @@ class Ending:
 
     def _stuck(self, started: list[Task]) -> None:
         """Nobody can move, and ``started`` have not ended: that is a deadlock unless all of them may wait."""
-        s, daemons = self._floor, self._floor.program.daemons
-        if all(task.onto is None and not task.suspended and task.name in daemons for task in started):
+        s = self._floor
+        if all(task.onto is None and not task.suspended and task.daemon for task in started):
             # Before they unwind, which may change the state.
             self.conclude()
             return

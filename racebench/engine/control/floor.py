@@ -49,6 +49,10 @@ class Floor(Numbers):
     predicates look at, during such a search.  ``draining`` makes of a strategy
     one that has the steps of store buffers done, if the program has any.
 
+    Once it is ``closing`` only daemons are left.  They go on until they wait, and a sleep or
+    a timeout that one begins from then on has no end: one that polls would go on for ever.
+    ``endless`` names one that was kept from it so.
+
     Whoever has no floor any more takes ``control``; ``ours`` and ``workers`` (by
     their ids) say whose thread one is, ``fork`` guards who is set out.
     """
@@ -65,6 +69,7 @@ class Floor(Numbers):
         self.fence: Callable[[], None] = lambda: None
         self.lost: list[str] = []
         self.hangs = self.runs = 0
+        self.endless = ""
         self.unseen = Unseen()
         self.strangers = Strangers(program.name)
         self.control = threading.Lock()
@@ -76,11 +81,11 @@ class Floor(Numbers):
 
     def prepare(self) -> None:
         """Everything that is kept of an execution is as it is before a new one."""
-        self._serials.clear()
+        self.serials.clear()
         self._ids.clear()
         self.current: Task | None = None
         self.enabled: list[Task] = []
-        self.many = self.crashed = self.ending = False
+        self.many = self.crashed = self.ending = self.closing = False
         self.now = 0.0
         self.watchers: list[Task] = []
         self.spy: list[tuple[Op, Any]] | None = None
@@ -91,6 +96,7 @@ class Floor(Numbers):
         self.error: BaseException | None = None
         self.too_deep: RecursionError | None = None
         self.unstarted: list[Task] = []
+        self._starter: Task | None = None
         self.might_end: list[Event] = []
         self._pick: Callable[[list[Task], Task | None], Task] = _nobody
 
@@ -100,6 +106,13 @@ class Floor(Numbers):
         if self.draining is not None:
             # It is asked at every step, so that it never has to be told of a buffer's.
             self._strategy, self._always = self.draining(strategy, always_ask), True
+        self.acquaint()
+
+    def acquaint(self) -> None:
+        """Tell a strategy that counts threads of those that the program has started for the first time."""
+        strategy: Any = getattr(self, "_strategy", None)
+        while getattr(strategy, "threads", len(self.tasks)) < len(self.tasks):
+            strategy.joined()
 
     def take_over(self, strategy: Chooser) -> None:
         """As ``follow``, in the middle of an execution."""
@@ -110,11 +123,19 @@ class Floor(Numbers):
     def start(self, limit: int) -> Task:
         """The first thread, which has the floor from now on; the execution may have ``limit`` steps."""
         self.limit = limit
-        self.unstarted = self.threads[:0:-1]
+        # Those that setup has started come last.
+        self.unstarted = self.unstarted[::-1] + self.threads[:0:-1]
         self._pick = self._first_pick
         self.many = True
         self.current = first = self.tasks[0]
         return first
+
+    def born(self, task: Task) -> None:
+        """``task`` has just been started: it comes to its first step before anybody makes another."""
+        self.unstarted.append(task)
+        if self.current is not None:
+            self._starter = self.current
+            self._pick, self.many = self._first_pick, True
 
     # -- whose thread calls
 
@@ -326,6 +347,9 @@ class Floor(Numbers):
             raise ThreadAbort
         self._pick = self._strategy.pick
         self.refresh()
+        if self._starter is not None:
+            # It made the last step.
+            current, self._starter = self._starter if self._starter.ready else None, None
         return self._pick(self.enabled, current) if self.many else self.enabled[0]
 
     def next(self, current: Task | None) -> Task | None:

@@ -32,6 +32,7 @@ _CLOSELY = 3
 _LARGE = 2_000
 """From so many places on a look is dear."""
 TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
+_SHARES_NOTHING = {*TOUCHES_NOTHING, Kind.START, Kind.END, Kind.JOIN}
 
 
 class _Again(Anyone):
@@ -119,7 +120,7 @@ class Lookout:
             for sentence in self._outside.told():
                 self._say(sentence)
         if not self._touched:
-            steps = any(op.kind not in TOUCHES_NOTHING for _, op, _ in s.log)
+            steps = any(op.kind not in _SHARES_NOTHING for _, op, _ in s.log)
             self._touched = steps or any(task.blocked is not None for task in s.tasks)
 
     def trace(self) -> Uses:

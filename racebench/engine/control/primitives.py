@@ -59,6 +59,8 @@ class Controlled(Primitive):
         if me.aborted:
             s.unwinding(me)
             raise ThreadAbort
+        if s.closing and timeout is not None:
+            timeout, s.endless = None, s.endless or me.name
         if ask is None or not self._asked(me, ask):
             me.op = op if timeout is None else op.timed or op
             me.obj = self
@@ -80,7 +82,7 @@ class Controlled(Primitive):
         # Which of the two this step is depends on the lock when it comes.
         if me.op is ask:
             return True
-        self.join(me)
+        self.enlist(me)
         s.settle(self, me)
         return False
 
@@ -174,7 +176,7 @@ class ControlledCondition(Controlled, Condition):
 
     def _asleep(self, me: Task, timed: bool) -> Op:
         """What ``me`` offers until it is notified."""
-        if timed:
+        if timed and not self._s.closing:
             return ops.LATE_SLEEP
         unasked = self.spurious and self._rb_id not in me.roused  # type: ignore[attr-defined]
         if unasked and self._s.relation is not None:

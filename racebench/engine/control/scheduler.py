@@ -15,6 +15,7 @@ from typing import Any
 
 from ...primitives import State, installed
 from ...program import Program
+from ...trace import Schedule
 from .. import osthreads
 from ..delays import delayed_fields, late
 from ..garbage import tamed
@@ -22,6 +23,7 @@ from ..instrument import Twins, derived
 from ..shield import Shield
 from ..strangers import starts_noticed
 from . import interrupts
+from .children import Children
 from .clock import Clock
 from .ending import Ending
 from .execution import Chooser
@@ -64,7 +66,9 @@ class Scheduler:
         looks: bool = True,
     ) -> None:
         self.program, self._stall_s = program, stall_s
-        threads = [Task(i, n, f) for i, (n, f) in enumerate(program.threads.items())]
+        threads = [
+            Task(i, n, f, daemon=n in program.daemons) for i, (n, f) in enumerate(program.threads.items())
+        ]
         self.floor = floor = Floor(program, threads, interrupts.tasks_of(program, threads), max_steps)
         self.lost, self.unseen = floor.lost, floor.unseen
         self._shield = Shield()
@@ -74,6 +78,9 @@ class Scheduler:
         self._holdings = Holdings(floor)
         self._setting_up = False
         self.check_failed, self.created = floor.check_failed, floor.created
+        self.children = Children(floor)
+        self.children.hire = self._workers.hire
+        self.enrol, self.spawn = self.children.enrol, self.children.spawn
         self.wait_until, self.irqs = partial(wait_until, floor), partial(interrupts.switch, floor)
         self.clock = Clock(floor)
         self.buffers: Buffers | None = None
@@ -155,6 +162,11 @@ class Scheduler:
         self._holdings.setup_is_over()
         if floor.recorder is not None:
             floor.outcome.before = self.program.pictured(floor.outcome.state)
+
+    def order(self, schedule: Schedule) -> list[int]:
+        """Which task, by index, makes each step of ``schedule``."""
+        index = {task.name: task.index for task in self.tasks}
+        return [index[name] if name in index else self.children.named(name).index for name, _, _ in schedule]
 
     @property
     def fit(self) -> bool:

@@ -28,18 +28,22 @@ class Task(Member):
     is what the task of a store buffer itself puts forth.  ``asked`` says how many
     sleepers it is about to wake, ``roused`` on which conditions it woke unasked, ``late``
     how many steps it made after it was told to end.
+    A ``child`` is started by another thread of the program, and lives from then on.
     ``ident`` is its OS thread's, 0 while the overseer looks at it; when that has set
     it ``out``, ``back`` is released once it has unwound.
     """
 
     __slots__ = (
-        "aborted", "alive", "asked", "back", "baton", "blocked", "buffer", "clock", "cpu", "fifo", "function",
-        "held", "ident", "index", "irqs", "late", "name", "obj", "onto", "op", "out", "ready", "result",
-        "roused", "thread",
+        "aborted", "alive", "asked", "back", "baton", "blocked", "buffer", "child", "clock", "cpu", "daemon",
+        "fifo", "function", "held", "ident", "index", "irqs", "late", "name", "obj", "onto", "op", "out",
+        "ready", "result", "roused", "thread",
     )  # fmt: skip
 
-    def __init__(self, index: int, name: str, function: Any) -> None:
+    def __init__(
+        self, index: int, name: str, function: Any, *, daemon: bool = False, child: bool = False
+    ) -> None:
         self.index, self.name, self.function = index, name, function
+        self.daemon, self.child = daemon, child
         self.baton = threading.Lock()
         self.baton.acquire()
         self.back = threading.Lock()
@@ -60,7 +64,7 @@ class Task(Member):
         self.obj: Any = None
         self.ready = self.aborted = False
         self.blocked: tuple[Op, Any] | None = None
-        self.alive = self.irqs = True
+        self.alive, self.irqs = not self.child, True
         self.result: Any = None
         self.asked: int | None = None
         self.late = 0

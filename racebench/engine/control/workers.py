@@ -30,18 +30,24 @@ class Workers:
 
     def start(self) -> None:
         s = self._floor
+        s.ours = frozenset((get_ident(),))
         for task in s.threads + s.interrupts:
-            task.thread = osthreads.started(self._work, task.name, task)
-            task.ident = task.thread.ident or 0
-            s.workers[task.ident] = task
-        s.ours = frozenset((get_ident(), *s.workers))
+            self.hire(task)
+
+    def hire(self, task: Task) -> None:
+        """Give ``task`` an OS thread; for whoever has the floor."""
+        s = self._floor
+        task.thread = osthreads.started(self._work, task.name, task)
+        task.ident = task.thread.ident or 0
+        s.workers[task.ident] = task
+        s.ours |= {task.ident}
 
     def close(self, stall_s: float) -> None:
         """End them; one that is lost ends when it comes back."""
         s = self._floor
         self._closing = True
         s.ours = frozenset()
-        for task in s.threads + s.interrupts:
+        for task in s.tasks:
             task.baton.release()
             if task.thread is not None and task.name not in s.lost:
                 task.thread.join(stall_s)
@@ -97,6 +103,9 @@ class Workers:
             s.say(leak_event(task, len(s.log)), task)
         task.alive = task.ready = False
         task.obj = None
+        if not task.daemon and not s.unstarted:
+            left = [t for t in s.tasks if t.alive]
+            s.closing = bool(left) and all(t.daemon for t in left)
         if task.aborted and not (s.crashed and s.ghost):
             s.ending = True
         chosen = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from ..control.task import Task
@@ -10,9 +11,9 @@ Place = tuple[int, int]
 """(thread index, steps it has made); (-1, 0) is before the first step."""
 
 
-def deviations_of(order: Iterable[int], threads: int) -> dict[Place, int]:
+def deviations_of(order: Iterable[int]) -> dict[Place, int]:
     """Every switch in ``order``, the threads that made its steps, by the place at which it happens."""
-    made = [0] * threads
+    made = Counter[int]()
     found: dict[Place, int] = {}
     last = -1
     for index in order:
@@ -32,16 +33,16 @@ class Deviating:
     have gone on.
     """
 
-    def __init__(self, deviations: Mapping[Place, int], threads: int) -> None:
+    def __init__(self, deviations: Mapping[Place, int]) -> None:
         self.deviations = deviations
-        self._made = [0] * threads
+        self._made = Counter[int]()
         self._last = -1
         self._step = 0
         self.preempted: list[int] = []
 
     def begin(self) -> None:
         """A new execution starts."""
-        self._made = [0] * len(self._made)
+        self._made = Counter[int]()
         self._last = -1
         self._step = 0
         self.preempted = []

@@ -58,9 +58,7 @@ class Shrinker:
 
     def go(self) -> Shrunk | None:
         """The shortest schedule found in time; None if the finding did not come again at all."""
-        index = {task.name: task.index for task in self.scheduler.tasks}
-        order = [index[thread] for thread, _, _ in self.seen.schedule]
-        self._deviations = deviations_of(order, len(index))
+        self._deviations = deviations_of(self.scheduler.order(self.seen.schedule))
         best = self._tried(self._deviations)
         if best is None:
             return None
@@ -74,7 +72,7 @@ class Shrinker:
         return perf_counter() < self._deadline and self.scheduler.fit
 
     def _tried(self, deviations: Deviations) -> Shrunk | None:
-        strategy = Deviating(deviations, len(self.scheduler.tasks))
+        strategy = Deviating(deviations)
         return self._matched(self.scheduler.run(strategy, always_ask=True), strategy.preempted)
 
     def _better(self, deviations: Deviations, as_good: bool = False) -> bool:
@@ -161,15 +159,15 @@ def nearest_passing(
     As stored: the schedule, the step at which they part, and what each does
     there; None if none was found.
     """
-    index = {task.name: task.index for task in scheduler.tasks}
-    order = [index[thread] for thread, _, _ in schedule]
-    branches = [(at, t) for at in range(len(order) - 1, -1, -1) for t in index.values() if t != order[at]]
+    order = scheduler.order(schedule)
+    threads = range(len(scheduler.tasks))
+    branches = [(at, t) for at in range(len(order) - 1, -1, -1) for t in threads if t != order[at]]
     for at, other in branches[:_MOST_BRANCHES]:
         if not scheduler.fit or perf_counter() >= until:
             break
         wanted = [*order[:at], other]
         try:
-            deviating = Deviating(deviations_of(wanted, len(index)), len(index))
+            deviating = Deviating(deviations_of(wanted))
             outcome = scheduler.run(deviating, always_ask=True)
         except ProgramError:
             break

@@ -1,7 +1,8 @@
 """The clock of a free run: timeouts are short in real time, and as long as the program says by this clock.
 
 A timeout of any length ends after a few milliseconds, a longer one later than a shorter one;
-but one in four comes at once, since what is waited for seldom takes that long.  See ``primitives.clock`` for why that is no false alarm.
+but one in four comes at once, since what is waited for seldom takes that long.  See
+``primitives.clock`` for why that is no false alarm.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import math
 import random
 import threading
 import time
+from collections.abc import Callable
+
+from ...errors import ThreadAbort
 
 _UNIT_S = 1e-4
 _AT_ONCE = 0.25
@@ -26,9 +30,13 @@ def patience(seconds: float, rng: random.Random) -> float:
 
 
 class Clock:
-    """Real time, and what sleeps and timeouts have skipped of it; ``_mutex`` orders who skips some."""
+    """Real time, and what sleeps and timeouts have skipped of it; ``_mutex`` orders who skips some.
 
-    def __init__(self) -> None:
+    ``dismissed`` says whether the caller is a daemon for whom nobody waits any more.
+    """
+
+    def __init__(self, dismissed: Callable[[], bool]) -> None:
+        self._dismissed = dismissed
         self._mutex = threading.Lock()
         self._skipped = 0.0
 
@@ -43,3 +51,6 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         time.sleep(shortened(seconds))
         self.passed(seconds)
+        if self._dismissed():
+            # A daemon that sleeps again and again does not keep the process from ending.
+            raise ThreadAbort

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Protocol
 
 from ...errors import ThreadAbort
-from ...primitives import Condition, Primitive, RWLock
+from ...primitives import Condition, Primitive, RWLock, Thread
 from ...primitives.ops import ACQUIRE_WRITE, GIVES
 from ...primitives.primitive import Effect
 from ...trace import Op, Site
@@ -49,6 +49,7 @@ class Free(Primitive):
     """What takes the place of the runtime outside a run, bound to a free run by a subclass."""
 
     _run: ClassVar[Run]
+    noisy = True
 
     def _step(self, op: Op, effect: Effect, arg: Any = None) -> Any:
         run = self._run
@@ -56,7 +57,7 @@ class Free(Primitive):
         if me is None:
             run.outside()
             return super()._step(op, effect, arg)
-        if not me.aborted or op.kind not in GIVES:
+        if self.noisy and (not me.aborted or op.kind not in GIVES):
             run.maybe_step()
         with run.waits.mutex:
             me.op = op
@@ -71,7 +72,8 @@ class Free(Primitive):
             run.outside()
             # Setup and check have the machine to themselves: what has not come by now never will.
             return super()._block(op, effect, arg, ask, None if timeout is None else 0.0)
-        run.maybe_step()
+        if self.noisy:
+            run.maybe_step()
         with run.waits.mutex:
             me.op = op
             if self.ready_for(me):
@@ -91,6 +93,12 @@ class Free(Primitive):
     def stuck_for(self, worker: Worker) -> bool:
         """With the mutex, where who waits has not got what it waits for."""
         return True
+
+
+class FreeThread(Free, Thread):
+    """To start and to join touches nothing that is shared, which noisy steps are counted for."""
+
+    noisy = False
 
 
 class FreeRWLock(Free, RWLock):

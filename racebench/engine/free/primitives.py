@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...primitives import Condition, Primitive, RWLock
+from ...primitives import Condition, Primitive, RWLock, Thread
 from .mutex import mutexes
-from .parking import Free, FreeCondition, FreeRWLock, Run
+from .parking import Free, FreeCondition, FreeRWLock, FreeThread, Run
 
 
 def substitutes(run: Run) -> dict[type, type]:
@@ -13,6 +13,7 @@ def substitutes(run: Run) -> dict[type, type]:
     return {
         Primitive: base,
         RWLock: type("FreeRWLock", (FreeRWLock, base), {}),
+        Thread: type("FreeThread", (FreeThread, base), {}),
         Condition: type("FreeCondition", (FreeCondition, base), {}),
         **mutexes(run, base),
     }

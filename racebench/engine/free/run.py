@@ -33,6 +33,7 @@ from ..strangers import Strangers, called
 from ..stuck import crash_event, error_event, leak_event
 from ..unseen import Unseen
 from .batches import LARGEST
+from .children import Children
 from .clock import Clock
 from .noise import Noise
 from .parking import wait_until
@@ -58,9 +59,14 @@ class FreeRun:
         self.workers = [
             Worker(i, n, f, seed, n in program.daemons) for i, (n, f) in enumerate(program.threads.items())
         ]
-        self.noise = Noise(self.workers)
-        self.clock = Clock()
-        self.waits = Waits(self.workers, self._about_to_sleep, self.tick)
+        self.everyone = list(self.workers)
+        self.noise = Noise(self.everyone)
+        self.clock = Clock(self._dismissed)
+        self.waits = Waits(self.everyone, self._about_to_sleep, self.tick)
+        self.children = made = Children(program.name, self.everyone, self.local, seed)
+        made.mutex, made.tick, made.settle = self.waits.mutex, self.tick, self.waits.settle
+        made.refuel, made.ended = self._refuel, self._ended
+        self.enrol, self.spawn = made.enrol, made.spawn
         self.namespace["noise"] = self.step
         self.states: list[Any] = []
         self.spent: list[Any] = []
@@ -157,6 +163,23 @@ class FreeRun:
     def _about_to_sleep(self, me: Worker) -> None:
         self.noise.let_go()
 
+    def _refuel(self, me: Worker) -> None:
+        self.noise.refuel(me, me.rng)
+
+    def _ended(self, me: Worker) -> None:
+        """A thread that was started is over."""
+        if me.held:
+            self._leaked(me, me.slot)
+        self.noise.let_go()
+
+    def _dismissed(self) -> bool:
+        """Whether the caller is a daemon, and all who are none have left its collision."""
+        me = self.local.worker
+        if me is None or not me.daemon:
+            return False
+        with self.waits.mutex:
+            return all(w.daemon or w.slot > me.slot or w.idle for w in self.everyone)
+
     def work(self, me: Worker) -> None:
         self.local.worker = me
         me.clock = own_clock()
@@ -179,12 +202,16 @@ class FreeRun:
 
     def _batch(self, me: Worker) -> None:
         states, results, function = self.states, me.results, me.function
+        assert function is not None
         noise, waits, held = self.noise, self.waits, me.held
+        begins = not me.index and any(self.children.waiting)
         for i in range(len(states)):
             me.slot = i
             me.irqs = True
             if self.stopping:
                 return
+            if begins:
+                self.children.begin(me, i)
             try:
                 results[i] = function(states[i])
             except ThreadAbort:
@@ -229,17 +256,18 @@ class FreeRun:
     def close(self) -> None:
         self.stopping = self._closing = True
         self.noise.let_go()
-        for worker in self.workers:
+        self.children.close()
+        for worker in self.everyone:
             # One that is lost ends when it comes back.
             worker.go.release()
-        for worker in self.workers:
+        for worker in self.everyone:
             if not worker.lost and worker.thread is not None:
                 worker.thread.join()
 
     def retire(self) -> None:
         """Drop the states of the batch that was checked, but for those fit to be used again."""
         if self.program.recycle is not None:
-            spoilt = {slot for worker in self.workers for slot, _ in worker.events}
+            spoilt = {slot for worker in self.everyone for slot, _ in worker.events}
             fit = [s for slot, s in enumerate(self.states) if slot not in spoilt]
             self.spent = (fit + self.spent)[:LARGEST]
         self.states = []
@@ -260,10 +288,14 @@ class FreeRun:
         fresh = self.program.fresh
         again, self.spent = self.spent[:size], self.spent[size:]
         self.states = self._recycled(again)
-        self.states += [fresh() for _ in range(size - len(self.states))]
+        self.children.clear(len(self.states))
+        while len(self.states) < size:
+            self.states.append(fresh())
+            self.children.set_up()
+        for worker in self.everyone:
+            worker.events.clear()
         for worker in self.workers:
             worker.results = [None] * size
-            worker.events.clear()
             worker.batch += 1
             worker.slot = 0
             worker.idle = False
@@ -274,7 +306,9 @@ class FreeRun:
         fuel = [worker.fuel for worker in self.workers]
         whole = self._collided()
         # Each noisy step takes some.
-        self.touched = self.touched or fuel != [worker.fuel for worker in self.workers]
+        self.touched = (
+            self.touched or self.children.touched or fuel != [worker.fuel for worker in self.workers]
+        )
         return whole
 
     def _collided(self) -> bool:
@@ -284,7 +318,10 @@ class FreeRun:
             while not worker.done.acquire(timeout=0.05):
                 if self.stalled.is_set() and self._only_lost_left():
                     return False
+        while not self.children.await_all(0.05):
+            if self.stalled.is_set() and self._only_lost_left():
+                return False
         return not self.stalled.is_set()
 
     def _only_lost_left(self) -> bool:
-        return all(w.idle or w.lost for w in self.workers)
+        return all(w.idle or w.lost for w in self.everyone)

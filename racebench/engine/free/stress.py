@@ -130,9 +130,9 @@ class Stress:
         run.stopping = True
         run.noise.let_go()
         deadline = perf_counter() + 1.0
-        while not all(w.idle for w in run.workers) and perf_counter() < deadline:
+        while not all(w.idle for w in run.everyone) and perf_counter() < deadline:
             sleep(0.005)
-        for worker in run.workers:
+        for worker in run.everyone:
             if not worker.idle:
                 worker.lost = True
         run.set_noisy(False)
@@ -155,7 +155,7 @@ class Stress:
             "detect_us": [ns / 1000 for ns in self.run.waits.detect_ns],
             "guarded": dict(tally.guarded),
             "returned": tally.returned(self.program.parts),
-            "lost": [w.name for w in self.run.workers if w.lost],
+            "lost": [w.name for w in self.run.everyone if w.lost],
         }
         if tally.collisions and not self.run.touched:
             self.run.unseen.say(NOTHING)

@@ -28,9 +28,13 @@ _ENDS_THE_STORY = ("deadlock.", "stall.")
 
 
 class Batch(Protocol):
-    """A batch of collisions at rest, each with a slot; ``stopping``: it was cut off."""
+    """A batch of collisions at rest, each with a slot; ``stopping``: it was cut off.
+
+    ``everyone``: the ``workers``, and those of threads that the program started.
+    """
 
     workers: list[Any]
+    everyone: list[Any]
     states: list[Any]
     stopping: bool
 
@@ -59,7 +63,7 @@ class FreeTally(Tally):
     def take(self, size: int, started: float) -> int:
         """Take in the batch that has just run; returns how many collisions failed."""
         events: dict[int, list[Event]] = {}
-        for worker in self.run.workers:
+        for worker in self.run.everyone:
             for slot, event in worker.events:
                 events.setdefault(slot, []).append(event)
         done = min((w.slot for w in self.run.workers if not w.lost), default=0)
@@ -114,12 +118,12 @@ class FreeTally(Tally):
         Workers are at rest, so their ``chains`` are ours; a lost worker's may
         grow while we copy it, which dict.copy survives.
         """
-        chains = sum(len(worker.chains) for worker in self.run.workers)
+        chains = sum(len(worker.chains) for worker in self.run.everyone)
         if chains == self._chains:
             return
         self._chains = chains
         edges = [
-            edge for worker in self.run.workers for chain in worker.chains.copy().values() for edge in chain
+            edge for worker in self.run.everyone for chain in worker.chains.copy().values() for edge in chain
         ]
         for alarm in self.rings(edges):
             # An order is known from then on: to look at it again counts nothing.

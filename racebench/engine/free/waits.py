@@ -116,7 +116,7 @@ class Waits:
     def park(self, me: Worker, obj: Primitive, ticket: Ticket) -> None:
         """``me`` cannot go on, and is about to ``sleep``; ThreadAbort if it never could."""
         me.parked = ticket
-        obj.join(me)
+        obj.enlist(me)
         try:
             self._enter(me, obj)
         except ThreadAbort:
@@ -192,7 +192,8 @@ class Waits:
         """
         asleep = []
         for worker in self.workers:
-            if worker.slot > slot or worker.idle:
+            # A child belongs to one collision only.
+            if worker.slot > slot or worker.idle or (worker.child and worker.slot != slot):
                 continue
             if worker.slot < slot or not worker.waits or worker.aborted:
                 return

@@ -55,9 +55,9 @@ class Watchdog:
         while not self._stop.wait(LOOK_S):
             if self._run.waits.sleepers:
                 self._run.waits.settle_all()
-            for worker in self._run.workers:
+            for worker in self._run.everyone:
                 self._look(worker)
-            for worker in self._run.workers:
+            for worker in self._run.everyone:
                 self._judge(worker)
 
     def _look(self, worker: Worker) -> None:
@@ -71,7 +71,7 @@ class Watchdog:
         """Whether ``worker`` will not go on: one that blocks may wait for any other that still moves."""
         watch = self._watches[worker]
         if watch.blocks:
-            if not all(self._watches[w].blocks or w.idle or w.obj is not None for w in self._run.workers):
+            if not all(self._watches[w].blocks or w.idle or w.obj is not None for w in self._run.everyone):
                 return
         elif not watch.still:
             return

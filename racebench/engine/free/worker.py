@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -34,12 +35,23 @@ class Worker(Member):
     ``obj`` is what it waits for and ``parked`` says that somebody must open its
     ``gate`` then: both are written with ``Waits.mutex``.  So is ``op``, what it is
     about to do to a primitive that is no mutex.
+    A ``child`` is idle until another thread starts it.
     """
 
     def __init__(
-        self, index: int, name: str, function: Callable[[Any], Any], seed: int, daemon: bool = False
+        self,
+        index: int,
+        name: str,
+        function: Callable[[Any], Any] | None,
+        seed: int,
+        daemon: bool = False,
+        child: bool = False,
     ) -> None:
-        self.index, self.name, self.function, self.daemon = index, name, function, daemon
+        self.index, self.name, self.function, self.daemon, self.child = index, name, function, daemon, child
+        # What it has made of threads, by what they are called after, in which collision.
+        self.made: Counter[str] = Counter()
+        self.made_in = -1, -1
+        self.filled = 0
         self.rng = random.Random(seed * 1_000_003 + index)
         self.thread: threading.Thread | None = None
         self.clock: int | None = None

@@ -9,6 +9,7 @@ process only.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
 
 from ...trace import Kind, Op
@@ -50,7 +51,9 @@ def _nested(
     op: Op, obj: Any, last: list[int], writes: dict[Any, int], reads: dict[Any, int], mine: int
 ) -> int:
     """A step that touches more: a wait its lock; an interrupt, coming and going, its processor's thread."""
-    if op.kind is Kind.WAIT:
+    if op.kind is Kind.START:
+        last[obj.runner.index] = hash((mine, last[obj.runner.index]))
+    elif op.kind is Kind.WAIT:
         lock = (obj.lock._rb_id, "")
         mine = writes[lock] = hash((mine, writes.get(lock, 0), reads.pop(lock, 0)))
     else:
@@ -91,7 +94,7 @@ def _read(writes: dict[Any, int], reads: dict[Any, int], obj: Any, op: Op, befor
 class Classes:
     """Which classes were seen, up to ``MOST`` of them."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: Sized) -> None:
         self._threads = threads
         self._seen: set[int] = set()
 
@@ -100,7 +103,7 @@ class Classes:
 
     def new(self, log: list[tuple[Any, Op, Any]]) -> bool:
         """Whether the execution is of a class not seen before."""
-        found = class_of(log, self._threads)
+        found = class_of(log, len(self._threads))
         if found in self._seen:
             return False
         if len(self._seen) < MOST:

@@ -10,6 +10,8 @@ from ..control.task import Task
 from .relation import Event, Relation, State, dependent
 from .wakeup import Branch
 
+_WAITS = {Kind.TIMEOUT, Kind.PAUSE}
+
 
 class Node:
     """A state on the path being explored: what goes on here, and what is left to do.
@@ -98,13 +100,13 @@ class Exhaustive:
         raise self._different(tree[0].event)
 
     def _free(self, enabled: list[Task], current: Task | None, asleep: dict[int, Event]) -> Task | None:
-        """Not a timeout, if there is anything else: where it is waited again and again that has no end."""
-        late = current is not None and current.op.kind is Kind.TIMEOUT
+        """Not a timeout nor a sleep, if there is anything else: who waits again and again has no end."""
+        late = current is not None and current.op.kind in _WAITS
         if current is not None and not late and current.ready and current.index not in asleep:
             return current
         awake = [task for task in enabled if task.index not in asleep]
         for task in awake:
-            if task.op.kind is not Kind.TIMEOUT:
+            if task.op.kind not in _WAITS:
                 return task
         return awake[0] if awake else None
 

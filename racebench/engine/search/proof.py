@@ -55,7 +55,7 @@ class Proof:
         if self._outcome is not None and self._endless(self._outcome):
             return False
         if not self._now.advance():
-            self.complete = self._now.complete
+            self.complete = self._now.complete and not self._polls()
             return False
         self._left -= 1
         if self.preemptions is None and not self._left:
@@ -67,6 +67,16 @@ class Proof:
         """Whether there are schedules without end, which no search can run."""
         stalled = any(event.rule.startswith("stall.") for event in outcome.events)
         return bool(self.scheduler.lost or self.scheduler.floor.hangs or outcome.unfair or stalled)
+
+    def _polls(self) -> bool:
+        """Whether a daemon was kept from going on for ever; says so."""
+        program, endless = self.scheduler.program, self.scheduler.floor.endless
+        if endless:
+            self.scheduler.unseen.say(
+                f"{program.name}: the daemon {endless} sleeps or waits again and again, and of that only one "
+                "round after all others have ended is searched"
+            )
+        return bool(endless)
 
     def novel(self, outcome: Outcome) -> bool:
         """Each is; in a bounded search that is not known, and not worth finding out."""
@@ -99,7 +109,8 @@ class Proof:
     @property
     def bounded(self) -> bool:
         """Whether all that was asked for was covered, if that was not everything."""
-        return self.preemptions is not None and self.ladder.proved == self.preemptions
+        ended = not self.scheduler.floor.endless
+        return ended and self.preemptions is not None and self.ladder.proved == self.preemptions
 
     @property
     def clean(self) -> bool:

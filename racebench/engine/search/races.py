@@ -134,6 +134,8 @@ class History:
         if event.kind in NOTIFIES:
             for woken, _ in self._states[index]:
                 self.last[woken] |= self.before[index]
+                if event.kind is Kind.START:
+                    self._arrived[woken] = index + 1
             return
         for key in (*event.reads, *event.writes):
             self._uses[key].all.append(index)
@@ -195,7 +197,9 @@ class History:
         if guard is None:
             yield from self._plain(event.reads, event.writes, event, self._stored(event, before))
             return
-        if event.op in TRIED:
+        if event.op is ops.JOIN:
+            yield from self._joined(event, guard, before)
+        elif event.op in TRIED:
             yield from self._awaited(event, guard, before)
         else:
             yield from self._guarded(event, guard, before)
@@ -283,6 +287,15 @@ class History:
                     yield i, found[0], possible and found[1]
             if possible:
                 return
+
+    def _joined(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
+        """The starts of a thread before which ``event``, which joins it, could come, and fail."""
+        for i in reversed(self._of(guard).writes):
+            if before >> i & 1:
+                return
+            found = self.reversal(i, event) if self.events[i].kind is Kind.START else None
+            if found is not None:
+                yield i, found[0], False
 
     def _with_interrupt(self, cpu: _Processor, event: Event, before: int) -> list[Race]:
         """The race of a thread's step with the last interrupt that came before it."""

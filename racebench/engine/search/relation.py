@@ -58,6 +58,11 @@ state: that is what the search needs, and all that it needs.
     barrier: look, end of action          barrier           always
     atomic: load                value                       always
     atomic: store, update                 value             always
+    thread: start                         thread            always
+    thread: end                           thread            always
+    thread: join              thread                        it has ended, or was not started
+    thread: timeout of a
+      join, look              thread                        always
     sleep, or any timeout, if
       threads ask for the time            (also) clock
     to ask for the time         clock                       always
@@ -104,6 +109,10 @@ Notes, in the order of the table:
 - **Barriers.**  Whether one can arrive or leave depends on all that was done to the
   barrier, so all its steps are ordered, looks included, and where a step could have
   come is tried (``races``).
+- **Threads that are started.**  All that one does comes after the step that starts it, as
+  what a sleeper does comes after a notification.  A join comes after the end, and has no
+  other order with it; but before the start, where it fails, it may have come.  What may
+  time out is possible always, so it conflicts with the end like any look.
 - **Predicates.**  What a predicate reads differs from state to state
   (``a and b``, ``ref.x``, ``lock.locked()``).  Each has a key of its own, which
   is written by every step that writes anything that *any* evaluation has read
@@ -117,7 +126,8 @@ Notes, in the order of the table:
   other threads go on, since what they do then they also do in executions in
   which that crash has not come yet.  A fault counts only if no crash is in its
   past: see ``evidence``.
-- The end of a thread is no step.  An error ends its thread and is no crash.
+- The end of a thread that the program has from the beginning is no step.  An error ends
+  its thread and is no crash.
 """
 
 from __future__ import annotations
@@ -136,15 +146,15 @@ Key = tuple[Any, Any]
 State = Any
 """What a lock was like before a step: who holds it (-1: nobody).  A semaphore's counts before and after.
 
-For a notification, or the set of an event, whom it wakes: (index, the step that it takes away or None)."""
+For a notification, a set or a start, whom it wakes: (index, the step that it takes away or None)."""
 
 _READS = {
     *(Kind.READ, Kind.LOCKED, Kind.ACQUIRE_READ, Kind.RELEASE_READ, Kind.REQUEST_READ),
-    *(Kind.TIMEOUT, Kind.PASS, Kind.AWAIT, Kind.LOOK, Kind.CLOCK),
+    *(Kind.TIMEOUT, Kind.PASS, Kind.AWAIT, Kind.LOOK, Kind.CLOCK, Kind.JOIN),
 }
 _MUTEX = {Kind.ACQUIRE, Kind.TRY_ACQUIRE, Kind.RELEASE}
 _COUNTS = {Kind.DOWN, Kind.TRY_DOWN, Kind.UP}
-NOTIFIES = {Kind.NOTIFY, Kind.NOTIFY_ALL, Kind.SET}
+NOTIFIES = {Kind.NOTIFY, Kind.NOTIFY_ALL, Kind.SET, Kind.START}
 _SLEEP = {Kind.WAIT, Kind.NOTIFY, Kind.NOTIFY_ALL}
 READS_AND_WRITES = {
     *(Kind.ACQUIRE_READ, Kind.REQUEST_READ, Kind.RELEASE_READ),
@@ -152,13 +162,13 @@ READS_AND_WRITES = {
 }
 _RARE = {*NOTIFIES, *READS_AND_WRITES}
 TRIED = {
-    *(ops.WAIT_UNTIL, ops.ENTER_READ, ops.ARRIVE, ops.ABORT, ops.RESET),
+    *(ops.WAIT_UNTIL, ops.ENTER_READ, ops.ARRIVE, ops.ABORT, ops.RESET, ops.JOIN),
     *(ops.LEAVE, ops.LATE_LEAVE, ops.LATE_LEAVE.other),
 }
 """Whose guard is not known from the history alone."""
 _GUARDED = {*(ops.ACQUIRE, ops.DOWN, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE), *TRIED}
 _OFFERS = {ops.REQUEST_READ: ops.ASK_READ, ops.REQUEST_WRITE: ops.ASK_WRITE, ops.AWAIT: ops.ASK_EVENT}
-_LATE = ops.LATE_ACQUIRE, ops.LATE_DOWN, ops.LATE_PASS, ops.LATE_LEAVE
+_LATE = ops.LATE_ACQUIRE, ops.LATE_DOWN, ops.LATE_PASS, ops.LATE_LEAVE, ops.LATE_JOIN
 _OFFERS |= {late: late.other or late for late in _LATE}
 _TAKEN_AWAY = {ops.WAKE, ops.LATE_SLEEP, ops.LATE_PASS}
 

@@ -62,7 +62,7 @@ class Walk(Runs):
     def __init__(self, scheduler: Scheduler, strategy: Strategy) -> None:
         super().__init__(scheduler, strategy)
         self.strategy, self.stale = strategy, 0
-        self._classes = Classes(len(scheduler.tasks))
+        self._classes = Classes(scheduler.tasks)
         self._rows: dict[str, _Row] = {}
         self._found = False
 

@@ -31,6 +31,10 @@ class Strategy:
         self.threads = threads
         self.name = type(self).__module__.rpartition(".")[2]
 
+    def joined(self) -> None:
+        """The program has started one more thread, for the first time; its index is the next."""
+        self.threads += 1
+
     @property
     def member(self) -> Strategy:
         """Whose the last execution was: its own, if it is not made of others."""

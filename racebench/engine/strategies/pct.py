@@ -31,17 +31,22 @@ class Pct(Strategy):
         self._choices = 0
         self._next = self._lowered = 0
         self._points: list[tuple[int, int]] = []
-        self._priority: list[int] = []
+        self._priority: list[float] = []
 
     def begin(self) -> None:
         self._run += 1
         depth = self._run % 3 + 1
         k = max(self.k or _FIRST_K, depth - 1)
         self.drawn[depth - 1][k] += 1
-        self._priority = self._shuffled(range(depth, depth + self.threads))
+        self._priority = [*self._shuffled(range(depth, depth + self.threads))]
         self._points = self._change_points(depth - 1, k) if depth > 1 else []
         self._choices = 0
         self._go_on()
+
+    def joined(self) -> None:
+        super().joined()
+        # Among those that nothing has lowered, anywhere.
+        self._priority.append(self._run % 3 + 1 + self.rng.random() * self.threads)
 
     def _shuffled(self, values: range) -> list[int]:
         shuffled = list(values)
@@ -71,7 +76,7 @@ class Pct(Strategy):
             self._priority[best.index] = self._lowered
             self._go_on()
             best = self._first(enabled)
-        if best.op.kind is Kind.TIMEOUT:
+        if best.op.kind is Kind.TIMEOUT or best.op.kind is Kind.PAUSE:
             # Whoever waits again and again would keep everybody else from what it waits for.
             self._priority[best.index] = min(self._priority) - 1
         return best

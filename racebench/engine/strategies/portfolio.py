@@ -45,6 +45,11 @@ class Portfolio(Strategy):
         self._member.begin()
         self.pick = self._member.pick  # type: ignore[method-assign]
 
+    def joined(self) -> None:
+        super().joined()
+        for member in self.members:
+            member.joined()
+
     def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
         self._member.end(log, found)
 

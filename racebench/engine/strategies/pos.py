@@ -21,6 +21,10 @@ class Pos(Strategy):
         self._score = [draw() for _ in range(self.threads)]
         self._last = None
 
+    def joined(self) -> None:
+        super().joined()
+        self._score.append(self.rng.random())
+
     def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
         score, draw = self._score, self.rng.random
         if current is not None and current is not self._last:

@@ -53,6 +53,15 @@ class Surw(Strategy):
                 self._field, self._lock = (key[1], "") if key[0] else ("", key[1])
                 break
 
+    def joined(self) -> None:
+        super().joined()
+        self._all = range(self.threads)
+        self._rank.append(self.rng.random())
+        # The present choice may be one of the counts.
+        rows = [*self._counts.values(), *([self._left] if self._left else ())]
+        for row in {id(row): row for row in rows}.values():
+            row.append(0)
+
     def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
         if not self._left:
             return enabled[self.below(len(enabled))]

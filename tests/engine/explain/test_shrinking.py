@@ -205,9 +205,9 @@ def test_a_preemption_after_the_rule_broke_does_not_count() -> None:
     deadlock, after = {(-1, 0): 0, (0, 1): 1}, {(2, 1): 3}
     with Scheduler(program) as scheduler:
         tally = Tally()
-        tally.add(scheduler.run(Deviating(deadlock, 4), always_ask=True), 1, "test")
+        tally.add(scheduler.run(Deviating(deadlock), always_ask=True), 1, "test")
         shrinker = Shrinker(scheduler, tally.seen[next(iter(tally.seen))])
-        strategy = Deviating(deadlock | after, 4)
+        strategy = Deviating(deadlock | after)
         shrunk = shrinker._matched(scheduler.run(strategy, always_ask=True), strategy.preempted)
     assert len(strategy.preempted) == 2
     assert shrunk is not None

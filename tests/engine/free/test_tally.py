@@ -26,7 +26,8 @@ def tally(
     *workers: Any, check: Any = None, rings: Any = lambda edges: [], stopping: bool = False
 ) -> FreeTally:
     program = rb.Program("free", dict, {"a": lambda state: None}, check)
-    run: Any = SimpleNamespace(workers=list(workers), states=list(range(8)), stopping=stopping)
+    crowd = list(workers)
+    run: Any = SimpleNamespace(workers=crowd, everyone=crowd, states=list(range(8)), stopping=stopping)
     return FreeTally(program, run, rings)
 
 

@@ -21,7 +21,7 @@ class Sleeper:
         self.thread = None
         self.held: list[Any] = []
         self.events: list[Any] = []
-        self.daemon, self.handling = False, ("", 0)
+        self.daemon, self.child, self.handling = False, False, ("", 0)
 
     @property
     def waits(self) -> bool:

@@ -76,7 +76,7 @@ class Asleep(Run):
         super().__init__()
         self.sleepers = ["a"]
         self.allowed: set[int] = set()
-        self.workers: list[Any] = []
+        self.everyone: list[Any] = []
         self.settled = threading.Event()
 
     def settle_all(self) -> None:

@@ -50,13 +50,13 @@ def test_a_wait_lets_go_of_its_lock_as_well() -> None:
 
 
 def test_a_class_is_new_once() -> None:
-    seen = Classes(2)
+    seen = Classes(range(2))
     assert [seen.new(log(*steps)) for steps in (*SAME[0], *OTHER[0])] == [True, False, True, True]
     assert len(seen) == 3
 
 
 def test_beyond_the_most_that_are_remembered_each_counts_as_new(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classes, "MOST", 1)
-    seen = Classes(2)
+    seen = Classes(range(2))
     assert [seen.new(log(*OTHER[0][n])) for n in (0, 1, 1, 0)] == [True, True, True, False]
     assert len(seen) == 1

@@ -14,7 +14,9 @@ from racebench.findings import Alarm, Broken
 from racebench.trace import Execution
 
 SCHEDULER: Any = SimpleNamespace(
-    tasks=[], program=SimpleNamespace(threads={}, parts={}, interrupts={}), floor=SimpleNamespace(crashed=False)
+    tasks=[],
+    program=SimpleNamespace(threads={}, parts={}, interrupts={}),
+    floor=SimpleNamespace(crashed=False),
 )
 
 

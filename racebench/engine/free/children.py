@@ -1,0 +1,154 @@
+"""Threads that the program starts in a free run.
+
+Each runs on a worker of a pool, in the collision of whoever has started it.  What
+orders the accesses: a worker is taken, given its collision and counted as ``living``
+under ``Waits.mutex``, in the step that starts it, so nobody ever judges that collision
+without it; it is put back under the same mutex.  ``go`` orders what is written to it
+before it runs.  Its ``events`` are read once ``living`` is 0.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import ProgramError, ThreadAbort
+from ...primitives import Thread
+from .. import osthreads
+from ..stillness import own_clock
+from ..stuck import error_event
+from .worker import Local, Worker
+
+_MOST = 1_000
+
+
+class Children:
+    """The pool; ``everyone`` are all workers of the run, and grows by those that are hired."""
+
+    def __init__(self, name: str, everyone: list[Worker], local: Local, seed: int) -> None:
+        self._program, self._everyone, self._local, self._seed = name, everyone, local, seed
+        self._spare: list[Worker] = []
+        self._made: Counter[Any] = Counter()
+        self.mutex = threading.Lock()
+        self.living = 0
+        self.touched = False
+        self._home = threading.Event()
+        self.refuel: Callable[[Worker], None] = lambda me: None
+        self.ended: Callable[[Worker], None] = lambda me: None
+        self.settle: Callable[[int], None] = lambda slot: None
+        self.tick: Callable[[], int] = lambda: 0
+        # Those that a setup has started, for each collision of the batch.
+        self.waiting: list[list[Thread]] = []
+        self._begun: list[Thread] = []
+
+    # -- setup: the coordinator's, while the workers sleep
+
+    def clear(self, recycled: int) -> None:
+        """A new batch begins with so many states that no setup makes."""
+        self.waiting = [[] for _ in range(recycled)]
+
+    def set_up(self) -> None:
+        """A setup is over: what the next one starts is another collision's."""
+        self.waiting.append(self._begun)
+        self._begun = []
+        self._made.clear()
+
+    def enrol(self, thread: Thread) -> Worker | None:
+        """Name ``thread`` after the one that makes it, and as the how-manieth around its function."""
+        me = self._local.worker
+        if me is None:
+            who, made = "setup", self._made
+        else:
+            if me.made_in != (me.batch, me.slot):
+                me.made.clear()
+                me.made_in = me.batch, me.slot
+            who, made = me.name, me.made
+        made[thread.cls] += 1
+        thread.called = f"{who}.{thread.cls}-{made[thread.cls]}"
+        return me
+
+    def spawn(self, thread: Thread) -> None:
+        """Within the step that starts it; in setup it is kept until its collision begins."""
+        me = self._local.worker
+        if me is None:
+            self._begun.append(thread)
+        else:
+            self._launch(thread, me.batch, me.slot)
+
+    def begin(self, me: Worker, slot: int) -> None:
+        """``me``, one certain worker, comes to collision ``slot``: so do those that its setup started."""
+        for thread in self.waiting[slot]:
+            with self.mutex:
+                self._launch(thread, me.batch, slot)
+
+    # -- the pool, with the mutex
+
+    def _launch(self, thread: Thread, batch: int, slot: int) -> None:
+        child = self._spare.pop() if self._spare else self._hired()
+        thread.runner = child
+        child.name, child.daemon, child.function = (
+            thread.called,
+            thread.daemon,
+            lambda state: thread.perform(),
+        )
+        child.batch, child.slot, child.irqs = batch, slot, True
+        child.idle = False
+        self.living += 1
+        self._home.clear()
+        self.refuel(child)
+        child.filled = child.fuel
+        child.go.release()
+
+    def _hired(self) -> Worker:
+        if len(self._everyone) >= _MOST:
+            raise ProgramError(
+                f"{self._program}: more than {_MOST:,} threads run at the same time. Start fewer."
+            )
+        child = Worker(len(self._everyone), "child", lambda state: None, self._seed, child=True)
+        self._everyone.append(child)
+        child.thread = osthreads.started(self._work, f"child{child.index}", child)
+        return child
+
+    # -- what a child does
+
+    def _work(self, me: Worker) -> None:
+        self._local.worker = me
+        me.clock = own_clock()
+        while True:
+            me.go.acquire()
+            if me.function is None:
+                return
+            try:
+                me.function(None)
+            except ThreadAbort:
+                pass
+            except BaseException as error:
+                if not me.aborted:
+                    me.events.append((me.slot, error_event(me.name, error, self.tick())))
+            if me.lost:
+                return
+            self.ended(me)
+            slot = me.slot
+            with self.mutex:
+                self.touched = self.touched or me.fuel != me.filled
+                me.aborted, me.idle = False, True
+                self._spare.append(me)
+                self.living -= 1
+                if not self.living:
+                    self._home.set()
+            self.settle(slot)
+
+    def await_all(self, seconds: float) -> bool:
+        """Whether all have ended; waits for that so long.  Asked once no worker can start any more."""
+        with self.mutex:
+            if not self.living:
+                return True
+        return self._home.wait(seconds)
+
+    def close(self) -> None:
+        """The run is over: have the OS threads end."""
+        for worker in self._everyone:
+            if worker.child:
+                worker.function = None
