@@ -42,7 +42,7 @@ RULES: Mapping[str, str] = {
     "lr.stale_index": "gic_update_one_lr looks at an LR that the vCPU does not use",
     "reservation.leaked": "at rest: a vIRQ is reserved, but not routed, and no virtual device has it",
     "reservation.missing": "at rest: a vIRQ that a hypercall has routed is not reserved",
-    "reservation.double_free": "a reservation is given back that is not there",
+    "reservation.double_free": "a reservation is given back that is not there, or is another's",
     "reservation.out_of_bounds": "a bit beyond allocated_irqs is cleared",
     "list.corrupted": "a node inserted twice, or a list edited without its owner's lock",
     "lock.leaked": "a thread ends holding a lock",

@@ -42,7 +42,7 @@ class Program:
     have ended, and returns None, one ``broken(...)`` or several.
     ``snapshot(state)`` returns JSON values shown as the state before and after.
     ``recycle(state)`` may put a state whose threads all ended normally back to
-    exactly what ``setup`` would make, and return True; stress then reuses it.
+    exactly what ``setup`` would make, and return True; the next execution then has it.
     ``story(state)`` returns JSON values that tell what an execution was about, if
     that differs from one to the next.
     ``parts`` has each thread's operations in words, and ``smaller()`` gives the
@@ -147,6 +147,17 @@ class Program:
             # search, fork again in each execution, and soon there would be thousands.
             os._exit(1)
         return state
+
+    def recycled(self, state: Any) -> bool:
+        """Whether ``recycle`` has put ``state`` back; ProgramError if it raises."""
+        if self.recycle is None:
+            return False
+        try:
+            return bool(self.recycle(state))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise ProgramError(f"{self.name}: recycle raised {told(error)}. Mend recycle.") from error
 
     def pictured(self, state: Any) -> Any:
         """What ``snapshot`` makes of ``state``, plain JSON; ProgramError if that is not what it makes."""

@@ -17,7 +17,7 @@ machine gives the same answers as an idle one, only later.
 
 So a command may take longer than ``--time``, by the work that it counts.  What ends a
 program that does not go on is no budget, but ``allowed_s``: the time in which it has
-to tell something.
+to tell something, of which what it waits for a processor is no part.
 """
 
 from __future__ import annotations

@@ -18,11 +18,12 @@ from typing import Any, Protocol
 
 from .. import vgic
 from ..errors import ProgramError, UsageError
-from ..records import Cell, FindingRecord, Run
+from ..records import Cell, FindingRecord, Run, did
 from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import Choice, Target, bundled, load_protocol, stored_name
 from ..scenario.text import Heading, scenario_text
-from ..vgic.drawing import STATES, Drawn, draw, smallest
+from ..vgic.drawing import STATES, Drawn, draw
+from ..vgic.reduction import smallest
 from . import modes
 from .budget import FEW
 from .cell import CellListener, Plan, run_cell
@@ -117,7 +118,7 @@ def _vacuous(fuzzed: Fuzzed, choice: Choice) -> Iterator[dict[str, str]]:
     """The operations that never succeeded in all that was drawn, and what to run in its place."""
     for word, codes in sorted(fuzzed.returned.items()):
         if all(code[:1] == "-" for code in codes):
-            said = f"{function_of(word)} returned {' or '.join(sorted(codes))} in all that was drawn"
+            said = f"{function_of(word)} {did(codes)} in all that was drawn"
             yield {"said": said, "instead": instead(choice, [word])}
 
 
@@ -175,7 +176,7 @@ class _Run:
         self.listener.progress(self.fuzzed.drawn, time.perf_counter() - self.started)
 
     def _one(self) -> None:
-        drawn = draw(self.rng, self.state)
+        drawn = draw(self.rng, self.code.ABSENT, self.state)
         self.fuzzed.drawn += 1
         self._tell()
         if drawn.key() in self.searched:
@@ -190,6 +191,9 @@ class _Run:
                 self._meet(drawn, signature, rule, self._covered.get(signature, ""))
 
     def _look(self, drawn: Drawn, executions: int, wanted: str = "") -> modes.Glance:
+        if vgic.broken_at_start(drawn.initial, drawn.threads, self.code) is not None:
+            # No thread would be to blame.
+            return modes.Glance()
         try:
             return modes.glance(self._program("drawn", drawn), executions, self.seed, wanted=wanted)
         except ProgramError:

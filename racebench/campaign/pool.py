@@ -9,6 +9,8 @@ call that it was in, and this process nothing.  How things end, one way each:
 - A call that is cancelled, or late, is told so by its child's leash: the main
   thread there is interrupted, the engine turns that into what it knows so far,
   and the call is done.  If it is not within ``grace_s``, the child is killed.
+- What such a time is counted in does not pass while the machine is too busy to let
+  the call run (meter.py); a call that waits for good, or spins, is late all the same.
 - A call whose process is killed, exits or crashes is lost; what it told before
   was heard.  A child that is gone itself is noticed by waiting for it, not by
   the end of its pipe, which a process that its program has forked may hold.
@@ -34,9 +36,11 @@ from ..engine import place
 from ..errors import HarnessBug, RaceBenchError, UsageError
 from . import nursery
 from .child import BEGUN, LATE, NO_END, NO_WORD, OVER, Call
+from .meter import Meter
 from .stop import Stop
 
 _LOOK_S = 0.1
+_COUNT_S = 1.0
 _LONGEST_LOOK_S = 1.0
 GRACE_S = 10.0
 _EXIT_S, _EXIT_LOOK_S = 1.5, 0.005
@@ -78,10 +82,10 @@ class Employer(Protocol):
 class _Child:
     """The parent's side of one process.
 
-    ``job`` is what it runs, which must be over by ``limit`` on the pool's
-    clock; ``answered``: it has said what came of that, and ``group`` is the
+    ``job`` is what it runs, for which it has ``left`` seconds as its ``meter`` counts
+    them, last ``counted`` on the pool's clock; ``answered``: it has said what came of that, and ``group`` is the
     process group in which it does it.  ``cancelled``: it has been told to end its job and then itself, and
-    if it has not by ``limit``, it is ``late``; ``said`` is where it was then.
+    if it has not in what is ``left``, it is ``late``; ``said`` is where it was then.
     ``garbled``: what it sends is no message.
     """
 
@@ -89,7 +93,9 @@ class _Child:
         made = nursery.take(number)
         self.talk, self.leash, self.process = made.talk, made.leash, made.process
         self.job: Job | None = None
-        self.limit: float | None = None
+        self.left: float | None = None
+        self.counted = 0.0
+        self.meter = Meter(self.process.pid or 0)
         self.group = 0
         self.answered = False
         self.cancelled = self.late = self.garbled = False
@@ -104,12 +110,27 @@ class _Child:
 
     def expect(self, job: Job, now: float) -> None:
         """Count the time of ``job`` from ``now`` on."""
-        self.limit = None if job.limit_s is None else now + job.limit_s
+        self._allow(job.limit_s, now)
+
+    def _allow(self, seconds: float | None, now: float) -> None:
+        self.left, self.counted = seconds, now
+        if seconds is not None:
+            self.meter = Meter(self.group or self.process.pid or 0)
+
+    def is_over(self, now: float) -> bool:
+        """Whether the time of its job is over; what has passed is counted now and then."""
+        if self.left is None:
+            return False
+        elapsed = now - self.counted
+        if elapsed >= min(self.left, _COUNT_S):
+            self.left -= self.meter.lap(elapsed)
+            self.counted = now
+        return self.left <= 0
 
     def cancel(self, now: float, why: str = "") -> None:
         if not self.cancelled:
             self.cancelled, self.said = True, why
-            self.limit = now + (GRACE_S if self.job is None else self.job.grace_s)
+            self._allow(GRACE_S if self.job is None else self.job.grace_s, now)
             with suppress(OSError):
                 self.leash.send(why)
 
@@ -258,7 +279,7 @@ class Pool:
         self._now += min(now - self._looked, _LONGEST_LOOK_S)
         self._looked = now
         for child in self._busy():
-            if child.limit is None or self._now < child.limit:
+            if not child.is_over(self._now):
                 continue
             if child.cancelled:
                 child.late = True
@@ -279,6 +300,8 @@ class Pool:
         assert job is not None
         if word == BEGUN:
             [child.group] = what
+            # Until now it was the other process that was looked at, which waits for this one.
+            child.meter = Meter(child.group)
         elif word == "done":
             child.answered = True
             employer.done(job, *what)
@@ -299,7 +322,7 @@ class Pool:
 
     def _over(self, child: _Child) -> None:
         """The process of the job of ``child`` has ended: it is free, or has done its last."""
-        child.job = child.limit = None
+        child.job = child.left = None
         child.kill_rest()
         if child.cancelled:
             self._dismiss(child)

@@ -14,7 +14,8 @@ from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import Target
 from ..scenario.text import Heading, scenario_text
 from ..scenario.toml import Loader
-from ..vgic.drawing import Drawn, smallest
+from ..vgic.drawing import Drawn
+from ..vgic.reduction import smallest
 from . import modes
 from .stop import Stop
 
@@ -34,7 +35,11 @@ def smallest_round(target: Target, finding: Finding, seconds: float, stop: Stop)
     def shows(drawn: Drawn) -> bool:
         if stop.over or perf_counter() > deadline:
             return False
-        program = _scenario(target.scenario, drawn).program(target.choice.code)
+        try:
+            program = _scenario(target.scenario, drawn).program(target.choice.code)
+        except ScenarioError:
+            # No file may say so: it begins with a rule broken.
+            return False
         return finding.signature in modes.glance(program, _LOOK, wanted=finding.signature).rules
 
     if not shows(whole):

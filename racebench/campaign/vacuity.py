@@ -11,6 +11,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 from types import FunctionType
 from typing import Any
 
@@ -23,7 +24,7 @@ from ..scenario.lineage import Lineage, lineage_of
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Choice, Target, bundled, name_of
 from ..trace import Execution, Kind
-from ..vgic.bench import CODE
+from ..vgic.bench import CODE, HARDWARE
 from ..vgic.drawing import STATES
 from .budget import FEW_TRIES
 
@@ -37,7 +38,9 @@ def calls(scenario: Scenario) -> dict[str, str]:
 
 
 def function_of(operation: str) -> str:
-    """The function that ``operation``, by its word, calls."""
+    """The function that ``operation``, by its word, calls; what hardware does calls none of Xen's."""
+    if operation in HARDWARE:
+        return operation
     names = CODE[operation].__code__.co_names
     return next((name for name in names if hasattr(vgic.Protocol, name)), operation)
 
@@ -80,16 +83,18 @@ def instead(choice: Choice, failing: Sequence[str], scenario: Scenario | None = 
         return ""
     code = choice.code if not isinstance(choice.code, str) else vgic.protocol(choice.code)
     wanted = _words(scenario) if scenario is not None else set(failing)
-    others = [s for s in bundled() if s.threads and not _words(s).isdisjoint(failing)]
-    for other in sorted(others, key=lambda s: (len(_words(s) ^ wanted), s.name)):
-        if not set(never(_once(other, code))) >= set(failing) & _words(other):
+    others = [s for s in bundled() if s.threads and s.exists_under(code) and _words(s) & set(failing)]
+    others.sort(key=lambda s: (len(_words(s) ^ wanted), s.name))
+    for other in others:
+        if not set(never(_tried(other, code, 1))) >= set(failing) & _words(other):
             return shlex.join(["racebench", "verify", name_of(other.path), "--protocol", choice.spec])
-    if scenario is None or scenario.initial is None:
+    if scenario is None:
         return ""
-    for state in STATES:
-        changed = replace(scenario, initial=replace(scenario.initial, state=state))
-        if not set(never(_once(changed, code))) >= set(failing):
-            return shlex.join(["racebench", "fuzz", choice.spec, "--state", state])
+    for other, state in product((scenario, *others), STATES):
+        if other.initial is not None:
+            changed = replace(other, initial=replace(other.initial, state=state))
+            if not set(never(_tried(changed, code, FEW_TRIES))) >= set(failing) & _words(other):
+                return shlex.join(["racebench", "fuzz", choice.spec, "--state", state])
     return ""
 
 
@@ -97,9 +102,9 @@ def _words(scenario: Scenario) -> set[str]:
     return {op.name for ops in scenario.threads.values() for op in ops}
 
 
-def _once(scenario: Scenario, code: type[vgic.Protocol]) -> Counts:
-    """What the operations of ``scenario`` return in one execution."""
-    found = engine.verify(scenario.program(code), None, engine.Plan(1)).stats["returned"]
+def _tried(scenario: Scenario, code: type[vgic.Protocol], executions: int) -> Counts:
+    """What the operations of ``scenario`` return in its first ``executions``."""
+    found = engine.verify(scenario.program(code), None, engine.Plan(executions)).stats["returned"]
     return dict(found)
 
 
@@ -129,7 +134,7 @@ def _unused(target: Target) -> Iterator[str]:
         return []
 
     engine.glance(watched(program, watch, vgic.bench_states), engine.Plan(FEW_TRIES, detect=look))
-    tried = "1 execution" if executions == 1 else f"{executions} kinds of executions"
+    tried = "another execution" if executions == 1 else f"another {executions} executions"
     for name in lineage.replaced:
         if name not in ran:
             yield f"{name} of {target.choice.id} was never called, in {tried}"

@@ -38,8 +38,10 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     cited, scenarios = catalogue.running(args.what, tuple(_LISTS))
     told = _told(s for s in scenarios if not s.variants)
     show(screen, function_list(cited, told, _told(s for s in scenarios if s.variants)))
-    if told:
-        names = " ".join(clean(name) for name, _ in told)
+    # One that draws what it does has no proof, and run would have nothing to prove.
+    proved = _told(s for s in scenarios if not s.variants and s.mix is None)
+    if proved:
+        names = " ".join(clean(name) for name, _ in proved)
         screen.print(Text("\nunder your protocol:", style="dim"))
         # To be copied, so never wrapped.
         command = f"racebench run {names} --protocol YOURS.py:Name"

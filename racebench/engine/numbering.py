@@ -10,10 +10,22 @@ from ..primitives import State
 class Numbers:
     """Hears of each new object; ``current`` is the task that makes it, None in setup."""
 
+    __slots__ = ("_ids", "current", "serials")
+
     def __init__(self) -> None:
         self.current: Any = None
         self.serials: dict[Any, int] = {}
         self._ids: dict[str, int] = {}
+
+    def given(self) -> tuple[dict[Any, int], dict[str, int]]:
+        """What was given so far, for ``give_from``."""
+        return dict(self.serials), dict(self._ids)
+
+    def give_from(self, given: tuple[dict[Any, int], dict[str, int]]) -> None:
+        """Go on from what was ``given``; nothing is yet."""
+        serials, ids = given
+        self.serials.update(serials)
+        self._ids.update(ids)
 
     def caller(self, obj: Any) -> Any:
         """``current``; an engine that knows whose thread calls asks for that here."""

@@ -6,7 +6,7 @@ is a ResultError that names the file and the key.  Nothing here runs code or
 opens a file.
 """
 
-from .cell import Cell
+from .cell import Cell, did
 from .finding import STEPS, FindingRecord, better
 from .modes import MODES, Counts, ModeResult
 from .plain import SCHEMA, VERSION, check_schema
@@ -26,6 +26,7 @@ __all__ = [
     "StoredRun",
     "better",
     "check_schema",
+    "did",
     "finding_schema",
     "run_schema",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
@@ -30,6 +30,9 @@ _CELL_MORE: Mapping[str, tuple[Any, ...]] = {
     **dict.fromkeys(("proof", "failed", "lost", "partial", "contradicted"), (bool, False)),
 }
 CELL_KINDS = {**_CELL, **_CELL_MORE}
+
+DID_NOTHING = "-ENOENT"
+"""What an operation without a code of its own returns if there was nothing for it to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class Cell:
         said = []
         for operation in self.failing:
             codes = self.returned[operation]
-            said.append(f"{self.called(operation)} returned {' or '.join(sorted(codes))} in {_all_of(codes)}")
+            said.append(f"{self.called(operation)} {did(codes)} in {_all_of(codes)}")
         said += [f"{thread} took no step on shared state" for thread in idle]
         return list(dict.fromkeys((*said, *self.unused)))
 
@@ -188,6 +191,12 @@ class Cell:
             if value is not None
         }
         return Cell(**stored.all(CELL_KINDS), **told)
+
+
+def did(codes: Iterable[str]) -> str:
+    """What an operation did that returned nothing but ``codes``: "returned -EBUSY", or "did nothing"."""
+    every = sorted(codes)
+    return "did nothing" if every == [DID_NOTHING] else f"returned {' or '.join(every)}"
 
 
 def _all_of(codes: Mapping[str, int]) -> str:

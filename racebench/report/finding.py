@@ -14,7 +14,8 @@ from .tree import Column, Fit, Look, Paragraph, Text, lines, listed, note, row, 
 from .walk import walk
 
 _TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
-_LABELS = {"confirmed": Look.BAD, "unreachable": Look.GOOD}
+_LABELS = {"confirmed": ("confirmed", Look.BAD), "unreachable": ("no hang", Look.GOOD)}
+"""What is said of a prediction.  "Unreachable" would be mistaken for what is said of its callers."""
 
 
 def finding_panel(
@@ -140,7 +141,7 @@ def _confirmation(evidence: Mapping[str, Any]) -> Iterator[Text]:
     said = evidence.get("confirmation")
     if isinstance(said, Mapping):
         label = clean(said.get("label", "?"))
-        yield say(label, _LABELS.get(label, Look.WARN)) + say(f": {said.get('why', '')}")
+        yield say(*_LABELS.get(label, (label, Look.WARN))) + say(f": {said.get('why', '')}")
     if evidence.get("instances"):
         yield say(f"the ring is made of {evidence['instances']}")
     if evidence.get("lock"):

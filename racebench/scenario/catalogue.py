@@ -56,8 +56,10 @@ def running(function: str, others: Sequence[str] = ()) -> tuple[list[str], list[
     cited = sorted(filter(word.search, known))
     if not cited:
         names = {name for source in known for name in re.findall(r"\w{6,}", source)}
-        close = difflib.get_close_matches(function, sorted(names), 1)
-        hint = f"Did you mean {close[0]}?" if close else f"Or choose one of {', '.join(others)}."
+        # A part of a name is a better guess than a name that is like it.
+        close = sorted(name for name in names if function in name)[:3]
+        close = close or difflib.get_close_matches(function, sorted(names), 1)
+        hint = f"Did you mean {' or '.join(close)}?" if close else f"Or choose one of {', '.join(others)}."
         raise UsageError(f"no bundled scenario runs a function of Xen named {function!r}. {hint}")
     return cited, [scenario for scenario in bundled() if not cites[scenario.name].isdisjoint(cited)]
 

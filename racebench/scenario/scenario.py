@@ -151,7 +151,22 @@ def scenario_from_text(path: Path, text: str) -> Scenario:
         if absent:
             what = f"{min(absent)} does not exist under {protocol}"
             raise loaded.error(f"expect.{protocol}", what, f"Leave {protocol} out.")
+    _check_start(scenario, initial, loaded)
     return scenario
+
+
+def _check_start(scenario: Scenario, initial: vgic.Initial, loaded: Loader) -> None:
+    """ScenarioError if a rule is broken before any thread starts: none of them would be to blame.
+
+    Protocols with the same structures begin alike.
+    """
+    threads = scenario.threads if scenario.mix is None else scenario.mix.named()
+    codes = map(vgic.protocol, scenario.protocols())
+    for code in {code.structures.__func__: code for code in codes}.values():  # type: ignore[attr-defined]
+        broken = vgic.broken_at_start(initial, threads, code)
+        if broken is not None:
+            what = f"{broken.rule} is broken under {code.ID} before any thread starts: {broken.message}"
+            raise loaded.error("domain", what, "Mend what it says of that vIRQ or pIRQ.")
 
 
 def leading_comment(text: str) -> str:

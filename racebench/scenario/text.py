@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .. import vgic
 from ..vgic.drawing import Drawn
@@ -28,15 +29,15 @@ def scenario_text(
 ) -> str:
     """The file's whole text; what is as by default is left out."""
     lines = [("# " + line).rstrip() for line in _wrapped(heading.comment)]
-    lines += ["schema = 1", f"title = {_quoted(heading.title)}", f"source = {_quoted(heading.source)}"]
-    lines += [f"tags = {_list(heading.tags)}", *(["history = true"] if history else []), ""]
+    lines += ["schema = 1", f"title = {_value(heading.title)}", f"source = {_value(heading.source)}"]
+    lines += [f"tags = {_value([*heading.tags])}", *(["history = true"] if history else []), ""]
     domain = _domain(drawn.initial)
     if domain:
         lines += ["[domain]", *domain, ""]
     lines += ["[threads]"]
-    lines += [f"{_key(name)} = {_list([str(op) for op in ops])}" for name, ops in drawn.threads.items()]
+    lines += [f"{_key(name)} = {_value([str(op) for op in ops])}" for name, ops in drawn.threads.items()]
     lines += ["", "[expect]"]
-    lines += [f"{_key(protocol)} = {_list(rules)}" for protocol, rules in expect.items()]
+    lines += [f"{_key(protocol)} = {_value([*rules])}" for protocol, rules in expect.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -48,33 +49,20 @@ def _wrapped(comment: str) -> list[str]:
 
 
 def _domain(initial: vgic.Initial) -> list[str]:
-    default, lines = vgic.Initial(), []
-    if initial.vcpus != default.vcpus:
-        lines.append(f"vcpus = {initial.vcpus}")
-    if initial.spis != default.spis:
-        lines.append(f"spis = {initial.spis}")
-    if initial.state != default.state:
-        lines.append(f"state = {_quoted(initial.state)}")
-    lists = {
-        "routed": [
-            f"{{ virq = {virq}, pirq = {pirq}{', enabled = true' if enabled else ''} }}"
-            for virq, pirq, enabled in initial.routed
-        ],
-        "pending": [f"{{ virq = {virq}, on = {_quoted(on)} }}" for virq, on in initial.pending],
-        "enabled": list(map(str, initial.enabled)),
-        "down": list(map(str, initial.down)),
-    }
-    return lines + [f"{key} = [{', '.join(rows)}]" for key, rows in lists.items() if rows]
+    default = vgic.domain_table(vgic.Initial())
+    told = vgic.domain_table(initial)
+    return [f"{key} = {_value(value)}" for key, value in told.items() if value != default[key]]
 
 
-def _quoted(text: str) -> str:
-    # JSON's string escapes are all TOML's too.
-    return json.dumps(text)
-
-
-def _list(texts: Sequence[str]) -> str:
-    return f"[{', '.join(_quoted(text) for text in texts)}]"
+def _value(value: Any) -> str:
+    """Numbers, texts, truth values, and lists of them or of tables, as TOML has them."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {_value(v)}' for key, v in value.items())} }}"
+    # JSON's string escapes are all TOML's too, and so are its numbers and true and false.
+    return json.dumps(value)
 
 
 def _key(name: str) -> str:
-    return name if name.isascii() and name.replace("_", "").isalnum() else _quoted(name)
+    return name if name.isascii() and name.replace("_", "").isalnum() else _value(name)

@@ -318,9 +318,9 @@ class Loader:
                 vgic.parse_operation(text, str(self.path), f"{place}[{i}]", initial)
                 for i, text in enumerate(texts)
             )
-        twice = vgic.played_twice(threads)
-        if twice is not None:
-            raise self.error("threads", *twice)
+        wrong = vgic.played_twice(threads) or vgic.placed_twice(threads)
+        if wrong is not None:
+            raise self.error("threads", *wrong)
         return threads
 
     def named_threads(self, table: Mapping[str, Any], place: str, example: str) -> list[tuple[str, str, Any]]:

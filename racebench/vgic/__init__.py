@@ -10,9 +10,9 @@ What the model is not, and what a clean cell therefore does not say:
   domain are taken as single words that anybody may read.
 - SPIs only: no SGI or PPI with their lists shared with the CPU, no LPI and no ITS, no
   priorities among physical lines, and fewer vIRQs than would need the maintenance interrupt.
-- Interrupts come where a scenario says: a pCPU that takes one is a thread, and so is a vCPU.
-  That locks are taken with interrupts off, on one pCPU, is for programs with ``interrupts``
-  (scenarios/history), not for the operations here.
+- Interrupts come where a scenario says: a pCPU that takes one is a thread, and so is a vCPU;
+  on the pCPU of a vCPU it comes between two of that thread's operations.  That locks are
+  taken with interrupts off is for programs with ``interrupts`` (scenarios/history).
 - Of the toolstack, the scheduler, RCU and the hardware there is what touches routing: who
   holds which lock, which bit is reserved, where a vCPU runs, whether a line is active.
 - A kick of a vCPU that runs elsewhere is not modelled: a scenario says when it traps.
@@ -24,8 +24,18 @@ from .bench import bench_states
 from .callers import reach
 from .domain import Protocol
 from .hammer import Mix, build_hammer
-from .language import OPERATIONS, Initial, LineAtStart, Operation, parse_operation, played_twice, usage
-from .program import build_program, written_program
+from .language import (
+    OPERATIONS,
+    Initial,
+    LineAtStart,
+    Operation,
+    domain_table,
+    parse_operation,
+    placed_twice,
+    played_twice,
+    usage,
+)
+from .program import broken_at_start, build_program, written_program
 from .protocols import protocol, protocol_ids
 from .protocols.baseline import Baseline
 
@@ -38,9 +48,12 @@ __all__ = [
     "Operation",
     "Protocol",
     "bench_states",
+    "broken_at_start",
     "build_hammer",
     "build_program",
+    "domain_table",
     "parse_operation",
+    "placed_twice",
     "played_twice",
     "protocol",
     "protocol_ids",

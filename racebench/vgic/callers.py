@@ -22,7 +22,7 @@ from .language import Initial, Operation
 TREES = (*("baf2950213", "b857754723", "228ab9992f", "d0887cc6b1", "1c77496bc8", "e263eeaf71", "c447b7308b"),)
 """The commits between which it makes a difference which tree one asks of, the oldest first."""
 
-_MADE_BY: Mapping[str, str] = {
+MADE_BY: Mapping[str, str] = {
     **dict.fromkeys(("route", "bind"), "bind"),
     **dict.fromkeys(("release", "unbind"), "unbind"),
     "attach": "attach",
@@ -38,10 +38,10 @@ _MADE_BY: Mapping[str, str] = {
 }
 """The caller of each operation; what is not here (unpause, setup_irq) no sentence is said of."""
 
-_NAKED = frozenset(("route", "release"))
+NAKED = frozenset(("route", "release"))
 """What is called without the locks and reservations of its caller."""
 
-_GUEST = ("a register write", "a trap of the guest", "CPU_ON")
+GUEST = ("a register write", "a trap of the guest", "CPU_ON")
 _HOLDS_A_REFERENCE = ("bind", "unbind", "attach", "a move of a vCPU", "set_irq_level")
 
 
@@ -89,9 +89,9 @@ _EXCLUDED: Mapping[frozenset[str], tuple[Exclusion, ...]] = {
     frozenset(("kill",)): _FOR_EVER,
     **{frozenset((one, "domain_vgic_free")): _RCU for one in _HOLDS_A_REFERENCE},
     **{frozenset((one, "domain_vgic_free")): _ORDER for one in ("kill", "domain_vgic_free")},
-    **{frozenset((one, other)): _PAUSED for one in ("kill", "domain_vgic_free") for other in _GUEST},
-    **{frozenset(("unbind", other)): _REFUSED for other in _GUEST},
-    **{frozenset(("bind", other)): _GUARDED for other in _GUEST},
+    **{frozenset((one, other)): _PAUSED for one in ("kill", "domain_vgic_free") for other in GUEST},
+    **{frozenset(("unbind", other)): _REFUSED for other in GUEST},
+    **{frozenset(("bind", other)): _GUARDED for other in GUEST},
 }
 _SAME_BIT = Exclusion("the second finds the vIRQ's bit in allocated_irqs set, and returns -EBUSY")
 _IN_TREE: Mapping[str, str] = {
@@ -124,7 +124,7 @@ def reach(
     every = [op for ops in threads.values() for op in ops]
     if not _one_to_one(initial, every):
         return Reach(False, ("in no tree: every caller of route_irq_to_guest passes virq == irq",))
-    if initial.state == "dying" and any(_MADE_BY.get(op.name) in _GUEST for op in every):
+    if initial.state == "dying" and any(MADE_BY.get(op.name) in GUEST for op in every):
         return Reach(False, ("in no tree: the vCPUs of a dying domain are paused",))
     told: dict[str, None] = {}
     for (name, one), (with_, other) in combinations(threads.items(), 2):
@@ -135,9 +135,15 @@ def reach(
         if never and len(never) == len(pairs):
             return Reach(False, (never[0],))
         told.update(dict.fromkeys(why for excluded, why in kept if not excluded))
-    callers = dict.fromkeys(_MADE_BY[op.name] for op in every if op.name in _MADE_BY)
+    callers = dict.fromkeys(MADE_BY[op.name] for op in every if op.name in MADE_BY)
     told.update(dict.fromkeys(_IN_TREE[caller] for caller in callers if caller in _IN_TREE))
     return Reach(True, tuple(told))
+
+
+def never_beside(one: str, other: str, tree: str = TREES[-1]) -> bool:
+    """Whether caller ``one`` is never at work beside ``other`` in ``tree``, whatever the protocol does."""
+    exclusions = _EXCLUDED.get(frozenset((one, other)), ())
+    return any(e.holds(tree) and not e.lock and not e.guard for e in exclusions)
 
 
 def _together(one: Operation, other: Operation, tree: str, locks: bool) -> tuple[bool, str] | None:
@@ -145,12 +151,12 @@ def _together(one: Operation, other: Operation, tree: str, locks: bool) -> tuple
 
     ``locks``: a lock of theirs is one that the schedule does not keep to.
     """
-    callers = [_MADE_BY.get(one.name), _MADE_BY.get(other.name)]
+    callers = [MADE_BY.get(one.name), MADE_BY.get(other.name)]
     if None in callers:
         return None
     a, b = sorted(str(caller) for caller in callers)
     exclusions = _EXCLUDED.get(frozenset((a, b)), ())
-    naked = {one.name, other.name} & _NAKED
+    naked = {one.name, other.name} & NAKED
     if one.name == other.name == "route" and _number(one) == _number(other):
         exclusions = (*exclusions, _SAME_BIT)
     for exclusion in exclusions:

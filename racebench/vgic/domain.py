@@ -15,7 +15,7 @@ from ..primitives import check_that
 from .domctl import Domctl
 from .gic import Gic
 from .irq import Irq
-from .state import NULL, Domain, Vcpu
+from .state import NULL, Domain, IrqDesc, Vcpu
 from .vgic_v2 import VgicV2
 
 PSCI_SUCCESS, PSCI_ALREADY_ON = 0, -EALREADY
@@ -102,12 +102,12 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
             v.VPF_down = False
         return PSCI_SUCCESS
 
-    def guest_eoi(self, d: Domain, virq: int) -> None:
+    def guest_eoi(self, d: Domain, virq: int, vcpu: int | None = None) -> None:
         """The guest ends ``virq``, then its vCPU traps.
 
         Xen: gic.c, gic_clear_lrs @ baf2950213.
         """
-        v = self.guest_hweoi(d, virq)
+        v = self.guest_hweoi(d, virq, vcpu)
         if v is not None:
             self.gic_clear_lrs(v)
 
@@ -117,8 +117,16 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
         The test is the GIC's, not Xen's.
         """
         desc = self.irq_to_desc(irq)
-        if not desc.DISABLED and (desc.line is NULL or desc.line.acknowledge()):
+        if (
+            not desc.DISABLED
+            and self.comes_to(desc, current)
+            and (desc.line is NULL or desc.line.acknowledge())
+        ):
             self.do_IRQ(irq, current)
+
+    def comes_to(self, desc: IrqDesc, current: Vcpu | None) -> bool:
+        """Whether the line goes to the pCPU of ``current``; to one that runs none of the domain's it may."""
+        return current is None or desc.affinity == current.processor
 
     def late_irq(self, irq: int) -> None:
         """A pCPU has acknowledged the interrupt, whatever has become of its line since."""
@@ -126,10 +134,12 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
         if line is NULL or not self.machine.draws or line.acknowledge():
             self.do_IRQ(irq)
 
-    def latched_irq(self, irq: int, current: Vcpu | None) -> None:
-        """The line fires if its latch is set, and then as by itself."""
+    def latched_irq(self, irq: int, current: Vcpu | None) -> bool:
+        """The line fires if its latch is set, and then as by itself; whether it does."""
         desc = self.irq_to_desc(irq)
         line = desc.line
-        if line.latched and not desc.DISABLED and line.acknowledge():
+        if line.latched and not desc.DISABLED and self.comes_to(desc, current) and line.acknowledge():
             line.latched = False
             self.do_IRQ(irq, current)
+            return True
+        return False

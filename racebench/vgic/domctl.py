@@ -97,6 +97,8 @@ class Domctl(Header):
     def vgic_free_virq(self, d: Domain, virq: int) -> None:
         """Clear the bit whose number ``virq`` is, an eSPI's number too.
 
+        A virtual device's is not the caller's to clear.  That it is another caller's, who
+        has set it in between, shows when that one has routed: reservation.missing.
         Xen: vgic.c, vgic_free_virq @ baf2950213.
         """
         if virq >= d.vgic_num_irqs + d.nr_espis:
@@ -105,6 +107,9 @@ class Domctl(Header):
             self.fault("reservation.out_of_bounds", message, "allocated_irqs")
             return
         bit: AllocatedIrq = d.allocated_irqs[virq]
+        if bit.device:
+            message = f"the reservation of vIRQ {virq} is given back, but a virtual device has it"
+            self.fault("reservation.double_free", message, "allocated_irqs")
         if not bit.test_and_clear():
             message = f"the reservation of vIRQ {virq} is given back, but there is none"
             self.fault("reservation.double_free", message, "allocated_irqs")

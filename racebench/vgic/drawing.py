@@ -1,19 +1,26 @@
-"""Random small scenarios that a machine can really be in, and smaller ones of each.
+"""Random small scenarios that a machine can really be in.
 
-A thread plays one actor, and does what that actor may: a vCPU writes registers
-and ends its own interrupts, the toolstack routes and releases, a pCPU takes a
-physical interrupt, the scheduler moves a vCPU.  What hardware rules out is not
-drawn: a pIRQ that is not ended yet does not come again, a guest that was never
-started has enabled nothing, and the vCPUs of a dying domain do not run.
+A thread plays one actor, and makes what the table of callers says that it makes, of the
+operations that the protocol's tree has: a vCPU writes registers and ends its own
+interrupts, the toolstack routes and releases, a pCPU takes a physical interrupt, the
+scheduler moves a vCPU.  What excludes two callers for good keeps them apart here too.
+Nor is drawn what hardware rules out: a vCPU traps before Xen emulates a register write of
+its, a guest that was never started has enabled nothing, the vCPUs of a dying domain do not run.
+
+The toolstack either routes any vIRQ to any pIRQ (route, release), or it is that of today's
+callers, for which a number is a vIRQ and a pIRQ, and which reserve it first.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from .language import Initial, Operation
+from .callers import GUEST, MADE_BY, NAKED, never_beside
+from .language import OPERATIONS, Initial, LineAtStart, Operation
+from .state import IrqType
 
 Threads = Mapping[str, tuple[Operation, ...]]
 
@@ -21,18 +28,32 @@ VIRQS, PIRQS, PCPUS = (40, 41), (64, 65), (2, 3)
 STATES = ("creating", "running", "dying")
 
 _STATE_WEIGHTS = (2, 7, 2)
-_ROUTED = {40: 0.7, 41: 0.25}
+_ROUTED = (0.7, 0.25)
 _MOST_OPERATIONS = 3
-_GUEST = {
-    "isenabler": 4,
-    "icenabler": 4,
-    "itargetsr": 3,
-    "ipriorityr": 1,
-    "eoi": 3,
-    "restore": 1,
-    "cpu_on": 0.3,
+_VCPU = (*GUEST, "do_IRQ")
+_TOOLSTACK = ("bind", "unbind", "attach", "kill")
+_ROLES: Mapping[str, tuple[float, tuple[str, ...]]] = {
+    "toolstack0": (3, _TOOLSTACK),
+    "toolstack1": (2, _TOOLSTACK),
+    "pcpu1": (2, ("do_IRQ",)),
+    "pcpu2": (1, ("do_IRQ",)),
+    "xen": (0.3, ("",)),
+    "vcpu0": (4, _VCPU),
+    "vcpu1": (2, _VCPU),
+    "scheduler": (1, ("a move of a vCPU",)),
+    "model": (0.7, ("set_irq_level",)),
+    "rcu": (1, ("domain_vgic_free",)),
 }
-"""What a vCPU does, and how often: nothing of it before the domain runs."""
+"""Each actor: how often there is one, and as which callers it acts; "" is nobody's in particular."""
+_WEIGHTS = {
+    **dict.fromkeys(("isenabler", "icenabler"), 4.0),
+    **dict.fromkeys(("itargetsr", "eoi"), 3.0),
+    **dict.fromkeys(("route", "bind", "irq"), 2.0),
+    **dict.fromkeys(("fire", "kill"), 0.4),
+}
+"""How often an actor does what is not drawn as often as most."""
+_IN_GUEST = frozenset(("eoi", "hweoi", "trap"))
+_ANYWHERE = frozenset(("restore", "irq", "fire"))
 
 
 def op(name: str, **args: int | tuple[int, ...]) -> Operation:
@@ -49,9 +70,8 @@ class Drawn:
 
     def size(self) -> tuple[int, int, int]:
         """Operations, threads, and numbers that they and the state before them name."""
-        before = len(self.initial.routed) + len(self.initial.pending)
-        before += sum(on for _, _, on in self.initial.routed) + len(self.initial.enabled)
-        before += len(self.initial.down)
+        lists = [v for f in fields(Initial) if isinstance(v := getattr(self.initial, f.name), tuple)]
+        before = sum(map(len, lists)) + sum(on for _, _, on in self.initial.routed)
         ops = [op for ops in self.threads.values() for op in ops]
         return len(ops), len(self.threads), before + sum(len(n) for op in ops for _, n in op.args)
 
@@ -60,239 +80,197 @@ class Drawn:
         return self.initial, tuple(sorted(tuple(map(str, ops)) for ops in self.threads.values()))
 
 
-def draw(rng: random.Random, state: str | None = None) -> Drawn:
-    """One scenario of two or three threads; ``state`` fixes the domain's."""
-    return _Draw(rng, state or rng.choices(STATES, _STATE_WEIGHTS)[0]).drawn()
+def draw(rng: random.Random, absent: Collection[str] = (), state: str | None = None) -> Drawn:
+    """One scenario of two or three threads, without ``absent`` operations; ``state`` fixes the domain's."""
+    return _Draw(rng, absent, state or rng.choices(STATES, _STATE_WEIGHTS)[0]).drawn()
+
+
+def played(initial: Initial, vcpu: int, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """``operations`` of the thread of ``vcpu``, with the ways into the guest and out of it that they need.
+
+    What the guest itself does, it does once it is entered; when Xen emulates a register
+    write, the guest has been left, and its list registers looked at.
+    """
+    inside = any(on == "lr" and dict(initial.elsewhere).get(virq, 0) == vcpu for virq, on in initial.pending)
+    made: list[Operation] = []
+    for one in operations:
+        if one.name not in _ANYWHERE and one.name != "unpause" and (one.name in _IN_GUEST) != inside:
+            made.append(op("trap" if inside else "restore", vcpu=vcpu))
+            inside = not inside
+        inside = one.name == "restore" or (inside and one.name != "trap")
+        made.append(one)
+    return tuple(made)
 
 
 class _Draw:
-    def __init__(self, rng: random.Random, state: str) -> None:
+    def __init__(self, rng: random.Random, absent: Collection[str], state: str) -> None:
         self.rng, self.state = rng, state
         self.initial = Initial(state=state)
-        self.fires = set(PIRQS)
-        self.ends: set[int] = set()
+        self.naked = rng.random() < 0.5
+        self.virqs = VIRQS if self.naked else PIRQS
+        self.names = [name for name in OPERATIONS if name not in absent and self._is_called(name)]
+        self.late = set(PIRQS)
+        self.threads: dict[str, tuple[Operation, ...]] = {}
+        # Those that do not run, since somebody moves them.
+        self.still: set[int] = set()
+
+    def _is_called(self, name: str) -> bool:
+        """Whether the toolstack of this scenario has ``name``; the others' operations it always has."""
+        if name in NAKED:
+            return self.naked
+        return not self.naked or MADE_BY.get(name) not in (*_TOOLSTACK[:3], "set_irq_level")
 
     def drawn(self) -> Drawn:
         self._initial()
-        rng = self.rng
-        roles = dict(self._roles())
-        names, weights = list(roles), [weight for weight, _ in roles.values()]
-        threads: dict[str, tuple[Operation, ...]] = {}
-        wanted = 3 if rng.random() < 0.3 else 2
-        while len(threads) < wanted:
-            name = rng.choices(names, weights)[0]
-            if name not in threads:
-                made = roles[name][1](name)
-                weights[names.index(name)] = 0
-                if made:
-                    threads[name] = made
-                elif not any(weights):
-                    break
-        return Drawn(replace(self.initial, down=self._down(threads)), threads)
+        weights = {name: weight for name, (weight, _) in _ROLES.items()}
+        wanted = 3 if self.rng.random() < 0.3 else 2
+        while len(self.threads) < wanted and any(weights.values()):
+            name = self.rng.choices(list(weights), list(weights.values()))[0]
+            weights[name] = 0
+            made = self._thread(name)
+            if made:
+                self.threads[name] = made
+        return Drawn(replace(self.initial, down=self._down()), self.threads)
 
-    def _down(self, threads: Threads) -> tuple[int, ...]:
+    def _down(self) -> tuple[int, ...]:
         """vCPUs that are switched on, and do nothing before that."""
-        asked = {one.value("vcpu") for ops in threads.values() for one in ops if one.name == "cpu_on"}
-        busy = {0} if self.initial.pending else set()
-        return tuple(sorted(n for n in asked - busy if f"vcpu{n}" not in threads))
+        ops = [one for ops in self.threads.values() for one in ops]
+        asked = {one.value("vcpu") for one in ops if one.name == "cpu_on"}
+        return tuple(sorted(n for n in asked if f"vcpu{n}" not in self.threads))
+
+    # -- where it starts
 
     def _initial(self) -> None:
-        rng, routed, pending = self.rng, [], []
-        for virq, pirq in zip(VIRQS, PIRQS, strict=True):
-            if rng.random() >= _ROUTED[virq]:
-                continue
-            enabled = self.state != "creating" and rng.random() < 0.5
-            routed.append((virq, pirq, enabled))
-            if self.state == "running" and rng.random() < 0.25:
-                on = rng.choice(("lr_pending", "lr") if enabled else ("inflight", "lr"))
-                pending.append((virq, on))
-                self.fires.discard(pirq)
-                if on == "lr":
-                    self.ends.add(virq)
-        self.initial = replace(self.initial, routed=tuple(routed), pending=tuple(pending))
+        rng, running = self.rng, self.state == "running"
+        enabled = []
+        for virq, pirq, likely in zip(self.virqs, PIRQS, _ROUTED, strict=True):
+            if rng.random() < likely:
+                self._route(virq, pirq)
+            elif running and rng.random() < 0.2:
+                enabled.append(virq)
+                if rng.random() < 0.3:
+                    self._pending(virq, ("lr_pending", "lr"))
+            elif not self.naked and "attach" in self.names and rng.random() < 0.2:
+                self._add(lines=LineAtStart(pirq, IrqType.INVALID))
+        self.initial = replace(self.initial, enabled=tuple(enabled))
+        if self.state == "dying" and rng.random() < 0.2:
+            self._add(blocked=0)
 
-    def _roles(self) -> Iterator[tuple[str, tuple[float, Callable[[str], tuple[Operation, ...]]]]]:
-        yield "toolstack0", (3, self._toolstack)
-        yield "toolstack1", (2, self._toolstack)
-        yield "pcpu1", (2, self._pcpu)
-        yield "pcpu2", (1, self._pcpu)
-        yield "xen", (0.3, self._xen)
-        if self.state != "dying":
-            yield "vcpu0", (4, self._vcpu)
-        if self.state == "running":
-            yield "vcpu1", (2, self._vcpu)
-            yield "scheduler", (1, self._scheduler)
+    def _add(self, **more: object) -> None:
+        added: Mapping[str, Any] = {key: (*getattr(self.initial, key), one) for key, one in more.items()}
+        self.initial = replace(self.initial, **added)
 
-    def _some(self, draw: Callable[[], Operation | None]) -> tuple[Operation, ...]:
-        count = self.rng.choices(range(1, _MOST_OPERATIONS + 1), (6, 3, 1))[0]
-        return tuple(made for made in (draw() for _ in range(count)) if made is not None)
+    def _route(self, virq: int, pirq: int) -> None:
+        rng, running = self.rng, self.state == "running"
+        enabled = self.state != "creating" and rng.random() < 0.6
+        self._add(routed=(virq, pirq, enabled))
+        if not self.naked:
+            self._add(reserved=virq)
+        if enabled and "ispendr" in self.names and rng.random() < 0.15:
+            self._add(lines=LineAtStart(pirq, latched=True))
+        if running and rng.random() < 0.3:
+            self._pending(virq, ("lr_pending", "lr") if enabled else ("inflight", "lr"))
+            self.late.discard(pirq)
+        elif running and rng.random() < 0.15:
+            self._add(targets=(virq, 1))
 
-    def _toolstack(self, name: str) -> tuple[Operation, ...]:
-        if self.state == "dying":
-            return self._some(
-                lambda: op("destroy") if self.rng.random() < 0.2 else op("release", virq=self._virq())
-            )
-        return self._some(self._route_or_release)
+    def _pending(self, virq: int, places: tuple[str, str]) -> None:
+        rng, on = self.rng, self.rng.choice(places)
+        self._add(pending=(virq, on))
+        if on == "lr" and rng.random() < 0.25:
+            self._add(active=virq)
+        if rng.random() < 0.2:
+            self._add(targets=(virq, 1))
+            routed = any(v == virq for v, _, _ in self.initial.routed)
+            self._add(**({"migrating": virq} if on == "lr" and routed else {"elsewhere": (virq, 1)}))
 
-    def _route_or_release(self) -> Operation:
-        virq = self._virq()
-        routed = {v for v, _, _ in self.initial.routed}
-        if self.rng.random() < (0.7 if virq in routed else 0.2):
-            return op("release", virq=virq)
-        return op("route", virq=virq, pirq=self.rng.choice(PIRQS))
+    # -- what the threads do
 
-    def _pcpu(self, name: str) -> tuple[Operation, ...]:
-        if not self.fires:
+    def _thread(self, name: str) -> tuple[Operation, ...]:
+        """What actor ``name`` does; nothing if it cannot be there beside the others."""
+        vcpu = int(name[-1]) if name.startswith("vcpu") else None
+        if vcpu is not None and not self._runs(vcpu):
             return ()
-        pirq = self.rng.choice(sorted(self.fires))
-        self.fires.discard(pirq)
-        on = any(p == pirq and enabled for _, p, enabled in self.initial.routed)
-        return (op("irq" if on and self.rng.random() < 0.7 else "late_irq", pirq=pirq),)
-
-    def _xen(self, name: str) -> tuple[Operation, ...]:
-        return (op("setup_irq", pirq=self.rng.choice(PIRQS)),)
-
-    def _scheduler(self, name: str) -> tuple[Operation, ...]:
-        return (op("move", vcpu=self.rng.randrange(2), pcpu=self.rng.choice(PCPUS)),)
-
-    def _vcpu(self, name: str) -> tuple[Operation, ...]:
-        me = int(name[-1])
-        made = self._some(lambda: self._guest(me))
-        # The guest of a domain that is still made runs once it is let go.
-        return (op("unpause"), *made) if self.state == "creating" else made
-
-    def _guest(self, me: int) -> Operation | None:
-        rng, virq = self.rng, self._virq()
-        what = rng.choices(list(_GUEST), list(_GUEST.values()))[0]
-        if what in ("isenabler", "icenabler"):
-            return op(what, virq=VIRQS if rng.random() < 0.1 else (virq,))
-        if what == "itargetsr":
-            return op("itargetsr", virq=virq, vcpu=rng.randrange(2))
-        if what == "ipriorityr":
-            return op("ipriorityr", virq=virq, priority=rng.choice((0, 255)))
-        if what == "restore":
-            return op("restore", vcpu=me)
-        if what == "cpu_on":
-            return op("cpu_on", vcpu=1 - me)
-        if me or not self.ends:
-            return None
-        ended = rng.choice(sorted(self.ends))
-        self.ends.discard(ended)
-        return op("eoi", virq=ended)
-
-    def _virq(self) -> int:
-        return self.rng.choices(VIRQS, (4, 1))[0]
-
-
-def smaller(drawn: Drawn) -> Iterator[Drawn]:
-    """What is left of ``drawn`` without one thing, the largest things first.
-
-    Nothing that the machine cannot be in: no guest runs before its unpause.
-    """
-    if drawn.initial.state == "creating":
-        rest = {
-            name: tuple(one for one in ops if one.name != "unpause") for name, ops in drawn.threads.items()
-        }
-        if rest != dict(drawn.threads) and all(rest.values()):
-            yield Drawn(replace(drawn.initial, state="running"), rest)
-    yield from filter(_possible, _less(drawn))
-
-
-def _possible(drawn: Drawn) -> bool:
-    """Whether every vCPU of a domain that is still made lets it go first."""
-    if drawn.initial.state != "creating":
-        return True
-    return all(ops[0].name == "unpause" for ops in drawn.threads.values() if any(map(_guests, ops)))
-
-
-def _guests(one: Operation) -> bool:
-    return one.name in _GUEST
-
-
-def _less(drawn: Drawn) -> Iterator[Drawn]:
-    initial, threads = drawn.initial, drawn.threads
-    for name in threads:
-        if len(threads) > 1:
-            yield Drawn(initial, {n: ops for n, ops in threads.items() if n != name})
-    for virq, _, _ in initial.routed:
-        routed = tuple(r for r in initial.routed if r[0] != virq)
-        pending = tuple(p for p in initial.pending if p[0] != virq)
-        yield Drawn(replace(initial, routed=routed, pending=pending), threads)
-    for virq in initial.enabled:
-        yield Drawn(replace(initial, enabled=tuple(v for v in initial.enabled if v != virq)), threads)
-    if initial.down:
-        yield Drawn(replace(initial, down=()), threads)
-    for virq, _ in initial.pending:
-        yield Drawn(replace(initial, pending=tuple(p for p in initial.pending if p[0] != virq)), threads)
-    for name, ops in threads.items():
-        for i in range(len(ops)):
-            if len(ops) > 1:
-                yield Drawn(initial, {**threads, name: ops[:i] + ops[i + 1 :]})
-    for name, ops in threads.items():
-        for i, one in enumerate(ops):
-            if len(one.args) == 1 and len(one.args[0][1]) > 1:
-                for kept in one.args[0][1]:
-                    alone = Operation(one.name, ((one.args[0][0], (kept,)),))
-                    yield Drawn(initial, {**threads, name: (*ops[:i], alone, *ops[i + 1 :])})
-    queued = {virq for virq, _ in initial.pending}
-    for i, (virq, pirq, enabled) in enumerate(initial.routed):
-        if enabled and virq not in queued:
-            routed = (*initial.routed[:i], (virq, pirq, False), *initial.routed[i + 1 :])
-            yield Drawn(replace(initial, routed=routed), threads)
-    renamed = _renamed(drawn)
-    if renamed is not None:
-        yield renamed
-
-
-def smallest(drawn: Drawn, shows: Callable[[Drawn], bool]) -> Drawn:
-    """What is left of ``drawn`` when everything is gone without which it ``shows`` the same."""
-    while True:
-        for candidate in smaller(drawn):
-            if shows(candidate):
-                drawn = candidate
-                break
-        else:
-            return drawn
-
-
-def _renamed(drawn: Drawn) -> Drawn | None:
-    """The same with the first vIRQ and pIRQ in the place of the second, if they are free."""
-    names: dict[str, dict[int, int]] = {}
-    for key, (first, second) in (("virq", VIRQS), ("pirq", PIRQS)):
-        used = _used(drawn, key)
-        if second in used and first not in used:
-            names[key] = {second: first}
-    if not names:
-        return None
-    virq, pirq = names.get("virq", {}), names.get("pirq", {})
-    initial = replace(
-        drawn.initial,
-        routed=tuple((virq.get(v, v), pirq.get(p, p), on) for v, p, on in drawn.initial.routed),
-        pending=tuple((virq.get(v, v), on) for v, on in drawn.initial.pending),
-        enabled=tuple(virq.get(v, v) for v in drawn.initial.enabled),
-    )
-    threads = {
-        name: tuple(
-            Operation(
-                one.name,
-                tuple(
-                    (k, tuple(sorted(names[k].get(n, n) for n in numbers)) if k in names else numbers)
-                    for k, numbers in one.args
-                ),
-            )
-            for one in ops
+        count = (
+            1 if name.startswith("pcpu") else self.rng.choices(range(1, _MOST_OPERATIONS + 1), (6, 3, 1))[0]
         )
-        for name, ops in drawn.threads.items()
-    }
-    return Drawn(initial, threads)
+        made: list[Operation] = []
+        for _ in range(count):
+            names = [one for one in self._of(name) if one != "destroy" or not made]
+            if names:
+                what = self.rng.choices(names, [_WEIGHTS.get(one, 1.0) for one in names])[0]
+                one = self._operation(what, vcpu)
+                if one is not None:
+                    made.append(one)
+        if vcpu is None or not made:
+            return tuple(made)
+        # The guest of a domain that is still made runs once it is let go.
+        start = (op("unpause"),) if self.state == "creating" else ()
+        return played(self.initial, vcpu, (*start, *made))
 
+    def _runs(self, vcpu: int) -> bool:
+        """Whether the guest has ``vcpu`` for a thread: one of a domain that is still made starts first."""
+        return vcpu not in self.still and (self.state == "running" or (self.state == "creating" and not vcpu))
 
-def _used(drawn: Drawn, key: str) -> set[int]:
-    column = 0 if key == "virq" else 1
-    used = {routed[column] for routed in drawn.initial.routed}
-    if key == "virq":
-        used |= {virq for virq, _ in drawn.initial.pending} | set(drawn.initial.enabled)
-    for ops in drawn.threads.values():
-        for one in ops:
-            used.update(dict(one.args).get(key, ()))
-    return used
+    def _of(self, actor: str) -> list[str]:
+        """The operations that ``actor`` may make beside the threads that there are."""
+        callers = _ROLES[actor][1]
+        others = {MADE_BY.get(one.name, "") for ops in self.threads.values() for one in ops}
+        kept = [c for c in callers if not any(never_beside(c, other) for other in others)]
+        if self.state != "dying":
+            kept = [c for c in kept if c != "domain_vgic_free"]
+        if self.state != "running":
+            kept = [c for c in kept if c != "kill"]
+        if self.state == "creating":
+            kept = [c for c in kept if c != "a move of a vCPU"]
+        names = [name for name in self.names if MADE_BY.get(name, "") in kept and name != "unpause"]
+        return [name for name in names if name != "late_irq" or not actor.startswith("vcpu")]
+
+    def _operation(self, name: str, vcpu: int | None) -> Operation | None:
+        """``name`` with numbers, by vCPU ``vcpu`` or by somebody else; None if there are none for it."""
+        args: dict[str, int | tuple[int, ...]] = {}
+        for key in OPERATIONS[name]:
+            bare = key.rstrip("?*")
+            numbers = self._numbers(name, bare, vcpu)
+            if numbers:
+                args[bare] = self.virqs if key.endswith("*") and self.rng.random() < 0.1 else numbers
+            elif not key.endswith("?"):
+                return None
+        return op(name, **args)
+
+    def _numbers(self, name: str, key: str, vcpu: int | None) -> tuple[int, ...]:
+        rng = self.rng
+        if key == "vcpu":
+            return self._vcpu(name, vcpu)
+        if key == "either":
+            # Only a domain that lives has vCPUs that run, and a thread of them is found by its name.
+            alone = vcpu is None and self.state == "running" and rng.random() < 0.3
+            return (rng.randrange(self.initial.vcpus),) if alone else ()
+        if key == "pirq" and name == "late_irq":
+            some = sorted(self.late)[:: rng.choice((1, -1))][:1]
+            self.late.difference_update(some)
+            return tuple(some)
+        if key == "dom":
+            other = self.state == "dying" or rng.random() < 0.2
+            return (2,) if other and name == "bind" and rng.random() < 0.7 else ()
+        if key == "virq":
+            return (rng.choices(self.virqs, (4, 1))[0],)
+        if name == "setup_irq":
+            # Xen has looked in the device tree how a line of its own signals.
+            unknown = {line.pirq for line in self.initial.lines if line.type is IrqType.INVALID}
+            return tuple(sorted(set(PIRQS) - unknown))[-1:]
+        choices = {"pirq": PIRQS, "irq": PIRQS, "pcpu": PCPUS, "priority": (0, 255)}
+        return (rng.choices(choices[key], (4, 1) if key == "irq" else None)[0],)
+
+    def _vcpu(self, name: str, vcpu: int | None) -> tuple[int, ...]:
+        """The vCPU that operation ``name`` names: itself, another, one that does not run, or none."""
+        if MADE_BY.get(name) == "a move of a vCPU":
+            free = [n for n in range(self.initial.vcpus) if f"vcpu{n}" not in self.threads]
+            moved = self.rng.choice(free) if free else None
+            self.still |= set() if moved is None else {moved}
+            return () if moved is None else (moved,)
+        if vcpu is None:
+            return ()
+        if name == "cpu_on":
+            return (1 - vcpu,)
+        return (self.rng.randrange(2),) if name in ("itargetsr", "irouter") else (vcpu,)

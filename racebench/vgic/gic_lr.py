@@ -172,12 +172,12 @@ class GicLr(Header):
                 assert entry is not None
                 v.lrs = (*lrs[:i], entry._replace(pending=True), *lrs[i + 1 :])
 
-    def guest_hweoi(self, d: Domain, virq: int) -> Vcpu | None:
-        """The guest ends ``virq`` in whichever vCPU's LR it is; that vCPU, None if in none.
+    def guest_hweoi(self, d: Domain, virq: int, vcpu: int | None = None) -> Vcpu | None:
+        """vCPU ``vcpu``, or whichever has ``virq`` in an LR, ends it; that vCPU, None if it is in none.
 
         The hardware does this, and with the HW bit set deactivates the line at once.
         """
-        for v in d.vcpu:
+        for v in d.vcpu if vcpu is None else (d.vcpu[vcpu],):
             lrs = v.lrs
             for i, entry in enumerate(lrs):
                 if entry is None or entry.virq != virq or not (entry.pending or entry.active):
@@ -206,8 +206,8 @@ class GicLr(Header):
             self.irq_set_affinity(p.desc, v_target.processor)
             p.MIGRATING = False
 
-    def gic_clear_lrs(self, v: Vcpu) -> None:
-        """``v`` traps: look at each LR in use.  Takes and drops ``v.lock``.
+    def gic_clear_lrs(self, v: Vcpu) -> bool:
+        """``v`` traps: look at each LR in use; whether there is one.  Takes and drops ``v.lock``.
 
         Xen: gic.c, gic_clear_lrs @ baf2950213.
         """
@@ -216,6 +216,7 @@ class GicLr(Header):
             for i in range(NR_LRS):
                 if mask & (1 << i):
                     self.gic_update_one_lr(v, i)
+        return bool(mask)
 
     def gic_restore_pending_irqs(self, v: Vcpu) -> None:
         """Fill LRs from lr_pending, free ones first.  Takes and drops ``v.lock``.

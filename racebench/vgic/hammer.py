@@ -22,10 +22,10 @@ from typing import Any
 from ..findings import Broken
 from ..program import Program
 from .audits import audit
-from .bench import Bench, compiled
+from .bench import Bench, alone
 from .domain import Protocol
 from .history import said, unexplained
-from .language import Initial, Operation
+from .language import Initial, Operation, domain_table
 from .program import MachineBuilder
 from .serial import Serial
 from .snapshot import Glimpse, glimpse, snapshot
@@ -88,7 +88,7 @@ class _Hammer:
         self._builder = MachineBuilder(initial, mix.named(), protocol, HammeredBench)
         drawn = {op for ops in mix.named().values() for op in ops}
         self._operations = sorted(drawn, key=str)
-        self._codes = [compiled(op) for op in self._operations]
+        self._codes = [alone(op) for op in self._operations]
         self._serial = self._new_serial()
         self._made = itertools.count().__next__
 
@@ -174,7 +174,7 @@ class _Hammer:
         """The round: how it began, as a scenario would have it, what was drawn and what that returned."""
         initial = expressed(bench.began, self.initial)
         return {
-            "initial": None if initial is None else as_domain(initial),
+            "initial": None if initial is None else domain_table(initial),
             "threads": {
                 name: [str(self._operations[number]) for number, _, _ in t.log]
                 for name, t in bench.threads.items()
@@ -212,16 +212,3 @@ def expressed(began: Glimpse, initial: Initial) -> Initial | None:
         if guest and (lines[pirq] != (virq, not disabled) or inprogress != (virq in dict(pending))):
             return None
     return replace(initial, routed=tuple(routed), pending=tuple(pending), enabled=tuple(enabled))
-
-
-def as_domain(initial: Initial) -> dict[str, Any]:
-    """``initial`` as the keys of a scenario's [domain]."""
-    return {
-        "vcpus": initial.vcpus,
-        "spis": initial.spis,
-        "state": initial.state,
-        "routed": [{"virq": v, "pirq": p, "enabled": on} for v, p, on in initial.routed],
-        "pending": [{"virq": v, "on": on} for v, on in initial.pending],
-        "enabled": list(initial.enabled),
-        "down": list(initial.down),
-    }

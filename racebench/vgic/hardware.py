@@ -61,3 +61,28 @@ class Line(State):
                 return False
             self.active = True
         return True
+
+
+class Arrival(State):
+    """One interrupt that comes to the pCPU that runs a vCPU, or to another one: to whichever takes it first.
+
+    ``pcpu``, one lock for each vCPU, is held while that pCPU is busy: it takes an interrupt only between two
+    operations of the thread that plays the vCPU, for Xen does each with interrupts off.
+    Lock order: ``pcpu`` before all else; nothing is taken with ``lock`` held.
+    """
+
+    taken: bool = shared(False, atomic=True)
+
+    def __init__(self, thread: str, pcpu: Lock) -> None:
+        self.thread, self.pcpu = thread, pcpu
+        self.lock = Lock("arrival", thread)
+
+    def label(self) -> str:
+        return f"arrival[{self.thread}]"
+
+    def take(self) -> bool:
+        """Whether the interrupt is the caller's: the first one's."""
+        with self.lock:
+            was = self.taken
+            self.taken = True
+        return not was

@@ -100,10 +100,10 @@ class Header:
     def gic_update_one_lr(self, v: Vcpu, i: int) -> None:
         raise NotImplementedError
 
-    def gic_clear_lrs(self, v: Vcpu) -> None:
+    def gic_clear_lrs(self, v: Vcpu) -> bool:
         raise NotImplementedError
 
-    def guest_hweoi(self, d: Domain, virq: int) -> Vcpu | None:
+    def guest_hweoi(self, d: Domain, virq: int, vcpu: int | None = None) -> Vcpu | None:
         raise NotImplementedError
 
     def gic_clear_pending_irqs(self, v: Vcpu) -> None:

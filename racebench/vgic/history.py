@@ -7,7 +7,7 @@ from errno import errorcode
 from typing import Any
 
 from ..findings import Broken, broken
-from .bench import Bench, compiled
+from .bench import Bench, alone, explained
 from .language import Operation
 from .serial import Serial
 
@@ -24,13 +24,13 @@ class History:
     def audit(self, results: Mapping[str, list[Any] | None]) -> Iterator[Broken]:
         """``results`` has each thread's return codes; without all of them there is no answer."""
         if self._serial is None:
-            self._serial = Serial(self._build, [compiled(op) for op in self._operations])
+            self._serial = Serial(self._build, [alone(op) for op in self._operations])
         logs, words = [], {}
         for name, operations in self._threads.items():
             codes = results.get(name)
             if codes is None:
                 return
-            done = list(zip(operations, codes, strict=True))
+            done = [(op, explained(op, code)) for op, code in zip(operations, codes, strict=True)]
             logs.append([(self._operations.index(op), code) for op, code in done])
             words[name] = [said(op, code) for op, code in done]
         ends = self._serial.ends({0}, logs)

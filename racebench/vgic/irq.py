@@ -115,6 +115,8 @@ class Irq(Header):
         desc = self.irq_to_desc(irq)
         with desc.lock:
             if desc.action is not action:
+                # Whoever dropped it has freed it, and the caller frees it now.
+                self.fault("crash.freed", f"the action of pIRQ {irq} is freed a second time", "action")
                 return
             desc.action = NULL
             if desc.action is NULL:

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ScenarioError
 from .state import (
@@ -30,11 +31,11 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "icenabler": ("virq*",),
     "itargetsr": ("virq", "vcpu"),
     "ipriorityr": ("virq", "priority"),
-    "irq": ("pirq", "vcpu?"),
+    "irq": ("pirq", "vcpu?", "either?"),
     "late_irq": ("pirq",),
-    "fire": ("pirq", "vcpu?"),
-    "eoi": ("virq",),
-    "hweoi": ("virq",),
+    "fire": ("pirq", "vcpu?", "either?"),
+    "eoi": ("virq", "vcpu?"),
+    "hweoi": ("virq", "vcpu?"),
     "trap": ("vcpu",),
     "restore": ("vcpu",),
     "move": ("vcpu", "pcpu"),
@@ -54,8 +55,13 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 """Each operation's arguments: ``?`` may be left out, ``*`` may be a list.
 
 The ``vcpu`` of an interrupt is the one that the pCPU ran which takes it, that of
-ispendr the writer: its thread plays that vCPU.  ``irq`` is a vIRQ and a pIRQ.
+ispendr the writer, that of an EOI who ends it (whoever has it in an LR, if it is not
+given): its thread plays that vCPU.  ``irq`` is a vIRQ and a pIRQ.  An interrupt with
+``either`` comes to the pCPU of that vCPU or to another one, and both are explored.
 """
+
+_PLAYS = frozenset(("trap", "restore", "eoi", "hweoi"))
+"""Operations of whoever has the list registers of the ``vcpu`` that they name."""
 
 MAX_PCPU, MAX_PRIORITY, MAX_DOM = 7, 255, 2
 
@@ -113,6 +119,45 @@ class Initial:
             NR_LOCAL_IRQS <= virq < NR_LOCAL_IRQS + self.spis
             or ESPI_BASE_INTID <= virq < ESPI_BASE_INTID + self.espis
         )
+
+
+def domain_table(initial: Initial) -> dict[str, Any]:
+    """``initial`` as the keys of a scenario's [domain]; of a row, what is as by default is left out."""
+    elsewhere = dict(initial.elsewhere)
+
+    def pending(virq: int, on: str) -> dict[str, Any]:
+        at = {"vcpu": elsewhere[virq]} if virq in elsewhere else {}
+        return {"virq": virq, "on": on, **at, **_flags(initial, virq)}
+
+    return {
+        "vcpus": initial.vcpus,
+        "spis": initial.spis,
+        "espis": initial.espis,
+        "state": initial.state,
+        "hardware": initial.hardware_domain,
+        "routed": [
+            {"virq": virq, "pirq": pirq, **({"enabled": True} if on else {})}
+            for virq, pirq, on in initial.routed
+        ],
+        "targets": [{"virq": virq, "vcpu": vcpu} for virq, vcpu in initial.targets],
+        "pending": [pending(virq, on) for virq, on in initial.pending],
+        "lines": [_line(line) for line in initial.lines],
+        **{key: list(getattr(initial, key)) for key in ("enabled", "reserved", "down", "blocked")},
+    }
+
+
+def _flags(initial: Initial, virq: int) -> dict[str, bool]:
+    return {key: True for key in ("active", "migrating") if virq in getattr(initial, key)}
+
+
+def _line(line: LineAtStart) -> dict[str, Any]:
+    default = LineAtStart(line.pirq)
+    row: dict[str, Any] = {
+        "pirq": line.pirq,
+        **({"type": line.type.value} if line.type is not default.type else {}),
+    }
+    row |= {} if line.affinity is None else {"affinity": line.affinity}
+    return row | {key: True for key in ("active", "latched") if getattr(line, key)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +231,24 @@ def played_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] 
     plays: dict[int, str] = {}
     for name, operations in threads.items():
         for op in operations:
-            if op.name in ("trap", "restore") and plays.setdefault(op.value("vcpu"), name) != name:
-                other = plays[op.value("vcpu")]
-                return f"{other} and {name} both play vCPU {op.value('vcpu')}: {op}", "A vCPU is one thread."
+            vcpu = op.maybe("vcpu") if op.name in _PLAYS else None
+            if vcpu is not None and plays.setdefault(vcpu, name) != name:
+                return f"{plays[vcpu]} and {name} both play vCPU {vcpu}: {op}", "A vCPU is one thread."
+    return None
+
+
+def placed_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] | None:
+    """What is wrong with an interrupt whose place is explored, and the remedy: it is a thread of its own."""
+    for name, operations in threads.items():
+        for op in operations:
+            vcpu = op.maybe("either")
+            if vcpu is not None and op.maybe("vcpu") is not None:
+                return f"{name}: {op}: vcpu and either say where it comes", "Write one of the two."
+            if vcpu is not None and (len(operations) > 1 or name == f"vcpu{vcpu}"):
+                return (
+                    f"{name}: {op} is not a pCPU's only operation",
+                    "Give it a thread of its own, pcpu1 say.",
+                )
     return None
 
 
@@ -223,6 +283,10 @@ def _check_range(key: str, value: int, initial: Initial, error: object) -> None:
         ),
         "pirq": (FIRST_PIRQ, LAST_PIRQ, " (SPIs)", "Choose a physical SPI."),
         "vcpu": (
+            0, initial.vcpus - 1, f" (domain.vcpus = {initial.vcpus})",
+            "Raise vcpus or choose a lower vcpu.",
+        ),
+        "either": (
             0, initial.vcpus - 1, f" (domain.vcpus = {initial.vcpus})",
             "Raise vcpus or choose a lower vcpu.",
         ),

@@ -13,7 +13,7 @@ from .audits import DoubleSuccess, audit
 from .bench import Bench, compiled
 from .domain import Protocol
 from .handlers import GIC_GUEST_IRQ_TYPE
-from .hardware import Line
+from .hardware import Arrival, Line
 from .history import History
 from .host import Host, Sched
 from .language import Initial, Operation, parse_operation
@@ -23,6 +23,8 @@ from .structures import Structures
 
 _FIRES = frozenset(("irq", "late_irq", "fire", "eoi", "hweoi", "ispendr"))
 """Operations that an active line, or one with its latch set, makes a difference to."""
+_SENDS = frozenset(("isenabler", "itargetsr", "irouter", "move", "eoi", "trap"))
+"""Operations that set a line's affinity."""
 _HYPERCALLS = frozenset(("bind", "unbind", "attach"))
 _GIVES_BACK = frozenset(("release", "unbind", "destroy"))
 _GIVES = frozenset(("route", "bind", "attach", "setup_irq"))
@@ -55,13 +57,28 @@ def build_program(
     return Program(
         name,
         builder.build,
-        {name: _thread(ops) for name, ops in operations.items()},
+        _threads(operations),
         check,
         snapshot=lambda bench: snapshot(bench.machine),
         recycle=Bench.recycle,
         parts={name: tuple(str(op) for op in ops) for name, ops in operations.items()},
         smaller=lambda: _smaller(name, initial, operations, protocol, history),
     )
+
+
+def broken_at_start(
+    initial: Initial, threads: Mapping[str, Sequence[Operation]], protocol: type[Protocol]
+) -> Broken | None:
+    """A rule that is broken before any thread starts, if there is one.
+
+    A line that is active at the start is so since the scenario says it, and one that goes
+    to another pCPU than its target's may be where a thread sends it anew.
+    """
+    machine = MachineBuilder(initial, threads, protocol).build().machine
+    excused = {"irq.line_dead"}
+    if _SENDS & {op.name for ops in threads.values() for op in ops}:
+        excused.add("irq.wrong_affinity")
+    return next((b for b in audit(machine) if b.rule not in excused), None)
 
 
 def _check_there(name: str, threads: Mapping[str, Sequence[Operation]], protocol: type[Protocol]) -> None:
@@ -107,6 +124,52 @@ def _thread(operations: tuple[Operation, ...]) -> Callable[[Bench], list[Any]]:
     return lambda bench: [code(bench) for code in codes]
 
 
+def _threads(operations: Mapping[str, tuple[Operation, ...]]) -> dict[str, Callable[[Bench], list[Any]]]:
+    """The threads' code, and a thread more for each interrupt that may come to either of two pCPUs."""
+    made = {name: _thread(ops) for name, ops in operations.items()}
+    for name, ops in operations.items():
+        vcpu = ops[0].maybe("either") if ops else None
+        if vcpu is None:
+            continue
+        made[name] = _taken(name, compiled(ops[0]))
+        here = compiled(Operation(ops[0].name, (("pirq", ops[0].values("pirq")), ("vcpu", (vcpu,)))))
+        made[f"{name} (vCPU {vcpu} runs)"] = _between(name, (_taken_here(name, vcpu, ops[0], here),))
+        player = f"vcpu{vcpu}"
+        if player in operations:
+            made[player] = _between(name, tuple(compiled(op) for op in operations[player]))
+    return made
+
+
+def _taken(arrival: str, code: Callable[[Bench], Any]) -> Callable[[Bench], list[Any]]:
+    return lambda bench: [code(bench) if bench.machine.arrivals[arrival].take() else None]
+
+
+def _taken_here(
+    arrival: str, vcpu: int, op: Operation, code: Callable[[Bench], Any]
+) -> Callable[[Bench], Any]:
+    """The same on the pCPU that runs vCPU ``vcpu``, if the line goes there: if not, another one takes it."""
+
+    def take(bench: Bench) -> Any:
+        desc = bench.machine.descs[op.value("pirq")]
+        here = bench.xen.comes_to(desc, bench.running(vcpu))
+        return code(bench) if here and bench.machine.arrivals[arrival].take() else None
+
+    return take
+
+
+def _between(arrival: str, codes: tuple[Callable[[Bench], Any], ...]) -> Callable[[Bench], list[Any]]:
+    """A thread that does each thing while no other has its pCPU."""
+
+    def run(bench: Bench) -> list[Any]:
+        pcpu, returned = bench.machine.arrivals[arrival].pcpu, []
+        for code in codes:
+            with pcpu:
+                returned.append(code(bench))
+        return returned
+
+    return run
+
+
 class MachineBuilder:
     """Makes a fresh machine in its initial state, with just what a scenario names."""
 
@@ -137,6 +200,12 @@ class MachineBuilder:
         self.virqs.update(initial.reserved)
         self.pirqs.update(line.pirq for line in initial.lines)
         self._names = [op.name for op in operations]
+        self._either = {
+            name: vcpu
+            for name, ops in threads.items()
+            for op in ops
+            if (vcpu := op.maybe("either")) is not None
+        }
         self._lines = bool(_FIRES & set(self._names)) or bool(initial.pending)
         # Threads that draw may take each interrupt any number of times, a late one too.
         self._draws = bench is not Bench
@@ -159,6 +228,8 @@ class MachineBuilder:
             machine.host = Host()
         machine.destroys = "destroy" in self._names
         machine.draws = self._draws
+        pcpus = {vcpu: Lock("pcpu", vcpu) for vcpu in self._either.values()}
+        machine.arrivals = {name: Arrival(name, pcpus[vcpu]) for name, vcpu in self._either.items()}
         d = machine.domains[1]
         self._vgic(machine, d)
         self._physical(machine, d)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from ..primitives import Lock, State, shared
 from .faults import Faults
-from .hardware import Line, ListRegister
+from .hardware import Arrival, Line, ListRegister
 from .host import AllocatedIrq, Host, Sched
 
 T = TypeVar("T")
@@ -341,7 +341,7 @@ class Domain(State):
 class Machine:
     """One host: its pIRQs and its domains, and the ``faults`` that came to light."""
 
-    __slots__ = ("descs", "destroys", "domains", "draws", "faults", "host")
+    __slots__ = ("arrivals", "descs", "destroys", "domains", "draws", "faults", "host")
 
     def __init__(self, irq_desc: type[IrqDesc] = IrqDesc) -> None:
         self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
@@ -351,6 +351,8 @@ class Machine:
         self.destroys = False
         # Whether the threads draw what they do: a late interrupt is then acknowledged as it is drawn.
         self.draws = False
+        # By the thread that takes it: the interrupts whose place is explored.
+        self.arrivals: dict[str, Arrival] = {}
         # NULL in a scenario without hypercalls.
         self.host: Host = NULL
 

@@ -78,8 +78,9 @@ def test_what_is_new_is_made_small_and_runs_as_a_scenario(
     [met] = [m for m in fuzzed.met if all(word in m.signature for word in words)]
     scenario = load_scenario(Path(met.scenario))
     operations = sorted(op.name for ops in scenario.threads.values() for op in ops)
-    assert operations == ["isenabler", "release"]
-    assert scenario.initial is not None and scenario.initial.routed == ((40, 64, False),)
+    assert operations in (["isenabler", "release"], ["isenabler", "unbind"])
+    assert scenario.initial is not None
+    assert scenario.initial.routed in (((40, 64, False),), ((64, 64, False),))
     found = {f.rule for f in modes.verify(scenario.program("baseline")).findings}
     assert found == set(scenario.expected("baseline"))
     [cell] = [c for c in read_run(folder).cells if c.scenario == scenario.name]

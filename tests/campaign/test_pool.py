@@ -267,6 +267,28 @@ def test_a_call_that_goes_on_is_late_only_if_its_time_is_not_renewed(
         assert child.cancelled is not renewed
 
 
+@pytest.mark.parametrize(("share", "is_late"), [(1.0, True), (0.1, False)])
+def test_a_call_that_the_machine_keeps_waiting_is_not_late(
+    monkeypatch: pytest.MonkeyPatch, share: float, is_late: bool
+) -> None:
+    """Nothing is heard of it for 5.6 s, of which it had a tenth, or all."""
+    now = [0.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep))
+    monkeypatch.setattr(module.Meter, "lap", lambda self, elapsed: share * elapsed)
+
+    def passes() -> None:
+        now[0] += 0.7
+
+    asked = Asked()
+    asked.waiting.append(Job("tells", Call(tells), 1.0))
+    asked.on_told = passes
+    with Pool(1, Stop()) as pool:
+        [child] = pool._children
+        pool.run(asked)
+        assert asked.became["tells"] is None
+        assert child.cancelled is is_late
+
+
 def test_a_call_that_heeds_nothing_is_killed() -> None:
     asked = Asked()
     asked.waiting.append(Job("heedless", Call(heedless), 0.2, grace_s=0.2))

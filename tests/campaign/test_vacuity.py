@@ -17,7 +17,7 @@ from racebench.campaign.ledger import Ledger
 from racebench.campaign.runner import Options, cells_for, run_campaign
 from racebench.records import Cell, ModeResult
 from racebench.scenario.selection import load_protocol, select
-from racebench.vgic import written_program
+from racebench.vgic import LineAtStart, build_program, parse_operation, written_program
 from racebench.vgic.language import Initial
 
 from ..fakes import Heard, Here
@@ -45,6 +45,59 @@ def test_an_operation_that_never_succeeds_is_said_beside_clean() -> None:
     assert cell.verdict == "as_expected"
     assert cell.returned == {"toolstack: release virq=40": {"-EBUSY": 2}}
     assert cell.vacuous == [EBUSY]
+
+
+NOTHING_THERE = {"vcpu0": ["hweoi virq=40", "trap vcpu=0"], "pcpu1": ["fire pirq=64"]}
+THERE = {"routed": ((40, 64, True),), "pending": ((40, "lr"),), "lines": (LineAtStart(64, latched=True),)}
+
+
+@pytest.mark.parametrize("protocol", ["baseline", "head", "new_head"])
+def test_what_hardware_finds_nothing_to_do_for_is_said(protocol: str) -> None:
+    def returned(**initial: Any) -> dict[str, set[str]]:
+        program = written_program("t", Initial(**initial), NOTHING_THERE, load_protocol(protocol).code)  # type: ignore[arg-type]
+        told = rb.verify(program).stats["returned"]
+        return {vacuity.word_of(operation): set(codes) for operation, codes in told.items()}
+
+    nothing = returned(routed=((40, 64, True),))
+    assert nothing == dict.fromkeys(("hweoi", "trap", "fire"), {"-ENOENT"})
+    there = returned(**THERE)
+    assert there["hweoi"] == there["trap"] == {"0"}
+    # Before the EOI the line is active, and does not fire.
+    assert there["fire"] == {"0", "-ENOENT"}
+
+
+def test_it_is_said_in_words() -> None:
+    told = ModeResult("verify", 3, seconds=1.0, complete=True, returned={"a: hweoi virq=40": {"-ENOENT": 3}})
+    assert Cell("s", "p", verify=told, calls={"hweoi": vacuity.function_of("hweoi")}).vacuous == [
+        "hweoi did nothing in all 3 executions"
+    ]
+
+
+def test_no_serial_order_has_to_explain_it() -> None:
+    threads = {"a": ["fire pirq=64"], "b": ["fire pirq=64", "hweoi virq=40"]}
+    start = Initial(routed=((40, 64, True),), lines=(LineAtStart(64, latched=True),))
+    parsed = {n: [parse_operation(t, "f", n, start) for t in texts] for n, texts in threads.items()}
+    program = build_program("t", start, parsed, load_protocol("head").code, history=True)  # type: ignore[arg-type]
+    result = rb.verify(program)
+    assert result.complete and not result.findings
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [("bind", "bind_vs_isenabler"), ("bind", "unbind_vs_bind"), ("route", "route_pending")],
+)
+def test_a_scenario_that_a_tree_has_not_hides_no_other(operation: str, name: str) -> None:
+    """The guard lets nobody route while the domain runs; one that begins earlier is proposed."""
+    cell = verified(f"pairs/{name}", "creation_guard")
+    assert cell.vacuous and cell.instead
+    words = cell.instead.split()
+    if words[1] == "verify":
+        cli.main([*words[1:], "-q", "--json", "r.json"])
+        [there] = json.loads(Path("r.json").read_text())["cells"]
+        codes = [c for op, c in there["verify"]["returned"].items() if vacuity.word_of(op) == operation]
+        assert any("0" in one for one in codes)
+    else:
+        assert cell.instead.endswith("--state creating")
 
 
 def test_one_that_succeeds_in_some_schedule_is_not() -> None:

@@ -40,5 +40,12 @@ def test_the_printed_command_runs(capsys: Capture, monkeypatch: pytest.MonkeyPat
     out = capsys.readouterr().out
     [command] = [line for line in out.splitlines() if line.startswith("racebench run")]
     names = command.split("racebench run ")[1].split(" --protocol")[0].split()
-    assert all(not s.variants for s in select(names)) and "pairs/irq_vs_icenabler" in names
+    assert all(not s.variants and s.mix is None for s in select(names)) and "pairs/irq_vs_icenabler" in names
+    # What has no proof is shown above.
+    assert any(s.mix is not None and s.name in out for s in bundled())
     assert "past bugs there" in out and "c07_enable_after_rank_unlock" in out
+
+
+def test_a_part_of_a_name_means_what_it_is_part_of() -> None:
+    with pytest.raises(UsageError, match="Did you mean XEN_DOMCTL_bind_pt_irq or XEN_DOMCTL_unbind_pt_irq"):
+        catalogue.running("pt_irq")

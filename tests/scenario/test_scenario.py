@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import racebench as rb
-from racebench import vgic
+from racebench import cli, vgic
 from racebench.errors import ScenarioError
 from racebench.findings import RULES
 from racebench.scenario.scenario import Scenario, load_scenario
@@ -332,7 +332,52 @@ def test_the_thread_scenarios_settle_every_claim() -> None:
     assert settled == {f"K{n}" for n in range(1, 10)}
 
 
-@pytest.mark.parametrize("other", ["trap vcpu=0", "restore vcpu=0"])
+@pytest.mark.parametrize(
+    ("domain", "rule"),
+    [
+        ("lines = [{ pirq = 64, affinity = 3 }]", "irq.wrong_affinity is broken under"),
+        ('pending = [{ virq = 40, on = "lr_pending", vcpu = 1 }]', "irq.wrong_vcpu is broken under"),
+    ],
+)
+def test_one_that_begins_with_a_rule_broken_blames_no_thread(tmp_path: Path, domain: str, rule: str) -> None:
+    head = 'schema = 1\ntitle = "t"\n[domain]\n'
+    rest = '\n[threads]\nvcpu0 = ["restore vcpu=0"]\n[expect]\n"*" = []\n'
+    routed = "routed = [{ virq = 40, pirq = 64, enabled = true }]\n"
+    with pytest.raises(ScenarioError, match="before any thread starts") as raised:
+        load_scenario(toml(tmp_path, head + routed + domain + rest))
+    assert rule in str(raised.value) and "Mend what it says" in str(raised.value)
+    assert cli.main(["verify", str(tmp_path / "case.toml")]) == 2
+    assert load_scenario(toml(tmp_path, head + routed + rest)).threads
+    sent = rest.replace("restore vcpu=0", "isenabler virq=40")
+    if "affinity" in domain:
+        assert load_scenario(toml(tmp_path, head + routed + domain + sent)).threads
+
+
+def test_a_line_may_be_active_before(tmp_path: Path) -> None:
+    """Firmware may have left it so, or a pCPU has acknowledged it: no rule is broken by that alone."""
+    start = 'schema = 1\ntitle = "t"\n[domain]\nlines = [{ pirq = 64, active = true }]\n'
+    late = '[threads]\npcpu1 = ["late_irq pirq=65", "irq pirq=64"]\n[expect]\n"*" = []\n'
+    assert load_scenario(toml(tmp_path, start + late)).threads
+
+
+def test_an_interrupt_that_may_come_to_either_pcpu_is_alone(tmp_path: Path) -> None:
+    start = GOOD.index("[threads]")
+    end = GOOD.index("[expect]")
+
+    def threads(text: str) -> Path:
+        return toml(tmp_path, f"{GOOD[:start]}[threads]\n{text}\n\n{GOOD[end:]}")
+
+    assert load_scenario(threads('pcpu1 = ["irq pirq=64 either=0"]')).threads
+    for wrong in ('pcpu1 = ["irq pirq=64 either=0", "irq pirq=65"]', 'vcpu0 = ["irq pirq=64 either=0"]'):
+        with pytest.raises(
+            ScenarioError, match="is not a pCPU's only operation. Give it a thread of its own"
+        ):
+            load_scenario(threads(wrong))
+    with pytest.raises(ScenarioError, match="Write one of the two"):
+        load_scenario(threads('pcpu1 = ["irq pirq=64 vcpu=0 either=0"]'))
+
+
+@pytest.mark.parametrize("other", ["trap vcpu=0", "restore vcpu=0", "eoi virq=40 vcpu=0"])
 def test_a_vcpu_is_played_by_one_thread(tmp_path: Path, other: str) -> None:
     start = GOOD.index("[threads]")
     end = GOOD.index("[expect]")

@@ -53,6 +53,16 @@ class TestBind:
         assert codes == [0, EBUSY] and not state.machine.domains[2].allocated_irqs[64].taken
 
 
+@pytest.mark.parametrize(("releases", "broken"), [(1, []), (2, ["crash.freed"])])
+def test_an_action_that_is_dropped_twice_is_freed_twice(releases: int, broken: list[str]) -> None:
+    """No tree does it, as desc.lock covers the test and the drop; a patch may."""
+    state = bench(under="head", routed=((40, 64, False),), state="dying")
+    action = state.machine.descs[64].action
+    for _ in range(releases):
+        state.xen.release_irq(64, action)
+    assert [b.rule for b in state.machine.faults.told] == broken
+
+
 class TestReservation:
     def test_one_that_is_left_and_one_that_is_not_there(self) -> None:
         assert rules("release virq=64", "level virq=64", **HEAD, **BOUND) == ["reservation.leaked"]
@@ -73,6 +83,12 @@ class TestReservation:
     def test_one_that_is_given_back_twice(self) -> None:
         unreserved = {**BOUND, "reserved": ()}
         assert rules("unbind irq=64", **HEAD, **unreserved) == ["reservation.double_free"]
+
+    def test_one_that_a_virtual_device_has(self) -> None:
+        """attach does not look who has it; unbind then gives the device's back."""
+        device = {"state": "dying", "reserved": (64,)}
+        assert rules("attach irq=64", "unbind irq=64", **HEAD, **device) == ["reservation.double_free"]
+        assert rules("attach irq=64", "unbind irq=64", **HEAD, state="dying") == []
 
     def test_an_extended_spis_is_beyond_the_bits(self) -> None:
         espi: dict[str, Any] = {"espis": 32, "routed": ((4096, 4096, False),), "state": "dying"}

@@ -8,17 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from racebench import vgic
+from racebench.engine import Plan, verify
 from racebench.scenario.scenario import scenario_from_text
 from racebench.scenario.text import Heading, scenario_text
-from racebench.vgic.drawing import STATES, Drawn, draw, op, smaller
-from racebench.vgic.language import Initial
+from racebench.vgic.callers import GUEST, MADE_BY
+from racebench.vgic.drawing import STATES, Drawn, draw, op, played
+from racebench.vgic.language import Initial, LineAtStart
+from racebench.vgic.reduction import smaller
+from racebench.vgic.state import IrqType
 
 MANY = 600
 
 
 def drawn(seed: int = 3, state: str | None = None, count: int = MANY) -> list[Drawn]:
     rng = random.Random(seed)
-    return [draw(rng, state) for _ in range(count)]
+    return [draw(rng, state=state) for _ in range(count)]
 
 
 def names(one: Drawn) -> Counter[str]:
@@ -37,28 +42,65 @@ def test_every_one_is_a_scenario_file_that_says_the_same() -> None:
         assert read.comment == "why\n\nmore"
 
 
-def test_all_operations_but_kill_are_drawn() -> None:
-    seen = {name for one in drawn() for name in names(one)}
-    assert {
-        "route",
-        "release",
-        "isenabler",
-        "icenabler",
-        "itargetsr",
-        "ipriorityr",
-        "irq",
-        "late_irq",
-    } <= seen
-    assert {"eoi", "restore", "move", "cpu_on", "unpause", "destroy", "setup_irq"} <= seen
+@pytest.mark.parametrize("protocol", ["baseline", "route_while_running", "head", "new_head"])
+def test_every_operation_that_a_tree_has_is_drawn_and_no_other(protocol: str) -> None:
+    absent, rng = vgic.protocol(protocol).ABSENT, random.Random(3)
+    seen = {name for _ in range(MANY) for name in names(draw(rng, absent))}
+    assert seen == set(vgic.OPERATIONS) - absent
 
 
-def test_a_pirq_comes_once_and_not_while_it_is_not_ended() -> None:
+def test_every_operation_that_can_fail_succeeds_in_some() -> None:
+    """Each is drawn in states in which there is something for it to do."""
+    code, rng = vgic.protocol("head"), random.Random(1)
+    codes: dict[str, set[int]] = {}
+    for _ in range(MANY):
+        one = draw(rng, code.ABSENT)
+        program = vgic.build_program("drawn", one.initial, one.threads, code)
+        for said, returned in verify(program, None, Plan(1)).stats["returned"].items():
+            name = said.partition(": ")[2].partition(" ")[0]
+            codes.setdefault(name, set()).update(code[:1] == "-" for code in returned)
+    assert {"bind", "unbind", "attach", "level", "route", "release"} <= set(codes)
+    assert [name for name, failed in codes.items() if False not in failed] == []
+
+
+def test_a_late_pirq_comes_once_and_not_while_it_is_not_ended() -> None:
     for one in drawn():
-        fired = [op.value("pirq") for ops in one.threads.values() for op in ops if op.name.endswith("irq")
-                 and op.name != "setup_irq"]  # fmt: skip
-        assert len(fired) == len(set(fired))
+        late = [o.value("pirq") for ops in one.threads.values() for o in ops if o.name == "late_irq"]
+        assert len(late) == len(set(late))
         busy = {pirq for virq, pirq, _ in one.initial.routed if virq in dict(one.initial.pending)}
-        assert not busy & set(fired)
+        assert not busy & set(late)
+
+
+def test_what_one_vcpu_does_it_does_in_order() -> None:
+    pending = Initial(routed=((40, 64, True),), pending=((40, "lr"),))
+    enable, end = op("isenabler", virq=40), op("eoi", virq=40, vcpu=0)
+    trap, enter = op("trap", vcpu=0), op("restore", vcpu=0)
+    assert played(pending, 0, (enable, end)) == (trap, enable, enter, end)
+    assert played(pending, 0, (end, enable)) == (end, trap, enable)
+    assert played(pending, 1, (enable,)) == (enable,)
+    assert played(Initial(), 0, (enable, enter, enable)) == (enable, enter, trap, enable)
+    for one in drawn():
+        for name, ops in one.threads.items():
+            if name.startswith("vcpu"):
+                vcpu = int(name[4:])
+                assert played(one.initial, vcpu, ops) == ops
+                assert {o.value("vcpu") for o in ops if o.name in ("trap", "restore", "eoi")} <= {vcpu}
+
+
+def test_nobody_runs_beside_what_excludes_him_for_good() -> None:
+    looked = Counter[str]()
+    for one in drawn(count=3000):
+        callers = {name: {MADE_BY.get(o.name) for o in ops} for name, ops in one.threads.items()}
+        every = set().union(*callers.values())
+        assert not ("kill" in every and every & set(GUEST))
+        for name, made in callers.items():
+            if "domain_vgic_free" in made:
+                others = set().union(*(m for n, m in callers.items() if n != name))
+                assert not others & {"bind", "unbind", "attach", "a move of a vCPU", "set_irq_level"}
+        moved = {o.value("vcpu") for ops in one.threads.values() for o in ops if o.name in ("move", "steal")}
+        assert not {f"vcpu{n}" for n in moved} & set(one.threads)
+        looked.update(every & {"kill", "domain_vgic_free", "a move of a vCPU"})
+    assert min(looked.values()) > 20 and len(looked) == 3
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -82,12 +124,11 @@ def test_a_vcpu_that_is_down_does_nothing_but_is_switched_on() -> None:
         on = {o.value("vcpu") for ops in one.threads.values() for o in ops if o.name == "cpu_on"}
         assert set(one.initial.down) <= on
         assert not {f"vcpu{n}" for n in one.initial.down} & set(one.threads)
-        assert not (0 in one.initial.down and one.initial.pending)
 
 
 def test_no_smaller_one_lets_a_guest_run_that_was_not_started() -> None:
     looked = 0
-    for one in drawn(state="creating", count=100):
+    for one in drawn(state="creating", count=200):
         for candidate in smaller(one):
             if candidate.initial.state == "creating":
                 for name, ops in candidate.threads.items():
@@ -102,6 +143,46 @@ def test_a_guest_that_only_has_to_run_runs_from_the_start() -> None:
     running = next(iter(smaller(one)))
     assert running.initial.state == "running"
     assert [str(o) for o in running.threads["vcpu0"]] == ["isenabler virq=40"]
+
+
+def test_all_that_was_done_before_can_be_taken_away() -> None:
+    full = Initial(
+        state="dying",
+        routed=((64, 64, True), (65, 65, False)),
+        pending=((64, "lr"),),
+        targets=((64, 1),),
+        migrating=(64,),
+        active=(64,),
+        reserved=(64, 65),
+        lines=(LineAtStart(65, IrqType.INVALID),),
+        down=(1,),
+        blocked=(0,),
+    )
+    one = Drawn(full, {"toolstack0": (op("unbind", irq=65),)})
+    while candidates := [c for c in smaller(one) if c.initial != one.initial]:
+        one = candidates[0]
+    assert one.initial == Initial(state="dying")
+    last = Drawn(Initial(routed=((65, 65, False),), reserved=(65,)), {"toolstack0": (op("bind", irq=65),)})
+    assert list(smaller(last))[-1] == Drawn(
+        Initial(routed=((64, 64, False),), reserved=(64,)), {"toolstack0": (op("bind", irq=64),)}
+    )
+
+
+def test_what_is_queued_for_a_vcpu_stays_for_it() -> None:
+    away = Initial(routed=((40, 64, True),), pending=((40, "lr"),), targets=((40, 1),), migrating=(40,))
+    for one in smaller(Drawn(away, {"vcpu0": (op("eoi", virq=40, vcpu=0),)})):
+        assert bool(one.initial.targets) == bool(one.initial.migrating)
+
+
+def test_what_is_bound_first_may_have_been_bound_before() -> None:
+    bound = (op("bind", irq=64), op("unbind", irq=64))
+    one = Drawn(Initial(), {"toolstack0": bound})
+    before = Initial(routed=((64, 64, False),), reserved=(64,))
+    assert Drawn(before, {"toolstack0": bound[1:]}) in list(smaller(one))
+    beside = Drawn(Initial(), {"toolstack0": bound[:1], "toolstack1": bound[1:]})
+    assert Drawn(before, {"toolstack1": bound[1:]}) in list(smaller(beside))
+    again = Drawn(before, {"toolstack0": bound})
+    assert not [c for c in smaller(again) if len(c.initial.routed) > 1]
 
 
 def test_smaller_ones_are_smaller_and_come_to_an_end() -> None:

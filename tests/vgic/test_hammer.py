@@ -10,7 +10,7 @@ import racebench as rb
 from racebench import vgic
 from racebench.vgic.bench import compiled
 from racebench.vgic.drawing import op
-from racebench.vgic.hammer import HammeredBench, as_domain, expressed
+from racebench.vgic.hammer import HammeredBench, expressed
 from racebench.vgic.program import MachineBuilder
 from racebench.vgic.serial import Serial
 from racebench.vgic.snapshot import glimpse
@@ -116,7 +116,7 @@ def test_a_domain_that_broke_a_rule_is_replaced() -> None:
 def test_a_state_becomes_the_words_that_made_it(protocol: str, initial: vgic.Initial) -> None:
     builder = MachineBuilder(initial, {"t": (ROUTE64,)}, vgic.protocol(protocol))
     assert expressed(glimpse(builder.build().machine), initial) == initial
-    assert as_domain(initial)["state"] == "running"
+    assert vgic.domain_table(initial)["state"] == "running"
 
 
 def test_a_state_without_words_is_told() -> None:

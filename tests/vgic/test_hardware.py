@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from racebench import verify
@@ -121,8 +124,58 @@ class TestListRegister:
     def test_an_interrupt_on_its_own_vcpus_pcpu_goes_straight_into_one(self) -> None:
         _, state = run("irq pirq=64 vcpu=0", routed=ENABLED)
         assert state.domain.vcpu[0].lrs[0] == ListRegister(40, 64)
-        _, state = run("irq pirq=64 vcpu=1", routed=ENABLED)
-        assert state.domain.vcpu[0].lrs[0] is None
+        there = (LineAtStart(64, affinity=1),)
+        _, state = run("irq pirq=64 vcpu=1", routed=ENABLED, lines=there)
+        assert state.domain.vcpu[0].lrs[0] is None and state.domain.pending_irqs[40].QUEUED
+        # To a pCPU to which the line does not go it does not come.
+        _, state = run("irq pirq=64 vcpu=0", routed=ENABLED, lines=there)
+        assert not line(state)
+
+
+class TestEitherPlace:
+    """An interrupt of which both places are explored."""
+
+    @staticmethod
+    def ends(protocol: str, threads: dict[str, list[str]], **initial: Any) -> set[tuple[bool, bool, bool]]:
+        """How executions end: whether vIRQ 40 is in vCPU 0's LR, waits for one, and is enabled."""
+        ends = set()
+
+        def check(state: Bench, results: dict[str, Any]) -> None:
+            v, p = state.domain.vcpu[0], state.domain.pending_irqs[40]
+            assert line(state)
+            ends.add((v.lrs[0] is not None, p in v.lr_pending, p.ENABLED))
+
+        assert verify(replace(program(threads, protocol, **initial), check=check)).complete
+        return ends
+
+    @pytest.mark.parametrize("protocol", ["baseline", "head"])
+    def test_it_comes_once_to_either(self, protocol: str) -> None:
+        start = {"routed": ENABLED}
+        assert self.ends(protocol, {"pcpu1": ["irq pirq=64 either=0"]}, **start) == {
+            (True, False, True),
+            (False, True, True),
+        }
+        away = (LineAtStart(64, affinity=1),)
+        assert self.ends(protocol, {"pcpu1": ["irq pirq=64 either=0"]}, lines=away, **start) == {
+            (False, True, True)
+        }
+
+    @pytest.mark.parametrize(("writer", "hangs"), [("vcpu0", False), ("vcpu1", True)])
+    def test_a_pcpu_takes_it_before_or_after_what_its_own_vcpu_does(self, writer: str, hangs: bool) -> None:
+        """At its own pCPU it cannot come while vCPU 0 writes; while vCPU 1 does, it can."""
+        threads = {"pcpu1": ["irq pirq=64 either=0"], writer: ["icenabler virq=40"]}
+        code = program(threads, "baseline", routed=ENABLED)
+        assert "deadlock.cycle" in {f.rule for f in verify(code).findings}
+        here = {name: thread for name, thread in code.threads.items() if name != "pcpu1"}
+        assert len(here) == 2
+        found = {f.rule for f in verify(replace(code, threads=here, parts={})).findings}
+        assert ("deadlock.cycle" in found) is hangs
+
+    def test_two_of_them_share_the_pcpu(self) -> None:
+        threads = {"pcpu1": ["irq pirq=64 either=0"], "pcpu2": ["irq pirq=65 either=0"]}
+        state = program(threads, routed=((40, 64, True), (41, 65, True))).setup()
+        one, other = state.machine.arrivals.values()
+        assert one.pcpu is other.pcpu and one.lock is not other.lock
 
 
 class TestFaults:

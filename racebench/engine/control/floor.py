@@ -57,6 +57,15 @@ class Floor(Numbers):
     their ids) say whose thread one is, ``fork`` guards who is set out.
     """
 
+    # With more attributes than CPython keeps without a dict, each look at one would cost more.
+    __slots__ = (
+        "_always", "_pick", "_starter", "_strategy", "closing", "control", "crashed", "draining", "enabled",
+        "ending", "endless", "error",
+        "fence", "fork", "ghost", "hangs", "interrupts", "limit", "log", "lost", "many", "max_steps",
+        "might_end", "now", "ours", "outcome", "program", "recorder", "relation", "runs", "seeing", "spy",
+        "strangers", "tasks", "threads", "too_deep", "unseen", "unstarted", "watchers", "workers",
+    )  # fmt: skip
+
     def __init__(self, program: Program, threads: list[Task], interrupts: list[Task], max_steps: int) -> None:
         super().__init__()
         self.program, self.max_steps = program, max_steps

@@ -81,6 +81,11 @@ class Holdings:
             if one._rb_leaves:
                 self._may_be_changed(one._rb_read)
 
+    @property
+    def has_containers(self) -> bool:
+        """Whether a field of this execution has had one that is tracked."""
+        return bool(self._tracked)
+
     def execution_is_over(self) -> None:
         """What was done after the last step that would have shown it."""
         for one, told in self._bare:

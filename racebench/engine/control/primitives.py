@@ -221,6 +221,11 @@ class Predicate:
         # One for all waits of a thread in one function: what each of them looks at, all may.
         self.key = ("wait_until", me.index), getattr(test, "__code__", type(test))
 
+    @property
+    def _rb_id(self) -> Any:
+        """What its last evaluation has read: two waits of a thread for the same are one to a search."""
+        return tuple([(obj._rb_id, op.field) for op, obj in self.reads])
+
     def holds(self, s: Floor) -> bool:
         """Evaluate without making steps; one that raises holds, and raises in its thread."""
         floor, s.current = s.current, None

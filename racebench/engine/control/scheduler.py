@@ -32,6 +32,7 @@ from .floor import Floor
 from .holdings import Holdings
 from .lookout import Lookout
 from .primitives import substitutes, wait_until
+from .states import States
 from .stores import Buffers, Draining
 from .task import Task as Task
 from .workers import Workers
@@ -76,7 +77,6 @@ class Scheduler:
         self._workers = Workers(floor, self.lookout)
         self._ending = Ending(floor, stall_s)
         self._holdings = Holdings(floor)
-        self._setting_up = False
         self.check_failed, self.created = floor.check_failed, floor.created
         self.children = Children(floor)
         self.children.hire = self._workers.hire
@@ -91,6 +91,10 @@ class Scheduler:
             floor.draining, floor.fence = partial(Draining, made), made.fence
             self.created = made.created
             self._holdings.names.update(load=made.load, store=made.store)
+        recycles = program.recycle is not None and self.buffers is None
+        self._states = States(floor, self._holdings, recycles)
+        if recycles:
+            self.created = self._states.created
         self.tasks, self.fence = floor.tasks, floor.fence
         self.types: dict[type, Any] = dict(substitutes(floor, self.fence if delayed else None))
         self._twins = Twins(self._holdings.names, self._holdings.accessor, self._holdings.copier)
@@ -139,6 +143,7 @@ class Scheduler:
         self._holdings.execution_is_over()
         if self.lookout.uses is None:
             self._ending.conclude()
+        self._states.execution_is_over()
         outcome.events += floor.might_end
         return outcome
 
@@ -154,12 +159,7 @@ class Scheduler:
             interrupts.offer(task)
         if self.buffers is not None:
             self.buffers.reset()
-        self._setting_up = True
-        try:
-            floor.outcome.state = self.program.fresh()
-        finally:
-            self._setting_up = False
-        self._holdings.setup_is_over()
+        floor.outcome.state = self._states.next()
         if floor.recorder is not None:
             floor.outcome.before = self.program.pictured(floor.outcome.state)
 
@@ -207,4 +207,6 @@ class Scheduler:
 
     def _is_the_programs(self) -> bool:
         """Whether the calling thread runs code of the program."""
-        return get_ident() in self.floor.workers or (self._setting_up and get_ident() in self.floor.ours)
+        return get_ident() in self.floor.workers or (
+            self._states.setting_up and get_ident() in self.floor.ours
+        )

@@ -22,7 +22,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ...errors import ProgramError, ThreadAbort, told
+from ...errors import ProgramError, ThreadAbort
 from ...primitives import Field, State
 from ...program import Program
 from .. import osthreads
@@ -272,22 +272,11 @@ class FreeRun:
             self.spent = (fit + self.spent)[:LARGEST]
         self.states = []
 
-    def _recycled(self, states: list[Any]) -> list[Any]:
-        recycle = self.program.recycle
-        if recycle is None:
-            return []
-        try:
-            return [state for state in states if recycle(state)]
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise ProgramError(f"{self.program.name}: recycle raised {told(error)}. Mend recycle.") from error
-
     def prepare(self, size: int) -> None:
         """States for ``size`` collisions; ProgramError if setup or recycle raises."""
         fresh = self.program.fresh
         again, self.spent = self.spent[:size], self.spent[size:]
-        self.states = self._recycled(again)
+        self.states = [state for state in again if self.program.recycled(state)]
         self.children.clear(len(self.states))
         while len(self.states) < size:
             self.states.append(fresh())

@@ -18,76 +18,99 @@ MOST = 1 << 18
 """Classes remembered; beyond it a count of distinct ones is a lower bound."""
 
 
+_TRIED = 64
+"""Executions in a row, about, none of which repeats another step by step, until that is not asked any more."""
+
+_Cells = dict[Any, list[int]]
+"""By object and field: the last write's hash, and the sum of those of the reads since."""
+
+
 def class_of(log: list[tuple[Any, Op, Any]], threads: int) -> int:
     """The class of the execution with this ``log``, as a 64-bit hash."""
     last = [0] * threads
-    writes: dict[Any, int] = {}
-    reads: dict[Any, int] = {}
-    written, unread = writes.get, reads.pop
+    cells: _Cells = {}
+    known = cells.get
     for task, op, obj in log:
         i = task.index
         if op.apart:
             if op.kind is Kind.WAIT_UNTIL:
-                last[i] = hash((last[i], *[_read(writes, reads, o, p, last[i]) for p, o in obj.reads]))
+                last[i] = hash((last[i], *[_read(cells, o, p, last[i]) for p, o in obj.reads]))
             else:
-                last[i] = _buffered(task, op, obj, last[i], writes, reads)
+                last[i] = _buffered(task, op, obj, last[i], cells)
             continue
         ident = obj._rb_id
-        key = (ident, op.field)
+        key = ident, op.field
+        cell = known(key)
+        if cell is None:
+            cell = cells[key] = [0, 0]
+        written, read = cell
         if op.conflicts:
-            mine = hash((last[i], id(op), ident, written(key, 0), unread(key, 0)))
-            writes[key] = mine
+            mine = hash((last[i], op, ident, written, read))
+            cell[0], cell[1] = mine, 0
             if op.nested:
-                mine = _nested(op, obj, last, writes, reads, mine)
+                mine = _nested(op, obj, last, cells, mine)
             last[i] = mine
         else:
-            mine = last[i] = hash((last[i], id(op), ident, written(key, 0)))
+            mine = last[i] = hash((last[i], op, ident, written))
             # Reads of one key commute: their sum does not tell their order.
-            reads[key] = reads.get(key, 0) + mine & 0xFFFFFFFFFFFFFFFF
+            cell[1] = read + mine & 0xFFFFFFFFFFFFFFFF
     return hash(tuple(last))
 
 
-def _nested(
-    op: Op, obj: Any, last: list[int], writes: dict[Any, int], reads: dict[Any, int], mine: int
-) -> int:
+def _cell(cells: _Cells, key: Any) -> list[int]:
+    return cells.setdefault(key, [0, 0])
+
+
+def _nested(op: Op, obj: Any, last: list[int], cells: _Cells, mine: int) -> int:
     """A step that touches more: a wait its lock; an interrupt, coming and going, its processor's thread."""
     if op.kind is Kind.START:
         last[obj.runner.index] = hash((mine, last[obj.runner.index]))
     elif op.kind is Kind.WAIT:
-        lock = (obj.lock._rb_id, "")
-        mine = writes[lock] = hash((mine, writes.get(lock, 0), reads.pop(lock, 0)))
+        lock = _cell(cells, (obj.lock._rb_id, ""))
+        mine = hash((mine, *lock))
+        lock[0], lock[1] = mine, 0
     else:
         below = obj.task.index
-        mine = last[below] = hash((mine, last[below], reads.pop(obj.task.buffer, 0)))
+        mine = last[below] = hash((mine, last[below], _emptied(cells, obj.task.buffer)))
     return mine
 
 
-def _buffered(task: Any, op: Op, obj: Any, before: int, writes: dict[Any, int], reads: dict[Any, int]) -> int:
+def _emptied(cells: _Cells, buffer: Any) -> int:
+    """What came out of a buffer since this was asked last."""
+    cell = _cell(cells, buffer)
+    came, cell[1] = cell[1], 0
+    return came
+
+
+def _buffered(task: Any, op: Op, obj: Any, before: int, cells: _Cells) -> int:
     """A step into a store buffer, out of one, or that waits for one to be empty.
 
     What a buffer's steps have in common is kept as if they read it, and its
     stores, oldest first, as if each wrote a place of its own.
     """
     if op.kind is Kind.FENCE:
-        return hash((before, reads.pop(obj, 0)))
+        return hash((before, _emptied(cells, obj)))
     if op.kind is Kind.STORE:
         fifo = obj._rb_fifos[task.index, op.field]
         mine = hash((before, obj._rb_id, op.field))
-        made = writes[fifo, "made"] = writes.get((fifo, "made"), 0) + 1
-        writes[fifo, made] = mine
+        made = _cell(cells, (fifo, "made"))
+        made[0] += 1
+        _cell(cells, (fifo, made[0]))[0] = mine
         return mine
-    fifo, key = task.fifo, (obj._rb_id, op.field)
-    done = writes[fifo, "done"] = writes.get((fifo, "done"), 0) + 1
-    mine = hash((before, obj._rb_id, op.field, writes[fifo, done], writes.get(key, 0), reads.pop(key, 0)))
-    writes[key] = mine
-    reads[fifo.buffer] = reads.get(fifo.buffer, 0) + mine & 0xFFFFFFFFFFFFFFFF
+    fifo, cell = task.fifo, _cell(cells, (obj._rb_id, op.field))
+    done = _cell(cells, (fifo, "done"))
+    done[0] += 1
+    mine = hash((before, obj._rb_id, op.field, cells[fifo, done[0]][0], *cell))
+    cell[0], cell[1] = mine, 0
+    out = _cell(cells, fifo.buffer)
+    out[1] = out[1] + mine & 0xFFFFFFFFFFFFFFFF
     return mine
 
 
-def _read(writes: dict[Any, int], reads: dict[Any, int], obj: Any, op: Op, before: int) -> int:
-    key = (obj._rb_id, op.field)
-    mine = hash((before, obj._rb_id, op.field, writes.get(key, 0)))
-    reads[key] = reads.get(key, 0) + mine & 0xFFFFFFFFFFFFFFFF
+def _read(cells: _Cells, obj: Any, op: Op, before: int) -> int:
+    cell = _cell(cells, (obj._rb_id, op.field))
+    mine = hash((before, obj._rb_id, op.field, cell[0]))
+    cell[1] = cell[1] + mine & 0xFFFFFFFFFFFFFFFF
     return mine
 
 
@@ -97,15 +120,32 @@ class Classes:
     def __init__(self, threads: Sized) -> None:
         self._threads = threads
         self._seen: set[int] = set()
+        self._traces: set[int] = set()
+        self._patience = _TRIED
 
     def __len__(self) -> int:
         return len(self._seen)
 
     def new(self, log: list[tuple[Any, Op, Any]]) -> bool:
         """Whether the execution is of a class not seen before."""
+        if self._patience and self._repeats(log):
+            return False
         found = class_of(log, len(self._threads))
         if found in self._seen:
             return False
         if len(self._seen) < MOST:
             self._seen.add(found)
         return True
+
+    def _repeats(self, log: list[tuple[Any, Op, Any]]) -> bool:
+        """Whether the very same steps were made before, which costs a third of finding out the class."""
+        trace = hash(tuple([(task.index, op, op.conflicts, obj._rb_id) for task, op, obj in log]))
+        if trace in self._traces:
+            self._patience = min(_TRIED, self._patience + 2)
+            return True
+        self._patience -= 1
+        if not self._patience:
+            self._traces.clear()
+        elif len(self._traces) < MOST:
+            self._traces.add(trace)
+        return False

@@ -43,19 +43,19 @@ class Entry(Mmio, ListRegisters):
         comment doubts the need.
         """
 
-    def guest_eoi(self, d: Domain, virq: int) -> None:
+    def guest_eoi(self, d: Domain, virq: int, vcpu: int | None = None) -> None:
         """The guest ends ``virq``, then its vCPU traps and goes on."""
-        v = self.guest_hweoi(d, virq)
+        v = self.guest_hweoi(d, virq, vcpu)
         if v is not None:
             self.gic_restore_pending_irqs(v)
 
-    def gic_clear_lrs(self, v: Vcpu) -> None:
-        """``v`` leaves the guest.
+    def gic_clear_lrs(self, v: Vcpu) -> bool:
+        """``v`` leaves the guest; whether there was anything for it.
 
         Unlike Xen, the operation has the name that it had before RELEASE-4.11.0.
         Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0 and c447b7308b.
         """
-        self.vgic_sync_from_lrs(v)
+        return self.vgic_sync_from_lrs(v)
 
     def gic_restore_pending_irqs(self, v: Vcpu) -> None:
         """``v`` leaves the guest and enters it again: every way into the guest empties the LRs first.

@@ -20,16 +20,17 @@ from .state import VgicCpu, VgicIrq, irq_is_pending, vgic_cpu, vgic_get_irq
 class ListRegisters(ApList, HwIrq):
     """vgic/vgic-v2.c @ RELEASE-4.11.0 and c447b7308b, and the functions of vgic/vgic.c around it."""
 
-    def vgic_sync_from_lrs(self, vcpu: Vcpu) -> None:
-        """``vcpu`` has left the guest.  Its list is first looked at without a lock.
+    def vgic_sync_from_lrs(self, vcpu: Vcpu) -> bool:
+        """``vcpu`` has left the guest; whether anything is on its list, which is looked at without a lock.
 
         Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0 and c447b7308b.
         """
         v = vgic_cpu(vcpu)
         if not v.ap_list:
-            return
+            return False
         self.vgic_v2_fold_lr_state(v)
         self.vgic_prune_ap_list(v)
+        return True
 
     def vgic_v2_fold_lr_state(self, v: VgicCpu) -> None:
         """Empty the LRs into their vgic_irqs.  Takes and drops desc.lock and irq_lock.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import racebench as rb
+from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.search import classes
 from racebench.engine.search.classes import Classes, class_of
+from racebench.engine.strategies import STRATEGIES
 from racebench.primitives import ops
 
 from .written import log
@@ -60,3 +64,51 @@ def test_beyond_the_most_that_are_remembered_each_counts_as_new(monkeypatch: pyt
     seen = Classes(range(2))
     assert [seen.new(log(*OTHER[0][n])) for n in (0, 1, 1, 0)] == [True, True, True, False]
     assert len(seen) == 1
+
+
+class Pair(rb.State):
+    x = rb.shared(0)
+    y = rb.shared(0, delayed=True)
+
+    def __init__(self) -> None:
+        self.lock = rb.Lock("pair")
+        self.changed = rb.Condition(self.lock)
+
+
+def count(s: Pair) -> None:
+    s.y = 1
+    with s.lock:
+        s.x += 1
+        s.changed.notify_all()
+
+
+def wait(s: Pair) -> None:
+    with s.lock:
+        s.changed.wait_for(lambda: s.x == 2)
+
+
+def watch(s: Pair) -> None:
+    rb.wait_until(lambda: s.x and s.y)
+
+
+def look(s: Pair) -> int:
+    return s.x + s.y
+
+
+@pytest.mark.parametrize("strategy", ["pct", "random"])
+@pytest.mark.parametrize("third", [wait, watch, look])
+def test_a_repeated_execution_is_of_the_class_that_its_steps_say(strategy: str, third: Any) -> None:
+    """Whether or not it is asked, as it is less and less where none is repeated."""
+    threads = {"a": count, "b": count, "c": third}
+    program = rb.Program("pair", Pair, threads, interrupts={"i": ("a", look)})
+    known: set[int] = set()
+    with Scheduler(program) as scheduler:
+        chooser = STRATEGIES[strategy](3, len(scheduler.tasks))
+        seen = Classes(scheduler.tasks)
+        for _ in range(400):
+            outcome = scheduler.run(chooser)
+            found = class_of(outcome.log, len(scheduler.tasks))
+            assert seen.new(outcome.log) is (found not in known)
+            known.add(found)
+            chooser.end(outcome.log, False)
+    assert len(seen) == len(known) > 1
