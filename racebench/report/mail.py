@@ -105,8 +105,7 @@ def _lanes(record: FindingRecord, room: int, width: int) -> Iterable[Block]:
 
 def _short(moment: Moment) -> Moment:
     """Without the place and the source."""
-    text = moment.text
-    return replace(moment, text=text[: text.index(tree.BREAK)] if tree.BREAK in text else text)
+    return replace(moment, text=tree.split(moment.text)[0])
 
 
 def _again(one: Distinct) -> Iterable[Block]:

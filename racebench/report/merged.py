@@ -66,8 +66,8 @@ def verdict(cell: Cell) -> str:
 
 
 def race_report(run: Run, findings: Pairs, folder: str, width: int, color: bool) -> str:
-    """A merged run: its conclusion, the worst findings, where the rest is."""
-    told = document(Stored(run, findings, folder=folder))
+    """A merged run: its conclusion, the worst findings, the cells that are not as expected."""
+    told = document(Stored(run, findings, folder=folder).surprising())
     out = io.StringIO()
     show_run(screen(out, width, color=color), told, full=False)
     return out.getvalue().strip("\n")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from math import ceil
 from typing import Any
 
 from ..findings import counted as counted
 
 _LONGEST = 1200
-_BARS = "▁▂▃▄▅▆▇█"
+_BARS = " ▁▂▃▄▅▆▇█"
 _ENUM = re.compile(r"<(\w+\.\w+): [^<>]*>")
 
 
@@ -48,9 +49,9 @@ def duration(seconds: Any) -> str:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A bar for each of ``values``, the largest as high as a line; nothing is the lowest."""
-    most = max(values, default=0)
-    return "".join(_BARS[0 if value <= 0 else 1 + round((len(_BARS) - 2) * value / most)] for value in values)
+    """A bar for each of ``values``, the largest as high as the line; none for what is nothing."""
+    most = max(values, default=0) or 1
+    return "".join(_BARS[ceil((len(_BARS) - 1) * value / most)] for value in values)
 
 
 def joined(parts: Iterable[Any], separator: str = ", ") -> str:

@@ -69,6 +69,17 @@ def lines(texts: Iterable[Text]) -> Text:
     return tuple(chain.from_iterable((BREAK, *text) for text in texts))[1:]
 
 
+def split(text: Text) -> list[Text]:
+    """The lines of ``text``, at least one."""
+    found: list[Text] = [()]
+    for span in text:
+        if span is BREAK:
+            found.append(())
+        else:
+            found[-1] += (span,)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Paragraph:
     text: Text = ()

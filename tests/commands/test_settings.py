@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,7 +48,8 @@ def test_what_is_run_where_nothing_is_named() -> None:
     Path("mine").mkdir()
     Path("mine/two.toml").write_text(TWO_ROUTES)
     project('paths = ["mine"]\nprotocols = ["baseline"]')
-    assert cli.main(["verify", "--quiet", "--time", "10s", "--out", "a", "--json", "out.json"]) == 0
+    command = [sys.executable, "-m", "racebench", "verify", "--quiet", "--time", "10s", "--out", "a"]
+    assert subprocess.run(command).returncode == 0
     assert [(c.scenario, c.protocol) for c in rb.load("a").cells] == [("two", "baseline")]
 
 

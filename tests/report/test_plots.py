@@ -61,7 +61,7 @@ def test_a_page_draws_them_and_a_terminal_in_a_line() -> None:
         ("74.0", "walk: 8"),
     ]
     text = printed(Bars("classes", [("pct", 4.0), ("walk", 8.0), ("none", 0.0)]))
-    assert text == "classes: ▅█▁  pct … none, at most 8\n"
+    assert text == "classes: ▄█   pct … none, at most 8\n"
 
 
 def test_nothing_at_all_is_a_flat_line() -> None:

@@ -97,7 +97,8 @@ class _Picture:
         """Where each lane begins, and the last ends: as wide as what is said in it."""
         left = [float(_SIDE + _NUMBER)]
         for thread, slots in zip(threads, self._slots, strict=True):
-            said = [_plain(m.text) for m in shown.moments if m.thread == thread] if shown else []
+            mine = [moment for moment in shown.moments if moment.thread == thread] if shown else []
+            said = [_plain(line) for moment in mine for line in tree.split(moment.text)]
             chars = max((len(text) for text in (*said, thread)), default=0)
             room = _BAR * len(slots) + 24
             left.append(left[-1] + room + _CHAR * max(_LEAST, min(chars, _MOST_CHARS)))
@@ -129,8 +130,10 @@ class _Picture:
 
     def _row(self, moment: tree.Moment, mine: int, lanes: int) -> None:
         y, left, right = self._y, self._left[mine], self._left[mine + 1]
+        said = tree.split(moment.text)
+        high = _ROW * len(said)
         self._parts.append(
-            f'<rect class="runs" x="{left:.1f}" y="{y}" width="{right - left:.1f}" height="{_ROW}"/>'
+            f'<rect class="runs" x="{left:.1f}" y="{y}" width="{right - left:.1f}" height="{high}"/>'
         )
         if moment.switch:
             self._parts.append(f'<path class="switch" d="M{_SIDE} {y}H{self._left[lanes]:.1f}"/>')
@@ -138,15 +141,16 @@ class _Picture:
             for lock in moment.held[i]:
                 x = self._left[i] + 5 + _BAR * self._slots[i][lock]
                 kind = f"c{self._colours[lock]}"
-                self._parts.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="5" height="{_ROW}"/>')
+                self._parts.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="5" height="{high}"/>')
         if moment.number:
             end = _SIDE + _NUMBER - 8
             self._parts.append(f'<text class="number" x="{end}" y="{y + 13}">{moment.number}</text>')
         x = left + 12 + _BAR * len(self._slots[mine])
-        self._parts.append(
-            f'<text x="{x:.1f}" y="{y + 13}" xml:space="preserve">{_spans(moment.text)}</text>'
-        )
-        self._y += _ROW
+        for line in said:
+            self._parts.append(
+                f'<text x="{x:.1f}" y="{self._y + 13}" xml:space="preserve">{_spans(line)}</text>'
+            )
+            self._y += _ROW
 
     def _wait(self, wait: tree.Wait, threads: Sequence[str], at: int) -> None:
         """An arrow below the lanes from who waits to whom it waits for."""
@@ -182,7 +186,7 @@ def _spans(text: tree.Text) -> str:
     """As much of ``text`` as there is room for, each piece in its colour."""
     room, parts = _MOST_CHARS, []
     for span in text:
-        if span is BREAK or room < 1:
+        if room < 1:
             continue
         said = clipped(span.text, room)
         room -= len(said)
