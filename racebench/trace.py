@@ -27,6 +27,7 @@ class Kind(enum.Enum):
     timeout.  AWAIT and PASS: a thread begins to wait for an event, and goes on; ARRIVE
     and LEAVE: the same of a barrier.  LOOK: it asks how one of these is.  UPDATE: an
     atomic value is read and written in one.  PAUSE and CLOCK: it sleeps, or asks for the time.
+    PUT, GET and TRY_GET: the same as UP, DOWN and TRY_DOWN, of a queue.
     START, END and JOIN: it has another thread run, is over, goes on once another one is.
     """
 
@@ -69,6 +70,9 @@ class Kind(enum.Enum):
     UPDATE = "update"
     PAUSE = "pause"
     CLOCK = "clock"
+    PUT = "put"
+    GET = "get"
+    TRY_GET = "try_get"
     START = "start"
     JOIN = "join"
     END = "end"

@@ -39,6 +39,7 @@ RULE = "data_race"
 _NUMBERS = re.compile(r"\[[^\]]*\]|[@#][^.]*")
 _JOINS = {Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}
 _COUNTS = {Kind.UP, Kind.DOWN, Kind.TRY_DOWN}
+_QUEUES = {Kind.PUT, Kind.GET, Kind.TRY_GET}
 _LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE}
 _HANDS_OVER = {Kind.SET, Kind.ARRIVE, Kind.LEAVE, Kind.ABORT, Kind.RESET, Kind.END}
 _IS_HANDED = {Kind.PASS, Kind.LOOK, Kind.ARRIVE, Kind.LEAVE, Kind.JOIN}
@@ -88,6 +89,7 @@ class _Run:
         self.variables: dict[Key, _Variable] = {}
         self.stored: dict[tuple[int, Key], list[Clock]] = {}
         self.counts: dict[int, int] = {}
+        self.queued: dict[int, list[Clock]] = {}
         self.behind = list(range(n))
         self.raced: dict[Key, tuple[Access, Access]] = {}
         self.spun = {
@@ -182,6 +184,9 @@ class _Run:
         elif kind in _COUNTS:
             self._count(i, op, obj)
             return
+        elif kind in _QUEUES:
+            self._queue(i, kind, id(obj))
+            return
         elif kind in _HANDS_OVER or kind in _IS_HANDED:
             if kind in _IS_HANDED:
                 self._join(i, (id(obj), ""))
@@ -212,6 +217,15 @@ class _Run:
         elif count > 0 or op.kind is Kind.DOWN:
             self.counts[key] = count - 1
             self._join(i, (key, ""))
+
+    def _queue(self, i: int, kind: Kind, queue: int) -> None:
+        """Who takes an item comes after who put that one in."""
+        waiting = self.queued.setdefault(queue, [])
+        if kind is Kind.PUT:
+            waiting.append(self.clocks[i][:])
+            self.clocks[i][i] += 1
+        elif waiting:
+            _raise(self.clocks[i], waiting.pop(0))
 
     # -- accesses
 

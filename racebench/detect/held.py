@@ -56,13 +56,17 @@ class Held:
 
     def _give(self, i: int, lock: Any, wholly: bool) -> int:
         owner = self._owner.get(id(lock))
-        if owner is None or owner[0] != i:
+        anybody = not getattr(lock, "strict", True)
+        if owner is None:
+            # Setup may have taken it, for somebody to give it back.
+            return -1 if anybody else 0
+        if owner[0] != i and not anybody:
             return 0
         owner[1] -= 1
         if owner[1] and not wholly:
             return 0
         del self._owner[id(lock)]
-        return self._drop(i, lock)
+        return self._drop(owner[0], lock)
 
     def _drop(self, i: int, lock: Any) -> int:
         held = self.of[i]

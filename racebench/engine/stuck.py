@@ -108,6 +108,11 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
     return path if walk(me) else None
 
 
+def is_closed(ring: list[Any]) -> bool:
+    """Whether nobody outside ``ring`` can let one of its threads go on."""
+    return all(getattr(task.obj, "strict", True) for task in ring)
+
+
 def ring_event(me: Waiter, ring: list[Any], at: int) -> Event:
     """The deadlock that ``me``'s new want closes: ``ring`` as ``find_ring`` gave it.
 

@@ -7,8 +7,8 @@ engine, the real lock itself orders and blocks, and ``owner`` is only a note.
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterable
+from threading import Lock as RealLock
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -45,12 +45,13 @@ class Lock(Primitive):
 
     frames_between = 0
     recursive = False
+    strict = True
     owner: Any = None
     depth = 1
 
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
         super().__init__(cls, index)
-        self.real = threading.Lock()
+        self.real = RealLock()
 
     def acquire(self, blocking: bool = True, timeout: float = FOREVER) -> bool:
         """Take the lock; False if it is held now (``blocking=False``), or for ``timeout`` seconds."""
@@ -132,6 +133,30 @@ class Lock(Primitive):
         depth, self.depth = self.depth, 1
         self.drop(me)
         return depth
+
+
+class PlainLock(Lock):
+    """What ``threading.Lock()`` is in a run: who has taken it need not be who gives it back.
+
+    So it may stand for something that one thread waits for and another one says, and a
+    thread may end with it.  In a ring of such locks anybody may still let one go: it is
+    told once nobody can go on.
+    """
+
+    strict = False
+
+    def drop(self, me: Any, _: None = None) -> None:
+        owner = self.owner
+        if owner is None:
+            raise RuntimeError("release unlocked lock")
+        owner.drop(self)
+        self.owner = None
+        self.real.release()
+
+    def left_by(self, me: Any) -> None:
+        """``me`` ends with it."""
+        me.drop(self)
+        self.owner = runtime.GONE
 
 
 class RLock(Lock):

@@ -13,6 +13,8 @@ def _timed(op: Op, granted: Kind, does: Kind) -> Op:
     Which of the two that is, granted or too late, depends on the object when it comes.
     """
     offer, late = Op(granted), Op(Kind.TIMEOUT)
+    if does is not Kind.TIMEOUT:
+        offer.does = does
     op.timed, offer.other, late.other = offer, late, offer
     late.does = does
     late.writes = late.conflicts = does is not Kind.TIMEOUT
@@ -45,6 +47,10 @@ NOTIFY_ALL = Op(Kind.NOTIFY_ALL)
 DOWN = Op(Kind.DOWN)
 TRY_DOWN = Op(Kind.TRY_DOWN)
 UP = Op(Kind.UP)
+GET = Op(Kind.GET)
+TRY_GET = Op(Kind.TRY_GET)
+PUT = Op(Kind.PUT)
+GET.does, TRY_GET.does, PUT.does = Kind.DOWN, Kind.TRY_DOWN, Kind.UP
 ASK_EVENT = Op(Kind.PASS)
 """To ask an event, and go on at once; always possible, as an offer."""
 AWAIT = Op(Kind.AWAIT)
@@ -83,6 +89,7 @@ SUSPENDED = Op(Kind.INTERRUPT)
 LATE_ACQUIRE = _timed(ACQUIRE, Kind.TRY_ACQUIRE, Kind.TRY_ACQUIRE)
 """A take that times out is to everybody a try that fails: it may as well have come only now."""
 LATE_DOWN = _timed(DOWN, Kind.TRY_DOWN, Kind.TRY_DOWN)
+LATE_GET = _timed(GET, Kind.GET, Kind.TRY_DOWN)
 LATE_PASS = _timed(PASS, Kind.PASS, Kind.TIMEOUT)
 LATE_JOIN = _timed(JOIN, Kind.JOIN, Kind.TIMEOUT)
 LATE_LEAVE = _timed(LEAVE, Kind.LEAVE, Kind.LEAVE)
@@ -99,6 +106,6 @@ def up(n: int) -> Op:
 
 
 GIVES = frozenset(
-    op.kind for op in (RELEASE, RELEASE_READ, RELEASE_WRITE, NOTIFY, NOTIFY_ALL, UP, SET, CLEAR)
+    op.kind for op in (RELEASE, RELEASE_READ, RELEASE_WRITE, NOTIFY, NOTIFY_ALL, UP, PUT, SET, CLEAR)
 )
 """The kinds of what a thread may do while it unwinds, and what then does nothing."""

@@ -103,7 +103,7 @@ class Outsider:
     It has no name, holds nothing and waits for nothing that a report would tell of.
     """
 
-    index, name = -1, "a thread outside the run"
+    index, name = -2, "a thread outside the run"
     obj = below = None
     ready, suspended, irqs = True, False, True
     op: Any = None
@@ -113,6 +113,10 @@ class Outsider:
     def hold(self, lock: Any) -> None: ...
 
     def drop(self, lock: Any) -> None: ...
+
+
+GONE = Outsider()
+"""In the place of a thread that has ended."""
 
 
 class _Here(threading.local):

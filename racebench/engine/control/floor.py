@@ -29,7 +29,7 @@ from ...trace import Op
 from .. import osthreads
 from ..numbering import Numbers
 from ..strangers import Strangers, call_name, impure, step_name
-from ..stuck import Event, crash_event, find_ring, livelock_event, ring_event, wait_event
+from ..stuck import Event, crash_event, find_ring, is_closed, livelock_event, ring_event, wait_event
 from ..unseen import Unseen
 from .execution import Chooser, Listener, Outcome
 from .fairness import InTurn, spinning
@@ -264,7 +264,7 @@ class Floor(Numbers):
         if not me.ready:
             self.refresh()
             ring = find_ring(me)
-            if ring is not None:
+            if ring is not None and is_closed(ring):
                 self.say(ring_event(me, ring, len(self.log)), *ring)
         if len(self.log) >= self.limit:
             self._overrun(me)

@@ -99,6 +99,9 @@ class Workers:
     def _finish(self, task: Task) -> None:
         """``task`` is over: pass the floor on; the caller then sleeps on its baton."""
         s = self._floor
+        for lock, _, _ in tuple(task.held):
+            if not getattr(lock, "strict", True):
+                lock.left_by(task)
         if task.held and not task.aborted:
             s.say(leak_event(task, len(s.log)), task)
         task.alive = task.ready = False

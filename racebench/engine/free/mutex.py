@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from sys import _getframe
+from threading import Lock as RealLock
 from types import FrameType
 from typing import Any
 
 from ...errors import ThreadAbort
 from ...primitives import Lock, RLock
-from ...primitives.locks import FOREVER, checked
+from ...primitives.locks import FOREVER, PlainLock, checked
+from ...primitives.runtime import GONE
 from .clock import patience
 from .orders import note
 from .parking import Free, Run
@@ -29,7 +31,7 @@ class FreeMutex(Free, Lock):
         # One call less than through the base: a machine makes many locks.
         self.cls = cls or "lock"
         self.index = index
-        self.real = real = threading.Lock()
+        self.real = real = RealLock()
         self._get = real.acquire
 
     def _wait(self, me: Worker) -> None:
@@ -83,6 +85,33 @@ class FreeMutex(Free, Lock):
         """The owner ended without releasing: let the others go on."""
         self.owner = None
         self.real.release()
+
+
+class FreePlain:
+    """What differs for a lock that anybody may give back.
+
+    The list of what its owner holds is that thread's own: it is told to look by ``lent``,
+    and no order of locks is noted before it has.
+    """
+
+    owner: Any
+    real: threading.Lock
+
+    def drop(self, me: Any, _: None = None) -> None:
+        owner = self.owner
+        if owner is me:
+            me.drop(self)
+        elif owner is None and not self.real.locked():
+            raise RuntimeError("release unlocked lock")
+        elif owner is not None:
+            owner.lent = True
+        self.owner = None
+        self.real.release()
+
+    def left_by(self, me: Any) -> None:
+        me.drop(self)
+        if self.owner is me:
+            self.owner = GONE
 
 
 class Reentrant(FreeMutex):
@@ -172,4 +201,5 @@ def mutexes(run: Run, base: type) -> dict[type, type]:
     """The free run's ``Lock`` and ``RLock``."""
     lock = type("FreeLock", (FreeMutex, base), _fast_path(run, Lock))
     again = type("FreeRLock", (FreeMutex, RLock, base), _fast_path(run, RLock))
-    return {Lock: lock, RLock: type("FreeRLock", (Reentrant, again), {})}
+    plain = type("FreePlain", (FreePlain, PlainLock, lock), {})
+    return {Lock: lock, PlainLock: plain, RLock: type("FreeRLock", (Reentrant, again), {})}

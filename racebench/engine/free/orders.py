@@ -19,6 +19,11 @@ def note(me: Worker, lock: Any, mode: bool = True, again: bool = False) -> None:
     A fair read-write lock is noted by its writers with nothing held too, since they
     hold readers back; ``again`` says that a reader has it already.
     """
+    if me.lent:
+        me.lent = False
+        me.held[:] = [entry for entry in me.held if getattr(entry[0], "strict", True) or entry[0].owner is me]
+        if not me.held and not getattr(lock, "fair", False):
+            return
     held = me.held
     if len(held) == 1:
         outer = held[0][0]

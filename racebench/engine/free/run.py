@@ -232,7 +232,10 @@ class FreeRun:
                 waits.settle(i)
 
     def _leaked(self, me: Worker, slot: int) -> None:
-        if not me.aborted:
+        for lock, _, _ in tuple(me.held):
+            if not getattr(lock, "strict", True):
+                lock.left_by(me)
+        if me.held and not me.aborted:
             me.events.append((slot, leak_event(me, self.tick())))
         for lock, _, _ in reversed(tuple(me.held)):
             lock.abandon(me)

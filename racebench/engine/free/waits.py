@@ -46,7 +46,7 @@ from typing import Any
 from ...errors import ThreadAbort
 from ...primitives.primitive import Effect, Primitive
 from ...primitives.runtime import Outsider
-from ..stuck import find_ring, ring_event, wait_event
+from ..stuck import find_ring, is_closed, ring_event, wait_event
 from .clock import patience
 from .worker import Ticket, Worker
 
@@ -81,7 +81,7 @@ class Waits:
         me.obj = obj
         self.sleepers.append(me)
         ring = find_ring(me, _waits) if me.waits else None
-        if ring is None:
+        if ring is None or not is_closed(ring):
             self._settle(me.slot)
         else:
             self._break(me, ring)
@@ -203,6 +203,12 @@ class Waits:
             return
         if not all(worker.daemon for worker in asleep):
             first = asleep[0]
+            for worker in asleep:
+                ring = find_ring(worker, _waits)
+                if ring is not None:
+                    # One of locks that others could have let go of.
+                    worker.events.append((slot, ring_event(worker, ring, self._tick())))
+                    break
             known = [event for w in self.workers for at, event in w.events if at == slot]
             first.events.extend((slot, event) for event in wait_event(asleep, known, self._tick()))
         for worker in asleep:

@@ -20,8 +20,10 @@ def handler(latest: Iterable[int], events: Sequence[Event]) -> list[int]:
     return []
 
 
-def holder(latest: Iterable[int], events: Sequence[Event], states: Sequence[State]) -> list[int]:
-    """The take after which a lock is held."""
+def holder(
+    latest: Iterable[int], events: Sequence[Event], states: Sequence[State], first: State
+) -> list[int]:
+    """The take after which a lock is held, whose holder was ``first`` to begin with; -1 if that is why."""
     for i in latest:
         kind = events[i].kind
         if kind is Kind.RELEASE or kind is Kind.WAIT:
@@ -29,7 +31,7 @@ def holder(latest: Iterable[int], events: Sequence[Event], states: Sequence[Stat
         # A try that found the lock taken changed nothing.
         if kind is not Kind.TRY_ACQUIRE or states[i] < 0:
             return [i]
-    return []
+    return [] if first == -1 else [-1]
 
 
 def taker(there: Iterable[int], states: Sequence[State], count: int) -> list[int]:

@@ -378,7 +378,8 @@ class History:
         if not found and event.guard is not None and known:
             use = self._of(event.guard)
             if event.kind is Kind.ACQUIRE:
-                found = guards.holder(_there(reversed(use.writes), e, steps), events, states)
+                first = states[use.writes[0]] if use.writes else self._now
+                found = guards.holder(_there(reversed(use.writes), e, steps), events, states, first)
             elif event.kind is Kind.DOWN:
                 # What nobody has used yet is as it was at first.
                 first, _ = states[use.writes[0]] if use.writes else self._now

@@ -43,6 +43,7 @@ state: that is what the search needs, and all that it needs.
     take after a timeout                  lock              nobody holds it
     semaphore down                        semaphore         the count is not 0
     semaphore try, up                     semaphore         always
+    queue: put, get, try                  as a semaphore's up, down, try
     take or semaphore down
       with a timeout, and its
       timeout                             lock, semaphore   always
@@ -144,7 +145,7 @@ Key = tuple[Any, Any]
 """(what identifies the object, the same in every execution; the field, or "")."""
 
 State = Any
-"""What a lock was like before a step: who holds it (-1: nobody).  A semaphore's counts before and after.
+"""What a lock was like before a step: who holds it (-1: nobody, -2: nobody any more).  A semaphore's counts before and after.
 
 For a notification, a set or a start, whom it wakes: (index, the step that it takes away or None)."""
 
@@ -166,9 +167,9 @@ TRIED = {
     *(ops.LEAVE, ops.LATE_LEAVE, ops.LATE_LEAVE.other),
 }
 """Whose guard is not known from the history alone."""
-_GUARDED = {*(ops.ACQUIRE, ops.DOWN, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE), *TRIED}
+_GUARDED = {*(ops.ACQUIRE, ops.DOWN, ops.GET, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE), *TRIED}
 _OFFERS = {ops.REQUEST_READ: ops.ASK_READ, ops.REQUEST_WRITE: ops.ASK_WRITE, ops.AWAIT: ops.ASK_EVENT}
-_LATE = ops.LATE_ACQUIRE, ops.LATE_DOWN, ops.LATE_PASS, ops.LATE_LEAVE, ops.LATE_JOIN
+_LATE = ops.LATE_ACQUIRE, ops.LATE_DOWN, ops.LATE_GET, ops.LATE_PASS, ops.LATE_LEAVE, ops.LATE_JOIN
 _OFFERS |= {late: late.other or late for late in _LATE}
 _TAKEN_AWAY = {ops.WAKE, ops.LATE_SLEEP, ops.LATE_PASS}
 
@@ -349,6 +350,8 @@ def _standing(task: Task, kind: Kind, obj: Any) -> str:
         return _ALONE if again and obj.recursive else ""
     if kind is Kind.TRY_ACQUIRE:
         return _ALONE if again else ""
+    if not obj.strict:
+        return ""
     if not again or (owner is not task and not (obj.recursive and obj.depth > 1)):
         return _MISUSED
     return _ALONE if obj.recursive and obj.depth > 1 else ""

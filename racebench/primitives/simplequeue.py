@@ -1,0 +1,75 @@
+"""``queue.SimpleQueue``, which is written in C, as a program has it."""
+
+from __future__ import annotations
+
+from queue import Empty
+from typing import Any
+
+from .clock import limited
+from .ops import GET, LOOK, PUT, TRY_GET
+from .primitive import Primitive, either
+
+
+class SimpleQueue(Primitive):
+    """First in, first out, without a limit; its items are what its steps put in and take out."""
+
+    kind = "queue"
+
+    def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
+        super().__init__(cls, index)
+        self.items: list[Any] = []
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Put ``item`` in; it never blocks."""
+        self._step(PUT, self._put, item)
+
+    put_nowait = put
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take the oldest item; Empty if there is none now (``block=False``), or for ``timeout`` seconds."""
+        if timeout is not None and block and timeout < 0:
+            raise ValueError("'timeout' must be a non-negative number")
+        if not block or (timeout is not None and limited(timeout) <= 0):
+            found = self._step(TRY_GET, self._get)
+        else:
+            found = self._block(GET, self._get, timeout=timeout)
+        if found is None:
+            raise Empty
+        return found[0]
+
+    def get_nowait(self) -> Any:
+        return self.get(False)
+
+    def empty(self) -> bool:
+        return not self.qsize()
+
+    def qsize(self) -> int:
+        size: int = self._step(LOOK, self._size)
+        return size
+
+    # -- the machine
+
+    @property
+    def count(self) -> int:
+        return len(self.items)
+
+    def takes_back(self, times: int) -> bool:
+        return True
+
+    def ready_for(self, me: Any) -> bool:
+        op = me.op
+        if op is GET:
+            return bool(self.items)
+        return either(me, bool(self.items)) if op.other is not None else True
+
+    def expire(self, me: Any, _: Any = None) -> None:
+        return None
+
+    def _put(self, me: Any, item: Any) -> None:
+        self.items.append(item)
+
+    def _get(self, me: Any, _: None) -> tuple[Any] | None:
+        return (self.items.pop(0),) if self.items else None
+
+    def _size(self, me: Any, _: None) -> int:
+        return len(self.items)
