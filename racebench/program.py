@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 from .errors import ProgramError, exactly, told
@@ -59,6 +60,10 @@ class Program:
     leaked: nobody is left who could want it.  It is then unwound; under control
     that comes after ``check``.  A thread that waits for good beside it is a deadlock as
     ever, and so is a ring of daemons, or a handler that waits for good.
+    ``instrument`` names classes whose attributes are to be shared fields as long as a run
+    lasts: a class, a module (all the classes that it defines), "package.module",
+    "package.module:Class" or "package.module:Class.attribute".  Locks that these have
+    made when they were imported are replaced meanwhile.
     All threads start at once.  ProgramError if a part is not of this shape.
     """
 
@@ -73,6 +78,7 @@ class Program:
     smaller: Callable[[], Iterable[Program]] | None = field(default=None, kw_only=True)
     interrupts: Mapping[str, tuple[str, ThreadFunction]] = field(default_factory=dict, kw_only=True)
     daemons: Collection[str] = field(default=frozenset(), kw_only=True)
+    instrument: Collection[Any] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -99,6 +105,17 @@ class Program:
         object.__setattr__(self, "threads", {exactly(name): call for name, call in self.threads.items()})
         object.__setattr__(self, "interrupts", self._checked_interrupts())
         object.__setattr__(self, "daemons", self._checked_daemons())
+        object.__setattr__(self, "instrument", self._checked_instrument())
+
+    def _checked_instrument(self) -> tuple[Any, ...]:
+        if isinstance(self.instrument, (str, bytes)) or not isinstance(self.instrument, Collection):
+            raise ProgramError(f"{self.name}: instrument must be a list of classes, modules or their names.")
+        for target in self.instrument:
+            if not isinstance(target, (str, type, ModuleType)):
+                raise ProgramError(
+                    f"{self.name}: instrument has {type(target).__name__}, not a class, a module or the name of one."
+                )
+        return tuple(self.instrument)
 
     def _checked_daemons(self) -> frozenset[str]:
         if isinstance(self.daemons, str) or not isinstance(self.daemons, Collection):

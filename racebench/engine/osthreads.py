@@ -30,14 +30,25 @@ _OWN = (
 )
 
 
+class _Starting(threading.local):
+    now = False
+
+
+starting = _Starting()
+"""Whether the calling thread starts one of ours: what ``threading`` makes for that is no program's."""
+
+
 def started(run: Callable[..., None], name: str, *args: Any) -> threading.Thread:
     """A daemon thread that calls ``run(*args)``; ProgramError if Python can start none."""
+    starting.now = True
     try:
         thread = threading.Thread(target=run, args=args, name=OURS + name, daemon=True)
         thread.start()
     except RuntimeError as error:
         # threading.excepthook is None, say, or the process has too many threads.
         raise ProgramError(f"no thread can be started: {error}. A program must leave that to us.") from error
+    finally:
+        starting.now = False
     return thread
 
 

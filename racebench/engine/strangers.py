@@ -15,8 +15,6 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from ..errors import ProgramError
@@ -65,30 +63,6 @@ class Strangers:
             for thread in threading.enumerate()
             if thread.ident not in self._before and not thread.name.startswith(OURS)
         ]
-
-
-@contextmanager
-def starts_noticed(by: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
-    """Have ``say`` told of threads that the program starts; ``by`` says whether the caller is of the program.
-
-    What such a thread does besides steps nobody sees, and its schedules are not searched.
-    """
-    real = threading.Thread.start
-
-    def start(self: threading.Thread) -> None:
-        if by() and not self.name.startswith(OURS):
-            site = caller_site()
-            say(
-                f"thread {self.name!r} is started in {site}, and RaceBench does not schedule it: make what it "
-                "runs one of the program's threads"
-            )
-        real(self)
-
-    threading.Thread.start = start  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        threading.Thread.start = real  # type: ignore[method-assign]
 
 
 def impure(what: str) -> ProgramError:

@@ -43,6 +43,18 @@ class Alone:
     def spawn(self, thread: Any) -> None:
         """It does not run."""
 
+    def execution(self) -> None:
+        """There is one."""
+
+    def without_numbers(self, make: Callable[[], Any]) -> Any:
+        return make()
+
+    def running(self) -> None:
+        """No thread runs."""
+
+    def runs_program(self) -> bool:
+        return False
+
     def wait_until(self, predicate: Callable[[], Any]) -> None:
         if not predicate():
             self.hangs("its predicate")

@@ -48,6 +48,18 @@ class Runtime(Protocol):
     def spawn(self, thread: Any) -> None:
         """Have ``thread`` run its ``perform``, and be its ``runner``; within the step that starts it."""
 
+    def execution(self) -> Any:
+        """What tells the execution, or collision, that the calling thread is in from others."""
+
+    def without_numbers(self, make: Callable[[], Any]) -> Any:
+        """What ``make`` makes, as though nothing had been made."""
+
+    def running(self) -> Any:
+        """The Thread whose ``perform`` the calling thread runs; None if it is another's."""
+
+    def runs_program(self) -> bool:
+        """Whether the calling thread runs code of the program: a thread's, or setup's."""
+
     def wait_until(self, predicate: Callable[[], Any]) -> None: ...
 
     def irqs(self, on: bool | None) -> bool:

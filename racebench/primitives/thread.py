@@ -53,6 +53,7 @@ class Thread(Primitive):
         self._target, self._args, self._kwargs = target, tuple(args), dict(kwargs or {})
         super().__init__(_base(name, target, type(self)))
         self.runner: Any = None
+        self.facade: Any = None
         self.started = self.ended = False
         self.called = self.cls
         now = runtime.current

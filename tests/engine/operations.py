@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from .flat import CONDITIONS, FIELDS, LOCKS
 from .states import (
-    ASLEEP, AT_ONCE, BROKEN, DRAINING, FILLING, LATE, NOBODY, QUEUED, RESETTING, WOKEN, Actor, Crash, Step, put,
+    ASLEEP,
+    AT_ONCE,
+    BROKEN,
+    DRAINING,
+    FILLING,
+    LATE,
+    NOBODY,
+    QUEUED,
+    RESETTING,
+    WOKEN,
+    Actor,
+    Crash,
+    Step,
+    put,
 )  # fmt: skip
 
 if TYPE_CHECKING:

@@ -54,7 +54,9 @@ CORRECT: dict[str, tuple[dict[str, Callable[[Shop], Any]], Callable[[Shop, dict[
 }
 
 
-def program(threads: dict[str, Any], right: Callable[[Shop, dict[str, Any]], bool] | None = None) -> rb.Program:
+def program(
+    threads: dict[str, Any], right: Callable[[Shop, dict[str, Any]], bool] | None = None
+) -> rb.Program:
     def check(s: Shop, results: dict[str, Any]) -> rb.Broken | None:
         return None if right is None or right(s, results) else rb.broken("shop.wrong", str(results))
 
@@ -115,7 +117,9 @@ def test_a_ring_that_a_third_one_opens_is_none() -> None:
 
     # Each has one lock in the end, or both; nobody waits for good in the order in which both are taken first.
     threads = {"a": holds_and_waits("one", "two"), "b": holds_and_waits("two", "one"), "c": opens}
-    assert "deadlock.cycle" not in {finding.rule for finding in rb.explore(program(threads), executions=60).findings}
+    assert "deadlock.cycle" not in {
+        finding.rule for finding in rb.explore(program(threads), executions=60).findings
+    }
 
 
 def test_who_ends_with_it_leaves_it_taken() -> None:
@@ -135,7 +139,9 @@ def test_who_waits_with_a_timeout_gets_an_item_or_none() -> None:
     def check(s: Shop, results: dict[str, Any]) -> None:
         seen.add((results["a"], results["b"]))
 
-    assert rb.verify(rb.Program("shop", Shop, {"a": impatient, "b": impatient, "c": puts}, check=check)).complete
+    assert rb.verify(
+        rb.Program("shop", Shop, {"a": impatient, "b": impatient, "c": puts}, check=check)
+    ).complete
     assert seen == {("a", "b"), ("b", "a"), ("a", "none"), ("none", "a"), ("none", "none")}
 
 

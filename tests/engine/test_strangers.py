@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 import racebench as rb
+from tests.outside import from_outside
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 
@@ -43,10 +43,8 @@ def makes(s: Counter) -> None:
     rb.Lock("another").acquire()
 
 
-def _joined(target: Callable[[Any], None], s: Any) -> None:
-    thread = threading.Thread(target=target, args=(s,), name="stranger")
-    thread.start()
-    thread.join()
+def _done(target: Callable[[Any], None], s: Any) -> None:
+    from_outside(lambda: target(s))
 
 
 STEPS = {"read Counter.x": increments, "acquire lock": locks, "release ready": ups, "check_that": notices}
@@ -69,7 +67,7 @@ def no_thread_stays() -> Iterator[None]:
 def test_a_step_of_a_stranger_is_named(step: str, mode: str) -> None:
     def starts(s: Counter) -> None:
         s.x += 1
-        _joined(STEPS[step], s)
+        _done(STEPS[step], s)
 
     program = rb.Program("odd", Counter, {"a": starts, "b": increments})
     with pytest.raises(rb.ProgramError) as raised:
@@ -83,20 +81,10 @@ def test_a_step_of_a_stranger_is_named(step: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_so_is_one_of_a_pool(mode: str) -> None:
-    def pools(s: Counter) -> None:
-        with ThreadPoolExecutor(1, "pool") as pool:
-            pool.submit(increments, s).result()
-
-    with pytest.raises(rb.ProgramError, match="the thread 'pool_0'"):
-        MODES[mode](rb.Program("odd", Counter, {"a": pools, "b": increments}))
-
-
-@pytest.mark.parametrize("mode", MODES)
 def test_so_is_one_that_setup_has_started(mode: str) -> None:
     def setup() -> Counter:
         state = Counter()
-        _joined(increments, state)
+        _done(increments, state)
         return state
 
     with pytest.raises(rb.ProgramError, match="the thread 'stranger'"):
@@ -106,24 +94,10 @@ def test_so_is_one_that_setup_has_started(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["verify", "explore"])
 def test_an_object_that_a_stranger_makes_has_no_number(mode: str) -> None:
     def starts(s: Counter) -> None:
-        _joined(makes, s)
+        _done(makes, s)
 
     with pytest.raises(rb.ProgramError, match="`make "):
         MODES[mode](rb.Program("odd", Counter, {"a": starts, "b": increments}))
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_thread_that_the_program_starts_is_said_whatever_it_does(mode: str) -> None:
-    def starts(s: Counter) -> int:
-        with s.lock:
-            s.x += 1
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(sum, [1, 2]).result()
-
-    program = rb.Program("fine", Counter, {"a": starts, "b": starts})
-    result = MODES[mode](program)
-    assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
-    assert all("RaceBench does not schedule it" in sentence for sentence in result.stats["unseen"])
 
 
 def test_after_the_run_its_states_are_anybodys() -> None:
@@ -133,5 +107,5 @@ def test_after_the_run_its_states_are_anybodys() -> None:
         kept.append(s)
 
     rb.explore(rb.Program("fine", Counter, {"a": increments}, check=check), executions=1)
-    _joined(increments, kept[0])
+    _done(increments, kept[0])
     assert kept[0].x == 2

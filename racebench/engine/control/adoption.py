@@ -22,6 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ...values import adds_nothing, frozen, leaves
+from ..real import classes
 from .containers import Containers, trackable
 from .contents import fill, held_by, replace
 
@@ -155,11 +156,35 @@ def alone(value: Any) -> bool:
     still referred to elsewhere gets no for an answer.
     """
     frame = sys._getframe(2)
+    if frame.f_code.co_filename == classes.__file__:
+        return getrefcount(value) == _BY_CELL
     at = frame.f_code.co_code[frame.f_lasti]
     return getrefcount(value) == (_BY_SLOT if at in _STORES else _BY_CALL)
 
 
 _STORES = {dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_ATTR")}
+
+
+def _count_in_cell() -> int:
+    """The same for what is assigned to an attribute of an instrumented object."""
+    counted: list[int] = []
+    other: list[Any] = []
+
+    def ask(value: Any) -> None:
+        counted.append(getrefcount(value))
+
+    class Cell:
+        kept = property(None, lambda self, value: ask(value))
+
+    class Owner:
+        pass
+
+    owner: Any = Owner()
+    with classes.shared_attributes(Owner, "kept"):
+        classes.give_cell(owner, Cell())
+        owner.kept = []
+        owner.kept = other
+    return counted[0] if counted[0] < counted[1] else -1
 
 
 def _count() -> tuple[int, int]:
@@ -188,3 +213,4 @@ def _count() -> tuple[int, int]:
 
 
 _BY_CALL, _BY_SLOT = _count()
+_BY_CELL = _count_in_cell()

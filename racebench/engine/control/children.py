@@ -61,6 +61,7 @@ class Children:
         if s.current is None and s.log:
             self._refuse(f"the check starts {thread.called}, and nobody would run it.")
         task.function, task.daemon, task.alive = (lambda state: thread.perform()), thread.daemon, True
+        task.runs = thread
         if task.thread is None:
             self.hire(task)
         s.born(task)

@@ -9,6 +9,9 @@ counted: two of them, and the run cannot say what it has not seen.
 
 from __future__ import annotations
 
+import builtins
+import threading
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -25,6 +28,12 @@ _REMEDY = (
     "keep what is in it in fields of a State that are declared with racebench.shared, "
     "or in a list, dict, set or deque that nothing else has"
 )
+
+
+_EXCEPTIONS = [
+    one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, BaseException)
+]
+"""What is known of Python's own: nobody changes one that somebody else may have, too."""
 
 
 class Holdings:
@@ -59,6 +68,10 @@ class Holdings:
         self._of_setup.clear()
         self._tracked.clear()
         self._bare.clear()
+
+    def see(self, classes: Iterable[type]) -> None:
+        """All that changes in objects of ``classes`` is fields of theirs."""
+        self._fixed.update(classes, (threading.Thread, threading.Timer), _EXCEPTIONS)
 
     def setup_is_over(self) -> None:
         """Take over what setup has put into fields, and into the containers that they had by default."""

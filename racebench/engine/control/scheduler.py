@@ -7,7 +7,7 @@ lookout for what no step announces; the end.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from threading import get_ident
@@ -20,8 +20,8 @@ from .. import osthreads
 from ..delays import delayed_fields, late
 from ..garbage import tamed
 from ..instrument import Twins, derived
+from ..real import run as real
 from ..shield import Shield
-from ..strangers import starts_noticed
 from . import interrupts
 from .children import Children
 from .clock import Clock
@@ -56,7 +56,7 @@ class Scheduler:
     asks what was ``unseen``.
     """
 
-    numbers = True
+    numbers: bool = True
 
     def __init__(
         self,
@@ -110,6 +110,28 @@ class Scheduler:
             own = derived(cls, self.types)
         self.types[cls] = own
         return own
+
+    def execution(self) -> int:
+        """The number of the present execution."""
+        return self.floor.runs
+
+    def without_numbers(self, make: Callable[[], Any]) -> Any:
+        """What ``make`` makes, of which nobody counts how many there are."""
+        self.numbers = False
+        try:
+            return make()
+        finally:
+            self.numbers = True
+
+    def running(self) -> Any:
+        task = self.floor.workers.get(get_ident())
+        return None if task is None else task.runs
+
+    def runs_program(self) -> bool:
+        me = get_ident()
+        return not osthreads.starting.now and (
+            me in self.floor.workers or (self._states.setting_up and me in self.floor.ours)
+        )
 
     # -- executions, from the controlling thread
 
@@ -194,8 +216,9 @@ class Scheduler:
             osthreads.pinned(),
             tamed() as self._collector,
             self._shield.installed(),
-            starts_noticed(self._is_the_programs, self.unseen.say),
+            real.installed(self.program, self.unseen.say) as seen,
         ):
+            self._holdings.see(seen)
             self._workers.start()
             try:
                 yield
@@ -204,9 +227,8 @@ class Scheduler:
             finally:
                 with self._shield:
                     self._workers.close(self._stall_s)
-
-    def _is_the_programs(self) -> bool:
-        """Whether the calling thread runs code of the program."""
-        return get_ident() in self.floor.workers or (
-            self._states.setting_up and get_ident() in self.floor.ours
-        )
+                # What outlives the run, as a queue that library code has put somewhere, has the floor.
+                self.floor.prepare()
+                self._holdings.begin()
+                for task in self.tasks:
+                    task.reset()

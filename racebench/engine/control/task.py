@@ -28,7 +28,8 @@ class Task(Member):
     is what the task of a store buffer itself puts forth.  ``asked`` says how many
     sleepers it is about to wake, ``roused`` on which conditions it woke unasked, ``late``
     how many steps it made after it was told to end.
-    A ``child`` is started by another thread of the program, and lives from then on.
+    A ``child`` is started by another thread of the program, and lives from then on; ``runs``
+    is the Thread that it is.
     ``ident`` is its OS thread's, 0 while the overseer looks at it; when that has set
     it ``out``, ``back`` is released once it has unwound.
     """
@@ -36,7 +37,7 @@ class Task(Member):
     __slots__ = (
         "aborted", "alive", "asked", "back", "baton", "blocked", "buffer", "child", "clock", "cpu", "daemon",
         "fifo", "function", "held", "ident", "index", "irqs", "late", "name", "obj", "onto", "op", "out",
-        "ready", "result", "roused", "thread",
+        "ready", "result", "roused", "runs", "thread",
     )  # fmt: skip
 
     def __init__(
@@ -67,6 +68,9 @@ class Task(Member):
         self.alive, self.irqs = not self.child, True
         self.result: Any = None
         self.asked: int | None = None
+        if self.child:
+            self.function = None
+        self.runs: Any = None
         self.late = 0
         self.roused: set[Any] = set()
         self.held.clear()

@@ -93,6 +93,7 @@ class Children:
             thread.daemon,
             lambda state: thread.perform(),
         )
+        child.runs = thread
         child.batch, child.slot, child.irqs = batch, slot, True
         child.idle = False
         self.living += 1
@@ -146,9 +147,3 @@ class Children:
             if not self.living:
                 return True
         return self._home.wait(seconds)
-
-    def close(self) -> None:
-        """The run is over: have the OS threads end."""
-        for worker in self._everyone:
-            if worker.child:
-                worker.function = None

@@ -70,7 +70,7 @@ class FreeRun:
         self.namespace["noise"] = self.step
         self.states: list[Any] = []
         self.spent: list[Any] = []
-        self.stopping = self._closing = False
+        self.stopping = self._closing = self._setting_up = False
         self.stalled = threading.Event()
         self.strangers, self.unseen = Strangers(program.name), Unseen()
         # Who may touch the state of a collision besides the workers: we, and later the watchdog.
@@ -98,6 +98,23 @@ class FreeRun:
 
     def wait_until(self, predicate: Callable[[], Any]) -> None:
         wait_until(self, predicate)
+
+    def execution(self) -> Any:
+        """The batch and collision that the calling thread is in."""
+        me = self.local.worker
+        return None if me is None else (me.batch, me.slot)
+
+    def without_numbers(self, make: Callable[[], Any]) -> Any:
+        return make()
+
+    def running(self) -> Any:
+        me = self.local.worker
+        return None if me is None else me.runs
+
+    def runs_program(self) -> bool:
+        return not osthreads.starting.now and (
+            self.local.worker is not None or (self._setting_up and threading.get_ident() in self.allowed)
+        )
 
     def irqs(self, on: bool | None) -> bool:
         me = self.local.worker
@@ -259,13 +276,23 @@ class FreeRun:
     def close(self) -> None:
         self.stopping = self._closing = True
         self.noise.let_go()
-        self.children.close()
         for worker in self.everyone:
+            if worker.child and worker.idle:
+                worker.function = None
             # One that is lost ends when it comes back.
             worker.go.release()
         for worker in self.everyone:
             if not worker.lost and worker.thread is not None:
                 worker.thread.join()
+
+    def forget(self) -> None:
+        """The run is over: what outlives it, as a queue that library code has put somewhere, has it."""
+        self.states, self.spent = [], []
+        self.children.clear(0)
+        for worker in self.everyone:
+            worker.results, worker.runs, worker.parked = [], None, None
+            if worker.child:
+                worker.function = None
 
     def retire(self) -> None:
         """Drop the states of the batch that was checked, but for those fit to be used again."""
@@ -281,9 +308,13 @@ class FreeRun:
         again, self.spent = self.spent[:size], self.spent[size:]
         self.states = [state for state in again if self.program.recycled(state)]
         self.children.clear(len(self.states))
-        while len(self.states) < size:
-            self.states.append(fresh())
-            self.children.set_up()
+        self._setting_up = True
+        try:
+            while len(self.states) < size:
+                self.states.append(fresh())
+                self.children.set_up()
+        finally:
+            self._setting_up = False
         for worker in self.everyone:
             worker.events.clear()
         for worker in self.workers:

@@ -14,6 +14,7 @@ from .. import osthreads
 from ..delays import only_controlled
 from ..garbage import leaves_nothing, tamed
 from ..progress import PROGRESS_S, Progress, ProgressCall
+from ..real import run as real
 from ..unseen import NOTHING, judged
 from .batches import Batches
 from .noise import Adviser, Jolt
@@ -76,7 +77,12 @@ class Stress:
         run, tally = self.run, self.tally
         self._started = self._report_at = perf_counter()
         watchdog = Watchdog(run, self._stall_s)
-        with installed(run), osthreads.switch_interval_restored(), tamed() as collector:
+        with (
+            installed(run),
+            real.installed(self.program, run.unseen.say),
+            osthreads.switch_interval_restored(),
+            tamed() as collector,
+        ):
             run.start()
             watchdog.start()
             try:
@@ -100,7 +106,9 @@ class Stress:
                 run.close()
         if run.watchdog_error is not None:
             raise HarnessBug(f"the watchdog failed: {run.watchdog_error!r}") from run.watchdog_error
-        return judged(self._result(perf_counter() - self._started), run.unseen.sentences())
+        result = judged(self._result(perf_counter() - self._started), run.unseen.sentences())
+        run.forget()
+        return result
 
     def _one_batch(self) -> bool:
         run, at = self.run, self.adviser.choose()

@@ -53,6 +53,7 @@ class Worker(Member):
         self.made_in = -1, -1
         self.filled = 0
         self.lent = False
+        self.runs: Any = None
         self.rng = random.Random(seed * 1_000_003 + index)
         self.thread: threading.Thread | None = None
         self.clock: int | None = None

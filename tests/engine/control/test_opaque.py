@@ -17,6 +17,7 @@ import pytest
 
 import racebench as rb
 from racebench.engine.control import adoption as adopting
+from tests.outside import REAL
 
 
 class Widget:
@@ -442,7 +443,7 @@ def test_a_python_whose_references_tell_nothing_makes_no_copies(monkeypatch: pyt
 def test_what_heapq_does_is_not_seen_and_said() -> None:
     def pushes(s: Any) -> None:
         with s.lock:
-            heapq.heappush(s.items, 1)
+            REAL["push"](s.items, 1)
 
     for mode in MODES:
         result = mode(program(Cache, pushes))
@@ -454,10 +455,21 @@ def test_what_heapq_does_is_not_seen_and_said() -> None:
 def test_what_heapq_does_is_noticed_before_a_method_covers_it() -> None:
     def pushes(s: Any) -> None:
         with s.lock:
-            heapq.heappush(s.items, 1)
+            REAL["push"](s.items, 1)
             s.items.append(2)
 
     assert verify(program(Cache, pushes)).verdict is rb.Verdict.UNKNOWN
+
+
+def test_what_a_program_calls_of_heapq_is_written_in_python() -> None:
+    def pushes(s: Any) -> Any:
+        with s.lock:
+            heapq.heappush(s.items, 2)
+            heapq.heappush(s.items, 1)
+            return heapq.heappop(s.items)
+
+    result = verify(program(Cache, pushes))
+    assert (result.verdict, result.complete) == (rb.Verdict.CLEAN, True)
 
 
 @pytest.mark.parametrize("look", [

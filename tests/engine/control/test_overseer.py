@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import sys
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import racebench as rb
 from racebench.engine import stillness
 from racebench.engine.control.overseer import Anyone
 from racebench.engine.control.scheduler import Scheduler
+from tests.outside import REAL, from_outside
 
 # What the interpreter gives as the place of a `with` differs.
 WITH_RAW = "s.raw" if sys.version_info >= (3, 13) else "with s.raw:"
@@ -24,9 +24,9 @@ class Mixed(rb.State):
 
     def __init__(self) -> None:
         self.lock = rb.Lock("lock")
-        self.raw = threading.Lock()
-        self.queue: queue.Queue[int] = queue.Queue()
-        self.event = threading.Event()
+        self.raw = from_outside(threading.Lock)
+        self.queue: queue.Queue[int] = from_outside(queue.Queue)
+        self.event = from_outside(threading.Event)
 
 
 def guarded(s: Mixed) -> None:
@@ -142,9 +142,9 @@ def test_a_ring_of_our_lock_and_a_raw_one_is_a_hang(mode: Any) -> None:
 @pytest.mark.parametrize("mode", [rb.verify, explore, stress], ids=["verify", "explore", "stress"])
 def test_what_ends_by_itself_is_not_called_a_hang(mode: Any) -> None:
     def sleeps(s: Mixed) -> None:
-        time.sleep(8)
+        REAL["sleep"](8)
 
-    with pytest.raises(rb.ProgramError, match=r"a blocks in `time.sleep\(8\)`.*; it may go on later"):
+    with pytest.raises(rb.ProgramError, match=r'a blocks in `REAL\["sleep"\]\(8\)`.*; it may go on later'):
         mode(program(sleeps, increments))
 
 

@@ -1,0 +1,79 @@
+"""``threading.Thread`` in a program: the object stays, what it does is a Thread of ours.
+
+Its class cannot be replaced, since others are derived from it.  So for the time of a run
+its ``start``, ``join`` and ``is_alive`` ask who calls, as a stand-in does.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ...primitives import Thread, runtime
+from ..osthreads import OURS
+
+_GIVEN = re.compile(r"Thread-\d+(?: \((.*)\))?")
+_OWN = "_rb_thread"
+_EXIT_JOINS = "concurrent.futures"
+"""Who joins the threads that it started when the interpreter ends: until then they may wait."""
+
+
+def _called(thread: threading.Thread) -> str:
+    """What a thread is called after: a name of its own, its function, or its class."""
+    given = _GIVEN.fullmatch(thread.name)
+    if given is None:
+        return thread.name
+    return given[1] or type(thread).__name__.lower()
+
+
+def _own(thread: threading.Thread) -> Thread:
+    """Our thread in the place of ``thread``."""
+    own: Thread | None = vars(thread).get(_OWN)
+    if own is None:
+        module = getattr(getattr(type(thread), "run", None), "__module__", "")
+        target = getattr(vars(thread).get("_target"), "__module__", "")
+        waits = str(target or module).startswith(_EXIT_JOINS)
+        own = Thread(target=thread.run, name=_called(thread), daemon=thread.daemon or waits)
+        own.facade = thread
+        own = vars(thread).setdefault(_OWN, own)
+    return own
+
+
+def current_thread() -> Any:
+    """The object that the program knows the calling thread by."""
+    now = runtime.current
+    own = None if now is None else now.running()
+    if own is None:
+        return _REAL_CURRENT()
+    return own if own.facade is None else own.facade
+
+
+_REAL_CURRENT = threading.current_thread
+
+
+@contextmanager
+def faced(inside: Callable[[], bool]) -> Iterator[None]:
+    """Have the threads of ``threading`` that the program makes be ours."""
+    cls: Any = threading.Thread
+    real = {name: getattr(cls, name) for name in ("start", "join", "is_alive")}
+
+    def ours(self: threading.Thread) -> bool:
+        return inside() and not self.name.startswith(OURS)
+
+    def start(self: threading.Thread) -> None:
+        _own(self).start() if ours(self) else real["start"](self)
+
+    def join(self: threading.Thread, timeout: float | None = None) -> None:
+        _own(self).join(timeout) if ours(self) else real["join"](self, timeout)
+
+    def is_alive(self: threading.Thread) -> bool:
+        return bool(_own(self).is_alive() if ours(self) else real["is_alive"](self))
+
+    cls.start, cls.join, cls.is_alive = start, join, is_alive
+    try:
+        yield
+    finally:
+        cls.start, cls.join, cls.is_alive = real.values()

@@ -1,0 +1,158 @@
+"""Stand-ins for what ``threading``, ``queue``, ``time`` and ``heapq`` offer, for the time of a run.
+
+Library code finds them wherever it finds the real thing: as an attribute of the module,
+or as a global of its own since ``from threading import Lock``.  So for the time of a run
+each such global of each module is replaced.  A stand-in asks who calls: code of the
+program gets RaceBench's own, everybody else (another thread of the process, RaceBench
+itself) the real one.  Afterwards each global is what it was.
+
+Not found are those kept elsewhere than in a module: as a default of an argument, or in a
+class.  What blocks in such a one is told by its name and place (see ``stillness``).
+"""
+
+from __future__ import annotations
+
+import _thread
+import functools
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from ...primitives import Barrier, BoundedSemaphore, Condition, Event, RLock, Semaphore, clock
+from ...primitives.locks import PlainLock
+from ...primitives.simplequeue import SimpleQueue
+from ..osthreads import is_ours
+from . import heaps
+from .facade import current_thread, faced
+from .inside import inside
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+def _lock() -> PlainLock:
+    return PlainLock()
+
+
+def _rlock(*args: Any) -> RLock:
+    return RLock()
+
+
+def _condition(lock: Any = None) -> Any:
+    # Over a real lock, made before the run, it has to be a real one.
+    return (
+        _REAL_CONDITION(lock)
+        if lock is not None and not isinstance(lock, (PlainLock, RLock))
+        else Condition(lock)
+    )
+
+
+def _queue() -> SimpleQueue:
+    return SimpleQueue()
+
+
+def _ns(seconds: Callable[[], float]) -> Callable[[], int]:
+    @functools.wraps(seconds)
+    def nanoseconds() -> int:
+        return int(seconds() * 1e9)
+
+    return nanoseconds
+
+
+_REAL_CONDITION = threading.Condition
+_OURS: list[tuple[Any, Any]] = [
+    (threading.Lock, _lock),
+    (_thread.allocate_lock, _lock),
+    (threading.RLock, _rlock),
+    (_thread.RLock, _rlock),
+    (threading.Condition, _condition),
+    (threading.Semaphore, Semaphore),
+    (threading.BoundedSemaphore, BoundedSemaphore),
+    (threading.Event, Event),
+    (threading.Barrier, Barrier),
+    (threading.current_thread, current_thread),
+    (queue.SimpleQueue, _queue),
+    (time.sleep, clock.sleep),
+    (time.monotonic, clock.monotonic),
+    (time.perf_counter, clock.perf_counter),
+    (time.time, clock.time),
+    (time.monotonic_ns, _ns(clock.monotonic)),
+    (time.perf_counter_ns, _ns(clock.perf_counter)),
+    (time.time_ns, _ns(clock.time)),
+    *heaps.PAIRS,
+]
+
+
+class Standin:
+    """In the place of ``real``, a class or a function: ``ours`` for the program's code."""
+
+    __slots__ = ("ours", "real")
+
+    def __init__(self, real: Any, ours: Callable[..., Any]) -> None:
+        self.real, self.ours = real, ours
+
+    def __call__(self, *args: Any, **how: Any) -> Any:
+        called = self.ours if inside() and not is_ours(sys._getframe(1).f_code.co_filename) else self.real
+        return called(*args, **how)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def __instancecheck__(self, value: Any) -> bool:
+        kinds = tuple(kind for kind in (self.real, self.ours) if isinstance(kind, type))
+        return isinstance(value, kinds)
+
+    def __subclasscheck__(self, cls: type) -> bool:
+        return isinstance(self.real, type) and issubclass(cls, self.real)
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (self.real,)
+
+    def __or__(self, other: Any) -> Any:
+        return self.real | other
+
+    def __ror__(self, other: Any) -> Any:
+        return other | self.real
+
+
+_STANDINS = {id(real): Standin(real, ours) for real, ours in _OURS}
+"""By the id of the real thing, which each of them keeps alive."""
+
+_places: dict[str, tuple[int, tuple[str, ...]]] = {}
+"""By module: how many globals it had when it was last looked at, and which of them are to be replaced."""
+
+
+def _found() -> Iterator[tuple[dict[str, Any], str]]:
+    """Where in all modules but ours there is something to be replaced."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == _PACKAGE or type(module) is not ModuleType:
+            continue
+        own = vars(module)
+        size, names = _places.get(name, (-1, ()))
+        if size != len(own):
+            names = tuple([n for n, value in list(own.items()) if id(value) in _STANDINS])
+            _places[name] = len(own), names
+        for one in names:
+            yield own, one
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Have the program's code find ours, as long as a run lasts; what was there is put back."""
+    replaced: list[tuple[dict[str, Any], str, Standin]] = []
+    try:
+        for own, name in _found():
+            standin = _STANDINS.get(id(own.get(name)))
+            if standin is not None:
+                own[name] = standin
+                replaced.append((own, name, standin))
+        with faced(inside):
+            yield
+    finally:
+        for own, name, standin in replaced:
+            if own.get(name) is standin:
+                own[name] = standin.real  # type: ignore[union-attr]
