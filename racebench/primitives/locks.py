@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import HarnessBug
 from . import runtime
 from .clock import limited
-from .ops import ACQUIRE
+from .ops import ACQUIRE, LOCKED
 from .primitive import Primitive, either, insiders
 
 FOREVER = -1
@@ -178,7 +178,25 @@ class RLock(Lock):
     def release(self) -> None:
         self.drop(runtime.here.me)
 
+    # What a condition of threading asks of the lock that it is over.
+
+    def _is_owned(self) -> bool:
+        return bool(self._step(LOCKED, self._owned))
+
+    def _release_save(self) -> int:
+        depth = self.depth
+        for _ in range(depth):
+            self.release()
+        return depth
+
+    def _acquire_restore(self, depth: int) -> None:
+        for _ in range(depth):
+            self.acquire()
+
     # -- the machine
+
+    def _owned(self, me: Any, _: None) -> bool:
+        return self.owner is me
 
     def _is_free_for(self, me: Any) -> bool:
         """A handler takes again what the thread below it holds: the processor has it."""

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-from ...primitives import Barrier, BoundedSemaphore, Condition, Event, RLock, Semaphore, clock
+from ...primitives import Barrier, BoundedSemaphore, Condition, Event, Primitive, RLock, Semaphore, clock
 from ...primitives.locks import PlainLock
 from ...primitives.simplequeue import SimpleQueue
 from ..osthreads import is_ours
@@ -34,7 +34,14 @@ from .inside import inside
 _PACKAGE = __name__.partition(".")[0]
 
 
-def _lock() -> PlainLock:
+def _lock() -> Any:
+    caller = sys._getframe(2)
+    waits = caller.f_locals.get("self") if caller.f_globals is vars(threading) else None
+    if isinstance(waits, _REAL_CONDITION) and not isinstance(
+        getattr(waits.acquire, "__self__", None), Primitive
+    ):
+        # The wait of a condition over a real lock, made before the run: all of it is real then.
+        return _thread.allocate_lock()
     return PlainLock()
 
 
