@@ -55,7 +55,7 @@ class Runtime(Protocol):
         """What ``make`` makes, as though nothing had been made."""
 
     def running(self) -> Any:
-        """The Thread whose ``perform`` the calling thread runs; None if it is another's."""
+        """The Thread that the calling thread is, or its record; None if it is not the program's."""
 
     def runs_program(self) -> bool:
         """Whether the calling thread runs code of the program: a thread's, or setup's."""

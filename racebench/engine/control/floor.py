@@ -254,7 +254,7 @@ class Floor(Numbers):
             if chosen is not me:
                 self._switch(me, chosen)
         if self.recorder is not None:
-            self.recorder.step(me, op, obj)
+            self._record(self.recorder, me, op, obj)
         log.append((me, op, obj))
 
     def block_or_go(self, me: Task) -> None:
@@ -277,8 +277,16 @@ class Floor(Numbers):
         elif chosen is not me:
             self._switch(me, chosen)
         if self.recorder is not None:
-            self.recorder.step(me, me.op, me.obj)
+            self._record(self.recorder, me, me.op, me.obj)
         self.log.append((me, me.op, me.obj))
+
+    def _record(self, recorder: StepRecorder, me: Task, op: Op, obj: Any) -> None:
+        """Values are shown in the program's own words, which may take locks: that is none of its steps."""
+        self.current = None
+        try:
+            recorder.step(me, op, obj)
+        finally:
+            self.current = me
 
     def refresh(self) -> None:
         """Recompute who can run after readiness changed."""

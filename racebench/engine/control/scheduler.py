@@ -125,7 +125,7 @@ class Scheduler:
 
     def running(self) -> Any:
         task = self.floor.workers.get(get_ident())
-        return None if task is None else task.runs
+        return None if task is None else task.runs or task
 
     def runs_program(self) -> bool:
         me = get_ident()

@@ -109,7 +109,7 @@ class FreeRun:
 
     def running(self) -> Any:
         me = self.local.worker
-        return None if me is None else me.runs
+        return None if me is None else me.runs or me
 
     def runs_program(self) -> bool:
         return not osthreads.starting.now and (

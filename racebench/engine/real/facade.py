@@ -42,13 +42,26 @@ def _own(thread: threading.Thread) -> Thread:
     return own
 
 
+class Own:
+    """One of the program's own threads, as ``threading.current_thread`` has it."""
+
+    def __init__(self, name: str, daemon: bool) -> None:
+        self.name, self.daemon = name, daemon
+        self.ident = self.native_id = threading.get_ident()
+
+    def is_alive(self) -> bool:
+        return True
+
+
 def current_thread() -> Any:
     """The object that the program knows the calling thread by."""
     now = runtime.current
     own = None if now is None else now.running()
     if own is None:
         return _REAL_CURRENT()
-    return own if own.facade is None else own.facade
+    if isinstance(own, Thread):
+        return own if own.facade is None else own.facade
+    return Own(own.name, own.daemon)
 
 
 _REAL_CURRENT = threading.current_thread
