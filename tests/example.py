@@ -48,7 +48,7 @@ def _reported(run: Path, form: str, file: Path) -> None:
 
 
 def _keep(whole: Path, folder: Path, rule: str = "") -> None:
-    """The run as it is stored, with the first finding of each signature alone, of one ``rule`` if it is given.
+    """The run as it is stored, with the first finding of each signature alone, of one ``rule`` if given.
 
     Its plan, which says the cells once more, is left out, and so is what operations returned in
     cells in which they did something: nobody goes on with it.  Of a step's stack the innermost
