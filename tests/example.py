@@ -24,7 +24,7 @@ def remake(folder: Path = EXAMPLE) -> None:
     """Run the claims, and put what is kept of it into ``folder``."""
     with tempfile.TemporaryDirectory() as temporary:
         whole = Path(temporary) / "run"
-        _racebench("run", "@thread", "--time", "3m", "--seed", "1", "--out", str(whole))
+        _racebench("run", "@thread", "--time", "100s", "--seed", "1", "--out", str(whole))
         shutil.rmtree(folder / "findings", ignore_errors=True)
         (folder / "findings").mkdir(parents=True)
         _keep(whole, folder)
@@ -48,16 +48,28 @@ def _reported(run: Path, form: str, file: Path) -> None:
 
 
 def _keep(whole: Path, folder: Path, rule: str = "") -> None:
-    """The run as it is stored, with the first finding of each signature alone, of one ``rule`` if it is given."""
+    """The run as it is stored, with the first finding of each signature alone, of one ``rule`` if given.
+
+    Its plan, which says the cells once more, is left out, and so is what operations returned in
+    cells in which they did something: nobody goes on with it.  Of a step's stack the innermost
+    function is kept, which is what the panels show.
+    """
     run: dict[str, Any] = json.loads((whole / "run.json").read_text(encoding="utf-8"))
+    del run["options"]["cells"]
     kept: set[str] = set()
     for cell in run["cells"]:
         paths, cell["findings"] = cell["findings"], []
+        if not cell.get("vacuous"):
+            cell.pop("calls", None)
+            for mode in filter(None, (cell["stress"], cell["verify"])):
+                mode.pop("returned", None)
         for path in paths:
             finding = json.loads((whole / path).read_text(encoding="utf-8"))
             if finding["signature"] not in kept and rule in ("", finding["rule"]):
                 kept.add(finding["signature"])
                 cell["findings"].append(f"findings/{len(kept):04d}.json")
+                for step in finding["evidence"]["steps"]:
+                    step["stack"] = step["stack"][-1:]
                 _write(folder / cell["findings"][-1], finding)
     _write(folder / "run.json", run)
 

@@ -23,10 +23,13 @@ _LEAST = 0.05
 
 
 class _Sum(NamedTuple):
-    """Seconds that the threads of a process ran, and were ready to run and did not."""
+    """Seconds that a thread ran, and was ready to run and did not."""
 
     ran: float
     waited: float
+
+
+_NOTHING = _Sum(0.0, 0.0)
 
 
 class Meter:
@@ -41,22 +44,29 @@ class Meter:
         last, self._last = self._last, _read(self._pid)
         if last is None or self._last is None:
             return elapsed * max(_LEAST, 1 / _crowd())
-        # A thread that has ended takes what it had with it.
-        ran, waited = (max(0.0, now - then) for now, then in zip(self._last, last, strict=True))
+        # A thread that has ended takes what it had with it; but only its own, for what the others
+        # waited must not count because a thread of theirs ends at each execution.
+        pairs = [(now, _earlier(now, last.get(task, _NOTHING))) for task, now in self._last.items()]
+        ran = sum(now.ran - then.ran for now, then in pairs)
+        waited = sum(now.waited - then.waited for now, then in pairs)
         # Several threads may have waited at once, beside one that ran.
         return min(elapsed, max(ran, elapsed - waited, elapsed * _LEAST))
 
 
-def _read(pid: int) -> _Sum | None:
-    """What Linux has counted for ``pid``; None elsewhere, or if it is gone."""
-    ran = waited = 0.0
+def _earlier(now: _Sum, then: _Sum) -> _Sum:
+    """What the same thread had then: nothing if its number was another's."""
+    return then if then.ran <= now.ran and then.waited <= now.waited else _NOTHING
+
+
+def _read(pid: int) -> dict[str, _Sum] | None:
+    """What Linux has counted for each thread of ``pid``; None elsewhere, or if it is gone."""
+    told: dict[str, _Sum] = {}
     with suppress(OSError, ValueError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             with suppress(FileNotFoundError):
                 one, other, _ = (task / "schedstat").read_text(encoding="ascii").split()
-                ran += int(one) * _NS
-                waited += int(other) * _NS
-        return _Sum(ran, waited) if ran else None
+                told[task.name] = _Sum(int(one) * _NS, int(other) * _NS)
+        return told if any(one.ran for one in told.values()) else None
     return None
 
 

@@ -21,7 +21,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float] | None]
     """What the system says at each look: seconds run, and seconds ready to run."""
     told: list[tuple[float, float] | None] = []
     monkeypatch.setattr(
-        meter, "_read", lambda pid: None if (one := told.pop(0)) is None else meter._Sum(*one)
+        meter, "_read", lambda pid: None if (one := told.pop(0)) is None else {"1": meter._Sum(*one)}
     )
     return told
 
@@ -37,7 +37,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float] | None]
         ("spins, and its other threads wait for a processor", (5, 1), (14, 31), 9),
         ("several threads run", (5, 1), (35, 1), 10),
         ("sleeps, and waits a little", (5, 1), (6, 3), 8),
-        ("a thread has ended", (5, 1), (3, 0.5), 10),
+        ("another thread has its number", (5, 1), (3, 0.5), 9.5),
     ],
 )
 def test_what_counts(
@@ -49,6 +49,14 @@ def test_what_counts(
 ) -> None:
     counted += [then, now]
     assert Meter(1).lap(10) == counts
+
+
+def test_a_thread_that_ends_takes_only_its_own_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program's threads end at each execution: what the thread that starts them waited does not count."""
+    main, ended, begun = meter._Sum(5, 1), meter._Sum(8, 20), meter._Sum(1, 2)
+    looks = [{"1": main, "2": ended}, {"1": meter._Sum(6, 5), "3": begun}]
+    monkeypatch.setattr(meter, "_read", lambda pid: looks.pop(0))
+    assert Meter(1).lap(10) == 10 - (4 + 2)
 
 
 def test_where_nothing_is_counted_the_load_tells(
@@ -73,6 +81,10 @@ def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait()
 
 
+def ran(told: dict[str, meter._Sum]) -> float:
+    return sum(one.ran for one in told.values())
+
+
 @LINUX
 def test_one_that_spins_in_c_runs_and_one_that_is_gone_is_not_there(
     processes: list[subprocess.Popen[bytes]],
@@ -84,10 +96,10 @@ def test_one_that_spins_in_c_runs_and_one_that_is_gone_is_not_there(
     before = meter._read(process.pid)
     # Its own time goes on whatever the machine does.
     while (
-        (now := meter._read(process.pid)) is not None and before is not None and now.ran - before.ran < 0.05
+        (now := meter._read(process.pid)) is not None and before is not None and ran(now) - ran(before) < 0.05
     ):
         pass
-    assert now is not None and now.waited >= 0
+    assert now is not None and all(one.waited >= 0 for one in now.values())
     process.kill()
     process.wait()
     assert meter._read(process.pid) is None
@@ -101,4 +113,4 @@ def test_a_thread_that_has_ended_in_between_is_left_out(
     (tmp_path / "2").mkdir()
     (tmp_path / "2" / "schedstat").write_text("2000000000 3000000000 7\n")
     monkeypatch.setattr(meter, "Path", lambda name: tmp_path)
-    assert meter._read(os.getpid()) == (pytest.approx(2.0), pytest.approx(3.0))
+    assert meter._read(os.getpid()) == {"2": (pytest.approx(2.0), pytest.approx(3.0))}

@@ -270,7 +270,7 @@ def test_fuzz_says_what_never_succeeded_in_all_that_it_drew(capsys: pytest.Captu
     from racebench.report.fuzzing import fuzz_report
     from racebench.report.terminal import plain
 
-    shown = plain(fuzz_report(run.to_json()), 80)
+    shown = plain(fuzz_report(run.to_json(), "r", "creation_guard", full=True), 80)
     assert "vacuous: release_guest_irq returned -EBUSY" in shown
     assert f"try: {told[0]['instead']}" in shown
 
@@ -288,11 +288,11 @@ def test_it_is_shown_beside_clean_everywhere(capsys: pytest.CaptureFixture[str])
     for said in (
         f"vacuous: {EBUSY}",
         "try: racebench verify",
-        "toolstack: release virq=40 -> -EBUSY 2 times",
+        "toolstack: release virq=40 -> -EBUSY (2 times)",
     ):
         assert said in shown
     assert cli.main(["report", "r", "--html", "r.html", "--markdown", "r.md"]) == 0
     for page in ("r.html", "r.md"):
         text = " ".join(Path(page).read_text().replace("&gt;", ">").split())
         assert EBUSY in text
-        assert "release virq=40 -> -EBUSY 2 times" in text
+        assert "release virq=40 -> -EBUSY (2 times)" in text

@@ -113,9 +113,22 @@ def _harmful(name: str, text: str) -> str:
     except (ValueError, ET.ParseError) as error:
         return f"{name}: {error}"
     if name.endswith(".html"):
-        tags = _Tags(text).tags
-        if tags.count("script") != 1 or {"img", "iframe", "link", "object"} & set(tags):
-            return f"{name} has markup of its input"
+        return _foreign(name, _Tags(text))
+    return ""
+
+
+def _foreign(name: str, page: _Tags) -> str:
+    """What a page has of its input's markup: it runs one script, and what it holds as data is only data."""
+    kinds = [dict(attributes) for attributes in page.scripts]
+    if kinds.count({}) != 1 or any(kind not in ({}, {"type": "application/json"}) for kind in kinds):
+        return f"{name} has a script of its input"
+    if {"img", "iframe", "link", "object"} & set(page.tags):
+        return f"{name} has markup of its input"
+    try:
+        for data in page.data:
+            json.loads(data, parse_constant=_refused)
+    except ValueError as error:
+        return f"{name} has data that is none: {error}"
     return ""
 
 
@@ -124,10 +137,20 @@ def _refused(constant: str) -> None:
 
 
 class _Tags(HTMLParser):
+    """``scripts`` are the attributes of each script, ``data`` what stands in those that have any."""
+
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[str] = []
+        self.scripts: list[list[tuple[str, str | None]]] = []
+        self.data: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        if tag == "script":
+            self.scripts.append(attrs)
+
+    def handle_data(self, data: str) -> None:
+        if self.tags[-1:] == ["script"] and self.scripts[-1] and self.cdata_elem == "script":
+            self.data.append(data)

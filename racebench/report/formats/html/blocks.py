@@ -78,6 +78,5 @@ def _matrix(matrix: tree.Matrix) -> str:
 def _square(square: tree.Square | None) -> str:
     if square is None:
         return "<td></td>"
-    verdict, title = square.verdict, escaped(square.title)
-    kind = f'class="{verdict}" data-verdict="{verdict}" title="{title}"'
+    kind = f'data-verdict="{square.verdict}" title="{escaped(square.title)}"'
     return f"<td {kind}><code>{spans(square.text)}</code></td>"

@@ -11,25 +11,28 @@
   const WIDE = 196, GAP = 36, CHIP = 24, HEAD = 50, ARROW = 34, COLOURS = 6, AROUND = 4;
   const short = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
 
+  // What a step touches: it stands after the name of what is done.
+  const field = (does) => does.slice(does.indexOf(" ") + 1);
+
   // One schedule: what is so after its first n steps.
   class Schedule {
     constructor(title, end, data, steps) {
       Object.assign(this, { title, end, threads: data.threads, start: data.start, steps });
       this.colours = new Map();
       for (const [, , , , locks] of steps)
-        for (const lock of locks) if (!this.colours.has(lock)) this.colours.set(lock, this.colours.size % COLOURS);
+        for (const lock of locks || []) if (!this.colours.has(lock)) this.colours.set(lock, this.colours.size % COLOURS);
     }
 
     after(n) {
       const done = this.steps.slice(0, n), values = new Map(Object.entries(this.start));
       const held = this.threads.map(() => []), last = this.threads.map(() => "");
       for (const [thread, does, , , locks, , left] of done) {
-        held[thread] = locks;
+        if (locks) held[thread] = locks;
         last[thread] = does;
-        if (left) values.set(left[0], left[1]);
+        if (left !== 0) values.set(field(does), left);
       }
       const step = done[n - 1];
-      const changed = step && step[6] && step[2].includes("→") ? step[6][0] : "";
+      const changed = step && step[6] !== 0 && step[2].includes("→") ? field(step[1]) : "";
       return { step, held, last, values, waits: step ? step[5] : [], changed };
     }
 

@@ -26,13 +26,18 @@ def stepper(walk: Walk, anchor: str) -> str:
 
 
 def _steps(frames: Sequence[Frame], threads: Sequence[str], since: int) -> Iterator[list[Any]]:
-    """[thread, what it does, value, place, its locks, waits, field and value or null] of each.
+    """[thread, what it does, value, place, its locks, waits, what its field is worth then] of each.
 
     Threads are told by their place in ``threads``.  But for the waits, each a thread, a lock and
-    its holder or -1, nothing changes in a step for the other threads.
+    its holder or -1, nothing changes in a step for the other threads.  0 stands for the locks
+    that it held before, and for the worth of a step without a field.
     """
     number = {name: i for i, name in enumerate(threads)}
+    before = frames[since - 1].held if since else [()] * len(threads)
     for frame in frames[since:]:
         mine = number[frame.thread]
         waits = [[number.get(w.thread, -1), w.lock, number.get(w.holder, -1)] for w in frame.waits]
-        yield [mine, frame.does, frame.value, frame.place, frame.held[mine], waits, frame.left]
+        held = 0 if frame.held[mine] == before[mine] else frame.held[mine]
+        left = 0 if frame.left is None else frame.left[1]
+        yield [mine, frame.does, frame.value, frame.place, held, waits, left]
+        before = frame.held
