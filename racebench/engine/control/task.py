@@ -57,6 +57,7 @@ class Task(Member):
         self.buffer: Buffer | None = None
         self.fifo: Fifo | None = None
         self.held: list[tuple[Any, CodeType, int]] = []
+        self.roused: set[Any] = set()
         self.reset()
 
     def reset(self) -> None:
@@ -68,7 +69,7 @@ class Task(Member):
         self.result: Any = None
         self.asked: int | None = None
         self.late = 0
-        self.roused: set[Any] = set()
+        self.roused.clear()
         self.held.clear()
 
     @property
