@@ -1,26 +1,40 @@
-"""One execution's machine, and what each operation of a scenario does with it."""
+"""One execution's machine, and what each operation of a scenario does with it.
+
+A machine that comes to rest as it did before is not audited again: an audit reads
+nothing but the fields of ``states`` and what is made once with the machine.  Most
+executions of a scenario end in one of a few ways.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from errno import ENOENT
 from typing import Any
 
+from ..findings import Broken
 from ..primitives import State
+from .audits import audit
 from .domain import Protocol
 from .language import OPERATIONS, Operation
-from .state import NULL, Machine, Vcpu
+from .state import NULL, IrqAction, Machine, Vcpu
+
+_MOST_KEPT = 64
+"""Ends of a machine whose audits are kept."""
 
 
 class Bench:
-    """One execution's machine, the protocol that runs it, and how it was at first."""
+    """One execution's machine, the protocol that runs it, and how it was at first.
 
-    __slots__ = ("_at_first", "_tables", "domain", "machine", "xen")
+    ``_audited`` has what was broken in the ends that it came to so far.
+    """
+
+    __slots__ = ("_at_first", "_audited", "_tables", "domain", "machine", "xen")
 
     def __init__(self, machine: Machine, xen: Protocol) -> None:
         self.machine, self.xen = machine, xen
         self.domain = machine.domains[1]
-        self._at_first: list[tuple[Callable[[dict[str, Any]], None], dict[str, Any]]] = []
+        self._at_first: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._audited: dict[Hashable, list[Broken]] = {}
         self._tables: list[tuple[dict[int, Any], int]] = []
 
     def recycle(self) -> bool:
@@ -28,12 +42,29 @@ class Bench:
 
         All field values are immutable, so a shallow copy is exact.
         """
-        for table, size in self._tables:
-            if len(table) != size:
-                return False
-        for update, first in self._at_first:
-            update(first)
+        if self._has_grown():
+            return False
+        for own, first in self._at_first:
+            own.update(first)
         return True
+
+    def _has_grown(self) -> bool:
+        return any(len(table) != size for table, size in self._tables)
+
+    def audited(self) -> list[Broken]:
+        """``audit`` of the machine at rest."""
+        if self._has_grown():
+            # What is new is not among the objects that are compared.
+            return audit(self.machine)
+        end = tuple(
+            (i, _changes(own, first)) for i, (own, first) in enumerate(self._at_first) if own != first
+        )
+        known = self._audited.get(end)
+        if known is None:
+            if len(self._audited) >= _MOST_KEPT:
+                self._audited.clear()
+            known = self._audited[end] = audit(self.machine)
+        return known
 
     def running(self, vcpu: int | None) -> Vcpu | None:
         """The vCPU whose pCPU takes an interrupt; None: a pCPU that runs none of the domain's."""
@@ -46,8 +77,25 @@ class Bench:
         for d in machine.domains.values():
             tables += (*d.structures.tables(d), d.allocated_irqs)
         self._tables = [(table, len(table)) for table in tables]
-        self._at_first = [(vars(s).update, dict(vars(s))) for s in states(machine)]
+        self._at_first = [(vars(s), dict(vars(s))) for s in states(machine)]
         return self
+
+
+def _changes(own: dict[str, Any], first: dict[str, Any]) -> Hashable:
+    """The attributes that are not as they were ``first``; all values of fields can be hashed.
+
+    An action is compared by identity and made anew each time: it is given as what it says.
+    """
+    return tuple(
+        [
+            (name, value.d, value.virq) if type(value) is IrqAction else (name, value)
+            for name, value in own.items()
+            if value is not first.get(name, _ABSENT)
+        ]
+    )
+
+
+_ABSENT = object()
 
 
 def bench_states(bench: Bench) -> Iterator[State]:

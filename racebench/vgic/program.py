@@ -51,7 +51,7 @@ def build_program(
     told = History(builder.build, operations) if history else None
 
     def check(bench: Bench, results: dict[str, Any]) -> list[Broken]:
-        rules = [*audit(bench.machine), *double_success.audit(results)]
+        rules = [*bench.audited(), *double_success.audit(results)]
         return rules if told is None else [*rules, *told.audit(results)]
 
     return Program(

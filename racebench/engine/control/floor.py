@@ -266,10 +266,16 @@ class Floor(Numbers):
             ring = find_ring(me)
             if ring is not None and is_closed(ring):
                 self.say(ring_event(me, ring, len(self.log)), *ring)
-        if len(self.log) >= self.limit:
+        log = self.log
+        if len(log) >= self.limit:
             self._overrun(me)
+        chosen: Task | None
         try:
-            chosen = self.next(me if me.ready else None)
+            if me.ready and me.op is not WAKE:
+                # As at any point: it is one of `enabled`, which is as it was left by the last change.
+                chosen = self._pick(self.enabled, me) if self.many else me
+            else:
+                chosen = self.next(me if me.ready else None)
         except BaseException as error:
             self.fail(me, error)
         if chosen is None:
@@ -278,7 +284,7 @@ class Floor(Numbers):
             self._switch(me, chosen)
         if self.recorder is not None:
             self._record(self.recorder, me, me.op, me.obj)
-        self.log.append((me, me.op, me.obj))
+        log.append((me, me.op, me.obj))
 
     def _record(self, recorder: StepRecorder, me: Task, op: Op, obj: Any) -> None:
         """Values are shown in the program's own words, which may take locks: that is none of its steps."""
@@ -378,7 +384,8 @@ class Floor(Numbers):
         self.refresh()
         if not self.enabled:
             return None
-        self.see_sleepers()
+        if self.enabled[0].op is WAKE:
+            self.see_sleepers()
         return self._pick(self.enabled, current) if self.many else self.enabled[0]
 
     def see_sleepers(self) -> None:
@@ -386,8 +393,7 @@ class Floor(Numbers):
 
         They will, and the execution has an end of its own; this one is told with it.
         """
-        enabled = self.enabled
-        if not enabled or enabled[0].op is not WAKE or any(task.op is not WAKE for task in enabled):
+        if not self.enabled or any(task.op is not WAKE for task in self.enabled):
             return
         waiting = [t for t in self.tasks if t.alive and not t.suspended and t.name not in self.lost]
         for event in wait_event(waiting, self.outcome.events, len(self.log)):

@@ -58,6 +58,7 @@ class Task(Member):
         self.buffer: Buffer | None = None
         self.fifo: Fifo | None = None
         self.held: list[tuple[Any, CodeType, int]] = []
+        self.roused: set[Any] = set()
         self.reset()
 
     def reset(self) -> None:
@@ -72,7 +73,7 @@ class Task(Member):
             self.function = None
         self.runs: Any = None
         self.late = 0
-        self.roused: set[Any] = set()
+        self.roused.clear()
         self.held.clear()
 
     @property

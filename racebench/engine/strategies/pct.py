@@ -49,9 +49,9 @@ class Pct(Strategy):
         self._priority.append(self._run % 3 + 1 + self.rng.random() * self.threads)
 
     def _shuffled(self, values: range) -> list[int]:
-        shuffled = list(values)
+        shuffled, draw = list(values), self.rng.random
         for i in range(len(shuffled) - 1, 0, -1):
-            j = self.below(i + 1)
+            j = int(draw() * (i + 1))
             shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
         return shuffled
 

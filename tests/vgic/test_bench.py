@@ -1,0 +1,92 @@
+"""A machine that comes to rest as it did before is known: what is said of it is what the audits say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import racebench
+from racebench.findings import Broken
+from racebench.program import Program
+from racebench.vgic import bench as module
+from racebench.vgic.audits import audit
+from racebench.vgic.bench import Bench
+
+from .machines import program
+
+_EXECUTIONS = 300
+
+_ROUTED: dict[str, Any] = {"routed": ((40, 64, True),)}
+_PENDING: dict[str, Any] = {**_ROUTED, "pending": ((40, "lr_pending"),)}
+
+_PROGRAMS: dict[str, tuple[dict[str, tuple[str, ...]], dict[str, Any]]] = {
+    "route": ({"a": ("route virq=40 pirq=64",), "b": ("route virq=40 pirq=65",)}, {}),
+    "release": ({"a": ("release virq=40", "route virq=41 pirq=64"), "b": ("icenabler virq=40",)}, _ROUTED),
+    "irq": ({"a": ("irq pirq=64",), "b": ("release virq=40",), "c": ("isenabler virq=40",)}, _ROUTED),
+    "move": ({"a": ("itargetsr virq=40 vcpu=1",), "b": ("trap vcpu=0",)}, {**_PENDING, "vcpus": 2}),
+}
+
+
+def _with_both(whole: Program, seen: list[tuple[list[Broken], list[Broken]]]) -> Program:
+    def check(bench: Bench, results: dict[str, Any]) -> list[Broken]:
+        seen.append((list(bench.audited()), audit(bench.machine)))
+        return seen[-1][1]
+
+    return replace(whole, check=check)
+
+
+@pytest.mark.parametrize("under", ["baseline", "no_rank_lock", "domain_lock", "pending_irq_lock", "new_vgic"])
+def test_what_is_known_of_an_end_is_what_the_audits_say(under: str) -> None:
+    seen: list[tuple[list[Broken], list[Broken]]] = []
+    for threads, initial in _PROGRAMS.values():
+        racebench.explore(_with_both(program(threads, under, **initial), seen), "random", _EXECUTIONS)
+    # Some hang under some protocols, and are not audited then.
+    assert len(seen) > _EXECUTIONS
+    assert [said for said, _ in seen] == [whole for _, whole in seen]
+
+
+def test_each_end_is_audited_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    audited: list[list[Broken]] = []
+
+    def counted(machine: Any) -> list[Broken]:
+        audited.append(audit(machine))
+        return audited[-1]
+
+    monkeypatch.setattr(module, "audit", counted)
+    threads, initial = _PROGRAMS["route"]
+    result = racebench.explore(program(threads, "no_rank_lock", **initial), "random", _EXECUTIONS)
+    assert 1 < len(audited) < _EXECUTIONS // 4
+    assert any(audited) and result.verdict is racebench.Verdict.FOUND
+
+
+def test_every_field_of_the_machine_tells_its_ends_apart() -> None:
+    bench: Bench = program({"a": ("release virq=40",)}, **_PENDING).setup()
+    assert bench.audited() == []
+    for harmed, name, value in (
+        (bench.machine.descs[64], "lost_eoi", True),
+        (bench.machine.descs[64], "DISABLED", True),
+        (bench.domain.ranks[1], "ienable", 0),
+        (bench.domain.pending_irqs[40], "ENABLED", False),
+        (bench.domain.vcpu[0], "lr_pending", ()),
+    ):
+        setattr(harmed, name, value)
+        assert bench.audited() == audit(bench.machine) != []
+        assert bench.recycle() and bench.audited() == []
+
+
+def test_an_object_that_a_thread_has_made_is_audited_too() -> None:
+    bench: Bench = program({"a": ("release virq=40",)}, **_PENDING).setup()
+    assert bench.audited() == []
+    bench.machine.descs[65].lost_eoi = True
+    assert [b.rule for b in bench.audited()] == ["irq.lost_eoi"]
+
+
+def test_no_more_ends_are_kept_than_memory_is_meant_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_KEPT", 2)
+    bench: Bench = program({"a": ("release virq=40",)}, **_ROUTED).setup()
+    for affinity in (*range(6), *range(6)):
+        bench.machine.descs[64].affinity = affinity
+        assert bench.audited() == audit(bench.machine)
+        assert len(bench._audited) <= 2
