@@ -90,9 +90,10 @@ def enumerated(sketch: Sketch, most: int = 20_000, preemptions: int | None = Non
 def _stopped(machine: Machine, state: State, reached: Reached) -> None:
     """This is the end if those who may wake unasked do not."""
     _, threads = end_of(machine, state)
-    stuck = any(became == "inside" for became, _ in threads)
+    named = zip(machine.sketch.names, threads, strict=True)
+    stuck = any(became == "inside" and name not in machine.sketch.daemons for name, (became, _) in named)
     explained = any(became == "raised" for became, _ in threads) or leaked(state)
-    if stuck and (not explained or doomed(machine, state)):
+    if doomed(machine, state) or (stuck and not explained):
         reached.rules.add("deadlock")
 
 

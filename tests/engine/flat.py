@@ -11,6 +11,7 @@ Statements, with f a field, l a lock (a, b, or the re-entrant r), c a condition 
     (twait c) (ewait) (etwait) (eset) (eclear) (eis)
     (bwait) (btwait) (babort) (breset) (bbroken) (bwaiting)
     (aload) (astore v) (aadd v) (acas v w)
+    (start c) (join c) (tjoin c) (alive c), of a child c
     (ifseen v block) (crashseen v), on the last value that was recorded: no step of their own
 """
 
@@ -28,13 +29,18 @@ _ALL = 99
 _ATOM = FIELDS.index("atom")
 
 
-def flat(block: Block, handler: bool, fences: bool) -> Code:
-    """The code of one thread, or of a ``handler``; with ``fences`` before what empties store buffers."""
+def flat(block: Block, handler: bool, fences: bool, last: str = "") -> Code:
+    """The code of one thread, or of a ``handler``; with ``fences`` before what empties store buffers.
+
+    ``last`` is the operation with which it ends, if it has one.
+    """
     made = _Flat(fences)
     if handler:
         made.code.append(("interrupt",))
     made.block(block)
     made.end(handler)
+    if last:
+        made.code.append((last,))
     return made.code
 
 
@@ -83,7 +89,7 @@ class _Flat:
             self.code.append(("raise", field, args[1]))
         elif kind in ("read", "crash"):
             self.code.append((kind, field, *args[1:]))
-        elif kind in ("until", "crashseen"):
+        elif kind in ("until", "crashseen", "start", "join", "tjoin", "alive"):
             self.code.append((kind, *args))
         elif kind in ("off", "on"):
             self.code.append(("irqs", kind == "on"))

@@ -11,9 +11,10 @@ from typing import Any
 from .enumerator import Reached, TooLarge, enumerated
 from .flat import Block
 from .sketched import FAIR, SPURIOUS
+from .started import with_children, without
 from .states import Sketch
 
-KINDS = ("plain", "interrupts", "delayed", "both", "timed", "timed both")
+KINDS = ("plain", "interrupts", "delayed", "both", "timed", "timed both", "threads", "threads timed")
 _DEEPEST = 3
 
 _THEMES: dict[str, dict[str, int]] = {
@@ -169,9 +170,11 @@ class _Author:
 def drawn(kind: str, seed: int) -> Sketch:
     """A random program: ``kind`` is one of KINDS."""
     rng = random.Random(f"{kind} {seed}")
-    timed, both = kind.startswith("timed"), kind.endswith("both")
+    timed, both = "timed" in kind, kind.endswith("both")
     with_interrupts, with_delays = kind == "interrupts" or both, kind == "delayed" or both
     author = _Author(rng, with_interrupts, with_delays, timed)
+    if kind.startswith("threads"):
+        return replace(with_children(rng, author.thread), fair=FAIR and rng.random() < 0.7)
     n, m = rng.choice(((2, 0), (2, 0), (3, 0)))
     if with_interrupts:
         n, m = rng.choice(((1, 1), (1, 2), (2, 1), (2, 1), (2, 2), (3, 1)))
@@ -210,8 +213,14 @@ def smaller(sketch: Sketch) -> Iterator[Sketch]:
         )
     for i in range(len(sketch.interrupts)):
         yield replace(sketch, interrupts=sketch.interrupts[:i] + sketch.interrupts[i + 1 :])
+    for name, _ in sketch.children:
+        yield without(sketch, name)
     for field in sketch.delayed:
         yield replace(sketch, delayed=tuple(one for one in sketch.delayed if one != field))
+    for part in ("inner", "daemons"):
+        for name in getattr(sketch, part):
+            rest = tuple(one for one in getattr(sketch, part) if one != name)
+            yield replace(sketch, **{part: rest})  # type: ignore[arg-type]
     for part in ("fair", "spurious", "acts"):
         if getattr(sketch, part):
             yield replace(sketch, **{part: False})  # type: ignore[arg-type]
@@ -224,6 +233,9 @@ def smaller(sketch: Sketch) -> Iterator[Sketch]:
         for less in _smaller_blocks(block):
             changed = (*sketch.interrupts[:i], (name, thread, less), *sketch.interrupts[i + 1 :])
             yield replace(sketch, interrupts=changed)
+    for i, (name, block) in enumerate(sketch.children):
+        for less in _smaller_blocks(block):
+            yield replace(sketch, children=(*sketch.children[:i], (name, less), *sketch.children[i + 1 :]))
 
 
 def _smaller_blocks(block: Block) -> Iterator[Block]:
@@ -257,12 +269,17 @@ def shrunk(sketch: Sketch, wrong: Callable[[Sketch], bool]) -> Sketch:
 def as_python(sketch: Sketch) -> str:
     """``sketch`` as a reader would write it."""
     lines = [f"# delayed: {', '.join(sketch.delayed) or 'nothing'}; semaphore: {sketch.count}"]
+    if sketch.daemons:
+        lines.append(f"# daemons: {', '.join(sketch.daemons)}")
     if sketch.fair or sketch.spurious or sketch.acts:
         lines.append(f"# fair={sketch.fair} spurious={sketch.spurious} acts={sketch.acts}")
     for name, block in sketch.threads:
         lines += [f"def {name}(s):", *_lines(block, 1)]
     for name, thread, block in sketch.interrupts:
         lines += [f"def {name}(s):  # comes to {thread}", *_lines(block, 1)]
+    for name, block in sketch.children:
+        made = "by who starts it" if name in sketch.inner else "in setup"
+        lines += [f"def {name}(s):  # is started, made {made}", *_lines(block, 1)]
     return "\n".join(lines)
 
 
@@ -342,4 +359,8 @@ _TEXTS = {
     "astore": "s.value.store({0})",
     "aadd": "seen.append(s.value.fetch_add({0}))",
     "acas": "seen.append(s.value.compare_exchange({0}, {1}))",
+    "start": "seen.append(succeeds(s.{0}.start))",
+    "join": "seen.append(succeeds(s.{0}.join))",
+    "tjoin": "seen.append(succeeds(s.{0}.join, 1))",
+    "alive": "seen.append(s.{0}.is_alive())",
 }

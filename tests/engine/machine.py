@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .flat import CONDITIONS, FIELDS, LOCKS, flat
+from .handed import joinable
 from .operations import LATE_OPERATIONS, OPERATIONS, lock_of
 from .states import (
     ASLEEP,
@@ -24,7 +25,7 @@ from .states import (
 
 
 class Machine:
-    """What the threads and interrupts of one ``Sketch`` can do.
+    """What the threads, interrupts and children of one ``Sketch`` can do; ``children`` has their indices.
 
     Who has begun to wait with a timeout may time out at any later time, also when it
     could go on by then; if ``strict`` only while it cannot.
@@ -35,14 +36,20 @@ class Machine:
         threads = [name for name, _ in sketch.threads]
         self.threads = len(threads)
         self.below = [None] * self.threads + [threads.index(thread) for _, thread, _ in sketch.interrupts]
+        self.children = {name: len(self.below) + k for k, (name, _) in enumerate(sketch.children)}
+        self.below += [None] * len(self.children)
         fences = bool(sketch.delayed)
         self.codes = [flat(block, False, fences) for _, block in sketch.threads]
         self.codes += [flat(block, True, fences) for _, _, block in sketch.interrupts]
+        self.codes += [flat(block, False, fences, "end") for _, block in sketch.children]
         self.delayed = [FIELDS.index(field) for field in sketch.delayed]
 
     def first(self) -> State:
         n = len(self.codes)
-        actors = [Actor(irqs=below is None) for below in self.below]
+        actors = [
+            Actor(irqs=below is None, started=i not in self.children.values())
+            for i, below in enumerate(self.below)
+        ]
         return State(
             (0,) * len(FIELDS), tuple(self._settled(i, actor, []) for i, actor in enumerate(actors)),
             ((NOBODY, 0),) * len(LOCKS), (), NOBODY, (), (), ((),) * len(CONDITIONS), frozenset(),
@@ -56,11 +63,14 @@ class Machine:
         """Who can make a step, and whether only unasked: such a step need never come."""
         made = []
         for i, actor in enumerate(state.actors):
-            if not actor.ended and self.ready(state, i, actor):
+            if actor.ended or not actor.started:
+                continue
+            if self.ready(state, i, actor):
                 made.append(((i, -1), actor.phase == ASLEEP and self.codes[i][actor.at][0] == "wait"))
-            if not actor.ended and self.late(state, i, actor):
+            if self.late(state, i, actor):
                 made.append(((i, -2), False))
-            made += [((i, at), False) for at, values in enumerate(state.buffers[i]) if values]
+        for i, buffers in enumerate(state.buffers):
+            made += [((i, at), False) for at, values in enumerate(buffers) if values]
         return made
 
     def ready(self, state: State, i: int, actor: Actor) -> bool:
@@ -94,6 +104,8 @@ class Machine:
             if op == "timed":
                 return self.free(state.locks[args[0]], i, args[0])
             return op == "btaken" and state.bounded > 0
+        if op == "join" or (op == "tjoin" and actor.phase == ASLEEP):
+            return joinable(self, state, i, args[0])
         if op in ("down", "bdown"):
             return (state.units if op == "down" else state.bounded) > 0
         if op in ("bwait", "btwait", "babort", "breset"):
@@ -158,8 +170,8 @@ class Machine:
         return value[f"v{value['ref']}"] >= 1
 
     def waits_to_come(self, i: int, actor: Actor) -> bool:
-        """Whether ``i`` is an interrupt that has not come."""
-        return self.below[i] is not None and actor.at == 0
+        """Whether ``i`` is an interrupt that has not come, or a child that has not been started."""
+        return not actor.started or (self.below[i] is not None and actor.at == 0)
 
     def waits_for(self, state: State, i: int, actor: Actor) -> set[int]:
         """Without whom ``i`` cannot go on: all of them have to move.  Empty if it can, or nobody owns it."""
@@ -173,6 +185,8 @@ class Machine:
             return under | {state.locks[lock_of(args[0])][0]}
         if op in ("bwait", "btwait", "babort", "breset"):
             return under | {state.barrier[2]}
+        if op == "join":
+            return under | {self.children[args[0]]}
         if op == "rw_write":
             return under | {state.writer, *state.readers}
         if op == "rw_read":

@@ -44,6 +44,24 @@ class Memory(rb.State):
         self.bounded = rb.BoundedSemaphore(sketch.count, "bounded")
         self.event, self.value = rb.Event("event"), rb.Atomic(0, "value")
         self.barrier = rb.Barrier(PARTIES, (lambda: _inc(self, "x")) if sketch.acts else None, cls="barrier")
+        self.children = Children(sketch, self)
+
+
+class Children:
+    """The threads that a program starts, by name; each ``inner`` one is made when it is first spoken of."""
+
+    def __init__(self, sketch: Sketch, state: Memory) -> None:
+        self._sketch, self._state = sketch, state
+        self.functions: dict[str, Callable[[Any], None]] = {}
+        self._made: dict[str, rb.Thread] = {}
+
+    def __getitem__(self, name: str) -> rb.Thread:
+        made = self._made.get(name)
+        if made is None:
+            function, daemon = self.functions[name], name in self._sketch.daemons
+            made = rb.Thread(target=function, args=(self._state,), name=name, daemon=daemon)
+            self._made[name] = made
+        return made
 
 
 @functools.cache
@@ -80,6 +98,10 @@ class Probe:
         for own in self.of.values():
             own.clear()
         self.state = self._memory(self.sketch)
+        for name, block in self.sketch.children:
+            self.state.children.functions[name] = self.function(name, block)
+            if name not in self.sketch.inner:
+                self.state.children[name]
         return self.state  # type: ignore[no-any-return]
 
     def end(self) -> End | None:
@@ -113,7 +135,8 @@ def program_of(sketch: Sketch, order: tuple[str, ...] | None = None) -> tuple[rb
     threads = dict(sketch.threads)
     functions = {name: probe.function(name, threads[name]) for name in order or threads}
     interrupts = {name: (thread, probe.function(name, block)) for name, thread, block in sketch.interrupts}
-    return rb.Program("sketch", probe.setup, functions, interrupts=interrupts), probe
+    daemons = set(sketch.daemons) & functions.keys()
+    return rb.Program("sketch", probe.setup, functions, interrupts=interrupts, daemons=daemons), probe
 
 
 def _run(s: Any, block: Block, own: Own) -> None:
@@ -181,6 +204,10 @@ _RECORDED: dict[str, Callable[..., Any]] = {
     "aload": lambda s: s.value.load(),
     "aadd": lambda s, n: s.value.fetch_add(n),
     "acas": lambda s, old, new: s.value.compare_exchange(old, new),
+    "start": lambda s, name: _allowed(s.children[name].start),
+    "join": lambda s, name: _allowed(s.children[name].join),
+    "tjoin": lambda s, name: _allowed(s.children[name].join, 1),
+    "alive": lambda s, name: s.children[name].is_alive(),
 }
 
 
@@ -188,6 +215,14 @@ def _bounded_up(semaphore: rb.BoundedSemaphore, n: int) -> bool:
     try:
         semaphore.release(n)
     except ValueError:
+        return False
+    return True
+
+
+def _allowed(operation: Callable[..., Any], *args: Any) -> bool:
+    try:
+        operation(*args)
+    except RuntimeError:
         return False
     return True
 

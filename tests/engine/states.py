@@ -1,7 +1,7 @@
 """The states of the machine that the enumerator runs.
 
-Words: an ``Actor`` is a thread or an interrupt, which comes to the thread ``below``
-it, and each actor's program is flat code (see ``flat``).
+Words: an ``Actor`` is a thread, an interrupt, which comes to the thread ``below`` it, or
+a child, which some thread starts; each actor's program is flat code (see ``flat``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ AT_ONCE, ASLEEP, WOKEN, QUEUED, LATE = range(5)
 
 @dataclass(frozen=True)
 class Sketch:
-    """A program as data: (name, block) for each thread, (name, thread, block) for each interrupt."""
+    """A program as data: (name, block) for each thread, (name, thread, block) for each interrupt.
+
+    ``children`` has (name, block) of each thread that is started while it runs, and ``inner``
+    the names of those that are not made in setup, but by the one thread that speaks of them.
+    """
 
     threads: tuple[tuple[str, Block], ...]
     interrupts: tuple[tuple[str, str, Block], ...] = ()
@@ -27,10 +31,14 @@ class Sketch:
     fair: bool = False
     spurious: bool = False
     acts: bool = False
+    children: tuple[tuple[str, Block], ...] = ()
+    inner: tuple[str, ...] = ()
+    daemons: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        return (*(name for name, _ in self.threads), *(name for name, _, _ in self.interrupts))
+        parts = self.threads, self.interrupts, self.children
+        return tuple(name for part in parts for name, *_ in part)
 
 
 class Crash(Exception):
@@ -58,6 +66,12 @@ class Actor(NamedTuple):
     phase: int = AT_ONCE
     failed: bool = False
     ended: bool = False
+    started: bool = True
+
+
+def gone_on(actor: Actor, *seen: int, **changes: Any) -> Actor:
+    """``actor`` after its step, which has recorded ``seen``."""
+    return actor._replace(at=actor.at + 1, seen=actor.seen + seen, phase=AT_ONCE, **changes)
 
 
 FILLING, DRAINING, RESETTING, BROKEN = 0, 1, -1, -2

@@ -260,6 +260,34 @@ def test_an_atomic_value_is_changed_in_one_step() -> None:
     assert enumerated(sketch((("acas", 0, 1),), (("acas", 0, 2),))).states == 5
 
 
+def test_a_child_runs_once_it_is_started_and_is_joined_once_it_has_ended() -> None:
+    child = (("c0", (("write", "x", 1),)),)
+    main = (("alive", "c0"), ("start", "c0"), ("join", "c0"), ("read", "x"), ("alive", "c0"), ("start", "c0"))
+    assert outcomes(enumerated(sketch(main, children=child))) == {(1, 0, (0, 1, 1, 1, 0, 0), ())}
+    late = (("start", "c0"), ("tjoin", "c0"), ("alive", "c0"))
+    ends = outcomes(enumerated(sketch(late, children=child)))
+    assert ends == {(1, 0, (1, 1, 0), ()), (1, 0, (1, 1, 1), ())}
+
+
+def test_a_join_before_the_start_or_of_oneself_fails() -> None:
+    starts, joins = (("start", "c0"),), (("join", "c0"), ("read", "x"))
+    reached = enumerated(sketch(starts, joins, children=(("c0", (("join", "c0"), ("write", "x", 1))),)))
+    ends = {(1, 0, (1,), seen, (0,)) for seen in ((0, 0), (0, 1), (1, 1))}
+    assert outcomes(reached) == ends
+    assert outcomes(enumerated(sketch(joins, children=(("c0", ()),)))) == {(0, 0, (0, 0), "never")}
+
+
+def test_who_waits_for_one_who_waits_for_good_does_so_too_unless_that_is_a_daemon() -> None:
+    sleeper = (("c0", (("ewait",),)),)
+    starts, joins = (("start", "c0"),), (("start", "c0"), ("join", "c0"))
+    assert enumerated(sketch(starts, children=sleeper)).rules == {"deadlock"}
+    assert enumerated(sketch(starts, children=sleeper, daemons=("c0",))).rules == set()
+    assert enumerated(sketch(joins, children=sleeper, daemons=("c0",))).rules == {"deadlock"}
+    ring = (("c0", (("join", "c1"),)), ("c1", (("join", "c0"),)))
+    both = (("start", "c0"), ("start", "c1"))
+    assert enumerated(sketch(both, children=ring, daemons=("c0", "c1"))).rules == {"deadlock"}
+
+
 @pytest.mark.parametrize(("preemptions", "least"), [(0, 2), (1, 1)])
 def test_an_increment_is_lost_with_one_preemption(preemptions: int, least: int) -> None:
     reached = enumerated(sketch((("inc", "x"),), (("inc", "x"),)), preemptions=preemptions)
