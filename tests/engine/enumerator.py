@@ -73,7 +73,7 @@ def enumerated(sketch: Sketch, most: int = 20_000, preemptions: int | None = Non
                 after, broken = machine.step(state, who)
             except Crash as crash:
                 reached.rules.update((crash.rule, *crash.broken))
-                if doomed(machine, state):
+                if doomed(machine, state, strict=True):
                     reached.rules.add("deadlock")
                 continue
             reached.rules.update(broken)
@@ -93,7 +93,7 @@ def _stopped(machine: Machine, state: State, reached: Reached) -> None:
     named = zip(machine.sketch.names, threads, strict=True)
     stuck = any(became == "inside" and name not in machine.sketch.daemons for name, (became, _) in named)
     explained = any(became == "raised" for became, _ in threads) or leaked(state)
-    if doomed(machine, state) or (stuck and not explained):
+    if doomed(machine, state, strict=True) or (stuck and (not explained or doomed(machine, state))):
         reached.rules.add("deadlock")
 
 
@@ -113,9 +113,12 @@ def leaked(state: State) -> bool:
     return any(actor.ended and i in state.holders() for i, actor in enumerate(state.actors))
 
 
-def doomed(machine: Machine, state: State) -> set[int]:
-    """The actors that wait for one another: the largest set in which each waits for one of the set."""
-    waits = {i: machine.waits_for(state, i, actor) for i, actor in _inside(machine, state)}
+def doomed(machine: Machine, state: State, strict: bool = False) -> set[int]:
+    """The actors that wait for one another: the largest set in which each waits for one of the set.
+
+    ``strict``: and for what nobody else can give.
+    """
+    waits = {i: machine.waits_for(state, i, actor, strict) for i, actor in _inside(machine, state)}
     ring = set(waits)
     while True:
         left = {i for i in ring if waits[i] & ring}

@@ -1,6 +1,7 @@
 """From a block of statements to flat code with jumps, for the enumerator's machine.
 
-Statements, with f a field, l a lock (a, b, or the re-entrant r), c a condition (ca over a, cr over r):
+Statements, with f a field, l a lock (a, b, or the re-entrant r), c a condition (ca over a, cr over r,
+cp over the plain lock p, which anybody may release):
     (read f) (write f v) (inc f) (if f block) (crash f v) (raise f v) (point k) (setv k v)
     (lock l block) (irq l block) (irqsave l block) (try l block) (take l) (release l) (locked l)
     (sem block) (down) (up) (trydown block)
@@ -11,8 +12,10 @@ Statements, with f a field, l a lock (a, b, or the re-entrant r), c a condition 
     (twait c) (ewait) (etwait) (eset) (eclear) (eis)
     (bwait) (btwait) (babort) (breset) (bbroken) (bwaiting)
     (aload) (astore v) (aadd v) (acas v w)
+    (ptake) (ptry) (ptimed) (prelease), of p
     (start c) (join c) (tjoin c) (alive c), of a child c
     (ifseen v block) (crashseen v), on the last value that was recorded: no step of their own
+    (some block): just that
 """
 
 from __future__ import annotations
@@ -23,8 +26,9 @@ Block = tuple[Any, ...]
 Code = list[tuple[Any, ...]]
 
 FIELDS = ("x", "y", "ref", "v0", "v1", "atom")
-LOCKS = ("a", "b", "r")
-CONDITIONS = ("ca", "cr")
+LOCKS = ("a", "b", "r", "p")
+CONDITIONS = ("ca", "cr", "cp")
+PLAIN = LOCKS.index("p")
 _ALL = 99
 _ATOM = FIELDS.index("atom")
 
@@ -123,8 +127,13 @@ class _Flat:
             "eclear",
             "babort",
             "breset",
+            "ptry",
+            "ptimed",
+            "prelease",
         ):
             self.code.append((kind, *args))
+        elif kind == "ptake":
+            self.code.append(("lock", PLAIN))
         elif kind in ("take", "release"):
             self.code.append(("lock" if kind == "take" else "unlock", LOCKS.index(args[0])))
         elif kind in ("wait", "twait"):
@@ -137,6 +146,9 @@ class _Flat:
 
     def _if(self, kind: str, field: str, block: Block) -> None:
         self._branch(("if", FIELDS.index(field)), block)
+
+    def _some(self, kind: str, block: Block) -> None:
+        self.block(block)
 
     def _ifseen(self, kind: str, value: int, block: Block) -> None:
         self._branch((kind, value), block)

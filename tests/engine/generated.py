@@ -28,6 +28,7 @@ _THEMES: dict[str, dict[str, int]] = {
     "ref": {"ref": 5, "point": 4, "setv": 5},
     "crash": {"crash": 3, "crashseen": 3},
     "raise": {"raise": 3},
+    "open": {"ptake": 4, "prelease": 5, "ptry": 2, "plain": 1, "pwaits": 2, "pwakes": 2},
 }
 """What a program may be about: the statements, and how often each is drawn."""
 
@@ -37,12 +38,14 @@ _TIMED: dict[str, dict[str, int]] = {
     "event": {"ewait": 3, "etwait": 3, "eset": 4, "eclear": 2, "eis": 1},
     "barrier": {"bwait": 5, "btwait": 4, "babort": 1, "breset": 1, "bbroken": 1, "bwaiting": 1},
     "bounded": {"btaken": 4, "bdown": 2, "bup": 4},
+    "open late": {"ptake": 2, "ptimed": 5, "prelease": 5, "pwaits": 1, "pwakes": 2},
     "atomic": {"aload": 1, "astore": 1, "aadd": 3, "acas": 3},
 }
 """The same of the kinds that are timed, which have one or two of these."""
 
 _ALWAYS = {"read": 2, "write": 3, "inc": 1, "if": 1, "ifseen": 1}
 _SLEEPING = ("waits", "wakes")
+_OPEN = ("plain", "pwaits", "pwakes")
 _AROUND = ("lock", "irq", "irqsave", "try", "if", "ifseen", "sem", "trydown", "rw_read", "rw_write") + (
     *("timed", "btaken"),
 )
@@ -101,6 +104,8 @@ class _Author:
         if depth == _DEEPEST:
             weights = {kind: weight for kind, weight in weights.items() if kind not in _AROUND + _SLEEPING}
         [kind] = rng.choices(list(weights), list(weights.values()))
+        if kind in _OPEN:
+            return self._open(kind)
         if kind in _SLEEPING:
             return self._sleeping(kind)
         if kind in ("lock", "irq", "irqsave", "try", "timed"):
@@ -126,6 +131,15 @@ class _Author:
         if lock == "r" and rng.random() < 0.5:
             inner = (*rng.choice(((), (("read", "x"),))), ("lock", "r", inner))
         return "lock", lock, inner
+
+    def _open(self, kind: str) -> tuple[Any, ...]:
+        """About the plain lock, and the condition over it: with the lock, unless another one releases it."""
+        if kind == "plain":
+            return self.rng.choice((("locked", "p"), ("until", "unlocked", "p")))
+        told = self.rng.choice(("notify", "notify", "notify_all"))
+        if kind == "pwaits":
+            told = self.rng.choice(("wait", "twait")) if self.timed else "wait"
+        return "some", (("ptake",), (told, "cp"), ("prelease",))
 
     def _simple(self, kind: str, held: tuple[str, ...]) -> tuple[Any, ...]:
         rng = self.rng
@@ -174,7 +188,8 @@ def drawn(kind: str, seed: int) -> Sketch:
     with_interrupts, with_delays = kind == "interrupts" or both, kind == "delayed" or both
     author = _Author(rng, with_interrupts, with_delays, timed)
     if kind.startswith("threads"):
-        return replace(with_children(rng, author.thread), fair=FAIR and rng.random() < 0.7)
+        made = with_children(rng, author.thread)
+        return replace(made, fair=FAIR and rng.random() < 0.7, shut=rng.random() < 0.3)
     n, m = rng.choice(((2, 0), (2, 0), (3, 0)))
     if with_interrupts:
         n, m = rng.choice(((1, 1), (1, 2), (2, 1), (2, 1), (2, 2), (3, 1)))
@@ -188,7 +203,7 @@ def drawn(kind: str, seed: int) -> Sketch:
     return Sketch(
         threads, interrupts, delayed, rng.choice((0, 1, 1, 2)),
         fair=FAIR and rng.random() < 0.7, spurious=SPURIOUS and rng.random() < 0.3,
-        acts=timed and rng.random() < 0.4,
+        acts=timed and rng.random() < 0.4, shut=rng.random() < 0.3,
     )  # fmt: skip
 
 
@@ -221,7 +236,7 @@ def smaller(sketch: Sketch) -> Iterator[Sketch]:
         for name in getattr(sketch, part):
             rest = tuple(one for one in getattr(sketch, part) if one != name)
             yield replace(sketch, **{part: rest})  # type: ignore[arg-type]
-    for part in ("fair", "spurious", "acts"):
+    for part in ("fair", "spurious", "acts", "shut"):
         if getattr(sketch, part):
             yield replace(sketch, **{part: False})  # type: ignore[arg-type]
     if sketch.count != 1:
@@ -271,8 +286,9 @@ def as_python(sketch: Sketch) -> str:
     lines = [f"# delayed: {', '.join(sketch.delayed) or 'nothing'}; semaphore: {sketch.count}"]
     if sketch.daemons:
         lines.append(f"# daemons: {', '.join(sketch.daemons)}")
-    if sketch.fair or sketch.spurious or sketch.acts:
-        lines.append(f"# fair={sketch.fair} spurious={sketch.spurious} acts={sketch.acts}")
+    if sketch.fair or sketch.spurious or sketch.acts or sketch.shut:
+        parts = "fair", "spurious", "acts", "shut"
+        lines.append("# " + " ".join(f"{part}={getattr(sketch, part)}" for part in parts))
     for name, block in sketch.threads:
         lines += [f"def {name}(s):", *_lines(block, 1)]
     for name, thread, block in sketch.interrupts:
@@ -322,6 +338,11 @@ _TEXTS = {
     "irqsave": "with s.{0}.irqsave():",
     "try": "if s.{0}.acquire(blocking=False):",
     "take": "s.{0}.acquire()",
+    "some": "if True:",
+    "ptake": "s.p.acquire()",
+    "ptry": "seen.append(s.p.acquire(blocking=False))",
+    "ptimed": "seen.append(s.p.acquire(timeout=1))",
+    "prelease": "seen.append(succeeds(s.p.release))",
     "release": "s.{0}.release()",
     "locked": "seen.append(s.{0}.locked())",
     "sem": "with s.sem:",

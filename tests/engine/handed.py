@@ -1,11 +1,12 @@
-"""What threads do to one another, by starts and joins: see ``operations``."""
+"""What threads do to one another: starts, joins, a lock that anybody may release. See ``operations``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .states import ASLEEP, Actor, State, Step, gone_on, put
+from .flat import PLAIN
+from .states import ASLEEP, NOBODY, Actor, State, Step, gone_on, put
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -46,8 +47,36 @@ def _end(machine: Machine, step: Step, actor: Actor) -> Actor:
     return gone_on(actor)
 
 
+# -- the plain lock
+
+
+def _try_plain(machine: Machine, step: Step, actor: Actor) -> Actor:
+    if step.locks[PLAIN][0] != NOBODY:
+        return gone_on(actor, 0)
+    step.locks = put(step.locks, PLAIN, (step.i, 1))
+    return gone_on(actor, 1)
+
+
+def _timed_plain(machine: Machine, step: Step, actor: Actor) -> Actor:
+    if step.locks[PLAIN][0] != NOBODY:
+        return actor._replace(phase=ASLEEP)
+    return _try_plain(machine, step, actor)
+
+
+def _late_plain(machine: Machine, step: Step, actor: Actor) -> Actor:
+    return gone_on(actor, 0)
+
+
+def _release_plain(machine: Machine, step: Step, actor: Actor) -> Actor:
+    if step.locks[PLAIN][0] == NOBODY:
+        return gone_on(actor, 0)
+    step.locks = put(step.locks, PLAIN, (NOBODY, 0))
+    return gone_on(actor, 1)
+
+
 OPERATIONS: dict[str, Callable[..., Actor]] = {
     "start": _start, "join": _join, "tjoin": _join, "alive": _alive, "end": _end,
+    "ptry": _try_plain, "ptimed": _timed_plain, "prelease": _release_plain,
 }  # fmt: skip
 
-LATE_OPERATIONS: dict[str, Callable[..., Actor]] = {"tjoin": _late_join}
+LATE_OPERATIONS: dict[str, Callable[..., Actor]] = {"tjoin": _late_join, "ptimed": _late_plain}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .flat import CONDITIONS, FIELDS, LOCKS, flat
+from .flat import CONDITIONS, FIELDS, LOCKS, PLAIN, flat
 from .handed import joinable
 from .operations import LATE_OPERATIONS, OPERATIONS, lock_of
 from .states import (
@@ -12,6 +12,7 @@ from .states import (
     AT_ONCE,
     BROKEN,
     FILLING,
+    GONE,
     LATE,
     NOBODY,
     WOKEN,
@@ -52,10 +53,13 @@ class Machine:
         ]
         return State(
             (0,) * len(FIELDS), tuple(self._settled(i, actor, []) for i, actor in enumerate(actors)),
-            ((NOBODY, 0),) * len(LOCKS), (), NOBODY, (), (), ((),) * len(CONDITIONS), frozenset(),
+            self._locks(), (), NOBODY, (), (), ((),) * len(CONDITIONS), frozenset(),
             self.sketch.count, (NOBODY,) * self.threads, (((),) * len(self.delayed),) * n,
             self.sketch.count, False, frozenset(), (FILLING, 0, NOBODY),
         )  # fmt: skip
+
+    def _locks(self) -> tuple[tuple[int, int], ...]:
+        return put(((NOBODY, 0),) * len(LOCKS), PLAIN, (GONE, 1) if self.sketch.shut else (NOBODY, 0))
 
     # -- who can go on
 
@@ -98,11 +102,12 @@ class Machine:
         if op in ("wait", "twait") and actor.phase in (WOKEN, LATE):
             lock = lock_of(args[0])
             return self.free(state.locks[lock], i, lock)
-        if op in ("timed", "btaken", "twait", "ewait", "etwait"):
+        if op in ("timed", "ptimed", "btaken", "twait", "ewait", "etwait"):
             if actor.phase != ASLEEP:
                 return True
-            if op == "timed":
-                return self.free(state.locks[args[0]], i, args[0])
+            if op in ("timed", "ptimed"):
+                lock = args[0] if op == "timed" else PLAIN
+                return self.free(state.locks[lock], i, lock)
             return op == "btaken" and state.bounded > 0
         if op == "join" or (op == "tjoin" and actor.phase == ASLEEP):
             return joinable(self, state, i, args[0])
@@ -173,16 +178,22 @@ class Machine:
         """Whether ``i`` is an interrupt that has not come, or a child that has not been started."""
         return not actor.started or (self.below[i] is not None and actor.at == 0)
 
-    def waits_for(self, state: State, i: int, actor: Actor) -> set[int]:
-        """Without whom ``i`` cannot go on: all of them have to move.  Empty if it can, or nobody owns it."""
+    def waits_for(self, state: State, i: int, actor: Actor, strict: bool = False) -> set[int]:
+        """Without whom ``i`` cannot go on: all of them have to move.  Empty if it can, or nobody owns it.
+
+        ``strict``: nobody else can let it go on.
+        """
         op, *args = self.codes[i][actor.at]
         under = {state.running[i]} - {NOBODY} if i < self.threads else set()
         if self.able(state, i, actor):
             return under
+        lock = -1
         if op == "lock":
-            return under | {state.locks[args[0]][0]}
-        if op in ("wait", "twait") and actor.phase in (WOKEN, LATE):
-            return under | {state.locks[lock_of(args[0])][0]}
+            lock = args[0]
+        elif op in ("wait", "twait") and actor.phase in (WOKEN, LATE):
+            lock = lock_of(args[0])
+        if lock >= 0:
+            return under if strict and lock == PLAIN else under | {state.locks[lock][0]}
         if op in ("bwait", "btwait", "babort", "breset"):
             return under | {state.barrier[2]}
         if op == "join":
@@ -216,6 +227,8 @@ class Machine:
             crash.broken = step.broken
             raise
         step.actors = put(step.actors, i, after)
+        if after.ended and step.locks[PLAIN][0] == i:
+            step.locks = put(step.locks, PLAIN, (GONE, 1))
         made = step.state()
         if after.ended and i in made.holders():
             step.broken.append("lock.leaked")

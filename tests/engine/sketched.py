@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import racebench as rb
+from racebench.primitives.locks import PlainLock
 
 from .enumerator import End
 from .flat import FIELDS, Block
@@ -34,6 +35,9 @@ class Memory(rb.State):
         self.nodes = Node(), Node()
         self.ref = self.nodes[0]
         self.a, self.b, self.r = rb.Lock("a"), rb.Lock("b"), rb.RLock("r")
+        self.p = PlainLock("p")
+        if sketch.shut:
+            self.p.acquire()
         # Only what this RaceBench knows: the sketch asks for nothing else.
         fair: dict[str, Any] = {"fair": sketch.fair} if FAIR else {}
         unasked: dict[str, Any] = {"spurious": sketch.spurious} if SPURIOUS else {}
@@ -41,6 +45,7 @@ class Memory(rb.State):
         self.sem = rb.Semaphore(sketch.count, "sem")
         self.ca = rb.Condition(self.a, "ca", **unasked)
         self.cr = rb.Condition(self.r, "cr", **unasked)
+        self.cp = rb.Condition(self.p, "cp", **unasked)
         self.bounded = rb.BoundedSemaphore(sketch.count, "bounded")
         self.event, self.value = rb.Event("event"), rb.Atomic(0, "value")
         self.barrier = rb.Barrier(PARTIES, (lambda: _inc(self, "x")) if sketch.acts else None, cls="barrier")
@@ -147,6 +152,8 @@ def _run(s: Any, block: Block, own: Own) -> None:
         elif kind == "if":
             if getattr(s, args[0]) > 0:
                 _run(s, args[1], own)
+        elif kind == "some":
+            _run(s, args[0], own)
         elif kind == "ifseen":
             if own.seen[-1:] == [args[0]]:
                 _run(s, args[1], own)
@@ -207,6 +214,9 @@ _RECORDED: dict[str, Callable[..., Any]] = {
     "start": lambda s, name: _allowed(s.children[name].start),
     "join": lambda s, name: _allowed(s.children[name].join),
     "tjoin": lambda s, name: _allowed(s.children[name].join, 1),
+    "ptry": lambda s: s.p.acquire(blocking=False),
+    "ptimed": lambda s: s.p.acquire(timeout=1),
+    "prelease": lambda s: _allowed(s.p.release),
     "alive": lambda s, name: s.children[name].is_alive(),
 }
 
@@ -264,6 +274,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "setv": lambda s, at, value: setattr(s.nodes[at], "v", value),
     "take": lambda s, name: getattr(s, name).acquire(),
     "release": lambda s, name: getattr(s, name).release(),
+    "ptake": lambda s: s.p.acquire(),
     "down": lambda s: s.sem.acquire(),
     "up": lambda s: s.sem.release(),
     "rw_unread": lambda s: s.rw.release_read(),

@@ -12,7 +12,14 @@ from .states import Sketch
 
 _SPOKEN = ("join", "join", "join", "tjoin", "alive", "start")
 """What is said of a child beside its start by its parent, each as often as it is here."""
-_UNTIMED = {"timed": "lock", "twait": "wait", "etwait": "ewait", "btwait": "bwait", "tjoin": "join"}
+_UNTIMED = {
+    "timed": "lock",
+    "twait": "wait",
+    "etwait": "ewait",
+    "btwait": "bwait",
+    "tjoin": "join",
+    "ptimed": "ptake",
+}
 
 
 def with_children(rng: random.Random, thread: Callable[[int], Block]) -> Sketch:

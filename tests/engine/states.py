@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from .flat import Block
 
-NOBODY = -1
+NOBODY, GONE = -1, -2
 AT_ONCE, ASLEEP, WOKEN, QUEUED, LATE = range(5)
 """How far an actor is inside an operation of more than one step."""
 
@@ -19,6 +19,8 @@ AT_ONCE, ASLEEP, WOKEN, QUEUED, LATE = range(5)
 @dataclass(frozen=True)
 class Sketch:
     """A program as data: (name, block) for each thread, (name, thread, block) for each interrupt.
+
+    ``shut``: setup leaves the plain lock taken.
 
     ``children`` has (name, block) of each thread that is started while it runs, and ``inner``
     the names of those that are not made in setup, but by the one thread that speaks of them.
@@ -31,6 +33,7 @@ class Sketch:
     fair: bool = False
     spurious: bool = False
     acts: bool = False
+    shut: bool = False
     children: tuple[tuple[str, Block], ...] = ()
     inner: tuple[str, ...] = ()
     daemons: tuple[str, ...] = ()
@@ -81,7 +84,7 @@ FILLING, DRAINING, RESETTING, BROKEN = 0, 1, -1, -2
 class State(NamedTuple):
     """A state of the program.
 
-    ``locks`` has (holder, depth) of each; ``running`` the interrupt that runs on each
+    ``locks`` has (holder, depth) of each, GONE if that is no thread any more; ``running`` the interrupt that runs on each
     thread's processor; ``buffers`` each actor's stores to each delayed field.
     ``queue`` has the readers that wait, each with the writers that it is behind.
     ``spent`` has the (actor, condition) that have woken unasked, ``units`` is what the

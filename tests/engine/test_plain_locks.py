@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_a_ring_that_a_third_one_opens_is_none() -> None:
         s.one.release()
         s.two.release()
 
-    # Each has one lock in the end, or both; nobody waits for good in the order in which both are taken first.
+    # Each has one lock in the end, or both; nobody waits for good if both are taken first.
     threads = {"a": holds_and_waits("one", "two"), "b": holds_and_waits("two", "one"), "c": opens}
     assert "deadlock.cycle" not in {
         finding.rule for finding in rb.explore(program(threads), executions=60).findings
@@ -143,6 +144,42 @@ def test_who_waits_with_a_timeout_gets_an_item_or_none() -> None:
         rb.Program("shop", Shop, {"a": impatient, "b": impatient, "c": puts}, check=check)
     ).complete
     assert seen == {("a", "b"), ("b", "a"), ("a", "none"), ("none", "a"), ("none", "none")}
+
+
+@pytest.mark.parametrize("timeout", [0, 1])
+def test_a_try_of_ones_own_is_searched_before_and_after_another_one_releases_it(timeout: int) -> None:
+    def tries(s: Shop) -> bool:
+        s.one.acquire()
+        return s.one.acquire(timeout=timeout) if timeout else s.one.acquire(blocking=False)
+
+    def gives(s: Shop) -> bool:
+        with suppress(RuntimeError):
+            s.one.release()
+            return True
+        return False
+
+    seen = set()
+    check = lambda s, results: seen.add((results["a"], results["b"]))  # noqa: E731
+    assert rb.verify(rb.Program("shop", Shop, {"a": tries, "b": gives}, check=check)).complete
+    assert seen == {(True, True), (False, True), (False, False)}
+
+
+def test_who_notifies_when_another_one_has_released_the_lock_misuses_it() -> None:
+    class Told(Shop):
+        def __init__(self) -> None:
+            super().__init__()
+            self.condition = rb.Condition(self.one)
+
+    def tells(s: Told) -> None:
+        s.one.acquire()
+        s.condition.notify()
+
+    threads: dict[str, Callable[[Any], Any]] = {"a": tells, "b": lambda s: s.said.release()}
+    assert rb.verify(rb.Program("told", Told, threads)).verdict is rb.Verdict.CLEAN
+    threads["b"] = lambda s: s.one.locked() and s.one.release()
+    assert "lock.misuse" in {
+        finding.rule for finding in rb.verify(rb.Program("told", Told, threads)).findings
+    }
 
 
 def test_a_queue_outside_a_run() -> None:

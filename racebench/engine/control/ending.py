@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...errors import ProgramError
 from ...primitives.ops import CLOCK, INTERRUPT, PASS, SLEEP
-from ..stuck import error_event, find_ring, ring_event, wait_event, wanted_site
+from ..stuck import error_event, find_ring, is_closed, ring_event, wait_event, wanted_site
 from .floor import Floor
 from .outside import Clocks, profiled
 from .overseer import Overseer
@@ -82,9 +82,12 @@ class Ending:
         if self._wait_for_a_clock(waiting):
             return
         events, at = s.outcome.events, len(s.log)
-        # A ring is told when its last thread blocks, but for one that a handler suspended just then.
+        # A ring is told when its last thread blocks, but for one that a handler suspended just then,
+        # and one that others could open: none of them is left now, unless one has crashed.
         for task in waiting:
             ring = find_ring(task)
+            if ring is not None and s.crashed and not is_closed(ring):
+                continue
             closed = None if ring is None else ring_event(task, ring, at)
             if closed is not None and all(event.signature != closed.signature for event in events):
                 s.say(closed, *ring or ())

@@ -26,8 +26,13 @@ def holder(
     """The take after which a lock is held, whose holder was ``first`` to begin with; -1 if that is why."""
     for i in latest:
         kind = events[i].kind
-        if kind is Kind.RELEASE or kind is Kind.WAIT:
+        if kind is Kind.RELEASE:
             return []
+        if kind is Kind.WAIT:
+            # One that is misused changes nothing.
+            if states[i]:
+                return []
+            continue
         # A try that found the lock taken changed nothing.
         if kind is not Kind.TRY_ACQUIRE or states[i] < 0:
             return [i]

@@ -29,6 +29,8 @@ state: that is what the search needs, and all that it needs.
     release by another,
       wait or notify without
       the lock (misuse)       lock                          always
+    notify over a lock that
+      anybody may release     lock      condition           always
     locked()                  lock                          always
     read lock: take, request,
       release                 lock                          see below
@@ -80,7 +82,9 @@ state: that is what the search needs, and all that it needs.
 
 Notes, in the order of the table:
 - Whether a take is a take again, and whether a release is misused, depends on
-  the thread's own past alone, so no other thread's step can change it.
+  the thread's own past alone, so no other thread's step can change it.  Not so with
+  a lock that anybody may release (``threading.Lock``): there a try, a release or a wait
+  is the same step whoever holds it, and a notification reads who does.
 - A try, and a semaphore's, counts as a write whether or not it succeeds: put
   before another step it may succeed where it failed.
 - Readers commute with readers.  A fair lock is asked for in one step, possible
@@ -145,8 +149,9 @@ Key = tuple[Any, Any]
 """(what identifies the object, the same in every execution; the field, or "")."""
 
 State = Any
-"""What a lock was like before a step: who holds it (-1: nobody, -2: nobody any more).  A semaphore's counts before and after.
+"""What a lock was like before a step: who holds it (-1: nobody, -2: nobody any more).
 
+A semaphore's counts before and after.  For a wait, whether its thread holds the lock.
 For a notification, a set or a start, whom it wakes: (index, the step that it takes away or None)."""
 
 _READS = {
@@ -277,6 +282,8 @@ class Relation:
             if kind is not Kind.UP:
                 return obj.count, max(0, obj.count - 1)
             return obj.count, obj.count + op.times if obj.takes_back(op.times) else obj.count
+        if kind is Kind.WAIT:
+            return obj.lock.owner is task
         if kind in NOTIFIES:
             return tuple((woken.index, self._wake(woken, obj)) for woken in obj.next_woken(task))
         return None
@@ -298,6 +305,8 @@ class Relation:
             return event
         if how is _MISUSED:
             reads = ((obj.lock._rb_id, "") if op.kind in _SLEEP else key,)
+        elif op.kind in _SLEEP and not obj.lock.strict and op.kind is not Kind.WAIT:
+            reads, writes = ((obj.lock._rb_id, ""),), (key,)
         elif op.kind is Kind.WAIT:
             writes = (key, (obj.lock._rb_id, ""))
         elif op.kind is Kind.INTERRUPT and obj.task.buffer is not None:
@@ -339,10 +348,12 @@ _TAKES_TIME = {Kind.TIMEOUT, Kind.PAUSE}
 def _standing(task: Task, kind: Kind, obj: Any) -> str:
     """What the thread's own past makes of an operation on a lock or condition; "" if nothing special."""
     if kind in _SLEEP:
-        return "" if obj.lock.owner is task else _MISUSED
+        return "" if obj.lock.owner is task or not obj.lock.strict else _MISUSED
     if kind is Kind.RELEASE_READ or kind is Kind.RELEASE_WRITE:
         return "" if (obj.writer is task if kind is Kind.RELEASE_WRITE else task in obj.readers) else _MISUSED
     if kind not in _MUTEX:
+        return ""
+    if not obj.strict:
         return ""
     owner = obj.owner
     again = owner is not None and (owner is task or owner is task.below)
@@ -350,8 +361,6 @@ def _standing(task: Task, kind: Kind, obj: Any) -> str:
         return _ALONE if again and obj.recursive else ""
     if kind is Kind.TRY_ACQUIRE:
         return _ALONE if again else ""
-    if not obj.strict:
-        return ""
     if not again or (owner is not task and not (obj.recursive and obj.depth > 1)):
         return _MISUSED
     return _ALONE if obj.recursive and obj.depth > 1 else ""

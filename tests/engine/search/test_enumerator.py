@@ -288,6 +288,25 @@ def test_who_waits_for_one_who_waits_for_good_does_so_too_unless_that_is_a_daemo
     assert enumerated(sketch(both, children=ring, daemons=("c0", "c1"))).rules == {"deadlock"}
 
 
+def test_anybody_may_release_the_plain_lock_and_who_ends_with_it_leaves_it_taken() -> None:
+    takes, gives = (("ptake",), ("ptry",)), (("prelease",),)
+    reached = enumerated(sketch(takes, gives))
+    ends = {(0, 0, (got,), (1,)) for got in (0, 1)} | {(0, 0, (0,), (0,))}
+    assert (outcomes(reached), reached.rules) == (ends, set())
+    assert outcomes(enumerated(sketch((("ptake",),), gives, shut=True))) == {(0, 0, (), (1,))}
+    reached = enumerated(sketch((("ptake",),), (("ptake",),)))
+    assert reached.rules == {"deadlock"}
+    assert outcomes(reached) == {(0, 0, (), "inside"), (0, 0, "inside", ())}
+
+
+def test_a_ring_that_others_could_open_is_none_while_they_have_not_ended() -> None:
+    own, crash = (("ptake",), ("ptake",)), (("crash", "x", 0),)
+    assert enumerated(sketch(own)).rules == {"deadlock"}
+    assert enumerated(sketch(own, crash)).rules == {"crash.x"}
+    own = (("lock", "a", (("lock", "a", ()),)),)
+    assert enumerated(sketch(own, crash)).rules == {"crash.x", "deadlock"}
+
+
 @pytest.mark.parametrize(("preemptions", "least"), [(0, 2), (1, 1)])
 def test_an_increment_is_lost_with_one_preemption(preemptions: int, least: int) -> None:
     reached = enumerated(sketch((("inc", "x"),), (("inc", "x"),)), preemptions=preemptions)
