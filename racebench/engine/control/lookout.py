@@ -7,7 +7,8 @@ In a few more, if something had changed: who uses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -53,7 +54,8 @@ class _Again(Anyone):
 class Lookout:
     """Looks at the executions of one scheduler; all but ``watch`` is the controlling thread's.
 
-    ``changing`` is what pictures have shown to change.  ``watch`` calls a
+    ``changing`` is what pictures have shown to change, but for what a search has shown to be
+    ``ordered`` by the steps it may be used unseen.  ``watch`` calls a
     thread's part in the present execution, looking at it, if it is looked at;
     the workers read it after a release of a baton, all of which come after
     ``before`` has set it.
@@ -64,6 +66,7 @@ class Lookout:
     def __init__(self, floor: Floor, looks: bool, execute: Callable[[Chooser], Any]) -> None:
         self._floor, self._looks, self._execute = floor, looks, execute
         self.changing: set[Place] = set()
+        self.ordered: set[Place] = set()
         self._orders: list[_Again] = []
         self.watch: Callable[[Task, Callable[[], None]], None] | None = None
         self.uses: Uses | None = None
@@ -75,6 +78,7 @@ class Lookout:
         """Look at what the first step finds; the picture is for ``after``."""
         s, uses = self._floor, self.uses
         if uses is not None:
+            uses.begin(s.log)
             self.watch = lambda task, call: traced(uses.tracer(task), call)
             return None
         self.watch = None
@@ -128,21 +132,28 @@ class Lookout:
 
         Those that have shown it are run again: in another order it may not change, or by another thread.
         """
-        self.uses = uses = Uses.of(self.changing)
-        osthreads.take_lost_interrupts()
-        try:
+        with self.traced() as uses:
             # Twice: Python 3.13 may trace no instruction in the first call of a function that is traced.
             for strategy in (*self._orders, *self._orders, *(Anyone() for _ in range(TRACED))):
                 self._execute(strategy)
+        return uses
+
+    @contextmanager
+    def traced(self) -> Iterator[Uses]:
+        """Each execution is traced meanwhile."""
+        self.uses = uses = Uses.of(self.changing)
+        osthreads.take_lost_interrupts()
+        try:
+            yield uses
         finally:
             self.uses = None
-        return uses
 
     def conclude(self, fit: bool) -> None:
         """The run is over: say what was not seen; ``fit``: whether there may be more executions."""
         if self._floor.runs and not self._touched:
             self._floor.unseen.say(NOTHING)
-        for sentence in self.trace().told(self.changing) if self.changing and fit else ():
+        doubtful = self.changing - self.ordered
+        for sentence in self.trace().told(doubtful) if doubtful and fit else ():
             self._say(sentence)
 
     def _say(self, sentence: str) -> None:

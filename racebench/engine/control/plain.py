@@ -10,19 +10,32 @@ is used with one lock held, always the same: the steps of the lock are searched 
 their orders, so all orders of the uses are.  What else one thread changes and another
 one uses too is what schedules would have to be about, and are not: the answer is
 unknown, and names it.  That may be a false alarm, for two threads that fill a list
-which nobody looks at, or if something other than a lock orders them; the other way
+which nobody looks at; the other way
 round a proof could be wrong.  Not noticed: a use that a few executions do not come to.
 Objects are told apart by the names of their attributes only.
+
+**Hand-overs.**  A proof looks closer (``search.ordered``).  Take the uses for steps, two of
+which conflict if they are of one place, by different threads, and one writes.  If in each
+execution that a complete search has run the steps order all such pairs, then the uses add
+neither to the order nor a race: all that the search has reversed is what it would have had
+to reverse had it known them, so it has missed nothing.  That is asked of every execution,
+not of a few, and so finds the pair that another order of a lock leaves unordered.  A use
+lies between its thread's step before it and the next one, and comes before another use only
+if that next step happens before (or is) the last step before the other one.  Who gets hold
+of a container, or says a name as a string, may use it without the name from then on: that
+lasts until the thread has ended.  So a value that is handed over by a semaphore, a
+condition, an event, a barrier, a start or a join is seen to be; a list is by a start or a
+join only.  What is not certain to have changed, or not by a store that is seen, stays a doubt.
 """
 
 from __future__ import annotations
 
 import dis
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..instrument import site_of
 from ..osthreads import is_ours
@@ -35,23 +48,44 @@ _NAMED |= {"LOAD_FROM_DICT_OR_DEREF", "LOAD_SUPER_ATTR", "IMPORT_NAME", "IMPORT_
 _STORES = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "DELETE_GLOBAL", "DELETE_DEREF"}
 
 
+class Use(NamedTuple):
+    """That thread ``proc`` uses ``name`` when ``at`` steps have been made.
+
+    ``writes``: it may.  ``kept``: it may again later, until it ends, without the name.
+    """
+
+    name: str
+    proc: int
+    at: int
+    writes: bool
+    kept: bool
+
+
 @dataclass(slots=True)
 class Uses:
     """Who uses each of some names, and where: the first place that writes it, or else that reads it.
 
-    ``under`` has the locks that were held at all uses.  Whoever reads a name that is
+    ``stored`` has the names that an instruction stores to, ``latest`` the uses in the present
+    execution.  ``under`` has the locks that were held at all uses.  Whoever reads a name that is
     ``loose`` may change what it names.
     """
 
     names: frozenset[str]
     loose: frozenset[str] = frozenset()
+    stored: set[str] = field(default_factory=set)
+    latest: set[Use] = field(default_factory=set)
     by: dict[str, dict[str, tuple[bool, str]]] = field(default_factory=dict)
     under: dict[str, frozenset[str]] = field(default_factory=dict)
+    _log: Sized = ()
 
     @classmethod
     def of(cls, places: set[Place]) -> Uses:
         names = frozenset(name for place in places for name in place.names)
         return cls(names, frozenset(name for place in places if place.loose for name in place.names))
+
+    def begin(self, log: Sized) -> None:
+        """An execution begins, whose steps are appended to ``log``."""
+        self._log, self.latest = log, set()
 
     def tracer(self, task: Any) -> Callable[[FrameType, str, Any], Any]:
         """What ``sys.settrace`` is to have in the thread of ``task``; one thread runs at a time."""
@@ -63,8 +97,10 @@ class Uses:
                 # By the instruction: a lock may be taken in the middle of a line.
                 frame.f_trace_opcodes, frame.f_trace_lines = True, False
             elif event == "opcode":
-                name, writes = _names(frame.f_code).get(frame.f_lasti, ("", False))
+                name, writes, said = _names(frame.f_code).get(frame.f_lasti, ("", False, False))
                 if name in self.names:
+                    kept = said or name in self.loose
+                    self.latest.add(Use(name, task.index, len(self._log), writes or kept, kept))
                     self._used(name, task, writes, frame)
             return look
 
@@ -72,6 +108,8 @@ class Uses:
 
     def _used(self, name: str, task: Any, writes: bool, frame: FrameType) -> None:
         # A read-write lock that is shared with other readers guards against no other writer.
+        if writes:
+            self.stored.add(name)
         looks = not writes and name not in self.loose
         held = {lock.name for lock, _, _ in task.held if looks or getattr(lock, "writer", task) is task}
         self.under[name] = self.under.get(name, frozenset(held)) & held
@@ -102,10 +140,14 @@ class Uses:
 
 
 @functools.lru_cache(maxsize=4096)
-def _names(code: CodeType) -> Mapping[int, tuple[str, bool]]:
-    """By offset, the name that an instruction has, and whether it stores there."""
+def _names(code: CodeType) -> Mapping[int, tuple[str, bool, bool]]:
+    """By offset, the name that an instruction has; whether it stores there, or has it as a string only."""
     return {
-        instruction.offset: (str(instruction.argval), instruction.opname in _STORES)
+        instruction.offset: (
+            str(instruction.argval),
+            instruction.opname in _STORES,
+            instruction.opname == "LOAD_CONST",
+        )
         for instruction in dis.get_instructions(code)
         # A string may be a name as well: for ``getattr``, ``vars(x)[...]``, ``globals()[...]``.
         if instruction.opname in _NAMED | _STORES

@@ -70,12 +70,12 @@ class Search:
             if not self.relation.grown:
                 break
             self._restart()
-        self._history, self._races = self._followed()
+        self.history, self._races = self._followed()
         if self.strategy.asleep_at_end:
             self.redundant += 1
             return None
         self.executions += 1
-        return real(outcome, self._history) if self.scheduler.floor.crashed else outcome
+        return real(outcome, self.history) if self.scheduler.floor.crashed else outcome
 
     def _run(self, strategy: Chooser) -> Outcome:
         scheduler = self.scheduler
@@ -152,10 +152,10 @@ class Search:
         all that it leads to has the other order there, and where a thread hangs
         nothing ever reverses that.
         """
-        stack, events = self.strategy.stack, self._history.events
+        stack, events = self.strategy.stack, self.history.events
         node = stack[e]
         before = [events[i] for i in steps]
-        sequence = [*before, event, *(events[i] for i in self._history.rest(e, steps, at))]
+        sequence = [*before, event, *(events[i] for i in self.history.rest(e, steps, at))]
         settled = _settled(node.asleep.values(), sequence, len(before))
         if not covered(sequence, node.asleep.values()):
             found = place(node.tree, sequence)

@@ -17,6 +17,7 @@ from ..tally import schedule_of
 from .bounded import Ladder
 from .evidence import results_shown
 from .optimal import Search
+from .ordered import ordered
 
 _ALONE = 2_000
 _TURN = 500
@@ -86,8 +87,14 @@ class Proof:
         """Every schedule is run, whatever it brings."""
 
     def over(self, found: bool) -> None:
-        """A proof of few executions has not seen whether the program does the same twice: run one again."""
-        if not self.complete or found or self.executions > _FEW:
+        """See whether what changes unseen is ordered by what is seen; and whether all is done the same twice.
+
+        The second is asked of a proof of few executions, which cannot have seen it.
+        """
+        if not self.complete or found:
+            return
+        self.scheduler.lookout.ordered = ordered(self.scheduler, self.search.relation, self.executions)
+        if self.executions > _FEW:
             return
         met = set()
         # It is no proof if this is interrupted.

@@ -159,6 +159,13 @@ class History:
         """Whether step ``i`` is step ``e`` or happens after it."""
         return bool(self.before[i] >> e & 1)
 
+    def started(self, proc: int) -> int:
+        """The step that has started thread ``proc``; -1 if it was there from the beginning."""
+        for i, event in enumerate(self.events):
+            if event.kind is Kind.START and any(woken == proc for woken, _ in self._states[i]):
+                return i
+        return -1
+
     # -- races
 
     def races_of(self, event: Event, state: State) -> list[Race]:

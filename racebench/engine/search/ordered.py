@@ -1,0 +1,93 @@
+"""Whether what no step announces is ordered by the steps all the same, in every schedule.
+
+A search that is complete is made once more, traced, and in each execution all uses of a
+place are held against the order of the steps: if of any two by different threads, one of
+which writes, one happens before the other, the place is harmless.  ``control.plain`` says
+why that is enough, and what counts as a use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from ...trace import Kind
+from ..control.pictures import Place
+from ..control.plain import Use
+from ..control.scheduler import Scheduler
+from .optimal import Search
+from .races import History
+from .relation import Relation
+
+_MOST = 500
+"""Executions of a search that is made again: tracing costs much more than the first time."""
+_TIMES = 2
+"""Python 3.13 may trace no instruction in the first call of a function that is traced."""
+
+
+class _Span(NamedTuple):
+    """One use: whose, and the steps between which it surely is; -1 where there is none."""
+
+    proc: int
+    after: int
+    before: int
+    writes: bool
+
+
+def ordered(scheduler: Scheduler, relation: Relation, executions: int) -> set[Place]:
+    """The places that are harmless, after a complete search of so many ``executions``."""
+    lookout = scheduler.lookout
+    left = {place for place in lookout.changing if place.certain}
+    if not left or executions > _MOST:
+        return set()
+    # What a lock guards needs no search.
+    seen = lookout.trace()
+    left = {place for place in left if seen.told({place})}
+    stored: set[str] = set()
+    for _ in range(_TIMES):
+        search = Search(scheduler, relation)
+        with lookout.traced() as uses:
+            going_on = bool(left)
+            while going_on:
+                if search.execute() is not None:
+                    spans = _spans(uses.latest, search.history)
+                    left = {place for place in left if _has_one_order(place, spans, search.history)}
+                going_on = bool(left) and search.advance()
+                if not scheduler.fit or search.executions > _MOST:
+                    return set()
+            stored |= uses.stored
+    # What changed with no store to be seen was changed in a way that is not traced.
+    return {place for place in left if place.loose or place.names & stored}
+
+
+def _spans(uses: set[Use], history: History) -> dict[str, set[_Span]]:
+    """By name, all uses in one execution."""
+    steps: dict[int, list[int]] = {}
+    for i, event in enumerate(history.events):
+        steps.setdefault(event.proc, []).append(i)
+    spans: dict[str, set[_Span]] = {}
+    for use in uses:
+        own = steps.get(use.proc, [])
+        after = max((i for i in own if i < use.at), default=history.started(use.proc))
+        before = min((i for i in own if i >= use.at), default=-1)
+        if use.kept:
+            # The thread may use it again as long as it runs.
+            before = own[-1] if own and history.events[own[-1]].kind is Kind.END else -1
+        spans.setdefault(use.name, set()).add(_Span(use.proc, after, before, use.writes))
+    return spans
+
+
+def _has_one_order(place: Place, spans: dict[str, set[_Span]], history: History) -> bool:
+    uses: Sequence[_Span] = [span for name in place.names for span in spans.get(name, ())]
+    return all(
+        one.proc == other.proc
+        or not (one.writes or other.writes)
+        or _comes_first(one, other, history)
+        or _comes_first(other, one, history)
+        for one, other in combinations(uses, 2)
+    )
+
+
+def _comes_first(one: _Span, other: _Span, history: History) -> bool:
+    return one.before >= 0 and other.after >= 0 and history.after(one.before, other.after)
