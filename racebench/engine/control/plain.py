@@ -10,8 +10,8 @@ is used with one lock held, always the same: the steps of the lock are searched 
 their orders, so all orders of the uses are.  What else one thread changes and another
 one uses too is what schedules would have to be about, and are not: the answer is
 unknown, and names it.  That may be a false alarm, for two threads that fill a list
-which nobody looks at; the other way
-round a proof could be wrong.  Not noticed: a use that a few executions do not come to.
+which nobody looks at; the other way round a proof could be wrong.  Not noticed: a use that
+a few executions do not come to, and a change that is undone before its thread's next step.
 Objects are told apart by the names of their attributes only.
 
 **Hand-overs.**  A proof looks closer (``search.ordered``).  Take the uses for steps, two of
