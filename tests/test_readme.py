@@ -97,6 +97,20 @@ def test_its_program_runs_as_printed(here: Path, capsys: Capture) -> None:
     assert "account.lost: balance 1\n    1  " in out
 
 
+def test_the_cache_of_a_stranger_is_found_out_as_printed(here: Path, capsys: Capture) -> None:
+    (here / "cache_race.py").write_text(block_with("python", "class Cache"))
+    runpy.run_path("cache_race.py")
+    told = [line.strip() for line in capsys.readouterr().out.splitlines()[:2]]
+    printed = [text for text in README.split("```") if "<Result FOUND after 15" in text][0].strip().splitlines()
+    assert [re.sub(r" \(get .*", "", line) for line in told] == [re.sub(r" \(get .*", "", line) for line in printed]
+
+
+def test_the_pool_of_a_stranger_loses_jobs_as_said(here: Path, capsys: Capture) -> None:
+    (here / "jobs_race.py").write_text(block_with("python", "class Jobs"))
+    runpy.run_path("jobs_race.py")
+    assert capsys.readouterr().out.strip() == "['data_race', 'jobs.lost']"
+
+
 def test_its_race_test_fails_with_the_race(here: Path) -> None:
     before, _ = block_with("python", "rb.verify(program)").split("program = ")
     (here / "its_test.py").write_text(before + block_with("python", "@rb.race_test"))
