@@ -101,8 +101,12 @@ def test_the_cache_of_a_stranger_is_found_out_as_printed(here: Path, capsys: Cap
     (here / "cache_race.py").write_text(block_with("python", "class Cache"))
     runpy.run_path("cache_race.py")
     told = [line.strip() for line in capsys.readouterr().out.splitlines()[:2]]
-    printed = [text for text in README.split("```") if "<Result FOUND after 15" in text][0].strip().splitlines()
-    assert [re.sub(r" \(get .*", "", line) for line in told] == [re.sub(r" \(get .*", "", line) for line in printed]
+    printed = (
+        [text for text in README.split("```") if "<Result FOUND after 15" in text][0].strip().splitlines()
+    )
+    assert [re.sub(r" \(get .*", "", line) for line in told] == [
+        re.sub(r" \(get .*", "", line) for line in printed
+    ]
 
 
 def test_the_pool_of_a_stranger_loses_jobs_as_said(here: Path, capsys: Capture) -> None:

@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
-from typing import Any
 
 RUNS_CODE = {"run", "verify", "explore", "fuzz", "ablate"}
 """The verbs that run code under test, and so need a child."""

@@ -396,7 +396,9 @@ PROGRAMS = {
     "condition with an if, two consumers": Small(
         ("consume_if", "consume", "produce", "produce"), _all("program.error")
     ),
-    "a wait that comes after its notification": Small(("consume_without_looking", "produce"), _all("deadlock.wait")),
+    "a wait that comes after its notification": Small(
+        ("consume_without_looking", "produce"), _all("deadlock.wait")
+    ),
     "barrier": Small(("meet", "meet"), right=lambda s, r: {r["t0"], r["t1"]} == {0, 1}),
     "barrier that one does not come to": Small(("meet",), _all("deadlock.wait")),
     "barrier that breaks": Small(("meet_or_broken", "abort_meeting"), right=_first("broken")),

@@ -177,7 +177,9 @@ def test_what_is_not_there_or_written_in_c_is_said() -> None:
         rb.verify(twice(Account, [f"{__name__}:Nothing"]))
     with pytest.raises(rb.ProgramError, match="not a class"):
         twice(Account, [3])
-    result = rb.verify(rb.Program("c", Account, {"a": Account.deposit}, instrument=[Account, collections.OrderedDict]))
+    result = rb.verify(
+        rb.Program("c", Account, {"a": Account.deposit}, instrument=[Account, collections.OrderedDict])
+    )
     assert result.verdict is rb.Verdict.UNKNOWN and "OrderedDict" in result.stats["unseen"][0]
 
 

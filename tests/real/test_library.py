@@ -24,7 +24,9 @@ class Bag:
         self.it = it
 
 
-def proved(threads: dict[str, Callable[[Bag], Any]], make: Callable[[], Any] = lambda: None, **how: Any) -> set[Any]:
+def proved(
+    threads: dict[str, Callable[[Bag], Any]], make: Callable[[], Any] = lambda: None, **how: Any
+) -> set[Any]:
     """The results that there are, of a program that is clean and wholly searched."""
     seen: set[Any] = set()
 
@@ -66,7 +68,9 @@ def test_join_returns_when_all_is_done() -> None:
         s.it.get()
         s.it.task_done()
 
-    assert proved({"puts": lambda s: s.it.put(1) or s.it.join(), "works": works}, queue.Queue) == {(None, None)}
+    assert proved({"puts": lambda s: s.it.put(1) or s.it.join(), "works": works}, queue.Queue) == {
+        (None, None)
+    }
 
 
 def in_pool(use: Callable[[ThreadPoolExecutor], Any]) -> Callable[[Bag], Any]:

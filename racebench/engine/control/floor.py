@@ -27,20 +27,17 @@ from ...primitives.ops import PASS, SLEEP, WAKE
 from ...program import Program
 from ...trace import Op
 from .. import osthreads
-from ..numbering import Numbers
 from ..strangers import Strangers, call_name, impure, step_name
 from ..stuck import Event, crash_event, find_ring, is_closed, livelock_event, ring_event, wait_event
 from ..unseen import Unseen
 from .execution import Chooser, Listener, Outcome
 from .fairness import InTurn, spinning
+from .late import Late
 from .recorder import StepRecorder
 from .task import Task
 
-_MOST_LATE = 10_000
-"""Steps that a thread may make while it unwinds: as many as the longest execution has."""
 
-
-class Floor(Numbers):
+class Floor(Late):
     """What the threads of ``program`` share; but for what is said of it, owned by the floor holder.
 
     ``ghost`` says what a failed check does: end the execution (False), or stop
@@ -60,7 +57,7 @@ class Floor(Numbers):
     # With more attributes than CPython keeps without a dict, each look at one would cost more.
     __slots__ = (
         "_always", "_pick", "_starter", "_strategy", "closing", "control", "crashed", "draining", "enabled",
-        "ending", "endless", "error",
+        "endless", "error",
         "fence", "fork", "ghost", "hangs", "interrupts", "limit", "log", "lost", "many", "max_steps",
         "might_end", "now", "ours", "outcome", "program", "recorder", "relation", "runs", "seeing", "spy",
         "strangers", "tasks", "threads", "too_deep", "unseen", "unstarted", "watchers", "workers",
@@ -160,42 +157,6 @@ class Floor(Numbers):
         if self.seeing is not None:
             raise impure(call_name(obj, 2))
         return None
-
-    def not_running(self, what: str) -> None:
-        """The calling thread makes the step ``what`` without the floor; returns if it has it after all."""
-        task = self.workers.get(get_ident())
-        if task is None:
-            if self.ours:
-                self.strangers.caught(what)
-            return
-        # The overseer may only be looking.
-        with self.fork:
-            if not task.out:
-                return
-        task.late += 1
-        if task.late > _MOST_LATE:
-            osthreads.sleep_for_ever()
-        raise ThreadAbort
-
-    def unwinding(self, me: Task) -> None:
-        """``me`` makes a step though it was told to end: cleaning up, unless it goes on and on.
-
-        Then its code catches every exception there is, and no other would help.  It has
-        the floor, so it says so itself, gives the floor back and never wakes again.
-        """
-        me.late += 1
-        if me.late <= _MOST_LATE:
-            return
-        self.unseen.say(
-            f"{self.program.name}: {me.name} catches the exception that ends an execution, and goes on in "
-            f"{osthreads.caller_site()}: catch Exception there, or raise it again"
-        )
-        me.alive = me.ready = False
-        self.ending = True
-        self.lost.append(me.name)
-        self.current = None
-        self.control.release()
-        osthreads.sleep_for_ever()
 
     # -- what is found on the way
 

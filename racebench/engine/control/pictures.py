@@ -22,10 +22,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ...primitives import Field, Primitive, State
+from ...primitives import Field
 from ...program import Program
 from ..instrument import SLOT
-from ..osthreads import is_ours
 from . import objects
 
 _MOST = 50_000

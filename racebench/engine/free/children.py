@@ -107,7 +107,8 @@ class Children:
             raise ProgramError(
                 f"{self._program}: more than {_MOST:,} threads run at the same time. Start fewer."
             )
-        child = Worker(len(self._everyone), "child", lambda state: None, self._seed, child=True)
+        child = Worker(len(self._everyone), "child", lambda state: None, self._seed)
+        child.child = True
         self._everyone.append(child)
         child.thread = osthreads.started(self._work, f"child{child.index}", child)
         return child

@@ -45,9 +45,9 @@ class Worker(Member):
         function: Callable[[Any], Any] | None,
         seed: int,
         daemon: bool = False,
-        child: bool = False,
     ) -> None:
-        self.index, self.name, self.function, self.daemon, self.child = index, name, function, daemon, child
+        self.index, self.name, self.function, self.daemon = index, name, function, daemon
+        self.child = False
         # What it has made of threads, by what they are called after, in which collision.
         self.made: Counter[str] = Counter()
         self.made_in = -1, -1

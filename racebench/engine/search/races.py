@@ -27,43 +27,10 @@ from ...trace import Kind
 from ..control.task import Task
 from . import guards
 from .relation import NOTIFIES, TRIED, Event, Key, Relation, State
+from .uses import Processor, Uses
 
 Race = tuple[int, list[int], bool]
 """The step to come after, the steps of the execution to come before; whether that is surely possible."""
-
-
-class _Uses:
-    """The steps on one key so far: indices into the execution, and what came before them.
-
-    ``writes`` has every write; ``reads`` the reads since the last one; ``all``, of a
-    read-write lock, every step.
-    ``before_write`` and ``before_reads`` have all up to the last write and up
-    to the reads since, as bits.
-    """
-
-    __slots__ = ("all", "before_reads", "before_write", "reads", "writes")
-
-    def __init__(self) -> None:
-        self.before_write = self.before_reads = 0
-        self.writes: list[int] = []
-        self.reads: list[int] = []
-        self.all: list[int] = []
-
-
-class _Processor:
-    """What came to one processor: the interrupts and returns, in order, and where one could have come.
-
-    ``open`` is the last step on it before which an interrupt could have come,
-    -1 before there is one; ``masked`` says that its thread has interrupts off.
-    """
-
-    __slots__ = ("came", "key", "masked", "open")
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        self.open = -1
-        self.masked = False
-        self.came: list[int] = []
 
 
 class History:
@@ -80,10 +47,10 @@ class History:
         self._states: list[State] = []
         self._now: State = None
         self._ready: list[Sequence[Task]] = []
-        self._uses: dict[Key, _Uses] = {}
+        self._uses: dict[Key, Uses] = {}
         # An interrupt waits for its thread's stores, of which nothing is kept here.
         self._buffered = relation.buffered
-        self._by_thread = {proc: _Processor(key) for proc, key in relation.cpus.items()}
+        self._by_thread = {proc: Processor(key) for proc, key in relation.cpus.items()}
         self._by_key = {cpu.key: cpu for cpu in self._by_thread.values()}
 
     def add(self, event: Event, state: State, ready: Sequence[Task], races: bool = False) -> list[Race]:
@@ -93,12 +60,12 @@ class History:
         for key in event.reads:
             use = uses.get(key)
             if use is None:
-                use = uses[key] = _Uses()
+                use = uses[key] = Uses()
             others |= use.before_write
         for key in event.writes:
             use = uses.get(key)
             if use is None:
-                use = uses[key] = _Uses()
+                use = uses[key] = Uses()
             others |= use.before_write | use.before_reads
         found: list[Race] = []
         # All steps that it conflicts with are among `others`: most often its thread knows them all.
@@ -223,7 +190,7 @@ class History:
             return before | self._of(event.writes[0]).before_reads
         return before
 
-    def _of(self, key: Key) -> _Uses:
+    def _of(self, key: Key) -> Uses:
         return self._uses.get(key) or _NONE
 
     def _plain(
@@ -304,7 +271,7 @@ class History:
             if found is not None:
                 yield i, found[0], False
 
-    def _with_interrupt(self, cpu: _Processor, event: Event, before: int) -> list[Race]:
+    def _with_interrupt(self, cpu: Processor, event: Event, before: int) -> list[Race]:
         """The race of a thread's step with the last interrupt that came before it."""
         came = next(i for i in reversed(cpu.came) if self.events[i].kind is Kind.INTERRUPT)
         if before >> came & 1:
@@ -415,4 +382,4 @@ def _there(indices: Iterable[int], e: int, steps: list[int]) -> Iterator[int]:
     return (i for i in indices if i < e or i in steps)
 
 
-_NONE = _Uses()
+_NONE = Uses()

@@ -1,0 +1,39 @@
+"""What a history keeps of each key, and of each processor to which interrupts come."""
+
+from __future__ import annotations
+
+from .relation import Key
+
+
+class Uses:
+    """The steps on one key so far: indices into the execution, and what came before them.
+
+    ``writes`` has every write; ``reads`` the reads since the last one; ``all``, of a
+    read-write lock, every step.
+    ``before_write`` and ``before_reads`` have all up to the last write and up
+    to the reads since, as bits.
+    """
+
+    __slots__ = ("all", "before_reads", "before_write", "reads", "writes")
+
+    def __init__(self) -> None:
+        self.before_write = self.before_reads = 0
+        self.writes: list[int] = []
+        self.reads: list[int] = []
+        self.all: list[int] = []
+
+
+class Processor:
+    """What came to one processor: the interrupts and returns, in order, and where one could have come.
+
+    ``open`` is the last step on it before which an interrupt could have come,
+    -1 before there is one; ``masked`` says that its thread has interrupts off.
+    """
+
+    __slots__ = ("came", "key", "masked", "open")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.open = -1
+        self.masked = False
+        self.came: list[int] = []
