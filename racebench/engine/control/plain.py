@@ -14,7 +14,7 @@ which nobody looks at; the other way round a proof could be wrong.  Not noticed:
 a few executions do not come to, and a change that is undone before its thread's next step.
 Objects are told apart by the names of their attributes only.
 
-**Hand-overs.**  A proof looks closer (``search.ordered``).  Take the uses for steps, two of
+**Hand-overs.**  Where there is a doubt, small programs are looked at closer (``search.ordered``).  Take the uses for steps, two of
 which conflict if they are of one place, by different threads, and one writes.  If in each
 execution that a complete search has run the steps order all such pairs, then the uses add
 neither to the order nor a race: all that the search has reversed is what it would have had
