@@ -14,18 +14,19 @@ which nobody looks at; the other way round a proof could be wrong.  Not noticed:
 a few executions do not come to, and a change that is undone before its thread's next step.
 Objects are told apart by the names of their attributes only.
 
-**Hand-overs.**  A proof looks closer (``search.ordered``).  Take the uses for steps, two of
-which conflict if they are of one place, by different threads, and one writes.  If in each
-execution that a complete search has run the steps order all such pairs, then the uses add
-neither to the order nor a race: all that the search has reversed is what it would have had
-to reverse had it known them, so it has missed nothing.  That is asked of every execution,
-not of a few, and so finds the pair that another order of a lock leaves unordered.  A use
-lies between its thread's step before it and the next one, and comes before another use only
-if that next step happens before (or is) the last step before the other one.  Who gets hold
-of a container, or says a name as a string, may use it without the name from then on: that
-lasts until the thread has ended.  So a value that is handed over by a semaphore, a
-condition, an event, a barrier, a start or a join is seen to be; a list is by a start or a
-join only.  What is not certain to have changed, or not by a store that is seen, stays a doubt.
+**Hand-overs.** Where there is a doubt, small programs are looked at closer
+(``search.ordered``).  Take the uses for steps, two of which conflict if they are of one
+place, by different threads, and one writes.  If in each execution that a complete search
+has run the steps order all such pairs, then the uses add neither to the order nor a race:
+all that the search has reversed is what it would have had to reverse had it known them, so
+it has missed nothing.  That is asked of every execution, not of a few, and so finds the
+pair that another order of a lock leaves unordered.  A use lies between its thread's step
+before it and the next one, and comes before another use only if that next step happens
+before (or is) the last step before the other one.  Who gets hold of a container, or says a
+name as a string, may use it without the name from then on: that lasts until the thread has
+ended.  So a value that is handed over by a semaphore, a condition, an event, a barrier, a
+start or a join is seen to be; a list is by a start or a join only.  What is not certain to
+have changed, or not by a store that is seen, stays a doubt.
 """
 
 from __future__ import annotations

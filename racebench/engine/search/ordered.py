@@ -1,9 +1,9 @@
 """Whether what no step announces is ordered by the steps all the same, in every schedule.
 
-A search that is complete is made once more, traced, and in each execution all uses of a
-place are held against the order of the steps: if of any two by different threads, one of
-which writes, one happens before the other, the place is harmless.  ``control.plain`` says
-why that is enough, and what counts as a use.
+A search for every schedule is made, traced, and in each execution all uses of a place are
+held against the order of the steps: if of any two by different threads, one of which
+writes, one happens before the other, the place is harmless.  ``control.plain`` says why
+that is enough, and what counts as a use.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from ...errors import ProgramError
 from ...trace import Kind
 from ..control.pictures import Place
 from ..control.plain import Use
@@ -20,8 +21,6 @@ from .optimal import Search
 from .races import History
 from .relation import Relation
 
-_MOST = 500
-"""Executions of a search that is made again: tracing costs much more than the first time."""
 _TIMES = 2
 """Python 3.13 may trace no instruction in the first call of a function that is traced."""
 
@@ -35,26 +34,42 @@ class _Span(NamedTuple):
     writes: bool
 
 
-def ordered(scheduler: Scheduler, relation: Relation, executions: int) -> set[Place]:
-    """The places that are harmless, after a complete search of so many ``executions``."""
+def ordered(scheduler: Scheduler, relation: Relation, most: int) -> set[Place]:
+    """The places that are harmless; none if the search takes more than ``most`` executions, or finds a fault.
+
+    Tracing makes each of them cost much more than usual.
+    """
     lookout = scheduler.lookout
     left = {place for place in lookout.changing if place.certain}
-    if not left or executions > _MOST:
-        return set()
+    if not left:
+        return left
     # What a lock guards needs no search.
     seen = lookout.trace()
     left = {place for place in left if seen.told({place})}
+    try:
+        return _searched(scheduler, relation, most, left)
+    except ProgramError:
+        # It does not do the same twice, perhaps for what it uses unseen.
+        return set()
+
+
+def _searched(scheduler: Scheduler, relation: Relation, most: int, left: set[Place]) -> set[Place]:
+    """Those of the places ``left`` that each execution has in one order."""
+    lookout = scheduler.lookout
     stored: set[str] = set()
     for _ in range(_TIMES):
         search = Search(scheduler, relation)
         with lookout.traced() as uses:
             going_on = bool(left)
             while going_on:
-                if search.execute() is not None:
+                outcome = search.execute()
+                if outcome is not None:
+                    if outcome.events:
+                        return set()
                     spans = _spans(uses.latest, search.history)
                     left = {place for place in left if _has_one_order(place, spans, search.history)}
                 going_on = bool(left) and search.advance()
-                if not scheduler.fit or search.executions > _MOST:
+                if not scheduler.fit or (going_on and search.executions + search.redundant >= most):
                     return set()
             stored |= uses.stored
     # What changed with no store to be seen was changed in a way that is not traced.

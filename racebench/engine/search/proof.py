@@ -22,6 +22,7 @@ from .ordered import ordered
 _ALONE = 2_000
 _TURN = 500
 _FEW, _AGAIN = 20, 4
+_TRACED, _MOST_TRACED = 500, 1_000
 
 
 class Proof:
@@ -93,7 +94,8 @@ class Proof:
         """
         if not self.complete or found:
             return
-        self.scheduler.lookout.ordered = ordered(self.scheduler, self.search.relation, self.executions)
+        if self.executions <= _TRACED:
+            self.scheduler.lookout.ordered = ordered(self.scheduler, self.search.relation, _MOST_TRACED)
         if self.executions > _FEW:
             return
         met = set()

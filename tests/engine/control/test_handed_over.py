@@ -86,6 +86,13 @@ def test_a_value_that_is_handed_over_is_proved_and_its_twin_is_not(how: str, fir
     assert "Shop.value, a plain attribute" in " ".join(result.stats["unseen"])
 
 
+@pytest.mark.parametrize("how", HANDED)
+def test_explore_knows_it_too(how: str) -> None:
+    for giver, verdict in (("giver", rb.Verdict.CLEAN), ("late", rb.Verdict.UNKNOWN)):
+        threads = {"giver": HANDED[how][giver], "taker": HANDED[how]["taker"]}
+        assert rb.explore(rb.Program("shop", Shop, threads), executions=30).verdict is verdict
+
+
 def _started(after: bool, joined: bool, child: Thread, own: Thread) -> Thread:
     """One who does ``own`` before it starts a child, or ``after`` that, when it has ``joined`` it or not."""
 
