@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from pathlib import Path
 
 from rich.text import Text
 
@@ -17,7 +18,7 @@ from ..report.text import clean
 from ..report.tree import Block
 from ..scenario import catalogue
 from ..scenario.scenario import Scenario
-from ..scenario.selection import name_of
+from ..scenario.selection import bundled_root, name_of, scenario_files
 from .shared import arguments
 from .shared.output import Screen
 
@@ -52,7 +53,8 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
 def _scenarios() -> list[Block]:
     groups = catalogue.groups()
     tags = Counter(tag for group in groups for s in group.scenarios for tag in s.tags)
-    return scenario_list([(g.name, g.what, _told(g.scenarios)) for g in groups], tags)
+    files = scenario_files(bundled_root())
+    return scenario_list([(g.name, g.what, _told(g.scenarios, files)) for g in groups], tags)
 
 
 def _protocols() -> list[Block]:
@@ -75,7 +77,8 @@ def _rules() -> list[Block]:
 _LISTS = {"scenarios": _scenarios, "protocols": _protocols, "strategies": _strategies, "rules": _rules}
 
 
-def _told(scenarios: Iterable[Scenario]) -> list[tuple[str, str]]:
+def _told(scenarios: Iterable[Scenario], files: Collection[Path] | None = None) -> list[tuple[str, str]]:
     return [
-        (name_of(s.path), f"{s.title} ({', '.join(s.settles)})" if s.settles else s.title) for s in scenarios
+        (name_of(s.path, files), f"{s.title} ({', '.join(s.settles)})" if s.settles else s.title)
+        for s in scenarios
     ]

@@ -163,23 +163,28 @@ def select(names: Sequence[str]) -> list[Scenario]:
     return list(by_name.values())
 
 
-def bundled_file(name: str) -> Path | None:
+def bundled_file(name: str, files: Collection[Path] | None = None) -> Path | None:
     """The bundled scenario that ``name`` means: a stem, or folder/stem; None if there is none.
 
     Of two with one stem it is the one about the claims; the other is folder/stem.
+    ``files`` are all that are bundled, for a caller who asks about many names.
     """
     wanted = name.replace("-", "_")
-    named = [f for f in scenario_files(bundled_root()) if wanted in (f.stem, with_folder(f))]
+    stem = wanted.rpartition("/")[2]
+    if files is None:
+        files = scenario_files(bundled_root())
+    # To find a path's folder is dear: only where the stem is the one.
+    named = [f for f in files if f.stem == stem and wanted in (stem, with_folder(f))]
     return min(named, key=lambda f: (f.parent.name != DEFAULT_TAG[1:], f), default=None)
 
 
-def name_of(path: Path) -> str:
+def name_of(path: Path, files: Collection[Path] | None = None) -> str:
     """The name that results of the scenario in ``path`` go by: its stem.
 
-    If another bundled scenario is meant by that, it is folder/stem.
+    If another bundled scenario is meant by that, it is folder/stem.  ``files`` as for ``bundled_file``.
     """
     path = _original(path.resolve())
-    taken = is_bundled(path) and bundled_file(path.stem) != path
+    taken = is_bundled(path) and bundled_file(path.stem, files) != path
     return with_folder(path) if taken else path.stem
 
 

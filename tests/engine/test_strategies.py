@@ -12,14 +12,17 @@ import racebench as rb
 from racebench.engine import Plan
 from racebench.engine import explore as explored
 from racebench.engine.control.scheduler import Scheduler
+from racebench.engine.offer import EachStep
 from racebench.engine.search.loop import Loop
 from racebench.engine.search.walk import Walk
 from racebench.engine.strategies import STRATEGIES
 from racebench.engine.strategies.pct import Pct
 from racebench.engine.strategies.pos import Pos
+from racebench.primitives import clock
 from racebench.primitives.ops import ACQUIRE
 
-from . import bugs
+from . import bugs, timed
+from .random_programs import interrupted_program, random_program
 
 pytestmark = pytest.mark.usefixtures("as_found")
 
@@ -264,6 +267,115 @@ def test_pct_hits_as_often_as_its_bound_promises() -> None:
     with Scheduler(program) as scheduler:
         loop.run(scheduler, Walk(scheduler, strategy))
     assert loop.tally.failures / 900 >= 1 / (2 * strategy.k) / 3
+
+
+class _AskedAtEachStep(Pct):
+    """The definition: what it grants is never spent."""
+
+    @property
+    def turn(self) -> Any:
+        return self._turn
+
+    @turn.setter
+    def turn(self, turn: Any) -> None:
+        self._turn = EachStep()
+
+
+def _schedules(program: rb.Program, strategy: Pct) -> tuple[list[Any], int]:
+    """What each execution did, step by step, and how often the strategy was asked."""
+    asked, pick = [0], strategy.pick
+
+    def counted(enabled: Any, current: Any) -> Any:
+        asked[0] += 1
+        return pick(enabled, current)
+
+    strategy.pick = counted  # type: ignore[method-assign]
+    made = []
+    with Scheduler(program) as scheduler:
+        for _ in range(200):
+            outcome = scheduler.run(strategy)
+            made.append([(task.index, op.kind, op.field) for task, op, _ in outcome.log])
+            strategy.end(outcome.log, False)
+    return [*made, strategy.k, strategy.told()], asked[0]
+
+
+def _sleepers() -> rb.Program:
+    class S(rb.State):
+        x = rb.shared(0)
+
+        def __init__(self) -> None:
+            self.lock = rb.Lock("l")
+
+    def polls(s: S) -> None:
+        while s.x < 3:
+            clock.sleep(0.1)
+
+    def tries(s: S) -> None:
+        for _ in range(3):
+            if s.lock.acquire(timeout=0.1):
+                s.x += 1
+                s.lock.release()
+
+    return rb.Program("sleepers", S, {"a": polls, "b": tries, "c": tries})
+
+
+def _starts() -> rb.Program:
+    class S(rb.State):
+        x = rb.shared(0)
+
+    def adds(s: S) -> None:
+        for _ in range(3):
+            s.x += 1
+
+    def starts(s: S) -> None:
+        s.x += 1
+        child = rb.Thread(target=adds, args=(s,))
+        child.start()
+        s.x += 1
+        child.join()
+
+    return rb.Program("starts", S, {"a": starts, "b": adds})
+
+
+_DRAWN = [
+    *(
+        lambda seed=seed, rich=rich: random_program(seed, rich, set())
+        for seed in range(12)
+        for rich in (0, 1)
+    ),
+    *(lambda seed=seed: interrupted_program(seed, True, set()) for seed in range(12)),
+]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(_sleepers, _starts, bugs.stringbuffer, lambda: bugs.reorder(4, 1), lambda: timed.queue(timed.gets)),
+        *_DRAWN,
+    ],
+)
+def test_pct_chooses_as_if_it_were_asked_at_each_step(make: Callable[[], rb.Program]) -> None:
+    program = make()
+    for seed in (0, 1):
+        threads = len(program.threads) + len(program.interrupts)
+        answered, asked = _schedules(program, Pct(seed, threads))
+        defined, each = _schedules(program, _AskedAtEachStep(seed, threads))
+        assert answered == defined
+        assert asked <= each
+
+
+def test_pct_is_asked_only_where_it_has_something_to_say() -> None:
+    class S(rb.State):
+        x = rb.shared(0)
+
+    def reads(s: S) -> None:
+        for _ in range(50):
+            _ = s.x
+
+    program = rb.Program("long", S, {"a": reads, "b": reads})
+    # While both can go on there are fifty choices, and at most two change points.
+    assert _schedules(program, _AskedAtEachStep(0, 2))[1] > 200 * 50
+    assert _schedules(program, Pct(0, 2))[1] < 200 * 6
 
 
 class Offer:

@@ -35,6 +35,7 @@ class Clock:
                 me.op, me.obj, me.ready = ops.PAUSE, self, False
                 s.endless = s.endless or me.name
                 s.block_or_go(me)
+            s.ask_again()
             s.point(ops.PAUSE, self)
             if me.aborted:
                 raise ThreadAbort

@@ -50,6 +50,8 @@ class Floor(Late):
     a timeout that one begins from then on has no end: one that polls would go on for ever.
     ``endless`` names one that was kept from it so.
 
+    ``stay`` and ``unspent`` are a strategy's ``Turn``.
+
     Whoever has no floor any more takes ``control``; ``ours`` and ``workers`` (by
     their ids) say whose thread one is, ``fork`` guards who is set out.
     """
@@ -60,7 +62,8 @@ class Floor(Late):
         "endless", "error",
         "fence", "fork", "ghost", "hangs", "interrupts", "limit", "log", "lost", "many", "max_steps",
         "might_end", "now", "ours", "outcome", "program", "recorder", "relation", "runs", "seeing", "spy",
-        "strangers", "tasks", "threads", "too_deep", "unseen", "unstarted", "watchers", "workers",
+        "stay", "strangers", "tasks", "threads", "too_deep", "unseen", "unspent", "unstarted",
+        "watchers", "workers",
     )  # fmt: skip
 
     def __init__(self, program: Program, threads: list[Task], interrupts: list[Task], max_steps: int) -> None:
@@ -92,6 +95,7 @@ class Floor(Late):
         self.current: Task | None = None
         self.enabled: list[Task] = []
         self.many = self.crashed = self.ending = self.closing = False
+        self.stay = self.unspent = 0
         self.now = 0.0
         self.watchers: list[Task] = []
         self.spy: list[tuple[Op, Any]] | None = None
@@ -112,6 +116,8 @@ class Floor(Late):
         if self.draining is not None:
             # It is asked at every step, so that it never has to be told of a buffer's.
             self._strategy, self._always = self.draining(strategy, always_ask), True
+        elif hasattr(strategy, "turn"):
+            strategy.turn = self
         self.acquaint()
 
     def acquaint(self) -> None:
@@ -122,6 +128,7 @@ class Floor(Late):
 
     def take_over(self, strategy: Chooser) -> None:
         """As ``follow``, in the middle of an execution."""
+        self.ask_again()
         self.follow(strategy, self._always)
         if not self.unstarted:
             self._pick = self._strategy.pick
@@ -141,6 +148,7 @@ class Floor(Late):
         self.unstarted.append(task)
         if self.current is not None:
             self._starter = self.current
+            self.ask_again()
             self._pick, self.many = self._first_pick, True
 
     # -- whose thread calls
@@ -207,7 +215,10 @@ class Floor(Late):
         log = self.log
         if len(log) >= self.limit:
             self._overrun(me)
-        if self.many:
+        if self.stay:
+            # It was chosen for this step as well, and nothing has changed that the choice was made of.
+            self.stay -= 1
+        elif self.many:
             try:
                 chosen = self._pick(self.enabled, me)
             except BaseException as error:
@@ -255,8 +266,14 @@ class Floor(Late):
         finally:
             self.current = me
 
+    def ask_again(self) -> None:
+        """Ask the strategy at the next step, for however many its last answer was."""
+        self.unspent += self.stay
+        self.stay = 0
+
     def refresh(self) -> None:
         """Recompute who can run after readiness changed."""
+        self.ask_again()
         self.enabled = [t for t in self.tasks if t.ready]
         self.many = len(self.enabled) > 1 or self._always or bool(self.unstarted)
 

@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from ...trace import Op
-from ..offer import Offer
+from ..offer import EachStep, Offer, Turn
 
 
 class Strategy:
@@ -24,11 +24,13 @@ class Strategy:
     ``rng`` is seeded once, so the choices of n executions are a prefix of
     those of n + 1.  Only ``random()`` and ``getrandbits()`` are drawn from it:
     they are the same on every Python version.
+    One that answers for several steps at once says so in its ``turn``.
     """
 
     def __init__(self, seed: int, threads: int) -> None:
         self.rng = Random(seed)
         self.threads = threads
+        self.turn: Turn = EachStep()
         self.name = type(self).__module__.rpartition(".")[2]
 
     def joined(self) -> None:

@@ -13,6 +13,8 @@ from . import Strategy
 _FIRST_K = 20
 """Choices assumed in an execution before any has been seen."""
 
+_FOREVER = 1 << 62
+
 
 class Pct(Strategy):
     """Random priorities with d-1 random change points; d = 1, 2, 3 in rotation.
@@ -20,6 +22,9 @@ class Pct(Strategy):
     A bug of depth d is hit with probability at least 1 / (n * k**(d-1)) in an
     execution of depth d, for n threads and change points drawn from k steps with
     a choice, if it is met within k: k is the largest number seen so far.
+
+    Between two change points the priorities stay as they are, so the thread that is
+    chosen stays the first of those that can run.
     """
 
     def __init__(self, seed: int, threads: int) -> None:
@@ -28,7 +33,7 @@ class Pct(Strategy):
         self.drawn: list[Counter[int]] = [Counter(), Counter(), Counter()]
         """For d = 1, 2, 3: how many executions drew their change points from so many steps."""
         self._run = -1
-        self._choices = 0
+        self._choices = self._granted = 0
         self._next = self._lowered = 0
         self._points: list[tuple[int, int]] = []
         self._priority: list[float] = []
@@ -40,7 +45,7 @@ class Pct(Strategy):
         self.drawn[depth - 1][k] += 1
         self._priority = [*self._shuffled(range(depth, depth + self.threads))]
         self._points = self._change_points(depth - 1, k) if depth > 1 else []
-        self._choices = 0
+        self._choices = self._granted = self.turn.stay = self.turn.unspent = 0
         self._go_on()
 
     def joined(self) -> None:
@@ -70,15 +75,19 @@ class Pct(Strategy):
         self._next, self._lowered = self._points.pop() if self._points else (0, 0)
 
     def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
-        self._choices += 1
+        turn = self.turn
+        self._choices += 1 + self._granted - turn.stay - turn.unspent
         best = self._first(enabled)
         if self._choices == self._next:
             self._priority[best.index] = self._lowered
             self._go_on()
             best = self._first(enabled)
+        self._granted = (self._next or _FOREVER) - self._choices - 1
         if best.op.kind is Kind.TIMEOUT or best.op.kind is Kind.PAUSE:
             # Whoever waits again and again would keep everybody else from what it waits for.
             self._priority[best.index] = min(self._priority) - 1
+            self._granted = 0
+        turn.stay, turn.unspent = self._granted, 0
         return best
 
     def _first(self, enabled: Sequence[Offer]) -> Offer:
@@ -91,7 +100,8 @@ class Pct(Strategy):
         return best
 
     def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
-        self.k = max(self.k, self._choices)
+        used = self._granted - self.turn.stay - self.turn.unspent
+        self.k = max(self.k, self._choices + used)
 
     def told(self) -> Mapping[str, Any]:
         return {"miss_bound": self.miss_bound()}

@@ -42,6 +42,7 @@ class Portfolio(Strategy):
         chosen = max(range(len(self.members)), key=self._credit.__getitem__)
         self._credit[chosen] -= sum(max(w, best / 8) for w in self._worth)
         self._member = self.members[chosen]
+        self._member.turn = self.turn
         self._member.begin()
         self.pick = self._member.pick  # type: ignore[method-assign]
 
