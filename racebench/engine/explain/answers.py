@@ -18,7 +18,7 @@ from ..strategies import STRATEGIES, Strategy
 from ..strategies.portfolio import Portfolio
 from ..unseen import judged
 from .conclusion import Ending, with_needs
-from .confirmation import labelled
+from .confirmation import INVERSION, labelled
 
 
 @leaves_nothing
@@ -98,7 +98,9 @@ def _answered(
             seen = list({one.signature: one for one in like(wanted, seen).values()}.values())
         end = Ending(interrupted, loop.until)
         found = end.concluded(scheduler, seen, source.mode, plan)
-        # What was not seen may be just what hangs.
+        if source.complete and any(finding.rule == INVERSION for finding in found):
+            # What was not seen may be just what hangs.
+            scheduler.lookout.conclude(scheduler.fit)
         complete = source.complete and not scheduler.unseen.sentences()
         found = end.better(found, lambda: labelled(scheduler, found, complete, source.executions, end.until))
     findings = end.better(found, lambda: with_needs(program, found, plan.detect, end.until))

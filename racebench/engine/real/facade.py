@@ -53,6 +53,14 @@ class Own:
         return True
 
 
+class _Here(threading.local):
+    own: Own | None = None
+
+
+_here = _Here()
+"""``_here.own`` is the calling thread's, which is one and the same as long as it lives."""
+
+
 def current_thread() -> Any:
     """The object that the program knows the calling thread by."""
     now = runtime.current
@@ -61,7 +69,9 @@ def current_thread() -> Any:
         return _REAL_CURRENT()
     if isinstance(own, Thread):
         return own if own.facade is None else own.facade
-    return Own(own.name, own.daemon)
+    if _here.own is None:
+        _here.own = Own(own.name, own.daemon)
+    return _here.own
 
 
 _REAL_CURRENT = threading.current_thread

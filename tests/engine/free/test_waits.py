@@ -7,6 +7,7 @@ from typing import Any
 
 import racebench as rb
 from racebench.engine.free.waits import Waits
+from tests.outside import from_outside
 
 
 class Sleeper:
@@ -99,7 +100,7 @@ class Flags(rb.State):
 
     def __init__(self) -> None:
         self.looked = 0
-        self.looking, self.go_on = threading.Event(), threading.Event()
+        self.looking, self.go_on = from_outside(threading.Event), from_outside(threading.Event)
 
 
 def _first(s: Flags) -> None:
