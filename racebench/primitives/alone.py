@@ -49,6 +49,9 @@ class Alone:
     def without_numbers(self, make: Callable[[], Any]) -> Any:
         return make()
 
+    def next_hash(self) -> int:
+        return 0
+
     def running(self) -> None:
         """No thread runs."""
 

@@ -54,6 +54,9 @@ class Runtime(Protocol):
     def without_numbers(self, make: Callable[[], Any]) -> Any:
         """What ``make`` makes, as though nothing had been made."""
 
+    def next_hash(self) -> int:
+        """A number for a new object, the same in each execution."""
+
     def running(self) -> Any:
         """The Thread that the calling thread is, or its record; None if it is not the program's."""
 

@@ -42,6 +42,7 @@ MAX_STEPS = 10_000
 
 
 _COLLECT_EVERY = 64
+_MOST_HASHES = 1_000
 
 _MOST_HANGS = 2
 """One ends the search; another one, and nothing more is run to explain what was found."""
@@ -122,6 +123,12 @@ class Scheduler:
             return make()
         finally:
             self.numbers = True
+
+    def next_hash(self) -> int:
+        me, serials = self.floor.current, self.floor.serials
+        who = -1 if me is None else me.index
+        n = serials["hash", who] = serials.get(("hash", who), 0) + 1
+        return (who + 2) * _MOST_HASHES + n
 
     def running(self) -> Any:
         task = self.floor.workers.get(get_ident())

@@ -16,7 +16,7 @@ from ...primitives import Thread, runtime
 from ..osthreads import OURS
 
 _GIVEN = re.compile(r"Thread-\d+(?: \((.*)\))?")
-_OWN = "_rb_thread"
+_OWN, _HASH = "_rb_thread", "_rb_hash"
 _EXIT_JOINS = "concurrent.futures"
 """Who joins the threads that it started when the interpreter ends: until then they may wait."""
 
@@ -95,8 +95,20 @@ def faced(inside: Callable[[], bool]) -> Iterator[None]:
     def is_alive(self: threading.Thread) -> bool:
         return bool(_own(self).is_alive() if ours(self) else real["is_alive"](self))
 
-    cls.start, cls.join, cls.is_alive = start, join, is_alive
+    def hashed(self: threading.Thread) -> int:
+        # A set of threads is gone through in the order of their hashes: not of addresses, which
+        # differ from one execution to the next.
+        own: int | None = vars(self).get(_HASH)
+        if own is None:
+            now = runtime.current
+            if now is None or not inside():
+                return object.__hash__(self)
+            own = vars(self)[_HASH] = now.next_hash()
+        return own
+
+    cls.start, cls.join, cls.is_alive, cls.__hash__ = start, join, is_alive, hashed
     try:
         yield
     finally:
         cls.start, cls.join, cls.is_alive = real.values()
+        del cls.__hash__
