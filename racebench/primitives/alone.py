@@ -21,6 +21,7 @@ class Alone:
     """A ``Runtime``; a subclass says what becomes of who would wait, and of a check that fails."""
 
     numbers = False
+    era = 0
 
     def __init__(self) -> None:
         self.types: dict[type, Any] = {}
@@ -42,6 +43,9 @@ class Alone:
 
     def spawn(self, thread: Any) -> None:
         """It does not run."""
+
+    def hand_over(self, what: str, value: Any) -> None:
+        """Nobody is there to get it."""
 
     def execution(self) -> None:
         """There is one."""

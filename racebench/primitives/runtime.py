@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
@@ -33,6 +34,10 @@ class Runtime(Protocol):
     """Whether the engine wants to hear of each new object."""
 
     @property
+    def era(self) -> int:
+        """A number for the present execution, or the whole free run, that no other one has."""
+
+    @property
     def clock(self) -> Clock:
         """What tells the time."""
 
@@ -47,6 +52,9 @@ class Runtime(Protocol):
 
     def spawn(self, thread: Any) -> None:
         """Have ``thread`` run its ``perform``, and be its ``runner``; within the step that starts it."""
+
+    def hand_over(self, what: str, value: Any) -> None:
+        """Another thread is given ``value``, by no field; ``what`` it is, in words."""
 
     def execution(self) -> Any:
         """What tells the execution, or collision, that the calling thread is in from others."""
@@ -74,6 +82,9 @@ class Runtime(Protocol):
     def check_failed(self, rule: str, message: str) -> None:
         """Report and unwind the calling thread."""
 
+
+eras = itertools.count(1)
+"""Each run takes a number, of which the eras of its executions begin."""
 
 current: Runtime | None = None
 """The process's runtime, None outside a run.  Written by the thread that holds ``_install_lock``."""

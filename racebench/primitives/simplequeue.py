@@ -5,6 +5,7 @@ from __future__ import annotations
 from queue import Empty
 from typing import Any
 
+from . import runtime
 from .clock import limited
 from .ops import GET, LOOK, PUT, TRY_GET
 from .primitive import Primitive, either
@@ -21,6 +22,9 @@ class SimpleQueue(Primitive):
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Put ``item`` in; it never blocks."""
+        now = runtime.current
+        if now is not None:
+            now.hand_over(f"an item of {self.label()}", item)
         self._step(PUT, self._put, item)
 
     put_nowait = put

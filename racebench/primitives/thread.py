@@ -83,6 +83,11 @@ class Thread(Primitive):
 
     def start(self) -> None:
         """Have it run; RuntimeError if it was started before."""
+        now = runtime.current
+        if now is not None:
+            now.hand_over(f"what {self.label()} runs", self._target)
+            for given in (*self._args, *self._kwargs.values()):
+                now.hand_over(f"an argument of {self.label()}", given)
         self._step(START, self._start)
 
     def join(self, timeout: float | None = None) -> None:

@@ -176,14 +176,15 @@ def _count_in_cell() -> int:
     class Cell:
         kept = property(None, lambda self, value: ask(value))
 
+    cell = Cell()
+    attributes: Any = SimpleNamespace(cell_of=lambda obj: cell)
+
     class Owner:
-        pass
+        kept = classes.Attribute(attributes, "kept", None)
 
     owner: Any = Owner()
-    with classes.shared_attributes(Owner, "kept"):
-        classes.give_cell(owner, Cell())
-        owner.kept = []
-        owner.kept = other
+    owner.kept = []
+    owner.kept = other
     return counted[0] if counted[0] < counted[1] else -1
 
 

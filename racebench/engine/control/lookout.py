@@ -73,6 +73,7 @@ class Lookout:
         self._outside = Outside()
         self._known = Known()
         self._touched = False
+        self._picture: Picture | None = None
 
     def before(self, state: Any) -> Picture | None:
         """Look at what the first step finds; the picture is for ``after``."""
@@ -81,15 +82,20 @@ class Lookout:
             uses.begin(s.log)
             self.watch = lambda task, call: traced(uses.tracer(task), call)
             return None
-        self.watch = None
+        self.watch = self._picture = None
         if not self._looks or s.runs & (s.runs - 1):
             return None
-        picture = Picture(s.program, state, self._known)
+        self._picture = picture = Picture(s.program, state, self._known)
         self._outside, self._steps, self._already = Outside(), 0, len(self.changing)
         self._closely = s.runs < _CLOSELY
         self.watch = lambda task, call: profiled(partial(self.look, task, picture), call)
         osthreads.take_lost_interrupts()
         return picture
+
+    def handed(self, what: str, value: Any) -> None:
+        """A thread is given ``value``, which others may have as well; asked by whoever has the floor."""
+        if self._picture is not None:
+            self._picture.add(what, value)
 
     def look(self, task: Task, picture: Picture, frame: FrameType, event: str, called: Any) -> None:
         """What ``sys.setprofile`` calls in the thread of ``task``, which has the floor: one has it at a time.

@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 import sysconfig
+import threading
 import types
 import weakref
 from collections import deque
@@ -29,6 +30,8 @@ REFERS = (*_METHODS, functools.partial, property, staticmethod, classmethod, wea
 _ROOT = str(Path(__file__).parents[2]) + os.sep
 _LIBRARY = sysconfig.get_path("stdlib")
 NOTHING = object()
+_OF_THREADS = frozenset(vars(threading.Thread()))
+"""What Python itself keeps in a thread: what it was given to run is handed over when it starts."""
 
 
 class Items(list[Any]):
@@ -154,10 +157,11 @@ class Known:
         known = self._shapes.get(cls)
         if known is None:
             of_racebench = cls.__module__.startswith(OURS) and not issubclass(cls, Primitive)
+            of_threads = _OF_THREADS if issubclass(cls, threading.Thread) else frozenset()
             known = self._shapes[cls] = Shape(
                 {name: slot for base in cls.__mro__ for name, slot in _slots_of(base)},
                 cls.__dictoffset__ != 0,
-                _used_by_racebench(cls),
+                _used_by_racebench(cls) | of_threads,
                 frozenset(SLOT + name for name in cls._rb_fields) if issubclass(cls, State) else frozenset(),
                 is_hidden(cls),
                 of_racebench or cls.__module__.startswith("logging"),

@@ -119,6 +119,12 @@ class Picture:
         self._walk()
         self._prepare()
 
+    def add(self, what: str, value: Any) -> None:
+        """Also what ``value`` leads to, as it is now: a thread has been given it, and another may have it too."""
+        self._go(Spot(what, ""), value, _COMMON)
+        self._walk()
+        self._prepare()
+
     @property
     def size(self) -> int:
         """How many places there are."""
@@ -126,6 +132,7 @@ class Picture:
 
     def _prepare(self) -> None:
         """Sort what ``has_changed`` looks at by how it is got at."""
+        self._plain, self._rest = [], []
         for at, before in self._values.items():
             value, kind, name = self._met[at[0]], at[1], at[2]
             unseen = kind is not _Kind.HIDDEN and any(spot.what for spot in self._spots[at])
@@ -230,7 +237,8 @@ class Picture:
 
     def _note(self, holder: Any, kind: _Kind, name: str, spot: Spot, value: Any) -> None:
         at = id(holder), kind, name
-        self._values[at] = value
+        # Met again later on, it may have changed by then.
+        self._values.setdefault(at, value)
         self._spots.setdefault(at, set()).add(spot)
 
     def _go(self, spot: Spot, value: Any, owner: int) -> None:

@@ -14,6 +14,7 @@ from threading import get_ident
 from typing import Any
 
 from ...primitives import State, installed
+from ...primitives.runtime import eras
 from ...program import Program
 from ...trace import Schedule
 from .. import osthreads
@@ -97,6 +98,7 @@ class Scheduler:
         if recycles:
             self.created = self._states.created
         self.tasks, self.fence = floor.tasks, floor.fence
+        self._first_era = next(eras) << 40
         self.types: dict[type, Any] = dict(substitutes(floor, self.fence if delayed else None))
         self._twins = Twins(self._holdings.names, self._holdings.accessor, self._holdings.copier)
 
@@ -111,6 +113,13 @@ class Scheduler:
             own = derived(cls, self.types)
         self.types[cls] = own
         return own
+
+    @property
+    def era(self) -> int:
+        return self._first_era + self.floor.runs
+
+    def hand_over(self, what: str, value: Any) -> None:
+        self.lookout.handed(what, value)
 
     def execution(self) -> int:
         """The number of the present execution."""

@@ -24,6 +24,7 @@ from typing import Any
 
 from ...errors import ProgramError, ThreadAbort
 from ...primitives import Field, State
+from ...primitives.runtime import eras
 from ...program import Program
 from .. import osthreads
 from ..delays import late
@@ -68,6 +69,7 @@ class FreeRun:
         made.refuel, made.ended = self._refuel, self._ended
         self.enrol, self.spawn = made.enrol, made.spawn
         self.namespace["noise"] = self.step
+        self.era = next(eras) << 40
         self.states: list[Any] = []
         self.spent: list[Any] = []
         self.stopping = self._closing = self._setting_up = False
@@ -98,6 +100,9 @@ class FreeRun:
 
     def wait_until(self, predicate: Callable[[], Any]) -> None:
         wait_until(self, predicate)
+
+    def hand_over(self, what: str, value: Any) -> None:
+        """Threads that nobody holds back use the real objects, seen or not."""
 
     def execution(self) -> Any:
         """The batch and collision that the calling thread is in."""

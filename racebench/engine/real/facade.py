@@ -7,6 +7,7 @@ its ``start``, ``join`` and ``is_alive`` ask who calls, as a stand-in does.
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,13 +30,11 @@ def _called(thread: threading.Thread) -> str:
     return given[1] or type(thread).__name__.lower()
 
 
-def _own(thread: threading.Thread) -> Thread:
-    """Our thread in the place of ``thread``."""
+def _own(thread: threading.Thread, by: str = "") -> Thread:
+    """Our thread in the place of ``thread``, which the module ``by`` starts."""
     own: Thread | None = vars(thread).get(_OWN)
     if own is None:
-        module = getattr(getattr(type(thread), "run", None), "__module__", "")
-        target = getattr(vars(thread).get("_target"), "__module__", "")
-        waits = str(target or module).startswith(_EXIT_JOINS)
+        waits = by.startswith(_EXIT_JOINS)
         own = Thread(target=thread.run, name=_called(thread), daemon=thread.daemon or waits)
         own.facade = thread
         own = vars(thread).setdefault(_OWN, own)
@@ -87,7 +86,14 @@ def faced(inside: Callable[[], bool]) -> Iterator[None]:
         return inside() and not self.name.startswith(OURS)
 
     def start(self: threading.Thread) -> None:
-        _own(self).start() if ours(self) else real["start"](self)
+        if ours(self):
+            own = _own(self, str(sys._getframe(1).f_globals.get("__name__")))
+            now: Any = runtime.current
+            for given in list(vars(self).values()):
+                now.hand_over(f"an argument of {own.label()}", given)
+            own.start()
+        else:
+            real["start"](self)
 
     def join(self: threading.Thread, timeout: float | None = None) -> None:
         _own(self).join(timeout) if ours(self) else real["join"](self, timeout)

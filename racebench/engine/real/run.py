@@ -18,19 +18,27 @@ from typing import Any
 from ...errors import ProgramError, ThreadAbort, told
 from ...program import Program
 from . import standins
-from .classes import is_open, shared_attributes
+from .classes import Attributes, targeted
 from .imported import locks_replaced
+from .names import closed
 
-_LIBRARY = ("queue", "concurrent.futures._base", "concurrent.futures.thread", "sched")
+_LIBRARY = {
+    "queue": ("Queue", "LifoQueue", "PriorityQueue"),
+    "concurrent.futures": ("Future", "ThreadPoolExecutor"),
+    "sched": ("scheduler",),
+}
 
 
 class Targets:
-    """What ``program`` has instrumented: ``classes`` with the one attribute meant, and ``modules``."""
+    """What ``program`` has instrumented: ``classes`` with the one attribute meant, and ``modules``.
+
+    ``closed`` says of other classes why they cannot be.
+    """
 
     def __init__(self, program: Program) -> None:
         self.classes: dict[type, str] = {}
         self.modules: list[ModuleType] = []
-        self.closed: list[type] = []
+        self.closed: dict[type, str] = {}
         for target in program.instrument:
             try:
                 self._add(target)
@@ -39,40 +47,39 @@ class Targets:
                 raise ProgramError(f"{what}. Write 'package.module:Class'.") from error
 
     def _add(self, target: Any) -> None:
+        attribute = ""
         if isinstance(target, str):
             where, _, what = target.partition(":")
-            found: Any = importlib.import_module(where)
-            attribute = ""
+            target = importlib.import_module(where)
             for part in what.split(".") if what else ():
-                if isinstance(found, type) and not isinstance(getattr(found, part, None), type):
+                if isinstance(target, type) and not isinstance(getattr(target, part, None), type):
                     attribute = part
                 else:
-                    found = getattr(found, part)
-            if isinstance(found, type):
-                self._class(found, attribute)
-                return
-            target = found
+                    target = getattr(target, part)
         if isinstance(target, ModuleType):
             self.modules.append(target)
-            for cls in _classes(target):
-                self._class(cls, "")
-        else:
-            self._class(target, "")
+            for cls in vars(target).values():
+                # Of a whole module only those that can be: the others were not asked for by name.
+                if isinstance(cls, type) and cls.__module__ == target.__name__ and not closed(cls):
+                    self.classes[cls] = ""
+            return
+        why = closed(target)
+        if why:
+            self.closed[target] = why
+        elif self.classes.get(target) != "":
+            self.classes[target] = attribute
 
-    def _class(self, cls: type, attribute: str) -> None:
-        if not is_open(cls):
-            self.closed.append(cls)
-        elif self.classes.get(cls) != "":
-            self.classes[cls] = attribute
 
-
-def _classes(module: ModuleType) -> list[type]:
-    """The classes that ``module`` itself defines, those with attributes to be seen."""
-    return [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and value.__module__ == module.__name__ and is_open(value)
-    ]
+def _library() -> list[type]:
+    """Those classes of the standard library that are always seen, of modules that are loaded."""
+    found = []
+    for where, names in _LIBRARY.items():
+        module = sys.modules.get(where)
+        for name in names if module is not None else ():
+            cls = getattr(module, name, None)
+            if isinstance(cls, type) and not closed(cls):
+                found.append(cls)
+    return found
 
 
 def _no_abort(record: Any) -> bool:
@@ -86,26 +93,19 @@ def installed(program: Program, say: Callable[[str], None]) -> Iterator[list[typ
     Gives the classes all of whose attributes are seen.  ``say`` is told what cannot be.
     """
     targets = Targets(program)
-    for cls in targets.closed:
-        say(
-            f"{program.name}: {cls.__module__}.{cls.__qualname__} is written in C or not a class with "
-            "attributes: what it keeps is not seen"
-        )
-    modules = [sys.modules[name] for name in _LIBRARY if name in sys.modules]
-    public = [cls for module in modules for cls in _classes(module) if not cls.__name__.startswith("_")]
-    library = [cls for cls in public if cls not in targets.classes]
+    for cls, why in targets.closed.items():
+        say(f"{program.name}: {cls.__module__}.{cls.__qualname__} {why}: what its objects keep is not seen")
+    library = [cls for cls in _library() if cls not in targets.classes]
+    names = {cls: targeted(cls, only, False) for cls, only in targets.classes.items()}
+    names |= {cls: targeted(cls, "", True) for cls in library}
+    modules = [*targets.modules, *(sys.modules[cls.__module__] for cls in library)]
+    both: list[Any] = [*modules, *names]
+    holders = {id(one): (one, one.__name__) for one in both}
     with ExitStack() as stack:
         stack.enter_context(standins.installed())
-        for cls, only in targets.classes.items():
-            stack.enter_context(shared_attributes(cls, only))
-        for cls in library:
-            stack.enter_context(shared_attributes(cls, atomic=True))
-        holders: list[tuple[Any, str]] = [
-            (module, module.__name__) for module in (*modules, *targets.modules)
-        ]
-        holders += [(cls, cls.__name__) for cls in (*targets.classes, *library)]
-        stack.enter_context(locks_replaced(holders))
-        if modules:
+        stack.enter_context(Attributes(names, lambda told: say(f"{program.name}: {told}")).installed())
+        stack.enter_context(locks_replaced(list(holders.values())))
+        if "concurrent.futures" in sys.modules:
             # A pool tells of whatever ends its threads; that we end one is nobody's fault.
             import logging
 
