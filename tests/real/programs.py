@@ -203,6 +203,13 @@ class Account:
         child.join()
         return self.balance
 
+    def write_then_start(self) -> int:
+        self.balance = 4
+        child = threading.Thread(target=self.add)
+        child.start()
+        child.join()
+        return self.balance
+
     def start_and_read(self) -> int:
         child = threading.Thread(target=self.add)
         child.start()
@@ -412,6 +419,7 @@ PROGRAMS = {
     "get in time": Small(("get_in_time", "put_one"), right=_first(1, None)),
     "simple queue": Small(("get_simple", "put_simple"), right=_first("item")),
     "join orders": Small(("start_and_join",), right=_first(1)),
+    "start orders": Small(("write_then_start",), right=_first(5)),
     "no join, no order": Small(("start_and_read",), _all("data_race", "wrong"), _first(1)),
     "two children": Small(("start_two",), LOST, _sum(2)),
     "join with the lock that the child wants": Small(("join_with_lock_held",), _all("deadlock.cycle")),
