@@ -195,6 +195,21 @@ def test_another_thread_of_the_process_gets_the_real_thing_meanwhile() -> None:
     assert all(inside != "lock" for inside, _ in kinds)
 
 
+def test_the_hash_of_a_thread_is_the_same_for_whoever_asks() -> None:
+    """One of RaceBench's own was hashed by its starter, and then by itself while it counted as the program's."""
+    foreign = threading.Thread()
+    before, seen = hash(foreign), set()
+
+    def looks(s: Account) -> None:
+        s.deposit()
+        own = threading.Thread()
+        seen.add((hash(foreign), hash(own) == from_outside(lambda: hash(own))))
+
+    rb.verify(rb.Program("hashes", Account, {"a": looks}, instrument=[Account]))
+    assert seen == {(before, True)}
+    assert hash(foreign) == before
+
+
 def test_a_thread_knows_its_own_name() -> None:
     names: set[Any] = set()
 

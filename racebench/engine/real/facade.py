@@ -1,11 +1,12 @@
 """``threading.Thread`` in a program: the object stays, what it does is a Thread of ours.
 
 Its class cannot be replaced, since others are derived from it.  So for the time of a run
-its ``start``, ``join`` and ``is_alive`` ask who calls, as a stand-in does.
+its ``__init__``, ``start``, ``join`` and ``is_alive`` ask who calls, as a stand-in does.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import threading
@@ -80,7 +81,7 @@ _REAL_CURRENT = threading.current_thread
 def faced(inside: Callable[[], bool]) -> Iterator[None]:
     """Have the threads of ``threading`` that the program makes be ours."""
     cls: Any = threading.Thread
-    real = {name: getattr(cls, name) for name in ("start", "join", "is_alive")}
+    real = {name: getattr(cls, name) for name in ("__init__", "start", "join", "is_alive")}
 
     def ours(self: threading.Thread) -> bool:
         return inside() and not self.name.startswith(OURS)
@@ -101,20 +102,23 @@ def faced(inside: Callable[[], bool]) -> Iterator[None]:
     def is_alive(self: threading.Thread) -> bool:
         return bool(_own(self).is_alive() if ours(self) else real["is_alive"](self))
 
+    @functools.wraps(real["__init__"])
+    def init(self: threading.Thread, *args: Any, **how: Any) -> None:
+        now = runtime.current
+        if now is not None and inside():
+            vars(self)[_HASH] = now.next_hash()
+        real["__init__"](self, *args, **how)
+
     def hashed(self: threading.Thread) -> int:
         # A set of threads is gone through in the order of their hashes: not of addresses, which
-        # differ from one execution to the next.
+        # differ from one execution to the next.  Given when it is made, by whom that is known;
+        # a hash must be the same for whoever asks, and one of our own asks for its own as it starts.
         own: int | None = vars(self).get(_HASH)
-        if own is None:
-            now = runtime.current
-            if now is None or not inside():
-                return object.__hash__(self)
-            own = vars(self)[_HASH] = now.next_hash()
-        return own
+        return object.__hash__(self) if own is None else own
 
-    cls.start, cls.join, cls.is_alive, cls.__hash__ = start, join, is_alive, hashed
+    cls.__init__, cls.start, cls.join, cls.is_alive, cls.__hash__ = init, start, join, is_alive, hashed
     try:
         yield
     finally:
-        cls.start, cls.join, cls.is_alive = real.values()
+        cls.__init__, cls.start, cls.join, cls.is_alive = real.values()
         del cls.__hash__
