@@ -79,7 +79,7 @@ class Lookout:
         """Look at what the first step finds; the picture is for ``after``."""
         s, uses = self._floor, self.uses
         if uses is not None:
-            uses.begin(s.log)
+            uses.begin(s.log, partial(Picture, s.program, state, self._known))
             self.watch = lambda task, call: traced(uses.tracer(task), call)
             return None
         self.watch = self._picture = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 import sysconfig
@@ -74,6 +75,17 @@ def referred(value: Any) -> Iterator[Any]:
         yield getattr(value, "__func__", None)
         if not isinstance(value.__self__, types.ModuleType):
             yield value.__self__
+
+
+def led_to(value: Any) -> Iterator[Any]:
+    """What a thread that has ``value``, an object of its own, can come to by it."""
+    if isinstance(value, types.FunctionType):
+        yield from map(content_of, value.__closure__ or ())
+        yield from defaults_of(value)
+    elif isinstance(value, types.GeneratorType) and not is_library(value.gi_code):
+        return  # It is looked at as it runs.
+    elif type(value) not in VALUES and not isinstance(value, (type, types.ModuleType, types.CodeType)):
+        yield from gc.get_referents(value)
 
 
 @functools.lru_cache(maxsize=4096)

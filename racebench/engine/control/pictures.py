@@ -14,6 +14,7 @@ it or a default, is that thread's own.  No code of the user's runs here.
 from __future__ import annotations
 
 import enum
+import functools
 import sys
 import types
 from collections import deque
@@ -129,6 +130,33 @@ class Picture:
     def size(self) -> int:
         """How many places there are."""
         return len(self._values)
+
+    def used_by(self, value: Any) -> frozenset[str]:
+        """The names of the shared objects that ``value`` leads to, and that code which has it may use without.
+
+        A value that was met itself is used by the names of its attributes, unless it is such an object.
+        """
+        names: set[str] = set()
+        left, seen = [value], {id(value)}
+        while left and len(seen) < _MOST:
+            one = left.pop()
+            if id(one) in self._met and not isinstance(one, (tuple, frozenset, *objects.REFERS)):
+                if self._is_open(id(one)):
+                    names |= self._inside.get(id(one), frozenset())
+                continue
+            fresh = [one for one in objects.led_to(one) if id(one) not in seen]
+            seen.update(map(id, fresh))
+            left += fresh
+        return frozenset(names)
+
+    @functools.cached_property
+    def _inside(self) -> dict[int, frozenset[str]]:
+        """By the id of an object, the names that stand for something it is in."""
+        inside: dict[int, frozenset[str]] = {}
+        for (holder, _, _), spots in self._spots.items():
+            names = frozenset(spot.name for spot in spots if spot.inside and spot.name)
+            inside[holder] = inside.get(holder, frozenset()) | names
+        return inside
 
     def _prepare(self) -> None:
         """Sort what ``has_changed`` looks at by how it is got at."""
@@ -277,7 +305,7 @@ class Picture:
         if shape.is_silent:
             return
         if shape.is_hidden:
-            self._note(value, _Kind.HIDDEN, "", spot, objects.NOTHING)
+            self._note(value, _Kind.HIDDEN, "", spot.within(), objects.NOTHING)
         self._attributes(spot, value, owner)
         self._go(_NOWHERE, type(value), _COMMON)
 

@@ -14,6 +14,11 @@ which nobody looks at; the other way round a proof could be wrong.  Not noticed:
 a few executions do not come to, and a change that is undone before its thread's next step.
 Objects are told apart by the names of their attributes only.
 
+A container, or what else has changed inside, may be got by its name with the lock held and
+used by a variable, a result or an iterator afterwards.  So what a variable that is read, or
+a call that returns, leads to is looked up in a picture of that moment, if fewer locks are
+held than at the uses before: what the state leads to no more, one thread has taken out.
+
 **Hand-overs.** Where there is a doubt, small programs are looked at closer
 (``search.ordered``).  Take the uses for steps, two of which conflict if they are of one
 place, by different threads, and one writes.  If in each execution that a complete search
@@ -40,8 +45,8 @@ from typing import Any, NamedTuple
 
 from ..instrument import site_of
 from ..osthreads import is_ours
-from .objects import is_library
-from .pictures import Place
+from .objects import VALUES, is_library
+from .pictures import Picture, Place
 
 TRACED = 3
 _NAMED = {"LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "LOAD_CLASSDEREF"}
@@ -78,15 +83,16 @@ class Uses:
     by: dict[str, dict[str, tuple[bool, str]]] = field(default_factory=dict)
     under: dict[str, frozenset[str]] = field(default_factory=dict)
     _log: Sized = ()
+    _picture: Callable[[], Picture] | None = None
 
     @classmethod
     def of(cls, places: set[Place]) -> Uses:
         names = frozenset(name for place in places for name in place.names)
         return cls(names, frozenset(name for place in places if place.loose for name in place.names))
 
-    def begin(self, log: Sized) -> None:
-        """An execution begins, whose steps are appended to ``log``."""
-        self._log, self.latest = log, set()
+    def begin(self, log: Sized, picture: Callable[[], Picture]) -> None:
+        """An execution begins, whose steps are appended to ``log``; ``picture`` takes one of the present."""
+        self._log, self._picture, self.latest = log, picture, set()
 
     def tracer(self, task: Any) -> Callable[[FrameType, str, Any], Any]:
         """What ``sys.settrace`` is to have in the thread of ``task``; one thread runs at a time."""
@@ -103,20 +109,44 @@ class Uses:
                     kept = said or name in self.loose
                     self.latest.add(Use(name, task.index, len(self._log), writes or kept, kept))
                     self._used(name, task, writes, frame)
+                for variable in _variables(frame.f_code).get(frame.f_lasti, ()):
+                    self._had(frame.f_locals.get(variable), task, frame)
+            elif event == "return":
+                self._had(argument, task, frame)
             return look
 
         return look
 
+    def _had(self, value: Any, task: Any, frame: FrameType) -> None:
+        """The thread uses ``value``, which it has got by a loose name before, or hands it to its caller.
+
+        What the state leads to no more, since it was taken out, is the thread's alone.
+        """
+        if type(value) in VALUES or self._picture is None:
+            return
+        held = self._held(task, False)
+        fewer = {name for name in self.loose if not self.under.get(name, held) <= held}
+        for name in fewer & self._picture().used_by(value) if fewer else ():
+            self._used(name, task, False, frame)
+
     def _used(self, name: str, task: Any, writes: bool, frame: FrameType) -> None:
-        # A read-write lock that is shared with other readers guards against no other writer.
         if writes:
             self.stored.add(name)
-        looks = not writes and name not in self.loose
-        held = {lock.name for lock, _, _ in task.held if looks or getattr(lock, "writer", task) is task}
-        self.under[name] = self.under.get(name, frozenset(held)) & held
+        held = self._held(task, not writes and name not in self.loose)
+        under = self.under.setdefault(name, held)
+        self.under[name] = under & held
         known = self.by.setdefault(name, {}).get(task.name)
-        if known is None or (writes and not known[0]):
+        # The place where a lock is missing says more than the first one.
+        if known is None or (writes and not known[0]) or (not under <= held and writes >= known[0]):
             self.by[name][task.name] = writes, str(site_of(frame.f_code, frame.f_lasti))
+
+    @staticmethod
+    def _held(task: Any, looks: bool) -> frozenset[str]:
+        """The locks that guard a use by ``task``, which only ``looks``, or may change what it has."""
+        # A read-write lock that is shared with other readers guards against no other writer.
+        return frozenset(
+            lock.name for lock, _, _ in task.held if looks or getattr(lock, "writer", task) is task
+        )
 
     def told(self, places: set[Place], all_of_them: bool = False) -> list[str]:
         """A sentence for each of ``places`` that two threads use with no lock in common, or of all."""
@@ -153,4 +183,15 @@ def _names(code: CodeType) -> Mapping[int, tuple[str, bool, bool]]:
         # A string may be a name as well: for ``getattr``, ``vars(x)[...]``, ``globals()[...]``.
         if instruction.opname in _NAMED | _STORES
         or (instruction.opname == "LOAD_CONST" and type(instruction.argval) is str)
+    }
+
+
+@functools.lru_cache(maxsize=4096)
+def _variables(code: CodeType) -> Mapping[int, tuple[str, ...]]:
+    """By offset, the local variables, or those around, that an instruction reads."""
+    return {
+        instruction.offset: instruction.argval if type(instruction.argval) is tuple else (instruction.argval,)
+        for instruction in dis.get_instructions(code)
+        if instruction.opname in ("LOAD_DEREF", "STORE_FAST_LOAD_FAST")
+        or instruction.opname.startswith("LOAD_FAST")
     }

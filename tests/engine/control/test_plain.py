@@ -212,6 +212,11 @@ def under_a_read_lock(s: Outer) -> None:
         s.table["n"] += 1
 
 
+def a_buffer_under_a_read_lock(s: Outer) -> None:
+    with s.lock.read():
+        s.buffer.append(1)
+
+
 def of_the_class(s: Outer) -> None:
     s.x += 1
     Outer.tries += 1
@@ -242,6 +247,7 @@ TALLY = [0]
         (draws, "Outer.ids"),
         (fills, "Outer.buffer"),
         (under_a_read_lock, "Outer.table"),
+        (a_buffer_under_a_read_lock, "Outer.buffer"),
         (of_the_class, "Outer.tries, a class attribute"),
         (by_another_name, "Inner.n"),
         (by_a_helper, "the global TALLY"),
