@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import linecache
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from .errors import ResultError
@@ -147,7 +147,8 @@ class Execution:
     (actor, op, object); an object has a ``label()``, a lock also a ``cls``, and
     what an INTERRUPT comes to has the interrupted actor as ``task``, what a START starts as ``runner``.
     ``sites`` has the place of each step, if the execution was recorded with
-    places, and ``wanted`` that of each entry of ``blocked``.
+    places, and ``wanted`` that of each entry of ``blocked``.  ``surveys`` is the detectors'
+    own: what one of them has found out for all.
     """
 
     threads: int
@@ -155,6 +156,7 @@ class Execution:
     blocked: Sequence[tuple[Any, Op, Any]] = ()
     sites: Sequence[Site] = ()
     wanted: Sequence[Site] = ()
+    surveys: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     def place(self, n: int) -> str:
         """The place of step ``n`` in words; steps past the end are the blocked offers."""

@@ -33,6 +33,7 @@ from typing import Any
 from ..findings import Alarm
 from ..trace import Execution, Kind, Op, object_name
 from .held import Held, Holding
+from .survey import survey
 
 RULE = "data_race"
 
@@ -74,7 +75,8 @@ def _raise(clock: Clock, other: Clock) -> None:
 
 def detect(execution: Execution) -> list[Alarm]:
     """The first race on each field in ``execution``."""
-    return _Run(execution).go()
+    known = survey(execution)
+    return [] if known is not None and known.guarded else _Run(execution).go()
 
 
 class _Run:

@@ -23,6 +23,7 @@ from ..findings import Alarm
 from ..trace import NOTHING, Execution, Kind, LockEdge
 from .held import EXCLUSIVE, SHARED, Held, Holding
 from .past import Past
+from .survey import survey
 
 RULE = "lock_order.inversion"
 
@@ -38,7 +39,9 @@ _MOST_EDGES = 400
 
 def detect(execution: Execution) -> list[Alarm]:
     """An alarm for each cycle of lock classes in ``execution``."""
-    return rings(_Edges(execution).found()) if _may_close(_nested(execution)) else []
+    known = survey(execution)
+    pairs = _nested(execution) if known is None else known.nested
+    return rings(_Edges(execution).found()) if _may_close(pairs) else []
 
 
 def _nested(execution: Execution) -> set[tuple[str, str]]:

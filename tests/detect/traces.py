@@ -21,6 +21,8 @@ class Thing:
     ``sem2`` a semaphore that starts at 2, ``sem1<`` one that is bounded by that.
     """
 
+    recursive, strict = False, True
+
     def __init__(self, name: str) -> None:
         self.name, self.cls = name, re.split(r"[\[@]", name)[0]
         self.fair, self.made_in_thread = name.endswith("!"), "@" in name

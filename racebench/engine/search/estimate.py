@@ -31,8 +31,16 @@ class Estimate:
 
     def entered(self, depth: int, executions: int) -> None:
         """The path has ``depth`` states now, in the last of ``executions``."""
-        while len(self._path) < depth:
-            self._path.append([executions - 1])
+        self._path += [[executions - 1] for _ in range(depth - len(self._path))]
+
+    def passed(self, candidates: int) -> None:
+        """The last state is finished with the one branch that it was entered for, as most are."""
+        self._path.pop()
+        if candidates > 1:
+            self._branches[1] += candidates - 1
+            known = self._by_candidates.setdefault(candidates, [0, 0])
+            known[0] += 1
+            known[1] += 1
 
     def explored(self, executions: int) -> None:
         """The last state's branch is done, with the last of ``executions``."""
@@ -42,12 +50,10 @@ class Estimate:
         """The last state is finished; so many steps could have been tried from it."""
         ends = self._path.pop()
         branches = len(ends) - 1
-        known = self._by_candidates.get(candidates)
-        if known is None:
-            known = self._by_candidates[candidates] = [0, 0]
-        known[0] += branches
-        known[1] += 1
         if candidates > 1:
+            known = self._by_candidates.setdefault(candidates, [0, 0])
+            known[0] += branches
+            known[1] += 1
             self._branches[0] += branches - 1
             self._branches[1] += candidates - 1
         if branches > 1:

@@ -96,6 +96,11 @@ class Search:
         estimate.entered(len(stack), self.executions)
         while stack:
             node = stack[-1]
+            if not node.done and len(node.tree) == 1:
+                # As most are: nobody will look at it again.
+                estimate.passed(max(1, len(node.ready) - len(node.asleep)))
+                stack.pop()
+                continue
             node.done += 1
             explored = node.tree.pop(0)
             node.asleep[explored.event.proc] = explored.event
@@ -124,7 +129,7 @@ class Search:
                     if late is not None:
                         taken_away.append((i, late, history.last[sleeper]))
             found = history.add(event, node.state, node.ready, fresh)
-            if fresh:
+            if fresh and (found or node.unsettled):
                 node.unsettled = [(*race, event, i) for race in found]
             if node.unsettled:
                 races += node.unsettled

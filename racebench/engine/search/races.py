@@ -67,17 +67,16 @@ class History:
             if use is None:
                 use = uses[key] = Uses()
             others |= use.before_write | use.before_reads
-        found: list[Race] = []
+        found = _NO_RACES
         # All steps that it conflicts with are among `others`: most often its thread knows them all.
         # Where interrupts come it conflicts with more than its keys say.
         if races and (others & ~own or self._by_thread):
             found = self.races_of(event, state)
-        before = own | others | 1 << index
+        self.last[proc] = before = own | others | 1 << index
         self.events.append(event)
         self._states.append(state)
         self._ready.append(ready)
         self.before.append(before)
-        self.last[proc] = before
         self._arrived[proc] = index + 1
         for key in event.reads:
             use = uses[key]
@@ -383,3 +382,4 @@ def _there(indices: Iterable[int], e: int, steps: list[int]) -> Iterator[int]:
 
 
 _NONE = Uses()
+_NO_RACES: list[Race] = []

@@ -1,0 +1,131 @@
+"""One look at an execution that spares the detectors theirs, as a rule.
+
+Most executions take plain locks, one after another, and use fields with them held.
+What detectors ask first of such a one is told here, in one pass and without clocks:
+- **Whether each field that threads share is used under one lock, always the same.**
+  Then there is no data race.  Of two uses by different threads with a lock held, held
+  by nobody else and given back by nobody else, one comes before the release that
+  comes before the other one's take: the lock orders the two.
+- **Which lock classes are wanted with which held**, from which a cycle has to be made.
+
+Where locks are used in other ways (shared, taken again, given back by anybody, in an
+interrupt, by a wait, misused), and where stores are late, there is no survey: detectors
+look for themselves.  What else orders steps is not needed here, and passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..trace import Execution, Kind
+
+_SHARED = -1
+_OTHERWISE = {
+    *(Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE, Kind.RELEASE_READ, Kind.RELEASE_WRITE),
+    *(Kind.REQUEST_READ, Kind.REQUEST_WRITE, Kind.WAIT, Kind.INTERRUPT, Kind.RETURN, Kind.STORE, Kind.FENCE),
+}
+"""What makes a survey impossible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """``guarded``: no fields race.  ``nested`` has (class held, class wanted)."""
+
+    guarded: bool
+    nested: set[tuple[str, str]]
+
+
+class _Use:
+    """Of one field: its only thread or ``_SHARED``, whether it is written, the locks held at all uses, as bits."""
+
+    __slots__ = ("locks", "thread", "written")
+
+    def __init__(self, thread: int, written: bool, locks: int) -> None:
+        self.thread, self.written, self.locks = thread, written, locks
+
+
+def survey(execution: Execution) -> Survey | None:
+    """What is to be said of ``execution``, or None; it is asked once for all detectors."""
+    if not execution.surveys:
+        execution.surveys.append(_survey(execution))
+    found: Survey | None = execution.surveys[0]
+    return found
+
+
+def _survey(execution: Execution) -> Survey | None:
+    bits: dict[int, int] = {}
+    held = [0] * execution.threads
+    classes: list[list[tuple[int, str]]] = [[] for _ in held]
+    uses: dict[tuple[int, str], _Use] = {}
+    nested: set[tuple[str, str]] = set()
+    taken = 0
+    for actor, op, obj in execution.steps:
+        i = actor.index
+        if op.is_field:
+            if op.apart:
+                return None
+            if op.atomic or op.inside:
+                continue
+            key = id(obj), op.field
+            use = uses.get(key)
+            if use is None:
+                uses[key] = _Use(i, op.writes, held[i])
+                continue
+            use.locks &= held[i]
+            if use.thread != i:
+                use.thread = _SHARED
+            if op.writes:
+                use.written = True
+            continue
+        kind = op.kind
+        if kind is Kind.RELEASE:
+            bit = bits.get(id(obj), 0)
+            if not held[i] & bit:
+                return None
+            held[i] ^= bit
+            taken ^= bit
+            classes[i] = [pair for pair in classes[i] if pair[0] != bit]
+            continue
+        if kind is not Kind.ACQUIRE and kind is not Kind.TRY_ACQUIRE:
+            if kind in _OTHERWISE:
+                return None
+            continue
+        bit = bits.get(id(obj), 0)
+        if not bit:
+            if obj.recursive or not obj.strict:
+                return None
+            bit = bits[id(obj)] = 1 << len(bits)
+        if kind is Kind.ACQUIRE:
+            if taken & bit:
+                return None
+            for _, cls in classes[i]:
+                nested.add((cls, obj.cls))
+        elif taken & bit:
+            continue
+        held[i] |= bit
+        taken |= bit
+        classes[i].append((bit, obj.cls))
+    if not _wanted(execution.blocked, bits, classes, nested):
+        return None
+    guarded = all(use.locks or use.thread != _SHARED or not use.written for use in uses.values())
+    return Survey(guarded, nested)
+
+
+def _wanted(
+    blocked: Sequence[tuple[Any, Any, Any]],
+    bits: dict[int, int],
+    classes: list[list[tuple[int, str]]],
+    nested: set[tuple[str, str]],
+) -> bool:
+    """Add the locks that threads still wanted at the end to ``nested``; False if there are other ones."""
+    for actor, op, obj in blocked:
+        if op.kind is Kind.ACQUIRE:
+            own = classes[actor.index]
+            if obj.recursive or not obj.strict or any(bit == bits.get(id(obj)) for bit, _ in own):
+                return False
+            nested.update((cls, obj.cls) for _, cls in own)
+        elif op.kind in _OTHERWISE:
+            return False
+    return True
