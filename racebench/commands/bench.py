@@ -8,7 +8,7 @@ from rich.text import Text
 
 from ..campaign import bench
 from ..campaign.stop import Stop
-from ..report.listing import bench_table
+from ..report.listing import bench_busy, bench_table
 from ..report.terminal import show
 from .shared import arguments
 from .shared.output import Output
@@ -24,9 +24,11 @@ def declare(add: arguments.Add) -> None:
 def act(args: argparse.Namespace, stop: Stop) -> int:
     output = Output(args.json)
     with stop.interruptible():
-        figures = bench.measure(
-            lambda name: output.progress.print(Text(f"measuring {name} ...", style="dim"))
+        measured = bench.measure(
+            lambda what: output.progress.print(Text(f"measuring: {what}", style="dim"))
         )
+    figures = measured.figures()
     output.json(figures)
-    show(output.answer, [bench_table(figures, bench.bars(figures))])
+    spreads = {key: measured.spread(key) for key in figures}
+    show(output.answer, [bench_table(figures, spreads, measured.bars()), bench_busy(measured.busy)])
     return 0

@@ -10,6 +10,8 @@ from .tree import Block, Column, Fit, Look, Paragraph, Section, Table, listed, n
 Told = Sequence[tuple[str, str]]
 """Names of scenarios, and what each is about."""
 
+_QUIET = 0.05
+
 
 def listing(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     first, *others = headings
@@ -50,12 +52,26 @@ def _named(told: Told) -> Table:
     return listed(row(say(name, Look.STRONG), what) for name, what in told)
 
 
-def bench_table(measured: Mapping[str, float | None], bars: Mapping[str, tuple[str, bool]]) -> Table:
-    """Figures, and for those with a bar whether it is met."""
+def bench_table(
+    figures: Mapping[str, float | None], spreads: Mapping[str, float], bars: Mapping[str, tuple[str, bool]]
+) -> Table:
+    """Figures, by how much each varied, and for those with a bar whether it is met."""
     rows = []
-    for key, value in measured.items():
+    for key, value in figures.items():
         shown = "none" if value is None else f"{value:,.3f}" if value < 100 else f"{value:,.0f}"
         bar, met = bars.get(key, ("", True))
         said = say(f"met: {bar}", Look.GOOD) if met else say(f"MISSED: {bar}", Look.BAD)
-        rows.append(row(key, shown, said if bar else ""))
-    return table([Column("figure", Fit.WHOLE), Column("value", Fit.NUMBER), "bar"], rows)
+        varied = spreads.get(key, 0.0)
+        rows.append(row(key, shown, f"{varied:.0%}" if varied else "", said if bar else ""))
+    numbers = Column("value", Fit.NUMBER), Column("varied", Fit.NUMBER)
+    return table([Column("figure", Fit.WHOLE), *numbers, "bar"], rows)
+
+
+def bench_busy(share: float | None) -> Block:
+    """What to make of the figures, if others had a ``share`` of the processors meanwhile."""
+    if share is None:
+        return note("What else this machine did meanwhile is not known here.")
+    if share < _QUIET:
+        return note(f"Others had {share:.0%} of the processors meanwhile: the machine was quiet.")
+    text = f"Others had {share:.0%} of the processors meanwhile: these are the figures of a busy machine."
+    return note(text, Look.WARN)

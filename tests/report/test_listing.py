@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from racebench.report.listing import bench_table, function_list, listing, scenario_list
+from racebench.report.listing import bench_busy, bench_table, function_list, listing, scenario_list
 from racebench.report.terminal import plain
 
 from .samples import ESC, EVIL
@@ -28,10 +28,18 @@ def test_what_runs_a_function_and_past_bugs_in_it() -> None:
 
 def test_a_figure_is_told_with_its_bar() -> None:
     figures = {"fast": 12_345.6, "slow": 0.25, "other": None}
-    text = plain([bench_table(figures, {"fast": ("> 10,000", True), "slow": ("> 1", False)})], 60)
-    assert words(text)[2:] == ["fast 12,346 met: > 10,000", "slow 0.250 MISSED: > 1", "other none"]
+    bars = {"fast": ("> 10,000", True), "slow": ("> 1", False)}
+    text = plain([bench_table(figures, {"slow": 0.256}, bars)], 60)
+    assert words(text)[2:] == ["fast 12,346 met: > 10,000", "slow 0.250 26% MISSED: > 1", "other none"]
 
 
 def test_nothing_is_obeyed() -> None:
     text = plain([listing(("a", "b"), [(EVIL, EVIL)])], 80)
     assert ESC not in text and text.count("[bold]x[/bold]") == 2
+
+
+def test_figures_of_a_busy_machine_are_said_to_be_that() -> None:
+    assert "busy" in plain([bench_busy(0.4)], 200)
+    assert "40%" in plain([bench_busy(0.4)], 200)
+    assert "quiet" in plain([bench_busy(0.01)], 200)
+    assert "not known" in plain([bench_busy(None)], 200)
