@@ -177,7 +177,8 @@ class LockEdge:
     Locks are (class, name).  ``others`` has all that it held; a mode is True for
     exclusive, False for shared.  ``fair`` says that a writer which waits for the
     wanted lock holds new readers back; there such a writer is told of also if it
-    held ``NOTHING``.  ``fresh`` names those of the two that were made in a thread.
+    held ``NOTHING``.  ``fresh`` names those of the two that were made in a thread,
+    ``unnamed`` those that were given no name.
     ``known`` is what thread number ``index`` knew of the others by hand-overs when
     it wanted the lock, ``seen`` by all that it had read, empty if nobody asked, and
     ``latest`` how many steps it had made when it did so for the last time, knowing
@@ -200,6 +201,7 @@ class LockEdge:
     latest: int = -1
     seen: tuple[int, ...] = ()
     fresh: frozenset[str] = frozenset()
+    unnamed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

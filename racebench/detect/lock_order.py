@@ -125,9 +125,9 @@ class _Edges:
         made = known[i] + (n >= len(self._execution.steps))
         others = frozenset((held.label(), m) for held, _, m in holding)
         name, place = wanted.label(), self._execution.place
-        outer = [(lock.cls, lock.label(), taken, how, _fresh(lock)) for lock, taken, how in holding]
-        for cls, label, taken, how, new in outer or [(*NOTHING, -1, True, frozenset())]:
-            fresh = new | _fresh(wanted)
+        outer = [(lock.cls, lock.label(), taken, how, lock) for lock, taken, how in holding]
+        for cls, label, taken, how, lock in outer or [(*NOTHING, -1, True, None)]:
+            fresh = _those("made_in_thread", lock, wanted)
             told = seen if fresh else known
             key = (actor.name, label, name, mode and fair, known[:i], known[i + 1 :], told[:i], told[i + 1 :])
             self._latest[key] = made
@@ -135,11 +135,13 @@ class _Edges:
                 self._found[key] = LockEdge(
                     actor.name, (cls, label), (wanted.cls, name), others, how, mode,
                     taken, n, place(taken) if taken >= 0 else "", place(n), fair, i, known, -1, seen, fresh,
+                    _those("unnamed", lock, wanted),
                 )  # fmt: skip
 
 
-def _fresh(lock: Any) -> frozenset[str]:
-    return frozenset([lock.label()]) if getattr(lock, "made_in_thread", False) else frozenset()
+def _those(which: str, *locks: Any) -> frozenset[str]:
+    """The labels of those ``locks`` of which ``which`` is true."""
+    return frozenset([lock.label() for lock in locks if getattr(lock, which, False)])
 
 
 def rings(edges: Sequence[LockEdge]) -> list[Alarm]:
@@ -201,9 +203,10 @@ def _meets(a: LockEdge, b: LockEdge) -> bool:
     """Whether waiting as ``a`` does can be for what ``b`` holds: one class, not both sharing.
 
     Of a fair lock also if both share it: see ``_held_back``.  A lock that a thread
-    made stands for itself alone, since nobody else may know it.
+    made stands for itself alone, since nobody else may know it; and one without a name,
+    since nobody has said that those so called are of one kind.
     """
-    if (a.wanted[1] in a.fresh or b.held[1] in b.fresh) and a.wanted != b.held:
+    if a.wanted != b.held and (a.wanted[1] in a.fresh | a.unnamed or b.held[1] in b.fresh | b.unnamed):
         return False
     return a.wanted[0] == b.held[0] and (a.wanted_mode or b.held_mode or a.fair)
 

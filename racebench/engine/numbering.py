@@ -10,12 +10,19 @@ from ..primitives import State
 class Numbers:
     """Hears of each new object; ``current`` is the task that makes it, None in setup."""
 
-    __slots__ = ("_ids", "current", "serials")
+    __slots__ = ("_ids", "_unnamed", "current", "serials")
 
     def __init__(self) -> None:
         self.current: Any = None
         self.serials: dict[Any, int] = {}
         self._ids: dict[str, int] = {}
+        self._unnamed: dict[Any, list[Any]] = {}
+
+    def clear(self) -> None:
+        """Nothing is made yet."""
+        self.serials.clear()
+        self._ids.clear()
+        self._unnamed.clear()
 
     def given(self) -> tuple[dict[Any, int], dict[str, int]]:
         """What was given so far, for ``give_from``."""
@@ -45,7 +52,27 @@ class Numbers:
         own["_rb_id"] = n if current is None else (who, n)
         key = (who, type(obj)) if isinstance(obj, State) else (who, obj.cls, obj.index)
         n = serials[key] = serials.get(key, 0) + 1
+        if current is None:
+            n = self._named_first(obj, key, n)
         if current is not None:
             own["_rb_serial"] = f"@{who}#{n}"
         elif n > 1:
             own["_rb_serial"] = f"#{n}"
+
+    def _named_first(self, obj: Any, key: Any, n: int) -> int:
+        """The number of ``obj``, made in setup as the ``n``-th that is called so.
+
+        Those that were given the name come before those that are called after their
+        attribute, so they are called as though there were no others.  Nobody sees
+        what an object is called before setup is over.
+        """
+        if getattr(obj, "unnamed", False):
+            self._unnamed.setdefault(key, []).append(obj)
+        elif key in self._unnamed:
+            # They have the numbers up to n - 1, in this order: the first of them makes room.
+            unnamed = self._unnamed[key]
+            first = unnamed.pop(0)
+            first.__dict__["_rb_serial"] = f"#{n}"
+            unnamed.append(first)
+            n -= len(unnamed)
+        return n

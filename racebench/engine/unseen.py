@@ -14,6 +14,13 @@ NOTHING = (
 )
 
 
+def outlives(what: str) -> str:
+    """Said of ``what``, which was made in an execution that is over, and is used in another one."""
+    return (
+        f"{what} outlives an execution, and what it keeps is not put back for the next one: make it in setup"
+    )
+
+
 class Unseen:
     """Keeps the sentences of one run, and who touched what in its present execution.
 

@@ -47,6 +47,9 @@ class Alone:
     def hand_over(self, what: str, value: Any) -> None:
         """Nobody is there to get it."""
 
+    def outlives(self, what: str) -> None:
+        """Nothing is put back."""
+
     def execution(self) -> None:
         """There is one."""
 

@@ -33,8 +33,10 @@ class Condition(Primitive):
         *,
         spurious: bool = False,
     ) -> None:
-        self.lock = lock if lock is not None else RLock(f"{cls or self.kind}.lock", index)
-        super().__init__(cls, index)
+        called = cls or self._called()
+        self.lock = lock if lock is not None else RLock(f"{called}.lock", index)
+        self.lock.unnamed |= lock is None and self.unnamed
+        super().__init__(called, index)
         self.spurious = spurious
         self.waiters: list[Any] = []
 

@@ -38,6 +38,8 @@ class Lock(Primitive):
 
     ``Lock("desc", 64)`` is called desc[64] in reports: the class says what kind of
     lock it is, for the order in which kinds are taken, the index which of them.
+    Without a name it is called after the attribute that it is put into as it is made,
+    and each such lock is of a kind of its own.
 
     A subclass whose ``acquire`` and ``__enter__`` call these says in
     ``frames_between`` how many calls deep, so that reports name its caller.

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, NoReturn, Self
 from ..trace import Kind, Op
 from ..values import Instrumented
 from . import runtime
+from .attribute import attribute_of
 
 Effect = Callable[[Any, Any], Any]
 """(thread, argument) -> what the operation returns; changes the machine."""
@@ -44,6 +45,8 @@ class Primitive(Instrumented):
 
     _rb_serial = ""
     kind = "lock"
+    unnamed = False
+    """Whether it was given no name: then it is called after the attribute that holds it, or its kind."""
 
     def __new__(cls, /, *args: Any, **kwargs: Any) -> Self:
         now = runtime.current
@@ -52,11 +55,16 @@ class Primitive(Instrumented):
         return made
 
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
-        self.cls = cls or self.kind
+        self.cls = cls or self._called()
         self.index = index
         now = runtime.current
         if now is not None and now.numbers:
             now.created(self)
+
+    def _called(self) -> str:
+        """What it is called that was given no name."""
+        self.unnamed = True
+        return attribute_of(self) or self.kind
 
     @property
     def name(self) -> str:

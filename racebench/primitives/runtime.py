@@ -56,6 +56,9 @@ class Runtime(Protocol):
     def hand_over(self, what: str, value: Any) -> None:
         """Another thread is given ``value``, by no field; ``what`` it is, in words."""
 
+    def outlives(self, what: str) -> None:
+        """``what``, which was made in an execution that is over, is used in this one."""
+
     def execution(self) -> Any:
         """What tells the execution, or collision, that the calling thread is in from others."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from queue import Empty
 from typing import Any
 
@@ -10,20 +11,46 @@ from .clock import limited
 from .ops import GET, LOOK, PUT, TRY_GET
 from .primitive import Primitive, either
 
+_POOLS = "concurrent.futures"
+
+
+def _called_by_a_pool() -> bool:
+    """Whether the caller of the function that asks is code of a pool."""
+    return str(sys._getframe(2).f_globals.get("__name__")).startswith(_POOLS)
+
 
 class SimpleQueue(Primitive):
-    """First in, first out, without a limit; its items are what its steps put in and take out."""
+    """First in, first out, without a limit; its items are what its steps put in and take out.
+
+    Who uses one of an execution that is over is told.  But a pool that is collected late
+    puts something into its own, for the sake of its threads, which have ended: that is no
+    step of the present execution.  When it comes is up to the collector and, without the
+    GIL, to whichever thread lets go of the pool last; and nobody learns of it, since of
+    who still uses the pool, or looks into the queue, that is told as well.
+    """
 
     kind = "queue"
 
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
         super().__init__(cls, index)
         self.items: list[Any] = []
+        now = runtime.current
+        self._era = None if now is None else now.era
+
+    def _used(self, now: runtime.Runtime | None) -> None:
+        """Say so if it is of an execution that is over; from now on it is of the present one."""
+        if now is not None and self._era is not None and self._era != now.era:
+            self._era = now.era
+            now.outlives(self.label())
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
         """Put ``item`` in; it never blocks."""
         now = runtime.current
         if now is not None:
+            if self._era is not None and self._era != now.era and _called_by_a_pool():
+                self.items.append(item)
+                return
+            self._used(now)
             now.hand_over(f"an item of {self.label()}", item)
         self._step(PUT, self._put, item)
 
@@ -33,6 +60,7 @@ class SimpleQueue(Primitive):
         """Take the oldest item; Empty if there is none now (``block=False``), or for ``timeout`` seconds."""
         if timeout is not None and block and timeout < 0:
             raise ValueError("'timeout' must be a non-negative number")
+        self._used(runtime.current)
         if not block or (timeout is not None and limited(timeout) <= 0):
             found = self._step(TRY_GET, self._get)
         else:
@@ -48,6 +76,7 @@ class SimpleQueue(Primitive):
         return not self.qsize()
 
     def qsize(self) -> int:
+        self._used(runtime.current)
         size: int = self._step(LOOK, self._size)
         return size
 

@@ -90,8 +90,7 @@ class Floor(Late):
 
     def prepare(self) -> None:
         """Everything that is kept of an execution is as it is before a new one."""
-        self.serials.clear()
-        self._ids.clear()
+        self.clear()
         self.current: Task | None = None
         self.enabled: list[Task] = []
         self.many = self.crashed = self.ending = self.closing = False

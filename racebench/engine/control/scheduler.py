@@ -23,6 +23,7 @@ from ..garbage import tamed
 from ..instrument import Twins, derived
 from ..real import run as real
 from ..shield import Shield
+from ..unseen import outlives
 from . import interrupts
 from .children import Children
 from .clock import Clock
@@ -120,6 +121,9 @@ class Scheduler:
 
     def hand_over(self, what: str, value: Any) -> None:
         self.lookout.handed(what, value)
+
+    def outlives(self, what: str) -> None:
+        self.unseen.say(f"{self.program.name}: {outlives(what)}")
 
     def execution(self) -> int:
         """The number of the present execution."""

@@ -65,17 +65,8 @@ class Workers:
 
     def _perform(self, task: Task) -> None:
         """``task``'s part in an execution; it has the floor."""
-        s, watch = self._floor, self._lookout.watch
-        error: BaseException | None = None
-        try:
-            if watch is None:
-                self.play(task)
-            else:
-                watch(task, partial(self.play, task))
-        except ThreadAbort:
-            task.aborted = True
-        except BaseException as raised:
-            error = raised
+        s = self._floor
+        error = self._played(task)
         if task.ident != get_ident():
             with s.fork:
                 out = task.out
@@ -87,7 +78,28 @@ class Workers:
             s.hangs += error is not None
         if error is not None:
             s.say(error_event(task.name, error, len(s.log)), task)
+            # By its traceback it has all that the function had.
+            error = None
         self._finish(task)
+
+    def _played(self, task: Task) -> BaseException | None:
+        """What the function of ``task`` raised, if anything.
+
+        A frame of its own: who has passed the floor on must have nothing left of the
+        execution.  The last reference to a pool, say, would go in the midst of the
+        next one, and what its end sets off would count as a step of that.
+        """
+        watch = self._lookout.watch
+        try:
+            if watch is None:
+                self.play(task)
+            else:
+                watch(task, partial(self.play, task))
+        except ThreadAbort:
+            task.aborted = True
+        except BaseException as raised:
+            return raised
+        return None
 
     def play(self, task: Task) -> None:
         """Run the function of ``task``: what is above this in a stack is the program's."""

@@ -29,7 +29,7 @@ class FreeMutex(Free, Lock):
 
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
         # One call less than through the base: a machine makes many locks.
-        self.cls = cls or "lock"
+        self.cls = cls or self._called()
         self.index = index
         self.real = real = RealLock()
         self._get = real.acquire

@@ -104,6 +104,9 @@ class FreeRun:
     def hand_over(self, what: str, value: Any) -> None:
         """Threads that nobody holds back use the real objects, seen or not."""
 
+    def outlives(self, what: str) -> None:
+        """One era has all the collisions, and what was made in another one is as real as any."""
+
     def execution(self) -> Any:
         """The batch and collision that the calling thread is in."""
         me = self.local.worker

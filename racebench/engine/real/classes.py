@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ...primitives import State, runtime, shared
+from ..unseen import outlives
 from .inside import inside
 from .names import attributes
 
@@ -101,10 +102,7 @@ class Attributes:
 
     def _outlives(self, obj: Any, cell: Any, era: int) -> None:
         cell.__dict__[_ERA] = era
-        self._say(
-            f"an object of {type(obj).__name__} outlives an execution, and what it keeps is not put back "
-            "for the next one: make it in setup"
-        )
+        self._say(outlives(f"an object of {type(obj).__name__}"))
 
     @contextmanager
     def installed(self) -> Iterator[None]:
