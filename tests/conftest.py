@@ -13,6 +13,10 @@ from racebench.engine.explain import answers, conclusion
 
 from .inner import ROOT
 
+# Many tests start a Python of their own.  Where Python is told to write no bytecode, each of them
+# would compile all of RaceBench again, which costs more than what it is started for.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 def _ours() -> set[str]:
     return {t.name for t in threading.enumerate() if t.name.startswith("racebench-")}

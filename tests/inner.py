@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+from multiprocessing import popen_spawn_posix, resource_tracker
 from pathlib import Path
 
 import pytest
+
+from racebench.pytest_plugin import items, merging
 
 from .fakes import TWO_ROUTES
 
@@ -78,8 +81,15 @@ RUDE = KILLED.replace(
 POLITE = KILLED.replace("DIE", "__import__('select').select([], [], [], 60)")
 
 
-def run(inner: pytest.Pytester, *args: str) -> pytest.RunResult:
-    return inner.runpytest_subprocess(*LOAD, *QUICK, *args)
+LOADED = popen_spawn_posix, resource_tracker, items, merging
+"""Are there before any pytest runs in this process: what one loads is forgotten after it, and these are one of a
+kind."""
+
+
+def run(inner: pytest.Pytester, *args: str, apart: bool = False) -> pytest.RunResult:
+    """A pytest in this process; in one of its own with xdist, which needs that, or ``apart``."""
+    runs = inner.runpytest_subprocess if apart or {"-n", "-d"} & {*args} else inner.runpytest_inprocess
+    return runs(*LOAD, *QUICK, *args)
 
 
 def write(inner: pytest.Pytester, **files: str) -> None:

@@ -211,6 +211,7 @@ def news(item: pytest.Item, message: dict[str, Any]) -> None:
 
 
 _ROUND = pytest.StashKey[tuple[str, Share]]()
+_SHOWN = pytest.StashKey[set[tuple[str, str]]]()
 
 
 def _soaks(item: pytest.Item) -> bool:
@@ -252,9 +253,10 @@ def running(item: pytest.Item) -> Running:
     nodeid, share = item.stash.get(_ROUND, (item.nodeid, None))
     # The first round takes what time it says itself; the others make up for it.
     seconds = visits(item.config).next_s() if _soaks(item) else 0.0
+    shown = item.config.stash.setdefault(_SHOWN, set())
     if share is None:
-        return Running(nodeid, tell)
-    return Running(nodeid, tell, share.seed(item.config.getoption("race_seed")), seconds)
+        return Running(nodeid, tell, shown=shown)
+    return Running(nodeid, tell, share.seed(item.config.getoption("race_seed")), seconds, shown=shown)
 
 
 def _timeout_limit(config: pytest.Config) -> _Limit:

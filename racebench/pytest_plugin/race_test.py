@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ParamSpec
 
 from ..campaign import modes
@@ -24,6 +24,8 @@ class Running:
     In a later round of a soak it also has a seed of its own and its seconds;
     what it does not find there, the first round has found or missed.  ``replayed``
     takes its program and the rules that may break, and runs a stored schedule instead.
+    ``shown`` has what earlier rounds have shown in this session, by test and signature:
+    it is not shown again in full.
     """
 
     nodeid: str
@@ -31,6 +33,7 @@ class Running:
     seed: int | None = None
     seconds: float = 0.0
     replayed: Callable[[Program, Collection[str]], None] | None = None
+    shown: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def again(self) -> bool:
@@ -46,9 +49,6 @@ class Running:
 
 running: Running | None = None
 """Set by the pytest plugin."""
-
-# What a soak's earlier round has shown in this process, by test and signature: it is not shown again in full.
-_shown: set[tuple[str, str]] = set()
 
 _MODES = ("explore", "verify", "stress")
 _WIDTH = 100
@@ -105,8 +105,8 @@ def race_test(
             odd = [finding for finding in result.findings if finding.rule in cell.unexpected]
             if odd:
                 keys = [(now.nodeid, finding.signature) for finding in odd]
-                told.unexpected(cell, [key[1] for key in keys if key in _shown])
-                _shown.update(keys)
+                told.unexpected(cell, [key[1] for key in keys if key in now.shown])
+                now.shown.update(keys)
                 raise RaceFailed(_broken(program, mode, odd, drawn=running is None))
             if result.interrupted:
                 raise KeyboardInterrupt

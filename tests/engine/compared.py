@@ -37,15 +37,16 @@ class Mismatch:
 
 
 def searched(
-    program: rb.Program, probe: Probe, preemptions: int | None = None, most: int = _MOST
+    program: rb.Program, probe: Probe, preemptions: int | None = None, most: int = _MOST, looks: bool = True
 ) -> tuple[set[End], set[str]]:
     """The ends and rules that our search meets; no work is done on what it finds.
 
-    TooLarge if it takes more than ``most`` executions.
+    ``looks``: whether it is looked at for what no step announces, too.  TooLarge if it takes
+    more than ``most`` executions.
     """
     ends: set[End] = set()
     tally = Tally()
-    with Scheduler(program) as scheduler:
+    with Scheduler(program, looks=looks) as scheduler:
         search: Any = Search(scheduler) if preemptions is None else Ladder(scheduler, preemptions)
         while True:
             outcome = search.execute()
@@ -67,11 +68,15 @@ def _told(rule: str) -> str:
 
 
 def mismatches(
-    sketch: Sketch, reached: Reached | None = None, preemptions: int | None = None, most: int = _MOST
+    sketch: Sketch,
+    reached: Reached | None = None,
+    preemptions: int | None = None,
+    most: int = _MOST,
+    looks: bool = True,
 ) -> Iterator[Mismatch]:
     """Where the search and the enumerator differ, over all orders of the threads' names.
 
-    TooLarge if that takes more than ``most`` executions for one order.
+    ``looks``: see ``searched``.  TooLarge if that takes more than ``most`` executions for one order.
     """
     if reached is None:
         reached = enumerated(sketch, preemptions=preemptions)
@@ -79,7 +84,7 @@ def mismatches(
     for order in permutations(name for name, _ in sketch.threads):
         program, probe = program_of(sketch, order)
         try:
-            ends, rules = searched(program, probe, preemptions, most)
+            ends, rules = searched(program, probe, preemptions, most, looks)
         except TooLarge:
             raise
         except Exception as error:

@@ -239,7 +239,7 @@ def test_a_daemon_that_polls_does_not_keep_the_program_from_ending_and_is_not_pr
     poll = program(main, check=None)
     assert rb.stress(poll, seconds=0.05).verdict is rb.Verdict.CLEAN
     assert rb.explore(poll, executions=20).verdict is rb.Verdict.CLEAN
-    result = rb.verify(poll, max_executions=500)
+    result = rb.verify(poll, max_executions=60)
     assert not result.complete and not result.findings
 
 

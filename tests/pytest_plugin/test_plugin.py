@@ -190,7 +190,7 @@ def test_a_program_that_ends_its_process_costs_its_item_not_what_it_found(
 ) -> None:
     write(inner, account__py=source)
     out = inner.path / "out"
-    result = run(inner, "scenarios", *args, "--race-out", str(out))
+    result = run(inner, "scenarios", *args, "--race-out", str(out), apart=True)
     result.assert_outcomes(passed=2, failed=1)
     text = result.stdout.str()
     assert "expected account.lost, found account.lost: its process was ended by SIG" in text
@@ -203,7 +203,7 @@ def test_a_program_that_ends_its_process_costs_its_item_not_what_it_found(
 
 def test_an_item_that_outlives_its_deadline_is_interrupted_and_the_others_go_on(inner: Pytester) -> None:
     write(inner, account__py=POLITE)
-    result = run(inner, "scenarios", "--timeout", "10")
+    result = run(inner, "scenarios", "--timeout", "10", apart=True)
     result.assert_outcomes(passed=2, failed=1)
     text = result.stdout.str()
     assert "it outlived its deadline and was interrupted" in text
@@ -213,7 +213,7 @@ def test_an_item_that_outlives_its_deadline_is_interrupted_and_the_others_go_on(
 def test_an_item_that_heeds_no_interrupt_is_killed_and_the_others_go_on(inner: Pytester) -> None:
     write(inner, account__py=RUDE)
     out = inner.path / "out"
-    result = run(inner, "scenarios", "--timeout", "10", "--race-out", str(out))
+    result = run(inner, "scenarios", "--timeout", "10", "--race-out", str(out), apart=True)
     result.assert_outcomes(passed=2, failed=1)
     assert "; it went on, and its process was killed" in " ".join(result.stdout.str().split())
     stored = read_run(out)
@@ -235,7 +235,7 @@ def test_a_soak_goes_round_with_seeds_of_its_own(inner: Pytester) -> None:
 
 def test_without_xdist_and_pytest_timeout(inner: Pytester) -> None:
     write(inner, account__py=PYTHON)
-    result = run(inner, "scenarios", "-p", "no:xdist", "-p", "no:timeout")
+    result = run(inner, "scenarios", "-p", "no:xdist", "-p", "no:timeout", apart=True)
     result.assert_outcomes(passed=2)
     assert "2 of 2 cells as expected" in result.stdout.str()
 
@@ -269,7 +269,7 @@ def test_a_full_disk_is_said_and_ends_nothing(inner: Pytester) -> None:
         RunFolder.add_finding = add_finding
     """)
     out = inner.path / "out"
-    result = run(inner, "scenarios", "--race-out", str(out))
+    result = run(inner, "scenarios", "--race-out", str(out), apart=True)
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR
     text = result.stdout.str()
     assert "2 passed" in text
@@ -282,7 +282,7 @@ def test_a_killed_controller_leaves_a_journal_that_can_be_read_and_resumed(
 ) -> None:
     write(inner, two_routes__toml=TWO_ROUTES)
     out = inner.path / "out"
-    only = ("-k", "no_rank_lock", "-n", "2", "--soak", "10m", "--race-out", str(out))
+    only = ("-k", "no_rank_lock", "-n", "1", "--soak", "10m", "--race-out", str(out))
     command = [sys.executable, "-m", "pytest", *LOAD, *QUICK, "scenarios", *only]
     with subprocess.Popen(
         command, cwd=inner.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -466,11 +466,11 @@ def test_the_ini_file_has_defaults(inner: Pytester) -> None:
     write(inner, account__py=PYTHON)
     ini = "race_paths = scenarios\nrace_protocols = kept\nrace_out = out\nrace_time = "
     inner.makeini(f"[pytest]\n{ini}50ms")
-    inner.runpytest_subprocess(*LOAD).assert_outcomes(passed=1)
+    inner.runpytest_inprocess(*LOAD).assert_outcomes(passed=1)
     [cell] = read_run(inner.path / "out").cells
     assert cell.protocol == "kept" and cell.stress is not None and cell.stress.seconds < 1.9
     inner.makeini(f"[pytest]\n{ini}soon")
-    result = inner.runpytest_subprocess(*LOAD)
+    result = inner.runpytest_inprocess(*LOAD)
     assert result.ret == pytest.ExitCode.USAGE_ERROR and "race_time: 'soon'" in result.stderr.str()
 
 
@@ -491,7 +491,7 @@ def test_a_stored_schedule_runs_as_its_test(inner: Pytester, capfd: pytest.Captu
     assert "reproduced: account.lost" in capfd.readouterr().out
     # The bug is mended: the steps are the same, what they do is not.
     path.write_text(RACE_TESTS.replace("s.balance = seen + 1", "s.balance = 2"))
-    run(inner, "--race-replay", finding).assert_outcomes(passed=1)
+    run(inner, "--race-replay", finding, apart=True).assert_outcomes(passed=1)
     path.write_text(RACE_TESTS.replace("seen = s.balance", "seen = 1"))
     result = run(inner, "--race-replay", finding, "-n", "1")
     result.assert_outcomes(failed=1)
@@ -528,7 +528,7 @@ def test_race_tests_go_round_in_a_soak(inner: Pytester, args: tuple[str, ...]) -
     inner.makepyfile(test_money=RACE_TESTS + "\ndef test_plain(): pass\n", conftest=SLOW_CLOCK)
     out = inner.path / "out"
     picked = "kept and not expected or hammered or plain"
-    result = run(inner, ".", "-k", picked, "--soak", "800ms", "--race-out", str(out), "-v", *args)
+    result = run(inner, ".", "-k", picked, "--soak", "400ms", "--race-out", str(out), "-v", *args)
     text = result.stdout.str()
     assert result.ret == 0
     rounds = re.search(r"test_hammered\[round 2/(\d+)\]", text)

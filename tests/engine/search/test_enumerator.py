@@ -327,7 +327,10 @@ def _agree(kind: str, seeds: range, states: int, executions: int, preemptions: i
         for drawn, reached in candidates(kind, seed, states):
             known = reached if preemptions is None else None
             try:
-                wrong = any(compared.mismatches(drawn, known, preemptions, executions))
+                # To look for what no step announces takes longer than the search, and changes no end:
+                # one program of each block has it done.
+                looks = seed == seeds[0]
+                wrong = any(compared.mismatches(drawn, known, preemptions, executions, looks))
             except TooLarge:
                 continue
             if wrong:
