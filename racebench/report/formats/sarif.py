@@ -11,6 +11,7 @@ from urllib.parse import quote
 from ...findings import RULES
 from ...records import FindingRecord
 from .. import facts
+from ..headline import in_a_line
 from ..lanes import GIVES, TAKES, steps
 from ..places import Repository, Spot, accesses, first_spot
 from ..stored import Stored
@@ -21,7 +22,7 @@ _MOST_CHARS, _MOST_STEPS = 4000, 500
 
 
 def render(stored: Stored) -> str:
-    """One run of one tool; level error where nobody expected the rule to break, else note."""
+    """One run of one tool, its conclusion first; level error where nobody expected the rule to break, else note."""
     found, files = [record for _, record in stored.findings], Repository()
     rules = list(dict.fromkeys(_text(record.finding.rule) for record in found))
     cells = stored.run.cells
@@ -33,6 +34,7 @@ def render(stored: Stored) -> str:
     }
     ended = f"{stored.at:%Y-%m-%dT%H:%M:%SZ}"
     run = {
+        "automationDetails": {"description": _message(in_a_line(stored))},
         "tool": {"driver": driver},
         "invocations": [{"executionSuccessful": not stored.run.interrupted, "endTimeUtc": ended}],
         "columnKind": "unicodeCodePoints",
