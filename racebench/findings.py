@@ -10,7 +10,6 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from html import escape
 from typing import Any
 
 from .errors import exactly, shortened
@@ -160,7 +159,7 @@ class Finding:
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         line, _, steps = str(self).partition("\n")
-        return f"<details open><summary>{escape(line)}</summary><pre>{escape(steps)}</pre></details>"
+        return f"<details open><summary>{_escaped(line)}</summary><pre>{_escaped(steps)}</pre></details>"
 
     def counted(self, count: int) -> Finding:
         """The same finding, seen ``count`` times."""
@@ -239,8 +238,8 @@ class Result:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        why = f"<p>no answer: {escape(self.why)}</p>" if self.why else ""
-        return f"<p><b>{escape(repr(self)[1:-1])}</b></p>{why}" + "".join(
+        why = f"<p>no answer: {_escaped(self.why)}</p>" if self.why else ""
+        return f"<p><b>{_escaped(repr(self)[1:-1])}</b></p>{why}" + "".join(
             finding._repr_html_() for finding in self.findings
         )
 
@@ -252,6 +251,13 @@ class Result:
         if self.stats.get("unseen"):
             return "; ".join(self.stats["unseen"])
         return "it was interrupted" if self.interrupted else "the budget ended first. Give it more."
+
+
+def _escaped(text: str) -> str:
+    # Only notebooks ask for it, and it brings a table of all the characters that HTML has names for.
+    from html import escape
+
+    return escape(text)
 
 
 FEWEST_COLLISIONS = 30

@@ -11,7 +11,7 @@ import enum
 import linecache
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .errors import ResultError
 
@@ -204,8 +204,7 @@ class LockEdge:
     unnamed: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """A place in the code under test."""
 
     function: str

@@ -18,9 +18,8 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..engine import spread, standing, where_main_is
 from ..errors import is_ours, told
@@ -32,8 +31,7 @@ BEGUN, LATE, OVER = "begun", "late", "over"
 it, and where every thread stands; that its process has ended with this status, answer or none."""
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """``function(link, *args)`` in a child: both are sent there, so the function is one of a module's."""
 
     function: Callable[..., Any]

@@ -8,7 +8,7 @@ were not run is "not tested", one whose cells have no answer yet is "open".
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..findings import counted
 from ..records import Cell
@@ -16,8 +16,7 @@ from ..records import Cell
 _MAPPING = ("mapping.corrupted", "mapping.double_success")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """One thing that must be so for a claim to hold.
 
     In the cell ``scenario`` x ``protocol`` one of ``rules`` breaks
@@ -32,8 +31,7 @@ class Point:
     essential: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A claim as XEN-devel had it on 8 May 2017."""
 
     id: str
@@ -42,8 +40,7 @@ class Claim:
     points: tuple[Point, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimVerdict:
+class ClaimVerdict(NamedTuple):
     """What a run says of a claim: holds, refuted, qualified, open or not tested."""
 
     id: str

@@ -193,11 +193,11 @@ class _Run:
     def _look(self, drawn: Drawn, executions: int, wanted: str = "") -> modes.Glance:
         if vgic.broken_at_start(drawn.initial, drawn.threads, self.code) is not None:
             # No thread would be to blame.
-            return modes.Glance()
+            return modes.Glance({}, {})
         try:
             return modes.glance(self._program("drawn", drawn), executions, self.seed, wanted=wanted)
         except ProgramError:
-            return modes.Glance()
+            return modes.Glance({}, {})
 
     def _program(self, name: str, drawn: Drawn) -> Any:
         return vgic.build_program(name, drawn.initial, drawn.threads, self.code)

@@ -24,7 +24,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..records import Cell, FindingRecord, Run
 from .store import RunFolder
@@ -41,8 +41,7 @@ _WORTH_STORING_S = 10.0
 _GROWN_PARTIAL, _GROWN = 1.1, 2.0
 
 
-@dataclass(frozen=True)
-class Earlier:
+class Earlier(NamedTuple):
     """What an earlier, unfinished run has of a cell; a proof only if it was complete."""
 
     cell: Cell | None = None

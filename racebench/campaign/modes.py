@@ -10,8 +10,8 @@ which nothing was run is UNKNOWN as well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TypedDict, Unpack
+from dataclasses import replace
+from typing import NamedTuple, TypedDict, Unpack
 
 from .. import engine
 from ..detect import detect
@@ -186,12 +186,11 @@ def reproduce(
     return engine.reproduce(program, wanted, plan)
 
 
-@dataclass(frozen=True)
-class Glance:
+class Glance(NamedTuple):
     """What a short search met: the rule of each signature, and how often each operation returned what."""
 
-    rules: Mapping[str, str] = field(default_factory=dict)
-    returned: Counts = field(default_factory=dict)
+    rules: Mapping[str, str]
+    returned: Counts
 
 
 def glance(program: Program, executions: int, seed: int = 0, *, wanted: str = "") -> Glance:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..scenario.scenario import Scenario, load_scenario
 from ..scenario.selection import Choice, Target, load_protocol
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where the scenario and protocol of a target were loaded from."""
 
     scenario: str

@@ -27,10 +27,9 @@ import os
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from ..engine import place
 from ..errors import HarnessBug, RaceBenchError, UsageError
@@ -46,8 +45,7 @@ GRACE_S = 10.0
 _EXIT_S, _EXIT_LOOK_S = 1.5, 0.005
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """A call, who asks for it, and in how many seconds it must be over (None: whenever it is).
 
     ``renewed``: they are counted anew from each thing that it tells.  Cancelled, it is

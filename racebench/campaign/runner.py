@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .. import engine
 from ..errors import RaceBenchError, UsageError
@@ -25,7 +25,7 @@ from .ledger import ALONE, CellName, Earlier, Ledger
 from .place import Place
 from .pool import Job, Pool
 from .resume import plan_record, plan_row
-from .soak import Share
+from .share import Share
 from .stop import Stop
 from .store import RunFolder
 
@@ -110,8 +110,7 @@ def run_campaign(
     return run
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """What a job is: a cell, or with a ``visit`` of its own, the hammering of one beside who has it."""
 
     target: Target

@@ -9,7 +9,6 @@ first visit of a cell, and the others hammer.
 from __future__ import annotations
 
 import atexit
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from .child import LATE, Call
 from .ledger import Earlier
 from .place import Place
 from .pool import GRACE_S, Job, Pool
+from .share import Share
 from .stop import Stop
 
 VERIFY_S = 30.0
@@ -32,37 +32,6 @@ MOST_VISITS = 4000
 _REPRODUCE_SHARE = 1.1
 
 Tell = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Share:
-    """Which piece of a cell's soak a visit is; counted from 0."""
-
-    shard: int = 0
-    shards: int = 1
-    round: int = 0
-    rounds: int = 1
-
-    @property
-    def alone(self) -> bool:
-        return self.shards == self.rounds == 1
-
-    @property
-    def proves(self) -> bool:
-        return self.shard == 0 and self.round == 0
-
-    def seed(self, base: int) -> int:
-        """The visit's own seed; the first one's is ``base`` itself."""
-        if self.proves:
-            return base
-        text = f"{base} {self.shard} {self.round}"
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest(), "big")
-
-    def __str__(self) -> str:
-        """``[shard 1/4]``, ``[round 2/9]``, both or nothing."""
-        parts = [f"shard {self.shard + 1}/{self.shards}"] if self.shards > 1 else []
-        parts += [f"round {self.round + 1}/{self.rounds}"] if self.rounds > 1 else []
-        return f"[{' '.join(parts)}]" if parts else ""
 
 
 def rounds_for(visits: int, visit_s: float, soak_s: float, workers: int) -> int:

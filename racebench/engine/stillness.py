@@ -19,9 +19,8 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..trace import Site
 from .instrument import line_of, site_of
@@ -99,8 +98,7 @@ class Watch:
         return self.blocks or self.without_steps >= self._stall_s
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a thread is that makes no steps: ``what`` it is in, called at ``site``."""
 
     what: str

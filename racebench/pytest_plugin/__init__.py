@@ -23,7 +23,7 @@ import pytest
 from ..campaign.quantities import duration, natural, positive
 
 if TYPE_CHECKING:
-    from ..campaign.soak import Share
+    from ..campaign.share import Share
     from .items import Visits
     from .merging import Controller
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ..campaign.cell import Plan
-from ..campaign.soak import Pace, Share, Visitor, deadline_s, rounds_for
+from ..campaign.share import Share
+from ..campaign.soak import Pace, Visitor, deadline_s, rounds_for
 from ..engine import spread
 from ..errors import RaceBenchError
 from ..report.merged import verdict

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .facts import cell_name, conflict, missing, replay_command, why
-from .formats.sarif import first_spot
-from .places import Repository
+from .places import Repository, first_spot
 from .stored import Stored
 from .text import clean, joined
 from .tree import known

@@ -11,7 +11,6 @@ seen at 1.25.
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -151,7 +150,7 @@ def _speed(mode: str, both: Both) -> dict[str, Any] | None:
         "base": _pace([old for old, _ in usable]),
         "new": _pace([new for _, new in usable]),
         "cells": len(usable),
-        "ratio": statistics.median(ratios),
+        "ratio": (ratios[(len(ratios) - 1) // 2] + ratios[len(ratios) // 2]) / 2,
         "low": low,
         "high": high,
         "change": change,

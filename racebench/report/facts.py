@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from ..records import Cell, FindingRecord, ModeResult
 from .text import brief, clean, clipped, count, counted, duration, joined
@@ -17,8 +17,7 @@ from .text import brief, clean, clipped, count, counted, duration, joined
 _BRIEF = 160
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """``thread`` holds or wants ``lock`` at ``site``; ``more`` says who has it."""
 
     thread: str

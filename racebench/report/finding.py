@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..records import FindingRecord
@@ -61,7 +60,7 @@ def finding_body(
     blocks += [tree.Group(changed)] if changed else []
     blocks += [note(line, Look.DIM) for line in facts.notes(record)]
     if record.finding.schedule:
-        shown = replace(lanes(record, full=full), walk=walk(record))
+        shown = lanes(record, full=full)._replace(walk=walk(record))
         sources = ((name, facts.source(record, name)) for name in functions(shown))
         calls = [
             row(say(name, Look.CALL), say(f"Xen: {what}", Look.DIM))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ..records import Cell
 from . import against, facts, tree
 from .rules import clause, gravity
-from .stored import Distinct, Stored, is_fine, summary, unfinished
+from .stored import Distinct, Stored, distinct, is_fine, summary, unfinished
 from .text import clean, clipped, count, counted, joined
 from .tree import Block, Look, Paragraph, known, note
 
@@ -67,6 +67,13 @@ def conclusion(stored: Stored, told: Sequence[Distinct]) -> tuple[str, Look]:
     """The run in a sentence, and how it is to be taken."""
     said, look = _conclusion(stored, told, worst_first(stored, told))
     return clipped(said, _LONGEST), look
+
+
+def in_a_line(stored: Stored) -> str:
+    """The conclusion and the run's sum, for a format that has no more room to begin with."""
+    whole = stored.whole or stored
+    said, _ = conclusion(whole, distinct(whole))
+    return f"{said} {summary(whole.run)}"
 
 
 def _conclusion(stored: Stored, told: Sequence[Distinct], worst: Sequence[Distinct]) -> tuple[str, Look]:

@@ -7,9 +7,8 @@ told with its place, its line of source and the locks that its thread holds.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..records import FindingRecord
 from .text import clean, clipped, counted, field_value, joined
@@ -26,8 +25,7 @@ Step = Mapping[str, Any]
 Locks = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     """``before`` and ``after`` are the locks of its thread around it."""
 
     thread: str
@@ -84,8 +82,7 @@ def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_
             yield _Row(thread, say(f"wants {edge['wants']['lock']}: blocked forever", Look.BAD), held, held)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(NamedTuple):
     """Of each step: whether it has a row, whether it is told with its place, the locks held after it."""
 
     told: Sequence[bool]

@@ -1,6 +1,6 @@
-"""What goes on while a campaign runs: a live screen, or plain lines in a pipe.
+"""What goes on while a campaign runs, on a screen that changes.
 
-Both are drawn by the thread that runs the campaign, from its events: a thread
+It is drawn by the thread that runs the campaign, from its events: a thread
 of their own would disturb the ones under test.
 """
 
@@ -20,69 +20,16 @@ from rich.table import Table
 from rich.text import Text
 
 from ..records import Cell, FindingRecord
-from .facts import cell_name, done, vacuous, why
+from .facts import cell_name
+from .progress import Clock, PlainLines, Quiet, measured
 from .terminal import words
 from .text import clean, clipped, count, counted, duration, joined, sparkline
 from .tree import spoken
 
-_DRAW_S, _LINE_S = 0.1, 15.0
+_DRAW_S = 0.1
 _LOOKING = "running the bundled scenarios first ..."
 _MODE, _BAR, _LEFT = 9, 10, 12
 _SPARK, _SAMPLE_S = 16, 1.0
-
-Clock = Callable[[], float]
-
-
-class Quiet:
-    """Says nothing while it runs but what the user has to know."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def started(self, cells: int, seconds: float) -> None: ...
-
-    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Any) -> None: ...
-
-    def finding(self, path: str, record: FindingRecord) -> None: ...
-
-    def cell_done(self, cell: Cell) -> None: ...
-
-    def note(self, text: str) -> None:
-        self._console.print(Text(clean(text)), soft_wrap=True)
-
-    def close(self) -> None: ...
-
-
-class PlainLines(Quiet):
-    """One line a cell, for pipes and CI logs; more of them while a long cell runs."""
-
-    def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
-        super().__init__(console)
-        self._clock, self._said_at = clock, clock()
-        self._cells = self._done = 0
-
-    def started(self, cells: int, seconds: float) -> None:
-        self._cells = cells
-        self.note(counted(cells, "cell") + (f", {duration(seconds)}" if seconds else ""))
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Any) -> None:
-        self.now_and_then(f"{scenario} x {protocol}: {mode}  {_measured(mode, progress)}")
-
-    def now_and_then(self, text: str) -> None:
-        if self._clock() - self._said_at >= _LINE_S:
-            self.note(text)
-
-    def cell_done(self, cell: Cell) -> None:
-        self._done += 1
-        rules = joined(cell.found) or joined(["clean", *vacuous(cell)], "; ")
-        did = why(cell) or done(cell) or "not run"
-        self.note(f"[{self._done}/{self._cells}] {cell_name(cell)}: {cell.verdict}: {rules}; {did}")
-
-    def note(self, text: str) -> None:
-        self._said_at = self._clock()
-        super().note(text)
 
 
 @dataclass
@@ -119,7 +66,7 @@ class _Slot:
         told.truncate(width // 2, overflow="ellipsis")
         left = duration(max(0.0, self.begun + self.seconds - now))
         mode, time_left = ("", "") if self.verdict else (self.mode, f"{left} left" if self.seconds else "")
-        said = _measured(self.mode, self.progress) if self.progress else ""
+        said = measured(self.mode, self.progress) if self.progress else ""
         said += f"  rate {sparkline(self.rates)}" if len(self.rates) > 1 else ""
         said += f"  failures {sparkline(self.failed)}" if any(self.failed) and len(self.failed) > 1 else ""
         total = max(self.seconds, 0.001)
@@ -133,15 +80,6 @@ class _Slot:
                 (Text(time_left, style="dim"), {"justify": "right", "width": _LEFT}),
             ),
         )
-
-
-def _measured(mode: str, progress: Any) -> str:
-    """``12,345 collisions  4,321/s  212 failed``."""
-    rate = f"{progress.executions / progress.seconds:,.0f}/s" if progress.seconds else ""
-    note = clean(progress.note) if mode == "verify" else ""
-    did = counted(progress.executions, "collision" if mode == "stress" else "execution")
-    parts = (did, rate, f"{count(progress.failures)} failed", note)
-    return "  ".join(part for part in parts if part)
 
 
 def _bar(total: float, completed: float) -> ProgressBar:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from ..records import FindingRecord
 from . import facts, tree
@@ -97,7 +96,7 @@ def _lanes(record: FindingRecord, room: int, width: int) -> Iterable[Block]:
     blocks: list[Block] = []
     for left_out in range(max(1, len(moments) - _FEWEST_MOMENTS)):
         earlier = [note(f"({counted(left_out, 'earlier step')} left out)")] if left_out else []
-        blocks = [Paragraph(), title, *earlier, replace(whole, moments=moments[left_out:])]
+        blocks = [Paragraph(), title, *earlier, whole._replace(moments=moments[left_out:])]
         if _height(blocks, width) <= room:
             return blocks
     return blocks if _height(blocks, width) <= room else []
@@ -105,7 +104,7 @@ def _lanes(record: FindingRecord, room: int, width: int) -> Iterable[Block]:
 
 def _short(moment: Moment) -> Moment:
     """Without the place and the source."""
-    return replace(moment, text=tree.split(moment.text)[0])
+    return moment._replace(text=tree.split(moment.text)[0])
 
 
 def _again(one: Distinct) -> Iterable[Block]:

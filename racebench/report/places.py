@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from ..records import FindingRecord
+from . import facts
+from .lanes import steps
 from .text import clean
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -17,8 +19,7 @@ _NOT_OURS = {"node_modules", "site-packages", "__pycache__", "build", "dist"}
 _MOST_FILES = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(NamedTuple):
     """A line of ``file``, which has ``/`` between its parts and is relative to the repository."""
 
     function: str
@@ -74,6 +75,37 @@ class Repository:
                     break
             self._found = found
         return self._found
+
+
+def first_spot(record: FindingRecord, files: Repository) -> Spot | None:
+    """The first of its sites."""
+    return next(filter(None, map(files.spot, _sites(record))), None)
+
+
+def _sites(record: FindingRecord) -> Iterator[str]:
+    """Where the rule broke, the most telling place first.
+
+    A state that is wrong at the end broke where it was last written: by the
+    protocol's own functions if they wrote it, else by those it shares.
+    """
+    evidence = record.finding.evidence
+    yield evidence.get("site", "")
+    yield from (place.site for place in facts.places(record) if place.verb == "wants")
+    yield from (access["site"] for access in accesses(record))
+    recorded = [(step["op"], str(step.get("site", ""))) for step in reversed(steps(record))]
+    writes = [site for op, site in recorded if op == "write"]
+    yield from (site for site in writes if "(vgic/" not in site)
+    yield from writes
+    yield from (site for _, site in recorded)
+    for sites in (evidence.get("stacks") or {}).values():
+        if isinstance(sites, list):
+            yield from (str(site) for site in reversed(sites))
+
+
+def accesses(record: FindingRecord) -> list[Mapping[str, Any]]:
+    stored = record.finding.evidence.get("accesses")
+    listed = stored if isinstance(stored, list) else []
+    return [a for a in listed if isinstance(a, Mapping) and isinstance(a.get("site"), str)]
 
 
 def _root(here: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from . import against, facts, plots, tree
 from .facts import label
@@ -105,8 +104,8 @@ def _panel(stored: Stored, one: Distinct, number: int) -> tree.Panel:
     what = f"{joined(facts.classes(one.record))} inverted, proved unreachable" if slight else ""
     told = f"{shown.title}: {shown.where}, {what or counted(one.record.count, 'time')}{others}"
     in_short = command(f"racebench explain {one.path}", f"{told}:") if one.path else command(told)
-    shown = replace(shown, number=number, anchor=f"f{number}", in_short=in_short, slight=slight)
-    return replace(shown, facets=_facets(stored, one))
+    shown = shown._replace(number=number, anchor=f"f{number}", in_short=in_short, slight=slight)
+    return shown._replace(facets=_facets(stored, one))
 
 
 def _facets(stored: Stored, one: Distinct) -> dict[str, Sequence[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..records import Cell, FindingRecord, Run
 from .facts import classes, label
@@ -19,8 +19,7 @@ Pairs = Sequence[tuple[str, FindingRecord]]
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How many collisions a cell had in a span of time, in seconds, and how many of them failed."""
 
     since: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from rich import box
 from rich.columns import Columns
@@ -112,8 +112,7 @@ def screen(out: io.StringIO, width: int, *, color: bool = False) -> Console:
     return Console(file=out, width=width, force_terminal=color, highlight=False, legacy_windows=False)
 
 
-@dataclass(frozen=True)
-class Drawn:
+class Drawn(NamedTuple):
     """``block`` for rich, in whatever width there is."""
 
     block: Block

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from .text import clean
 
@@ -43,8 +43,7 @@ VERDICTS: Mapping[str, Look] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A piece of text.
 
     ``to`` is the anchor of a panel that it leads to, ``title`` says more where there is room.
@@ -57,6 +56,7 @@ class Span:
 
 
 Text = tuple[Span, ...]
+_NONE: Mapping[str, Any] = MappingProxyType({})
 BREAK = Span("\n")
 
 
@@ -80,14 +80,12 @@ def split(text: Text) -> list[Text]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(NamedTuple):
     text: Text = ()
     indented: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What is there to be copied: neither wrapped nor shortened where that can be helped."""
 
     text: str
@@ -102,8 +100,7 @@ class Fit(enum.Enum):
     NUMBER = "number"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """``under``: where the table is narrow, it stands below its row."""
 
     title: str = ""
@@ -111,22 +108,19 @@ class Column:
     under: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     cells: Sequence[Text]
     verdict: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A table without any title of a column has no heading."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
 
 
-@dataclass(frozen=True, slots=True)
-class Square:
+class Square(NamedTuple):
     """One cell of a matrix: what to write, the verdict, and what is told of it where there is room."""
 
     text: Text
@@ -134,8 +128,7 @@ class Square:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
+class Matrix(NamedTuple):
     """A row is a name and a square for each of ``columns``; None where nothing was run.
 
     ``groups`` names, for each row, what it stands together with.
@@ -146,13 +139,11 @@ class Matrix:
     groups: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Legend:
+class Legend(NamedTuple):
     items: Sequence[Text]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A row of the lanes: what ``thread`` does, in step ``number`` if it is one.
 
     ``held`` has the locks of each thread meanwhile; ``switch`` begins the steps of another thread.
@@ -165,8 +156,7 @@ class Moment:
     switch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """``thread`` waits for ``lock``, which ``holder`` has; empty where nobody else has it."""
 
     thread: str
@@ -174,8 +164,7 @@ class Wait:
     holder: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """A step, and what is so after it.
 
     ``held`` has the locks of each thread; ``left`` is the field that it touched, and its value then.
@@ -190,8 +179,7 @@ class Frame:
     left: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Walk:
+class Walk(NamedTuple):
     """A schedule to be walked: ``start`` has each field's value before it.
 
     ``passing`` is the nearest schedule that passes, which parts from it after ``at`` steps; or empty.
@@ -204,8 +192,7 @@ class Walk:
     passing: Sequence[Frame] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Lanes:
+class Lanes(NamedTuple):
     """A schedule: a column a thread, time going down; where a page can, ``walk`` takes it step by step."""
 
     threads: Sequence[str]
@@ -213,23 +200,20 @@ class Lanes:
     walk: Walk | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bars:
+class Bars(NamedTuple):
     """A plot: a name and a value, 0 or more, for each column of it."""
 
     title: str
     bars: Sequence[tuple[str, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Blocks that stand close together."""
 
     blocks: Sequence[Block]
 
 
-@dataclass(frozen=True, slots=True)
-class Panel:
+class Panel(NamedTuple):
     """A finding: its blocks stand apart from one another.
 
     ``anchor`` is where links lead; ``in_short`` says it where there are too many to be drawn,
@@ -244,11 +228,10 @@ class Panel:
     anchor: str = ""
     in_short: Command | None = None
     slight: bool = False
-    facets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    facets: Mapping[str, Sequence[str]] = _NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """``detail``: what a page may fold away, and a terminal leaves out."""
 
     title: str
@@ -259,8 +242,7 @@ class Section:
 Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Bars | Group | Panel | Section
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """A run: ``headline`` is what everybody should read, ``matrix`` all cells at a glance.
 
     ``summary`` is its sum in a line, ``about`` says where and when it was, and ``verdicts``
@@ -275,7 +257,7 @@ class Document:
     matrix: Sequence[Block] = ()
     rest: Sequence[Block] = ()
     closing: Sequence[Block] = ()
-    verdicts: Mapping[str, int] = field(default_factory=dict)
+    verdicts: Mapping[str, int] = _NONE
 
 
 def table(columns: Iterable[Column | str], rows: Iterable[Row]) -> Table:

@@ -6,8 +6,8 @@ import ast
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .. import vgic
 from ..errors import UsageError
@@ -25,8 +25,7 @@ _FOLDERS = {
 _CITES = re.compile(r"\bXen: (.+? @ [\w.-]*\w\^?(?: and [0-9a-f]{10}\b)?)")
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """The scenarios of one folder."""
 
     name: str

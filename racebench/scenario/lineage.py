@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import vgic
 from ..errors import UsageError
@@ -14,8 +13,7 @@ from .selection import Choice, load_protocol
 PARENT = "parent"
 
 
-@dataclass(frozen=True)
-class Lineage:
+class Lineage(NamedTuple):
     """``choice`` held against ``parent``.
 
     ``own`` are the names of functions that the parent does not know.  A signature may

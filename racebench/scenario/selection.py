@@ -6,8 +6,9 @@ import difflib
 import filecmp
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from .. import vgic
 from ..errors import ScenarioError, UsageError
@@ -20,8 +21,7 @@ from .userfile import read_text, run_file
 DEFAULT_TAG = "@thread"
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """A protocol as it was asked for: its public id, how to find it again, its class.
 
     For a variant of a Python scenario, ``code`` is the variant's name.
@@ -32,8 +32,7 @@ class Choice:
     code: str | type[vgic.Protocol]
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """What a cell runs: a scenario under a protocol, or one of its variants."""
 
     scenario: Scenario

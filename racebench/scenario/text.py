@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import vgic
 from ..vgic.drawing import Drawn
@@ -14,8 +13,7 @@ from ..vgic.drawing import Drawn
 _WIDTH = 78
 
 
-@dataclass(frozen=True)
-class Heading:
+class Heading(NamedTuple):
     """What a scenario file says of itself."""
 
     title: str

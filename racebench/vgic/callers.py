@@ -13,7 +13,6 @@ Xen: the callers as they are at c447b7308b, and the commits that are named.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, product
 from typing import NamedTuple
 
@@ -101,8 +100,7 @@ _IN_TREE: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """Whether callers can bring the threads of a finding together, and ``why``, in sentences."""
 
     reachable: bool

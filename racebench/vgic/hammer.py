@@ -16,8 +16,8 @@ import itertools
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ..findings import Broken
 from ..program import Program
@@ -35,8 +35,7 @@ PENDING: Any = "did not return"
 _VIRQ, _DESC = 8, 6
 
 
-@dataclass(frozen=True)
-class Mix:
+class Mix(NamedTuple):
     """What each thread draws from: operations with weights; ``operations`` of them a round."""
 
     operations: int

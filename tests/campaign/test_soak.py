@@ -13,7 +13,8 @@ from racebench import vgic
 from racebench.campaign import cell as cell_module
 from racebench.campaign import soak
 from racebench.campaign.cell import Plan
-from racebench.campaign.soak import MOST_VISITS, Pace, Share, Visitor, deadline_s, rounds_for
+from racebench.campaign.share import Share
+from racebench.campaign.soak import MOST_VISITS, Pace, Visitor, deadline_s, rounds_for
 from racebench.scenario.selection import Target
 from racebench.vgic.drawing import op
 
@@ -154,7 +155,7 @@ def test_a_visit_of_threads_that_draw_proves_nothing(tmp_path: Path, monkeypatch
     runs, fake = visitor(monkeypatch, stress=result())
     drawn = target(tmp_path)
     mix = vgic.Mix(1, {"a": ((op("release", virq=40), 1),)})
-    drawn = replace(drawn, scenario=replace(drawn.scenario, mix=mix))
+    drawn = drawn._replace(scenario=replace(drawn.scenario, mix=mix))
     told: list[dict[str, Any]] = []
     assert runs.visit(drawn, FIRST, 0.0, told.append).passed
     assert [mode for mode, _ in fake.calls] == ["stress"]

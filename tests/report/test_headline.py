@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from racebench.report.ablation import ablation_report
 from racebench.report.formats.markdown import render
+from racebench.report.fuzzing import fuzz_report
 from racebench.report.run import document
 from racebench.report.stored import Stored
-from racebench.report.terminal import show_run
+from racebench.report.terminal import show, show_run
+from racebench.report.tree import Block
 
 from .samples import ESC, EVIL, cell, console, finding, stored
 
@@ -61,14 +64,66 @@ def unknown() -> Stored:
     return stored(cell(), cell("late_route", verdict="unknown", verify=verify), findings=[])
 
 
-RUNS = {"clean": clean, "expected": expected, "unexpected": unexpected, "unknown": unknown}
-NAMES = [f"{run}-{width}.txt" for run in RUNS for width in (80, 120)]
+def explored() -> Stored:
+    """One cell in which a strategy met what is expected, and one in which it met nothing."""
+    rules = ["mapping.corrupted"]
+    met = {"executions": 10_000, "failures": 212, "first_failure": 31, "strategy": "pct", "seconds": 4.0}
+    alone = {"title": TWO, "stress": None, "verify": None}
+    broken = cell(protocol="no_rank_lock", found=rules, expected=rules, phrase=PHRASE, explore=met, **alone)
+    quiet = cell(explore={**met, "failures": 0, "first_failure": None}, **alone)
+    return stored(quiet, broken, findings=[lost(seen={"explore": 212})])
+
+
+def fuzzed() -> list[Block]:
+    """More that is new than is named, beside what a bundled scenario shows too, and where little happened."""
+    new = [f"data_race: Domain.field_{n} in vgic_inject_irq and arch_move_irqs" for n in range(4)]
+    told: list[dict[str, object]] = [
+        {
+            "signature": one,
+            "after": n,
+            "seconds": 1.0 * n,
+            "covered": None,
+            "scenario": f"reports/f/new-{n}.toml",
+        }
+        for n, one in enumerate(new, 1)
+    ]
+    told.append({**told[0], "signature": "crash.null_desc", "covered": "route_vs_route"})
+    idle = {"said": "release never succeeds in 412 of 1,200 scenarios", "instead": ""}
+    run = {"protocol": "baseline", "drawn": 1200, "met": told, "vacuous": [idle]}
+    return fuzz_report({"fuzz": run, "wall_s": 60.0, "interrupted": False}, "reports/f", "baseline")
+
+
+def ablated() -> list[Block]:
+    """An answer of each kind, one with what replays it."""
+    best = {"scenario": "route_vs_release", "rule": "mapping.corrupted", "preemptions": 1}
+    best["replay"] = "racebench replay reports/a/findings/0001.json"
+    said = {
+        "needed": "without vgic_lock_rank in vgic_connect_hw_irq, called by route_irq_to_guest",
+        "not needed": "without spin_lock(desc) in release_guest_irq",
+        "open": "rank before desc in vgic_enable_irqs",
+    }
+    answers = [
+        {"what": what, "verdict": verdict, "best": best if verdict == "needed" else None, "breaks": []}
+        for verdict, what in said.items()
+    ]
+    told = {"protocol": "baseline", "answers": answers, "scenarios": ["a", "b"], "executions": 4120}
+    return ablation_report({**told, "interrupted": False, "seconds": 61.0}, "reports/a", full=False)
+
+
+RUNS = {
+    "clean": clean, "expected": expected, "unexpected": unexpected, "unknown": unknown, "explored": explored,
+}  # fmt: skip
+OTHERS = {"fuzzed": fuzzed, "ablated": ablated}
+NAMES = [f"{run}-{width}.txt" for run in (*RUNS, *OTHERS) for width in (80, 120)]
 
 
 def drawn(name: str) -> str:
     run, width = name.removesuffix(".txt").split("-")
     screen = console(int(width))
-    show_run(screen, document(RUNS[run]()), full=False)
+    if run in OTHERS:
+        show(screen, OTHERS[run]())
+    else:
+        show_run(screen, document(RUNS[run]()), full=False)
     return str(screen.file.getvalue())  # type: ignore[attr-defined]
 
 

@@ -15,7 +15,7 @@ from ...records import Run
 from ...report.against import Lineage
 from ...report.annotations import github_lines, wanted
 from ...report.facts import cell_name
-from ...report.live import LiveScreen, PlainLines, Quiet
+from ...report.progress import PlainLines, Quiet
 from ...report.run import document
 from ...report.terminal import show_run
 from ...report.text import counted
@@ -79,7 +79,10 @@ def _status(run: Run) -> int:
     return 0 if all(cell.verdict == "as_expected" for cell in run.cells) else 1
 
 
-def _listener(screen: Screen, quiet: bool) -> Quiet | LiveScreen | PlainLines:
-    if quiet:
-        return Quiet(screen)
-    return LiveScreen(screen) if fancy(screen) else PlainLines(screen)
+def _listener(screen: Screen, quiet: bool) -> Quiet:
+    if quiet or not fancy(screen):
+        return Quiet(screen) if quiet else PlainLines(screen)
+    # Only where something is drawn: it brings more of rich.
+    from ...report.live import LiveScreen
+
+    return LiveScreen(screen)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...bounds import fits
 from ...campaign.quantities import duration
@@ -16,8 +16,7 @@ from ...errors import UsageError
 FILE = Path("pyproject.toml")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """``paths`` and ``protocols`` are what a command line that names none means, code included.
 
     ``time`` is in seconds, or None; ``reports`` is the folder in which runs get theirs.
@@ -32,10 +31,19 @@ class Settings:
 
 def settings() -> Settings:
     """What the project says; UsageError if it is nothing that can be set."""
+    # A project without the file, or with one that is wrong in itself, sets nothing.
     try:
-        told = tomllib.loads(FILE.read_text(encoding="utf-8")).get("tool", {}).get("racebench", {})
-    except (OSError, ValueError, RecursionError, AttributeError):
-        # A project without the file, or with one that is wrong in itself, sets nothing.
+        return _settings(FILE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return Settings()
+
+
+@cache
+def _settings(text: str) -> Settings:
+    """What ``text`` sets; several options of a command line ask."""
+    try:
+        told = tomllib.loads(text).get("tool", {}).get("racebench", {})
+    except (ValueError, RecursionError, AttributeError):
         return Settings()
     if not isinstance(told, Mapping):
         raise _wrong("", "is no table")

@@ -53,11 +53,11 @@ def history(path: Path) -> dict[str, tuple[int, int]]:
     Counts the runs that ran a cell in which this run saw the signature.  What
     cannot be read is no run.
     """
-    runs = [_Seen(path), *_older(path)]
-    if len(runs) == 1:
-        return {}
+    own = _Seen(path)
+    # Where nothing was seen, older runs have nothing to add, and reading them takes its time.
+    runs = [own, *_older(path)] if own.cells_of else []
     told = {}
-    for signature, cells in runs[0].cells_of.items():
+    for signature, cells in own.cells_of.items():
         asked = [run for run in runs if run.cells & cells]
         if len(asked) > 1:
             times = sum(signature in run.cells_of for run in asked)

@@ -20,7 +20,6 @@ import types
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ...primitives import Field
@@ -60,8 +59,7 @@ class Spot(NamedTuple):
         return Spot(self.what, self.name, True)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What was changed: in words, and the names that code may have used for it."""
 
     what: str

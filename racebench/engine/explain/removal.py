@@ -23,7 +23,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...primitives import Lock, RLock, State
 from ...primitives.locks import FOREVER, checked
@@ -32,8 +32,7 @@ from ...program import Program
 PLUMBING = ("__enter__", "acquire")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class LockSite:
+class LockSite(NamedTuple):
     """The acquisition of a lock of class ``lock`` in ``function``."""
 
     function: str
@@ -43,8 +42,7 @@ class LockSite:
         return f"{self.lock} in {self.function}"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """``remove`` a site, or take ``inner`` of a nested pair before ``outer``."""
 
     remove: LockSite | None = None

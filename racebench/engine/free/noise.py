@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...errors import ThreadAbort
 from .worker import Worker
@@ -39,8 +39,7 @@ class Jolt(enum.Enum):
     HOLD = "hold"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One kind of noise: ``period`` is the mean number of steps between jolts."""
 
     jolt: Jolt

@@ -12,26 +12,32 @@ from ...primitives import Primitive, State
 
 _READS = {"LOAD_ATTR", "LOAD_METHOD"}
 _STORES = {"STORE_ATTR", "DELETE_ATTR"}
+# To read a function's instructions takes a while: most of a module have none of these.
+_USES = {dis.opmap[name] for name in _READS | _STORES if name in dis.opmap}
 _HEAP, _IMMUTABLE = 1 << 9, 1 << 8
 _TAKEN = {*dir(State), "__slots__"}
 
 
 @functools.lru_cache(maxsize=4096)
-def _in_code(code: types.CodeType, stored: bool) -> frozenset[str]:
-    """The attributes that ``code``, and the code inside it, uses; only those that it sets if ``stored``."""
-    found: set[str] = set()
+def _in_code(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
+    """The attributes that ``code``, and the code inside it, uses, and those of them that it sets."""
+    stores: set[str] = set()
+    reads: set[str] = set()
     own, before = code.co_varnames[:1], None
-    for one in dis.get_instructions(code):
+    for one in dis.get_instructions(code) if _USES & {*code.co_code[::2]} else ():
         # What is only read counts if it is the function's own object that has it.
         names = before if isinstance(before, tuple) else (before,)
-        of_itself = bool(own) and own[0] in names
-        if one.opname in _STORES or (one.opname in _READS and of_itself and not stored):
-            found.add(str(one.argval))
+        if one.opname in _STORES:
+            stores.add(str(one.argval))
+        elif one.opname in _READS and own and own[0] in names:
+            reads.add(str(one.argval))
         before = one.argval if one.opname.startswith("LOAD_FAST") else None
     for inner in code.co_consts:
         if isinstance(inner, types.CodeType):
-            found |= _in_code(inner, stored)
-    return frozenset(found)
+            used, given = _in_code(inner)
+            reads |= used
+            stores |= given
+    return frozenset(reads | stores), frozenset(stores)
 
 
 def _codes(values: Iterable[object]) -> Iterator[types.CodeType]:
@@ -51,11 +57,11 @@ def attributes(cls: type) -> frozenset[str]:
         slots = own.get("__slots__", ())
         found.update(own.get("__annotations__", ()), (slots,) if isinstance(slots, str) else slots)
         for code in _codes(own.values()):
-            found |= _in_code(code, False)
+            found |= _in_code(code)[0]
     module = sys.modules.get(cls.__module__)
     for value in [] if module is None else list(vars(module).values()):
         for code in _codes(vars(value).values() if isinstance(value, type) else (value,)):
-            found |= _in_code(code, True)
+            found |= _in_code(code)[1]
     return frozenset(name for name in found if name not in _TAKEN and _is_data(cls, name))
 
 

@@ -10,23 +10,22 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..stored import Stored
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """``width`` is None for what has no lines."""
 
     name: str
     about: str
     width: int | None
-    _render: Callable[..., str]
+    render: Callable[..., str]
 
     def text(self, stored: Stored, width: int | None = None) -> str:
         """The file's text; ``width`` in place of the format's own, where it has one."""
-        return self._render(stored) if self.width is None else self._render(stored, width or self.width)
+        return self.render(stored) if self.width is None else self.render(stored, width or self.width)
 
 
 def formats() -> list[Format]:

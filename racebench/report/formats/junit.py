@@ -1,7 +1,8 @@
 """JUnit XML for CI: a cell is a test case.
 
-Written so that Jenkins', GitLab's and Ant's schemas all accept it.  A cell
-without an answer is an error, not skipped: unknown never counts as clean.
+The suite's first property is the run's conclusion.  Written so that Jenkins', GitLab's and
+Ant's schemas all accept it.  A cell without an answer is an error, not skipped: unknown
+never counts as clean.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from ...records import Cell
 from .. import facts
+from ..headline import in_a_line
 from ..stored import Stored
 from ..text import clean, clipped, joined
 
@@ -29,6 +31,7 @@ def render(stored: Stored) -> str:
         f'<testsuite name="racebench" package="racebench" id="0" {counts} skipped="0" '
         f'time="{_seconds(run.wall_s or 0)}" timestamp="{stored.at:%Y-%m-%dT%H:%M:%S}" hostname="localhost">',
         "<properties>",
+        f'<property name="conclusion" value={_attr(in_a_line(stored))}/>',
         *(f"<property name={_attr(k)} value={_attr(v)}/>" for k, v in run.host.items()),
         "</properties>",
         *(_case(cell, kind, stored) for cell, kind in zip(run.cells, kinds, strict=True)),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 from ...findings import RULES
 from ...records import FindingRecord
 from .. import facts
+from ..headline import in_a_line
 from ..lanes import GIVES, TAKES, steps
-from ..places import Repository, Spot
+from ..places import Repository, Spot, accesses, first_spot
 from ..stored import Stored
 from ..text import clean, clipped
 
@@ -21,7 +22,7 @@ _MOST_CHARS, _MOST_STEPS = 4000, 500
 
 
 def render(stored: Stored) -> str:
-    """One run of one tool; level error where nobody expected the rule to break, else note."""
+    """One run of one tool, its conclusion first; level error where nobody expected the rule to break, else note."""
     found, files = [record for _, record in stored.findings], Repository()
     rules = list(dict.fromkeys(_text(record.finding.rule) for record in found))
     cells = stored.run.cells
@@ -33,6 +34,7 @@ def render(stored: Stored) -> str:
     }
     ended = f"{stored.at:%Y-%m-%dT%H:%M:%SZ}"
     run = {
+        "automationDetails": {"description": _message(in_a_line(stored))},
         "tool": {"driver": driver},
         "invocations": [{"executionSuccessful": not stored.run.interrupted, "endTimeUtc": ended}],
         "columnKind": "unicodeCodePoints",
@@ -76,43 +78,12 @@ def _result(record: FindingRecord, rules: list[str], expected: bool, files: Repo
     return result
 
 
-def _sites(record: FindingRecord) -> Iterator[str]:
-    """Where the rule broke, the most telling place first.
-
-    A state that is wrong at the end broke where it was last written: by the
-    protocol's own functions if they wrote it, else by those it shares.
-    """
-    evidence = record.finding.evidence
-    yield evidence.get("site", "")
-    yield from (place.site for place in facts.places(record) if place.verb == "wants")
-    yield from (access["site"] for access in _accesses(record))
-    recorded = [(step["op"], str(step.get("site", ""))) for step in reversed(steps(record))]
-    writes = [site for op, site in recorded if op == "write"]
-    yield from (site for site in writes if "(vgic/" not in site)
-    yield from writes
-    yield from (site for _, site in recorded)
-    for sites in (evidence.get("stacks") or {}).values():
-        if isinstance(sites, list):
-            yield from (str(site) for site in reversed(sites))
-
-
-def _accesses(record: FindingRecord) -> list[Mapping[str, Any]]:
-    stored = record.finding.evidence.get("accesses")
-    listed = stored if isinstance(stored, list) else []
-    return [a for a in listed if isinstance(a, Mapping) and isinstance(a.get("site"), str)]
-
-
 def _places(record: FindingRecord) -> Iterator[tuple[str, str]]:
     """The other places that the finding speaks of, and what happens there."""
     for place in facts.places(record):
         yield place.site, f"{place.thread} {place.verb} {place.lock}"
-    for access in _accesses(record):
+    for access in accesses(record):
         yield access["site"], f"{access.get('thread', '?')}: {access.get('op', '?')}"
-
-
-def first_spot(record: FindingRecord, files: Repository) -> Spot | None:
-    """The first of its sites."""
-    return next(filter(None, map(files.spot, _sites(record))), None)
 
 
 def _location(record: FindingRecord, files: Repository) -> dict[str, Any]:

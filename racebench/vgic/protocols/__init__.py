@@ -21,6 +21,7 @@ def protocol_ids() -> tuple[str, ...]:
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__)))
 
 
+@cache
 def protocol(name: str) -> type[Protocol]:
     """The bundled protocol called ``name`` (``-`` and ``_`` are the same).
 

@@ -77,7 +77,7 @@ def test_a_cell_is_a_case() -> None:
     assert "racebench replay runs/x/findings/0001.json" in (failure.text or "")
     assert missed[0].attrib["message"] == "missed: nothing found; not found: data_race"
     assert unknown[0].tag == "error" and unknown[0].attrib["message"] == "unknown: cannot run"
-    assert [p.attrib["name"] for p in root.iter("property")] == ["python", "gil"]
+    assert [p.attrib["name"] for p in root.iter("property")] == ["conclusion", "python", "gil"]
 
 
 def test_unknown_is_never_a_pass() -> None:
@@ -93,3 +93,13 @@ def test_times_are_those_of_the_modes() -> None:
 
 def test_an_empty_run_is_valid() -> None:
     parsed()
+
+
+def test_it_begins_with_the_conclusion() -> None:
+    def first(*cells: dict[str, Any]) -> str:
+        told = next(parsed(*cells, findings=[]).iter("property")).attrib
+        assert told["name"] == "conclusion"
+        return told["value"]
+
+    assert first(cell()).startswith("Nothing breaks in route_vs_route x baseline")
+    assert first(cell(verdict="unknown")).startswith("No answer for route_vs_route x baseline")

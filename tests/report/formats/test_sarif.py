@@ -16,7 +16,11 @@ from ..samples import STEPS, cell, finding, stored
 # object -> {property: type or object name or [item]}; those with "!" are required
 _SCHEMA: dict[str, dict[str, Any]] = {
     "log": {"$schema": str, "version!": str, "runs!": ["run"]},
-    "run": {"tool!": "tool", "invocations": ["invocation"], "columnKind": str, "results": ["result"]},
+    "run": {
+        "automationDetails": "automation", "tool!": "tool", "invocations": ["invocation"], "columnKind": str,
+        "results": ["result"],
+    },
+    "automation": {"description": "message"},
     "tool": {"driver!": "driver"},
     "driver": {"name!": str, "version": str, "rules": ["rule"]},
     "rule": {"id!": str, "shortDescription": "message"},
@@ -137,3 +141,13 @@ def test_a_message_holds_no_link_and_no_placeholder() -> None:
     [result] = parsed(findings=[finding(summary="[a](http://b) {0}", evidence={})])["results"]
     assert "](" not in result["message"]["text"]
     assert not re.search(r"\{\d", result["message"]["text"])
+
+
+def test_it_begins_with_the_conclusion() -> None:
+    def first(*cells: dict[str, Any]) -> str:
+        run = parsed(*cells, findings=[])
+        assert next(iter(run)) == "automationDetails"
+        return str(run["automationDetails"]["description"]["text"])
+
+    assert first(cell()).startswith("Nothing breaks in route_vs_route x baseline")
+    assert first(cell(verdict="unknown")).startswith("No answer for route_vs_route x baseline")
