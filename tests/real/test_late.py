@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import queue
+import subprocess
 import sys
 import threading
 import weakref
@@ -131,3 +132,25 @@ def test_who_has_passed_the_floor_on_has_nothing_left_of_the_execution(how: str)
     elif GIL:
         # Kept by the lookout it goes with that.  Without the GIL it waits for the thread that made it.
         assert went[0] == (2, False)
+
+
+KEEPS_A_POOL = """
+import threading
+from concurrent.futures import ThreadPoolExecutor
+import racebench as rb
+
+pools = []
+
+def main(lock):
+    pools.append(ThreadPoolExecutor(1))
+    with lock:
+        return pools[-1].submit(int).result()
+
+print(rb.verify(rb.Program("keeps", threading.Lock, {"main": main})).verdict)
+"""
+
+
+def test_a_pool_that_outlives_its_run_is_no_trouble_when_the_interpreter_ends() -> None:
+    command = [sys.executable, "-c", KEEPS_A_POOL]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Verdict.CLEAN\n", "")

@@ -10,6 +10,7 @@ import functools
 import re
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -77,11 +78,16 @@ def current_thread() -> Any:
 _REAL_CURRENT = threading.current_thread
 
 
+def _has_ended(timeout: float | None = None) -> None:
+    """The ``join`` of a thread whose run is over: it has none in the system that could be waited for."""
+
+
 @contextmanager
 def faced(inside: Callable[[], bool]) -> Iterator[None]:
     """Have the threads of ``threading`` that the program makes be ours."""
     cls: Any = threading.Thread
     real = {name: getattr(cls, name) for name in ("__init__", "start", "join", "is_alive")}
+    started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
     def ours(self: threading.Thread) -> bool:
         return inside() and not self.name.startswith(OURS)
@@ -93,6 +99,7 @@ def faced(inside: Callable[[], bool]) -> Iterator[None]:
             for given in list(vars(self).values()):
                 now.hand_over(f"an argument of {own.label()}", given)
             own.start()
+            started.add(self)
         else:
             real["start"](self)
 
@@ -120,5 +127,9 @@ def faced(inside: Callable[[], bool]) -> Iterator[None]:
     try:
         yield
     finally:
+        for thread in list(started):
+            # Who joins all threads of his when the interpreter ends knows only of these.
+            if type(thread).join is join:
+                vars(thread)["join"] = _has_ended
         cls.__init__, cls.start, cls.join, cls.is_alive = real.values()
         del cls.__hash__
