@@ -82,8 +82,9 @@ POLITE = KILLED.replace("DIE", "__import__('select').select([], [], [], 60)")
 
 
 LOADED = popen_spawn_posix, resource_tracker, items, merging
-"""Are there before any pytest runs in this process: what one loads is forgotten after it, and these are one of a
-kind."""
+"""They are there before any pytest runs in this process: what one loads is forgotten after it, and of
+these there is to be but one.
+"""
 
 
 def run(inner: pytest.Pytester, *args: str, apart: bool = False) -> pytest.RunResult:
