@@ -21,7 +21,7 @@ from racebench.campaign.results import read_journal
 from racebench.campaign.store import RunFolder
 from racebench.errors import HarnessBug
 
-from ..fakes import TWO_ROUTES, Engine, Here, finding, result, scenario
+from ..fakes import TWO_ROUTES, Engine, Here, finding, hammered_until_found, result, scenario
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -309,8 +309,9 @@ def test_what_is_found_is_replayed_ten_times_of_ten(capsys: Capture) -> None:
     assert "write p[40].desc" in capsys.readouterr().out
 
 
-def test_a_finding_of_the_free_run_is_replayed_too(capsys: Capture) -> None:
-    argv = ["run", "release_vs_isenabler", "--protocol", "baseline", "--only", "stress", "--time", "1s"]
+def test_a_finding_of_the_free_run_is_replayed_too(monkeypatch: Patch, capsys: Capture) -> None:
+    hammered_until_found(monkeypatch)
+    argv = ["run", "release_vs_isenabler", "--protocol", "baseline", "--only", "stress", "--time", "1000s"]
     files = found(argv, capsys)
     assert {json.loads(file.read_text())["rule"] for file in files} == {
         "deadlock.cycle",
