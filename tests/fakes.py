@@ -1,14 +1,18 @@
-"""Scenarios, engine results and listeners for tests that run no engine."""
+"""Scenarios, engine results, listeners and pools for tests that run no engine, or no child."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from types import SimpleNamespace
 from typing import Any, Self
 
+import pytest
+
 from racebench import engine
+from racebench.campaign import cell, modes, runner
 from racebench.campaign.stop import Stop
 from racebench.errors import RaceBenchError
 from racebench.findings import Finding, Result, Verdict
@@ -122,3 +126,21 @@ class Here:
 
     def call(self, call: Any, hear: Any = lambda word, *what: None, limit_s: float | None = None) -> Any:
         return call.function(SimpleNamespace(tell=hear, stop=self.stop), *call.args)
+
+
+def hammered_until_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a cell hammered in this process until it breaks, however busy the machine is.
+
+    By its clock 950 seconds are gone then: of the 1,000 that it is to be given, no more are for hammering.
+    """
+    stress, ahead = modes.stress, 0.0
+
+    def hammered(program: Any, *, seconds: float, **how: Any) -> Result:
+        nonlocal ahead
+        broken = stress(program, 600.0, stop_on_first=True, **how)
+        ahead += 950.0
+        return broken
+
+    monkeypatch.setattr(modes, "stress", hammered)
+    monkeypatch.setattr(cell, "perf_counter", lambda: perf_counter() + ahead)
+    monkeypatch.setattr(runner, "Pool", Here)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
+import pkgutil
 from multiprocessing import popen_spawn_posix, resource_tracker
 from pathlib import Path
 
 import pytest
 
-from racebench.pytest_plugin import items, merging
+import racebench
 
 from .fakes import TWO_ROUTES
 
@@ -81,9 +83,17 @@ RUDE = KILLED.replace(
 POLITE = KILLED.replace("DIE", "__import__('select').select([], [], [], 60)")
 
 
-LOADED = popen_spawn_posix, resource_tracker, items, merging
-"""Are there before any pytest runs in this process: what one loads is forgotten after it, and these are one of a
-kind."""
+# What a pytest in this process loads is forgotten after it, and would be there twice once it is loaded again:
+# all of RaceBench is there before, and what multiprocessing has one of.
+LOADED = [
+    popen_spawn_posix,
+    resource_tracker,
+    *(
+        importlib.import_module(found.name)
+        for found in pkgutil.walk_packages(racebench.__path__, "racebench.")
+        if not found.name.startswith(("racebench.__main__", "racebench._scenarios"))
+    ),
+]
 
 
 def run(inner: pytest.Pytester, *args: str, apart: bool = False) -> pytest.RunResult:

@@ -18,6 +18,8 @@ from racebench.findings import Finding
 from racebench.scenario.scenario import Scenario, load_scenario, scenario_from_text
 from racebench.scenario.selection import Target, load_protocol
 
+from ..fakes import hammered_until_found
+
 HAMMER = """\
 schema = 1
 title = "two toolstacks"
@@ -115,11 +117,12 @@ def test_threads_that_draw_are_not_verified(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_faulty_mix_is_stored_with_a_scenario_that_replays(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    hammered_until_found(monkeypatch)
     path, out = tmp_path / "mix.toml", tmp_path / "run"
     path.write_text(HAMMER)
-    asked = ["run", str(path), "--protocol", "no-rank-lock", "--time", "4s", "--out", str(out)]
+    asked = ["run", str(path), "--protocol", "no-rank-lock", "--time", "1000s", "--out", str(out)]
     assert cli.main([*asked, "--json", "-"]) == 1
     [cell] = json.loads(capsys.readouterr().out)["cells"]
     assert cell["verify"] is None

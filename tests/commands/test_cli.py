@@ -21,7 +21,7 @@ from racebench.campaign.results import read_journal
 from racebench.campaign.store import RunFolder
 from racebench.errors import HarnessBug
 
-from ..fakes import TWO_ROUTES, Engine, Here, finding, result, scenario
+from ..fakes import TWO_ROUTES, Engine, Here, finding, hammered_until_found, result, scenario
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -213,12 +213,12 @@ def test_json_alone_on_standard_output(tmp_path: Path, monkeypatch: Patch, capsy
 def test_options_reach_the_engine(tmp_path: Path, monkeypatch: Patch) -> None:
     fake = play(monkeypatch, verify=clean, explore=lambda **how: result())
     scenario(tmp_path)
-    cli.main(["verify", "two_routes.toml", "--protocol", "baseline", "--preemptions", "2", "--time", "5s"])
+    cli.main(["verify", "two_routes.toml", "--protocol", "baseline", "--preemptions", "2", "--time", "5h"])
     argv = ["explore", "two_routes.toml", "--protocol", "baseline", "--strategy", "pct", "--seed", "7"]
     cli.main([*argv, "--executions", "9"])
     (_, verify), (_, explore) = fake.calls
     assert verify["preemptions"] == 2
-    assert 4.0 < verify["seconds"] <= 5.0
+    assert 4 * 3600 < verify["seconds"] <= 5 * 3600
     assert (explore["strategy"], explore["seed"], explore["executions"]) == ("pct", 7, 9)
 
 
@@ -227,8 +227,8 @@ def test_options_reach_the_engine(tmp_path: Path, monkeypatch: Patch) -> None:
     [
         ([], 10_000, None),
         (["--executions", "9"], 9, None),
-        (["--time", "20s"], 10**9, 20),
-        (["--executions", "9", "--time", "20s"], 9, 20),
+        (["--time", "20h"], 10**9, 72_000),
+        (["--executions", "9", "--time", "20h"], 9, 72_000),
     ],
 )
 def test_explore_takes_executions_or_time_or_both(
@@ -309,8 +309,9 @@ def test_what_is_found_is_replayed_ten_times_of_ten(capsys: Capture) -> None:
     assert "write p[40].desc" in capsys.readouterr().out
 
 
-def test_a_finding_of_the_free_run_is_replayed_too(capsys: Capture) -> None:
-    argv = ["run", "release_vs_isenabler", "--protocol", "baseline", "--only", "stress", "--time", "1s"]
+def test_a_finding_of_the_free_run_is_replayed_too(monkeypatch: Patch, capsys: Capture) -> None:
+    hammered_until_found(monkeypatch)
+    argv = ["run", "release_vs_isenabler", "--protocol", "baseline", "--only", "stress", "--time", "1000s"]
     files = found(argv, capsys)
     assert {json.loads(file.read_text())["rule"] for file in files} == {
         "deadlock.cycle",

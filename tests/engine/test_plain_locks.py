@@ -99,10 +99,10 @@ def test_a_ring_is_told_when_nobody_can_go_on() -> None:
         return thread
 
     ring = {"a": nested("one", "two"), "b": nested("two", "one")}
-    *controlled, free = [{finding.rule for finding in result.findings} for result in modes(program(ring))]
-    assert all("deadlock.cycle" in rules for rules in controlled)
-    # The order is seen in the first collision, the ring itself only if they meet.
-    assert "lock_order.inversion" in free
+    # On free threads it comes sooner or later, and nobody knows in how many collisions.
+    freely = rb.stress(program(ring), seconds=60, stop_on_first=True)
+    for result in (rb.verify(program(ring)), rb.explore(program(ring), executions=60), freely):
+        assert "deadlock.cycle" in {finding.rule for finding in result.findings}
 
 
 def test_a_ring_that_a_third_one_opens_is_none() -> None:
