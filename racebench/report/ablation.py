@@ -66,7 +66,7 @@ def _headline(ablation: Mapping[str, Any], folder: str) -> Iterator[Block]:
         new = f"{counted(len(told['new']), 'rule')} broken anew" if told["new"] else "nothing new breaks"
         yield note(f"Against {clean(told['parent'])}: {new}.", Look.BAD if told["new"] else Look.GOOD)
     yield _total(ablation)
-    for answer in sorted(answers, key=lambda answer: _FIRST.get(answer["verdict"], 0))[:_MOST]:
+    for answer in _telling(answers)[:_MOST]:
         verdict, best = answer["verdict"], answer.get("best") or {}
         rule = f": {clean(best['rule'])} in {clean(best['scenario'])}" if best else ""
         look = _LOOKS.get(verdict, Look.PLAIN)
@@ -75,6 +75,17 @@ def _headline(ablation: Mapping[str, Any], folder: str) -> Iterator[Block]:
             yield command(f"  {best['replay']}")
     if folder:
         yield command(f"racebench explain {folder}", "all of it:")
+
+
+def _telling(answers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One answer of each kind before the second of any; what may surprise first."""
+    told = Counter[str]()
+    ranked = []
+    for answer in answers:
+        kind = answer["verdict"]
+        ranked.append((told[kind], _FIRST.get(kind, 0), answer))
+        told[kind] += 1
+    return [answer for *_, answer in sorted(ranked, key=lambda one: one[:2])]
 
 
 def _against(told: Mapping[str, Any] | None) -> Iterator[Block]:

@@ -34,6 +34,7 @@ class _Row(NamedTuple):
     after: Locks
     number: int = 0
     switch: bool = False
+    folded: Sequence[tuple[int, Text]] = ()
 
 
 def lanes(record: FindingRecord, *, full: bool = False) -> Lanes:
@@ -44,7 +45,8 @@ def lanes(record: FindingRecord, *, full: bool = False) -> Lanes:
     moments = []
     for row in _rows(record, done, full):
         held[row.thread] = tuple(dict.fromkeys((*row.before, *row.after)))
-        moments.append(Moment(row.thread, row.text, row.number, tuple(held.values()), row.switch))
+        locks = tuple(held.values())
+        moments.append(Moment(row.thread, row.text, row.number, locks, row.switch, row.folded))
         held[row.thread] = row.after
     return Lanes(threads, moments)
 
@@ -98,7 +100,8 @@ def _block(done: Sequence[Step], block: Sequence[int], shown: _Shown) -> Iterato
         some = list(run)
         if not worth:
             text = say(f"  ({counted(len(some), 'step')})", Look.DIM)
-            yield _Row(thread, text, _held(done[some[0]]), shown.after[some[-1]])
+            folded = [(at + 1, _said(done[at])) for at in some]
+            yield _Row(thread, text, _held(done[some[0]]), shown.after[some[-1]], folded=folded)
             continue
         for at in some:
             step = done[at]

@@ -147,6 +147,7 @@ class Moment(NamedTuple):
     """A row of the lanes: what ``thread`` does, in step ``number`` if it is one.
 
     ``held`` has the locks of each thread meanwhile; ``switch`` begins the steps of another thread.
+    Where it stands for several steps that are folded, ``folded`` has their numbers and texts.
     """
 
     thread: str
@@ -154,6 +155,7 @@ class Moment(NamedTuple):
     number: int
     held: Sequence[Sequence[str]]
     switch: bool = False
+    folded: Sequence[tuple[int, Text]] = ()
 
 
 class Wait(NamedTuple):

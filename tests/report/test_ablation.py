@@ -37,7 +37,8 @@ def test_each_answer_says_why() -> None:
         "1 needed, 1 not needed, 3 open; 2 scenarios, 14 executions, 250 ms",
         "not needed: without b",
         "open: without c",
-        "open: without d",
+        "needed: without a: data_race in route",
+        "  racebench replay x",
         "all of it: racebench explain runs/a",
         "",
         "mine itself breaks rules in 1 of 2 scenarios: crash.null_desc in 1. What a change breaks",
@@ -69,3 +70,15 @@ def test_nothing_in_a_file_is_obeyed() -> None:
     assert second == "interrupted: no lock is taken; 2 scenarios, 14 executions, 250 ms"
     text = shown(answer(EVIL, EVIL, open=[EVIL]), protocol=EVIL, breaks={EVIL: [EVIL]})
     assert ESC not in text and text.count("[bold]x[/bold]") == 9
+
+
+def test_the_headline_has_an_answer_of_each_kind_before_the_second_of_any() -> None:
+    best = {"scenario": "route", "rule": "data_race", "preemptions": 1, "replay": "racebench replay x"}
+    spare = [answer(f"without {name}", "not needed") for name in "abc"]
+    lines = shown(*spare, answer("without d", "needed", best=best)).splitlines()
+    at = [line.rstrip() for line in lines].index("not needed: without a")
+    assert [line.rstrip() for line in lines[at + 1 : at + 4]] == [
+        "needed: without d: data_race in route",
+        "  racebench replay x",
+        "not needed: without b",
+    ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import struct
 import subprocess
+import zlib
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -40,8 +42,13 @@ CELLS = (
 )
 
 
-def shown(folder: Path, *, at: str = "", script: str = "", **how: Any) -> str:
-    """The document as it is once it is loaded and ``script`` has acted."""
+DARK, LIGHT = 0, 1
+
+
+def shown(
+    folder: Path, *, at: str = "", script: str = "", width: int = 1200, theme: int = LIGHT, **how: Any
+) -> str:
+    """The document as it is once it is loaded and ``script`` has acted; its picture is ``page.png``."""
     text = render(stored(*CELLS, findings=[DEADLOCK, RACE], **how))
     if script:
         # The page's own policy lets no other script act.
@@ -51,10 +58,30 @@ def shown(folder: Path, *, at: str = "", script: str = "", **how: Any) -> str:
     page.write_text(text, encoding="utf-8")
     command = [
         str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}",
-        "--virtual-time-budget=2000", "--dump-dom", page.as_uri() + at,
+        f"--screenshot={folder / 'page.png'}", f"--window-size={width},900",
+        f"--blink-settings=preferredColorScheme={theme}", "--virtual-time-budget=2000", "--dump-dom",
+        page.as_uri() + at,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return done.stdout
+
+
+def looks(folder: Path) -> tuple[int, int, int]:
+    """Of the picture: its width, how bright its corner is, of 765, and how many kinds of bytes it has.
+
+    The first pixel has no neighbour, so no filter changes it; a picture of one colour has a few kinds.
+    """
+    picture = (folder / "page.png").read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    parts, at = {b"IHDR": b"", b"IDAT": b""}, 8
+    while at < len(picture):
+        size, kind = struct.unpack(">I4s", picture[at : at + 8])
+        parts[kind] = parts.get(kind, b"") + picture[at + 8 : at + 8 + size]
+        at += size + 12
+    width, depth, colours = struct.unpack(">I4xBB", parts[b"IHDR"][:10])
+    assert depth == 8 and colours in (2, 6), "red, green and blue, a byte each"
+    pixels = zlib.decompress(parts[b"IDAT"])
+    return width, sum(pixels[1:4]), len(set(pixels))
 
 
 def status(document: str) -> str:
@@ -88,6 +115,23 @@ def test_a_link_leads_to_a_step_and_the_policy_lets_the_script_of_the_page_act(t
         "in both schedules"
     )
     assert document.count('class="panel"') == 1, "the others are as they were"
+    width, corner, kinds = looks(tmp_path)
+    assert width == 1200 and corner > 650 and kinds > 64
+
+
+def test_what_is_folded_unfolds_and_a_narrow_dark_page_is_drawn(tmp_path: Path) -> None:
+    script = """
+        const fold = document.querySelector(".lanes details"), inside = fold.querySelector("li");
+        const told = [inside.checkVisibility()];
+        fold.querySelector("summary").focus({preventScroll: true});
+        told.push(document.activeElement === fold.querySelector("summary"));
+        document.activeElement.click();
+        told.push(inside.checkVisibility(), inside.innerText.trim());
+        document.title = told.join("; ");"""
+    document = shown(tmp_path, script=script, width=500, theme=DARK)
+    assert "<title>false; true; true; 2   read rank[1].ienable = 0</title>" in document
+    width, corner, kinds = looks(tmp_path)
+    assert width == 500 and corner < 200 and kinds > 64
 
 
 def test_the_arrow_keys_walk_state_locks_and_waits(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""A schedule as a table: a lane a thread, time going down, beside it the locks that are held."""
+"""A schedule as a table: a lane a thread, time going down, beside it the locks that are held.
+
+Steps that are folded unfold in their lane, without a script.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,8 @@ def lanes(shown: tree.Lanes, anchor: str = "") -> str:
     rows = []
     for moment in shown.moments[:_MOST_MOMENTS]:
         number = f'<td class="number">{_step(moment.number, anchor)}</td>'
-        cells = "".join(_lane(moment, i, threads[i], slots[i], colours) for i in range(len(threads)))
+        said = [_said(moment, anchor) if name == moment.thread else "" for name in threads]
+        cells = "".join(_lane(moment, i, said[i], slots[i], colours) for i in range(len(threads)))
         kind = ' class="switch"' if moment.switch else ""
         place = f' id="{anchor}-r{moment.number}"' if anchor and moment.number else ""
         rows.append(f"<tr{place}{kind}>{number}{cells}</tr>")
@@ -51,11 +55,19 @@ def _room(slots: Mapping[str, int], runs: bool = False) -> str:
 
 
 def _lane(
-    moment: tree.Moment, i: int, thread: str, slots: Mapping[str, int], colours: Mapping[str, int]
+    moment: tree.Moment, i: int, said: str, slots: Mapping[str, int], colours: Mapping[str, int]
 ) -> str:
-    runs = moment.thread == thread
+    """``said`` is what the lane's thread does, empty if it is another's turn."""
     bars = "".join(_bars(moment.held[i], slots, colours))
-    return f"<td{_room(slots, runs)}>{bars}{spans(moment.text) if runs else ''}</td>"
+    return f"<td{_room(slots, bool(said))}>{bars}{said}</td>"
+
+
+def _said(moment: tree.Moment, anchor: str) -> str:
+    text = spans(moment.text)
+    if not moment.folded:
+        return text
+    inside = "".join(f"<li>{_step(number, anchor)} {spans(said)}</li>" for number, said in moment.folded)
+    return f"<details><summary>{text}</summary><ul>{inside}</ul></details>"
 
 
 def _bars(held: Iterable[str], slots: Mapping[str, int], colours: Mapping[str, int]) -> Iterator[str]:
