@@ -9,7 +9,8 @@ What the model is not, and what a clean cell therefore does not say:
   field, and its node knows whose list it is on.  p.desc, v.processor and the flags of a
   domain are taken as single words that anybody may read.
 - SPIs only: no SGI or PPI with their lists shared with the CPU (so that nothing uses a vCPU's
-  private_irqs, freed or not), no LPI and no ITS, no priorities among physical lines, and fewer vIRQs than would need the maintenance interrupt.
+  private_irqs, freed or not), no LPI and no ITS, no priorities among physical lines, and
+  fewer vIRQs than would need the maintenance interrupt.
 - Interrupts come where a scenario says: a pCPU that takes one is a thread, and so is a vCPU;
   on the pCPU of a vCPU it comes between two of that thread's operations.  One that may come
   while that pCPU is in do_IRQ, desc.lock held, is told of (lock.irqs_on), and comes after it.

@@ -18,7 +18,7 @@ from ..irq import Irq
 from ..new.entry import Entry
 from ..new.pending import PendingRegisters
 from ..new.state import VgicIrq, vgic_cpu
-from ..new.structures import NewHeadStructures
+from ..new.structures import NewVgicStructures
 from ..state import NULL, Domain, Machine, Vcpu
 from ..structures import Structures
 from ..vgic import Vgic
@@ -39,7 +39,7 @@ class NewHead(PendingRegisters, Entry, Head):
     @classmethod
     def structures(cls, machine: Machine) -> Structures:
         """``struct vgic_irq`` and ``struct vgic_cpu``."""
-        return NewHeadStructures(machine)
+        return NewVgicStructures(machine)
 
     def may_connect_irq(self, irq: VgicIrq) -> bool:
         """Also not while it is active or pending.  Enter with irq_lock held.
