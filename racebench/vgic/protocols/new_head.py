@@ -31,6 +31,7 @@ class NewHead(PendingRegisters, Entry, Head):
     ID = "new_head"
     SUMMARY = "the tree at c447b7308b (2026), its new vGIC: routing at any time, release only if is_dying"
 
+    ESPIS = False
     ABSENT: ClassVar[frozenset[str]] = frozenset(("irouter",))
 
     vgic_is_valid_line = Vgic.vgic_is_valid_line
