@@ -176,7 +176,7 @@ class _Run:
         self.listener.progress(self.fuzzed.drawn, time.perf_counter() - self.started)
 
     def _one(self) -> None:
-        drawn = draw(self.rng, self.code.ABSENT, self.state)
+        drawn = draw(self.rng, self.code.ABSENT, self.state, self.code.ESPIS)
         self.fuzzed.drawn += 1
         self._tell()
         if drawn.key() in self.searched:

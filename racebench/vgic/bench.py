@@ -13,10 +13,11 @@ from typing import Any
 
 from ..findings import Broken
 from ..primitives import State
+from .action import IrqAction
 from .audits import audit
 from .domain import Protocol
 from .language import OPERATIONS, Operation
-from .state import NULL, IrqAction, Machine, Vcpu
+from .state import NULL, Machine, Vcpu
 
 _MOST_KEPT = 64
 """Ends of a machine whose audits are kept."""
@@ -116,6 +117,8 @@ def states(machine: Machine) -> Iterator[State]:
         yield from (v.sched for v in d.vcpu if v.sched is not NULL)
     if machine.host is not NULL:
         yield machine.host
+    if machine.freed is not NULL:
+        yield machine.freed
     yield from machine.arrivals.values()
 
 

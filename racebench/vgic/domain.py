@@ -27,14 +27,15 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
 
     ``ID`` and ``SUMMARY`` are what ``racebench list protocols`` shows; ``PHRASE``, if it has
     one, begins the sentence that says what breaks with it: "without the rank lock".
-    ``ABSENT`` are the operations that its tree does not have, or the model of it; ``TREE``
-    is the last of callers.TREES that is in it.
+    ``ABSENT`` are the operations that its tree does not have, or the model of it; ``ESPIS``:
+    there are extended SPIs; ``TREE`` is the last of callers.TREES that is in it.
     """
 
     ID = ""
     SUMMARY = ""
     PHRASE = ""
     TREE = "baf2950213"
+    ESPIS: ClassVar[bool] = False
     ABSENT: ClassVar[frozenset[str]] = frozenset(("attach", "level", "ispendr", "icpendr"))
 
     def domain_unpause(self, d: Domain) -> None:

@@ -97,8 +97,8 @@ class Domctl(Header):
     def vgic_free_virq(self, d: Domain, virq: int) -> None:
         """Clear the bit whose number ``virq`` is, an eSPI's number too.
 
-        A virtual device's is not the caller's to clear.  That it is another caller's, who
-        has set it in between, shows when that one has routed: reservation.missing.
+        A virtual device's is not the caller's to clear, nor one that another caller has
+        set, unless this one has released what it was set for.
         Xen: vgic.c, vgic_free_virq @ baf2950213.
         """
         if virq >= d.vgic_num_irqs + d.nr_espis:
@@ -110,6 +110,10 @@ class Domctl(Header):
         if bit.device:
             message = f"the reservation of vIRQ {virq} is given back, but a virtual device has it"
             self.fault("reservation.double_free", message, "allocated_irqs")
-        if not bit.test_and_clear():
+        was = bit.test_and_clear()
+        if not was:
             message = f"the reservation of vIRQ {virq} is given back, but there is none"
             self.fault("reservation.double_free", message, "allocated_irqs")
+        elif not bit.is_mine(was):
+            message = f"the reservation of vIRQ {virq} is given back, but another caller has made it"
+            self.fault("reservation.double_free", message, "another's")

@@ -8,7 +8,9 @@ Nor is drawn what hardware rules out: a vCPU traps before Xen emulates a registe
 its, a guest that was never started has enabled nothing, the vCPUs of a dying domain do not run.
 
 The toolstack either routes any vIRQ to any pIRQ (route, release), or it is that of today's
-callers, for which a number is a vIRQ and a pIRQ, and which reserve it first.
+callers, for which a number is a vIRQ and a pIRQ, and which reserve it first.  Where the tree
+has extended SPIs, all numbers of a scenario may be theirs.  The domain may be the hardware
+domain, which nobody kills, and which has no device model.
 """
 
 from __future__ import annotations
@@ -20,11 +22,12 @@ from typing import Any
 
 from .callers import GUEST, MADE_BY, NAKED, never_beside
 from .language import OPERATIONS, Initial, LineAtStart, Operation
-from .state import IrqType
+from .state import ESPI_BASE_INTID, IrqType
 
 Threads = Mapping[str, tuple[Operation, ...]]
 
 VIRQS, PIRQS, PCPUS = (40, 41), (64, 65), (2, 3)
+ESPIS, NR_ESPIS = (ESPI_BASE_INTID, ESPI_BASE_INTID + 1), 32
 STATES = ("creating", "running", "dying")
 
 _STATE_WEIGHTS = (2, 7, 2)
@@ -72,6 +75,7 @@ class Drawn:
         """Operations, threads, and numbers that they and the state before them name."""
         lists = [v for f in fields(Initial) if isinstance(v := getattr(self.initial, f.name), tuple)]
         before = sum(map(len, lists)) + sum(on for _, _, on in self.initial.routed)
+        before += bool(self.initial.espis) + self.initial.hardware_domain
         ops = [op for ops in self.threads.values() for op in ops]
         return len(ops), len(self.threads), before + sum(len(n) for op in ops for _, n in op.args)
 
@@ -80,9 +84,14 @@ class Drawn:
         return self.initial, tuple(sorted(tuple(map(str, ops)) for ops in self.threads.values()))
 
 
-def draw(rng: random.Random, absent: Collection[str] = (), state: str | None = None) -> Drawn:
-    """One scenario of two or three threads, without ``absent`` operations; ``state`` fixes the domain's."""
-    return _Draw(rng, absent, state or rng.choices(STATES, _STATE_WEIGHTS)[0]).drawn()
+def draw(
+    rng: random.Random, absent: Collection[str] = (), state: str | None = None, espis: bool = False
+) -> Drawn:
+    """One scenario of two or three threads, without ``absent`` operations; ``state`` fixes the domain's.
+
+    ``espis``: its numbers may be those of extended SPIs.
+    """
+    return _Draw(rng, absent, state or rng.choices(STATES, _STATE_WEIGHTS)[0], espis).drawn()
 
 
 def played(initial: Initial, vcpu: int, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
@@ -103,13 +112,16 @@ def played(initial: Initial, vcpu: int, operations: tuple[Operation, ...]) -> tu
 
 
 class _Draw:
-    def __init__(self, rng: random.Random, absent: Collection[str], state: str) -> None:
+    def __init__(self, rng: random.Random, absent: Collection[str], state: str, espis: bool) -> None:
         self.rng, self.state = rng, state
-        self.initial = Initial(state=state)
+        extended = espis and rng.random() < 0.15
+        self.hardware = state != "dying" and rng.random() < 0.1
+        self.initial = Initial(state=state, espis=NR_ESPIS if extended else 0, hardware_domain=self.hardware)
         self.naked = rng.random() < 0.5
-        self.virqs = VIRQS if self.naked else PIRQS
+        self.pirqs = ESPIS if extended else PIRQS
+        self.virqs = VIRQS if self.naked and not extended else self.pirqs
         self.names = [name for name in OPERATIONS if name not in absent and self._is_called(name)]
-        self.late = set(PIRQS)
+        self.late = set(self.pirqs)
         self.threads: dict[str, tuple[Operation, ...]] = {}
         # Those that do not run, since somebody moves them.
         self.still: set[int] = set()
@@ -143,10 +155,11 @@ class _Draw:
     def _initial(self) -> None:
         rng, running = self.rng, self.state == "running"
         enabled = []
-        for virq, pirq, likely in zip(self.virqs, PIRQS, _ROUTED, strict=True):
+        for virq, pirq, likely in zip(self.virqs, self.pirqs, _ROUTED, strict=True):
             if rng.random() < likely:
                 self._route(virq, pirq)
-            elif running and rng.random() < 0.2:
+            # A scenario file has no extended SPI that is enabled with no pIRQ behind it.
+            elif running and not self.initial.espis and rng.random() < 0.2:
                 enabled.append(virq)
                 if rng.random() < 0.3:
                     self._pending(virq, ("lr_pending", "lr"))
@@ -219,8 +232,10 @@ class _Draw:
         kept = [c for c in callers if not any(never_beside(c, other) for other in others)]
         if self.state != "dying":
             kept = [c for c in kept if c != "domain_vgic_free"]
-        if self.state != "running":
+        if self.state != "running" or self.hardware:
             kept = [c for c in kept if c != "kill"]
+        if self.hardware:
+            kept = [c for c in kept if c != "set_irq_level"]
         if self.state == "creating":
             kept = [c for c in kept if c != "a move of a vCPU"]
         names = [name for name in self.names if MADE_BY.get(name, "") in kept and name != "unpause"]
@@ -258,8 +273,8 @@ class _Draw:
         if name == "setup_irq":
             # Xen has looked in the device tree how a line of its own signals.
             unknown = {line.pirq for line in self.initial.lines if line.type is IrqType.INVALID}
-            return tuple(sorted(set(PIRQS) - unknown))[-1:]
-        choices = {"pirq": PIRQS, "irq": PIRQS, "pcpu": PCPUS, "priority": (0, 255)}
+            return tuple(sorted(set(self.pirqs) - unknown))[-1:]
+        choices = {"pirq": self.pirqs, "irq": self.pirqs, "pcpu": PCPUS, "priority": (0, 255)}
         return (rng.choices(choices[key], (4, 1) if key == "irq" else None)[0],)
 
     def _vcpu(self, name: str, vcpu: int | None) -> tuple[int, ...]:

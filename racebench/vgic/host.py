@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..primitives import Lock, RWLock, State, shared
+from ..primitives import Lock, RWLock, State, runtime, shared
 
 
 class Host(State):
@@ -27,14 +27,24 @@ class Host(State):
         return "host"
 
 
+def _caller() -> str:
+    """The name of the calling thread, "nobody" outside a run."""
+    me = None if runtime.current is None else runtime.current.running()
+    return "nobody" if me is None else str(me.name)
+
+
 class AllocatedIrq(State):
     """One bit of a domain's ``allocated_irqs``.  ``device``: a virtual device has it from the start.
 
     Unlike Xen, which has an atomic instruction for each access, a lock of the
     bit stands around those that write; nothing is taken with it held.
+    ``taken`` has the name of the thread that set it, True if that was before the start.
+    Where one thread may clear what another has set, ``released`` has each thread that
+    released the vIRQ, and what was in ``taken`` then.
     """
 
-    taken: bool = shared(False, atomic=True)
+    taken: bool | str = shared(False, atomic=True)
+    released: tuple[tuple[str, bool | str], ...] = shared((), atomic=True)
 
     def __init__(self, name: Any, device: bool) -> None:
         self.name, self.device = name, device
@@ -45,17 +55,30 @@ class AllocatedIrq(State):
 
     def test_and_set(self) -> bool:
         """Set it; whether it was set."""
-        return self._write(True)
-
-    def test_and_clear(self) -> bool:
-        """Clear it; whether it was set."""
-        return self._write(False)
-
-    def _write(self, taken: bool) -> bool:
         with self.lock:
             was = self.taken
-            self.taken = taken
+            # Whoever does not get it must not clear it, though Xen's bit is written all the same.
+            self.taken = was or _caller()
+        return bool(was)
+
+    def test_and_clear(self) -> bool | str:
+        """Clear it; what was in it."""
+        with self.lock:
+            was = self.taken
+            self.taken = False
         return was
+
+    def release(self) -> None:
+        """The calling thread has released the vIRQ.  Enter with the desc.lock of its pIRQ held."""
+        self.released = (*self.released, (_caller(), self.taken))
+
+    def is_mine(self, was: bool | str) -> bool:
+        """Whether the calling thread might clear what ``was`` there.
+
+        It has set that itself, or released what that was set for.
+        """
+        me = _caller()
+        return was in (True, me) or (me, was) in self.released
 
 
 class Sched(State):

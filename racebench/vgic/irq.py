@@ -10,6 +10,7 @@ from __future__ import annotations
 from errno import EBUSY, EINVAL, EIO
 
 from ..primitives import check_that, wait_until
+from .action import IrqAction
 from .header import Header
 from .state import (
     FIRST_PIRQ,
@@ -17,7 +18,6 @@ from .state import (
     NULL,
     SOURCE_ONLY,
     Domain,
-    IrqAction,
     IrqDesc,
     IrqType,
     Vcpu,
@@ -123,7 +123,11 @@ class Irq(Header):
                 desc.handler.shutdown(desc)
                 desc.GUEST = False
                 self.left_behind(desc)
+            if self.machine.shares_bits:
+                action.d.allocated_irqs[action.d.allocated_index(action.virq)].release()
         wait_until(lambda: not desc.INPROGRESS)
+        if self.machine.freed is not NULL:
+            self.machine.freed.add(action)
 
     def left_behind(self, desc: IrqDesc) -> None:
         """What nobody clears when a pIRQ loses its owner.  Enter with desc.lock held."""
@@ -146,7 +150,7 @@ class Irq(Header):
         if not self.vgic_is_spi(d, virq) or not self.is_assignable_irq(irq):
             return -EINVAL
         desc = self.irq_to_desc(irq)
-        action = IrqAction(d, virq)
+        action = IrqAction(d, virq, desc)
 
         with desc.lock:
             if not self.irq_type_set_by_domain(d) and desc.type is IrqType.INVALID:
@@ -251,8 +255,21 @@ class Irq(Header):
             gone = f"do_IRQ: pIRQ {desc.irq} is routed to a domain that is freed"
             check_that(not info.d.destroyed, "crash.freed", gone)
         desc.handler.end(desc)
+        self.interrupted(desc)
         desc.INPROGRESS = True
         self.vgic_vcpu_inject_spi(info.d, info.virq, current)
+
+    def interrupted(self, desc: IrqDesc) -> None:
+        """Interrupts are on, and the priority has dropped: another one of this pCPU's may come now.
+
+        Enter with desc.lock held, which stays so until that one is done.
+        Unlike Xen, it comes later: only that it may is told.
+        Xen: gic.c, gic_interrupt @ baf2950213.
+        """
+        for irq in self.machine.behind.get(desc.irq, ()):
+            if not self.irq_to_desc(irq).DISABLED:
+                message = f"pIRQ {irq} may interrupt do_IRQ, which holds desc[{desc.irq}]"
+                self.fault("lock.irqs_on", message, "desc.lock")
 
     def _next_xen_action(self, desc: IrqDesc) -> bool:
         """Whether Xen's handler is to run (again); if not, the IRQ ends here.

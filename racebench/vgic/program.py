@@ -9,6 +9,7 @@ from ..errors import UsageError
 from ..findings import Broken
 from ..primitives import Lock
 from ..program import Program
+from .action import Freed, IrqAction
 from .audits import DoubleSuccess, audit
 from .bench import Bench, compiled
 from .domain import Protocol
@@ -17,16 +18,19 @@ from .hardware import Arrival, Line
 from .history import History
 from .host import Host, Sched
 from .language import Initial, Operation, parse_operation
+from .protocols import is_bundled
 from .snapshot import snapshot
-from .state import NULL, Domain, IrqAction, IrqDesc, Machine
+from .state import NULL, Domain, IrqDesc, Machine
 from .structures import Structures
 
 _FIRES = frozenset(("irq", "late_irq", "fire", "eoi", "hweoi", "ispendr"))
 """Operations that an active line, or one with its latch set, makes a difference to."""
+_INTERRUPTS = frozenset(("irq", "late_irq", "fire"))
 _SENDS = frozenset(("isenabler", "itargetsr", "irouter", "move", "eoi", "trap"))
 """Operations that set a line's affinity."""
 _HYPERCALLS = frozenset(("bind", "unbind", "attach"))
 _GIVES_BACK = frozenset(("release", "unbind", "destroy"))
+_RESERVES = frozenset(("bind", "attach"))
 _GIVES = frozenset(("route", "bind", "attach", "setup_irq"))
 
 
@@ -170,6 +174,28 @@ def _between(arrival: str, codes: tuple[Callable[[Bench], Any], ...]) -> Callabl
     return run
 
 
+def _share_bits(threads: Mapping[str, Sequence[Operation]]) -> bool:
+    """Whether one thread reserves a vIRQ, and another unbinds one."""
+    reserve = {name for name, ops in threads.items() if _RESERVES & {op.name for op in ops}}
+    unbind = {name for name, ops in threads.items() if "unbind" in {op.name for op in ops}}
+    return any(one != other for one in reserve for other in unbind)
+
+
+def _behind(threads: Mapping[str, Sequence[Operation]]) -> dict[int, tuple[int, ...]]:
+    """By pIRQ, what is yet to come to the pCPU that takes it; a late one has come already."""
+    behind: dict[int, tuple[int, ...]] = {}
+    for ops in threads.values():
+        later: tuple[int, ...] = ()
+        for op in reversed([op for op in ops if op.name in _INTERRUPTS]):
+            irq = op.value("pirq")
+            others = set(later) - {irq}
+            if others:
+                behind[irq] = tuple(sorted(others | set(behind.get(irq, ()))))
+            if op.name != "late_irq":
+                later = (*later, irq)
+    return behind
+
+
 class MachineBuilder:
     """Makes a fresh machine in its initial state, with just what a scenario names."""
 
@@ -210,6 +236,10 @@ class MachineBuilder:
         # Threads that draw may take each interrupt any number of times, a late one too.
         self._draws = bench is not Bench
         self._late = {op.value("pirq") for op in operations if op.name == "late_irq"}
+        self._shares_bits = _share_bits(threads)
+        self._behind = {} if self._draws else _behind(threads)
+        # A protocol from elsewhere may use an action when its desc.lock is dropped.
+        self._frees = bool(_GIVES_BACK & set(self._names)) and not is_bundled(protocol)
         self._taken = [op.value("pirq") for op in operations if op.name in ("irq", "fire")]
         if "destroy" in self._names:
             # It takes one kind of number for the other (see domain_vgic_free): no thread
@@ -228,6 +258,9 @@ class MachineBuilder:
             machine.host = Host()
         machine.destroys = "destroy" in self._names
         machine.draws = self._draws
+        machine.behind = self._behind
+        machine.shares_bits = self._shares_bits
+        machine.freed = Freed() if self._frees else NULL
         pcpus = {vcpu: Lock("pcpu", vcpu) for vcpu in self._either.values()}
         machine.arrivals = {name: Arrival(name, pcpus[vcpu]) for name, vcpu in self._either.items()}
         d = machine.domains[1]
@@ -313,7 +346,7 @@ class MachineBuilder:
 
     def _route(self, d: Domain, virq: int, desc: IrqDesc, enabled: bool) -> None:
         """Leave behind what route, and ISENABLER if ``enabled``, would."""
-        desc.action = IrqAction(d, virq)
+        desc.action = IrqAction(d, virq, desc)
         desc.handler = GIC_GUEST_IRQ_TYPE
         desc.GUEST = True
         if enabled:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .drawing import PIRQS, VIRQS, Drawn, op, played
+from .drawing import ESPIS, PIRQS, VIRQS, Drawn, op, played
 from .language import Initial, Operation
 
 _BY_VIRQ = ("routed", "targets", "pending", "elsewhere", "active", "migrating", "enabled", "reserved")
@@ -79,6 +79,10 @@ def _less(drawn: Drawn) -> Iterator[Drawn]:
         for i, one in enumerate(ops):
             for alone in _fewer_numbers(one):
                 yield Drawn(initial, {**threads, name: (*ops[:i], alone, *ops[i + 1 :])})
+    if initial.espis:
+        yield _plain(drawn)
+    if initial.hardware_domain:
+        yield Drawn(replace(initial, hardware_domain=False), threads)
     renamed = _renamed(drawn)
     if renamed is not None:
         yield renamed
@@ -142,9 +146,19 @@ def _fewer_numbers(one: Operation) -> Iterator[Operation]:
 def _renamed(drawn: Drawn) -> Drawn | None:
     """The same with the first vIRQ and pIRQ in the place of the second, if they are free."""
     used = set(_used(drawn))
-    names = {second: first for first, second in (VIRQS, PIRQS) if second in used and first not in used}
-    if not names:
-        return None
+    pairs = (VIRQS, PIRQS, ESPIS)
+    names = {second: first for first, second in pairs if second in used and first not in used}
+    return _with_names(drawn, names) if names else None
+
+
+def _plain(drawn: Drawn) -> Drawn:
+    """The same with SPIs in the place of extended ones."""
+    less = Drawn(replace(drawn.initial, espis=0), drawn.threads)
+    return _with_names(less, dict(zip(ESPIS, PIRQS, strict=True)))
+
+
+def _with_names(drawn: Drawn, names: Mapping[int, int]) -> Drawn:
+    """The same with other numbers for those that are ``names``."""
 
     def named(row: Any) -> Any:
         """``row``, whose first numbers are a vIRQ or pIRQ, or both."""

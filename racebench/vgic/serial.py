@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 from ..primitives import Lock, lent
 from ..primitives.alone import Alone
 from ..primitives.locks import FOREVER, checked
+from .action import IrqAction
 from .bench import Bench, states
 from .snapshot import Glimpse, glimpse
-from .state import IrqAction
 
 Log = Sequence[tuple[int, Any]]
 """What one thread did: the number of each operation, and what it returned."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, cast
 
 from ..primitives import Lock, State, shared
+from .action import Freed, IrqAction
 from .faults import Faults
 from .hardware import Arrival, Line, ListRegister
 from .host import AllocatedIrq, Host, Sched
@@ -52,20 +52,6 @@ class OnDemand(dict[int, T]):
     def __missing__(self, key: int) -> T:
         # setdefault, because two threads may ask at once: both get one object.
         return self.setdefault(key, self._make(key))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class IrqAction:
-    """Who receives a pIRQ: domain ``d`` as ``virq``, or Xen itself (d NULL).
-
-    Compared by identity, as Xen compares ``dev_id`` pointers.
-    """
-
-    d: Domain
-    virq: int
-
-    def __repr__(self) -> str:
-        return "Xen" if self.d is NULL else f"d{self.d.domain_id}/vIRQ {self.virq}"
 
 
 class HwIrqController:
@@ -341,7 +327,18 @@ class Domain(State):
 class Machine:
     """One host: its pIRQs and its domains, and the ``faults`` that came to light."""
 
-    __slots__ = ("arrivals", "descs", "destroys", "domains", "draws", "faults", "host")
+    __slots__ = (
+        "arrivals",
+        "behind",
+        "descs",
+        "destroys",
+        "domains",
+        "draws",
+        "faults",
+        "freed",
+        "host",
+        "shares_bits",
+    )
 
     def __init__(self, irq_desc: type[IrqDesc] = IrqDesc) -> None:
         self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
@@ -353,8 +350,14 @@ class Machine:
         self.draws = False
         # By the thread that takes it: the interrupts whose place is explored.
         self.arrivals: dict[str, Arrival] = {}
+        # Whether one thread may give back what another has reserved.
+        self.shares_bits = False
+        # By pIRQ: those that come to the same pCPU after it.
+        self.behind: dict[int, tuple[int, ...]] = {}
         # NULL in a scenario without hypercalls.
         self.host: Host = NULL
+        # NULL where no action can be used that is freed.
+        self.freed: Freed = NULL
 
 
 SOURCE_ONLY = "true of the source only: a compiler may merge the two reads of p->desc"

@@ -11,12 +11,46 @@ import racebench as rb
 from racebench.errors import ScenarioError, UsageError
 from racebench.scenario.scenario import scenario_from_text
 from racebench.vgic import LineAtStart, protocol, protocol_ids
-from racebench.vgic.state import IrqType
+from racebench.vgic.protocols.head import Head
+from racebench.vgic.state import Domain, IrqType
 
 from .machines import EBUSY, EINVAL, bench, program, rules, run
 
 BOUND: dict[str, Any] = {"routed": ((64, 64, True),), "reserved": (64,), "state": "dying"}
 HEAD: dict[str, Any] = {"under": "head"}
+
+
+class Ordered(rb.State):
+    """A machine whose thread b waits until thread a is done."""
+
+    done = rb.shared(False, atomic=True)
+
+    def __init__(self, bench: Any) -> None:
+        self.bench = bench
+
+
+class AttachUndoes(Head):
+    """An attach that gives the reservation back if it cannot route."""
+
+    def attach_overlay(self, d: Domain, irq: int) -> int:
+        with self.machine.host.domctl_lock:
+            self.vgic_reserve_virq(d, irq)
+            rc = self.route_irq_to_guest(d, irq, irq)
+            if rc:
+                self.vgic_free_virq(d, irq)
+            return rc
+
+
+class AttachUndoesItsOwn(Head):
+    """The same, if it has made it."""
+
+    def attach_overlay(self, d: Domain, irq: int) -> int:
+        with self.machine.host.domctl_lock:
+            made = self.vgic_reserve_virq(d, irq)
+            rc = self.route_irq_to_guest(d, irq, irq)
+            if rc and made:
+                self.vgic_free_virq(d, irq)
+            return rc
 
 
 def found(threads: dict[str, list[str]], under: str = "head", **initial: Any) -> list[str]:
@@ -89,6 +123,47 @@ class TestReservation:
         device = {"state": "dying", "reserved": (64,)}
         assert rules("attach irq=64", "unbind irq=64", **HEAD, **device) == ["reservation.double_free"]
         assert rules("attach irq=64", "unbind irq=64", **HEAD, state="dying") == []
+
+    def test_one_that_another_bind_has_made(self) -> None:
+        """One unbind gives it back late: the other has released what attach routed, and a bind came first."""
+        threads = {
+            "toolstack0": ["unbind irq=64"],
+            "toolstack1": ["attach irq=64", "unbind irq=64"],
+            "toolstack2": ["bind irq=64"],
+        }
+        disabled = {**BOUND, "routed": ((64, 64, False),)}
+        told = {f.summary for f in rb.explore(program(threads, "head", **disabled)).findings}
+        assert any("another caller has made it" in summary for summary in told)
+
+    def test_a_rollback_gives_back_only_what_it_has_made(self) -> None:
+        """attach ignores that the vIRQ is reserved; so it must not undo that if routing fails."""
+        threads = {"toolstack0": ["bind irq=64"], "toolstack1": ["isenabler virq=64", "attach irq=64"]}
+        for code, rule in ((AttachUndoes, True), (AttachUndoesItsOwn, False), (protocol("head"), False)):
+            result = rb.verify(program(threads, code))
+            assert result.complete
+            told = {f.summary for f in result.findings if f.rule == "reservation.double_free"}
+            assert any("another caller has made it" in summary for summary in told) is rule
+
+    def test_what_two_callers_route_either_may_give_back(self) -> None:
+        """It was routed when another thread bound it: an unbind releases what both have."""
+        made = program({"a": ["bind irq=64"], "b": ["unbind irq=64"]}, "head", **{**BOUND, "reserved": ()})
+
+        def bind(s: Ordered) -> None:
+            made.threads["a"](s.bench)
+            s.done = True
+
+        def unbind(s: Ordered) -> None:
+            rb.wait_until(lambda: s.done)
+            made.threads["b"](s.bench)
+
+        ordered = rb.Program(
+            "ordered",
+            lambda: Ordered(made.setup()),
+            {"a": bind, "b": unbind},
+            lambda s, results: s.bench.audited(),
+        )
+        result = rb.verify(ordered)
+        assert result.complete and not result.findings
 
     def test_an_extended_spis_is_beyond_the_bits(self) -> None:
         espi: dict[str, Any] = {"espis": 32, "routed": ((4096, 4096, False),), "state": "dying"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,14 @@ from racebench.vgic.language import Initial, LineAtStart
 from racebench.vgic.reduction import smaller
 from racebench.vgic.state import IrqType
 
+from .machines import run
+
 MANY = 600
 
 
 def drawn(seed: int = 3, state: str | None = None, count: int = MANY) -> list[Drawn]:
     rng = random.Random(seed)
-    return [draw(rng, state=state) for _ in range(count)]
+    return [draw(rng, state=state, espis=True) for _ in range(count)]
 
 
 def names(one: Drawn) -> Counter[str]:
@@ -70,6 +73,44 @@ def test_a_late_pirq_comes_once_and_not_while_it_is_not_ended() -> None:
         assert len(late) == len(set(late))
         busy = {pirq for virq, pirq, _ in one.initial.routed if virq in dict(one.initial.pending)}
         assert not busy & set(late)
+
+
+def numbers(one: Drawn) -> set[int]:
+    """Every vIRQ and pIRQ that ``one`` names."""
+    made = [o for ops in one.threads.values() for o in ops]
+    named = {n for o in made for key, ns in o.args if key in ("virq", "pirq", "irq") for n in ns}
+    routed = {n for virq, pirq, _ in one.initial.routed for n in (virq, pirq)}
+    return named | routed | {virq for virq, _ in one.initial.pending} | set(one.initial.reserved)
+
+
+def test_extended_spis_are_drawn_where_the_tree_has_them() -> None:
+    extended = [one for one in drawn() if one.initial.espis]
+    assert MANY / 20 < len(extended) < MANY / 3
+    assert all(numbers(one) <= {4096, 4097} for one in extended)
+    assert all(max(numbers(one)) < 4096 for one in drawn() if numbers(one) and not one.initial.espis)
+    rng = random.Random(3)
+    assert not any(draw(rng).initial.espis for _ in range(MANY))
+
+
+@pytest.mark.parametrize("name", vgic.protocol_ids())
+def test_a_protocol_says_whether_it_has_them(name: str) -> None:
+    [code], _ = run("bind irq=4096", espis=32, under=name, state="creating")
+    assert (code == 0) is vgic.protocol(name).ESPIS
+
+
+def test_the_hardware_domain_is_drawn_and_neither_dies_nor_has_a_device_model() -> None:
+    hardware = [one for one in drawn(count=3000) if one.initial.hardware_domain]
+    assert {one.initial.state for one in hardware} == {"creating", "running"}
+    assert not any({"kill", "level"} & set(names(one)) for one in hardware)
+
+
+def test_one_without_extended_spis_and_one_that_is_no_hardware_domain_is_smaller() -> None:
+    bound = Initial(routed=((4096, 4096, True),), reserved=(4096,), espis=32, hardware_domain=True)
+    one = Drawn(bound, {"pcpu1": (op("irq", pirq=4096),), "vcpu0": (op("icenabler", virq=4096),)})
+    plain = Initial(routed=((64, 64, True),), reserved=(64,), hardware_domain=True)
+    threads = {"pcpu1": (op("irq", pirq=64),), "vcpu0": (op("icenabler", virq=64),)}
+    assert Drawn(plain, threads) in list(smaller(one))
+    assert Drawn(replace(bound, hardware_domain=False), one.threads) in list(smaller(one))
 
 
 def test_what_one_vcpu_does_it_does_in_order() -> None:

@@ -15,7 +15,7 @@ _BITS = ("hw", "enabled", "line_level", "pending_latch", "active")
 
 
 class NewVgicStructures(Structures):
-    """new_vgic.h @ RELEASE-4.11.0."""
+    """new_vgic.h @ RELEASE-4.11.0 and c447b7308b."""
 
     def domain(self, domain_id: int, vcpus: int, nr_spis: int) -> Domain:
         d = VgicDist(domain_id, vcpus, nr_spis)
@@ -26,9 +26,10 @@ class NewVgicStructures(Structures):
         """An SPI has no target until the guest gives it one.
 
         A domain that runs, or has run, is one whose guest aimed them all at its
-        first vCPU when it booted, as Linux does.
+        first vCPU when it booted, as Linux does, and switched its distributor on.
         """
         irq = vgic_get_irq(d, virq)
+        vgic_dist(d).enabled = d.creation_finished
         if d.creation_finished:
             irq.targets, irq.target_vcpu = 1, vgic_cpu(d.vcpu[0])
 
@@ -129,12 +130,3 @@ class NewVgicStructures(Structures):
             "ap_list": [irq.intid for irq in vgic_cpu(v).ap_list],
             "lrs": [entry.virq for entry in v.lrs if entry is not None],
         }
-
-
-class NewHeadStructures(NewVgicStructures):
-    """new_vgic.h @ c447b7308b."""
-
-    def name_virq(self, d: Domain, virq: int) -> None:
-        """Also, the guest of a domain that is being made has not switched its distributor on."""
-        super().name_virq(d, virq)
-        vgic_dist(d).enabled = d.creation_finished

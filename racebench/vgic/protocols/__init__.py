@@ -21,6 +21,11 @@ def protocol_ids() -> tuple[str, ...]:
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__)))
 
 
+def is_bundled(code: type[Protocol]) -> bool:
+    """Whether ``code`` is one of this package's, and not a user's."""
+    return code.__module__.rpartition(".")[0] == __name__
+
+
 @cache
 def protocol(name: str) -> type[Protocol]:
     """The bundled protocol called ``name`` (``-`` and ``_`` are the same).

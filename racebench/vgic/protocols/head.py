@@ -34,6 +34,7 @@ class Head(RouteWhileRunning):
     SUMMARY = "the tree at c447b7308b (2026), its old vGIC: bind and unbind outside domctl_lock, eSPIs"
     TREE = "c447b7308b"
 
+    ESPIS = True
     ABSENT: ClassVar[frozenset[str]] = frozenset()
 
     def hypercall_lock(self) -> AbstractContextManager[Any]:

@@ -18,7 +18,7 @@ from ..irq import Irq
 from ..new.entry import Entry
 from ..new.pending import PendingRegisters
 from ..new.state import VgicIrq, vgic_cpu
-from ..new.structures import NewHeadStructures
+from ..new.structures import NewVgicStructures
 from ..state import NULL, Domain, Machine, Vcpu
 from ..structures import Structures
 from ..vgic import Vgic
@@ -31,6 +31,7 @@ class NewHead(PendingRegisters, Entry, Head):
     ID = "new_head"
     SUMMARY = "the tree at c447b7308b (2026), its new vGIC: routing at any time, release only if is_dying"
 
+    ESPIS = False
     ABSENT: ClassVar[frozenset[str]] = frozenset(("irouter",))
 
     vgic_is_valid_line = Vgic.vgic_is_valid_line
@@ -39,7 +40,7 @@ class NewHead(PendingRegisters, Entry, Head):
     @classmethod
     def structures(cls, machine: Machine) -> Structures:
         """``struct vgic_irq`` and ``struct vgic_cpu``."""
-        return NewHeadStructures(machine)
+        return NewVgicStructures(machine)
 
     def may_connect_irq(self, irq: VgicIrq) -> bool:
         """Also not while it is active or pending.  Enter with irq_lock held.
