@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from typing import Any
 
 import pytest
 
+import racebench
 from racebench.errors import UsageError
+from racebench.scenario.selection import select
 from racebench.vgic import Baseline, Protocol, protocol, protocol_ids
 from racebench.vgic.new.state import VgicDist
 from racebench.vgic.state import AccessOnceRankIrq, LockedPendingIrq
@@ -149,3 +152,17 @@ def test_a_protocol_of_ones_own():
 
     assert issubclass(Mine, Protocol)
     assert run("route virq=40 pirq=64", under=Mine)[0] == [0]
+
+
+class Borrows(protocol("baseline")):  # type: ignore[misc]
+    SUMMARY = "asks for another protocol in a function"
+
+    def gic_route_irq_to_guest(self, d: Any, virq: int, desc: Any, priority: int) -> int:
+        other = protocol("domain_lock")
+        return int(other.gic_route_irq_to_guest(self, d, virq, desc, priority))
+
+
+def test_a_protocol_that_asks_for_another_one_shares_nothing_unseen() -> None:
+    result = racebench.verify(select(["route_vs_route"])[0].program(Borrows))
+    assert result.complete
+    assert not result.stats["unseen"]

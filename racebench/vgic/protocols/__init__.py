@@ -26,12 +26,17 @@ def is_bundled(code: type[Protocol]) -> bool:
     return code.__module__.rpartition(".")[0] == __name__
 
 
-@cache
 def protocol(name: str) -> type[Protocol]:
     """The bundled protocol called ``name`` (``-`` and ``_`` are the same).
 
     UsageError names the closest one if there is none.
     """
+    # A function of its own: what is kept in a cache, a user's threads would share unseen.
+    return _found(name)
+
+
+@cache
+def _found(name: str) -> type[Protocol]:
     wanted = name.replace("-", "_")
     if wanted not in protocol_ids():
         close = difflib.get_close_matches(wanted, protocol_ids(), 1)

@@ -89,9 +89,16 @@ def test_a_portfolio_gives_most_turns_to_the_member_that_earns_them(wanted: str)
     assert all(100 < n < 300 for n in turns.values())
 
 
-def test_a_portfolio_that_earns_nothing_gives_all_the_same() -> None:
-    turns = Rewarded(0, 2).pay("", 400)
-    assert set(turns.values()) == {100}
+def test_a_portfolio_begins_with_two_turns_in_three_for_surw() -> None:
+    """And with those of all others in between."""
+    turns = Rewarded(0, 2).pay("surw", 9)
+    assert turns == {"random": 1, "pct": 1, "pos": 1, "surw": 6}
+
+
+def test_a_portfolio_that_earns_nothing_starves_nobody() -> None:
+    turns = Rewarded(0, 2).pay("", 800)
+    assert len(turns) == 4
+    assert min(turns.values()) > 100
 
 
 MINE = '''
