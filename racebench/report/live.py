@@ -28,7 +28,7 @@ from .tree import spoken
 
 _DRAW_S = 0.1
 _LOOKING = "running the bundled scenarios first ..."
-_MODE, _BAR, _LEFT = 9, 10, 12
+_MODE, _BAR, _LEFT = 11, 10, 12
 _SPARK, _SAMPLE_S = 16, 1.0
 
 
@@ -173,12 +173,13 @@ class LiveScreen(Quiet):
 
     def _screen(self, now: float) -> Group:
         done, width = self._verdicts.total(), self._console.width
-        cells, left = f"{count(done)} of {counted(self._cells, 'cell')}", duration(max(0.0, self._ends - now))
+        cells, left = f"{count(done)} of {counted(self._cells, 'cell')}", self._ends - now
+        told = f"{duration(left)} left" if left > 0 else "past its time, going on with what was begun"
         bar = _bar(max(1, self._cells), done)
         parts = [Text(f"{count(n)} ") + words(spoken(verdict)) for verdict, n in self._verdicts.items()]
         parts.append(Text(counted(len(self._distinct), "distinct finding"), style="dim"))
         return Group(
-            _row((Text(cells), {}), (bar, {"ratio": 1}), (Text(f"{left} left" if self._ends else ""), {})),
+            _row((Text(cells), {}), (bar, {"ratio": 1}), (Text(told if self._ends else ""), {})),
             Text("  ").join(parts),
             *(slot.drawn(width, now) for slot in self._slots),
             Text(clipped(self._newest, width), style="dim"),

@@ -177,6 +177,20 @@ def test_a_fuzz_run_in_a_pipe_says_each_signature_and_now_and_then_the_counts() 
     ]
 
 
+def test_a_run_past_its_time_says_so_and_names_its_modes_whole() -> None:
+    clock, out = Clock(), console(terminal=True)
+    screen = LiveScreen(out, clock)
+    clock.now = 1.0
+    screen.started(117, 30.0)
+    clock.now = 40.0
+    screen.cell_started("route", "baseline", "reproduce", 10.0)
+    said = text(out)
+    screen.close()
+    assert "past its time" in said
+    assert "0 ms left" not in said
+    assert "reproduce" in said
+
+
 def test_a_fuzz_run_in_a_terminal_says_how_long_is_left() -> None:
     out = console(terminal=True)
     with FuzzScreen(out, 60.0, live=True, clock=Clock()) as screen:
