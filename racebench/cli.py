@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from . import __version__, commands
 from .campaign.stop import Stop
 from .errors import HarnessBug, RaceBenchError
+from .records.plain import has_gil
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,9 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _version() -> str:
     """RaceBench's, and on what it runs: whether threads of Python run at once makes a difference to it."""
-    # From 3.13 on an interpreter can say; before, all have the lock.
-    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
-    lock = "with the GIL" if has_lock else "free-threaded, without the GIL"
+    lock = "with the GIL" if has_gil() else "free-threaded, without the GIL"
     return f"{__version__} (Python {platform.python_version()}, {lock})"
 
 

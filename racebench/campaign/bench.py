@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..records.plain import has_gil
 from .probes import PARTS, Round
 
 Say = Callable[[str], None]
@@ -52,7 +52,7 @@ def _over(key: str, other: str) -> Callable[[Round], float]:
     return lambda figures: figures[key] / figures[other]
 
 
-_DETECT_US = 300.0 if getattr(sys, "_is_gil_enabled", lambda: True)() else 1_000.0
+_DETECT_US = 300.0 if has_gil() else 1_000.0
 
 BARS = (
     Bar("explore.random.per_s", "x handover", _times_handover("explore.random.per_s"), least=27_000),
@@ -118,9 +118,13 @@ def _median(values: Iterable[float]) -> float | None:
     return statistics.median(values) if values else None
 
 
-def measure(say: Say = lambda text: None, parts: Mapping[str, Callable[[Round], None]] = PARTS) -> Measured:
-    """All figures; ``say`` hears what is measured next."""
-    others, started = Others(), time.perf_counter()
+def measure(
+    say: Say = lambda text: None,
+    parts: Mapping[str, Callable[[Round], None]] = PARTS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Measured:
+    """All figures of ``parts``; ``say`` hears what is measured next, ``clock`` gives seconds."""
+    others, started = Others(clock), clock()
     rounds: list[Round] = []
     keys: dict[str, set[str]] = {}
 
@@ -138,7 +142,7 @@ def measure(say: Say = lambda text: None, parts: Mapping[str, Callable[[Round], 
     for n in range(ROUNDS):
         say(f"round {n + 1} of {ROUNDS}")
         run(parts)
-    while time.perf_counter() - started < SECONDS:
+    while clock() - started < SECONDS:
         known = result()
         again = [name for name in parts if any(known.spread(key) > SPREAD for key in keys[name])]
         if not again:
@@ -152,8 +156,9 @@ def measure(say: Say = lambda text: None, parts: Mapping[str, Callable[[Round], 
 class Others:
     """What other processes do meanwhile."""
 
-    def __init__(self) -> None:
-        self._started, self._before = time.perf_counter(), _all_and_own()
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._started, self._before = clock(), _all_and_own()
 
     def share(self) -> float | None:
         """The share of all processors that others had; None where the system does not tell."""
@@ -161,7 +166,7 @@ class Others:
         if now is None or self._before is None:
             return None
         everybody, own = (late - early for late, early in zip(now, self._before, strict=True))
-        seconds = (time.perf_counter() - self._started) * (os.cpu_count() or 1)
+        seconds = (self._clock() - self._started) * (os.cpu_count() or 1)
         return min(1.0, max(0.0, (everybody - own) / seconds))
 
 

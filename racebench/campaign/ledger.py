@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -27,6 +26,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from ..records import Cell, FindingRecord, Run
+from ..records.plain import has_gil
 from .store import RunFolder
 
 CellName = tuple[str, str]
@@ -314,7 +314,7 @@ def host() -> dict[str, Any]:
         cores = len(os.sched_getaffinity(0))
     return {
         "python": platform.python_version(),
-        "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
+        "gil": has_gil(),
         "cores": cores,
         "platform": platform.platform(),
     }

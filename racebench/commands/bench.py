@@ -24,9 +24,7 @@ def declare(add: arguments.Add) -> None:
 def act(args: argparse.Namespace, stop: Stop) -> int:
     output = Output(args.json)
     with stop.interruptible():
-        measured = bench.measure(
-            lambda what: output.progress.print(Text(f"measuring: {what}", style="dim"))
-        )
+        measured = bench.measure(lambda what: output.progress.print(Text(f"measuring: {what}", style="dim")))
     figures = measured.figures()
     output.json(figures)
     spreads = {key: measured.spread(key) for key in figures}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,6 +11,12 @@ from ..errors import ResultError
 VERSION = "0.1.0"
 SCHEMA = 1
 NOTHING: Mapping[str, Any] = {}
+
+
+def has_gil() -> bool:
+    """Whether threads of this Python run one at a time: from 3.13 on it can say, before they all do."""
+    found: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return found
 
 
 def check_schema(value: Mapping[str, Any], place: str) -> None:

@@ -32,12 +32,9 @@ def test_a_figure_is_the_median_of_its_rounds() -> None:
 
 def test_what_varied_is_measured_again_and_the_floors_with_it() -> None:
     said: list[str] = []
-    # Five of one value in seven: no spread is left to see only once the extremes are gone, so time ends it.
     parts = {"floors": part("f", 5), "steady": part("s", 100, 101, 102), "other": part("o", 1, 2, 1)}
-    clock = count()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bench.time, "perf_counter", lambda: float(next(clock)) * 10)
-        measured = measure(said.append, parts)
+    ticks = count(step=10)
+    measured = measure(said.append, parts, lambda: float(next(ticks)))
     assert said == ["round 1 of 3", "round 2 of 3", "round 3 of 3", *["again, since it varied: other"] * 2]
     assert [sorted(figures) for figures in measured.rounds] == [*[["f", "o", "s"]] * 3, *[["f", "o"]] * 2]
 
@@ -82,10 +79,9 @@ def test_each_part_gives_what_the_bars_ask_for() -> None:
 def test_others_have_what_this_process_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([(100.0, 10.0), (108.0, 13.0)])
     monkeypatch.setattr(bench, "_all_and_own", lambda: next(times))
-    monkeypatch.setattr(bench.os, "cpu_count", lambda: 2)
-    clock = iter([0.0, 5.0])
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
-    assert Others().share() == (8 - 3) / 10
+    ticks = iter([0.0, 5.0])
+    cores = bench.os.cpu_count() or 1
+    assert Others(lambda: next(ticks)).share() == (8 - 3) / (5 * cores)
 
 
 def test_a_system_that_tells_nothing_is_not_said_to_be_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
