@@ -29,14 +29,15 @@ class Bench:
     ``_audited`` has what was broken in the ends that it came to so far.
     """
 
-    __slots__ = ("_at_first", "_audited", "_tables", "domain", "machine", "xen")
+    __slots__ = ("_at_first", "_audited", "_sizes", "_tables", "domain", "machine", "xen")
 
     def __init__(self, machine: Machine, xen: Protocol) -> None:
         self.machine, self.xen = machine, xen
         self.domain = machine.domains[1]
         self._at_first: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._audited: dict[Hashable, list[Broken]] = {}
-        self._tables: list[tuple[dict[int, Any], int]] = []
+        self._tables: list[dict[int, Any]] = []
+        self._sizes: list[int] = []
 
     def recycle(self) -> bool:
         """Put every object back as it was built; False if threads have made new ones.
@@ -46,11 +47,12 @@ class Bench:
         if self._has_grown():
             return False
         for own, first in self._at_first:
-            own.update(first)
+            if own != first:
+                own.update(first)
         return True
 
     def _has_grown(self) -> bool:
-        return any(len(table) != size for table, size in self._tables)
+        return [len(table) for table in self._tables] != self._sizes
 
     def audited(self) -> list[Broken]:
         """``audit`` of the machine at rest."""
@@ -58,7 +60,7 @@ class Bench:
             # What is new is not among the objects that are compared.
             return audit(self.machine)
         end = tuple(
-            (i, _changes(own, first)) for i, (own, first) in enumerate(self._at_first) if own != first
+            [(i, _changes(own, first)) for i, (own, first) in enumerate(self._at_first) if own != first]
         )
         known = self._audited.get(end)
         if known is None:
@@ -74,10 +76,10 @@ class Bench:
     def remember(self) -> Bench:
         """Keep the present state for ``recycle``."""
         machine = self.machine
-        tables: list[dict[int, Any]] = [machine.descs]
+        self._tables = [machine.descs]
         for d in machine.domains.values():
-            tables += (*d.structures.tables(d), d.allocated_irqs)
-        self._tables = [(table, len(table)) for table in tables]
+            self._tables += (*d.structures.tables(d), d.allocated_irqs)
+        self._sizes = [len(table) for table in self._tables]
         self._at_first = [(vars(s), dict(vars(s))) for s in states(machine)]
         return self
 

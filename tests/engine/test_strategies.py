@@ -12,12 +12,12 @@ import racebench as rb
 from racebench.engine import Plan
 from racebench.engine import explore as explored
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.offer import EachStep
 from racebench.engine.search.loop import Loop
 from racebench.engine.search.walk import Walk
-from racebench.engine.strategies import STRATEGIES
+from racebench.engine.strategies import STRATEGIES, Strategy
 from racebench.engine.strategies.pct import Pct
 from racebench.engine.strategies.pos import Pos
+from racebench.engine.strategies.random import RandomWalk
 from racebench.primitives import clock
 from racebench.primitives.ops import ACQUIRE
 
@@ -273,15 +273,22 @@ class _AskedAtEachStep(Pct):
     """The definition: what it grants is never spent."""
 
     @property
-    def turn(self) -> Any:
-        return self._turn
+    def stay(self) -> int:
+        return 0
 
-    @turn.setter
-    def turn(self, turn: Any) -> None:
-        self._turn = EachStep()
+    @stay.setter
+    def stay(self, steps: int) -> None:
+        self._granted = 0
 
 
-def _schedules(program: rb.Program, strategy: Pct) -> tuple[list[Any], int]:
+class _WalkByDefinition(Strategy):
+    """One number for each choice, and nothing granted."""
+
+    def pick(self, enabled: Any, current: Any) -> Any:
+        return enabled[self.below(len(enabled))]
+
+
+def _schedules(program: rb.Program, strategy: Strategy) -> tuple[list[Any], int]:
     """What each execution did, step by step, and how often the strategy was asked."""
     asked, pick = [0], strategy.pick
 
@@ -296,7 +303,7 @@ def _schedules(program: rb.Program, strategy: Pct) -> tuple[list[Any], int]:
             outcome = scheduler.run(strategy)
             made.append([(task.index, op.kind, op.field) for task, op, _ in outcome.log])
             strategy.end(outcome.log, False)
-    return [*made, strategy.k, strategy.told()], asked[0]
+    return [*made, getattr(strategy, "k", None), strategy.told()], asked[0]
 
 
 def _sleepers() -> rb.Program:
@@ -354,17 +361,22 @@ _DRAWN = [
         *_DRAWN,
     ],
 )
-def test_pct_chooses_as_if_it_were_asked_at_each_step(make: Callable[[], rb.Program]) -> None:
+@pytest.mark.parametrize(
+    "strategy, definition", [(Pct, _AskedAtEachStep), (RandomWalk, _WalkByDefinition)], ids=["pct", "random"]
+)
+def test_a_strategy_chooses_as_if_it_were_asked_at_each_step(
+    strategy: type[Strategy], definition: type[Strategy], make: Callable[[], rb.Program]
+) -> None:
     program = make()
     for seed in (0, 1):
         threads = len(program.threads) + len(program.interrupts)
-        answered, asked = _schedules(program, Pct(seed, threads))
-        defined, each = _schedules(program, _AskedAtEachStep(seed, threads))
+        answered, asked = _schedules(program, strategy(seed, threads))
+        defined, each = _schedules(program, definition(seed, threads))
         assert answered == defined
         assert asked <= each
 
 
-def test_pct_is_asked_only_where_it_has_something_to_say() -> None:
+def test_a_strategy_is_asked_only_where_it_has_something_to_say() -> None:
     class S(rb.State):
         x = rb.shared(0)
 
@@ -376,6 +388,8 @@ def test_pct_is_asked_only_where_it_has_something_to_say() -> None:
     # While both can go on there are fifty choices, and at most two change points.
     assert _schedules(program, _AskedAtEachStep(0, 2))[1] > 200 * 50
     assert _schedules(program, Pct(0, 2))[1] < 200 * 6
+    # A walk of two stays as often as it goes.
+    assert _schedules(program, RandomWalk(0, 2))[1] < 0.6 * _schedules(program, _WalkByDefinition(0, 2))[1]
 
 
 class Offer:

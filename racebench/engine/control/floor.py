@@ -50,7 +50,8 @@ class Floor(Late):
     a timeout that one begins from then on has no end: one that polls would go on for ever.
     ``endless`` names one that was kept from it so.
 
-    ``stay`` and ``unspent`` are a strategy's ``Turn``.
+    ``free`` counts down the steps that the thread which has the floor makes before anybody is
+    asked: since it is alone, or since the strategy's last answer holds for them, ``lent`` of them.
 
     Whoever has no floor any more takes ``control``; ``ours`` and ``workers`` (by
     their ids) say whose thread one is, ``fork`` guards who is set out.
@@ -58,12 +59,11 @@ class Floor(Late):
 
     # With more attributes than CPython keeps without a dict, each look at one would cost more.
     __slots__ = (
-        "_always", "_pick", "_starter", "_strategy", "closing", "control", "crashed", "draining", "enabled",
-        "endless", "error",
-        "fence", "fork", "ghost", "hangs", "interrupts", "limit", "log", "lost", "many", "max_steps",
-        "might_end", "now", "ours", "outcome", "program", "recorder", "relation", "runs", "seeing", "spy",
-        "stay", "strangers", "tasks", "threads", "too_deep", "unseen", "unspent", "unstarted",
-        "watchers", "workers",
+        "_always", "_answer", "_pick", "_starter", "_strategy", "closing", "control", "crashed", "draining", "enabled",
+        "endless", "error", "fence", "fork", "free", "ghost", "hangs", "interrupts", "lent", "limit", "log",
+        "lost", "many", "max_steps", "might_end", "now", "ours", "outcome", "program", "recorder",
+        "relation", "runs", "seeing", "spy", "strangers", "tasks", "threads", "too_deep", "unseen",
+        "unstarted", "watchers", "workers",
     )  # fmt: skip
 
     def __init__(self, program: Program, threads: list[Task], interrupts: list[Task], max_steps: int) -> None:
@@ -94,7 +94,7 @@ class Floor(Late):
         self.current: Task | None = None
         self.enabled: list[Task] = []
         self.many = self.crashed = self.ending = self.closing = False
-        self.stay = self.unspent = 0
+        self.free = self.lent = 0
         self.now = 0.0
         self.watchers: list[Task] = []
         self.spy: list[tuple[Op, Any]] | None = None
@@ -115,8 +115,6 @@ class Floor(Late):
         if self.draining is not None:
             # It is asked at every step, so that it never has to be told of a buffer's.
             self._strategy, self._always = self.draining(strategy, always_ask), True
-        elif hasattr(strategy, "turn"):
-            strategy.turn = self
         self.acquaint()
 
     def acquaint(self) -> None:
@@ -130,7 +128,12 @@ class Floor(Late):
         self.ask_again()
         self.follow(strategy, self._always)
         if not self.unstarted:
-            self._pick = self._strategy.pick
+            self._pick = self._asked()
+
+    def _asked(self) -> Callable[[list[Task], Task | None], Task]:
+        """How the strategy is asked: by the one of its members that has begun, if it is made of others."""
+        self._answer: Any = getattr(self._strategy, "member", self._strategy)
+        return self._ask if hasattr(self._answer, "stay") else self._strategy.pick
 
     def start(self, limit: int) -> Task:
         """The first thread, which has the floor from now on; the execution may have ``limit`` steps."""
@@ -176,6 +179,7 @@ class Floor(Late):
         if task.aborted:
             raise ThreadAbort
         # From here the thread makes no more steps: unwinding releases nothing.
+        self.ask_again()
         task.aborted = self.crashed = True
         self.say(crash_event(rule, message, osthreads.caller_site(), len(self.log)), task)
         if task.cpu is not None:
@@ -192,6 +196,10 @@ class Floor(Late):
     def point(self, op: Op, obj: Any) -> None:
         """Offer ``op`` on ``obj``; returns when the caller may perform it."""
         me = self.current
+        if self.free and me is not None and get_ident() == me.ident:
+            self.free -= 1
+            self.log.append((me, op, obj))
+            return
         if me is None:
             if get_ident() not in self.ours:
                 self.not_running(step_name(op, obj))
@@ -214,10 +222,7 @@ class Floor(Late):
         log = self.log
         if len(log) >= self.limit:
             self._overrun(me)
-        if self.stay:
-            # It was chosen for this step as well, and nothing has changed that the choice was made of.
-            self.stay -= 1
-        elif self.many:
+        if self.many:
             try:
                 chosen = self._pick(self.enabled, me)
             except BaseException as error:
@@ -230,6 +235,10 @@ class Floor(Late):
 
     def block_or_go(self, me: Task) -> None:
         """As ``point``, for an offer already made that may not be ready."""
+        if self.free and me.ready and me.op.other is None and me.op is not WAKE:
+            self.free -= 1
+            self.log.append((me, me.op, me.obj))
+            return
         if self.watchers:
             self.recheck()
         if not me.ready:
@@ -265,16 +274,34 @@ class Floor(Late):
         finally:
             self.current = me
 
+    def _ask(self, enabled: list[Task], current: Task | None) -> Task:
+        """Ask a strategy whose answer may hold for more steps than one."""
+        self.ask_again()
+        chosen: Task = self._answer.pick(enabled, current)
+        if self._answer.stay:
+            self.free = self.lent = min(self._answer.stay, self._room())
+        return chosen
+
+    def _room(self) -> int:
+        """After the next step: how many may be made at which there is nothing to be done but to make them."""
+        if self.watchers or self.recorder is not None:
+            return 0
+        return max(0, self.limit - len(self.log) - 1)
+
     def ask_again(self) -> None:
-        """Ask the strategy at the next step, for however many its last answer was."""
-        self.unspent += self.stay
-        self.stay = 0
+        """Ask at the next step, for however many the last answer was."""
+        if self.lent:
+            self._answer.stay -= self.lent - self.free
+            self.lent = 0
+        self.free = 0
 
     def refresh(self) -> None:
         """Recompute who can run after readiness changed."""
         self.ask_again()
-        self.enabled = [t for t in self.tasks if t.ready]
-        self.many = len(self.enabled) > 1 or self._always or bool(self.unstarted)
+        self.enabled = enabled = [t for t in self.tasks if t.ready]
+        self.many = len(enabled) > 1 or self._always or bool(self.unstarted)
+        if enabled and not self.many:
+            self.free = self._room()
 
     def settle(self, obj: Any, me: Task) -> None:
         """``me`` changed ``obj``: see whose offer on it can be met now."""
@@ -334,6 +361,7 @@ class Floor(Late):
         """End the execution from within ``me``, and keep what it could not do."""
         if not me.ready and me.op is not SLEEP and me.op is not PASS:
             me.blocked = me.op, me.obj
+        self.ask_again()
         me.aborted = self.ending = True
         raise ThreadAbort
 
@@ -345,7 +373,7 @@ class Floor(Late):
             return self.unstarted.pop()
         if self.ending:
             raise ThreadAbort
-        self._pick = self._strategy.pick
+        self._pick = self._asked()
         self.refresh()
         if self._starter is not None:
             # It made the last step.

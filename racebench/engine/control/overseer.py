@@ -83,6 +83,7 @@ class Overseer:
     def abort(self, task: Task) -> None:
         """Have ``task``, which is asleep, unwind."""
         s = self._s
+        s.ask_again()
         task.aborted = True
         s.current = task
         task.baton.release()

@@ -264,6 +264,7 @@ def wait_until(s: Floor, test: Callable[[], Any]) -> None:
         s.unwinding(me)
         raise ThreadAbort
     predicate = Predicate(test, me)
+    s.ask_again()
     s.watchers.append(me)
     try:
         me.op, me.obj, me.ready = ops.WAIT_UNTIL, predicate, predicate.holds(s)

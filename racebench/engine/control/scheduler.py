@@ -174,6 +174,7 @@ class Scheduler:
         with self._shield:
             first.baton.release()
             self._ending.await_end()
+        floor.ask_again()
         floor.strangers.check()
         self.lookout.after(before)
         if floor.error is not None:

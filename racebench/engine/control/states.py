@@ -28,7 +28,8 @@ class States:
         self._floor, self._holdings, self._recycles = floor, holdings, recycles
         self.setting_up = self._fit = False
         self._state: Any = None
-        self._at_first: list[tuple[Any, dict[str, Any]]] = []
+        self._objects: list[Any] = []
+        self._at_first: list[dict[str, Any]] = []
         self._given: Any = None
 
     def next(self) -> Any:
@@ -38,7 +39,7 @@ class States:
             if self._floor.program.recycled(self._state) and self._is_as_at_first():
                 self._floor.give_from(self._given)
                 return self._state
-        self._at_first = []
+        self._objects, self._at_first = [], []
         self.setting_up = True
         try:
             self._state = self._floor.program.fresh()
@@ -47,15 +48,14 @@ class States:
         self._holdings.setup_is_over()
         if self._recycles:
             self._given = self._floor.given()
-            for obj, attributes in self._at_first:
-                attributes.update(vars(obj))
+            self._at_first = [dict(vars(obj)) for obj in self._objects]
         return self._state
 
     def created(self, obj: Any) -> None:
         """In the place of the floor's, where states are recycled."""
         self._floor.created(obj)
         if self.setting_up:
-            self._at_first.append((obj, {}))
+            self._objects.append(obj)
 
     def execution_is_over(self) -> None:
         """Only what is left by threads that all came to their ends is a ``recycle``'s to put back."""
@@ -68,14 +68,19 @@ class States:
 
     def _is_as_at_first(self) -> bool:
         try:
-            return all(vars(obj) == first or _stands_for(first, obj) for obj, first in self._at_first)
+            if [obj.__dict__ for obj in self._objects] == self._at_first:
+                return True
+            return all(map(_is_or_stands_for, self._at_first, self._objects))
         except Exception:
             # A user's own comparison, of what is not the same object any more.
             return False
 
 
-def _stands_for(first: dict[str, Any], obj: Any) -> bool:
-    """Whether ``obj`` has for itself by now what its class has for all; kept in ``first``, for the next time."""
+def _is_or_stands_for(first: dict[str, Any], obj: Any) -> bool:
+    """Whether ``obj`` has what it had at first, but for what its class has for all, and it now for itself.
+
+    That is kept in ``first``, for the next time.
+    """
     for name, value in vars(obj).items():
         if name not in first and getattr(type(obj), name, _NOTHING) == value:
             first[name] = value

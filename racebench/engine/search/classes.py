@@ -13,13 +13,14 @@ from collections.abc import Sized
 from typing import Any
 
 from ...trace import Kind, Op
+from .matter import Matter
 
 MOST = 1 << 18
 """Classes remembered; beyond it a count of distinct ones is a lower bound."""
 
 
 _TRIED = 64
-"""Executions in a row, about, none of which repeats another step by step, until that is not asked any more."""
+"""Executions in a row, about, none of which repeats another, until that is not asked any more."""
 
 _Cells = dict[Any, list[int]]
 """By object and field: the last write's hash, and the sum of those of the reads since."""
@@ -121,14 +122,15 @@ class Classes:
         self._threads = threads
         self._seen: set[int] = set()
         self._traces: set[int] = set()
+        self._matter = Matter()
         self._patience = _TRIED
 
     def __len__(self) -> int:
         return len(self._seen)
 
-    def new(self, log: list[tuple[Any, Op, Any]]) -> bool:
-        """Whether the execution is of a class not seen before."""
-        if self._patience and self._repeats(log):
+    def new(self, log: list[tuple[Any, Op, Any]], whole: bool = False) -> bool:
+        """Whether the execution is of a class not seen before; ``whole``: all its threads came to their ends."""
+        if whole and self._patience and self._repeats(log):
             return False
         found = class_of(log, len(self._threads))
         if found in self._seen:
@@ -138,14 +140,18 @@ class Classes:
         return True
 
     def _repeats(self, log: list[tuple[Any, Op, Any]]) -> bool:
-        """Whether the very same steps were made before, which costs a third of finding out the class."""
-        trace = hash(tuple([(task.index, op, op.conflicts, obj._rb_id) for task, op, obj in log]))
+        """Whether the steps that matter were made before in this order, which costs a third of the class."""
+        trace = self._matter.of(log)
         if trace in self._traces:
             self._patience = min(_TRIED, self._patience + 2)
             return True
         self._patience -= 1
-        if not self._patience:
+        if self._matter.learn(log):
             self._traces.clear()
+        if not self._patience or self._matter.many:
+            self._patience = 0
+            self._traces.clear()
+            self._matter = Matter()
         elif len(self._traces) < MOST:
-            self._traces.add(trace)
+            self._traces.add(self._matter.of(log))
         return False

@@ -90,7 +90,7 @@ class Walk(Runs):
         return not self._found or super().advance()
 
     def novel(self, outcome: Outcome) -> bool:
-        new = self._classes.new(outcome.log)
+        new = self._classes.new(outcome.log, whole=not outcome.events)
         self.stale = 0 if new else self.stale + 1
         return new
 

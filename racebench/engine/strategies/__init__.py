@@ -15,7 +15,7 @@ from random import Random
 from typing import Any
 
 from ...trace import Op
-from ..offer import EachStep, Offer, Turn
+from ..offer import Offer
 
 
 class Strategy:
@@ -24,13 +24,16 @@ class Strategy:
     ``rng`` is seeded once, so the choices of n executions are a prefix of
     those of n + 1.  Only ``random()`` and ``getrandbits()`` are drawn from it:
     they are the same on every Python version.
-    One that answers for several steps at once says so in its ``turn``.
+    One that has chosen may set ``stay``: it would choose the same at so many more steps as
+    long as the same threads can run, and the one that does offers no timeout and no sleep.
+    Whoever makes such steps without asking takes them off ``stay`` before it asks again, and
+    at the end.  If nobody does, the strategy is asked at each step.
     """
 
     def __init__(self, seed: int, threads: int) -> None:
         self.rng = Random(seed)
         self.threads = threads
-        self.turn: Turn = EachStep()
+        self.stay = 0
         self.name = type(self).__module__.rpartition(".")[2]
 
     def joined(self) -> None:

@@ -45,7 +45,7 @@ class Pct(Strategy):
         self.drawn[depth - 1][k] += 1
         self._priority = [*self._shuffled(range(depth, depth + self.threads))]
         self._points = self._change_points(depth - 1, k) if depth > 1 else []
-        self._choices = self._granted = self.turn.stay = self.turn.unspent = 0
+        self._choices = self._granted = self.stay = 0
         self._go_on()
 
     def joined(self) -> None:
@@ -75,8 +75,7 @@ class Pct(Strategy):
         self._next, self._lowered = self._points.pop() if self._points else (0, 0)
 
     def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
-        turn = self.turn
-        self._choices += 1 + self._granted - turn.stay - turn.unspent
+        self._choices += 1 + self._granted - self.stay
         best = self._first(enabled)
         if self._choices == self._next:
             self._priority[best.index] = self._lowered
@@ -87,7 +86,7 @@ class Pct(Strategy):
             # Whoever waits again and again would keep everybody else from what it waits for.
             self._priority[best.index] = min(self._priority) - 1
             self._granted = 0
-        turn.stay, turn.unspent = self._granted, 0
+        self.stay = self._granted
         return best
 
     def _first(self, enabled: Sequence[Offer]) -> Offer:
@@ -100,8 +99,7 @@ class Pct(Strategy):
         return best
 
     def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
-        used = self._granted - self.turn.stay - self.turn.unspent
-        self.k = max(self.k, self._choices + used)
+        self.k = max(self.k, self._choices + self._granted - self.stay)
 
     def told(self) -> Mapping[str, Any]:
         return {"miss_bound": self.miss_bound()}

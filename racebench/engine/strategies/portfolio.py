@@ -46,7 +46,6 @@ class Portfolio(Strategy):
         chosen = max(range(len(self.members)), key=self._credit.__getitem__)
         self._credit[chosen] -= sum(shares)
         self._member = self.members[chosen]
-        self._member.turn = self.turn
         self._member.begin()
         self.pick = self._member.pick  # type: ignore[method-assign]
 

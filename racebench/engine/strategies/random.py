@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from ...trace import Op
 from ..offer import Offer
 from . import Strategy
 
+_AHEAD = 64
+"""Numbers that are drawn at once."""
+
+_NOBODY = 1.0
+"""No number that is drawn: with it a choice would be beyond the last."""
+
 
 class RandomWalk(Strategy):
-    """Any enabled thread, each equally likely."""
+    """Any enabled thread, each equally likely.
+
+    Each choice takes the next number of the generator.  How long the walk stays with a
+    thread is read off those that come; the ones it did not stay for are taken again.
+    """
 
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
-        self._draw = self.rng.random
+        self._drawn = [_NOBODY]
+        self._next = 0
 
     def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
-        return enabled[int(self._draw() * len(enabled))]
+        drawn, n = self._drawn, len(enabled)
+        at = self._next - self.stay
+        if drawn[at] is _NOBODY:
+            draw = self.rng.random
+            drawn = self._drawn = [*[draw() for _ in range(_AHEAD)], _NOBODY]
+            at = 0
+        chosen = int(drawn[at] * n)
+        first = at = at + 1
+        while int(drawn[at] * n) == chosen:
+            at += 1
+        self._next, self.stay = at, at - first
+        return enabled[chosen]
+
+    def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
+        self._next -= self.stay
+        self.stay = 0

@@ -11,9 +11,11 @@ import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.search import classes
 from racebench.engine.search.classes import Classes, class_of
+from racebench.engine.search.matter import Matter
 from racebench.engine.strategies import STRATEGIES
 from racebench.primitives import ops
 
+from ..random_programs import interrupted_program, random_program
 from .written import log
 
 SAME = [
@@ -108,7 +110,47 @@ def test_a_repeated_execution_is_of_the_class_that_its_steps_say(strategy: str, 
         for _ in range(400):
             outcome = scheduler.run(chooser)
             found = class_of(outcome.log, len(scheduler.tasks))
-            assert seen.new(outcome.log) is (found not in known)
+            assert seen.new(outcome.log, whole=not outcome.events) is (found not in known)
             known.add(found)
             chooser.end(outcome.log, False)
     assert len(seen) == len(known) > 1
+
+
+@pytest.mark.parametrize("strategy", ["pct", "random"])
+@pytest.mark.parametrize("kind", [random_program, interrupted_program])
+def test_steps_that_do_not_matter_make_no_class(strategy: str, kind: Any) -> None:
+    """Programs of all kinds, held against the definition."""
+    repeated = 0
+    for seed in range(60):
+        program = kind(seed, True, set())
+        known: set[int] = set()
+        with Scheduler(program) as scheduler:
+            chooser = STRATEGIES[strategy](seed, len(scheduler.tasks))
+            seen = Classes(scheduler.tasks)
+            for _ in range(60):
+                outcome = scheduler.run(chooser)
+                found = class_of(outcome.log, len(scheduler.tasks))
+                assert seen.new(outcome.log, whole=not outcome.events) is (found not in known), seed
+                repeated += found in known
+                known.add(found)
+                chooser.end(outcome.log, False)
+    assert repeated > 1_000
+
+
+def test_what_only_one_thread_touches_is_not_told_apart() -> None:
+    matter = Matter()
+    first = log("a write x", "b write y", "a read z", "b read z")
+    assert not matter.learn(first)
+    assert matter.of(first) == matter.of(log("b write y", "b read z", "a write x", "a read z"))
+
+
+def test_a_first_use_by_another_thread_has_it_matter_from_there_on() -> None:
+    matter = Matter()
+    first, other = log("a write x", "b write y"), log("a write x", "b write y", "b read x")
+    matter.learn(first)
+    assert matter.of(other) != matter.of(first)
+    assert matter.learn(other)
+    assert matter.of(other) != matter.of(log("b write y", "b read x", "a write x"))
+    # What nobody changes still does not matter, however many read it.
+    assert not matter.learn(log("a write x", "b write y", "b read x", "a read z", "b read z"))
+    assert matter.of(log("a read z", "b read z")) == matter.of([])

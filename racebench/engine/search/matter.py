@@ -1,0 +1,103 @@
+"""Which steps of a program can matter to the class of an execution, by all that were seen so far.
+
+A step on what only one thread ever touches, or what nobody ever changes, commutes with
+every step of every other thread.  Let two executions, in which each thread came to its
+end, have the same other steps in the same order.  Then each thread reads the same in
+both, step by step: what it shares with others was written in the same order, and what
+it does not share it has written itself.  So each thread makes the same steps in both,
+and two steps that conflict come in the same order: both are of one class.
+
+What is known grows: a thread that touches for the first time what was another's makes a
+step that was never seen, so the execution that has it is no repetition of any, and from
+there on the steps of both matter.
+
+Interrupts come between any two steps of a thread, stores leave their buffers there, and
+what time it is any sleep or timeout changes: in a program that has such, every step matters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...trace import Kind, Op
+
+_MOST = 1 << 13
+"""Steps that are told from each other."""
+
+_ANYWHERE = {Kind.INTERRUPT, Kind.RETURN, Kind.TIMEOUT, Kind.PAUSE, Kind.CLOCK}
+"""What has an effect on steps on other objects."""
+
+_SHARED = -1
+
+_Step = tuple[int, Op, bool, Any]
+"""Thread, operation, whether it conflicts, and the object's number."""
+
+
+class Matter:
+    """The steps that were seen; those of ``_quiet`` matter to nobody but their thread."""
+
+    def __init__(self) -> None:
+        self._quiet: set[_Step] = set()
+        self._steps: dict[_Step, Any] = {}
+        self._users: dict[Any, int] = {}
+        self._changed: set[Any] = set()
+        self._all = False
+
+    @property
+    def many(self) -> bool:
+        """Whether there are more than it is worth to keep."""
+        return len(self._steps) > _MOST
+
+    def of(self, log: list[tuple[Any, Op, Any]]) -> int:
+        """A hash of those steps of an execution that may matter, in their order."""
+        quiet = self._quiet
+        return hash(
+            tuple(
+                [
+                    step
+                    for task, op, obj in log
+                    if (step := (task.index, op, op.conflicts, obj._rb_id)) not in quiet
+                ]
+            )
+        )
+
+    def learn(self, log: list[tuple[Any, Op, Any]]) -> bool:
+        """Take in the steps of an execution; True if some turn out to matter that did not seem to."""
+        steps, grown = self._steps, False
+        for task, op, obj in log:
+            step = task.index, op, op.conflicts, obj._rb_id
+            if step not in steps:
+                grown = True
+                steps[step] = self._key(task.index, op, obj)
+        if not grown:
+            return False
+        users, changed = self._users, self._changed
+        quiet = {
+            step
+            for step, key in steps.items()
+            if key is not None and not self._all and (users[key] != _SHARED or key not in changed)
+        }
+        lost = not self._quiet <= quiet
+        self._quiet = quiet
+        return lost
+
+    def _key(self, index: int, op: Op, obj: Any) -> Any:
+        """What a step touches; None if it matters in any case."""
+        if op.kind is Kind.WAIT_UNTIL:
+            for look, read in obj.reads:
+                self._use(_SHARED, (read._rb_id, look.field), True)
+            return None
+        if op.apart or op.kind in _ANYWHERE:
+            self._all = True
+            return None
+        key = obj._rb_id, op.field
+        self._use(index, key, op.conflicts)
+        if op.kind is Kind.WAIT:
+            self._use(_SHARED, (obj.lock._rb_id, ""), True)
+        return None if op.nested or op.kind is Kind.WAKE else key
+
+    def _use(self, index: int, key: Any, conflicts: bool) -> None:
+        if self._users.setdefault(key, index) != index:
+            self._users[key] = _SHARED
+        if conflicts:
+            self._changed.add(key)
