@@ -8,29 +8,35 @@ from ..primitives import State
 
 
 class Numbers:
-    """Hears of each new object; ``current`` is the task that makes it, None in setup."""
+    """Hears of each new object; ``current`` is the task that makes it, None in setup.
 
-    __slots__ = ("_ids", "_unnamed", "current", "serials")
+    ``made`` has what no task has made, each at the place of its number.
+    """
+
+    __slots__ = ("_ids", "_unnamed", "current", "made", "serials")
 
     def __init__(self) -> None:
         self.current: Any = None
+        self.made: list[Any] = []
         self.serials: dict[Any, int] = {}
         self._ids: dict[str, int] = {}
         self._unnamed: dict[Any, list[Any]] = {}
 
     def clear(self) -> None:
         """Nothing is made yet."""
+        self.made.clear()
         self.serials.clear()
         self._ids.clear()
         self._unnamed.clear()
 
-    def given(self) -> tuple[dict[Any, int], dict[str, int]]:
-        """What was given so far, for ``give_from``."""
-        return dict(self.serials), dict(self._ids)
+    def given(self) -> tuple[list[Any], dict[Any, int], dict[str, int]]:
+        """What was made and given so far, for ``give_from``."""
+        return list(self.made), dict(self.serials), dict(self._ids)
 
-    def give_from(self, given: tuple[dict[Any, int], dict[str, int]]) -> None:
+    def give_from(self, given: tuple[list[Any], dict[Any, int], dict[str, int]]) -> None:
         """Go on from what was ``given``; nothing is yet."""
-        serials, ids = given
+        made, serials, ids = given
+        self.made += made
         self.serials.update(serials)
         self._ids.update(ids)
 
@@ -53,6 +59,7 @@ class Numbers:
         key = (who, type(obj)) if isinstance(obj, State) else (who, obj.cls, obj.index)
         n = serials[key] = serials.get(key, 0) + 1
         if current is None:
+            self.made.append(obj)
             n = self._named_first(obj, key, n)
         if current is not None:
             own["_rb_serial"] = f"@{who}#{n}"

@@ -38,6 +38,11 @@ class Unseen:
     def sentences(self) -> list[str]:
         return sorted(self._said)
 
+    @property
+    def anything(self) -> bool:
+        """Whether there is a sentence."""
+        return bool(self._said)
+
     def begin(self) -> None:
         """A new execution: nobody has touched anything."""
         self._by.clear()

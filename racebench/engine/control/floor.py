@@ -22,7 +22,7 @@ from collections.abc import Callable
 from threading import get_ident
 from typing import Any, NoReturn
 
-from ...errors import HarnessBug, ProgramError, ThreadAbort
+from ...errors import ProgramError, ThreadAbort
 from ...primitives.ops import PASS, SLEEP, WAKE
 from ...program import Program
 from ...trace import Op
@@ -30,28 +30,24 @@ from .. import osthreads
 from ..strangers import Strangers, call_name, impure, step_name
 from ..stuck import Event, crash_event, find_ring, is_closed, livelock_event, ring_event, wait_event
 from ..unseen import Unseen
-from .execution import Chooser, Listener, Outcome
+from .beginning import Beginning
+from .execution import Listener, Outcome
 from .fairness import InTurn, spinning
-from .late import Late
 from .recorder import StepRecorder
 from .task import Task
 
 
-class Floor(Late):
+class Floor(Beginning):
     """What the threads of ``program`` share; but for what is said of it, owned by the floor holder.
 
     ``ghost`` says what a failed check does: end the execution (False), or stop
     its thread for ever while the others go on, which is what exhaustive search
     needs to see the steps that could have come before.  ``relation`` hears what
-    predicates look at, during such a search.  ``draining`` makes of a strategy
-    one that has the steps of store buffers done, if the program has any.
+    predicates look at, during such a search.
 
     Once it is ``closing`` only daemons are left.  They go on until they wait, and a sleep or
     a timeout that one begins from then on has no end: one that polls would go on for ever.
     ``endless`` names one that was kept from it so.
-
-    ``free`` counts down the steps that the thread which has the floor makes before anybody is
-    asked: since it is alone, or since the strategy's last answer holds for them, ``lent`` of them.
 
     Whoever has no floor any more takes ``control``; ``ours`` and ``workers`` (by
     their ids) say whose thread one is, ``fork`` guards who is set out.
@@ -59,11 +55,9 @@ class Floor(Late):
 
     # With more attributes than CPython keeps without a dict, each look at one would cost more.
     __slots__ = (
-        "_always", "_answer", "_pick", "_starter", "_strategy", "closing", "control", "crashed", "draining", "enabled",
-        "endless", "error", "fence", "fork", "free", "ghost", "hangs", "interrupts", "lent", "limit", "log",
-        "lost", "many", "max_steps", "might_end", "now", "ours", "outcome", "program", "recorder",
-        "relation", "runs", "seeing", "spy", "strangers", "tasks", "threads", "too_deep", "unseen",
-        "unstarted", "watchers", "workers",
+        "closing", "control", "crashed", "endless", "error", "fence", "fork", "ghost", "hangs", "interrupts",
+        "log", "lost", "max_steps", "might_end", "now", "ours", "outcome", "program", "relation", "runs",
+        "seeing", "spy", "strangers", "threads", "too_deep", "unseen", "workers",
     )  # fmt: skip
 
     def __init__(self, program: Program, threads: list[Task], interrupts: list[Task], max_steps: int) -> None:
@@ -73,8 +67,6 @@ class Floor(Late):
         self.tasks = threads + interrupts
         self.ghost = False
         self.relation: Listener | None = None
-        self.recorder: StepRecorder | None = None
-        self.draining: Callable[[Chooser, bool], Chooser] | None = None
         self.fence: Callable[[], None] = lambda: None
         self.lost: list[str] = []
         self.hangs = self.runs = 0
@@ -92,66 +84,16 @@ class Floor(Late):
         """Everything that is kept of an execution is as it is before a new one."""
         self.clear()
         self.current: Task | None = None
-        self.enabled: list[Task] = []
-        self.many = self.crashed = self.ending = self.closing = False
-        self.free = self.lent = 0
+        self.prepare_asking(self.max_steps)
+        self.crashed = self.ending = self.closing = False
         self.now = 0.0
-        self.watchers: list[Task] = []
         self.spy: list[tuple[Op, Any]] | None = None
         self.seeing: Task | None = None
         self.outcome = Outcome()
         self.log = self.outcome.log
-        self.limit = self.max_steps
         self.error: BaseException | None = None
         self.too_deep: RecursionError | None = None
-        self.unstarted: list[Task] = []
-        self._starter: Task | None = None
         self.might_end: list[Event] = []
-        self._pick: Callable[[list[Task], Task | None], Task] = _nobody
-
-    def follow(self, strategy: Chooser, always_ask: bool) -> None:
-        """``strategy`` decides who runs; ``always_ask`` has it asked even when only one task can."""
-        self._strategy, self._always = strategy, always_ask
-        if self.draining is not None:
-            # It is asked at every step, so that it never has to be told of a buffer's.
-            self._strategy, self._always = self.draining(strategy, always_ask), True
-        self.acquaint()
-
-    def acquaint(self) -> None:
-        """Tell a strategy that counts threads of those that the program has started for the first time."""
-        strategy: Any = getattr(self, "_strategy", None)
-        while getattr(strategy, "threads", len(self.tasks)) < len(self.tasks):
-            strategy.joined()
-
-    def take_over(self, strategy: Chooser) -> None:
-        """As ``follow``, in the middle of an execution."""
-        self.ask_again()
-        self.follow(strategy, self._always)
-        if not self.unstarted:
-            self._pick = self._asked()
-
-    def _asked(self) -> Callable[[list[Task], Task | None], Task]:
-        """How the strategy is asked: by the one of its members that has begun, if it is made of others."""
-        self._answer: Any = getattr(self._strategy, "member", self._strategy)
-        return self._ask if hasattr(self._answer, "stay") else self._strategy.pick
-
-    def start(self, limit: int) -> Task:
-        """The first thread, which has the floor from now on; the execution may have ``limit`` steps."""
-        self.limit = limit
-        # Those that setup has started come last.
-        self.unstarted = self.unstarted[::-1] + self.threads[:0:-1]
-        self._pick = self._first_pick
-        self.many = True
-        self.current = first = self.tasks[0]
-        return first
-
-    def born(self, task: Task) -> None:
-        """``task`` has just been started: it comes to its first step before anybody makes another."""
-        self.unstarted.append(task)
-        if self.current is not None:
-            self._starter = self.current
-            self.ask_again()
-            self._pick, self.many = self._first_pick, True
 
     # -- whose thread calls
 
@@ -213,6 +155,12 @@ class Floor(Late):
             self.not_running(step_name(op, obj))
         if me.aborted:
             self.unwinding(me)
+            if me.fresh:
+                # It has been begun only to unwind, and gets no further.
+                raise ThreadAbort
+            return
+        if me.fresh and self.arrived(me, op, obj):
+            self.log.append((me, op, obj))
             return
         me.op = op
         me.obj = obj
@@ -224,7 +172,7 @@ class Floor(Late):
             self._overrun(me)
         if self.many:
             try:
-                chosen = self._pick(self.enabled, me)
+                chosen = self.pick(self.enabled, me)
             except BaseException as error:
                 self.fail(me, error)
             if chosen is not me:
@@ -237,6 +185,9 @@ class Floor(Late):
         """As ``point``, for an offer already made that may not be ready."""
         if self.free and me.ready and me.op.other is None and me.op is not WAKE:
             self.free -= 1
+            self.log.append((me, me.op, me.obj))
+            return
+        if me.fresh and self.arrived(me, me.op, me.obj) and me.ready:
             self.log.append((me, me.op, me.obj))
             return
         if self.watchers:
@@ -253,7 +204,7 @@ class Floor(Late):
         try:
             if me.ready and me.op is not WAKE:
                 # As at any point: it is one of `enabled`, which is as it was left by the last change.
-                chosen = self._pick(self.enabled, me) if self.many else me
+                chosen = self.pick(self.enabled, me) if self.many else me
             else:
                 chosen = self.next(me if me.ready else None)
         except BaseException as error:
@@ -273,35 +224,6 @@ class Floor(Late):
             recorder.step(me, op, obj)
         finally:
             self.current = me
-
-    def _ask(self, enabled: list[Task], current: Task | None) -> Task:
-        """Ask a strategy whose answer may hold for more steps than one."""
-        self.ask_again()
-        chosen: Task = self._answer.pick(enabled, current)
-        if self._answer.stay:
-            self.free = self.lent = min(self._answer.stay, self._room())
-        return chosen
-
-    def _room(self) -> int:
-        """After the next step: how many may be made at which there is nothing to be done but to make them."""
-        if self.watchers or self.recorder is not None:
-            return 0
-        return max(0, self.limit - len(self.log) - 1)
-
-    def ask_again(self) -> None:
-        """Ask at the next step, for however many the last answer was."""
-        if self.lent:
-            self._answer.stay -= self.lent - self.free
-            self.lent = 0
-        self.free = 0
-
-    def refresh(self) -> None:
-        """Recompute who can run after readiness changed."""
-        self.ask_again()
-        self.enabled = enabled = [t for t in self.tasks if t.ready]
-        self.many = len(enabled) > 1 or self._always or bool(self.unstarted)
-        if enabled and not self.many:
-            self.free = self._room()
 
     def settle(self, obj: Any, me: Task) -> None:
         """``me`` changed ``obj``: see whose offer on it can be met now."""
@@ -328,12 +250,17 @@ class Floor(Late):
             self.refresh()
 
     def _switch(self, me: Task, chosen: Task) -> None:
-        # Publish before the hand-over: from the release on, `chosen` runs.
-        self.current = chosen
-        chosen.baton.release()
+        self.give(chosen)
         me.baton.acquire()
         if me.aborted:
             raise ThreadAbort
+
+    def give(self, chosen: Task) -> None:
+        """Hand the floor over to ``chosen``, which runs from the release on: all is published before it."""
+        if chosen.fresh:
+            self.waiting, self.free = self.free, 0
+        self.current = chosen
+        chosen.baton.release()
 
     def _leave(self, me: Task) -> None:
         """Nobody can run: give the floor back and sleep until aborted."""
@@ -367,19 +294,6 @@ class Floor(Late):
 
     # -- picking
 
-    def _first_pick(self, enabled: list[Task], current: Task | None) -> Task:
-        """Until each thread has made its first offer, start the next one."""
-        if self.unstarted:
-            return self.unstarted.pop()
-        if self.ending:
-            raise ThreadAbort
-        self._pick = self._asked()
-        self.refresh()
-        if self._starter is not None:
-            # It made the last step.
-            current, self._starter = self._starter if self._starter.ready else None, None
-        return self._pick(self.enabled, current) if self.many else self.enabled[0]
-
     def next(self, current: Task | None) -> Task | None:
         """Who runs next when the caller may be unable to; None if nobody can."""
         if self.unstarted:
@@ -388,10 +302,10 @@ class Floor(Late):
             raise ThreadAbort
         self.refresh()
         if not self.enabled:
-            return None
+            return self.unbegun()
         if self.enabled[0].op is WAKE:
             self.see_sleepers()
-        return self._pick(self.enabled, current) if self.many else self.enabled[0]
+        return self.pick(self.enabled, current) if self.many else self.enabled[0]
 
     def see_sleepers(self) -> None:
         """Where only sleepers who may wake unasked are left: if they do not, this is the end.
@@ -419,7 +333,3 @@ class Floor(Late):
             at = self.limit - self.max_steps
             self.outcome.events.append(livelock_event(running, f"{len(self.log)} steps", at))
         self._end_with(me)
-
-
-def _nobody(enabled: list[Task], current: Task | None) -> Task:
-    raise HarnessBug("a step was offered outside an execution")

@@ -92,6 +92,11 @@ class Lookout:
         osthreads.take_lost_interrupts()
         return picture
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether the present execution is not looked at, and those that were showed nothing unseen."""
+        return self._looks and self.watch is None and not (self.changing or self._floor.unseen.anything)
+
     def handed(self, what: str, value: Any) -> None:
         """A thread is given ``value``, which others may have as well; asked by whoever has the floor."""
         if self._picture is not None:

@@ -181,11 +181,11 @@ class Overseer:
             s.current = None
             return False
         s.take_over(Anyone())
+        s.current = None
         chosen = s.next(None)
-        s.current = chosen
         if chosen is None:
             return False
-        chosen.baton.release()
+        s.give(chosen)
         return True
 
     # -- what became of them

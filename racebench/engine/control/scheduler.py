@@ -96,8 +96,6 @@ class Scheduler:
             self._holdings.names.update(load=made.load, store=made.store)
         recycles = program.recycle is not None and self.buffers is None
         self._states = States(floor, self._holdings, recycles)
-        if recycles:
-            self.created = self._states.created
         self.tasks, self.fence = floor.tasks, floor.fence
         self._first_era = next(eras) << 40
         self.types: dict[type, Any] = dict(substitutes(floor, self.fence if delayed else None))
@@ -170,7 +168,8 @@ class Scheduler:
         before = self.lookout.before(outcome.state)
         strategy.begin()
         # A recording is followed to its end, however long it is.
-        first = floor.start(max(floor.limit, getattr(strategy, "length", 0)))
+        known = self.lookout.sees_all and floor.recorder is None and self.buffers is None
+        first = floor.start(max(floor.limit, getattr(strategy, "length", 0)), known)
         with self._shield:
             first.baton.release()
             self._ending.await_end()

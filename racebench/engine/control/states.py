@@ -39,7 +39,6 @@ class States:
             if self._floor.program.recycled(self._state) and self._is_as_at_first():
                 self._floor.give_from(self._given)
                 return self._state
-        self._objects, self._at_first = [], []
         self.setting_up = True
         try:
             self._state = self._floor.program.fresh()
@@ -48,14 +47,9 @@ class States:
         self._holdings.setup_is_over()
         if self._recycles:
             self._given = self._floor.given()
+            self._objects = list(self._floor.made)
             self._at_first = [dict(vars(obj)) for obj in self._objects]
         return self._state
-
-    def created(self, obj: Any) -> None:
-        """In the place of the floor's, where states are recycled."""
-        self._floor.created(obj)
-        if self.setting_up:
-            self._objects.append(obj)
 
     def execution_is_over(self) -> None:
         """Only what is left by threads that all came to their ends is a ``recycle``'s to put back."""

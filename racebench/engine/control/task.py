@@ -30,14 +30,16 @@ class Task(Member):
     how many steps it made after it was told to end.
     A ``child`` is started by another thread of the program, and lives from then on; ``runs``
     is the Thread that it is.
+    ``first`` is what it offers first, if that is known: an operation, and the number of an object;
+    ``fresh`` says that this stands in for it in the present execution, ``varies`` that it was not always so.
     ``ident`` is its OS thread's, 0 while the overseer looks at it; when that has set
     it ``out``, ``back`` is released once it has unwound.
     """
 
     __slots__ = (
         "aborted", "alive", "asked", "back", "baton", "blocked", "buffer", "child", "clock", "cpu", "daemon",
-        "fifo", "function", "held", "ident", "index", "irqs", "late", "name", "obj", "onto", "op", "out",
-        "ready", "result", "roused", "runs", "thread",
+        "fifo", "first", "fresh", "function", "held", "ident", "index", "irqs", "late", "name", "obj", "onto", "op", "out",
+        "ready", "result", "roused", "runs", "thread", "varies",
     )  # fmt: skip
 
     def __init__(
@@ -59,12 +61,14 @@ class Task(Member):
         self.fifo: Fifo | None = None
         self.held: list[tuple[Any, CodeType, int]] = []
         self.roused: set[Any] = set()
+        self.first: tuple[Op, int] | None = None
+        self.varies = False
         self.reset()
 
     def reset(self) -> None:
         self.op: Op = ACQUIRE
         self.obj: Any = None
-        self.ready = self.aborted = False
+        self.ready = self.aborted = self.fresh = False
         self.blocked: tuple[Op, Any] | None = None
         self.alive, self.irqs = not self.child, True
         self.result: Any = None

@@ -118,6 +118,9 @@ class Workers:
             s.say(leak_event(task, len(s.log)), task)
         task.alive = task.ready = False
         task.obj = None
+        if task.fresh:
+            with suppress(ThreadAbort):
+                s.ended_fresh(task)
         if not task.daemon and not s.unstarted:
             left = [t for t in s.tasks if t.alive]
             s.closing = bool(left) and all(t.daemon for t in left)
@@ -136,5 +139,8 @@ class Workers:
         elif s.crashed and s.unstarted:
             # All threads start at once: what they do before their first step a crash does not prevent.
             chosen = s.unstarted.pop()
-        s.current = chosen
-        (chosen.baton if chosen is not None else s.control).release()
+        if chosen is not None:
+            s.give(chosen)
+        else:
+            s.current = None
+            s.control.release()

@@ -154,3 +154,26 @@ def test_a_first_use_by_another_thread_has_it_matter_from_there_on() -> None:
     # What nobody changes still does not matter, however many read it.
     assert not matter.learn(log("a write x", "b write y", "b read x", "a read z", "b read z"))
     assert matter.of(log("a read z", "b read z")) == matter.of([])
+
+
+def test_what_was_compared_before_a_step_mattered_is_not_believed_any_more() -> None:
+    seen = Classes(range(2))
+    made = [("a write x", "b write y"), ("a write x", "b write y", "b read x"), ("b write y",)]
+    assert [seen.new(log(*steps), whole=True) for steps in made] == [True, True, True]
+
+
+def test_what_a_predicate_looks_at_matters() -> None:
+    def writes(s: Pair) -> None:
+        s.x = 1
+        s.x = 2
+
+    def waits(s: Pair) -> None:
+        rb.wait_until(lambda: s.x)
+
+    program = rb.Program("pair", Pair, {"a": writes, "b": waits})
+    with Scheduler(program) as scheduler:
+        chooser = STRATEGIES["random"](0, 2)
+        seen = Classes(scheduler.tasks)
+        for _ in range(60):
+            seen.new(scheduler.run(chooser).log, whole=True)
+    assert len(seen) == 2
