@@ -37,7 +37,7 @@ _IN_WORDS: Mapping[str, tuple[str, str]] = {
     "reservation.out_of_bounds": ("bounds", "a bit out of bounds is cleared"),
     "list.corrupted": ("list", "a list is corrupted"),
     "lock.leaked": ("held", "a thread ends with a lock held"),
-    "lock.irqs_on": ("irqs on", "an interrupt comes while its lock is held"),
+    "lock.irqs_on": ("irqs on", "a lock is held with interrupts on"),
     "lock.misuse": ("misuse", "a lock is released that is not held"),
     "data_race": ("race", "two accesses race"),
     "stall.livelock": ("livelock", "threads livelock"),
@@ -49,7 +49,7 @@ _IN_WORDS: Mapping[str, tuple[str, str]] = {
 _FAMILIES = {
     **dict.fromkeys(("crash", "program"), Look.CRASH),
     **dict.fromkeys(("deadlock", "stall"), Look.DEADLOCK),
-    **dict.fromkeys(("lock_order", "data_race"), Look.PREDICTION),
+    **dict.fromkeys(("lock_order", "data_race", "lock.irqs_on"), Look.PREDICTION),
 }
 SIGNS: Mapping[Look, str] = {
     Look.CORRUPTION: "#",
@@ -62,7 +62,7 @@ SIGNS: Mapping[Look, str] = {
 
 def family(rule: str) -> Look:
     """What kind of fault it is; of a program's own rule, something is corrupted."""
-    return _FAMILIES.get(rule.partition(".")[0], Look.CORRUPTION)
+    return _FAMILIES.get(rule) or _FAMILIES.get(rule.partition(".")[0], Look.CORRUPTION)
 
 
 def gravity(rule: str) -> int:

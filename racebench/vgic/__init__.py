@@ -12,9 +12,10 @@ What the model is not, and what a clean cell therefore does not say:
   private_irqs, freed or not), no LPI and no ITS, no priorities among physical lines, and
   fewer vIRQs than would need the maintenance interrupt.
 - Interrupts come where a scenario says: a pCPU that takes one is a thread, and so is a vCPU;
-  on the pCPU of a vCPU it comes between two of that thread's operations.  One that may come
-  while that pCPU is in do_IRQ, desc.lock held, is told of (lock.irqs_on), and comes after it.
-  That locks are taken with interrupts off is for programs with ``interrupts`` (scenarios/history).
+  on the pCPU of a vCPU it comes between two of that thread's operations.  None comes while
+  that pCPU is in do_IRQ, desc.lock held: that interrupts are on there, as they were until
+  3455cd598c, is told by itself (lock.irqs_on).  All other locks are taken as in Xen, with
+  interrupts off; what comes of it if not is for programs with ``interrupts`` (scenarios/history).
 - Of the toolstack, the scheduler, RCU and the hardware there is what touches routing: who
   holds which lock, which bit is reserved, where a vCPU runs, whether a line is active.
 - A kick of a vCPU that runs elsewhere is not modelled: a scenario says when it traps.

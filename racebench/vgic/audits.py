@@ -184,6 +184,14 @@ def reservations(machine: Machine, rows: Rows) -> Iterator[Broken]:
             yield broken("reservation.missing", message, ("p.desc", "allocated_irqs"))
 
 
+def lock_irqs_on(machine: Machine, rows: Rows) -> Iterator[Broken]:
+    """No desc.lock was held with interrupts on; all but do_IRQ take it with them off."""
+    for irq, desc in machine.descs.items():
+        if desc.irqs_on:
+            message = f"do_IRQ held desc[{irq}] with interrupts on, and others take it with them off"
+            yield broken("lock.irqs_on", message, ("desc.lock",))
+
+
 AUDITS: tuple[Audit, ...] = (
     mapping_corrupted,
     mapping_lost_enable,
@@ -196,6 +204,7 @@ AUDITS: tuple[Audit, ...] = (
     irq_lost,
     irq_line_dead,
     reservations,
+    lock_irqs_on,
 )
 
 

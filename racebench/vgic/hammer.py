@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..findings import Broken
+from ..findings import STANDING, Broken
 from ..program import Program
 from .audits import audit
 from .bench import Bench, alone
@@ -143,9 +143,12 @@ class _Hammer:
         rules = list(audit(bench.machine))
         now = glimpse(bench.machine)
         rules += self._history(bench, now)
-        if rules:
+        if any(rule.rule not in STANDING for rule in rules):
             bench.spoilt = True
         else:
+            # What else there is leaves nothing behind: the domain is fit for the next round.
+            for desc in bench.machine.descs.values():
+                desc.irqs_on = False
             bench.began = now
         return rules
 

@@ -8,6 +8,7 @@ Assumes: nobody calls in with a desc, rank or vCPU lock held.
 from __future__ import annotations
 
 from errno import EBUSY, EINVAL, EIO
+from typing import ClassVar
 
 from ..primitives import check_that, wait_until
 from .action import IrqAction
@@ -29,7 +30,13 @@ GIC_PRI_IRQ = 0xA0
 
 
 class Irq(Header):
-    """irq.c @ baf2950213."""
+    """irq.c @ baf2950213.
+
+    ``IRQS_ON``: gic_interrupt enables interrupts before it calls do_IRQ, as it did until
+    3455cd598c (2019).  Everybody else takes desc.lock with them off.
+    """
+
+    IRQS_ON: ClassVar[bool] = True
 
     def irq_to_desc(self, irq: int) -> IrqDesc:
         """The desc of pIRQ ``irq``: an address, not a step."""
@@ -236,6 +243,8 @@ class Irq(Header):
 
         Xen: irq.c, in do_IRQ @ baf2950213.
         """
+        if self.IRQS_ON:
+            desc.irqs_on = True
         desc.handler.ack(desc)
         if desc.action is NULL:
             desc.handler.end(desc)
@@ -255,21 +264,8 @@ class Irq(Header):
             gone = f"do_IRQ: pIRQ {desc.irq} is routed to a domain that is freed"
             check_that(not info.d.destroyed, "crash.freed", gone)
         desc.handler.end(desc)
-        self.interrupted(desc)
         desc.INPROGRESS = True
         self.vgic_vcpu_inject_spi(info.d, info.virq, current)
-
-    def interrupted(self, desc: IrqDesc) -> None:
-        """Interrupts are on, and the priority has dropped: another one of this pCPU's may come now.
-
-        Enter with desc.lock held, which stays so until that one is done.
-        Unlike Xen, it comes later: only that it may is told.
-        Xen: gic.c, gic_interrupt @ baf2950213.
-        """
-        for irq in self.machine.behind.get(desc.irq, ()):
-            if not self.irq_to_desc(irq).DISABLED:
-                message = f"pIRQ {irq} may interrupt do_IRQ, which holds desc[{desc.irq}]"
-                self.fault("lock.irqs_on", message, "desc.lock")
 
     def _next_xen_action(self, desc: IrqDesc) -> bool:
         """Whether Xen's handler is to run (again); if not, the IRQ ends here.

@@ -25,7 +25,6 @@ from .structures import Structures
 
 _FIRES = frozenset(("irq", "late_irq", "fire", "eoi", "hweoi", "ispendr"))
 """Operations that an active line, or one with its latch set, makes a difference to."""
-_INTERRUPTS = frozenset(("irq", "late_irq", "fire"))
 _SENDS = frozenset(("isenabler", "itargetsr", "irouter", "move", "eoi", "trap"))
 """Operations that set a line's affinity."""
 _HYPERCALLS = frozenset(("bind", "unbind", "attach"))
@@ -181,21 +180,6 @@ def _share_bits(threads: Mapping[str, Sequence[Operation]]) -> bool:
     return any(one != other for one in reserve for other in unbind)
 
 
-def _behind(threads: Mapping[str, Sequence[Operation]]) -> dict[int, tuple[int, ...]]:
-    """By pIRQ, what is yet to come to the pCPU that takes it; a late one has come already."""
-    behind: dict[int, tuple[int, ...]] = {}
-    for ops in threads.values():
-        later: tuple[int, ...] = ()
-        for op in reversed([op for op in ops if op.name in _INTERRUPTS]):
-            irq = op.value("pirq")
-            others = set(later) - {irq}
-            if others:
-                behind[irq] = tuple(sorted(others | set(behind.get(irq, ()))))
-            if op.name != "late_irq":
-                later = (*later, irq)
-    return behind
-
-
 class MachineBuilder:
     """Makes a fresh machine in its initial state, with just what a scenario names."""
 
@@ -237,7 +221,6 @@ class MachineBuilder:
         self._draws = bench is not Bench
         self._late = {op.value("pirq") for op in operations if op.name == "late_irq"}
         self._shares_bits = _share_bits(threads)
-        self._behind = {} if self._draws else _behind(threads)
         # A protocol from elsewhere may use an action when its desc.lock is dropped.
         self._frees = bool(_GIVES_BACK & set(self._names)) and not is_bundled(protocol)
         self._taken = [op.value("pirq") for op in operations if op.name in ("irq", "fire")]
@@ -258,7 +241,6 @@ class MachineBuilder:
             machine.host = Host()
         machine.destroys = "destroy" in self._names
         machine.draws = self._draws
-        machine.behind = self._behind
         machine.shares_bits = self._shares_bits
         machine.freed = Freed() if self._frees else NULL
         pcpus = {vcpu: Lock("pcpu", vcpu) for vcpu in self._either.values()}

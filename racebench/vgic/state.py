@@ -139,6 +139,8 @@ class IrqDesc(State):
     affinity: int = shared(0, atomic=True)
     # Evidence, not Xen's: a pCPU ended this IRQ through the none handler.
     lost_eoi: bool = shared(False, atomic=True)
+    # Evidence too: do_IRQ held the lock with interrupts on.
+    irqs_on: bool = shared(False, atomic=True)
 
     def __init__(self, irq: int) -> None:
         self.irq = irq
@@ -329,7 +331,6 @@ class Machine:
 
     __slots__ = (
         "arrivals",
-        "behind",
         "descs",
         "destroys",
         "domains",
@@ -352,8 +353,6 @@ class Machine:
         self.arrivals: dict[str, Arrival] = {}
         # Whether one thread may give back what another has reserved.
         self.shares_bits = False
-        # By pIRQ: those that come to the same pCPU after it.
-        self.behind: dict[int, tuple[int, ...]] = {}
         # NULL in a scenario without hypercalls.
         self.host: Host = NULL
         # NULL where no action can be used that is freed.

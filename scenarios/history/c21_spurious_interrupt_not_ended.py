@@ -6,7 +6,8 @@ sets the none handler and drops the lock; do_IRQ calls desc->handler->end, and t
 end of none does nothing.  The priority of that pCPU never drops: no interrupt of
 any guest reaches it again.  No lock can help, for do_IRQ comes after.
 
-The fix ends it there as the host ends its own: priority drop and deactivation.
+The fix ends it there as the host ends its own: priority drop and deactivation.  do_IRQ
+holds desc->lock with interrupts on before and after: that took until June (see C25).
 
 Unlike Xen, the new none handler is a second object, put in the place of the
 first before desc->lock is dropped.
@@ -19,7 +20,7 @@ from racebench.vgic.state import HwIrqController
 TITLE = "pIRQ 64 fires while a dying domain gives it back"
 SOURCE = "irq.c: end_none, no_irq_type @ 8aa276235b"
 TAGS = ["history", "irq", "release", "C21"]
-EXPECT = {"before": ["irq.line_dead", "irq.lost_eoi"], "after": []}
+EXPECT = {"before": ["irq.line_dead", "irq.lost_eoi", "lock.irqs_on"], "after": ["lock.irqs_on"]}
 
 DYING = Initial(state="dying", routed=((40, 64, True),))
 THREADS = {"pcpu1": ["irq pirq=64"], "toolstack": ["release virq=40"]}

@@ -7,10 +7,17 @@ from typing import Any
 
 from racebench.primitives import Lock
 from racebench.program import Program
-from racebench.vgic import Initial, Protocol, protocol, written_program
+from racebench.vgic import Initial, Protocol, protocol, protocol_ids, written_program
 from racebench.vgic.program import Bench
 
 EBUSY, EINVAL, EIO = -16, -22, -5
+UNMASKED = frozenset(protocol_ids()) - {"route_while_running", "head", "new_head"}
+"""The trees before 3455cd598c (2019), in which each do_IRQ breaks lock.irqs_on."""
+
+
+def interrupted(under: str) -> list[str]:
+    """What an interrupt breaks under ``under``, whatever comes of it."""
+    return ["lock.irqs_on"] if under in UNMASKED else []
 
 
 def program(

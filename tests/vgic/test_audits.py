@@ -52,6 +52,10 @@ def _no_drop(b: Bench) -> None:
     b.machine.descs[64].lost_eoi = True
 
 
+def _interrupts_on(b: Bench) -> None:
+    b.machine.descs[64].irqs_on = True
+
+
 def _other_target(b: Bench) -> None:
     b.domain.ranks[1].irq[8].vcpu = 1
 
@@ -75,6 +79,7 @@ def _twice(b: Bench) -> None:
         (_line_on, "mapping.lost_enable"),
         (_register_lies, "mapping.ienable_mismatch"),
         (_no_drop, "irq.lost_eoi"),
+        (_interrupts_on, "lock.irqs_on"),
         (_other_target, "irq.wrong_vcpu"),
         (_other_target, "irq.wrong_affinity"),
         (_not_inflight, "irq.stuck_inprogress"),

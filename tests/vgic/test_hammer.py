@@ -104,6 +104,22 @@ def test_a_domain_that_broke_a_rule_is_replaced() -> None:
     assert not program.recycle(bench)
 
 
+@pytest.mark.parametrize(("also", "lives"), [("irqs_on", True), ("lost_eoi", False)])
+def test_a_domain_lives_on_after_an_interrupt_with_interrupts_on_and_after_no_other_fault(
+    also: str, lives: bool
+) -> None:
+    program = hammer("baseline")
+    bench = program.setup()
+    late = op("late_irq", pirq=65)
+    compiled(late)(bench)
+    bench.machine.descs[65].lost_eoi = False
+    setattr(bench.machine.descs[64], also, True)
+    assert "lock.irqs_on" in {r.rule for r in program.broken_rules(bench, {})}
+    assert program.recycle(bench) is lives
+    again = {r.rule for r in program.broken_rules(bench, {})}
+    assert ("lock.irqs_on" in again) is not lives
+
+
 @pytest.mark.parametrize("protocol", ["baseline", "new_vgic"])
 @pytest.mark.parametrize(
     "initial",

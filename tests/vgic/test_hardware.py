@@ -35,7 +35,7 @@ class TestLine:
         _, state = run("hweoi virq=40", "irq pirq=64", **IN_LR)
         assert line(state) and state.domain.pending_irqs[40].QUEUED
         codes = ["hweoi virq=40", "irq pirq=64", "trap vcpu=0", "restore vcpu=0", "eoi virq=40"]
-        assert rules(*codes, **IN_LR) == []
+        assert rules(*codes, **IN_LR) == ["lock.irqs_on"]
 
     def test_a_late_one_was_acknowledged_before_the_start(self) -> None:
         assert line(bench(naming=["late_irq pirq=64"], routed=ROUTED))

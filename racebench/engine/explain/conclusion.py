@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from ...errors import ProgramError, ReplayDiverged
-from ...findings import Finding
+from ...findings import STANDING, Finding
 from ...program import Program
 from ...trace import schedule_from_json
 from ..control.scheduler import Scheduler
@@ -91,7 +91,7 @@ def concluded(scheduler: Scheduler, seen: Seen, finding: Finding, detect: Detect
     if "not_deterministic" in finding.evidence:
         return finding
     evidence = {**finding.evidence, "replays": _replays(scheduler, finding, detect)}
-    if not seen.alarm:
+    if not seen.alarm and seen.rule not in STANDING:
         passing = nearest_passing(scheduler, finding.schedule, until)
         if passing is not None:
             evidence["passing"] = {**passing, "rest": _rest(scheduler, passing)}

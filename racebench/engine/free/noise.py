@@ -4,7 +4,8 @@ Under a GIL two threads hardly ever meet in the middle of an operation, so
 each batch of collisions runs under one *setting*: a switch interval, and what
 a thread does every so many steps.  The best setting differs by program,
 Python build and machine, so it is learnt: time goes to the setting that
-breaks rules fastest, the rest is shared out evenly.
+breaks rules fastest, the rest is shared out evenly.  Every signature has one vote, divided
+among the settings that show it: what each collision breaks does not outvote what is rare.
 
 ``HOLD`` is the strongest: the thread that is ahead stops in mid-operation
 until another one has come to the same collision and gone a random number of
@@ -19,6 +20,7 @@ import enum
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -72,7 +74,8 @@ class Adviser:
     def __init__(self, settings: Sequence[Setting] = SETTINGS) -> None:
         self.settings = settings
         self.seconds = [0.0] * len(settings)
-        self.failures = [0] * len(settings)
+        self.failures: list[Counter[str]] = [Counter() for _ in settings]
+        self._all: Counter[str] = Counter()
         self._turn = 0
 
     def choose(self) -> int:
@@ -84,11 +87,14 @@ class Adviser:
         return min(range(len(self.settings)), key=lambda i: (self.seconds[i], i))
 
     def _rate(self, i: int) -> float:
-        return self.failures[i] / self.seconds[i] if self.seconds[i] else 0.0
+        votes = sum(n / self._all[signature] for signature, n in self.failures[i].items())
+        return votes / self.seconds[i] if self.seconds[i] else 0.0
 
-    def learn(self, i: int, seconds: float, failures: int) -> None:
+    def learn(self, i: int, seconds: float, failures: Counter[str]) -> None:
+        """A batch under setting ``i`` took ``seconds``; ``failures`` by signature."""
         self.seconds[i] += seconds
         self.failures[i] += failures
+        self._all += failures
 
 
 class Noise:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -60,14 +61,14 @@ class FreeTally(Tally):
         # One that has a story is another each time: its parts are not what its threads did.
         self._codes = bool(program.parts) and program.story is None
 
-    def take(self, size: int, started: float) -> int:
-        """Take in the batch that has just run; returns how many collisions failed."""
+    def take(self, size: int, started: float) -> Counter[str]:
+        """Take in the batch that has just run; returns how often each signature came in it."""
         events: dict[int, list[Event]] = {}
         for worker in self.run.everyone:
             for slot, event in worker.events:
                 events.setdefault(slot, []).append(event)
         done = min((w.slot for w in self.run.workers if not w.lost), default=0)
-        before = self.failures
+        before = self._counts()
         for slot in range(size):
             if slot in events:
                 self._failed(_Collision(list(_until_doom(events[slot]))), slot, started)
@@ -77,8 +78,12 @@ class FreeTally(Tally):
             for worker in self.run.workers:
                 self.returns(worker.name, worker.results)
         self.collisions += min(size, done) if self.run.stopping else size
+        came = self._counts() - before
         self._orders()
-        return self.failures - before
+        return came
+
+    def _counts(self) -> Counter[str]:
+        return Counter({signature: seen.count for signature, seen in self.seen.items()})
 
     def _check(self, slot: int, started: float) -> None:
         results = {w.name: w.results[slot] for w in self.run.workers}

@@ -3,7 +3,8 @@
 Lock order: as connect_hw_irq: desc -> rank, desc -> vcpu, rank -> vcpu,
 rank -> desc.  Connecting also refuses a vIRQ that is VISIBLE or ACTIVE.
 That tree has 8aa276235b, 3455cd598c and f83a02eb81 (2019) too: an interrupt without
-an owner is ended, interrupts do not nest, and Xen's own is never pending a second time.
+an owner is ended, do_IRQ is called with interrupts off, and Xen's own is never pending a
+second time.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class RouteWhileRunning(CreationGuard):
 
     ABSENT = frozenset(("attach",))
     irq_desc = EndingIrqDesc
+    IRQS_ON = False
 
     def domain_kill(self, d: Domain) -> None:
         """As at baseline, under the domctl lock again.  Xen: common/domain.c, domain_kill @ d0887cc6b1."""
@@ -94,9 +96,6 @@ class RouteWhileRunning(CreationGuard):
         with desc.lock:
             desc.INPROGRESS = False
             desc.handler.end(desc)
-
-    def interrupted(self, desc: IrqDesc) -> None:
-        """Interrupts stay off: the next waits for gic_interrupt.  Xen: gic.c, gic_interrupt @ 3455cd598c."""
 
     def gic_route_irq_to_guest(self, d: Domain, virq: int, desc: IrqDesc, priority: int) -> int:
         """As connect_hw_irq.  Enter with desc.lock held.

@@ -34,7 +34,7 @@ def tally(
 @pytest.mark.parametrize("slot", [0, 3])
 def test_the_first_failure_counts_itself_and_those_before(slot: int) -> None:
     counted = tally(worker(done=8, **{f"s{slot}": "a.b"}))
-    assert counted.take(8, 0.0) == 1
+    assert counted.take(8, 0.0) == {"a.b: sign": 1}
     assert counted.first == slot + 1
     assert counted.findings("stress", 0)[0].after == slot + 1
     assert counted.first_s is not None
@@ -43,7 +43,7 @@ def test_the_first_failure_counts_itself_and_those_before(slot: int) -> None:
 def test_the_first_failure_counts_the_batches_before() -> None:
     one = worker(done=8)
     counted = tally(one)
-    assert counted.take(8, 0.0) == 0
+    assert counted.take(8, 0.0) == {}
     one.events = [(2, Event("a.b", "a.b: sign", "said", 0))]
     counted.take(8, 0.0)
     assert (counted.collisions, counted.first, counted.first_finding) == (16, 11, 11)
@@ -54,7 +54,7 @@ def test_a_check_that_fails_counts_as_the_collision_that_it_looked_at() -> None:
         return rb.broken("c.d", "odd") if state == 5 else None
 
     counted = tally(worker(done=8), check=check)
-    assert counted.take(8, 0.0) == 1
+    assert counted.take(8, 0.0).total() == 1
     assert (counted.first, counted.failures) == (6, 1)
     [finding] = counted.findings("stress", 3)
     assert (finding.rule, finding.mode, finding.seed, finding.schedule) == ("c.d", "stress", 3, ())
@@ -66,7 +66,7 @@ def test_a_check_that_raises_is_a_finding() -> None:
         raise ValueError("the check")
 
     counted = tally(worker(done=1), check=check)
-    assert counted.take(1, 0.0) == 1
+    assert counted.take(1, 0.0).total() == 1
     assert [f.rule for f in counted.findings("stress", 0)] == ["program.error"]
 
 
