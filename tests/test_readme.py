@@ -121,7 +121,7 @@ def test_its_race_test_fails_with_the_race(here: Path) -> None:
     # A process of its own: in this one its race would be in the report of the suite.
     call = [sys.executable, "-c", "import its_test; its_test.test_deposits()"]
     told = subprocess.run(
-        call, capture_output=True, text=True, timeout=60, env=os.environ | {"PYTHONPATH": f"{here}:{ROOT}"}
+        call, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": f"{here}:{ROOT}"}
     )
     assert told.returncode == 1
     assert "RaceFailed: account: data_race" in told.stderr

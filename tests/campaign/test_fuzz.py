@@ -61,6 +61,7 @@ def shows(met: list[fuzz.Met], words: tuple[str, ...]) -> bool:
     return any(all(word in m.signature for word in words) for m in met)
 
 
+@pytest.mark.usefixtures("as_found")
 def test_the_deadlocks_of_the_baseline_are_met_and_known(tmp_path: Path) -> None:
     # Of the first seeds the one that draws all four soonest.
     fuzzed, _ = run(tmp_path, "baseline", lambda met: all(shows(met, w) for w in WANTED.values()), seed=2)

@@ -627,7 +627,7 @@ def test_what_a_program_does_to_its_process_costs_its_cell_alone(
     handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGALRM)}
     used = threading.Lock, time.perf_counter, time.sleep
     cells = odd(tmp_path, [name for pair in zip(UNKIND, KEPT, strict=True) for name in pair])
-    options = Options(Plan((mode,)), 60.0 if mode == "verify" else 2.0, jobs=jobs, out=tmp_path / "out")
+    options = Options(Plan((mode,)), 60.0 if mode == "verify" else 0.4, jobs=jobs, out=tmp_path / "out")
     run = run_campaign(cells, options, Heard())
     assert {n: signal.getsignal(n) for n in handlers} == handlers
     assert (threading.Lock, time.perf_counter, time.sleep) == used

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -73,15 +73,16 @@ def mismatches(
     preemptions: int | None = None,
     most: int = _MOST,
     looks: bool = True,
+    orders: Iterable[tuple[str, ...]] | None = None,
 ) -> Iterator[Mismatch]:
-    """Where the search and the enumerator differ, over all orders of the threads' names.
+    """Where the search and the enumerator differ, over such ``orders`` of the threads' names, or all.
 
     ``looks``: see ``searched``.  TooLarge if that takes more than ``most`` executions for one order.
     """
     if reached is None:
         reached = enumerated(sketch, preemptions=preemptions)
     wanted = reached.ends | reached.rules
-    for order in permutations(name for name, _ in sketch.threads):
+    for order in permutations(name for name, _ in sketch.threads) if orders is None else orders:
         program, probe = program_of(sketch, order)
         try:
             ends, rules = searched(program, probe, preemptions, most, looks)
@@ -93,6 +94,13 @@ def mismatches(
         found = ends | rules
         if found != wanted:
             yield Mismatch(order, frozenset(wanted - found), frozenset(found - wanted))
+
+
+def both_ways(sketch: Sketch, turn: int) -> tuple[tuple[str, ...], ...]:
+    """An order of the threads' names and its reverse, so that each two come both ways; all in ``turn``."""
+    orders = list(permutations(name for name, _ in sketch.threads))
+    one = orders[turn % len(orders)]
+    return tuple({one: None, one[::-1]: None})
 
 
 def unshown(sketch: Sketch, reached: Reached) -> list[str]:

@@ -170,7 +170,7 @@ def brute_force(program: rb.Program, most: int) -> Forced | None:
     """All interleavings of ``program``; None beyond ``most``."""
     rules: set[str] = set()
     classes: set[int] = set()
-    with Scheduler(program) as scheduler:
+    with Scheduler(program, looks=False) as scheduler:
         search = Bounded(scheduler, 10_000)
         while True:
             outcome = search.execute()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench import engine
 from racebench.engine.control import scheduler as controlled
 from racebench.engine.control.overseer import Overseer
 
@@ -135,7 +136,11 @@ def test_endless_recursion_is_the_programs_error(mode: Any) -> None:
     assert "RecursionError" in finding.summary
 
 
-@pytest.mark.parametrize("mode", [rb.verify, lambda p: rb.explore(p, stall_s=0.2)], ids=["verify", "explore"])
+@pytest.mark.parametrize(
+    "mode",
+    [lambda p: engine.verify(p, None, engine.Plan(stall_s=0.2)), lambda p: rb.explore(p, stall_s=0.2)],
+    ids=["verify", "explore"],
+)
 def test_once_a_thread_hung_next_to_nothing_more_is_run(mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     defaults = controlled.Scheduler.__init__.__kwdefaults__
     monkeypatch.setitem(defaults, "stall_s", 0.2)

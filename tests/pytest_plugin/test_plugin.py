@@ -226,9 +226,9 @@ def test_an_item_that_heeds_no_interrupt_is_killed_and_the_others_go_on(inner: P
 def test_a_soak_goes_round_with_seeds_of_its_own(inner: Pytester) -> None:
     write(inner, account__py=PYTHON)
     out = inner.path / "out"
-    result = run(inner, "scenarios", "-n", "2", "--soak", "600ms", "--race-out", str(out), "-v")
-    rounds = set(re.findall(r"kept\[round (\d+)/12\]", result.stdout.str()))
-    assert rounds == {str(n) for n in range(1, 13)}
+    result = run(inner, "scenarios", "-n", "2", "--soak", "300ms", "--race-out", str(out), "-v")
+    rounds = set(re.findall(r"kept\[round (\d+)/6\]", result.stdout.str()))
+    assert rounds == {str(n) for n in range(1, 7)}
     assert result.ret == 0
     assert len(read_journal(out).findings) == 1
 
@@ -528,7 +528,7 @@ def test_race_tests_go_round_in_a_soak(inner: Pytester, args: tuple[str, ...]) -
     inner.makepyfile(test_money=RACE_TESTS + "\ndef test_plain(): pass\n", conftest=SLOW_CLOCK)
     out = inner.path / "out"
     picked = "kept and not expected or hammered or plain"
-    result = run(inner, ".", "-k", picked, "--soak", "400ms", "--race-out", str(out), "-v", *args)
+    result = run(inner, ".", "-k", picked, "--soak", "200ms", "--race-out", str(out), "-v", *args)
     text = result.stdout.str()
     assert result.ret == 0
     rounds = re.search(r"test_hammered\[round 2/(\d+)\]", text)
@@ -611,7 +611,7 @@ def test_reports_do_not_pile_up(inner: Pytester) -> None:
             config.pluginmanager.register(Kept())
         """
     )
-    run(inner, "two.toml", "-p", "kept", "-n", "1")
+    run(inner, "two.toml", "-p", "kept", "-n", "1", "-k", "no_rank_lock_guard")
     assert sorted((inner.path / "kept.txt").read_text().splitlines()) == [
         "controller ['call', 'setup', 'teardown']",
         "worker []",

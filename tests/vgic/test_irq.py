@@ -58,6 +58,7 @@ class TestAFreedAction:
     def test_it_is_freed_only_when_it_is_given_back(self) -> None:
         assert "crash.freed" not in _found(UnlockedInject, pcpu1=["irq pirq=64"], vcpu0=["isenabler virq=41"])
 
+    @pytest.mark.usefixtures("as_found")
     @pytest.mark.parametrize("name", protocol_ids())
     def test_a_bundled_protocol_pays_nothing(self, name: str) -> None:
         """Each uses it under desc.lock only, where it cannot be freed."""

@@ -8,6 +8,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 import racebench as rb
 import racebench.vgic
 from racebench.scenario.selection import select
@@ -35,6 +37,7 @@ def _of(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield f"{name}'s items", type(value)(value)
 
 
+@pytest.mark.usefixtures("as_found")
 def test_a_run_changes_nothing_outside_the_states() -> None:
     programs = [
         scenario.program(name) for scenario in select(["@pairs"])[:6] for name in scenario.protocols()

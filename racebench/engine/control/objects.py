@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import gc
 import os
@@ -11,7 +12,9 @@ import threading
 import types
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
+from operator import is_
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +44,8 @@ class Items(list[Any]):
 
 def same(one: Any, other: Any) -> bool:
     if type(one) is Items and type(other) is Items:
-        return len(one) == len(other) and all(map(_same_value, one, other))
+        # Nearly always the very same objects: a loop in C sees that, and no value is compared.
+        return len(one) == len(other) and (all(map(is_, one, other)) or all(map(_same_value, one, other)))
     return one is not NOTHING and _same_value(one, other)
 
 
@@ -119,9 +123,37 @@ def is_of_the_program(module: str) -> bool:
     return not is_library_module(module) and not installed
 
 
+@functools.cache
 def is_our_module(module: str) -> bool:
     """Whether it is of RaceBench's package, the machine under test included: that keeps all in its states."""
     return module.partition(".")[0] == _PACKAGE
+
+
+class Kind(enum.IntEnum):
+    """What of an object is looked at, beside a name where there is one."""
+
+    ITEMS = enum.auto()
+    CELL = enum.auto()
+    DEFAULTS = enum.auto()
+    HIDDEN = enum.auto()
+    """Something that cannot be compared, and so counts as changed."""
+    ATTRIBUTE = enum.auto()
+    MEMBER = enum.auto()
+    """A global, or an attribute of a module, a class or a function."""
+
+
+class Spot(NamedTuple):
+    """One way to a value: ``what`` it is in words, "" if each use is a step, and the ``name`` code has for it.
+
+    ``inside``: it is in what the name stands for, so that who only reads the name may change it.
+    """
+
+    what: str
+    name: str
+    inside: bool = False
+
+    def within(self) -> Spot:
+        return Spot(self.what, self.name, True)
 
 
 class Code(NamedTuple):
@@ -147,6 +179,8 @@ class Shape(NamedTuple):
     is_silent: bool
     """Whether an instance is RaceBench's own, or a log, whose lines are for people."""
     is_library: bool
+    ways: dict[str, Spot]
+    """By its name, the way to an attribute, whatever leads to the instance; filled as they are met."""
 
 
 class Known:
@@ -178,6 +212,7 @@ class Known:
                 is_hidden(cls),
                 of_racebench or cls.__module__.startswith("logging"),
                 is_library_module(cls.__module__),
+                {},
             )
         return known
 
@@ -202,7 +237,7 @@ def items_of(value: Any) -> Items:
     """What a container holds, by the method of the built-in class that it is."""
     cls = type(value)
     if issubclass(cls, dict):
-        return Items(one for pair in list(dict.items(value)) for one in pair)
+        return Items(chain.from_iterable(list(dict.items(value))))
     base = next(base for base in ITEMS if issubclass(cls, base))
     items = Items(base.__iter__(value))
     if base in (set, frozenset):
@@ -219,6 +254,13 @@ def dict_of(value: Any) -> dict[str, Any]:
     return found
 
 
+def slot_of(value: Any, slot: types.MemberDescriptorType) -> Any:
+    try:
+        return slot.__get__(value)
+    except AttributeError:
+        return NOTHING
+
+
 def defaults_of(function: types.FunctionType) -> Items:
     return Items((function.__defaults__, function.__kwdefaults__))
 
@@ -228,3 +270,18 @@ def content_of(cell: types.CellType) -> Any:
         return cell.cell_contents
     except ValueError:
         return NOTHING
+
+
+def _member(holder: Any, name: str) -> Any:
+    return (holder if type(holder) is dict else vars(holder)).get(name, NOTHING)
+
+
+NOW: dict[Kind, Callable[[Any, Any], Any]] = {
+    Kind.ITEMS: lambda value, _: items_of(value),
+    Kind.CELL: lambda value, _: content_of(value),
+    Kind.DEFAULTS: lambda value, _: defaults_of(value),
+    Kind.HIDDEN: lambda value, _: NOTHING,
+    Kind.ATTRIBUTE: lambda value, name: dict_of(value).get(name, NOTHING),
+    Kind.MEMBER: _member,
+}
+"""What is there now, of an object and a name; for an attribute that is in no slot."""

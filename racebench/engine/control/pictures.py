@@ -13,50 +13,23 @@ it or a default, is that thread's own.  No code of the user's runs here.
 
 from __future__ import annotations
 
-import enum
 import functools
 import sys
 import types
 from collections import deque
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from operator import is_
 from typing import Any, NamedTuple
 
 from ...primitives import Field
 from ...program import Program
 from ..instrument import SLOT
 from . import objects
+from .objects import NOTHING, NOW, Kind, Spot
 
 _MOST = 50_000
 _COMMON = -1
 """The owner of what the state, a global, a class or a module leads to; else it is a thread's number."""
-
-
-class _Kind(enum.IntEnum):
-    """What of an object is looked at, beside a name where there is one."""
-
-    ITEMS = enum.auto()
-    CELL = enum.auto()
-    DEFAULTS = enum.auto()
-    HIDDEN = enum.auto()
-    """Something that cannot be compared, and so counts as changed."""
-    ATTRIBUTE = enum.auto()
-    MEMBER = enum.auto()
-    """A global, or an attribute of a module, a class or a function."""
-
-
-class Spot(NamedTuple):
-    """One way to a value: ``what`` it is in words, "" if each use is a step, and the ``name`` code has for it.
-
-    ``inside``: it is in what the name stands for, so that who only reads the name may change it.
-    """
-
-    what: str
-    name: str
-    inside: bool = False
-
-    def within(self) -> Spot:
-        return Spot(self.what, self.name, True)
 
 
 class Place(NamedTuple):
@@ -86,7 +59,7 @@ class _Space(NamedTuple):
 
 
 _NOWHERE = Spot("", "")
-_At = tuple[int, _Kind, str]
+_At = tuple[int, Kind, str]
 
 
 class Picture:
@@ -108,11 +81,13 @@ class Picture:
         self._spaces: dict[int, _Space] = {}
         self._looked: dict[int, tuple[bool, int]] = {}
         self._objects: dict[int, tuple[Any, set[Spot]]] = {}
+        self._inside_of: dict[int, list[tuple[Spot, Any]]] = {}
+        """By its id, what the attributes of an object lead to, where each has one way whatever led to the object."""
         self._dicts: set[int] = set()
         self._bare: list[types.FunctionType] = []
         self._given: dict[type, dict[str, Any]] = {}
         self._plain: list[tuple[dict[str, Any], str, Any]] = []
-        self._rest: list[tuple[_At, Any]] = []
+        self._rest: list[tuple[Callable[[Any, Any], Any], Any, Any, Any]] = []
         functions = [*program.threads.values(), *(handler for _, handler in program.interrupts.values())]
         self._left.extend((_NOWHERE, function, n) for n, function in enumerate(functions))
         self._walk()
@@ -120,6 +95,8 @@ class Picture:
 
     def add(self, what: str, value: Any) -> None:
         """Also what ``value`` leads to, as it is now: a thread has been given it, and another may have it too."""
+        # What was met may lead elsewhere by now.
+        self._inside_of.clear()
         self._go(Spot(what, ""), value, _COMMON)
         self._walk()
         self._prepare()
@@ -161,19 +138,22 @@ class Picture:
         self._plain, self._rest = [], []
         for at, before in self._values.items():
             value, kind, name = self._met[at[0]], at[1], at[2]
-            unseen = kind is not _Kind.HIDDEN and any(spot.what for spot in self._spots[at])
+            unseen = kind is not Kind.HIDDEN and any(spot.what for spot in self._spots[at])
             if not unseen or not self._is_open(at[0]) or isinstance(value, (tuple, frozenset)):
                 continue
-            held = objects.dict_of(value) if kind is _Kind.ATTRIBUTE else value
-            if kind in (_Kind.ATTRIBUTE, _Kind.MEMBER) and type(held) is dict and name in held:
+            slot = self._known.shape(type(value)).slots.get(name) if kind is Kind.ATTRIBUTE else None
+            held = objects.dict_of(value) if kind is Kind.ATTRIBUTE else value
+            if slot is not None:
+                self._rest.append((objects.slot_of, value, slot, before))
+            elif kind in (Kind.ATTRIBUTE, Kind.MEMBER) and type(held) is dict and name in held:
                 self._plain.append((held, name, before))
             else:
-                self._rest.append((at, before))
+                self._rest.append((NOW[kind], value, name, before))
 
     def has_changed(self) -> bool:
         """Whether a place that was met has changed, each told once: asked at steps, so it is quick."""
-        plain = [one for one in self._plain if one[0].get(one[1], objects.NOTHING) is one[2]]
-        rest = [(at, before) for at, before in self._rest if objects.same(before, self._now(at))]
+        plain = [one for one in self._plain if one[0].get(one[1], NOTHING) is one[2]]
+        rest = [one for one in self._rest if objects.same(one[3], one[0](one[1], one[2]))]
         changed = (len(plain), len(rest)) != (len(self._plain), len(self._rest))
         self._plain, self._rest = plain, rest
         return changed
@@ -184,26 +164,28 @@ class Picture:
         What a thread has made and filled is new, not changed.
         """
         ways = [
-            (self._spots[at], at[1] is not _Kind.HIDDEN)
+            (self._spots[at], at[1] is not Kind.HIDDEN)
             for at, before in self._values.items()
             if self._is_open(at[0]) and not objects.same(before, self._now(at))
         ]
         for value, spots in self._objects.values():
             if self._is_open(id(value)):
                 for name, _ in self._own(value):
-                    if (id(value), _Kind.ATTRIBUTE, name) not in self._values:
+                    if (id(value), Kind.ATTRIBUTE, name) not in self._values:
                         ways.append(({self._way(value, name, spot) for spot in spots}, True))
         for function in self._bare:
             if vars(function):
                 self._enter(vars(function), f"{function.__qualname__}.", function.__module__ or "")
         for space in self._spaces.values():
             for name, _, spot in self._members(space):
-                if (id(space.holder), _Kind.MEMBER, name) not in self._values:
+                if (id(space.holder), Kind.MEMBER, name) not in self._values:
                     ways.append(({spot}, True))
         for cls, had in self._given.items():
             has = vars(cls)
+            if len(had) == len(has) and all(map(is_, had.values(), has.values())):
+                continue
             for name in had.keys() | has.keys():
-                if had.get(name, objects.NOTHING) is not has.get(name, objects.NOTHING):
+                if had.get(name, NOTHING) is not has.get(name, NOTHING):
                     ways.append(({Spot(f"{cls.__name__}.{name}, a class attribute", name)}, True))
         return {place for spots, certain in ways if (place := Place.of(spots, certain)) is not None}
 
@@ -214,19 +196,8 @@ class Picture:
 
     def _now(self, at: _At) -> Any:
         value, kind, name = self._met[at[0]], at[1], at[2]
-        if kind is _Kind.ITEMS:
-            return objects.items_of(value)
-        if kind is _Kind.CELL:
-            return objects.content_of(value)
-        if kind is _Kind.DEFAULTS:
-            return objects.defaults_of(value)
-        if kind is _Kind.ATTRIBUTE:
-            slot = self._known.shape(type(value)).slots.get(name)
-            with suppress(AttributeError, KeyError):
-                return slot.__get__(value) if slot is not None else objects.dict_of(value)[name]
-        if kind is _Kind.MEMBER:
-            return (value if type(value) is dict else vars(value)).get(name, objects.NOTHING)
-        return objects.NOTHING
+        slot = self._known.shape(type(value)).slots.get(name) if kind is Kind.ATTRIBUTE else None
+        return NOW[kind](value, name) if slot is None else objects.slot_of(value, slot)
 
     # -- the walk
 
@@ -252,8 +223,8 @@ class Picture:
                 continue
             self._looked[at] = known
             for name, one, spot in self._members(space):
-                if (at, _Kind.MEMBER, name) not in self._values:
-                    self._note(space.holder, _Kind.MEMBER, name, spot, one)
+                if (at, Kind.MEMBER, name) not in self._values:
+                    self._note(space.holder, Kind.MEMBER, name, spot, one)
                     self._go(spot, one, _COMMON)
         return bool(self._left)
 
@@ -261,7 +232,7 @@ class Picture:
         self._met[id(value)] = value
         self._owners.setdefault(id(value), set()).add(owner)
 
-    def _note(self, holder: Any, kind: _Kind, name: str, spot: Spot, value: Any) -> None:
+    def _note(self, holder: Any, kind: Kind, name: str, spot: Spot, value: Any) -> None:
         at = id(holder), kind, name
         # Met again later on, it may have changed by then.
         self._values.setdefault(at, value)
@@ -277,8 +248,9 @@ class Picture:
             self._function(spot, value, owner)
         elif issubclass(cls, type):
             for base in value.__mro__:
-                self._enter(base, f"{base.__name__}.", base.__module__)
-                if objects.is_our_module(base.__module__):
+                if not objects.is_our_module(base.__module__):
+                    self._enter(base, f"{base.__name__}.", base.__module__)
+                elif base not in self._given:
                     self._given[base] = dict(vars(base))
         elif issubclass(cls, types.ModuleType):
             self._enter(vars(value), f"{value.__name__}.", value.__name__)
@@ -291,7 +263,7 @@ class Picture:
             # Each use of a tracked container is a step, though what it holds may have more.
             spot = _NOWHERE if hasattr(cls, "_rb_owner") else spot.within()
             items = objects.items_of(value)
-            self._note(value, _Kind.ITEMS, "", spot, items)
+            self._note(value, Kind.ITEMS, "", spot, items)
             for one in items:
                 self._go(spot, one, owner)
             self._attributes(spot, value, owner)
@@ -303,15 +275,22 @@ class Picture:
         if shape.is_silent:
             return
         if shape.is_hidden:
-            self._note(value, _Kind.HIDDEN, "", spot.within(), objects.NOTHING)
+            self._note(value, Kind.HIDDEN, "", spot.within(), NOTHING)
         self._attributes(spot, value, owner)
         self._go(_NOWHERE, type(value), _COMMON)
 
     def _attributes(self, spot: Spot, value: Any, owner: int) -> None:
         self._objects.setdefault(id(value), (value, set()))[1].add(spot)
-        for name, one in self._own(value):
-            way = self._way(value, name, spot)
-            self._note(value, _Kind.ATTRIBUTE, name, way, one)
+        inside = self._inside_of.get(id(value))
+        if inside is None:
+            inside = []
+            for name, one in self._own(value):
+                way = self._way(value, name, spot)
+                self._note(value, Kind.ATTRIBUTE, name, way, one)
+                inside.append((way, one))
+            if not self._known.shape(type(value)).is_library:
+                self._inside_of[id(value)] = inside
+        for way, one in inside:
             self._go(way, one, owner)
 
     def _own(self, value: Any) -> list[tuple[str, Any]]:
@@ -319,8 +298,9 @@ class Picture:
         shape = self._known.shape(type(value))
         found = []
         for name, slot in shape.slots.items():
-            with suppress(AttributeError):
-                found.append((name, slot.__get__(value)))
+            one = objects.slot_of(value, slot)
+            if one is not NOTHING:
+                found.append((name, one))
         if shape.has_dict:
             own = objects.dict_of(value)
             self._dicts.add(id(own))
@@ -334,12 +314,16 @@ class Picture:
 
     def _way(self, value: Any, name: str, spot: Spot) -> Spot:
         """The way to the attribute ``name`` of ``value``, to which there is ``spot``."""
-        cls = type(value)
-        if name.startswith(SLOT):
-            return Spot("", name.removeprefix(SLOT))
-        # Code of Python's own is not followed: its object is used by the name that led to it.
-        library = self._known.shape(cls).is_library
-        return spot.within() if library else Spot(f"{cls.__name__}.{name}, a plain attribute", name)
+        shape = self._known.shape(type(value))
+        if shape.is_library and not name.startswith(SLOT):
+            # Code of Python's own is not followed: its object is used by the name that led to it.
+            return spot.within()
+        way = shape.ways.get(name)
+        if way is None:
+            field = name.startswith(SLOT)
+            what = "" if field else f"{type(value).__name__}.{name}, a plain attribute"
+            way = shape.ways[name] = Spot(what, name.removeprefix(SLOT))
+        return way
 
     def _function(self, spot: Spot, function: types.FunctionType, owner: int) -> None:
         code, called = function.__code__, function.__qualname__
@@ -349,11 +333,11 @@ class Picture:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
             way = Spot(f"{name}, a variable around {called}", name)
             self._meet(cell, owner)
-            self._note(cell, _Kind.CELL, "", way, objects.content_of(cell))
+            self._note(cell, Kind.CELL, "", way, objects.content_of(cell))
             self._go(way, objects.content_of(cell), owner)
         way = Spot(f"a default argument of {called}", spot.name, True)
         defaults = objects.defaults_of(function)
-        self._note(function, _Kind.DEFAULTS, "", way, defaults)
+        self._note(function, Kind.DEFAULTS, "", way, defaults)
         for one in defaults:
             self._go(way, one, owner)
         self._names |= known.names

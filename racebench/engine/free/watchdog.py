@@ -55,9 +55,11 @@ class Watchdog:
         while not self._stop.wait(LOOK_S):
             if self._run.waits.sleepers:
                 self._run.waits.settle_all()
-            for worker in self._run.everyone:
+            # A thread of the program may hire one more at any moment: whom we judge we have looked at.
+            everyone = tuple(self._run.everyone)
+            for worker in everyone:
                 self._look(worker)
-            for worker in self._run.everyone:
+            for worker in everyone:
                 self._judge(worker)
 
     def _look(self, worker: Worker) -> None:
@@ -71,13 +73,20 @@ class Watchdog:
         """Whether ``worker`` will not go on: one that blocks may wait for any other that still moves."""
         watch = self._watches[worker]
         if watch.blocks:
-            if not all(self._watches[w].blocks or w.idle or w.obj is not None for w in self._run.everyone):
+            if not all(self._has_stopped(w) for w in self._run.everyone):
                 return
         elif not watch.still:
             return
         blocks = watch.blocks
         self._watches[worker] = Watch(self._stall_s)
         self._stalled(worker, blocks)
+
+    def _has_stopped(self, worker: Worker) -> bool:
+        """Whether it rests or blocks; one that was hired since the last look has only begun."""
+        if worker.idle or worker.obj is not None:
+            return True
+        watch = self._watches.get(worker)
+        return watch is not None and watch.blocks
 
     def _stalled(self, worker: Worker, blocks: bool = False) -> None:
         """``worker`` has been in one collision for too long: steps, or none?"""

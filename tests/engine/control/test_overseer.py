@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench import engine
 from racebench.engine import stillness
+from racebench.engine.control import overseer
 from racebench.engine.control.overseer import Anyone
 from racebench.engine.control.scheduler import Scheduler
 from tests.outside import REAL, from_outside
@@ -78,12 +80,25 @@ def increments(s: Mixed) -> None:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that blocks or computes for ever is given up soon, one that comes back has a minute for it.
+
+    So however busy the machine is, only those are given up of which it is expected.
+    """
     monkeypatch.setattr(stillness, "BLOCKED_S", 0.3)
     monkeypatch.setitem(Scheduler.__init__.__kwdefaults__, "stall_s", 0.6)
 
 
+@pytest.fixture
+def comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overseer, "_BACK_S", 60.0)
+
+
 def program(*functions: Any) -> rb.Program:
     return rb.Program("mixed", Mixed, dict(zip("abc", functions, strict=False)))
+
+
+def verify(p: rb.Program) -> rb.Result:
+    return engine.verify(p, None, engine.Plan(stall_s=0.6))
 
 
 def explore(p: rb.Program) -> rb.Result:
@@ -94,9 +109,10 @@ def stress(p: rb.Program) -> rb.Result:
     return rb.stress(p, seconds=1, stall_s=0.6)
 
 
-CONTROLLED = pytest.mark.parametrize("mode", [rb.verify, explore], ids=["verify", "explore"])
+CONTROLLED = pytest.mark.parametrize("mode", [verify, explore], ids=["verify", "explore"])
 
 
+@pytest.mark.usefixtures("comes_back")
 @CONTROLLED
 @pytest.mark.parametrize(
     ("functions", "where"),
@@ -116,12 +132,16 @@ def test_a_wait_for_a_thread_that_is_held_back_is_no_hang(functions: Any, where:
 
 
 @pytest.mark.parametrize("functions", [(guarded, guarded), (gets, puts), (waits, sets)])
-def test_where_nobody_is_held_back_it_is_no_hang_either(functions: Any) -> None:
-    assert stress(program(*functions)).verdict is rb.Verdict.CLEAN
+def test_where_nobody_is_held_back_it_is_no_hang_either(
+    functions: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Here nobody is to be given up.
+    monkeypatch.setattr(stillness, "BLOCKED_S", 60.0)
+    assert rb.stress(program(*functions), seconds=0.2, stall_s=60.0).verdict is rb.Verdict.CLEAN
 
 
 @pytest.mark.loses_a_thread
-@pytest.mark.parametrize("mode", [rb.verify, explore, stress], ids=["verify", "explore", "stress"])
+@pytest.mark.parametrize("mode", [verify, explore, stress], ids=["verify", "explore", "stress"])
 @pytest.mark.parametrize("functions", [(gets, increments), (gets,)], ids=["beside another", "alone"])
 def test_what_nobody_can_end_is_a_hang(functions: Any, mode: Any) -> None:
     [finding] = [f for f in mode(program(*functions)).findings if f.rule == "stall.hang"]
@@ -132,14 +152,14 @@ def test_what_nobody_can_end_is_a_hang(functions: Any, mode: Any) -> None:
 # The thread in the raw lock is given up as lost.  It ends by itself once the other has let go of
 # that lock while it unwinds, which may be after the run.
 @pytest.mark.loses_a_thread
-@pytest.mark.parametrize("mode", [rb.verify, explore], ids=["verify", "explore"])
+@pytest.mark.parametrize("mode", [verify, explore], ids=["verify", "explore"])
 def test_a_ring_of_our_lock_and_a_raw_one_is_a_hang(mode: Any) -> None:
     found = mode(program(raw_then_lock, lock_then_raw)).findings
     assert "stall.hang" in {f.rule for f in found}
 
 
 @pytest.mark.loses_a_thread
-@pytest.mark.parametrize("mode", [rb.verify, explore, stress], ids=["verify", "explore", "stress"])
+@pytest.mark.parametrize("mode", [verify, explore, stress], ids=["verify", "explore", "stress"])
 def test_what_ends_by_itself_is_not_called_a_hang(mode: Any) -> None:
     def sleeps(s: Mixed) -> None:
         REAL["sleep"](8)
@@ -189,7 +209,7 @@ def test_a_thread_that_catches_what_ends_it_costs_its_program(catches: Any, othe
 
 
 def test_one_that_ends_in_the_end_is_none() -> None:
-    result = rb.verify(program(catches_for_a_while))
+    result = verify(program(catches_for_a_while))
     assert ({f.rule for f in result.findings}, result.complete) == ({"not.yet"}, True)
     assert result.stats["unseen"] == ()
 
@@ -206,6 +226,7 @@ def test_a_lock_of_ours_made_before_the_run_is_named_so(mode: Any) -> None:
         mode(program(takes, takes))
 
 
+@pytest.mark.usefixtures("comes_back")
 def test_a_thread_that_came_back_makes_the_next_execution_as_ever() -> None:
     """It was unwound where it is, and its late steps touch nothing of the scheduler."""
     with Scheduler(program(waits, sets), stall_s=0.6) as scheduler:

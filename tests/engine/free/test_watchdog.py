@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from racebench.engine.free.watchdog import Watchdog
@@ -11,7 +12,7 @@ from racebench.engine.free.watchdog import Watchdog
 class Stepping:
     """A worker that goes on stepping: its count-down overwrites what the watchdog writes, ``deaf`` times."""
 
-    name, thread, obj, batch, slot = "a", None, None, 1, 0
+    name, thread, obj, batch, slot, clock = "a", None, None, 1, 0, None
 
     def __init__(self, deaf: int) -> None:
         self.deaf, self.idle, self.lost, self.aborted = deaf, False, False, False
@@ -35,8 +36,10 @@ class Run:
     """As much of a run as the watchdog needs."""
 
     stopping = ended = False
+    watchdog_error: Exception | None = None
 
     def __init__(self) -> None:
+        self.over = threading.Event()
         self.given_up: list[Any] = []
         self.waits = self
 
@@ -50,6 +53,7 @@ class Run:
 
     def end_early(self) -> None:
         self.ended = True
+        self.over.set()
 
 
 def test_a_stepping_thread_is_told_until_it_hears() -> None:
@@ -93,3 +97,44 @@ def test_a_collision_whose_last_runner_left_is_ended() -> None:
     finally:
         watchdog.close()
     assert not run.ended
+
+
+class Hiring(list[Any]):
+    """The workers of a run: each time they are gone through, one more has been hired just before."""
+
+    def __init__(self) -> None:
+        super().__init__([Stepping(0)])
+        self.often = threading.Event()
+
+    def __iter__(self) -> Iterator[Any]:
+        self.append(Stepping(0))
+        if len(self) > 9:
+            self.often.set()
+        return super().__iter__()
+
+
+def test_one_that_is_hired_between_the_look_and_the_verdict_still_moves() -> None:
+    run = Asleep()
+    run.everyone = hiring = Hiring()
+    # With no patience whoever was looked at blocks.
+    watchdog = Watchdog(run, 0.0)  # type: ignore[arg-type]
+    watchdog.start()
+    try:
+        assert hiring.often.wait(30)
+    finally:
+        watchdog.close()
+    # Nobody was given up for one that blocks, since the newest may be whom it waits for.
+    assert not run.ended
+    assert [worker.events for worker in list(hiring) if worker.events] == []
+
+
+def test_where_nobody_is_hired_one_that_blocks_is_given_up() -> None:
+    run = Asleep()
+    run.everyone = [Stepping(0)]
+    watchdog = Watchdog(run, 0.0)  # type: ignore[arg-type]
+    watchdog.start()
+    try:
+        assert run.over.wait(30)
+    finally:
+        watchdog.close()
+    assert run.everyone[0].events
