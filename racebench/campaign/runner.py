@@ -19,11 +19,12 @@ from ..records import Cell, FindingRecord, Run
 from ..report.against import Lineage, against
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Target, choices, load_protocol
-from .cell import CellResult, Plan, failed, in_child, limit_s
+from .cell import CellResult, Plan, failed, limit_s
 from .child import Call
 from .ledger import ALONE, CellName, Earlier, Ledger
 from .place import Place
 from .pool import Job, Pool
+from .remote import in_child
 from .resume import plan_record, plan_row
 from .share import Share
 from .stop import Stop

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from racebench import cli, commands
-from racebench.campaign import cell as cell_module
+from racebench.campaign import cell_run as cell_module
 from racebench.campaign import runner
 from racebench.campaign.quantities import duration, natural, positive
 from racebench.campaign.results import read_journal
