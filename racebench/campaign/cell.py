@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from .. import engine
 from ..errors import is_ours, told
 from ..records import Cell, FindingRecord
 from ..scenario.selection import Target
 from .budget import allowed_s
-from .ledger import Seen
+
+Seen = Mapping[str, Mapping[str, int]]
+"""How often each signature was seen, by mode."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,13 @@ class Plan:
     strategy: str = "portfolio"
     executions: int | None = None
     proof_s: float | None = None
+
+
+class Earlier(NamedTuple):
+    """What an earlier, unfinished run has of a cell; a proof only if it was complete."""
+
+    cell: Cell | None = None
+    findings: tuple[FindingRecord, ...] = ()
 
 
 class CellListener:

@@ -20,9 +20,8 @@ from ..scenario.scenario import Scenario
 from ..scenario.selection import Target
 from . import modes
 from .budget import FEW, FEW_TRIES, HAMMER_SHARE
-from .cell import CellListener, CellResult, Plan, failed
+from .cell import CellListener, CellResult, Earlier, Plan, failed
 from .contradictions import compared
-from .ledger import Earlier
 from .rounds import smallest_round
 from .stop import Stop
 from .vacuity import calls, noted

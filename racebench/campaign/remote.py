@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from .cell import CellListener, CellResult, Plan
+from .cell import CellListener, CellResult, Earlier, Plan
 from .child import Link
-from .ledger import Earlier
 from .place import Place
 
 

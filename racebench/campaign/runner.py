@@ -18,9 +18,9 @@ from ..errors import RaceBenchError, UsageError
 from ..records import Cell, FindingRecord, Run
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Target, choices, load_protocol
-from .cell import CellResult, Plan, failed, limit_s
+from .cell import CellResult, Earlier, Plan, failed, limit_s
 from .child import Call
-from .ledger import ALONE, CellName, Earlier, Ledger
+from .ledger import ALONE, CellName, Ledger
 from .place import Place
 from .pool import Job, Pool
 from .remote import in_child
