@@ -171,6 +171,21 @@ sys.exit(repr(loaded & {{*{unneeded!r}}}) if loaded & {{*{unneeded!r}}} else 0)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("verb", ["run", "verify"])
+def test_until_a_child_is_at_work_nothing_that_runs_or_draws_is_imported(verb: str) -> None:
+    code = f"""
+import sys
+from racebench.cli import main
+from racebench.commands.shared import campaign
+campaign.run_campaign = lambda *what: sys.exit(repr(early) if (early := late & {{*sys.modules}}) else 0)
+campaign._Listener.close = lambda self: None
+late = {{"rich", "racebench.report.terminal", "racebench.engine.control", "racebench.engine.free"}}
+main([{verb!r}, "route_vs_route", "--protocol", "baseline"])
+"""
+    done = in_a_process(code)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 # -- run, verify, explore
 
 
