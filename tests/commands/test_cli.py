@@ -480,6 +480,19 @@ def test_the_module_runs() -> None:
     assert done.stdout.startswith(b"racebench ")
 
 
+@pytest.mark.parametrize(("argv", "status"), [(["list", "rules"], 0), (["list", "nothing_of_this_name"], 2)])
+def test_the_process_ends_with_the_status_and_prints_all(
+    argv: list[str], status: int, capsys: Capture
+) -> None:
+    """It ends itself, so nobody else would flush what it has printed."""
+    assert cli.main(argv) == status
+    told = capsys.readouterr()
+    code = f"import sys; sys.argv[1:] = {argv!r}; from racebench.__main__ import main; sys.exit(main())"
+    done = in_a_process(code, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr.decode()) == (status, told.err)
+    assert done.stdout.decode().split() == told.out.split()
+
+
 def test_quiet_tells_only_what_is_not_as_expected(capsys: Capture) -> None:
     assert (
         cli.main(
