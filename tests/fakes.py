@@ -12,7 +12,7 @@ from typing import Any, Self
 import pytest
 
 from racebench import engine
-from racebench.campaign import cell, modes, runner
+from racebench.campaign import cell_run, modes, runner
 from racebench.campaign.stop import Stop
 from racebench.errors import RaceBenchError
 from racebench.findings import Finding, Result, Verdict
@@ -142,5 +142,5 @@ def hammered_until_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return broken
 
     monkeypatch.setattr(modes, "stress", hammered)
-    monkeypatch.setattr(cell, "perf_counter", lambda: perf_counter() + ahead)
+    monkeypatch.setattr(cell_run, "perf_counter", lambda: perf_counter() + ahead)
     monkeypatch.setattr(runner, "Pool", Here)

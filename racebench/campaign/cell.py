@@ -1,40 +1,21 @@
-"""One cell: a scenario under a protocol, in every mode asked for, and its verdict."""
+"""What is asked of a cell, a scenario under a protocol, what it tells on the way, and what comes of it."""
 
 from __future__ import annotations
 
-import itertools
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from time import perf_counter
-from typing import Any
+from typing import NamedTuple
 
 from .. import engine
-from ..errors import ProgramError, is_ours, told
-from ..findings import Finding, Result
-from ..records import Cell, FindingRecord, ModeResult
-from ..scenario.scenario import Scenario
+from ..errors import is_ours, told
+from ..records import Cell, FindingRecord
 from ..scenario.selection import Target
-from . import modes
-from .budget import FEW, FEW_TRIES, HAMMER_SHARE, allowed_s
-from .child import Link
-from .contradictions import compared
-from .ledger import Earlier, Seen
-from .place import Place
-from .rounds import smallest_round
-from .stop import Stop
-from .vacuity import calls, noted
+from .budget import allowed_s
 
-_REPRODUCE_SHARE = 0.1
-_SHORTEST_S, _SHORTEST_REPRODUCE_S, _LONGEST_REPRODUCE_S = 0.05, 0.5, 10.0
-_CONTROLLED = {"verify", "explore"}
-_AT_ONCE = "it happens before the first step, so there is no schedule to replay"
-_SLICE_S = 10.0
-_SLICE_SEED = 1_000_003
-_ENDLESS = 10**9
+Seen = Mapping[str, Mapping[str, int]]
+"""How often each signature was seen, by mode."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +32,13 @@ class Plan:
     strategy: str = "portfolio"
     executions: int | None = None
     proof_s: float | None = None
+
+
+class Earlier(NamedTuple):
+    """What an earlier, unfinished run has of a cell; a proof only if it was complete."""
+
+    cell: Cell | None = None
+    findings: tuple[FindingRecord, ...] = ()
 
 
 class CellListener:
@@ -75,44 +63,6 @@ class CellResult:
     seen: Seen = field(default_factory=dict)
 
 
-def run_cell(
-    target: Target,
-    plan: Plan,
-    seconds: float,
-    listener: CellListener,
-    stop: Stop,
-    earlier: Earlier | None = None,
-) -> CellResult:
-    """Run one cell within about ``seconds``, less what it took ``earlier``; what it has is kept.
-
-    Findings are told as soon as they are known, and again when they have a
-    schedule.  What is wrong with the program itself (ProgramError, or a deadline
-    that ``stop`` knows of) is the cell's ``error``, and its verdict is unknown.
-    """
-    run = None
-    try:
-        run = _CellRun(target, plan, seconds, listener, stop)
-        return run.go(earlier or Earlier())
-    except OSError:
-        # Whoever listens cannot store what it hears, or is gone: that is everybody's.
-        raise
-    except Exception as error:
-        return failed(target, error, None if run is None else run.result())
-
-
-def in_child(link: Link, place: Place, plan: Plan, seconds: float, earlier: Earlier) -> CellResult:
-    """``run_cell`` in a child of a pool: tells the parent, as messages, what a listener hears."""
-    return run_cell(place.target(), plan, seconds, _Relay(link), link.stop, earlier)
-
-
-class _Relay(CellListener):
-    """A cell's listener in a child."""
-
-    def __init__(self, link: Link) -> None:
-        for word in ("cell_started", "cell_progress", "cell_so_far", "finding"):
-            setattr(self, word, partial(link.tell, word))
-
-
 def failed(target: Target, error: Exception, result: CellResult | None = None) -> CellResult:
     """``result``, which ``error`` ended; the cell has ``failed`` if the fault is ours."""
     ours = is_ours(error)
@@ -123,232 +73,6 @@ def failed(target: Target, error: Exception, result: CellResult | None = None) -
     return replace(result, cell=replace(result.cell, error=why, failed=ours).judged())
 
 
-def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
-    """Number and seconds of each slice of stress until ``end``; at least one."""
-    for n in itertools.count():
-        left = end - perf_counter()
-        if (n and left < _SHORTEST_S) or stop.over:
-            return
-        yield n, max(_SHORTEST_S, min(left, _SLICE_S))
-
-
 def limit_s(plan: Plan, seconds: float) -> float | None:
     """How long a cell of ``seconds`` may tell nothing; None if its executions are counted."""
     return None if plan.executions is not None and not seconds else allowed_s(seconds)
-
-
-class _CellRun:
-    """One cell while it is run."""
-
-    def __init__(
-        self, target: Target, plan: Plan, seconds: float, listener: CellListener, stop: Stop
-    ) -> None:
-        self.target, self.plan, self.listener, self.stop = target, plan, listener, stop
-        self.program = target.program()
-        # Threads that draw do not do the same twice: nothing of them can be proved.
-        self.asked = plan.modes if target.scenario.mix is None else ("stress",)
-        if len(self.asked) > 1 and engine.only_controlled(self.program):
-            self.asked = tuple(mode for mode in self.asked if mode != "stress")
-        self.seconds = seconds
-        self.deadline = perf_counter() + seconds
-        self.cell = replace(target.cell(self.asked), calls=calls(target.scenario))
-        self.findings: dict[str, FindingRecord] = {}
-        self.told: dict[str, Finding] = {}
-        self.started: set[str] = set()
-
-    def go(self, earlier: Earlier) -> CellResult:
-        if earlier.cell is not None:
-            self.cell = self.cell.plus(earlier.cell)
-            self.deadline -= min(self.seconds, earlier.cell.seconds)
-        for record in earlier.findings:
-            self.findings[record.finding.signature] = record
-            self.told[record.finding.signature] = record.finding
-        # The proof comes first: it is often quick, what it leaves goes to stress,
-        # and what it finds has a schedule already.
-        runs = {"verify": self._verify, "stress": self._stress, "explore": self._explore}
-        for mode, run in runs.items():
-            if mode in self.asked and not self.stop.over and not self.cell.error:
-                run()
-        self._reproduce()
-        self._compare()
-        if not self.stop.over:
-            # Of what else is known of the cell nothing is lost if this is interrupted.
-            with suppress(KeyboardInterrupt), self.stop.interruptible():
-                self.cell = noted(self.target, self.result().cell)
-        return self.result()
-
-    def result(self) -> CellResult:
-        return self._so_far(self.stop.asked)
-
-    def _so_far(self, partial: bool) -> CellResult:
-        seen = {signature: record.seen for signature, record in self.findings.items() if record.seen}
-        cell = replace(
-            self.cell,
-            found=tuple(sorted({self.findings[signature].finding.rule for signature in seen})),
-            error=self.cell.error or self.stop.why,
-            partial=partial,
-        )
-        return CellResult(cell.judged(), seen)
-
-    # -- modes
-
-    def _left(self) -> float:
-        return max(_SHORTEST_S, self.deadline - perf_counter())
-
-    def _verify(self) -> None:
-        if self.cell.verify is not None:
-            return
-        hammer_s = self.seconds if self.plan.proof_s is not None else self.seconds * HAMMER_SHARE
-        budget = self.plan.proof_s or self._left() - hammer_s * ("stress" in self.asked)
-        how = {"preemptions": self.plan.preemptions, "seconds": budget, "least": FEW}
-        self._add("verify", self._call("verify", budget, modes.verify, **how))
-        self.deadline = max(self.deadline, perf_counter() + hammer_s)
-
-    def _stress(self) -> None:
-        """Hammer in slices, so that what a long run finds is told, and stored, on the way."""
-        end = perf_counter() + self._left() - self.seconds * _REPRODUCE_SHARE
-        # Beyond the seeds of the slices that were run before this one was cut off.
-        first = 0 if self.cell.stress is None else 1 + int(self.cell.stress.seconds / _SLICE_S)
-        for n, budget in _slices(end, self.stop):
-            left = max(budget, end - perf_counter())
-            seed = self.plan.seed + (first + n) * _SLICE_SEED
-            result = self._call("stress", left, modes.stress, seconds=budget, seed=seed)
-            if result is None:
-                break
-            self._add("stress", result)
-            so_far = self._so_far(True)
-            self.listener.cell_so_far(so_far.cell, so_far.seen)
-            if result.stats.get("lost"):
-                break
-
-    def _explore(self) -> None:
-        executions = self.plan.executions
-        seconds = self._left() if self.seconds or executions is None else None
-        how = {"strategy": self.plan.strategy, "seed": self.plan.seed, "seconds": seconds}
-        how["executions"] = _ENDLESS if executions is None else executions
-        how["least"] = FEW_TRIES
-        self._add("explore", self._call("explore", seconds or 0.0, modes.explore, **how))
-
-    def _add(self, mode: str, result: Result | None) -> None:
-        """Count what ``result`` says, if there is one, on top of what the mode has come to before."""
-        if result is not None:
-            more = ModeResult.of(mode, result, self.plan.strategy)
-            before: ModeResult | None = getattr(self.cell, mode)
-            told: dict[str, Any] = {mode: more if before is None else before.plus(more)}
-            self.cell = replace(self.cell, **told)
-
-    def _call(self, mode: str, budget: float, run: Callable[..., Result], **how: Any) -> Result | None:
-        """One engine call, its findings taken in; None if it ended with nothing to say."""
-        base = self.cell.modes.get(mode, ModeResult(mode))
-        if mode not in self.started:
-            self.started.add(mode)
-            self.listener.cell_started(*self.target.name, mode, budget)
-
-        def progress(p: engine.Progress) -> None:
-            total = replace(
-                p,
-                executions=p.executions + base.executions,
-                failures=p.failures + base.failures,
-                seconds=p.seconds + base.seconds,
-            )
-            self.listener.cell_progress(*self.target.name, mode, total)
-
-        try:
-            with self.stop.interruptible():
-                result = run(self.program, progress=self.stop.checked(progress), **how)
-        except KeyboardInterrupt:
-            return None
-        except ProgramError as error:
-            self.cell = replace(self.cell, error=str(error))
-            for finding in error.findings:
-                self._found(mode, finding)
-            return None
-        for finding in result.findings:
-            self._found(mode, finding)
-        unseen = dict.fromkeys((*self.cell.unseen, *result.stats.get("unseen", ())))
-        self.cell = replace(self.cell, unseen=tuple(unseen))
-        return result
-
-    # -- findings
-
-    def _found(self, mode: str, finding: Finding) -> None:
-        record = self.target.record(finding, mode, self.program.actors)
-        known = self.findings.get(finding.signature)
-        if known is not None:
-            shown = known.showing(record) if record.better(known) else known
-            record = shown.counted({mode: finding.count})
-        self._tell(record)
-
-    def _tell(self, record: FindingRecord) -> None:
-        """Keep ``record``, and tell it if it says more than it did."""
-        signature = record.finding.signature
-        self.findings[signature] = record
-        if self.told.get(signature) is not record.finding:
-            self.told[signature] = record.finding
-            self.listener.finding(record)
-
-    def _reproduce(self) -> None:
-        """Give each finding of the free run a schedule, or say that the budget ended first."""
-        open_ = []
-        for record in list(self.findings.values()):
-            if record.finding.schedule or record.finding.rule.startswith("stall.") or not record.seen:
-                continue
-            if _CONTROLLED & record.seen.keys():
-                self._not_reproduced(record, _AT_ONCE)
-            else:
-                open_.append(record)
-        if self.target.scenario.mix is None:
-            self._search(open_, 1)
-        else:
-            # What threads draw is a program of its own for each finding.
-            for n, record in enumerate(open_):
-                self._search([record], len(open_) - n)
-
-    def _search(self, open_: Sequence[FindingRecord], shares: int) -> None:
-        """Look for ``open_`` under control, in one of ``shares`` parts of the time that is left."""
-        if not open_:
-            return
-        longest = _LONGEST_REPRODUCE_S * len(open_)
-        budget = max(_SHORTEST_REPRODUCE_S, min(self._left() / shares, longest))
-        self.listener.cell_started(*self.target.name, "reproduce", budget)
-        found: Mapping[str, Finding] = {}
-        drawn = None
-        with suppress(KeyboardInterrupt, ProgramError), self.stop.interruptible():
-            end = perf_counter() + budget
-            if self.target.scenario.mix is not None:
-                drawn = smallest_round(self.target, open_[0].finding, budget, self.stop)
-            found = self._again(open_, drawn, end)
-        for record in open_:
-            again = found.get(record.finding.signature)
-            if again is None:
-                why = "interrupted" if self.stop.over else f"not within {budget:.3g} s under control"
-                self._not_reproduced(record, why)
-                continue
-            shown = replace(record, finding=again)
-            if drawn is not None:
-                shown = replace(shown, threads=tuple(drawn.threads), source=drawn.text)
-            self._tell(record.showing(shown))
-
-    def _again(
-        self, open_: Sequence[FindingRecord], drawn: Scenario | None, end: float
-    ) -> Mapping[str, Finding]:
-        """What of ``open_`` comes again until ``end``: in the round that was ``drawn``, if threads draw."""
-        program = self.program
-        if self.target.scenario.mix is not None:
-            if drawn is None:
-                return {}
-            program = drawn.program(self.target.choice.code)
-        left = max(_SHORTEST_S, end - perf_counter())
-        wanted = [record.finding for record in open_]
-        progress = self.stop.checked(lambda progress: None)
-        return modes.reproduce(program, wanted, left, self.plan.seed, progress=progress)
-
-    def _not_reproduced(self, record: FindingRecord, why: str) -> None:
-        evidence = {**record.finding.evidence, "reproduced": False, "not_reproduced": why}
-        self._tell(replace(record, finding=replace(record.finding, evidence=evidence)))
-
-    def _compare(self) -> None:
-        """Whether what was found is excluded by the proof, and why."""
-        if not self.stop.over:
-            with suppress(KeyboardInterrupt), self.stop.interruptible():
-                self.cell = compared(self.cell, list(self.findings.values()), self.program)

@@ -21,7 +21,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
-from ..engine import spread, standing, where_main_is
+from .. import engine
 from ..errors import is_ours, told
 from .stop import Stop
 
@@ -83,7 +83,7 @@ def work(talk: Connection, leash: Connection, number: int) -> None:
     # What the code under test prints must not come between what its parent writes to standard output.
     with suppress(OSError):
         os.dup2(2, 1)
-    spread(number)
+    engine.spread(number)
     make = _make_in_fork if hasattr(os, "fork") else _make_here
     # OSError, EOFError: the parent has closed its end.
     with suppress(EOFError, OSError):
@@ -144,9 +144,9 @@ def _obey(leash: Connection, link: Link) -> None:
         # Where all stand is read before the interrupt moves them, and ``why`` is there
         # before the handler, which runs in the main thread, looks.
         if why:
-            why = f"{why}: interrupted in {where_main_is()}. Mend what never returns"
+            why = f"{why}: interrupted in {engine.where_main_is()}. Mend what never returns"
             with suppress(OSError):
-                link.send(LATE, why, standing())
+                link.send(LATE, why, engine.standing())
         link.stop.request(why)
         _interrupt_main()
 

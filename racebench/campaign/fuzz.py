@@ -26,7 +26,8 @@ from ..vgic.drawing import STATES, Drawn, draw
 from ..vgic.reduction import smallest
 from . import modes
 from .budget import FEW
-from .cell import CellListener, Plan, run_cell
+from .cell import CellListener, Plan
+from .cell_run import run_cell
 from .child import Link
 from .ledger import host
 from .stop import Stop

@@ -23,29 +23,20 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..records import Cell, FindingRecord, Run
 from ..records.plain import has_gil
+from .cell import Earlier, Seen
 from .store import RunFolder
 
 CellName = tuple[str, str]
-Seen = Mapping[str, Mapping[str, int]]
-"""How often each signature was seen, by mode."""
-
 ALONE = ""
 """The visit that has its cell for itself, and goes on with what an earlier run of the folder had of it."""
 
 _WORTH_STORING_S = 10.0
 # A kill costs a tenth of what a cell that goes on has come to; of one that is done, counts alone.
 _GROWN_PARTIAL, _GROWN = 1.1, 2.0
-
-
-class Earlier(NamedTuple):
-    """What an earlier, unfinished run has of a cell; a proof only if it was complete."""
-
-    cell: Cell | None = None
-    findings: tuple[FindingRecord, ...] = ()
 
 
 @dataclass

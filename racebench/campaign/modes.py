@@ -16,7 +16,9 @@ from typing import NamedTuple, TypedDict, Unpack
 from .. import engine
 from ..detect import detect
 from ..detect.lock_order import RULE, rings
-from ..engine import STALL_S, Plan
+from ..engine import STALL_S, Plan, judged
+from ..engine.explain import answers, suspicion
+from ..engine.search import glance as looks
 from ..errors import ProgramError
 from ..findings import Finding, Result, Verdict
 from ..program import Program
@@ -65,14 +67,14 @@ def _whole(program: Program, result: Result) -> Result:
     if not result.executions or result.interrupted or _hangs(result) or program.story is not None:
         return result
     try:
-        unseen = engine.overlooked(program)
+        unseen = suspicion.overlooked(program)
     except KeyboardInterrupt:
         # What was hammered is not lost.
         return replace(result, interrupted=True)
     except ProgramError:
         # It cannot be run under control, as with a raw lock: the other modes raise that, and are not silent.
         return result
-    return engine.judged(result, result.stats["unseen"], unseen)
+    return judged(result, result.stats["unseen"], unseen)
 
 
 def _hangs(result: Result) -> bool:
@@ -100,10 +102,10 @@ def _foreseen(program: Program, result: Result, seed: int) -> Result:
 def _foretold(program: Program, signature: str, seed: int) -> bool:
     """Whether ``signature`` is predicted under control too; False only if a proof shows that it never is."""
     try:
-        if signature in engine.glance(program, Plan(FEW_TRIES, seed=seed, detect=detect), signature).seen:
+        if signature in looks.glance(program, Plan(FEW_TRIES, seed=seed, detect=detect), signature).seen:
             return True
         # What it finds is asked for its name alone: no time for more than that.
-        proof = engine.verify(program, None, Plan(FEW, 0.0, least=FEW, detect=detect))
+        proof = answers.verify(program, None, Plan(FEW, 0.0, least=FEW, detect=detect))
     except ProgramError:
         return True
     return not proof.complete or any(finding.signature == signature for finding in proof.findings)
@@ -136,7 +138,7 @@ def explore(
     not see: if there is any, the answer is UNKNOWN in its place.
     """
     plan = Plan(executions, seed=seed, stop_on_first=stop_on_first, detect=detect, **limits)
-    return engine.explore(program, strategy, plan)
+    return answers.explore(program, strategy, plan)
 
 
 def verify(
@@ -160,7 +162,7 @@ def verify(
     it is not complete.
     """
     plan = Plan(max_executions, seconds, progress=progress, detect=detect, least=least)
-    return engine.verify(program, preemptions, plan)
+    return answers.verify(program, preemptions, plan)
 
 
 def replay(program: Program, schedule: Schedule) -> Result:
@@ -183,7 +185,7 @@ def reproduce(
 ) -> dict[str, Finding]:
     """Search under control for ``wanted``; what came again within the budget, by the signature wanted."""
     plan = Plan(seconds=seconds, seed=seed, progress=progress, detect=detect, least=FEW_TRIES)
-    return engine.reproduce(program, wanted, plan)
+    return answers.reproduce(program, wanted, plan)
 
 
 class Glance(NamedTuple):
@@ -195,6 +197,6 @@ class Glance(NamedTuple):
 
 def glance(program: Program, executions: int, seed: int = 0, *, wanted: str = "") -> Glance:
     """A short search that looks for ``wanted``, or anything; nothing is shrunk or explained."""
-    met = engine.glance(program, Plan(executions, seed=seed, detect=detect), wanted)
+    met = looks.glance(program, Plan(executions, seed=seed, detect=detect), wanted)
     rules = {signature: seen.rule for signature, seen in met.seen.items()}
     return Glance(rules, met.returned(program.parts))

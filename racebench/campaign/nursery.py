@@ -2,7 +2,7 @@
 
 The first one of a command is forked off, where that is safe, once what parent and
 child both need is loaded, and before there is any thread: it costs nothing to start,
-and waits while the parent loads all that it shows.  Later ones, and all on systems
+and loads the engines while the parent loads all that it shows.  Later ones, and all on systems
 where a fork may hang in a library, begin as a Python of their own.  Hence nothing is
 imported here that takes a moment.
 """
@@ -50,18 +50,20 @@ class Newborn:
 
 
 def _live(talk: Connection, leash: Connection, number: int, parents: Iterable[Connection]) -> None:
-    from .child import work
-
     for end in parents:
         end.close()
+    # The engines: once for all calls, and while the parent loads what it shows.
+    from . import cell_run  # noqa: F401
+    from .child import work
+
     work(talk, leash, number)
 
 
 def start_early() -> None:
     """Start the first child, for whoever takes it.  The calling process has one thread."""
     if _FORKS:
-        # All that runs a cell: the parent needs it as well.
-        from . import cell  # noqa: F401
+        # What both need.
+        from ..scenario import selection  # noqa: F401
     _early.append(Newborn(os.getpid(), _FORKS))
 
 

@@ -1,4 +1,4 @@
-"""A target's place: how another process finds it again."""
+"""A target's place: how another process has it too."""
 
 from __future__ import annotations
 
@@ -11,22 +11,28 @@ from ..scenario.selection import Choice, Target, load_protocol
 
 
 class Place(NamedTuple):
-    """Where the scenario and protocol of a target were loaded from."""
+    """Where the scenario and protocol of a target were loaded from.
+
+    A scenario that is no code is sent ``whole``: it has been read and checked once.
+    """
 
     scenario: str
     path: str
     id: str
     spec: str
+    whole: Scenario | None = None
 
     @staticmethod
     def of(target: Target) -> Place:
         scenario, choice = target.scenario, target.choice
-        return Place(scenario.name, str(scenario.path), choice.id, choice.spec)
+        whole = None if scenario.variants else scenario
+        return Place(scenario.name, str(scenario.path), choice.id, choice.spec, whole)
 
     def target(self) -> Target:
-        """The target, loaded again: runs its Python files, if it has any."""
+        """The target: loads its Python files again, and so runs them, if it has any."""
         code: Any = load_protocol(self.spec).code if ":" in self.spec else self.spec
-        return Target(scenario_at(self.scenario, self.path), Choice(self.id, self.spec, code))
+        scenario = self.whole or scenario_at(self.scenario, self.path)
+        return Target(scenario, Choice(self.id, self.spec, code))
 
 
 def scenario_at(name: str, path: str) -> Scenario:

@@ -31,7 +31,7 @@ from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
-from ..engine import place
+from .. import engine
 from ..errors import HarnessBug, RaceBenchError, UsageError
 from . import nursery
 from .child import BEGUN, LATE, NO_END, NO_WORD, OVER, Call
@@ -255,7 +255,7 @@ class Pool:
     def _start(self) -> _Child:
         # Beside other processes with pools of their own, xdist's workers say, which count on from
         # their own places: children that all began at 0 would share one processor.
-        child = _Child(place() + self._started)
+        child = _Child(engine.place() + self._started)
         self._started += 1
         self._children.append(child)
         return child

@@ -12,7 +12,7 @@ from .. import vgic
 from ..detect import detect
 from ..engine.control.scheduler import Scheduler
 from ..engine.free.run import FreeRun
-from ..engine.osthreads import pinned
+from ..engine.places import pinned
 from ..engine.search.evidence import look
 from ..engine.search.loop import outcomes
 from ..engine.search.optimal import Search

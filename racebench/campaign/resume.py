@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..engine import STRATEGIES
+from .. import engine
 from ..errors import ResultError, ScenarioError, UsageError
 from ..records import MODES
 from ..scenario.scenario import Scenario, load_scenario
@@ -71,7 +71,7 @@ def _checked(plan: Plan) -> Plan:
     for name, number in given.items():
         if not isinstance(number, int) or not 0 <= number <= _LARGEST:
             raise ValueError(name)
-    if plan.strategy not in list(STRATEGIES):
+    if plan.strategy not in list(engine.STRATEGIES):
         raise ValueError("strategy")
     if not set(plan.modes) <= set(MODES):
         raise ValueError("modes")

@@ -11,23 +11,26 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from .. import engine
 from ..errors import RaceBenchError, UsageError
 from ..records import Cell, FindingRecord, Run
-from ..report.against import Lineage, against
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Target, choices, load_protocol
-from .cell import CellResult, Plan, failed, in_child, limit_s
+from .cell import CellResult, Earlier, Plan, failed, limit_s
 from .child import Call
-from .ledger import ALONE, CellName, Earlier, Ledger
+from .ledger import ALONE, CellName, Ledger
 from .place import Place
 from .pool import Job, Pool
+from .remote import in_child
 from .resume import plan_record, plan_row
 from .share import Share
 from .stop import Stop
 from .store import RunFolder
+
+if TYPE_CHECKING:
+    from ..report.against import Lineage
 
 _WORTH_HELP_S, _MOST_LOSSES = 0.5, 5
 
@@ -246,8 +249,12 @@ class Campaign:
         # Something may have failed, too.
         interrupted = self.stop.asked or not self.ledger.ended() >= set(names)
         run = self.ledger.run(names, self.plan, interrupted)
-        all_of_it = run.cells, self.ledger.findings(), self.plan
-        told = [against(lineage, all_of_it, all_of_it) for lineage in self.options.against]
-        run = replace(run, against=tuple(told))
+        if self.options.against:
+            # Only here, since it loads half a report.
+            from ..report.against import against
+
+            all_of_it = run.cells, self.ledger.findings(), self.plan
+            told = [against(lineage, all_of_it, all_of_it) for lineage in self.options.against]
+            run = replace(run, against=tuple(told))
         self.ledger.finish(run)
         return run

@@ -19,11 +19,11 @@ from ..findings import CellVerdict
 from ..records import Cell, FindingRecord
 from ..scenario.selection import Target
 from .budget import allowed_s
-from .cell import CellResult, Plan, in_child
+from .cell import CellResult, Earlier, Plan
 from .child import LATE, Call
-from .ledger import Earlier
 from .place import Place
 from .pool import GRACE_S, Job, Pool
+from .remote import in_child
 from .share import Share
 from .stop import Stop
 

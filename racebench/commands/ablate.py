@@ -17,7 +17,8 @@ from ..report.terminal import show
 from ..scenario.lineage import lineages
 from ..scenario.selection import load_protocol, select
 from .shared import arguments
-from .shared.output import Output, new_folder
+from .shared.output import new_folder
+from .shared.screen import Output
 
 ABOUT = "show which lock acquisitions a protocol needs, and what breaks without each"
 EXAMPLE = "ablate baseline"

@@ -11,7 +11,7 @@ from ..campaign.stop import Stop
 from ..report.listing import bench_busy, bench_table
 from ..report.terminal import show
 from .shared import arguments
-from .shared.output import Output
+from .shared.screen import Output
 
 ABOUT = "measure what this machine can do"
 EXAMPLE = "bench --json bench.json"

@@ -13,7 +13,7 @@ from ..report.comparison import comparison
 from ..report.stored import Stored
 from ..report.terminal import show
 from .shared import arguments
-from .shared.output import Output
+from .shared.screen import Output
 from .shared.stored import read_stored
 
 ABOUT = "compare two stored runs; exits with 1 if the new one is worse"

@@ -11,7 +11,7 @@ from ..report.finding import finding_panel
 from ..report.run import document
 from ..report.terminal import show, show_run
 from .shared import arguments
-from .shared.output import Screen
+from .shared.screen import Screen
 from .shared.stored import read_stored
 
 ABOUT = "show a stored finding or run"

@@ -15,7 +15,8 @@ from ..report.terminal import show
 from ..scenario.selection import load_protocol
 from ..vgic.drawing import STATES
 from .shared import arguments
-from .shared.output import Output, fancy, new_folder
+from .shared.output import new_folder
+from .shared.screen import Output, fancy
 
 ABOUT = "run random small scenarios and keep what no bundled one shows; exits with 1 if it finds any"
 EXAMPLE = "fuzz baseline --time 60s"

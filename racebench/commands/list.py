@@ -20,7 +20,7 @@ from ..scenario import catalogue
 from ..scenario.scenario import Scenario
 from ..scenario.selection import bundled_root, name_of, scenario_files
 from .shared import arguments
-from .shared.output import Screen
+from .shared.screen import Screen
 
 ABOUT = "list scenarios, protocols, strategies or rules, or what runs a function of Xen"
 EXAMPLE = "list release_guest_irq"

@@ -22,7 +22,7 @@ from ..report.text import clean
 from ..scenario.scenario import Scenario, scenario_from_text
 from ..scenario.selection import bundled, load_protocol, select
 from .shared import arguments
-from .shared.output import Screen
+from .shared.screen import Screen
 
 ABOUT = "run a stored schedule again, step by step"
 EXAMPLE = "replay reports/example/findings/0001.json --trace"

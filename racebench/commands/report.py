@@ -13,7 +13,8 @@ from ..report.run import document
 from ..report.terminal import show_run
 from ..report.text import clean
 from .shared import arguments
-from .shared.output import Screen, write_text
+from .shared.output import write_text
+from .shared.screen import Screen
 from .shared.stored import read_stored
 
 ABOUT = "export a stored run for people and for CI"

@@ -1,29 +1,46 @@
 """The engines: run a Program freely, under control, or along a recording."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .delays import only_controlled
-from .explain.answers import explore, reproduce, verify
-from .explain.replay import replay
-from .explain.suspicion import overlooked, suspected
-from .osthreads import STALL_S, place, spread
+from .places import place, spread
 from .progress import Progress, ProgressCall
-from .search.glance import glance
-from .search.loop import Plan
 from .standing import standing, where_main_is
-from .strategies import STRATEGIES
-from .unseen import judged
 
 if TYPE_CHECKING:
+    from .delays import only_controlled
+    from .explain.answers import explore, reproduce, verify
+    from .explain.replay import replay
+    from .explain.suspicion import overlooked, suspected
     from .free.stress import stress
+    from .osthreads import STALL_S
+    from .search.glance import glance
+    from .search.loop import Plan
+    from .strategies import STRATEGIES
+    from .unseen import judged
+
+_HOMES = {
+    "STALL_S": "osthreads",
+    "STRATEGIES": "strategies",
+    "Plan": "search.loop",
+    "explore": "explain.answers",
+    "glance": "search.glance",
+    "judged": "unseen",
+    "only_controlled": "delays",
+    "overlooked": "explain.suspicion",
+    "replay": "explain.replay",
+    "reproduce": "explain.answers",
+    "stress": "free.stress",
+    "suspected": "explain.suspicion",
+    "verify": "explain.answers",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """The free run, on first use: a proof, and whoever only shows what was found, does without it."""
-    if name != "stress":
+    """What runs programs, on first use: whoever only watches, or shows what was found, does without it."""
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from .free.stress import stress as value
-
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -141,38 +141,6 @@ def take_lost_interrupts() -> None:
             pass
 
 
-def spread(n: int) -> None:
-    """This process is number ``n`` of several side by side: it pins itself to a CPU of its own, if it can."""
-    global _place
-    _place = n
-
-
-def place() -> int:
-    """The number of this process among those side by side; of one that was told none, the system's own."""
-    return _place
-
-
-_place = os.getpid()
-
-
-@contextmanager
-def pinned() -> Iterator[None]:
-    """Keep the calling thread, and threads it starts, on one CPU; put it back after."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, {sorted(before)[_place % len(before)]})
-    except OSError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 @contextmanager
 def switch_interval_restored() -> Iterator[None]:
     """Put ``sys.setswitchinterval`` back after the block."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.campaign import ablation, budget, cell, fuzz, modes, rounds, runner
+from racebench.campaign import ablation, budget, cell_run, fuzz, modes, rounds, runner
 from racebench.campaign.cell import Plan
 from racebench.campaign.runner import Options, cells_for, run_campaign
 from racebench.campaign.stop import Stop
@@ -24,7 +24,7 @@ from racebench.scenario.selection import load_protocol, select
 from ..fakes import Engine, Heard, Here, result, scenario
 from .test_ablation import answers
 
-CLOCKS = (cell, loop, conclusion, confirmation, shrinking, stress, rounds)
+CLOCKS = (cell_run, loop, conclusion, confirmation, shrinking, stress, rounds)
 Patch = pytest.MonkeyPatch
 
 
@@ -64,7 +64,7 @@ def test_a_proof_that_is_small_is_finished_though_the_time_is_up() -> None:
 
 @pytest.mark.usefixtures("leaping")
 def test_a_proof_that_is_large_ends_with_the_time(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(cell, "FEW", 2)
+    monkeypatch.setattr(cell_run, "FEW", 2)
     [told] = run_campaign(
         cells_for(select(["release_release_route"]), ["baseline"]), Options(Plan(("verify",)), 0.001), Heard()
     ).cells
@@ -119,10 +119,10 @@ class Slow:
     def __init__(self, monkeypatch: Patch, took: list[float]) -> None:
         self.now, self._took = 0.0, iter(took)
         monkeypatch.setattr(runner, "time", self)
-        monkeypatch.setattr(cell, "perf_counter", self.perf_counter)
+        monkeypatch.setattr(cell_run, "perf_counter", self.perf_counter)
         monkeypatch.setattr(runner, "Pool", Here)
         self.fake = Engine(verify=self.verify, stress=self.stress)
-        monkeypatch.setattr(cell, "modes", self.fake)
+        monkeypatch.setattr(cell_run, "modes", self.fake)
 
     def perf_counter(self) -> float:
         return self.now

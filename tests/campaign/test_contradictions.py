@@ -9,7 +9,7 @@ import pytest
 
 import racebench as rb
 from racebench import cli
-from racebench.campaign import cell as cells
+from racebench.campaign import cell_run as cells
 from racebench.campaign import modes, runner
 from racebench.campaign.cell import Plan
 from racebench.campaign.contradictions import covered, excluded

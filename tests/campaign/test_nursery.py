@@ -44,7 +44,7 @@ def test_starting_it_loads_nothing_that_shows() -> None:
     code = """
 print([name for name in sys.modules if name.startswith(("racebench.engine", "racebench.vgic"))])
 nursery.start_early()
-print([name for name in sys.modules if name.startswith(("rich", "racebench.report"))])
+print([name for name in sys.modules if name.startswith(("rich", "racebench.report", "racebench.engine"))])
 nursery.end_early()
 """
     assert run(code).split() == ["[]", "[]"]

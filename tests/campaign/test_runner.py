@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from racebench.campaign import cell, pool, resume
+from racebench.campaign import cell_run, pool, resume
 from racebench.campaign import runner as campaign
 from racebench.campaign.cell import CellResult, Plan
 from racebench.campaign.results import read_finding, read_journal, read_run
@@ -85,7 +85,7 @@ def variants():
 
 
 def play(monkeypatch: pytest.MonkeyPatch, fake: Engine) -> Engine:
-    monkeypatch.setattr(cell, "modes", fake)
+    monkeypatch.setattr(cell_run, "modes", fake)
     monkeypatch.setattr(campaign, "Pool", Here)
     return fake
 
@@ -194,7 +194,7 @@ def test_the_budget_is_shared_out_and_what_is_left_goes_on(
         return clean()
 
     monkeypatch.setattr(campaign, "time", Clock)
-    monkeypatch.setattr(cell, "perf_counter", Clock.perf_counter)
+    monkeypatch.setattr(cell_run, "perf_counter", Clock.perf_counter)
     fake = play(monkeypatch, Engine(verify=verify))
     run_campaign(cells_for([scenario(tmp_path)], PROTOCOLS), Options(VERIFY, seconds=30.0), Heard())
     assert [how["seconds"] for _, how in fake.calls] == [10.0, 13.0, 22.0]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from racebench import vgic
-from racebench.campaign import cell as cell_module
+from racebench.campaign import cell_run as cell_module
 from racebench.campaign import soak
 from racebench.campaign.cell import Plan
 from racebench.campaign.share import Share

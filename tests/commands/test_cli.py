@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from racebench import cli, commands
-from racebench.campaign import cell as cell_module
+from racebench.campaign import cell_run as cell_module
 from racebench.campaign import runner
 from racebench.campaign.quantities import duration, natural, positive
 from racebench.campaign.results import read_journal
@@ -168,6 +168,21 @@ loaded = {{name.removeprefix("racebench.").partition(".")[0] for name in sys.mod
 sys.exit(repr(loaded & {{*{unneeded!r}}}) if loaded & {{*{unneeded!r}}} else 0)
 """
     done = in_a_process(code, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("verb", ["run", "verify"])
+def test_until_a_child_is_at_work_nothing_that_runs_or_draws_is_imported(verb: str) -> None:
+    code = f"""
+import sys
+from racebench.cli import main
+from racebench.commands.shared import campaign
+campaign.run_campaign = lambda *what: sys.exit(repr(early) if (early := late & {{*sys.modules}}) else 0)
+campaign._Listener.close = lambda self: None
+late = {{"rich", "racebench.report.terminal", "racebench.engine.control", "racebench.engine.free"}}
+main([{verb!r}, "route_vs_route", "--protocol", "baseline"])
+"""
+    done = in_a_process(code)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -463,6 +478,19 @@ def test_the_module_runs() -> None:
     done = in_a_process(code, stdout=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(b"racebench ")
+
+
+@pytest.mark.parametrize(("argv", "status"), [(["list", "rules"], 0), (["list", "nothing_of_this_name"], 2)])
+def test_the_process_ends_with_the_status_and_prints_all(
+    argv: list[str], status: int, capsys: Capture
+) -> None:
+    """It ends itself, so nobody else would flush what it has printed."""
+    assert cli.main(argv) == status
+    told = capsys.readouterr()
+    code = f"import sys; sys.argv[1:] = {argv!r}; from racebench.__main__ import main; sys.exit(main())"
+    done = in_a_process(code, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr.decode()) == (status, told.err)
+    assert done.stdout.decode().split() == told.out.split()
 
 
 def test_quiet_tells_only_what_is_not_as_expected(capsys: Capture) -> None:

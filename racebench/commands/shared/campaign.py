@@ -1,29 +1,22 @@
-"""A campaign as the command line shows it, for the verbs that run cells."""
+"""A campaign as the command line runs it, for the verbs that run cells."""
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from dataclasses import replace
-
-from rich.text import Text
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from ...campaign.runner import Options, cells_for, run_campaign
 from ...campaign.stop import Stop
-from ...records import Run
-from ...report.against import Lineage
-from ...report.annotations import github_lines, wanted
-from ...report.facts import cell_name
-from ...report.progress import PlainLines, Quiet
-from ...report.run import document
-from ...report.terminal import show_run
-from ...report.text import counted
 from ...scenario.lineage import lineages
 from ...scenario.selection import Target, select
-from .output import Output, Screen, complain, fancy
 from .settings import settings
-from .stored import read_stored
+
+if TYPE_CHECKING:
+    from ...report.against import Lineage
+    from .campaign_screen import CampaignScreen
 
 
 def chosen(args: argparse.Namespace) -> tuple[list[Target], list[Lineage]]:
@@ -41,48 +34,35 @@ def chosen(args: argparse.Namespace) -> tuple[list[Target], list[Lineage]]:
 
 def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Options, stop: Stop) -> int:
     """Run ``targets``, show what comes of them, and return the exit status."""
-    output = Output(args.json)
-    listener = _listener(output.progress, args.quiet)
+    listener: Any = _Listener(args)
     try:
         run = run_campaign(targets, replace(options, command=args.command), listener, stop)
     finally:
         listener.close()
-    output.json(run.to_json())
-    if options.out is not None:
-        # What is stored is what is shown, as `explain` shows it.
-        stored = read_stored(options.out)
-        told = document(stored.surprising() if args.quiet and args.full else stored)
-        show_run(output.answer, told, full=args.full)
-        if wanted(os.environ):
-            for line in github_lines(stored):
-                output.progress.print(Text(line), soft_wrap=True)
-    return _status(run)
+    status: int = listener.screen.conclude(run, options.out)
+    return status
 
 
-def _status(run: Run) -> int:
-    """The exit status of ``run``; says what went wrong in which cells."""
-    wrong = [cell for cell in run.cells if cell.error]
-    for error in sorted({cell.error for cell in wrong}):
-        names = [cell_name(cell) for cell in wrong if cell.error == error]
-        others = f" and {counted(len(names) - 1, 'more cell')}" if len(names) > 1 else ""
-        complain(f"{names[0]}{others}: {error}")
-    faults = [cell for cell in wrong if not cell.lost]
-    if run.interrupted:
-        return 130
-    if any(cell.failed for cell in faults):
-        complain("Please report it, with the traceback that RACEBENCH_DEBUG=1 shows.")
-        return 3
-    if faults:
-        return 2
-    if run.against:
-        return 1 if any(one["regression"] for one in run.against) else 0
-    return 0 if all(cell.verdict == "as_expected" for cell in run.cells) else 1
+class _Listener:
+    """Hears a campaign, and loads what shows it with the first that is told after its start.
 
+    That brings rich, which takes a moment; by then a child is at work, so nobody waits for it.
+    """
 
-def _listener(screen: Screen, quiet: bool) -> Quiet:
-    if quiet or not fancy(screen):
-        return Quiet(screen) if quiet else PlainLines(screen)
-    # Only where something is drawn: it brings more of rich.
-    from ...report.live import LiveScreen
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._started: list[tuple[int, float]] = []
 
-    return LiveScreen(screen)
+    def started(self, cells: int, seconds: float) -> None:
+        self._started.append((cells, seconds))
+
+    @cached_property
+    def screen(self) -> CampaignScreen:
+        from .campaign_screen import CampaignScreen
+
+        return CampaignScreen(self._args)
+
+    def __getattr__(self, name: str) -> Any:
+        while self._started:
+            self.screen.listener.started(*self._started.pop())
+        return getattr(self.screen.listener, name)

@@ -21,6 +21,7 @@ from .. import osthreads
 from ..delays import delayed_fields, late
 from ..garbage import tamed
 from ..instrument import Twins, derived
+from ..places import pinned
 from ..real import run as real
 from ..shield import Shield
 from ..unseen import outlives
@@ -233,7 +234,7 @@ class Scheduler:
     def _running(self) -> Iterator[None]:
         with (
             installed(self),
-            osthreads.pinned(),
+            pinned(),
             tamed() as self._collector,
             self._shield.installed(),
             real.installed(self.program, self.unseen.say) as seen,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from racebench.campaign import cell as module
-from racebench.campaign.cell import CellResult, Plan, run_cell
-from racebench.campaign.ledger import Earlier
+from racebench.campaign import cell_run as module
+from racebench.campaign.cell import CellResult, Earlier, Plan
+from racebench.campaign.cell_run import run_cell
 from racebench.campaign.stop import Stop
 from racebench.errors import ProgramError
 from racebench.records import Cell, ModeResult

@@ -1,0 +1,28 @@
+"""A cell that is run in a child of a pool.
+
+The parent names what is here and runs nothing of it: the engines, which take a
+moment to load, are the child's.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from .cell import CellListener, CellResult, Earlier, Plan
+from .child import Link
+from .place import Place
+
+
+def in_child(link: Link, place: Place, plan: Plan, seconds: float, earlier: Earlier) -> CellResult:
+    """``run_cell`` in a child of a pool: tells the parent, as messages, what a listener hears."""
+    from .cell_run import run_cell
+
+    return run_cell(place.target(), plan, seconds, _Relay(link), link.stop, earlier)
+
+
+class _Relay(CellListener):
+    """A cell's listener in a child."""
+
+    def __init__(self, link: Link) -> None:
+        for word in ("cell_started", "cell_progress", "cell_so_far", "finding"):
+            setattr(self, word, partial(link.tell, word))
