@@ -14,11 +14,12 @@ from ...program import Program
 from ...trace import schedule_from_json
 from ..control.scheduler import Scheduler
 from ..search.evidence import Detect, shown
-from ..search.glance import glance
+from ..search.glance import shows
 from ..search.loop import Plan
 from ..tally import Seen
 from .replay import Replay, completed, recorded
 from .shrinking import SECONDS, Shrinker, nearest_passing
+from .trials import Trials
 
 REPLAYS = 10
 _NEEDS_EXECUTIONS = 200
@@ -57,14 +58,14 @@ class Ending:
         self, scheduler: Scheduler, all_seen: Sequence[Seen], mode: str, plan: Plan
     ) -> tuple[Finding, ...]:
         """A finding for each of ``all_seen``, with the shortest schedule and its evidence."""
-        found = []
+        found, trials = [], Trials(scheduler, plan.detect)
         for n, seen in enumerate(all_seen):
             # One share more than there are findings: what comes after them needs time too.
             shares = len(all_seen) - n + 1
             now = perf_counter()
             until = now + max(0.0, self.until - now) / shares
             finding = seen.finding(mode, plan.seed)
-            explained = partial(concluded, scheduler, seen, finding, plan.detect, until)
+            explained = partial(concluded, trials, seen, finding, plan.detect, until)
             finding = self.better(finding, explained)
             if len(seen.by) > 1:
                 finding = replace(finding, evidence={**finding.evidence, "strategies": dict(seen.by)})
@@ -72,16 +73,17 @@ class Ending:
         return tuple(found)
 
 
-def concluded(scheduler: Scheduler, seen: Seen, finding: Finding, detect: Detect, until: float) -> Finding:
+def concluded(trials: Trials, seen: Seen, finding: Finding, detect: Detect, until: float) -> Finding:
     """``finding``, which is ``seen``'s, with its evidence and the shortest schedule found ``until`` then.
 
     A program that does not do the same twice keeps what it has, and the
     evidence says so.
     """
+    scheduler = trials.scheduler
     if not scheduler.fit or seen.rule.startswith(_UNSHRINKABLE):
         return finding
     try:
-        shrunk = Shrinker(scheduler, seen, detect, until).go()
+        shrunk = Shrinker(trials, seen, until).go()
     except ProgramError:
         shrunk = None
     if shrunk is not None:
@@ -163,7 +165,7 @@ def _less(program: Program, signature: str, detect: Detect, until: float) -> Pro
         left = until - perf_counter()
         if left <= 0:
             return None
-        if signature in glance(candidate, Plan(_NEEDS_EXECUTIONS, left, detect=detect), signature).seen:
+        if shows(candidate, signature, Plan(_NEEDS_EXECUTIONS, left, detect=detect)):
             return candidate
     return None
 

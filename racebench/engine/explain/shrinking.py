@@ -8,41 +8,20 @@ preemptions are tried.  What counts is the signature, nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 from ...errors import ProgramError
 from ...findings import STANDING
-from ...trace import Schedule, switches
-from ..control.scheduler import Outcome, Scheduler
-from ..search.bounded import Bounded
-from ..search.evidence import Detect, nothing, shown
-from ..search.loop import outcomes
+from ...trace import Schedule
+from ..control.scheduler import Scheduler
 from ..tally import Seen, schedule_of
-from .deviating import Deviating, Place, deviations_of
+from .deviating import Deviating, deviations_of
+from .trials import Deviations, Shrunk, Trials
 
 SECONDS = 4.0
-_MOST_BOUNDED = 1_500
 _MOST_BRANCHES = 300
-
-Deviations = dict[Place, int]
-Measure = tuple[int, int]
-
-
-@dataclass(slots=True)
-class Shrunk:
-    """A schedule that still breaks the rule: ``preemptions`` in it, and whether fewer cannot do."""
-
-    schedule: Schedule
-    preemptions: int
-    fewest: bool
-    summary: str
-    evidence: dict[str, Any]
-
-    @property
-    def measure(self) -> Measure:
-        return switches(self.schedule), len(self.schedule)
 
 
 class Shrinker:
@@ -50,10 +29,8 @@ class Shrinker:
 
     best: Shrunk
 
-    def __init__(
-        self, scheduler: Scheduler, seen: Seen, detect: Detect = nothing, until: float = float("inf")
-    ) -> None:
-        self.scheduler, self.seen, self.detect = scheduler, seen, detect
+    def __init__(self, trials: Trials, seen: Seen, until: float = float("inf")) -> None:
+        self.trials, self.scheduler, self.seen = trials, trials.scheduler, seen
         self._deviations: Deviations = {}
         self._deadline = min(until, perf_counter() + SECONDS)
 
@@ -73,8 +50,7 @@ class Shrinker:
         return perf_counter() < self._deadline and self.scheduler.fit
 
     def _tried(self, deviations: Deviations) -> Shrunk | None:
-        strategy = Deviating(deviations)
-        return self._matched(self.scheduler.run(strategy, always_ask=True), strategy.preempted)
+        return self.trials.along(deviations, self.seen.alarm).get(self.seen.signature)
 
     def _better(self, deviations: Deviations, as_good: bool = False) -> bool:
         """Whether ``deviations`` lead to what is better than the best, or as good; then they are kept."""
@@ -85,16 +61,6 @@ class Shrinker:
             return False
         self._deviations, self.best = deviations, found
         return True
-
-    def _matched(self, outcome: Outcome, preempted: list[int]) -> Shrunk | None:
-        """What ``outcome`` shows of our signature."""
-        tally = shown(self.scheduler, outcome, self.detect if self.seen.alarm else nothing)
-        seen = tally.seen.get(self.seen.signature)
-        if seen is None:
-            return None
-        # What the execution went on to do is not part of the schedule.
-        preemptions = sum(at < len(seen.schedule) for at in preempted)
-        return Shrunk(seen.schedule, preemptions, False, seen.summary, seen.evidence)
 
     # -- fewer switches
 
@@ -139,17 +105,13 @@ class Shrinker:
         for bound in range(self.best.preemptions):
             if not self._in_time():
                 return
-            search = Bounded(self.scheduler, bound)
-            for outcome in outcomes(search, _MOST_BOUNDED, self._deadline):
-                found = self._matched(outcome, search.preempted)
-                if found is not None:
-                    self.best, found.fewest = found, True
-                    return
-                if not self.scheduler.fit:
-                    return
-            if not search.complete:
+            found, searched = self.trials.within(bound, self.seen.signature, self.seen.alarm, self._deadline)
+            if found is not None:
+                self.best = replace(found, fewest=True)
                 return
-        self.best.fewest = True
+            if not searched:
+                return
+        self.best = replace(self.best, fewest=True)
 
 
 def nearest_passing(

@@ -1,16 +1,23 @@
-"""A short search that only says what it met: no shrinking, no replay, no evidence."""
+"""Short searches that only say what they met: no shrinking, no replay, no evidence."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
 
 from ...program import Program
 from ..control.scheduler import Scheduler
 from ..garbage import leaves_nothing
 from ..strategies.portfolio import Portfolio
 from ..tally import Tally
-from .loop import Loop, Plan
+from .evidence import look
+from .loop import Loop, Plan, outcomes
+from .proof import Proof
 from .walk import Walk
 
 _NOTHING_NEW = 40
+_PROVED = 60
+"""Executions in which most small programs are searched to the end: fewer than a walk takes to see nothing new."""
 
 
 @leaves_nothing
@@ -31,3 +38,22 @@ def glance(program: Program, plan: Plan, wanted: str = "") -> Tally:
         )
         loop.run(scheduler, walk)
     return loop.tally
+
+
+@leaves_nothing
+def shows(program: Program, signature: str, plan: Plan) -> bool:
+    """Whether ``signature`` comes about in ``program``: in every schedule if these are few, else in those of ``plan``."""
+    started = perf_counter()
+    until = started + (plan.seconds or 0.0)
+    with Scheduler(program, looks=False) as scheduler:
+        proof, tally = Proof(scheduler), Tally()
+        for outcome in outcomes(proof, _PROVED, until):
+            if outcome is not None:
+                tally.add(outcome, proof.executions, proof.by)
+                look(tally, plan.detect, scheduler, outcome, proof.executions, proof.by)
+                if signature in tally.seen:
+                    return True
+        if proof.complete:
+            return False
+    left = until - perf_counter()
+    return left > 0 and signature in glance(program, replace(plan, seconds=left), signature).seen

@@ -12,6 +12,7 @@ from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.explain.conclusion import with_needs
 from racebench.engine.explain.deviating import Deviating
 from racebench.engine.explain.shrinking import Shrinker, nearest_passing
+from racebench.engine.explain.trials import Trials
 from racebench.engine.search.evidence import nothing
 from racebench.engine.strategies.random import RandomWalk
 from racebench.engine.tally import Tally
@@ -74,7 +75,7 @@ def _random_failure(program: rb.Program, steps: int) -> Any:
                 [seen] = tally.seen.values()
                 before = (switches(seen.schedule), len(seen.schedule))
                 counted = Counted(scheduler)
-                return before, Shrinker(counted, seen).go(), counted.runs  # type: ignore[arg-type]
+                return before, Shrinker(Trials(counted), seen).go(), counted.runs  # type: ignore[arg-type]
     raise AssertionError("no failure that long")
 
 
@@ -199,6 +200,28 @@ def test_preemptions_are_those_of_the_schedule_and_no_order_has_fewer(seed: int)
     assert {rule: n for rule, n in fewest.items() if not rule.startswith("lock_order.")} == least
 
 
+def test_no_execution_is_made_twice_for_the_findings_of_one_search() -> None:
+    def check(s: p.Account, results: dict[str, Any]) -> list[rb.Broken]:
+        low = s.balance < 2
+        return [rb.broken("account.lost", "a deposit"), rb.broken("account.low", "a deposit")] if low else []
+
+    program = rb.Program("both", p.Account, {"a": p.racy_deposit, "b": p.racy_deposit}, check)
+    with Scheduler(program) as scheduler:
+        counted, tally = Counted(scheduler), Tally()
+        trials = Trials(counted)  # type: ignore[arg-type]
+        outcome = scheduler.run(Deviating({(-1, 0): 0, (0, 1): 1, (1, 2): 0}), always_ask=True)
+        tally.add(outcome, 1, "test")
+        runs, found = [], []
+        for seen in tally.seen.values():
+            found.append(Shrinker(trials, seen).go())
+            runs.append(counted.runs)
+    assert runs[0] == runs[1] > 2
+    first, second = found
+    assert first is not None and second is not None
+    assert first.schedule == second.schedule
+    assert (first.preemptions, first.fewest) == (second.preemptions, second.fewest) == (1, True)
+
+
 def test_a_preemption_after_the_rule_broke_does_not_count() -> None:
     threads = {"a": p.account_then_log, "b": p.log_then_account, "c": p.racy_deposit, "d": p.racy_deposit}
     program = rb.Program("after", setup=p.Account, threads=threads)
@@ -206,9 +229,8 @@ def test_a_preemption_after_the_rule_broke_does_not_count() -> None:
     with Scheduler(program) as scheduler:
         tally = Tally()
         tally.add(scheduler.run(Deviating(deadlock), always_ask=True), 1, "test")
-        shrinker = Shrinker(scheduler, tally.seen[next(iter(tally.seen))])
         strategy = Deviating(deadlock | after)
-        shrunk = shrinker._matched(scheduler.run(strategy, always_ask=True), strategy.preempted)
+        scheduler.run(strategy, always_ask=True)
+        shrunk = Trials(scheduler).along(deadlock | after, False)[next(iter(tally.seen))]
     assert len(strategy.preempted) == 2
-    assert shrunk is not None
     assert shrunk.preemptions == 1
