@@ -32,7 +32,7 @@ class FreeMutex(Free, Lock):
         self.cls = cls or self._called()
         self.index = index
         self.real = real = RealLock()
-        self._get = real.acquire
+        self._get, self._put = real.acquire, real.release
 
     def _wait(self, me: Worker) -> None:
         run = self._run
@@ -63,11 +63,14 @@ class FreeMutex(Free, Lock):
 
     def _let_go(self, me: Worker) -> None:
         try:
-            self.real.release()
+            self._put()
         except RuntimeError:
-            # A run that gives up a thread lets go of its locks, while that may come back.
-            if not (me.lost or me.aborted):
-                raise
+            self._not_had(me)
+
+    def _not_had(self, me: Worker) -> None:
+        """The real lock is free: a run that gives up a thread lets go of its locks, while that may come back."""
+        if not (me.lost or me.aborted):
+            raise
 
     def locked(self) -> bool:
         self._run.maybe_step()
@@ -146,8 +149,11 @@ class Reentrant(FreeMutex):
         super().abandon(worker)
 
 
-def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
-    """``acquire`` and ``release``, with what they look at at hand; ``base`` has them outside the run."""
+def _fast_path(run: Run, base: type[Lock], counts: bool = False) -> dict[str, Callable[..., Any]]:
+    """``acquire`` and ``release``, with what they look at at hand; ``base`` has them outside the run.
+
+    ``counts``: one release need not give it up.
+    """
     local, namespace, noise = run.local, run.namespace, run.step
 
     def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
@@ -192,7 +198,17 @@ def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
             return
         if namespace["noisy"] and kind is None and not me.aborted:
             noise()
-        self.drop(me)
+        held = me.held
+        if counts or self.owner is not me or not held or held[-1][0] is not self:
+            self.drop(me)
+            return
+        # As ``drop`` does it, without a call for each part.
+        held.pop()
+        self.owner = None
+        try:
+            self._put()
+        except RuntimeError:
+            self._not_had(me)
 
     return {"acquire": acquire, "__enter__": acquire, "release": release, "__exit__": release}
 
@@ -200,6 +216,6 @@ def _fast_path(run: Run, base: type[Lock]) -> dict[str, Callable[..., Any]]:
 def mutexes(run: Run, base: type) -> dict[type, type]:
     """The free run's ``Lock`` and ``RLock``."""
     lock = type("FreeLock", (FreeMutex, base), _fast_path(run, Lock))
-    again = type("FreeRLock", (FreeMutex, RLock, base), _fast_path(run, RLock))
+    again = type("FreeRLock", (FreeMutex, RLock, base), _fast_path(run, RLock, counts=True))
     plain = type("FreePlain", (FreePlain, PlainLock, lock), {})
     return {Lock: lock, PlainLock: plain, RLock: type("FreeRLock", (Reentrant, again), {})}
