@@ -211,7 +211,7 @@ class Program:
         if self.check is None:
             return ()
         said = self.check(state, results)
-        if said is None:
+        if said is None or (type(said) is list and not said):
             return ()
         rules: tuple[Any, ...] = (said,)
         if isinstance(said, Iterable) and not isinstance(said, str):

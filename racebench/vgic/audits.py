@@ -239,7 +239,10 @@ class DoubleSuccess:
 
     def audit(self, results: Results) -> Iterator[Broken]:
         for virq, asked in self._routes:
-            pirqs = {pirq for name, i, pirq in asked if _code(results, name, i) == 0}
+            pirqs = set()
+            for name, i, pirq in asked:
+                if _code(results, name, i) == 0:
+                    pirqs.add(pirq)
             if len(pirqs) > 1 and not self._released(virq, results):
                 both = " and ".join(str(p) for p in sorted(pirqs))
                 message = f"routing vIRQ {virq} to pIRQs {both} succeeded both times"

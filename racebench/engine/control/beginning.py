@@ -40,9 +40,14 @@ class Beginning(Asking):
         need not run to their first offers where those are known.
         """
         self.limit = limit
-        *others, last = self.threads
+        threads, unstarted = self.threads, self.unstarted
+        if known:
+            coming = [task for task in threads[:-1] if task.first is None or not self._stands(task)]
+            coming.append(threads[-1])
+        else:
+            coming = threads[:]
         # Those that setup has started come last.
-        coming = [*(task for task in others if not (known and self._stands(task))), last, *self.unstarted]
+        coming += unstarted
         first, self.unstarted = coming[0], coming[:0:-1]
         self.pick = self._first_pick
         self.many = True
@@ -86,9 +91,8 @@ class Beginning(Asking):
                         task.first = op, n
 
     def _stands(self, task: Task) -> bool:
-        """Whether the first offer of ``task`` is known, and now stands in for it."""
-        if task.first is None:
-            return False
+        """Whether the first offer of ``task``, which is known, now stands in for it."""
+        assert task.first is not None
         op, n = task.first
         obj = self._numbered(n)
         if obj is None:

@@ -108,22 +108,32 @@ class Workers:
         else:
             interrupts.handle(self._floor, task)
 
-    def _finish(self, task: Task) -> None:
-        """``task`` is over: pass the floor on; the caller then sleeps on its baton."""
+    def _left(self, task: Task) -> None:
+        """``task`` ends with locks."""
         s = self._floor
         for lock, _, _ in tuple(task.held):
             if not getattr(lock, "strict", True):
                 lock.left_by(task)
         if task.held and not task.aborted:
             s.say(leak_event(task, len(s.log)), task)
+
+    def _finish(self, task: Task) -> None:
+        """``task`` is over: pass the floor on; the caller then sleeps on its baton."""
+        s = self._floor
+        if task.held:
+            self._left(task)
         task.alive = task.ready = False
         task.obj = None
         if task.fresh:
             with suppress(ThreadAbort):
                 s.ended_fresh(task)
         if not task.daemon and not s.unstarted:
-            left = [t for t in s.tasks if t.alive]
-            s.closing = bool(left) and all(t.daemon for t in left)
+            s.closing = False
+            for one in s.tasks:
+                if one.alive:
+                    s.closing = one.daemon
+                    if not one.daemon:
+                        break
         if task.aborted and not (s.crashed and s.ghost):
             s.ending = True
         chosen = None

@@ -34,45 +34,50 @@ class Pct(Strategy):
         """For d = 1, 2, 3: how many executions drew their change points from so many steps."""
         self._run = -1
         self._choices = self._granted = 0
-        self._next = self._lowered = 0
-        self._points: list[tuple[int, int]] = []
+        self._next, self._lowered = 0, 0.0
+        self._points: list[tuple[int, float]] = []
         self._priority: list[float] = []
 
     def begin(self) -> None:
-        self._run += 1
-        depth = self._run % 3 + 1
+        self._run = run = self._run + 1
+        depth = run % 3 + 1
         k = max(self.k or _FIRST_K, depth - 1)
         self.drawn[depth - 1][k] += 1
-        self._priority = [*self._shuffled(range(depth, depth + self.threads))]
-        self._points = self._change_points(depth - 1, k) if depth > 1 else []
-        self._choices = self._granted = self.stay = 0
-        self._go_on()
+        self._priority = self._shuffled(depth, depth + self.threads)
+        self._choices = self._granted = self.stay = self._next = 0
+        if depth > 1:
+            self._points = self._change_points(depth - 1, k)
+            self._next, self._lowered = self._points.pop()
 
     def joined(self) -> None:
         super().joined()
         # Among those that nothing has lowered, anywhere.
         self._priority.append(self._run % 3 + 1 + self.rng.random() * self.threads)
 
-    def _shuffled(self, values: range) -> list[int]:
-        shuffled, draw = list(values), self.rng.random
+    def _shuffled(self, first: int, end: int) -> list[float]:
+        """The numbers from ``first`` on to ``end``, without it."""
+        shuffled: list[float] = [*range(first, end)]
+        draw = self.rng.random
         for i in range(len(shuffled) - 1, 0, -1):
             j = int(draw() * (i + 1))
             shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
         return shuffled
 
-    def _change_points(self, n: int, k: int) -> list[tuple[int, int]]:
+    def _change_points(self, n: int, k: int) -> list[tuple[int, float]]:
         """``n`` distinct choices of 1..k, the earliest last, each with the priority that it gives.
 
         Who is held back first need not be let go first: every order of priorities can come.
         """
+        if n == 1:
+            return [(self.below(k) + 1, 0)]
         points: set[int] = set()
         while len(points) < n:
             points.add(self.below(k) + 1)
-        return list(zip(sorted(points, reverse=True), self._shuffled(range(n)), strict=True))
+        return list(zip(sorted(points, reverse=True), self._shuffled(0, n), strict=True))
 
     def _go_on(self) -> None:
         """To the next change point; 0 is none."""
-        self._next, self._lowered = self._points.pop() if self._points else (0, 0)
+        self._next, self._lowered = self._points.pop() if self._points else (0, 0.0)
 
     def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
         self._choices += 1 + self._granted - self.stay
