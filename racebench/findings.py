@@ -178,7 +178,7 @@ EVIDENCE: Mapping[str, str] = {
     "before": "the program's snapshot before the threads started",
     "after": "the program's snapshot at the end",
     "results": "thread -> repr of its result",
-    "steps": "[{thread, op, object, site, old, new, held}] of the execution",
+    "steps": "[{thread, op, object, site, code, old, new, held}] of the execution",
     "stacks": "thread -> [function (file:line)], innermost last",
     "message": "what the check or the exception said",
     "site": "function (file:line) at which the rule broke",

@@ -230,7 +230,6 @@ class Step:
     object: str
     lock_class: str
     site: Site
-    stack: tuple[Site, ...]
     held: tuple[str, ...]
     atomic: bool = False
     old: str = ""
@@ -244,7 +243,6 @@ class Step:
             "object": self.object,
             "site": str(self.site),
             "code": linecache.getline(self.file, self.site.line).strip(),
-            "stack": [s.function for s in self.stack],
             "old": self.old,
             "new": self.new,
             "held": list(self.held),

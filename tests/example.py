@@ -51,8 +51,7 @@ def _keep(whole: Path, folder: Path, rule: str = "") -> None:
     """The run as it is stored, with the first finding of each signature alone, of one ``rule`` if given.
 
     Its plan, which says the cells once more, is left out, and so is what operations returned in
-    cells in which they did something: nobody goes on with it.  Of a step's stack the innermost
-    function is kept, which is what the panels show.
+    cells in which they did something: nobody goes on with it.
     """
     run: dict[str, Any] = json.loads((whole / "run.json").read_text(encoding="utf-8"))
     del run["options"]["cells"]
@@ -68,8 +67,6 @@ def _keep(whole: Path, folder: Path, rule: str = "") -> None:
             if finding["signature"] not in kept and rule in ("", finding["rule"]):
                 kept.add(finding["signature"])
                 cell["findings"].append(f"findings/{len(kept):04d}.json")
-                for step in finding["evidence"]["steps"]:
-                    step["stack"] = step["stack"][-1:]
                 _write(folder / cell["findings"][-1], finding)
     _write(folder / "run.json", run)
 

@@ -81,9 +81,9 @@ def stack_from(frame: FrameType | None) -> tuple[Site, ...]:
     return tuple(reversed([site_of(theirs.f_code, theirs.f_lasti) for theirs in _theirs(frame)]))
 
 
-def file_of(frame: FrameType | None) -> str:
-    """The file of the innermost frame of the code under test from ``frame`` outwards; empty without one."""
-    return next((theirs.f_code.co_filename for theirs in _theirs(frame)), "")
+def innermost(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame of the code under test from ``frame`` outwards; None without one."""
+    return next(_theirs(frame), None)
 
 
 def _theirs(frame: FrameType | None) -> Iterator[FrameType]:
@@ -101,7 +101,8 @@ def frame_of(thread: threading.Thread | None) -> FrameType | None:
 
 def site_in(thread: threading.Thread | None) -> Site | None:
     """Where in the code under test ``thread`` is now; None if nowhere."""
-    return next((site_of(frame.f_code, frame.f_lasti) for frame in _theirs(frame_of(thread))), None)
+    frame = innermost(frame_of(thread))
+    return None if frame is None else site_of(frame.f_code, frame.f_lasti)
 
 
 def interrupt(thread: threading.Thread) -> None:

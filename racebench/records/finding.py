@@ -24,7 +24,7 @@ _RECORD: Mapping[str, tuple[Any, ...]] = {
 }  # fmt: skip
 _RECORD_MORE: Mapping[str, tuple[Any, ...]] = {"rerun": (str, ""), "ablation": (object, None)}
 _LOCKS = [{"thread": str, "holds": [{"lock": str, "site": str}], "wants": {"lock": str, "site": str}}]
-STEPS = [{"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str], "stack": [str]}]
+STEPS = [{"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str]}]
 """The shape of recorded steps."""
 RECORD_KINDS = {**_RECORD, **_RECORD_MORE}
 SUMMARY_KINDS = {"finding": _FINDING, "found_by": _FOUND_BY}

@@ -59,7 +59,7 @@ def functions(shown: Lanes) -> list[str]:
 
 def steps(record: FindingRecord) -> Sequence[Step]:
     """The recorded steps, or the bare schedule."""
-    bare = {"old": "", "new": "", "held": [], "stack": []}
+    bare = {"old": "", "new": "", "held": []}
     return record.finding.evidence.get("steps") or [
         {**bare, "thread": thread, "op": op, "object": obj} for thread, op, obj in record.finding.schedule
     ]
@@ -106,13 +106,14 @@ def _block(done: Sequence[Step], block: Sequence[int], shown: _Shown) -> Iterato
         for at in some:
             step = done[at]
             held = _held(step)
-            here = clean(step["stack"][-1]) if step["stack"] else ""
+            here = clean(step.get("site", "")).rpartition(" (")[0]
             if here and here != call:
                 yield _Row(thread, say(f"{here}()", Look.CALL), held, held)
                 call = here
             said, there = _said(step), _place(step)
             if at in shown.deciding and step["op"] in _FIELD_OPS and there[0] and there != place:
-                said = lines([said, say(f"    {there[0]}, {_holding(held)}", Look.DIM), _code(there[1])])
+                code = [_code(there[1])] if there[1] else []
+                said = lines([said, say(f"    {there[0]}, {_holding(held)}", Look.DIM), *code])
                 place = there
             yield _Row(thread, said, held, shown.after[at], at + 1)
 

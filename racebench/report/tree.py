@@ -58,6 +58,8 @@ class Span(NamedTuple):
 Text = tuple[Span, ...]
 _NONE: Mapping[str, Any] = MappingProxyType({})
 BREAK = Span("\n")
+ARROW = " → "
+"""Between what was and what is."""
 
 
 def say(value: Any, look: Look = Look.PLAIN, *, to: str = "", title: str = "") -> Text:
@@ -121,11 +123,11 @@ class Table(NamedTuple):
 
 
 class Square(NamedTuple):
-    """One cell of a matrix: what to write, the verdict, and what is told of it where there is room."""
+    """One cell of a matrix: what to write, the verdict, and the cell's name."""
 
     text: Text
     verdict: str
-    title: str
+    name: str
 
 
 class Matrix(NamedTuple):

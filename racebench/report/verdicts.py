@@ -168,5 +168,4 @@ def _square(cell: Cell, anchors: Anchors, unreachable: Collection[Key]) -> tree.
     if known(cell.verdict) == "unknown":
         told.append(say("…", Look.WARN))
     clear = say("(-)" if cell.vacuous else "-", Look.DIM)
-    title = f"{cell_name(cell)}: {clean(cell.verdict).replace('_', ' ')}; {done(cell)}"
-    return tree.Square(lines(told) or clear, known(cell.verdict), title)
+    return tree.Square(lines(told) or clear, known(cell.verdict), cell_name(cell))

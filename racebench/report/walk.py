@@ -15,7 +15,7 @@ from ..bounds import fits
 from ..records import STEPS, FindingRecord
 from .lanes import GIVES, TAKES, Locks, Step, locks_after, steps
 from .text import clean, clipped, field_value
-from .tree import Frame, Wait, Walk
+from .tree import ARROW, Frame, Wait, Walk
 
 _MOST_STEPS, _MOST_CHARS = 1500, 160
 _CHANGES = ("write", "update")
@@ -60,9 +60,7 @@ def _bare(schedule: Sequence[Sequence[str]], before: Sequence[Step]) -> Sequence
     for thread, op, obj in schedule:
         mine = held.setdefault(thread, [])
         value = _UNKNOWN if op in _CHANGES else ""
-        told.append(
-            {"thread": thread, "op": op, "object": obj, "old": "", "new": value, "held": [*mine], "stack": []}
-        )
+        told.append({"thread": thread, "op": op, "object": obj, "old": "", "new": value, "held": [*mine]})
         if op in TAKES:
             mine.append(obj)
         elif op in GIVES and obj in mine:
@@ -149,7 +147,7 @@ def _said(step: Step) -> str:
     """``old → new`` of a write, the value of a read."""
     old, new = _value(step["old"]), _value(step["new"])
     if step["op"] in _CHANGES and (old or new):
-        return f"{old or _UNKNOWN} → {new or _UNKNOWN}"
+        return f"{old or _UNKNOWN}{ARROW}{new or _UNKNOWN}"
     return f"{new} (buffered)" if step["op"] == "store" and new else old if step["op"] == "read" else ""
 
 

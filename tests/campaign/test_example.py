@@ -31,7 +31,7 @@ def test_it_has_one_finding_a_signature_and_is_small() -> None:
     assert len(signatures) == len(set(signatures))
     named = [path for cell in RUN["cells"] for path in cell["findings"]]
     assert sorted(named) == [f"findings/{path.name}" for path in FINDINGS]
-    assert sum(path.stat().st_size for path in EXAMPLE.rglob("*") if path.is_file()) <= 700_000
+    assert sum(path.stat().st_size for path in EXAMPLE.rglob("*") if path.is_file()) <= 600_000
 
 
 @pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.stem)

@@ -49,16 +49,23 @@ def cell(scenario: str = "route_vs_route", protocol: str = "baseline", **how: An
 
 
 def step(thread: str, op: str, obj: str, old: str = "", new: str = "", **how: Any) -> dict[str, Any]:
-    return {"thread": thread, "op": op, "object": obj, "old": old, "new": new, "held": [], "stack": [], **how}
+    return {"thread": thread, "op": op, "object": obj, "old": old, "new": new, "held": [], **how}
 
 
 STEPS = [
-    step("vcpu0", "acquire", "rank[1]", stack=["write_isenabler"]),
-    step("vcpu0", "read", "rank[1].ienable", "0", "0", held=["rank[1]"], stack=["set_bits"]),
-    step("vcpu0", "write", "p[40].desc", "None", "desc[64]", held=["rank[1]"], stack=["route"]),
-    step("toolstack", "read", "p[40].desc", "desc[64]", "desc[64]", stack=["release_guest_irq"]),
-    step("toolstack", "read", "desc[64].type", "<IrqType.EDGE: 'edge'>", "", stack=["release_guest_irq"]),
-    step("toolstack", "acquire", "desc[64]", stack=["release_desc"]),
+    step("vcpu0", "acquire", "rank[1]", site="write_isenabler (vgic/x.py:1)"),
+    step("vcpu0", "read", "rank[1].ienable", "0", "0", held=["rank[1]"], site="set_bits (vgic/x.py:1)"),
+    step("vcpu0", "write", "p[40].desc", "None", "desc[64]", held=["rank[1]"], site="route (vgic/x.py:1)"),
+    step("toolstack", "read", "p[40].desc", "desc[64]", "desc[64]", site="release_guest_irq (vgic/x.py:1)"),
+    step(
+        "toolstack",
+        "read",
+        "desc[64].type",
+        "<IrqType.EDGE: 'edge'>",
+        "",
+        site="release_guest_irq (vgic/x.py:1)",
+    ),
+    step("toolstack", "acquire", "desc[64]", site="release_desc (vgic/x.py:1)"),
 ]
 
 RING = [

@@ -26,8 +26,8 @@ def test_each_place_says_what_it_stands_for_in_xen() -> None:
 
 
 def test_functions_of_the_lanes_are_explained_once() -> None:
-    stacks = [{**step, "stack": ["map_irq"]} for step in STEPS]
-    evidence = {"steps": stacks, "sources": {"map_irq": "gic.c, gic_route_irq_to_guest @ baf2950213"}}
+    steps = [{**step, "site": "map_irq (vgic/gic.py:90)"} for step in STEPS]
+    evidence = {"steps": steps, "sources": {"map_irq": "gic.c, gic_route_irq_to_guest @ baf2950213"}}
     words = " ".join(panel(120, evidence=evidence).replace("│", " ").split())
     assert words.count("map_irq Xen: gic.c, gic_route_irq_to_guest @ baf2950213") == 1
 

@@ -9,7 +9,7 @@ from ...primitives import Primitive
 from ...trace import Op, Site, Step, object_name
 from ..citations import Citations
 from ..instrument import SLOT, show, site_of
-from ..osthreads import caller_frame, file_of, frame_of, stack_from
+from ..osthreads import caller_frame, frame_of, innermost
 from ..stuck import UNKNOWN_SITE, wanted_site
 from .task import Task
 
@@ -41,16 +41,19 @@ class StepRecorder:
         self.end()
         if task.fifo is not None:
             # A buffer is no function either: it is told as the place of the store.
-            stack, file = task.fifo.places.popleft()
+            site, file = task.fifo.places.popleft()
         else:
             frame = caller_frame(2)
             self._citations.cite(frame)
-            # An interrupt comes and goes in no function: it is told as its handler's.
-            stack = stack_from(frame) or (_site_of_function(task.function),)
-            file = file_of(frame)
+            theirs = innermost(frame)
+            if theirs is None:
+                # An interrupt comes and goes in no function: it is told as its handler's.
+                site, file = _site_of_function(task.function), ""
+            else:
+                site, file = site_of(theirs.f_code, theirs.f_lasti), theirs.f_code.co_filename
         lock_class = obj.cls if isinstance(obj, Primitive) else ""
         held = tuple(lock.name for lock, _, _ in task.held)
-        step = Step(task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic)
+        step = Step(task.name, op.kind, object_name(op, obj), lock_class, site, held, op.atomic)
         step.file = file
         if op.is_field:
             slot = SLOT + op.field
@@ -58,11 +61,11 @@ class StepRecorder:
             self._last = (step, obj, slot)
         self.steps.append(step)
 
-    def stored(self, places: deque[tuple[tuple[Site, ...], str]], value: Any) -> None:
+    def stored(self, places: deque[tuple[Site, str]], value: Any) -> None:
         """The step just told was a store: what went into the buffer, and from where."""
         step = self.steps[-1]
         step.new = show(value)
-        places.append((step.stack, step.file))
+        places.append((step.site, step.file))
         self._last = None
 
     def blocked(self, task: Task) -> None:

@@ -191,7 +191,7 @@ class Fifo:
         self.actor, self.buffer, self.field = actor, buffer, field
         self.op = Op(Kind.WRITE, field, drains=True)
         self.values: deque[Any] = deque()
-        self.places: deque[tuple[tuple[Site, ...], str]] = deque()
+        self.places: deque[tuple[Site, str]] = deque()
         self.into: Any = None
         self.made = self.done = 0
 

@@ -103,13 +103,13 @@ def concluded(trials: Trials, seen: Seen, finding: Finding, detect: Detect, unti
 def _rest(scheduler: Scheduler, passing: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The recorded steps of a passing schedule from where it parts; none if it does not come again.
 
-    Without their stacks and lines of code, which take most of the room: the place of each is enough here.
+    Without their lines of code: the place of each is enough here.
     """
     try:
         _, recorder = recorded(scheduler, schedule_from_json(passing["schedule"], "passing"))
     except (ReplayDiverged, ProgramError):
         return []
-    steps = [{**step.as_json(), "stack": []} for step in recorder.steps[passing["at"] :]]
+    steps = [step.as_json() for step in recorder.steps[passing["at"] :]]
     return [{key: value for key, value in step.items() if key != "code"} for step in steps]
 
 

@@ -111,9 +111,11 @@ def test_a_link_leads_to_a_step_and_the_policy_lets_the_script_of_the_page_act(t
     assert status(document).startswith("Step 2 of 6.") and "vcpu0: read rank[1].ienable (0)" in status(
         document
     )
-    assert re.findall(r'<tr aria-current="step".*?href="#f1-s(\d)"', document) == ["2", "2"], (
-        "in both schedules"
-    )
+    marked = re.findall(r'<tr aria-current="step".*?href="#f1-s(\d)"', document)
+    assert marked == ["2", "2", "1"], "in both schedules; of the lanes the row above those that are folded"
+    tables = re.findall('<table class="lanes.*?</table>', document, re.DOTALL)
+    linked = re.findall(r'href="#f1-s(\d)"', "".join(tables))
+    assert linked == ["1", "2", "3", "4", "5", "6"], "every number in the lanes leads to its step"
     assert document.count('class="panel"') == 1, "the others are as they were"
     width, corner, kinds = looks(tmp_path)
     assert width == 1200 and corner > 650 and kinds > 64

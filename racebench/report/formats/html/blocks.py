@@ -78,5 +78,5 @@ def _matrix(matrix: tree.Matrix) -> str:
 def _square(square: tree.Square | None) -> str:
     if square is None:
         return "<td></td>"
-    kind = f'data-verdict="{square.verdict}" title="{escaped(square.title)}"'
-    return f"<td {kind}><code>{spans(square.text)}</code></td>"
+    kind = f'data-verdict="{square.verdict}" title="{escaped(square.name)}"'
+    return f"<td {kind}>{spans(square.text)}</td>"

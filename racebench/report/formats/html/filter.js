@@ -27,6 +27,12 @@
     form.querySelector("output").value = `${shown} of ${panels.length} finding${panels.length === 1 ? "" : "s"}`;
   };
 
+  // What was done in a cell stands in the list of all of them: its square says it too.
+  const told = new Map([...document.querySelectorAll("tr[data-verdict]")].map(({ cells }) =>
+    [cells[0].textContent, `: ${cells[1].textContent}; ${cells[cells.length - 1].firstChild.textContent}`]));
+  for (const square of document.querySelectorAll(".grid td[title]"))
+    square.title += told.get(square.title) ?? "";
+
   if (form) {
     form.hidden = false;
     form.addEventListener("input", apply);

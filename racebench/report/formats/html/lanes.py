@@ -1,11 +1,12 @@
 """A schedule as a table: a lane a thread, time going down, beside it the locks that are held.
 
-Steps that are folded unfold in their lane, without a script.
+Steps that are folded unfold in their lane, without a script.  The stepper's script makes
+each step's number the link to it: without the script there is nowhere to go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from ... import tree
 from .stepper import stepper
@@ -26,51 +27,42 @@ def lanes(shown: tree.Lanes, anchor: str = "") -> str:
             for lock in held:
                 slot.setdefault(lock, len(slot))
                 colours.setdefault(lock, len(colours))
-    heads = "".join(
-        f"<th{_room(slot)}>{escaped(name)}</th>" for name, slot in zip(threads, slots, strict=True)
-    )
+    heads = "".join(f"<th>{escaped(name)}</th>" for name in threads)
     rows = []
     for moment in shown.moments[:_MOST_MOMENTS]:
-        number = f'<td class="number">{_step(moment.number, anchor)}</td>'
-        said = [_said(moment, anchor) if name == moment.thread else "" for name in threads]
-        cells = "".join(_lane(moment, i, said[i], slots[i], colours) for i in range(len(threads)))
+        said = [_said(moment) if name == moment.thread else "" for name in threads]
+        cells = "".join(_lane(moment.held[i], said[i], slots[i], colours) for i in range(len(threads)))
         kind = ' class="switch"' if moment.switch else ""
-        place = f' id="{anchor}-r{moment.number}"' if anchor and moment.number else ""
-        rows.append(f"<tr{place}{kind}>{number}{cells}</tr>")
+        rows.append(f"<tr{kind}><td>{moment.number or ''}</td>{cells}</tr>")
     left_out = len(shown.moments) - _MOST_MOMENTS
     more = f"\n<p>{left_out:,} more rows: racebench explain --full</p>" if left_out > 0 else ""
-    table = wide("lanes", f'<tr><th class="number">step</th>{heads}</tr>', rows)
-    return (stepper(shown.walk, anchor) if shown.walk and anchor else "") + table + more
+    # Every lane leaves the same room for bars, so that it is said once.
+    room = min(max(map(len, slots), default=0), _SLOTS)
+    table = wide(f"lanes p{room}", f"<tr><th>step</th>{heads}</tr>", rows)
+    return (stepper(shown.walk, anchor) if shown.walk and anchor else "") + table + more + _legend(colours)
 
 
-def _step(number: int, anchor: str) -> str:
-    """The number of a step, which leads to it in the stepper."""
-    return f'<a href="#{anchor}-s{number}">{number}</a>' if anchor and number else str(number or "")
-
-
-def _room(slots: Mapping[str, int], runs: bool = False) -> str:
-    """The class of what leaves room for the bars of its lane."""
-    names = [*(["runs"] if runs else []), *([f"p{min(len(slots), _SLOTS)}"] if slots else [])]
-    return f' class="{" ".join(names)}"' if names else ""
-
-
-def _lane(
-    moment: tree.Moment, i: int, said: str, slots: Mapping[str, int], colours: Mapping[str, int]
-) -> str:
+def _lane(held: Iterable[str], said: str, slots: Mapping[str, int], colours: Mapping[str, int]) -> str:
     """``said`` is what the lane's thread does, empty if it is another's turn."""
-    bars = "".join(_bars(moment.held[i], slots, colours))
-    return f"<td{_room(slots, bool(said))}>{bars}{said}</td>"
+    bars = "".join(
+        f'<i class="{_colour(colours[lock])} s{min(slots[lock], _SLOTS - 1)}"></i>' for lock in held
+    )
+    return f'<td class="runs">{bars}{said}</td>' if said else f"<td>{bars}</td>"
 
 
-def _said(moment: tree.Moment, anchor: str) -> str:
+def _said(moment: tree.Moment) -> str:
     text = spans(moment.text)
     if not moment.folded:
         return text
-    inside = "".join(f"<li>{_step(number, anchor)} {spans(said)}</li>" for number, said in moment.folded)
+    inside = "".join(f"<li>{number} {spans(said)}</li>" for number, said in moment.folded)
     return f"<details><summary>{text}</summary><ul>{inside}</ul></details>"
 
 
-def _bars(held: Iterable[str], slots: Mapping[str, int], colours: Mapping[str, int]) -> Iterator[str]:
-    for lock in held:
-        slot, colour = min(slots[lock], _SLOTS - 1), colours[lock] % _COLOURS
-        yield f'<i class="c{colour} s{slot}" title="holds {escaped(lock)}"></i>'
+def _legend(colours: Mapping[str, int]) -> str:
+    """Which lock a bar stands for: said once, since there is a bar a lock in every row."""
+    locks = " ".join(f'<b class="{_colour(n)}">{escaped(lock)}</b>' for lock, n in colours.items())
+    return f'\n<p class="locks">held: {locks}</p>' if locks else ""
+
+
+def _colour(number: int) -> str:
+    return f"c{number % _COLOURS}"

@@ -17,9 +17,12 @@
   // One schedule: what is so after its first n steps.
   class Schedule {
     constructor(title, end, data, steps) {
-      Object.assign(this, { title, end, threads: data.threads, start: data.start, steps });
+      Object.assign(this, { title, end, threads: data.threads, start: data.start });
+      // What ends a step is left out where it says no more.
+      this.steps = steps.map(([thread, does, value, place, locks = 0, waits = [], left]) =>
+        [thread, does, value, data.places[place], locks, waits, left ?? (value.split(" → ").at(-1) || 0)]);
       this.colours = new Map();
-      for (const [, , , , locks] of steps)
+      for (const [, , , , locks] of this.steps)
         for (const lock of locks || []) if (!this.colours.has(lock)) this.colours.set(lock, this.colours.size % COLOURS);
     }
 
@@ -110,9 +113,25 @@
         ? [new Schedule("fails", "here it breaks", data, data.failing),
           new Schedule("nearest that passes", "nothing is broken at its end", data, passing)]
         : [new Schedule("the schedule", "it ends here", data, data.failing)];
+      this.number();
       this.open = html("button", { type: "button", class: "open" }, "Step through");
       this.open.addEventListener("click", () => { this.show(this.n, true); this.panel.focus(); });
       box.append(this.open);
+    }
+
+    // In the table of lanes below, the row of each step; its number, and those that are folded, lead to the step.
+    number() {
+      const link = (n) => html("a", { href: `#${this.anchor}-s${n}` }, n);
+      this.rows = new Map();
+      for (const row of this.box.parentElement.querySelectorAll(".lanes tbody tr")) {
+        const cell = row.cells[0], n = +cell.textContent;
+        if (n) { this.rows.set(n, row); cell.replaceChildren(link(n)); }
+        for (const { firstChild: said } of row.querySelectorAll("li")) {
+          const folded = parseInt(said.data);
+          said.splitText(`${folded}`.length);
+          said.replaceWith(link(folded));
+        }
+      }
     }
 
     get both() { return this.sides.length > 1 && this.beside.checked; }
@@ -218,12 +237,12 @@
         html("tbody", {}, ...rows));
     }
 
-    // In the table of lanes below, the row that is done now or was last.
+    // The row that is done now or was last.
     mark(n) {
       for (const row of this.box.parentElement.querySelectorAll(".lanes [aria-current]"))
         row.removeAttribute("aria-current");
       for (; n > 0; n--) {
-        const row = document.getElementById(`${this.anchor}-r${n}`);
+        const row = this.rows.get(n);
         if (row) { row.setAttribute("aria-current", "step"); return; }
       }
     }

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ...tree import Frame, Walk
+from ...tree import ARROW, Frame, Walk
 
 
 def stepper(walk: Walk, anchor: str) -> str:
     """A place for the stepper of the finding at ``anchor``, with its data; empty without a script."""
+    places = {frame.place: 0 for frame in (*walk.failing, *walk.passing)}
+    places.update({place: n for n, place in enumerate(places)})
     data = {
         "threads": walk.threads,
         "start": walk.start,
-        "failing": list(_steps(walk.failing, walk.threads, 0)),
+        "places": list(places),
+        "failing": list(_steps(walk.failing, walk.threads, places, 0)),
         "at": walk.at,
-        "passing": list(_steps(walk.passing, walk.threads, walk.at)),
+        "passing": list(_steps(walk.passing, walk.threads, places, walk.at)),
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     # In a script element nothing is escaped: no text in it may look like the element's end.
@@ -25,12 +28,15 @@ def stepper(walk: Walk, anchor: str) -> str:
     return f'<div class="stepper" data-anchor="{anchor}">{script}</div>\n'
 
 
-def _steps(frames: Sequence[Frame], threads: Sequence[str], since: int) -> Iterator[list[Any]]:
+def _steps(
+    frames: Sequence[Frame], threads: Sequence[str], places: Mapping[str, int], since: int
+) -> Iterator[list[Any]]:
     """[thread, what it does, value, place, its locks, waits, what its field is worth then] of each.
 
-    Threads are told by their place in ``threads``.  But for the waits, each a thread, a lock and
-    its holder or -1, nothing changes in a step for the other threads.  0 stands for the locks
-    that it held before, and for the worth of a step without a field.
+    Threads and places are told by their place in their list.  But for the waits, each a thread,
+    a lock and its holder or -1, nothing changes in a step for the other threads.  0 stands for
+    the locks that it held before, and for the worth of a step without a field.  What ends a step
+    is left out where it says no more: locks as before, no waits, the worth that the value names.
     """
     number = {name: i for i, name in enumerate(threads)}
     before = frames[since - 1].held if since else [()] * len(threads)
@@ -39,5 +45,11 @@ def _steps(frames: Sequence[Frame], threads: Sequence[str], since: int) -> Itera
         waits = [[number.get(w.thread, -1), w.lock, number.get(w.holder, -1)] for w in frame.waits]
         held = 0 if frame.held[mine] == before[mine] else frame.held[mine]
         left = 0 if frame.left is None else frame.left[1]
-        yield [mine, frame.does, frame.value, frame.place, held, waits, left]
+        step = [mine, frame.does, frame.value, places[frame.place], held, waits, left]
+        usually: tuple[Any, ...] = (frame.value.rpartition(ARROW)[2] or 0, [], 0)
+        for usual in usually:
+            if step[-1] != usual:
+                break
+            step.pop()
+        yield step
         before = frame.held

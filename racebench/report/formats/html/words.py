@@ -23,6 +23,8 @@ def spans(text: tree.Text) -> str:
 def _span(span: tree.Span) -> str:
     if span is BREAK:
         return "<br>"
+    if not span.text:
+        return ""
     said = escaped(span.text)
     title = f' title="{escaped(span.title)}"' if span.title else ""
     look = f' class="{span.look.value}"' if span.look is not Look.PLAIN else ""
