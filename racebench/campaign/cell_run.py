@@ -177,8 +177,7 @@ class _CellRun:
             self.listener.cell_started(*self.target.name, mode, budget)
 
         def progress(p: engine.Progress) -> None:
-            total = replace(
-                p,
+            total = p._replace(
                 executions=p.executions + base.executions,
                 failures=p.failures + base.failures,
                 seconds=p.seconds + base.seconds,

@@ -92,7 +92,7 @@ def instead(choice: Choice, failing: Sequence[str], scenario: Scenario | None = 
         return ""
     for other, state in product((scenario, *others), STATES):
         if other.initial is not None:
-            changed = replace(other, initial=replace(other.initial, state=state))
+            changed = other._replace(initial=other.initial._replace(state=state))
             if not set(never(_tried(changed, code, FEW_TRIES))) >= set(failing) & _words(other):
                 return shlex.join(["racebench", "fuzz", choice.spec, "--state", state])
     return ""

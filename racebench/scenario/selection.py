@@ -153,7 +153,7 @@ def select(names: Sequence[str]) -> list[Scenario]:
     by_name: dict[str, Scenario] = {}
     for scenario in chosen.values():
         if scenario.name in by_name:
-            scenario = replace(scenario, name=with_folder(scenario.path))
+            scenario = scenario._replace(name=with_folder(scenario.path))
         other = by_name.setdefault(scenario.name, scenario)
         if other is not scenario:
             raise UsageError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -175,8 +174,7 @@ class Loader:
         if both:
             what = f"virq {both[0]} is routed"
             raise self.error("domain.enabled", what, "Write enabled = true beside its pirq.")
-        return replace(
-            bare,
+        return bare._replace(
             routed=routed,
             enabled=enabled,
             down=self.numbers(domain, "down", 0, vcpus - 1),

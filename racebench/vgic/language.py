@@ -9,8 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ScenarioError
 from .state import (
@@ -69,8 +68,7 @@ _ARGUMENT = re.compile(r"([a-z]+)=(\[(?:[0-9]{1,9}(?:,[0-9]{1,9})*)?\]|[0-9]{1,9
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
-class LineAtStart:
+class LineAtStart(NamedTuple):
     """A pIRQ before the threads start; ``affinity`` None: where routing or boot left it."""
 
     pirq: int
@@ -80,8 +78,7 @@ class LineAtStart:
     latched: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Initial:
+class Initial(NamedTuple):
     """The state before the threads start.
 
     ``routed`` has (virq, pirq, enabled), ``pending`` (virq, "lr_pending", "lr"
@@ -160,8 +157,7 @@ def _line(line: LineAtStart) -> dict[str, Any]:
     return row | {key: True for key in ("active", "latched") if getattr(line, key)}
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One call into the vGIC: a name and its numbers, lists as tuples."""
 
     name: str

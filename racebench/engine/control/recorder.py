@@ -50,8 +50,7 @@ class StepRecorder:
             file = file_of(frame)
         lock_class = obj.cls if isinstance(obj, Primitive) else ""
         held = tuple(lock.name for lock, _, _ in task.held)
-        step = Step(task.name, op.kind, object_name(op, obj), lock_class, stack[-1], stack, held, op.atomic)
-        step.file = file
+        step = Step(task.name, op.kind, object_name(op, obj), lock_class, stack, held, op.atomic, file)
         if op.is_field:
             slot = SLOT + op.field
             step.old = show(obj.__dict__.get(slot))

@@ -8,9 +8,8 @@ preemptions are tried.  What counts is the signature, nothing else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import ProgramError
 from ...findings import STANDING
@@ -30,8 +29,7 @@ Deviations = dict[Place, int]
 Measure = tuple[int, int]
 
 
-@dataclass(slots=True)
-class Shrunk:
+class Shrunk(NamedTuple):
     """A schedule that still breaks the rule: ``preemptions`` in it, and whether fewer cannot do."""
 
     schedule: Schedule
@@ -143,13 +141,13 @@ class Shrinker:
             for outcome in outcomes(search, _MOST_BOUNDED, self._deadline):
                 found = self._matched(outcome, search.preempted)
                 if found is not None:
-                    self.best, found.fewest = found, True
+                    self.best = found._replace(fewest=True)
                     return
                 if not self.scheduler.fit:
                     return
             if not search.complete:
                 return
-        self.best.fewest = True
+        self.best = self.best._replace(fewest=True)
 
 
 def nearest_passing(
