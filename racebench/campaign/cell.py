@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import traceback
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -66,7 +66,7 @@ def failed(target: Target, error: Exception, result: CellResult | None = None) -
     ours = is_ours(error)
     why = f"RaceBench itself failed: {told(error)}" if ours else str(error)
     if ours and os.environ.get("RACEBENCH_DEBUG") == "1":
-        traceback.print_exception(error)
+        sys.__excepthook__(type(error), error, error.__traceback__)
     result = result or CellResult(target.cell(()))
     return result._replace(cell=replace(result.cell, error=why, failed=ours).judged())
 

@@ -22,7 +22,6 @@ from . import modes
 from .budget import FEW, FEW_TRIES, HAMMER_SHARE
 from .cell import CellListener, CellResult, Earlier, Plan, failed
 from .contradictions import compared
-from .rounds import smallest_round
 from .stop import Stop
 from .vacuity import calls, noted
 
@@ -247,6 +246,9 @@ class _CellRun:
         with suppress(KeyboardInterrupt, ProgramError), self.stop.interruptible():
             end = perf_counter() + budget
             if self.target.scenario.mix is not None:
+                # Only here: few scenarios draw.
+                from .rounds import smallest_round
+
                 drawn = smallest_round(self.target, open_[0].finding, budget, self.stop)
             found = self._again(open_, drawn, end)
         for record in open_:

@@ -62,7 +62,7 @@ class _Forked:
                 call()
                 status = 0
             except BaseException as error:
-                sys.excepthook(type(error), error, error.__traceback__)
+                sys.__excepthook__(type(error), error, error.__traceback__)
             finally:
                 # What the parent had not yet written is the parent's.
                 os._exit(status)

@@ -6,12 +6,11 @@ To add an operation, add its line to ``OPERATIONS`` and its code to
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, meant
 from .state import (
     ESPI_BASE_INTID,
     FIRST_PIRQ,
@@ -189,9 +188,9 @@ def parse_operation(text: str, file: str, place: str, initial: Initial) -> Opera
     name, _, rest = " ".join(text.split()).partition(" ")
     form = OPERATIONS.get(name)
     if form is None:
-        close = difflib.get_close_matches(name, OPERATIONS, 1)
-        hint = f"Did you mean {close[0]}?" if close else f"Write one of {', '.join(OPERATIONS)}."
-        raise error(f"unknown operation {name!r}", hint)
+        raise error(
+            f"unknown operation {name!r}", meant(name, OPERATIONS, f"Write one of {', '.join(OPERATIONS)}.")
+        )
     given: dict[str, tuple[int, ...]] = {}
     for word in _words(rest):
         match = _ARGUMENT.fullmatch(word)
