@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import io
 import os
-import platform
 import sys
-import traceback
 from collections.abc import Sequence
 
 from . import __version__, commands
@@ -52,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _version() -> str:
     """RaceBench's, and on what it runs: whether threads of Python run at once makes a difference to it."""
     lock = "with the GIL" if has_gil() else "free-threaded, without the GIL"
-    return f"{__version__} (Python {platform.python_version()}, {lock})"
+    return f"{__version__} (Python {sys.version.split()[0]}, {lock})"
 
 
 def _refused(why: str) -> int:
@@ -62,7 +60,7 @@ def _refused(why: str) -> int:
 
 def _failed(error: Exception) -> int:
     if os.environ.get("RACEBENCH_DEBUG") == "1":
-        traceback.print_exception(error)
+        sys.__excepthook__(type(error), error, error.__traceback__)
     _complain(
         f"RaceBench itself failed: {type(error).__name__}: {error}. "
         "Please report it, with the traceback that RACEBENCH_DEBUG=1 shows."

@@ -7,7 +7,22 @@ replay left its recording, a stored file is not ours, or RaceBench is at fault.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+
+def meant(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A sentence that asks whether the closest of ``known`` was meant; ``otherwise`` if none is close."""
+    close = closest(word, known)
+    return f"Did you mean {close}?" if close else otherwise
+
+
+def closest(word: str, known: Iterable[str], least: float = 0.6) -> str:
+    """The one of ``known`` that is most like ``word``; "" if none is ``least`` so."""
+    # Only here: an error is rare, and most commands end without one.
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(known), 1, least)), "")
 
 
 class RaceBenchError(Exception):

@@ -10,7 +10,7 @@ import enum
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import exactly, shortened
 from .trace import Schedule
@@ -108,8 +108,7 @@ def check_words(rule: str, message: str) -> tuple[str, str]:
     return exactly(shortened(rule)), exactly(shortened(message))
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
+class Alarm(NamedTuple):
     """What a detector saw in an execution, or predicts from it.
 
     ``steps`` are the indices of the steps it rests on, in order; a number past
@@ -121,7 +120,7 @@ class Alarm:
     signature: str
     message: str
     steps: tuple[int, ...] = ()
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = {}  # noqa: RUF012  Nobody writes it.
     guarded: bool = False
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import enum
 import linecache
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from .errors import ResultError
@@ -139,7 +138,6 @@ class Actor(Protocol):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
 class Execution:
     """What the threads of one execution did, in order: what detectors look at.
 
@@ -151,12 +149,19 @@ class Execution:
     own: what one of them has found out for all.
     """
 
-    threads: int
-    steps: Sequence[tuple[Any, Op, Any]]
-    blocked: Sequence[tuple[Any, Op, Any]] = ()
-    sites: Sequence[Site] = ()
-    wanted: Sequence[Site] = ()
-    surveys: list[Any] = field(default_factory=list, compare=False, repr=False)
+    __slots__ = ("blocked", "sites", "steps", "surveys", "threads", "wanted")
+
+    def __init__(
+        self,
+        threads: int,
+        steps: Sequence[tuple[Any, Op, Any]],
+        blocked: Sequence[tuple[Any, Op, Any]] = (),
+        sites: Sequence[Site] = (),
+        wanted: Sequence[Site] = (),
+    ) -> None:
+        self.threads, self.steps, self.blocked = threads, steps, blocked
+        self.sites, self.wanted = sites, wanted
+        self.surveys: list[Any] = []
 
     def place(self, n: int) -> str:
         """The place of step ``n`` in words; steps past the end are the blocked offers."""
@@ -170,8 +175,7 @@ NOTHING = ("", "")
 """What a thread holds that wants a lock with none held."""
 
 
-@dataclass(frozen=True, slots=True)
-class LockEdge:
+class LockEdge(NamedTuple):
     """``thread`` held ``held`` (taken at step ``taken``) and wanted ``wanted`` (at step ``at``).
 
     Locks are (class, name).  ``others`` has all that it held; a mode is True for
@@ -179,7 +183,7 @@ class LockEdge:
     wanted lock holds new readers back; there such a writer is told of also if it
     held ``NOTHING``.  ``fresh`` names those of the two that were made in a thread,
     ``unnamed`` those that were given no name.
-    ``known`` is what thread number ``index`` knew of the others by hand-overs when
+    ``known`` is what thread ``number`` knew of the others by hand-overs when
     it wanted the lock, ``seen`` by all that it had read, empty if nobody asked, and
     ``latest`` how many steps it had made when it did so for the last time, knowing
     no more: see ``detect.past``.
@@ -196,7 +200,7 @@ class LockEdge:
     taken_site: str = ""
     wanted_site: str = ""
     fair: bool = False
-    index: int = -1
+    number: int = -1
     known: tuple[int, ...] = ()
     latest: int = -1
     seen: tuple[int, ...] = ()
@@ -215,7 +219,6 @@ class Site(NamedTuple):
         return f"{self.function} ({self.file}:{self.line})"
 
 
-@dataclass(slots=True)
 class Step:
     """One executed step, as a detailed replay records it.
 
@@ -225,16 +228,15 @@ class Step:
     the site's file, in which its line is looked up once nothing runs any more.
     """
 
-    thread: str
-    kind: Kind
-    object: str
-    lock_class: str
-    site: Site
-    held: tuple[str, ...]
-    atomic: bool = False
-    old: str = ""
-    new: str = ""
-    file: str = ""
+    __slots__ = ("atomic", "file", "held", "kind", "lock_class", "new", "object", "old", "site", "thread")
+
+    def __init__(
+        self, thread: str, kind: Kind, object: str, lock_class: str, site: Site, held: tuple[str, ...]
+    ) -> None:
+        self.thread, self.kind, self.object, self.lock_class = thread, kind, object, lock_class
+        self.site, self.held = site, held
+        self.atomic = False
+        self.old = self.new = self.file = ""
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import traceback
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from .. import engine
@@ -18,8 +18,7 @@ Seen = Mapping[str, Mapping[str, int]]
 """How often each signature was seen, by mode."""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What is done with each cell; ``executions`` limits explore, None is by time alone.
 
     ``proof_s`` is what verify may take on top of the cell's time; None lets it use part of that.
@@ -55,12 +54,11 @@ class CellListener:
         """A finding is new, or has more to say than when it was last told."""
 
 
-@dataclass(frozen=True)
-class CellResult:
+class CellResult(NamedTuple):
     """What a cell has come to, and how often each signature was seen.  ``cell.partial``: it was cut off."""
 
     cell: Cell
-    seen: Seen = field(default_factory=dict)
+    seen: Seen = {}
 
 
 def failed(target: Target, error: Exception, result: CellResult | None = None) -> CellResult:
@@ -68,9 +66,9 @@ def failed(target: Target, error: Exception, result: CellResult | None = None) -
     ours = is_ours(error)
     why = f"RaceBench itself failed: {told(error)}" if ours else str(error)
     if ours and os.environ.get("RACEBENCH_DEBUG") == "1":
-        traceback.print_exception(error)
+        sys.__excepthook__(type(error), error, error.__traceback__)
     result = result or CellResult(target.cell(()))
-    return replace(result, cell=replace(result.cell, error=why, failed=ours).judged())
+    return result._replace(cell=replace(result.cell, error=why, failed=ours).judged())
 
 
 def limit_s(plan: Plan, seconds: float) -> float | None:

@@ -22,7 +22,6 @@ from . import modes
 from .budget import FEW, FEW_TRIES, HAMMER_SHARE
 from .cell import CellListener, CellResult, Earlier, Plan, failed
 from .contradictions import compared
-from .rounds import smallest_round
 from .stop import Stop
 from .vacuity import calls, noted
 
@@ -177,8 +176,7 @@ class _CellRun:
             self.listener.cell_started(*self.target.name, mode, budget)
 
         def progress(p: engine.Progress) -> None:
-            total = replace(
-                p,
+            total = p._replace(
                 executions=p.executions + base.executions,
                 failures=p.failures + base.failures,
                 seconds=p.seconds + base.seconds,
@@ -248,6 +246,9 @@ class _CellRun:
         with suppress(KeyboardInterrupt, ProgramError), self.stop.interruptible():
             end = perf_counter() + budget
             if self.target.scenario.mix is not None:
+                # Only here: few scenarios draw.
+                from .rounds import smallest_round
+
                 drawn = smallest_round(self.target, open_[0].finding, budget, self.stop)
             found = self._again(open_, drawn, end)
         for record in open_:

@@ -18,11 +18,11 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from .. import engine
 from ..errors import is_ours, told
+from .pipe import Connection
 from .stop import Stop
 
 NO_END, NO_WORD = "no end within", "no progress within"

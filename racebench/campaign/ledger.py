@@ -18,10 +18,11 @@ Assumes: one thread uses it.
 from __future__ import annotations
 
 import os
-import platform
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -304,8 +305,19 @@ def host() -> dict[str, Any]:
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     return {
-        "python": platform.python_version(),
+        "python": sys.version.split()[0],
         "gil": has_gil(),
         "cores": cores,
-        "platform": platform.platform(),
+        "platform": _platform(),
     }
+
+
+def _platform() -> str:
+    """What ``platform.platform()`` says, which starts a process for that."""
+    with suppress(AttributeError, OSError, TypeError, ValueError):
+        libc, version = os.confstr("CS_GNU_LIBC_VERSION").split()  # type: ignore[union-attr]
+        uname = os.uname()
+        return f"{uname.sysname}-{uname.release}-{uname.machine}-with-{libc}{version}"
+    import platform
+
+    return platform.platform()

@@ -9,14 +9,15 @@ imported here that takes a moment.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple, Protocol
+
+from . import pipe
+from .pipe import Connection
 
 RUNS_CODE = {"run", "verify", "explore", "fuzz", "ablate"}
 """The verbs that run code under test, and so need a child."""
@@ -26,32 +27,115 @@ _SAFE = "PYTHONSAFEPATH"
 _early: list[Newborn] = []
 
 
-class Newborn:
-    """A child that has been started: ``talk`` and ``leash`` are the parent's ends of its pipes.
+class Process(Protocol):
+    """A child's process, as ``multiprocessing`` has it; ``exitcode`` is None while it lives."""
 
-    ``forked``: it is a copy of the calling process, which has one thread.
-    """
+    @property
+    def pid(self) -> int | None: ...
 
-    def __init__(self, number: int, forked: bool = False) -> None:
-        get_context = multiprocessing.get_context
-        context = get_context("fork") if forked else get_context("spawn")
-        self.talk: Connection
-        self.leash: Connection
-        self.talk, theirs = context.Pipe()
-        leash_end, self.leash = context.Pipe(duplex=False)
+    @property
+    def exitcode(self) -> int | None: ...
+
+    def kill(self) -> None: ...
+
+    def join(self) -> None: ...
+
+
+class Newborn(NamedTuple):
+    """A child that has been started: ``talk`` and ``leash`` are the parent's ends of its pipes."""
+
+    talk: Connection
+    leash: Connection
+    process: Process
+
+
+class _Forked:
+    """A copy of this process, which has one thread, that makes ``call`` and ends."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._status: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            status = 1
+            try:
+                _read_nothing()
+                call()
+                status = 0
+            except BaseException as error:
+                sys.__excepthook__(type(error), error, error.__traceback__)
+            finally:
+                # What the parent had not yet written is the parent's.
+                os._exit(status)
+
+    @property
+    def exitcode(self) -> int | None:
+        return self._wait(os.WNOHANG)
+
+    def join(self) -> None:
+        self._wait(0)
+
+    def _wait(self, how: int) -> int | None:
+        if self._status is None:
+            # ChildProcessError: somebody else has reaped it.
+            with suppress(ChildProcessError):
+                pid, status = os.waitpid(self.pid, how)
+                if pid:
+                    self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+    def kill(self) -> None:
+        # Its number is its own until it is reaped.
+        if self.exitcode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+
+def _read_nothing() -> None:
+    """Standard input is the parent's."""
+    if sys.stdin is not None:
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+
+
+def _forked(number: int) -> Newborn:
+    talk, theirs = pipe.pair()
+    leash_end, leash = pipe.leash()
+
+    def live() -> None:
         # A copy has our ends too, and would never hear that we are gone.
-        ours = (self.talk, self.leash) if forked else ()
-        # No daemon: a program may start processes of its own.
-        self.process = context.Process(target=_live, args=(theirs, leash_end, number, ours))
-        with nullcontext() if forked else _nothing_from_here(), _ctrl_c_held_back(forked):
-            self.process.start()
-        theirs.close()
-        leash_end.close()
+        talk.close()
+        leash.close()
+        _live(theirs, leash_end, number)
+
+    with _ctrl_c_held_back():
+        newborn = Newborn(talk, leash, _Forked(live))
+    theirs.close()
+    leash_end.close()
+    return newborn
 
 
-def _live(talk: Connection, leash: Connection, number: int, parents: Iterable[Connection]) -> None:
-    for end in parents:
-        end.close()
+def _spawned(number: int) -> Newborn:
+    # Only here: it takes a moment.
+    from multiprocessing import get_context, resource_tracker
+
+    context = get_context("spawn")
+    talk, theirs = context.Pipe()
+    leash_end, leash = context.Pipe(duplex=False)
+    # No daemon: a program may start processes of its own.
+    process = context.Process(target=_live, args=(theirs, leash_end, number))
+    with _nothing_from_here():
+        # Starting the tracker unblocks SIGINT (CPython before 3.12), so it must run already.
+        if hasattr(signal, "pthread_sigmask"):
+            resource_tracker.ensure_running()
+        with _ctrl_c_held_back():
+            process.start()
+    theirs.close()
+    leash_end.close()
+    return Newborn(talk, leash, process)
+
+
+def _live(talk: Connection, leash: Connection, number: int) -> None:
     # The engines: once for all calls, and while the parent loads what it shows.
     from . import cell_run  # noqa: F401
     from .child import work
@@ -64,12 +148,15 @@ def start_early() -> None:
     if _FORKS:
         # What both need.
         from ..scenario import selection  # noqa: F401
-    _early.append(Newborn(os.getpid(), _FORKS))
+
+        _early.append(_forked(os.getpid()))
+    else:
+        _early.append(_spawned(os.getpid()))
 
 
 def take(number: int) -> Newborn:
     """Child ``number``; the first one may have been started early."""
-    return _early.pop() if _early and number == os.getpid() else Newborn(number)
+    return _early.pop() if _early and number == os.getpid() else _spawned(number)
 
 
 def end_early() -> None:
@@ -101,14 +188,11 @@ def _nothing_from_here() -> Iterator[None]:
 
 
 @contextmanager
-def _ctrl_c_held_back(forked: bool) -> Iterator[None]:
+def _ctrl_c_held_back() -> Iterator[None]:
     """A process started in here begins with SIGINT blocked, until it leads its own session."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # Starting the tracker, which a fork does without, unblocks SIGINT (CPython before 3.12), so it must run already.
-    if not forked:
-        resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,4 +36,4 @@ class Place(NamedTuple):
 
 def scenario_at(name: str, path: str) -> Scenario:
     """The scenario of the file ``path`` under the name that its results have: runs it, if it is Python."""
-    return replace(load_scenario(Path(path)), name=name)
+    return load_scenario(Path(path))._replace(name=name)

@@ -27,7 +27,6 @@ import os
 import signal
 import time
 from contextlib import suppress
-from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -36,6 +35,7 @@ from ..errors import HarnessBug, RaceBenchError, UsageError
 from . import nursery
 from .child import BEGUN, LATE, NO_END, NO_WORD, OVER, Call
 from .meter import Meter
+from .pipe import readable
 from .stop import Stop
 
 _LOOK_S = 0.1
@@ -88,8 +88,7 @@ class _Child:
     """
 
     def __init__(self, number: int) -> None:
-        made = nursery.take(number)
-        self.talk, self.leash, self.process = made.talk, made.leash, made.process
+        self.talk, self.leash, self.process = nursery.take(number)
         self.job: Job | None = None
         self.left: float | None = None
         self.counted = 0.0
@@ -231,7 +230,7 @@ class Pool:
                 self._hire(employer)
             if not self._busy():
                 return
-            ready = set(wait([c.talk for c in self._children], timeout=_LOOK_S))
+            ready = set(readable([c.talk for c in self._children], _LOOK_S))
             for child in list(self._children):
                 if child.talk in ready:
                     self._hear(child, employer)
@@ -269,7 +268,7 @@ class Pool:
             job = employer.next_job(free)
             if job is None:
                 return
-            idle = next((c for c in self._children if c.job is None and c.process.is_alive()), None)
+            idle = next((c for c in self._children if c.job is None and c.process.exitcode is None), None)
             (idle or self._start()).give(job, self._now)
 
     def _tick(self) -> None:

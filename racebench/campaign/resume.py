@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +92,6 @@ def _scenario(name: str, file: str, folder: Path) -> Scenario:
         what = f"{folder}: needs code, which only a command line may name"
         raise UsageError(f"{what}. Name {path} again, with the other scenarios.")
     try:
-        return replace(load_scenario(path), name=name)
+        return load_scenario(path)._replace(name=name)
     except ScenarioError as error:
         raise UsageError(f"{folder}: cannot go on: {error}") from error

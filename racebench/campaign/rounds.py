@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -51,7 +50,8 @@ def _scenario(whole: Scenario, drawn: Drawn) -> Scenario:
     comment = f"A round of the hammered scenario {whole.name}: what its threads drew, and how it began."
     heading = Heading(f"One round of: {whole.title}", whole.source, [*whole.tags, "round"], comment)
     text = scenario_text(heading, drawn, {"*": ()}, history=True)
-    return replace(scenario_from_text(Path(f"{whole.name}.toml"), text), name=whole.name, path=whole.path)
+    round_ = scenario_from_text(Path(f"{whole.name}.toml"), text)
+    return round_._replace(name=whole.name, path=whole.path)
 
 
 def _drawn(story: Any) -> Drawn | None:

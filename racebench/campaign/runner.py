@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -52,14 +52,13 @@ class Listener(Protocol):
     def note(self, text: str) -> None: ...
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What a campaign is to do; ``seconds`` is for all of it, 0 if executions are counted instead.
 
     ``command`` is the command line that asked for it.
     """
 
-    plan: Plan = field(default_factory=Plan)
+    plan: Plan = Plan()
     seconds: float = 30.0
     jobs: int = 1
     out: Path | None = None
@@ -153,8 +152,8 @@ class _Employer:
         name = min(worth, key=self._helpers.__getitem__)
         self._helpers[name] += 1
         n = self._helpers[name]
-        plan = replace(
-            self._options.plan, modes=("stress",), seed=Share(n, n + 1).seed(self._options.plan.seed)
+        plan = self._options.plan._replace(
+            modes=("stress",), seed=Share(n, n + 1).seed(self._options.plan.seed)
         )
         return self._job(_Piece(self._hammered[name][0], f"helper {n}"), plan, left[name], Earlier())
 

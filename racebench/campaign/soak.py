@@ -111,7 +111,7 @@ class Visitor:
             atexit.register(self.close)
         memory = self._memory.setdefault(target.name, {})
         modes = tuple(mode for mode in self.plan.modes if mode != "verify" or share.proves)
-        plan = replace(self.plan, modes=modes, seed=share.seed(self.plan.seed), proof_s=VERIFY_S)
+        plan = self.plan._replace(modes=modes, seed=share.seed(self.plan.seed), proof_s=VERIFY_S)
         known = Earlier(findings=tuple(r for r in memory.values() if r.finding.schedule))
         allowed = deadline_s(share, seconds)
         grace_s = GRACE_S

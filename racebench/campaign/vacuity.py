@@ -1,34 +1,23 @@
-"""What a clean cell did not do: operations that never succeed, code and locks that made no difference.
+"""What a clean cell did not do: operations that never succeed; in unused.py, what made no difference.
 
 What operations return is counted by all who run the cell (``Cell.vacuous``).  Here is what
-takes executions of its own: a few, of a cell that is done and clean.  So a sentence about
-the code of a protocol says how many they were, and no verdict hangs on it.
+takes executions of its own: a few, of a cell that is done and clean.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from types import FunctionType
-from typing import Any
 
 from .. import engine, vgic
-from ..engine.explain.removal import Watch, watched
 from ..errors import RaceBenchError
-from ..findings import Alarm
 from ..records import Cell, Counts
-from ..scenario.lineage import Lineage, lineage_of
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Choice, Target, bundled, name_of
-from ..trace import Execution, Kind
 from ..vgic.bench import CODE, HARDWARE
-from ..vgic.drawing import STATES
 from .budget import FEW_TRIES
-
-_TAKES = {Kind.ACQUIRE, Kind.TRY_ACQUIRE}
 
 
 def calls(scenario: Scenario) -> dict[str, str]:
@@ -55,7 +44,11 @@ def noted(target: Target, cell: Cell) -> Cell:
     if cell.found or not cell.answered or target.scenario.initial is None or target.scenario.mix is not None:
         return cell
     try:
-        cell = replace(cell, unused=tuple(_unused(target)))
+        if ":" in target.choice.spec:
+            # A user's own.  Only here: it loads what changes locks.
+            from .unused import unused
+
+            cell = replace(cell, unused=tuple(unused(target)))
         failing = [word_of(operation) for operation in cell.failing]
         return replace(cell, instead=instead(target.choice, failing, target.scenario))
     except RaceBenchError:
@@ -81,6 +74,11 @@ def instead(choice: Choice, failing: Sequence[str], scenario: Scenario | None = 
     """
     if not failing:
         return ""
+    # Only here: most cells have nothing that fails.
+    import shlex
+
+    from ..vgic.drawing import STATES
+
     code = choice.code if not isinstance(choice.code, str) else vgic.protocol(choice.code)
     wanted = _words(scenario) if scenario is not None else set(failing)
     others = [s for s in bundled(failing) if s.threads and s.exists_under(code) and _words(s) & set(failing)]
@@ -92,7 +90,7 @@ def instead(choice: Choice, failing: Sequence[str], scenario: Scenario | None = 
         return ""
     for other, state in product((scenario, *others), STATES):
         if other.initial is not None:
-            changed = replace(other, initial=replace(other.initial, state=state))
+            changed = other._replace(initial=other.initial._replace(state=state))
             if not set(never(_tried(changed, code, FEW_TRIES))) >= set(failing) & _words(other):
                 return shlex.join(["racebench", "fuzz", choice.spec, "--state", state])
     return ""
@@ -106,52 +104,3 @@ def _tried(scenario: Scenario, code: type[vgic.Protocol], executions: int) -> Co
     """What the operations of ``scenario`` return in its first ``executions``."""
     found = engine.verify(scenario.program(code), None, engine.Plan(executions)).stats["returned"]
     return dict(found)
-
-
-# -- code and locks of a user's own
-
-
-def _unused(target: Target) -> Iterator[str]:
-    """What of a user's protocol made no difference, in sentences."""
-    code = target.choice.code
-    if ":" not in target.choice.spec or isinstance(code, str):
-        return
-    lineage, ran, watch = lineage_of(target.choice), set[str](), Watch()
-    own = {*lineage.own, *lineage.replaced}
-    program = target.scenario.program(_telling(code, lineage, ran.add))
-    takers: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    executions = 0
-
-    def look(execution: Execution) -> list[Alarm]:
-        nonlocal executions
-        executions += 1
-        together: dict[str, set[str]] = defaultdict(set)
-        for actor, op, lock in execution.steps:
-            if op.kind in _TAKES:
-                together[lock.label()].add(actor.name)
-                if len(together[lock.label()]) > 1:
-                    takers[lock.cls].add((lock.label(), actor.name))
-        return []
-
-    engine.glance(watched(program, watch, vgic.bench_states), engine.Plan(FEW_TRIES, detect=look))
-    tried = "another execution" if executions == 1 else f"another {executions} executions"
-    for name in lineage.replaced:
-        if name not in ran:
-            yield f"{name} of {target.choice.id} was never called, in {tried}"
-    for site in sorted(watch.sites):
-        if site.function in own and not takers[site.lock]:
-            yield f"{site.lock}, taken in {site.function}, was never wanted by two threads, in {tried}"
-
-
-def _telling(code: type[vgic.Protocol], lineage: Lineage, tell: Callable[[str], None]) -> type[vgic.Protocol]:
-    """``code`` that tells when one of the functions is called that it overrides."""
-
-    def telling(name: str, function: FunctionType) -> Callable[..., Any]:
-        def call(*args: Any, **how: Any) -> Any:
-            tell(name)
-            return function(*args, **how)
-
-        return call
-
-    names = [name for name in lineage.replaced if isinstance(getattr(code, name), FunctionType)]
-    return type(code.__name__, (code,), {name: telling(name, getattr(code, name)) for name in names})

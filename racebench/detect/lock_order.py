@@ -16,7 +16,6 @@ Lockdep has the same for locks whose readers are not recursive.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from ..findings import Alarm
@@ -110,7 +109,7 @@ class _Edges:
         for k, (by, op, obj) in enumerate(execution.blocked):
             if op.kind in WANTS:
                 self._want(len(execution.steps) + k, below.get(by.index, by), obj, WANTS[op.kind])
-        return [replace(edge, latest=self._latest[key]) for key, edge in self._found.items()]
+        return [edge._replace(latest=self._latest[key]) for key, edge in self._found.items()]
 
     def _want(self, n: int, actor: Any, wanted: Any, mode: bool) -> None:
         holding = self._held.of[actor.index]
@@ -217,10 +216,10 @@ def _apart(a: LockEdge, b: LockEdge) -> bool:
         return True
     if not a.known or not b.known:
         return False
-    if b.known[a.index] >= a.latest or a.known[b.index] >= b.latest:
+    if b.known[a.number] >= a.latest or a.known[b.number] >= b.latest:
         return True
     fresh = a.fresh & b.fresh
-    return bool(fresh) and (b.seen[a.index] >= a.latest or a.seen[b.index] >= b.latest)
+    return bool(fresh) and (b.seen[a.number] >= a.latest or a.seen[b.number] >= b.latest)
 
 
 def _held_back(ring: Sequence[LockEdge], writers: Sequence[LockEdge]) -> dict[str, LockEdge] | None:

@@ -16,8 +16,7 @@ look for themselves.  What else orders steps is not needed here, and passed over
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..trace import Execution, Kind
 
@@ -29,8 +28,7 @@ _OTHERWISE = {
 """What makes a survey impossible."""
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(NamedTuple):
     """``guarded``: no fields race.  ``nested`` has (class held, class wanted)."""
 
     guarded: bool

@@ -6,10 +6,10 @@ the run's, and what is read may be a step old.
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 import threading
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -39,8 +39,7 @@ def standing() -> str:
         member = of_run.get(ident)
         head = f"thread {names.get(ident, '?') if member is None else member.name}"
         locks = [] if member is None else [f"  {line}" for line in _locks(member)]
-        stack = "".join(traceback.format_stack(frames[ident], limit=_INNERMOST)).rstrip()
-        blocks.append("\n".join([head, *locks, stack]))
+        blocks.append("\n".join([head, *locks, *_stack(frames[ident])]))
     return "\n\n".join(blocks)
 
 
@@ -52,6 +51,20 @@ def where_main_is() -> str:
     while not _ours(frame) and frame.f_back is not None and not _ours(frame.f_back):
         frame = frame.f_back
     return str(site_of(frame.f_code, frame.f_lasti))
+
+
+def _stack(innermost: FrameType | None) -> list[str]:
+    """Its innermost frames as a traceback shows them, without the module for that, which takes a moment."""
+    shown: list[str] = []
+    frame = innermost
+    while frame is not None and len(shown) < _INNERMOST:
+        file, line = frame.f_code.co_filename, frame.f_lineno
+        code = linecache.getline(file, line, frame.f_globals).strip()
+        shown.append(
+            f'  File "{file}", line {line}, in {frame.f_code.co_name}' + f"\n    {code}" * bool(code)
+        )
+        frame = frame.f_back
+    return shown[::-1]
 
 
 def _ours(frame: FrameType) -> bool:

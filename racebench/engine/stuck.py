@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any, Protocol
 
@@ -45,7 +44,6 @@ class Waiter(Protocol):
         """The interrupt that it handles ("": none), and how many of ``held`` were taken before."""
 
 
-@dataclass(slots=True)
 class Event:
     """Something that went wrong at step ``at`` of an execution.
 
@@ -53,14 +51,22 @@ class Event:
     show it, if those are not simply the first ``at``.
     """
 
-    rule: str
-    signature: str
-    message: str
-    at: int
-    evidence: dict[str, Any] = field(default_factory=dict)
-    crash: bool = False
-    by: tuple[int, ...] = ()
-    past: tuple[int, ...] | None = None
+    __slots__ = ("at", "by", "crash", "evidence", "message", "past", "rule", "signature")
+
+    def __init__(
+        self,
+        rule: str,
+        signature: str,
+        message: str,
+        at: int,
+        evidence: dict[str, Any] | None = None,
+        crash: bool = False,
+        by: tuple[int, ...] = (),
+    ) -> None:
+        self.rule, self.signature, self.message, self.at = rule, signature, message, at
+        self.evidence: dict[str, Any] = {} if evidence is None else evidence
+        self.crash, self.by = crash, by
+        self.past: tuple[int, ...] | None = None
 
 
 class Polled:

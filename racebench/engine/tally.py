@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from errno import errorcode
 from typing import Any, Protocol
 
@@ -38,20 +37,29 @@ def schedule_of(log: Log, end: int | None = None) -> Schedule:
     return tuple((task.name, op.kind.value, object_name(op, obj)) for task, op, obj in log[:end])
 
 
-@dataclass(slots=True)
 class Seen:
     """One signature: how often it came, by which strategies, and its best schedule so far."""
 
-    rule: str
-    signature: str
-    summary: str
-    evidence: dict[str, Any]
-    schedule: Schedule
-    after: int
-    strategy: str
-    count: int = 1
-    alarm: bool = False
-    by: dict[str, int] = field(default_factory=dict)
+    __slots__ = (
+        *(
+            "after",
+            "alarm",
+            "by",
+            "count",
+            "evidence",
+            "rule",
+            "schedule",
+            "signature",
+            "strategy",
+            "summary",
+        ),
+    )
+
+    def __init__(self, told: Event | Alarm, schedule: Schedule, after: int, strategy: str) -> None:
+        self.rule, self.signature = told.rule, told.signature
+        self.summary, self.evidence, self.schedule = told.message, _evidence(told), schedule
+        self.after, self.strategy, self.by = after, strategy, {strategy: 1}
+        self.count, self.alarm = 1, False
 
     def finding(self, mode: str, seed: int) -> Finding:
         """The finding, before its evidence is completed."""
@@ -137,10 +145,7 @@ class Tally:
     def _count(self, told: Event | Alarm, log: Log, end: int | None, after: int, by: str) -> bool:
         known = self.seen.get(told.signature)
         if known is None:
-            self.seen[told.signature] = Seen(
-                told.rule, told.signature, told.message, _evidence(told), schedule_of(log, end), after, by,
-                by={by: 1},
-            )  # fmt: skip
+            self.seen[told.signature] = Seen(told, schedule_of(log, end), after, by)
             return True
         known.count += 1
         known.by[by] = known.by.get(by, 0) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -122,9 +122,9 @@ class Visits:
 
         RaceBenchError if two files share one, and their folder's too.
         """
-        scenario = replace(scenario, name=name_of(scenario.path))
+        scenario = scenario._replace(name=name_of(scenario.path))
         if self._files.get(scenario.name, scenario).path != scenario.path:
-            scenario = replace(scenario, name=with_folder(scenario.path))
+            scenario = scenario._replace(name=with_folder(scenario.path))
         other = self._files.setdefault(scenario.name, scenario)
         if other.path != scenario.path:
             what = f"{other.path} and {scenario.path} have the same name"

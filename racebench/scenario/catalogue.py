@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from .. import vgic
-from ..errors import UsageError
+from ..errors import UsageError, meant
 from ..vgic.bench import CODE
 from .scenario import Scenario
 from .selection import bundled
@@ -57,8 +56,9 @@ def running(function: str, others: Sequence[str] = ()) -> tuple[list[str], list[
         names = {name for source in known for name in re.findall(r"\w{6,}", source)}
         # A part of a name is a better guess than a name that is like it.
         close = sorted(name for name in names if function in name)[:3]
-        close = close or difflib.get_close_matches(function, sorted(names), 1)
-        hint = f"Did you mean {' or '.join(close)}?" if close else f"Or choose one of {', '.join(others)}."
+        hint = meant(function, sorted(names), f"Or choose one of {', '.join(others)}.")
+        if close:
+            hint = f"Did you mean {' or '.join(close)}?"
         raise UsageError(f"no bundled scenario runs a function of Xen named {function!r}. {hint}")
     return cited, [scenario for scenario in bundled() if not cites[scenario.name].isdisjoint(cited)]
 

@@ -8,10 +8,9 @@ because it, or its folder, was named.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import vgic
 from ..errors import ScenarioError, told
@@ -23,8 +22,7 @@ from .userfile import read_text, run_file
 SUFFIXES = (".toml", ".py")
 
 
-@dataclass(frozen=True)
-class Scenario:
+class Scenario(NamedTuple):
     """One scenario.
 
     ``expect`` and ``allow`` map a protocol (or variant, or ``*``: every one not
@@ -43,8 +41,8 @@ class Scenario:
     expect: Mapping[str, tuple[str, ...]]
     allow: Mapping[str, tuple[str, ...]]
     initial: vgic.Initial | None = None
-    threads: Mapping[str, tuple[vgic.Operation, ...]] = field(default_factory=dict)
-    variants: Mapping[str, Program] = field(default_factory=dict)
+    threads: Mapping[str, tuple[vgic.Operation, ...]] = {}
+    variants: Mapping[str, Program] = {}
     mix: vgic.Mix | None = None
     history: bool = False
     text: str = ""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import filecmp
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import vgic
-from ..errors import ScenarioError, UsageError
+from ..errors import ScenarioError, UsageError, closest, meant
 from ..findings import Finding
 from ..program import Program
 from ..records import Cell, FindingRecord
@@ -153,7 +151,7 @@ def select(names: Sequence[str]) -> list[Scenario]:
     by_name: dict[str, Scenario] = {}
     for scenario in chosen.values():
         if scenario.name in by_name:
-            scenario = replace(scenario, name=with_folder(scenario.path))
+            scenario = scenario._replace(name=with_folder(scenario.path))
         other = by_name.setdefault(scenario.name, scenario)
         if other is not scenario:
             raise UsageError(
@@ -191,7 +189,7 @@ def _original(path: Path) -> Path:
     """The bundled scenario that ``path`` is a copy of, as xdist makes of a folder for another machine."""
     bundled_path = bundled_root() / path.parent.name / path.name
     try:
-        if bundled_path.is_file() and filecmp.cmp(bundled_path, path, shallow=False):
+        if bundled_path.is_file() and bundled_path.read_bytes() == path.read_bytes():
             return bundled_path
     except OSError:
         pass
@@ -221,8 +219,7 @@ def _meant(name: str) -> list[Scenario]:
             raise UsageError(f"{name}: no scenario file below this folder. Name another one.")
         return found
     stems = [file.stem for file in scenario_files(bundled_root())]
-    close = difflib.get_close_matches(name.replace("-", "_"), stems, 1)
-    hint = f"Did you mean {close[0]}?" if close else "See `racebench list scenarios`."
+    hint = meant(name.replace("-", "_"), stems, "See `racebench list scenarios`.")
     raise UsageError(f"unknown scenario {name!r}. {hint}")
 
 
@@ -270,10 +267,10 @@ def _check_overrides(file: str, code: type[vgic.Protocol]) -> None:
         for name, value in vars(cls).items():
             if not callable(value) or name.startswith("__") or name in known:
                 continue
-            close = difflib.get_close_matches(name, known, 1, 0.85)
-            if close and close[0] not in vars(cls):
+            close = closest(name, known, 0.85)
+            if close and close not in vars(cls):
                 what = "overrides nothing, so it is never called"
-                raise ScenarioError(file, f"{cls.__name__}.{name}", what, f"Did you mean {close[0]}?")
+                raise ScenarioError(file, f"{cls.__name__}.{name}", what, f"Did you mean {close}?")
 
 
 def choices(scenario: Scenario) -> list[Choice]:

@@ -6,16 +6,13 @@ instead.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from .. import vgic
 from ..bounds import MOST_PARTS, beyond, long_key
-from ..errors import ScenarioError
+from ..errors import ScenarioError, meant
 from ..findings import RULES
 from ..vgic.language import MAX_PCPU
 from ..vgic.state import (
@@ -50,11 +47,6 @@ def _list(names: Iterable[object]) -> str:
     return ", ".join(str(n) for n in names)
 
 
-def _closest(word: str, known: Sequence[str], otherwise: str) -> str:
-    close = difflib.get_close_matches(word, known, 1)
-    return f"Did you mean {close[0]}?" if close else otherwise
-
-
 def _shown(value: Any) -> str:
     text = ascii(value)
     return text if len(text) <= 60 else text[:57] + "..."
@@ -79,6 +71,9 @@ class Loader:
             raise self.error("", "larger than 1 MiB", "A scenario is a page of text.")
         if long_key(text):
             raise self.error("", f"a key of more than {MOST_PARTS} parts", "A scenario has two levels.")
+        # Only here: a child gets its scenario whole, and reads none.
+        import tomllib
+
         try:
             self.data = tomllib.loads(text)
         except ValueError as error:
@@ -113,7 +108,7 @@ class Loader:
             if key not in known:
                 where = f"{place}.{key}" if place else key
                 raise self.error(
-                    _plain(where), "unknown key", _closest(key, known, f"Known here: {_list(known)}.")
+                    _plain(where), "unknown key", meant(key, known, f"Known here: {_list(known)}.")
                 )
 
     def table(self, key: str, required: bool = False) -> dict[str, Any]:
@@ -163,7 +158,7 @@ class Loader:
         spis = self.number(domain, "spis", "domain", 1, MAX_SPIS)
         state = domain["state"]
         if state not in STATES:
-            hint = _closest(str(state), STATES, f"Choose one of {_list(STATES)}.")
+            hint = meant(str(state), STATES, f"Choose one of {_list(STATES)}.")
             raise self.error("domain.state", f"{_shown(state)} is no state", hint)
         espis = self.number(domain, "espis", "domain", 0, NR_ESPI_IRQS)
         # What the numbers of the rest are held against.
@@ -175,8 +170,7 @@ class Loader:
         if both:
             what = f"virq {both[0]} is routed"
             raise self.error("domain.enabled", what, "Write enabled = true beside its pirq.")
-        return replace(
-            bare,
+        return bare._replace(
             routed=routed,
             enabled=enabled,
             down=self.numbers(domain, "down", 0, vcpus - 1),
@@ -216,7 +210,7 @@ class Loader:
             types = {kind.value: kind for kind in IrqType}
             kind = row.get("type", IrqType.LEVEL_HIGH.value)
             if not isinstance(kind, str) or kind not in types:
-                hint = _closest(str(kind), list(types), f"Choose one of {_list(types)}.")
+                hint = meant(str(kind), list(types), f"Choose one of {_list(types)}.")
                 raise self.error(f"{where}.type", f"{_shown(kind)} is no type", hint)
             affinity = self.number(row, "affinity", where, 0, MAX_PCPU) if "affinity" in row else None
             active, latched = self.flag(row, "active", where), self.flag(row, "latched", where)
@@ -286,7 +280,7 @@ class Loader:
             virq = self.virq(row, where, bare, virqs)
             on = row.get("on")
             if on not in PENDING_ON:
-                hint = _closest(str(on), PENDING_ON, f"Choose one of {_list(PENDING_ON)}.")
+                hint = meant(str(on), PENDING_ON, f"Choose one of {_list(PENDING_ON)}.")
                 raise self.error(f"{where}.on", f"{_shown(on)} is no queue", hint)
             made.append((virq, str(on)))
             if "vcpu" in row:
@@ -385,13 +379,13 @@ class Loader:
         for key, value in table.items():
             protocol = key.replace("-", "_")
             if protocol != "*" and protocol not in vgic.protocol_ids():
-                hint = _closest(protocol, vgic.protocol_ids(), f"Known: {_list(vgic.protocol_ids())}.")
+                hint = meant(protocol, vgic.protocol_ids(), f"Known: {_list(vgic.protocol_ids())}.")
                 raise self.error(_plain(f"{place}.{key}"), "unknown protocol", hint)
             if protocol in made:
                 raise self.error(_plain(f"{place}.{key}"), "named twice", "Name each protocol once.")
             for rule in self.strings(value, f"{place}.{key}"):
                 if rule not in RULES:
-                    hint = _closest(rule, list(RULES), "See `racebench list rules`.")
+                    hint = meant(rule, list(RULES), "See `racebench list rules`.")
                     raise self.error(f"{place}.{key}", f"unknown rule {_shown(rule)}", hint)
             made[protocol] = tuple(value)
         return made

@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from .callers import GUEST, MADE_BY, NAKED, never_beside
 from .language import OPERATIONS, Initial, LineAtStart, Operation
@@ -64,8 +63,7 @@ def op(name: str, **args: int | tuple[int, ...]) -> Operation:
     return Operation(name, tuple((k, v if isinstance(v, tuple) else (v,)) for k, v in args.items()))
 
 
-@dataclass(frozen=True)
-class Drawn:
+class Drawn(NamedTuple):
     """A scenario without a name: where it starts, and what its threads do."""
 
     initial: Initial
@@ -73,7 +71,7 @@ class Drawn:
 
     def size(self) -> tuple[int, int, int]:
         """Operations, threads, and numbers that they and the state before them name."""
-        lists = [v for f in fields(Initial) if isinstance(v := getattr(self.initial, f.name), tuple)]
+        lists = [v for v in self.initial if isinstance(v, tuple)]
         before = sum(map(len, lists)) + sum(on for _, _, on in self.initial.routed)
         before += bool(self.initial.espis) + self.initial.hardware_domain
         ops = [op for ops in self.threads.values() for op in ops]
@@ -142,7 +140,7 @@ class _Draw:
             made = self._thread(name)
             if made:
                 self.threads[name] = made
-        return Drawn(replace(self.initial, down=self._down()), self.threads)
+        return Drawn(self.initial._replace(down=self._down()), self.threads)
 
     def _down(self) -> tuple[int, ...]:
         """vCPUs that are switched on, and do nothing before that."""
@@ -165,13 +163,13 @@ class _Draw:
                     self._pending(virq, ("lr_pending", "lr"))
             elif not self.naked and "attach" in self.names and rng.random() < 0.2:
                 self._add(lines=LineAtStart(pirq, IrqType.INVALID))
-        self.initial = replace(self.initial, enabled=tuple(enabled))
+        self.initial = self.initial._replace(enabled=tuple(enabled))
         if self.state == "dying" and rng.random() < 0.2:
             self._add(blocked=0)
 
     def _add(self, **more: object) -> None:
         added: Mapping[str, Any] = {key: (*getattr(self.initial, key), one) for key, one in more.items()}
-        self.initial = replace(self.initial, **added)
+        self.initial = self.initial._replace(**added)
 
     def _route(self, virq: int, pirq: int) -> None:
         rng, running = self.rng, self.state == "running"

@@ -16,7 +16,6 @@ import itertools
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ..findings import STANDING, Broken
@@ -191,7 +190,7 @@ class _Hammer:
 def expressed(began: Glimpse, initial: Initial) -> Initial | None:
     """The initial state of a scenario that begins as ``began`` did; None if a file has no words for it."""
     plain = Initial(initial.vcpus, initial.spis, initial.state, down=initial.down)
-    if replace(initial, routed=(), pending=(), enabled=()) != plain:
+    if initial._replace(routed=(), pending=(), enabled=()) != plain:
         return None
     routed, pending, enabled = [], [], []
     descs = {row[0]: row for row in began if len(row) == _DESC}
@@ -213,4 +212,4 @@ def expressed(began: Glimpse, initial: Initial) -> Initial | None:
             return None
         if guest and (lines[pirq] != (virq, not disabled) or inprogress != (virq in dict(pending))):
             return None
-    return replace(initial, routed=tuple(routed), pending=tuple(pending), enabled=tuple(enabled))
+    return initial._replace(routed=tuple(routed), pending=tuple(pending), enabled=tuple(enabled))

@@ -6,13 +6,11 @@ To add an operation, add its line to ``OPERATIONS`` and its code to
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, meant
 from .state import (
     ESPI_BASE_INTID,
     FIRST_PIRQ,
@@ -69,8 +67,7 @@ _ARGUMENT = re.compile(r"([a-z]+)=(\[(?:[0-9]{1,9}(?:,[0-9]{1,9})*)?\]|[0-9]{1,9
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
-class LineAtStart:
+class LineAtStart(NamedTuple):
     """A pIRQ before the threads start; ``affinity`` None: where routing or boot left it."""
 
     pirq: int
@@ -80,8 +77,7 @@ class LineAtStart:
     latched: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Initial:
+class Initial(NamedTuple):
     """The state before the threads start.
 
     ``routed`` has (virq, pirq, enabled), ``pending`` (virq, "lr_pending", "lr"
@@ -160,8 +156,7 @@ def _line(line: LineAtStart) -> dict[str, Any]:
     return row | {key: True for key in ("active", "latched") if getattr(line, key)}
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One call into the vGIC: a name and its numbers, lists as tuples."""
 
     name: str
@@ -193,9 +188,9 @@ def parse_operation(text: str, file: str, place: str, initial: Initial) -> Opera
     name, _, rest = " ".join(text.split()).partition(" ")
     form = OPERATIONS.get(name)
     if form is None:
-        close = difflib.get_close_matches(name, OPERATIONS, 1)
-        hint = f"Did you mean {close[0]}?" if close else f"Write one of {', '.join(OPERATIONS)}."
-        raise error(f"unknown operation {name!r}", hint)
+        raise error(
+            f"unknown operation {name!r}", meant(name, OPERATIONS, f"Write one of {', '.join(OPERATIONS)}.")
+        )
     given: dict[str, tuple[int, ...]] = {}
     for word in _words(rest):
         match = _ARGUMENT.fullmatch(word)

@@ -7,7 +7,6 @@ vCPU enters the guest and leaves it as Xen has it, and what is queued for a vCPU
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from .drawing import ESPIS, PIRQS, VIRQS, Drawn, op, played
@@ -38,7 +37,7 @@ def smaller(drawn: Drawn) -> Iterator[Drawn]:
             name: tuple(one for one in ops if one.name != "unpause") for name, ops in drawn.threads.items()
         }
         if rest != dict(drawn.threads) and all(rest.values()):
-            yield Drawn(replace(drawn.initial, state="running"), rest)
+            yield Drawn(drawn.initial._replace(state="running"), rest)
     # What a hammered domain has done follows no such rules to begin with.
     possible = _possible if _possible(drawn) else bool
     yield from filter(possible, _less(drawn))
@@ -82,7 +81,7 @@ def _less(drawn: Drawn) -> Iterator[Drawn]:
     if initial.espis:
         yield _plain(drawn)
     if initial.hardware_domain:
-        yield Drawn(replace(initial, hardware_domain=False), threads)
+        yield Drawn(initial._replace(hardware_domain=False), threads)
     renamed = _renamed(drawn)
     if renamed is not None:
         yield renamed
@@ -99,12 +98,12 @@ def _earlier(initial: Initial) -> Iterator[Initial]:
     for key in _ALONE:
         rows = getattr(initial, key)
         for i in range(len(rows)):
-            yield replace(initial, **{key: rows[:i] + rows[i + 1 :]})
+            yield initial._replace(**{key: rows[:i] + rows[i + 1 :]})
     queued = {virq for virq, _ in initial.pending}
     for i, (virq, pirq, enabled) in enumerate(initial.routed):
         if enabled and virq not in queued:
             routed = (*initial.routed[:i], (virq, pirq, False), *initial.routed[i + 1 :])
-            yield replace(initial, routed=routed)
+            yield initial._replace(routed=routed)
 
 
 def _done_before(initial: Initial, first: Operation) -> Initial | None:
@@ -116,8 +115,8 @@ def _done_before(initial: Initial, first: Operation) -> Initial | None:
     if virq in initial.enabled or any(virq == v or pirq == p for v, p, _ in initial.routed):
         return None
     reserved = (virq,) if first.name == "bind" and virq not in initial.reserved else ()
-    return replace(
-        initial, routed=(*initial.routed, (virq, pirq, False)), reserved=(*initial.reserved, *reserved)
+    return initial._replace(
+        routed=(*initial.routed, (virq, pirq, False)), reserved=(*initial.reserved, *reserved)
     )
 
 
@@ -131,7 +130,7 @@ def _without(initial: Initial, keys: tuple[str, ...], virq: int) -> Initial:
     kept: Mapping[str, Any] = {
         key: tuple(row for row in getattr(initial, key) if _virq(row) != virq) for key in keys
     }
-    return replace(initial, **kept)
+    return initial._replace(**kept)
 
 
 def _fewer_numbers(one: Operation) -> Iterator[Operation]:
@@ -153,7 +152,7 @@ def _renamed(drawn: Drawn) -> Drawn | None:
 
 def _plain(drawn: Drawn) -> Drawn:
     """The same with SPIs in the place of extended ones."""
-    less = Drawn(replace(drawn.initial, espis=0), drawn.threads)
+    less = Drawn(drawn.initial._replace(espis=0), drawn.threads)
     return _with_names(less, dict(zip(ESPIS, PIRQS, strict=True)))
 
 
@@ -168,7 +167,7 @@ def _with_names(drawn: Drawn, names: Mapping[int, int]) -> Drawn:
 
     before: Mapping[str, Any] = {
         **{key: tuple(map(named, getattr(drawn.initial, key))) for key in _BY_VIRQ},
-        "lines": tuple(replace(line, pirq=named(line.pirq)) for line in drawn.initial.lines),
+        "lines": tuple(line._replace(pirq=named(line.pirq)) for line in drawn.initial.lines),
     }
     threads = {
         name: tuple(
@@ -180,7 +179,7 @@ def _with_names(drawn: Drawn, names: Mapping[int, int]) -> Drawn:
         )
         for name, ops in drawn.threads.items()
     }
-    return Drawn(replace(drawn.initial, **before), threads)
+    return Drawn(drawn.initial._replace(**before), threads)
 
 
 def _used(drawn: Drawn) -> Iterator[int]:

@@ -8,15 +8,13 @@ the snapshot speak to them only through this class.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..primitives import State
 from .state import Domain, IrqDesc, Machine, Vcpu
 
 
-@dataclass(slots=True)
-class VirqRow:
+class VirqRow(NamedTuple):
     """One vIRQ at rest, in words that hold for either vGIC.
 
     ``desc`` is what it points at, NULL if it is not routed.  ``enabled`` is

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from racebench.campaign.ledger import ALONE, Ledger
+from racebench.campaign.ledger import ALONE, Ledger, host
 from racebench.campaign.results import read_finding, read_journal, read_run
 from racebench.campaign.store import RunFolder
 from racebench.errors import UsageError
@@ -355,3 +356,8 @@ def test_a_lost_cell_is_gone_on_with_and_its_loss_forgotten(tmp_path: Path) -> N
     ledger.done(ALONE, replace(STUB, verify=PROVED, stress=stress(9, 1)), counts(1))
     cell = ended(ledger)
     assert (cell.verdict, cell.error, cell.lost, cell.partial) == ("as_expected", "", False, False)
+
+
+def test_the_platform_is_called_what_python_calls_it() -> None:
+    assert host()["platform"] == platform.platform()
+    assert host()["python"] == platform.python_version()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +154,7 @@ def test_a_visit_of_threads_that_draw_proves_nothing(tmp_path: Path, monkeypatch
     runs, fake = visitor(monkeypatch, stress=result())
     drawn = target(tmp_path)
     mix = vgic.Mix(1, {"a": ((op("release", virq=40), 1),)})
-    drawn = drawn._replace(scenario=replace(drawn.scenario, mix=mix))
+    drawn = drawn._replace(scenario=drawn.scenario._replace(mix=mix))
     told: list[dict[str, Any]] = []
     assert runs.visit(drawn, FIRST, 0.0, told.append).passed
     assert [mode for mode, _ in fake.calls] == ["stress"]

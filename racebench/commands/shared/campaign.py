@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Optio
     """Run ``targets``, show what comes of them, and return the exit status."""
     listener: Any = _Listener(args)
     try:
-        run = run_campaign(targets, replace(options, command=args.command), listener, stop)
+        run = run_campaign(targets, options._replace(command=args.command), listener, stop)
     finally:
         listener.close()
     status: int = listener.screen.conclude(run, options.out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...findings import Broken
@@ -37,7 +36,6 @@ class Listener(Protocol):
     def clocked(self) -> None: ...
 
 
-@dataclass(slots=True, eq=False)
 class Outcome:
     """One finished execution: its log, events, and what the check said.
 
@@ -45,11 +43,14 @@ class Outcome:
     ``unfair`` says who spun while others were kept waiting, if it ended only once all took turns.
     """
 
-    log: list[tuple[Task, Op, Any]] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    broken: tuple[Broken, ...] = ()
-    results: dict[str, Any] = field(default_factory=dict)
-    before: Any = None
-    state: Any = None
-    parts: list[list[int]] | None = None
-    unfair: str = ""
+    __slots__ = ("before", "broken", "events", "log", "parts", "results", "state", "unfair")
+
+    def __init__(self) -> None:
+        self.log: list[tuple[Task, Op, Any]] = []
+        self.events: list[Event] = []
+        self.broken: tuple[Broken, ...] = ()
+        self.results: dict[str, Any] = {}
+        self.before: Any = None
+        self.state: Any = None
+        self.parts: list[list[int]] | None = None
+        self.unfair = ""

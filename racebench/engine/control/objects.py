@@ -7,7 +7,6 @@ import functools
 import gc
 import os
 import sys
-import sysconfig
 import threading
 import types
 import weakref
@@ -32,7 +31,7 @@ _METHODS = (types.BuiltinFunctionType, types.MethodType, types.MethodWrapperType
 CODE = (types.FunctionType, types.ModuleType, type, *_METHODS)
 REFERS = (*_METHODS, functools.partial, property, staticmethod, classmethod, weakref.ref)
 _ROOT = str(Path(__file__).parents[2]) + os.sep
-_LIBRARY = sysconfig.get_path("stdlib")
+_LIBRARY = os.path.dirname(os.__file__)
 NOTHING = object()
 _OF_THREADS = frozenset(vars(threading.Thread()))
 """What Python itself keeps in a thread: what it was given to run is handed over when it starts."""

@@ -39,7 +39,6 @@ from __future__ import annotations
 import dis
 import functools
 from collections.abc import Callable, Mapping, Sized
-from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -67,7 +66,6 @@ class Use(NamedTuple):
     kept: bool
 
 
-@dataclass(slots=True)
 class Uses:
     """Who uses each of some names, and where: the first place that writes it, or else that reads it.
 
@@ -76,14 +74,16 @@ class Uses:
     ``loose`` may change what it names.
     """
 
-    names: frozenset[str]
-    loose: frozenset[str] = frozenset()
-    stored: set[str] = field(default_factory=set)
-    latest: set[Use] = field(default_factory=set)
-    by: dict[str, dict[str, tuple[bool, str]]] = field(default_factory=dict)
-    under: dict[str, frozenset[str]] = field(default_factory=dict)
-    _log: Sized = ()
-    _picture: Callable[[], Picture] | None = None
+    __slots__ = ("_log", "_picture", "by", "latest", "loose", "names", "stored", "under")
+
+    def __init__(self, names: frozenset[str], loose: frozenset[str] = frozenset()) -> None:
+        self.names, self.loose = names, loose
+        self.stored: set[str] = set()
+        self.latest: set[Use] = set()
+        self.by: dict[str, dict[str, tuple[bool, str]]] = {}
+        self.under: dict[str, frozenset[str]] = {}
+        self._log: Sized = ()
+        self._picture: Callable[[], Picture] | None = None
 
     @classmethod
     def of(cls, places: set[Place]) -> Uses:

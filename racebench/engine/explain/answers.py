@@ -38,7 +38,7 @@ def verify(program: Program, preemptions: int | None, plan: Plan) -> Result:
     """Run ``program`` in every schedule; see ``modes.verify``."""
     # There is no proof without an execution.
     executions = None if plan.executions is None else max(1, plan.executions)
-    plan = replace(plan, executions=executions, least=max(1, plan.least))
+    plan = plan._replace(executions=executions, least=max(1, plan.least))
     return _answered(program, plan, lambda scheduler: Proof(scheduler, preemptions))
 
 

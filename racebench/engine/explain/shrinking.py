@@ -8,7 +8,6 @@ preemptions are tried.  What counts is the signature, nothing else.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -107,11 +106,11 @@ class Shrinker:
                 return
             found, searched = self.trials.within(bound, self.seen.signature, self.seen.alarm, self._deadline)
             if found is not None:
-                self.best = replace(found, fewest=True)
+                self.best = found._replace(fewest=True)
                 return
             if not searched:
                 return
-        self.best = replace(self.best, fewest=True)
+        self.best = self.best._replace(fewest=True)
 
 
 def nearest_passing(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...trace import Schedule, switches
 from ..control.scheduler import Outcome, Scheduler
@@ -21,8 +20,7 @@ Deviations = dict[Place, int]
 Measure = tuple[int, int]
 
 
-@dataclass(slots=True)
-class Shrunk:
+class Shrunk(NamedTuple):
     """A schedule that still breaks the rule: ``preemptions`` in it, and whether fewer cannot do."""
 
     schedule: Schedule

@@ -7,7 +7,6 @@ is sound without a bound is not with one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ...errors import ProgramError
 from ...trace import Kind
@@ -19,7 +18,6 @@ _MOST_POWER = 8
 _LITTLE = 1e-3
 
 
-@dataclass(slots=True)
 class _Choice:
     """Who may go on at one step, in the order to be tried; the first is being tried.
 
@@ -29,13 +27,12 @@ class _Choice:
     branch ``begun``.
     """
 
-    left: list[int]
-    spare: int
-    goes_on: bool
-    barred: int
-    entered: int
-    begun: int
-    done: int = 0
+    __slots__ = ("barred", "begun", "done", "entered", "goes_on", "left", "spare")
+
+    def __init__(self, left: list[int], spare: int, goes_on: bool, barred: int, entered: int) -> None:
+        self.left, self.spare, self.goes_on, self.barred = left, spare, goes_on, barred
+        self.entered = self.begun = entered
+        self.done = 0
 
 
 class Bounded:
@@ -86,13 +83,13 @@ class Bounded:
         """The last thread first; the others only if a switch is free or still allowed."""
         at, spare = self.executions, self.bound - self.used
         if self._last is None or not goes_on:
-            return _Choice(enabled, spare, False, 0, at, at)
+            return _Choice(enabled, spare, False, 0, at)
         others = [i for i in enabled if i != self._last]
         if not spare:
             # Something lies beyond the bound: this search alone proves no more.
             self.cut = self.cut or bool(others)
-            return _Choice([self._last], 0, True, len(others), at, at)
-        return _Choice([self._last, *others], spare, True, 0, at, at)
+            return _Choice([self._last], 0, True, len(others), at)
+        return _Choice([self._last, *others], spare, True, 0, at)
 
     def execute(self) -> Outcome:
         outcome = self.scheduler.run(self, always_ask=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import perf_counter
 
 from ...program import Program
@@ -56,4 +55,4 @@ def shows(program: Program, signature: str, plan: Plan) -> bool:
         if proof.complete:
             return False
     left = until - perf_counter()
-    return left > 0 and signature in glance(program, replace(plan, seconds=left), signature).seen
+    return left > 0 and signature in glance(program, plan._replace(seconds=left), signature).seen

@@ -8,9 +8,8 @@ the schedules proves.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from .. import osthreads
 from ..control.lookout import TOUCHES_NOTHING
@@ -22,8 +21,7 @@ from .evidence import Detect, look, nothing
 _FOREVER = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a search may cost, and who looks on.
 
     ``executions`` and ``seconds`` at the most, if given, but ``least`` executions whatever the

@@ -6,12 +6,11 @@ file's name; nothing else needs to be edited.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from functools import cache
 
-from ...errors import UsageError
+from ...errors import UsageError, meant
 from ..domain import Protocol
 
 
@@ -39,9 +38,10 @@ def protocol(name: str) -> type[Protocol]:
 def _found(name: str) -> type[Protocol]:
     wanted = name.replace("-", "_")
     if wanted not in protocol_ids():
-        close = difflib.get_close_matches(wanted, protocol_ids(), 1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise UsageError(f"unknown protocol {name!r}.{hint} Known: {', '.join(protocol_ids())}.")
+        known = ", ".join(protocol_ids())
+        raise UsageError(
+            " ".join(f"unknown protocol {name!r}. {meant(wanted, protocol_ids())} Known: {known}.".split())
+        )
     module = importlib.import_module(f"{__name__}.{wanted}")
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, Protocol) and wanted == value.ID:

@@ -14,6 +14,7 @@ from racebench.engine.explain import conclusion as concluding
 from racebench.engine.explain.conclusion import Ending
 from racebench.engine.search.proof import Proof
 from racebench.engine.tally import Seen
+from racebench.findings import Alarm
 
 Run = Callable[[rb.Program], rb.Result]
 
@@ -186,7 +187,7 @@ def test_the_time_is_shared_out_among_the_findings(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(concluding, "concluded", concluded)
     end = Ending(False, 108.0)
     scheduler: Any = None
-    seen = [Seen("a.b", name, "", {}, (), 1, "random") for name in "abc"]
+    seen = [Seen(Alarm("a.b", name, ""), (), 1, "random") for name in "abc"]
     found = end.concluded(scheduler, seen, "verify", Plan())
     assert [f.signature for f in found] == ["a", "b", "c"]
     assert given == [2.0, 2.0, 2.0]

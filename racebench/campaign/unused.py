@@ -1,0 +1,68 @@
+"""Which code and locks of a user's own protocol made no difference to a cell that is done and clean.
+
+It takes a few executions of its own, so each sentence says how many they were, and no
+verdict hangs on it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from types import FunctionType
+from typing import Any
+
+from .. import engine, vgic
+from ..engine.explain.removal import Watch, watched
+from ..findings import Alarm
+from ..scenario.lineage import Lineage, lineage_of
+from ..scenario.selection import Target
+from ..trace import Execution, Kind
+from .budget import FEW_TRIES
+
+_TAKES = {Kind.ACQUIRE, Kind.TRY_ACQUIRE}
+
+
+def unused(target: Target) -> Iterator[str]:
+    """What of a user's protocol made no difference, in sentences."""
+    code = target.choice.code
+    if isinstance(code, str):
+        return
+    lineage, ran, watch = lineage_of(target.choice), set[str](), Watch()
+    own = {*lineage.own, *lineage.replaced}
+    program = target.scenario.program(_telling(code, lineage, ran.add))
+    takers: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    executions = 0
+
+    def look(execution: Execution) -> list[Alarm]:
+        nonlocal executions
+        executions += 1
+        together: dict[str, set[str]] = defaultdict(set)
+        for actor, op, lock in execution.steps:
+            if op.kind in _TAKES:
+                together[lock.label()].add(actor.name)
+                if len(together[lock.label()]) > 1:
+                    takers[lock.cls].add((lock.label(), actor.name))
+        return []
+
+    engine.glance(watched(program, watch, vgic.bench_states), engine.Plan(FEW_TRIES, detect=look))
+    tried = "another execution" if executions == 1 else f"another {executions} executions"
+    for name in lineage.replaced:
+        if name not in ran:
+            yield f"{name} of {target.choice.id} was never called, in {tried}"
+    for site in sorted(watch.sites):
+        if site.function in own and not takers[site.lock]:
+            yield f"{site.lock}, taken in {site.function}, was never wanted by two threads, in {tried}"
+
+
+def _telling(code: type[vgic.Protocol], lineage: Lineage, tell: Callable[[str], None]) -> type[vgic.Protocol]:
+    """``code`` that tells when one of the functions is called that it overrides."""
+
+    def telling(name: str, function: FunctionType) -> Callable[..., Any]:
+        def call(*args: Any, **how: Any) -> Any:
+            tell(name)
+            return function(*args, **how)
+
+        return call
+
+    names = [name for name in lineage.replaced if isinstance(getattr(code, name), FunctionType)]
+    return type(code.__name__, (code,), {name: telling(name, getattr(code, name)) for name in names})
