@@ -26,7 +26,9 @@ def ended(threads: str, *events: Event, broken: tuple[Broken, ...] = ()) -> Any:
 
 
 def event(at: int, message: str = "said", past: tuple[int, ...] | None = None) -> Event:
-    return Event("a.b", "a.b: sign", message, at, past=past)
+    made = Event("a.b", "a.b: sign", message, at)
+    made.past = past
+    return made
 
 
 def order(schedule: Any) -> str:
