@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from ...errors import ProgramError
-from ...findings import STANDING
+from ...findings.rules import is_standing
 from ...trace import Schedule
 from ..control.scheduler import Scheduler
 from ..tally import Seen, schedule_of
@@ -135,7 +135,7 @@ def nearest_passing(
         except ProgramError:
             break
         followed = [task.index for task, _, _ in outcome.log[: at + 1]] == wanted
-        if followed and not outcome.events and all(b.rule in STANDING for b in outcome.broken):
+        if followed and not outcome.events and all(is_standing(b.rule) for b in outcome.broken):
             passing = schedule_of(outcome.log)
             return {
                 "schedule": [list(step) for step in passing],
