@@ -85,7 +85,7 @@ class Tally:
         self._returned: dict[tuple[str, tuple[int | None, ...]], int] = {}
 
     def returns(self, thread: str, results: Iterable[Any]) -> None:
-        """Count what ``thread`` returned in some executions, where that is a list of its operations' codes."""
+        """Count what ``thread`` returned in some executions, if that is a list of its operations' codes."""
         often: dict[tuple[Any, ...], int] = {}
         try:
             for result in results:

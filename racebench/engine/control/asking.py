@@ -1,4 +1,4 @@
-"""Who makes the next step: how the strategy of an execution is asked, and for how many steps its answer holds."""
+"""Who makes the next step: how a strategy is asked, and for how many steps its answer holds."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Shrunk(NamedTuple):
 
 
 class Trials:
-    """What the executions of one scheduler show, by signature; ``detect`` is asked where an alarm is looked for."""
+    """Runs schedules on one scheduler and says by signature what they show; only alarms need ``detect``."""
 
     def __init__(self, scheduler: Scheduler, detect: Detect = nothing) -> None:
         self.scheduler, self._detect = scheduler, detect
