@@ -85,7 +85,7 @@ def test_a_programs_own_rule_has_the_kind_of_its_family() -> None:
     assert rules.kind("crash.mine") is rules.Kind.CRASH
     assert rules.kind("account.lost") is rules.kind("..") is rules.Kind.CORRUPTION
     assert rules.kind("lock.irqs_on") is rules.Kind.PREDICTION
-    assert [name for name in rules.rules() if rules.is_standing(name)] == ["lock.irqs_on"]
+    assert [name for name in rules.rules() if rules.is_benign(name)] == ["lock.irqs_on"]
 
 
 def test_no_family_is_imported_before_one_of_its_rules_is_asked_for() -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..findings import Broken
-from ..findings.rules import is_standing
+from ..findings.rules import is_benign
 from ..program import Program
 from .audits import audit
 from .bench import Bench, alone
@@ -143,7 +143,7 @@ class _Hammer:
         rules = list(audit(bench.machine))
         now = glimpse(bench.machine)
         rules += self._history(bench, now)
-        if any(not is_standing(rule.rule) for rule in rules):
+        if any(not is_benign(rule.rule) for rule in rules):
             bench.spoilt = True
         else:
             # What else there is leaves nothing behind: the domain is fit for the next round.

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from ...errors import HarnessBug
 from ...trace import Op
 from .execution import Chooser
-from .late import Late
+from .latecomers import Late
 from .recorder import StepRecorder
 from .task import Task
 

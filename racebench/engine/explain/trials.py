@@ -11,7 +11,7 @@ from ..control.scheduler import Outcome, Scheduler
 from ..search.bounded import Bounded
 from ..search.evidence import Detect, nothing, shown
 from ..search.loop import outcomes
-from .deviating import Deviating, Place
+from .deviations import Deviating, Place
 
 _MOST_BOUNDED = 1_500
 _MOST_KEPT = 20_000

@@ -17,7 +17,7 @@ from ..tally import schedule_of
 from .bounded import Ladder
 from .evidence import results_shown
 from .optimal import Search
-from .ordered import ordered
+from .ordering import ordered
 
 _ALONE = 2_000
 _TURN = 500

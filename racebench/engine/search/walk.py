@@ -10,7 +10,7 @@ from ..control.execution import Chooser
 from ..control.scheduler import Outcome, Scheduler
 from ..strategies import Strategy
 from .classes import Classes
-from .ordered import ordered
+from .ordering import ordered
 from .relation import Relation
 
 _TRACED = 100

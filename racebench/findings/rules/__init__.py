@@ -39,7 +39,7 @@ class Kind(enum.Enum):
 class Rule:
     """``broken_when`` says when, ``word`` is for a matrix, ``clause`` for a sentence.
 
-    ``kind`` is its own, if not its family's.  ``standing``: code breaks it wherever it
+    ``kind`` is its own, if not its family's.  ``benign``: code breaks it wherever it
     runs, though nothing goes wrong by it.  Who breaks no other rule passes, and nobody asks
     which schedules do not break it.
     """
@@ -48,7 +48,7 @@ class Rule:
     word: str
     clause: str
     kind: Kind | None = None
-    standing: bool = False
+    benign: bool = False
 
 
 Machine = Any
@@ -90,10 +90,10 @@ def kind(name: str) -> Kind:
     return found
 
 
-def is_standing(name: str) -> bool:
+def is_benign(name: str) -> bool:
     """Whether code breaks the rule wherever it runs: see ``Rule``."""
     rule = known(name)
-    return rule is not None and rule.standing
+    return rule is not None and rule.benign
 
 
 def _module(family: str) -> ModuleType:

@@ -15,7 +15,7 @@ RULES = {
         "irqs on",
         "a lock is held with interrupts on",
         kind=Kind.PREDICTION,
-        standing=True,
+        benign=True,
     ),
     "lock.misuse": Rule(
         "a thread releases a lock it does not hold", "misuse", "a lock is released that is not held"
