@@ -135,7 +135,7 @@ def nearest_passing(
         except ProgramError:
             break
         followed = [task.index for task, _, _ in outcome.log[: at + 1]] == wanted
-        if followed and not outcome.events and all(is_benign(b.rule) for b in outcome.broken):
+        if followed and not outcome.faults and all(is_benign(b.rule) for b in outcome.broken):
             passing = schedule_of(outcome.log)
             return {
                 "schedule": [list(step) for step in passing],

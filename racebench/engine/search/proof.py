@@ -67,7 +67,7 @@ class Proof:
 
     def _endless(self, outcome: Outcome) -> bool:
         """Whether there are schedules without end, which no search can run."""
-        stalled = any(event.rule.startswith("stall.") for event in outcome.events)
+        stalled = any(fault.rule.startswith("stall.") for fault in outcome.faults)
         return bool(self.scheduler.lost or self.scheduler.floor.hangs or outcome.unfair or stalled)
 
     def _polls(self) -> bool:

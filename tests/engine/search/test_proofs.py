@@ -336,7 +336,7 @@ def test_no_execution_ends_stuck_without_a_word() -> None:
             outcome = search.execute()
             if outcome is not None and any(task.blocked for task in scheduler.tasks):
                 stuck += 1
-                assert outcome.events
+                assert outcome.faults
             if not search.advance():
                 break
     assert stuck == 4
