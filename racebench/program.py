@@ -113,7 +113,8 @@ class Program:
         for target in self.instrument:
             if not isinstance(target, (str, type, ModuleType)):
                 raise ProgramError(
-                    f"{self.name}: instrument has {type(target).__name__}, not a class, a module or the name of one."
+                    f"{self.name}: instrument has {type(target).__name__}, "
+                    "not a class, a module or the name of one."
                 )
         return tuple(self.instrument)
 

@@ -78,7 +78,9 @@ KILL = KILLED.replace("DIE", "os.kill(os.getpid(), signal.SIGKILL)")
 SEGFAULT = KILLED.replace("DIE", "import ctypes; ctypes.string_at(0)")
 RUDE = KILLED.replace(
     "        DIE",
-    "        while True:\n            try: __import__('select').select([], [], [], 60)\n            except BaseException: pass",
+    "        while True:\n"
+    "            try: __import__('select').select([], [], [], 60)\n"
+    "            except BaseException: pass",
 )
 POLITE = KILLED.replace("DIE", "__import__('select').select([], [], [], 60)")
 

@@ -403,7 +403,7 @@ class Floor:
     def __init__(self) -> None:
         self.current: Thread | None = Thread("a")
         self.log: list[Kind] = []
-        self.events: list[Any] = []
+        self.faults: list[Any] = []
         self.fences = 0
         self.settled: list[Any] = []
         self.types: dict[type, Any] = substitutes(self, None)  # type: ignore[arg-type]
@@ -438,8 +438,8 @@ class Floor:
 
     def unwinding(self, me: Thread) -> None: ...
 
-    def say(self, event: Any, *by: Any) -> None:
-        self.events.append(event.rule)
+    def say(self, fault: Any, *by: Any) -> None:
+        self.faults.append(fault.rule)
 
 
 def test_each_operation_makes_the_steps_that_it_is_known_by() -> None:
@@ -513,7 +513,7 @@ def test_misuse_under_control_is_a_finding_and_changes_nothing() -> None:
     floor = Floor()
     lock = floor.make(rb.Lock)
     lock.release()
-    assert floor.events == ["lock.misuse"]
+    assert floor.faults == ["lock.misuse"]
     assert floor.log == [Kind.RELEASE]
 
 

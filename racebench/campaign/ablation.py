@@ -13,7 +13,8 @@ from .. import vgic
 from ..engine import Progress
 from ..engine.explain.removal import Change, LockSite, Watch, watched
 from ..errors import ProgramError, ResultError, UsageError
-from ..findings import RULES, Finding, Result, Verdict
+from ..findings import Finding, Result, Verdict
+from ..findings.rules import Kind, kind
 from ..program import Program
 from ..records import FindingRecord
 from ..scenario.scenario import Scenario
@@ -27,7 +28,8 @@ from .stop import Stop
 NEEDED, NOT_NEEDED, OPEN = "needed", "not needed", "open"
 
 _LAST = ("lock_order.inversion", "data_race")
-_SEVERITY = {rule: n for n, rule in enumerate(RULES)}
+_SEVERITY = (Kind.DEADLOCK, Kind.CORRUPTION, Kind.CRASH, Kind.PREDICTION)
+"""What shows best that a lock is needed comes first."""
 _HIDES = ("deadlock.", "crash.", "program.", "stall.")
 """Rules that end an execution where they break, so that nobody sees what it would have come to."""
 _CELL_S = 20.0
@@ -82,7 +84,7 @@ class Answer:
 
 def _order(breakage: Breakage) -> tuple[bool, int, int, int, str]:
     rule, schedule = breakage.rule, breakage.finding.finding.schedule
-    severity = _SEVERITY.get(rule, len(_SEVERITY))
+    severity = _SEVERITY.index(kind(rule))
     return rule in _LAST, breakage.preemptions or 0, severity, len(schedule), breakage.scenario
 
 

@@ -79,7 +79,7 @@ class Measured:
     busy: float | None
 
     def figures(self) -> dict[str, float | None]:
-        """The median of each figure, None for one that could not be measured, by its key in ``bench --json``."""
+        """The median of each figure by its key in ``bench --json``; None if it could not be measured."""
         keys = dict.fromkeys(key for figures in self.rounds for key in figures)
         found: dict[str, float | None] = {key: _median(self._values(key)) for key in keys}
         return {**found, "machine.busy": self.busy}

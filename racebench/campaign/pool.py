@@ -80,10 +80,10 @@ class Employer(Protocol):
 class _Child:
     """The parent's side of one process.
 
-    ``job`` is what it runs, for which it has ``left`` seconds as its ``meter`` counts
-    them, last ``counted`` on the pool's clock; ``answered``: it has said what came of that, and ``group`` is the
-    process group in which it does it.  ``cancelled``: it has been told to end its job and then itself, and
-    if it has not in what is ``left``, it is ``late``; ``said`` is where it was then.
+    ``job`` is what it runs, in the process group ``group``.  It has ``left`` seconds for
+    it as its ``meter`` counts them, last ``counted`` on the pool's clock; ``answered``: it
+    has sent the job's result.  ``cancelled``: it has been told to end its job and then itself;
+    it is ``late`` if it has not done so in what is ``left``, and ``said`` is where it was then.
     ``garbled``: what it sends is no message.
     """
 

@@ -8,8 +8,8 @@ from ..campaign.stop import Stop
 from ..errors import UsageError
 from ..records import SCHEMA
 from ..report.against import against, lineages, sections
-from ..report.compare import compare
 from ..report.comparison import comparison
+from ..report.differences import compare
 from ..report.stored import Stored
 from ..report.terminal import show
 from .shared import arguments

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from .. import vgic
 from ..campaign.stop import Stop
-from ..findings import RULES
+from ..findings.rules import rules
 from ..report.listing import function_list, listing, scenario_list
 from ..report.terminal import show
 from ..report.text import clean
@@ -71,7 +71,7 @@ def _strategies() -> list[Block]:
 
 
 def _rules() -> list[Block]:
-    return [listing(("rule", "broken when"), RULES.items())]
+    return [listing(("rule", "broken when"), ((name, rule.broken_when) for name, rule in rules().items()))]
 
 
 _LISTS = {"scenarios": _scenarios, "protocols": _protocols, "strategies": _strategies, "rules": _rules}

@@ -36,7 +36,7 @@ class Survey(NamedTuple):
 
 
 class _Use:
-    """Of one field: its only thread or ``_SHARED``, whether it is written, the locks held at all uses, as bits."""
+    """A field: its only thread or ``_SHARED``, whether it is written, the locks held at all uses (bits)."""
 
     __slots__ = ("locks", "thread", "written")
 

@@ -25,7 +25,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OWN = (
     os.path.join(_PACKAGE, "engine") + os.sep,
     os.path.join(_PACKAGE, "primitives") + os.sep,
-    os.path.join(_PACKAGE, "findings.py"),
+    os.path.join(_PACKAGE, "findings", "__init__.py"),
     "<racebench",
 )
 

@@ -44,7 +44,7 @@ class Waiter(Protocol):
         """The interrupt that it handles ("": none), and how many of ``held`` were taken before."""
 
 
-class Event:
+class Fault:
     """Something that went wrong at step ``at`` of an execution.
 
     ``by`` are the threads that it is about, by index; ``past`` the steps that
@@ -119,14 +119,14 @@ def is_closed(ring: list[Any]) -> bool:
     return all(getattr(task.obj, "strict", True) for task in ring)
 
 
-def ring_event(me: Waiter, ring: list[Any], at: int) -> Event:
+def ring_fault(me: Waiter, ring: list[Any], at: int) -> Fault:
     """The deadlock that ``me``'s new want closes: ``ring`` as ``find_ring`` gave it.
 
     A thread that a handler of the ring has interrupted waits for its return.
     """
     following = ring[1:] + ring[:1]
     if not [task for task in ring[1:] if not task.suspended]:
-        return _self_event(me, following[0], at)
+        return _self_fault(me, following[0], at)
     edges = []
     parts = []
     for task, holder in zip(ring, following, strict=True):
@@ -149,7 +149,7 @@ def ring_event(me: Waiter, ring: list[Any], at: int) -> Event:
         f"{cls} wanted in {wanted}, {taken}" for cls, wanted, taken in parts
     )
     message = "; ".join(_told(edge) for edge in edges)
-    return Event("deadlock.cycle", signature, message, at, {"ring": edges})
+    return Fault("deadlock.cycle", signature, message, at, {"ring": edges})
 
 
 def _is_behind(holder: Waiter, lock: Any) -> bool:
@@ -201,7 +201,7 @@ def _taken(task: Waiter, lock: Any) -> Site:
     return UNKNOWN_SITE
 
 
-def _self_event(me: Any, holder: Any, at: int) -> Event:
+def _self_fault(me: Any, holder: Any, at: int) -> Fault:
     """``me`` wants what it holds, or what ``holder`` does: the thread that it interrupts."""
     lock = me.obj
     wants, taken = wanted_site(me), _taken(holder, lock)
@@ -210,7 +210,7 @@ def _self_event(me: Any, holder: Any, at: int) -> Event:
         message = f"{me.name} waits for {lock.name} ({wants}), which it took itself in {taken}"
         signature = f"deadlock.self: {lock.cls} wanted in {wants.function}, held in {taken.function}"
         ring = [_edge(me.name, _holds(me), lock, wants, me.name, taken)]
-        return Event("deadlock.self", signature, message, at, {"ring": ring})
+        return Fault("deadlock.self", signature, message, at, {"ring": ring})
     thread = holder.name
     message = (
         f"{handling} interrupts {thread} and waits for {lock.name} ({wants}), "
@@ -224,7 +224,7 @@ def _self_event(me: Any, holder: Any, at: int) -> Event:
         _edge(handling, _holds(me, below), lock, wants, thread, taken),
         _interrupted(holder, handling, where, below if holder is me else None),
     ]
-    return Event("deadlock.self", signature, message, at, {"ring": ring, "interrupt": handling})
+    return Fault("deadlock.self", signature, message, at, {"ring": ring, "interrupt": handling})
 
 
 def _is_below(me: Any, holder: Any, lock: Any) -> bool:
@@ -235,14 +235,14 @@ def _is_below(me: Any, holder: Any, lock: Any) -> bool:
     return any(held is lock for held, _, _ in me.held[:below])
 
 
-def wait_event(stuck: Sequence[Any], events: Iterable[Event], at: int) -> list[Event]:
+def wait_fault(stuck: Sequence[Any], faults: Iterable[Fault], at: int) -> list[Fault]:
     """``deadlock.wait`` for an execution that ended with ``stuck`` threads.
 
-    Empty when an event that was seen before already explains why they wait: a
+    Empty when a fault that was seen before already explains why they wait: a
     ring, a crash, a hang, or a thread that ended with a lock.
     """
     explained = ("deadlock.", "lock.leaked", "stall.", "program.error")
-    if any(e.crash or e.rule.startswith(explained) for e in events):
+    if any(e.crash or e.rule.startswith(explained) for e in faults):
         return []
     wants = [(task, task.obj, wanted_site(task)) for task in stuck]
     loose = [w for w in wants if w[1] is not None and not list(w[1].owners_for(w[0]))]
@@ -260,14 +260,14 @@ def wait_event(stuck: Sequence[Any], events: Iterable[Event], at: int) -> list[E
             for task, obj, site in wants
         ]
     }
-    return [Event("deadlock.wait", "deadlock.wait: " + ", ".join(parts), message, at, evidence)]
+    return [Fault("deadlock.wait", "deadlock.wait: " + ", ".join(parts), message, at, evidence)]
 
 
-def leak_event(task: Waiter, at: int) -> Event:
+def leak_fault(task: Waiter, at: int) -> Fault:
     """``task`` ended holding locks."""
     locks = ", ".join(f"{held.name} (taken in {site_of(c, i)})" for held, c, i in task.held)
     parts = sorted({f"{held.cls} taken in {site_of(c, i).function}" for held, c, i in task.held})
-    return Event(
+    return Fault(
         "lock.leaked",
         "lock.leaked: " + ", ".join(parts),
         f"{task.name} ended holding {locks}",
@@ -276,10 +276,10 @@ def leak_event(task: Waiter, at: int) -> Event:
     )
 
 
-def misuse_event(task: Waiter, lock: Any, site: Site, at: int) -> Event:
+def misuse_fault(task: Waiter, lock: Any, site: Site, at: int) -> Fault:
     """``task`` released a lock that it does not hold."""
     owners = ", ".join(owner.name for owner in lock.owners_for(task))
-    return Event(
+    return Fault(
         "lock.misuse",
         f"lock.misuse: {lock.cls} released in {site.function}",
         f"{task.name} released {lock.name}, which is held by {owners or 'nobody'} ({site})",
@@ -288,12 +288,12 @@ def misuse_event(task: Waiter, lock: Any, site: Site, at: int) -> Event:
     )
 
 
-def crash_event(rule: str, message: str, site: Site, at: int) -> Event:
+def crash_fault(rule: str, message: str, site: Site, at: int) -> Fault:
     """A ``check_that`` failed: the machine stops."""
-    return Event(rule, f"{rule} in {site.function}", shortened(message), at, {"site": str(site)}, crash=True)
+    return Fault(rule, f"{rule} in {site.function}", shortened(message), at, {"site": str(site)}, crash=True)
 
 
-def error_event(who: str, error: BaseException, at: int) -> Event:
+def error_fault(who: str, error: BaseException, at: int) -> Fault:
     """The code under test raised in ``who``: a thread, an interrupt, or the check."""
     theirs = []
     tb = error.__traceback__
@@ -302,7 +302,7 @@ def error_event(who: str, error: BaseException, at: int) -> Event:
             theirs.append(site_of(tb.tb_frame.f_code, tb.tb_lasti))
         tb = tb.tb_next
     site = theirs[-1] if theirs else UNKNOWN_SITE
-    return Event(
+    return Fault(
         "program.error",
         f"program.error: {type(error).__name__} in {site.function}",
         f"{who} raised {told(error)} ({site})",
@@ -311,19 +311,19 @@ def error_event(who: str, error: BaseException, at: int) -> Event:
     )
 
 
-def livelock_event(running: Sequence[str], bound: str, at: int) -> Event:
+def livelock_fault(running: Sequence[str], bound: str, at: int) -> Fault:
     """Steps went on past the ``bound``; ``running`` names the threads that make them."""
     names = ", ".join(running)
-    return Event(
+    return Fault(
         "stall.livelock", f"stall.livelock: {names}", f"no end after {bound}: {names} still running", at
     )
 
 
-def hang_event(task: Any, at: int, stack: tuple[Site, ...]) -> Event:
+def hang_fault(task: Any, at: int, stack: tuple[Site, ...]) -> Fault:
     """A thread makes no steps and does not come back."""
     where = str(stack[-1]) if stack else "unknown"
     function = stack[-1].function if stack else "?"
-    return Event(
+    return Fault(
         "stall.hang",
         f"stall.hang: {task.name} in {function}",
         f"{task.name} makes no steps and does not come back; it is in {where}. "

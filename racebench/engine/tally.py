@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ..findings import Alarm, Broken, Finding
 from ..trace import Actor, Op, Schedule, object_name, switches
-from .stuck import Event
+from .stuck import Fault
 
 Log = Sequence[tuple[Actor, Op, Any]]
 
@@ -21,7 +21,7 @@ class Ended(Protocol):
     """One finished execution: its steps, and what went wrong."""
 
     log: Any
-    events: Any
+    faults: Any
     broken: Any
 
 
@@ -55,7 +55,7 @@ class Seen:
         ),
     )
 
-    def __init__(self, told: Event | Alarm, schedule: Schedule, after: int, strategy: str) -> None:
+    def __init__(self, told: Fault | Alarm, schedule: Schedule, after: int, strategy: str) -> None:
         self.rule, self.signature = told.rule, told.signature
         self.summary, self.evidence, self.schedule = told.message, _evidence(told), schedule
         self.after, self.strategy, self.by = after, strategy, {strategy: 1}
@@ -85,7 +85,7 @@ class Tally:
         self._returned: dict[tuple[str, tuple[int | None, ...]], int] = {}
 
     def returns(self, thread: str, results: Iterable[Any]) -> None:
-        """Count what ``thread`` returned in some executions, where that is a list of its operations' codes."""
+        """Count what ``thread`` returned in some executions, if that is a list of its operations' codes."""
         often: dict[tuple[Any, ...], int] = {}
         try:
             for result in results:
@@ -116,20 +116,20 @@ class Tally:
 
     def add(self, ended: Ended, after: int, by: str) -> bool:
         """Take in execution number ``after``, of strategy ``by``; True if it broke a rule not seen before."""
-        if not ended.events and not ended.broken:
+        if not ended.faults and not ended.broken:
             return False
         self.failures += 1
         if self.first is None:
             self.first = after
         new, log = False, ended.log
-        for event in ended.events:
-            steps, end = log, event.at
-            if event.past is not None:
-                steps, end = [log[i] for i in event.past], None
-            new |= self._count(event, steps, end, after, by)
+        for fault in ended.faults:
+            steps, end = log, fault.at
+            if fault.past is not None:
+                steps, end = [log[i] for i in fault.past], None
+            new |= self._count(fault, steps, end, after, by)
         for broken in ended.broken:
-            event = Event(broken.rule, signature_of(broken), broken.message, 0)
-            new |= self._count(event, log, None, after, by)
+            fault = Fault(broken.rule, signature_of(broken), broken.message, 0)
+            new |= self._count(fault, log, None, after, by)
         return new
 
     def alarm(self, alarm: Alarm, log: Log, after: int, by: str) -> None:
@@ -142,7 +142,7 @@ class Tally:
         self._count(alarm, log, min(max(alarm.steps, default=len(log)) + 1, len(log)), after, by)
         self.seen[alarm.signature].alarm = True
 
-    def _count(self, told: Event | Alarm, log: Log, end: int | None, after: int, by: str) -> bool:
+    def _count(self, told: Fault | Alarm, log: Log, end: int | None, after: int, by: str) -> bool:
         known = self.seen.get(told.signature)
         if known is None:
             self.seen[told.signature] = Seen(told, schedule_of(log, end), after, by)
@@ -170,5 +170,5 @@ class Tally:
         return self.first_alarm if self.first is None else self.first
 
 
-def _evidence(told: Event | Alarm) -> dict[str, Any]:
+def _evidence(told: Fault | Alarm) -> dict[str, Any]:
     return {"message": told.message, **told.evidence}

@@ -1,7 +1,7 @@
 """The pytest plugin: options, collection, and who does the rest.
 
 pytest loads this in every run, so it imports the rest of RaceBench only when
-there is a scenario to collect (``items``) or something was told (``merging``).
+there is a scenario to collect (``items``) or something was told (``controller``).
 Under xdist, workers have items and the controller merges; without it, one
 process is both.
 """
@@ -24,8 +24,8 @@ from ..campaign.quantities import duration, natural, positive
 
 if TYPE_CHECKING:
     from ..campaign.share import Share
+    from .controller import Controller
     from .items import Visits
-    from .merging import Controller
 
 _VISITS = pytest.StashKey["Visits"]()
 ROUND: pytest.StashKey[Share] = pytest.StashKey()
@@ -66,9 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "race: an item of a RaceBench scenario")
     _take_defaults(config)
     if config.getoption("race_replay"):
-        from . import replaying
+        from . import race_replay
 
-        replaying.configure(config)
+        race_replay.configure(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Reporting(config), "racebench-reporting")
     config.pluginmanager.register(Forgetting(config), "racebench-forgetting")
@@ -168,9 +168,9 @@ def _defines_scenario(text: str) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """After -k and -m: what is left is repeated for as long as the soak lasts."""
     if config.getoption("race_replay"):
-        from . import replaying
+        from . import race_replay
 
-        replaying.select(config, items)
+        race_replay.select(config, items)
         return
     soaks_tests = config.getoption("soak") is not None and "racebench.pytest_plugin.race_test" in sys.modules
     if _VISITS in config.stash or soaks_tests:
@@ -217,26 +217,26 @@ class Reporting:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.started = time.monotonic()
-        self._merging: Controller | None = None
+        self._controller: Controller | None = None
         if config.getoption("race_out") and not config.getoption("collectonly"):
             # Open the folder now: a run that cannot be stored is refused before it begins.
-            self.merging()
+            self.controller()
 
-    def merging(self) -> Controller:
-        if self._merging is None:
-            from .merging import Controller
+    def controller(self) -> Controller:
+        if self._controller is None:
+            from .controller import Controller
 
-            self._merging = Controller(self.config)
-        return self._merging
+            self._controller = Controller(self.config)
+        return self._controller
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if _VISITS in self.config.stash and not self.config.getoption("collectonly"):
-            self.merging().planned([item.nodeid for item in session.items])
+            self.controller().planned([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         if any(".toml::" in i or ".py::" in i for i in ids):
-            self.merging().planned(ids)
+            self.controller().planned(ids)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -249,22 +249,22 @@ class Reporting:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if str(report.when) == "race":
-            self.merging().heard(report)
-        elif report.failed and self._merging is not None:
-            self._merging.shown(report)
+            self.controller().heard(report)
+        elif report.failed and self._controller is not None:
+            self._controller.shown(report)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
-        if self._merging is not None:
-            self._merging.crashed(crashitem, report)
+        if self._controller is not None:
+            self._controller.crashed(crashitem, report)
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._merging is not None:
-            session.exitstatus = self._merging.finish(exitstatus)
+        if self._controller is not None:
+            session.exitstatus = self._controller.finish(exitstatus)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._merging is not None:
-            self._merging.summary(terminalreporter)
+        if self._controller is not None:
+            self._controller.summary(terminalreporter)
 
 
 class Forgetting:

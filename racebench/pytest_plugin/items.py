@@ -16,7 +16,7 @@ from ..campaign.share import Share
 from ..campaign.soak import Pace, Visitor, deadline_s, rounds_for
 from ..engine import spread
 from ..errors import RaceBenchError
-from ..report.merged import verdict
+from ..report.testrun import verdict
 from ..scenario.scenario import Scenario, load_scenario
 from ..scenario.selection import Target, choices, name_of, with_folder
 from . import ROUND
@@ -74,10 +74,10 @@ class RaceItem(pytest.Item):
         from . import visits
 
         if self.config.getoption("race_replay"):
-            from . import replaying
+            from . import race_replay
 
             cell = self.target.cell(())
-            replaying.replay(self, replaying.scenario_program(self), {*cell.expected, *cell.allowed})
+            race_replay.replay(self, race_replay.scenario_program(self), {*cell.expected, *cell.allowed})
             return
         visits(self.config).run(self)
 
@@ -248,9 +248,9 @@ def running(item: pytest.Item) -> Running:
         news(item, message)
 
     if item.config.getoption("race_replay"):
-        from . import replaying
+        from . import race_replay
 
-        return Running(item.nodeid, tell, replayed=partial(replaying.replay, item))
+        return Running(item.nodeid, tell, replayed=partial(race_replay.replay, item))
     nodeid, share = item.stash.get(_ROUND, (item.nodeid, None))
     # The first round takes what time it says itself; the others make up for it.
     seconds = visits(item.config).next_s() if _soaks(item) else 0.0

@@ -142,7 +142,7 @@ def _broken(program: Program, mode: str, findings: Collection[Finding], drawn: b
     if not drawn:
         return line
     # Only a failure needs rich, and `import racebench` is to be quick.
-    from ..report.merged import panels
+    from ..report.testrun import panels
 
     records = [finding_record(program.name, program, mode, f) for f in findings]
     return f"{line}\n{panels([('', record) for record in records], _WIDTH)}"

@@ -27,8 +27,8 @@ from typing import Any
 
 from ..bounds import fits
 from ..records import Cell, FindingRecord
-from .compare import SEEN, grouped
 from .comparison import signatures
+from .differences import SEEN, grouped
 from .stored import Pairs
 from .text import counted, joined
 from .tree import Block, Look, Section, note

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .compare import MACHINE
+from .differences import MACHINE
 from .text import clean, count, counted, joined
 from .tree import Block, Look, Paragraph, Section, Text, command, lines, note, row, say, spoken, table
 

@@ -234,7 +234,7 @@ class _Names:
         return made
 
     def expect(self, variants: Mapping[str, Program]) -> dict[str, tuple[str, ...]]:
-        """EXPECT; its rules may be the scenario's own, so they are not checked against ``RULES``."""
+        """EXPECT; its rules may be the scenario's own, so any name will do."""
         value = self.found.get("EXPECT")
         if not isinstance(value, dict):
             remedy = 'Write EXPECT = {"before": ["..."], "after": []}.'

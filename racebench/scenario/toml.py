@@ -13,7 +13,7 @@ from typing import Any
 from .. import vgic
 from ..bounds import MOST_PARTS, beyond, long_key
 from ..errors import ScenarioError, meant
-from ..findings import RULES
+from ..findings.rules import known, rules
 from ..vgic.language import MAX_PCPU
 from ..vgic.state import (
     ESPI_BASE_INTID,
@@ -384,8 +384,8 @@ class Loader:
             if protocol in made:
                 raise self.error(_plain(f"{place}.{key}"), "named twice", "Name each protocol once.")
             for rule in self.strings(value, f"{place}.{key}"):
-                if rule not in RULES:
-                    hint = meant(rule, list(RULES), "See `racebench list rules`.")
+                if known(rule) is None:
+                    hint = meant(rule, list(rules()), "See `racebench list rules`.")
                     raise self.error(f"{place}.{key}", f"unknown rule {_shown(rule)}", hint)
             made[protocol] = tuple(value)
         return made

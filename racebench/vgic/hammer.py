@@ -18,7 +18,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..findings import STANDING, Broken
+from ..findings import Broken
+from ..findings.rules import is_benign
 from ..program import Program
 from .audits import audit
 from .bench import Bench, alone
@@ -142,7 +143,7 @@ class _Hammer:
         rules = list(audit(bench.machine))
         now = glimpse(bench.machine)
         rules += self._history(bench, now)
-        if any(rule.rule not in STANDING for rule in rules):
+        if any(not is_benign(rule.rule) for rule in rules):
             bench.spoilt = True
         else:
             # What else there is leaves nothing behind: the domain is fit for the next round.

@@ -43,7 +43,7 @@ def build_program(
     """A Program whose threads run their operations on a fresh machine under ``protocol``.
 
     A thread's result is the list of its operations' return codes, None for
-    those that have none.  The check is every audit of ``audits.py``; with
+    those that have none.  The check is every audit of the rules; with
     ``history`` also that some serial order explains the return codes.
     """
     _check_there(name, threads, protocol)

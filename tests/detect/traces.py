@@ -49,7 +49,8 @@ class Trace:
     """Builds an Execution from lines ``thread op object``; ``~`` marks an atomic field.
 
     ``until x.flag y.flag`` waits for a predicate that reads those fields.
-    ``up2 sem0`` raises it twice in one.  ``store x.f`` goes to a's buffer for that field, and ``drain x.f`` out of it.
+    ``up2 sem0`` raises it twice in one.  ``store x.f`` goes to a's buffer for that field, and
+    ``drain x.f`` out of it.
     """
 
     def __init__(self, *lines: str, sites: bool = False) -> None:

@@ -176,7 +176,7 @@ def brute_force(program: rb.Program, most: int) -> Forced | None:
             outcome = search.execute()
             assert outcome is not None
             classes.add(class_of(outcome.log, len(scheduler.tasks)))
-            rules.update(event.rule for event in outcome.events)
+            rules.update(fault.rule for fault in outcome.faults)
             for execution in executions_of(scheduler, outcome):
                 rules.update(alarm.rule for alarm in detect(execution) if not alarm.guarded)
             if not search.advance():

@@ -84,8 +84,8 @@ FILLING, DRAINING, RESETTING, BROKEN = 0, 1, -1, -2
 class State(NamedTuple):
     """A state of the program.
 
-    ``locks`` has (holder, depth) of each, GONE if that is no thread any more; ``running`` the interrupt that runs on each
-    thread's processor; ``buffers`` each actor's stores to each delayed field.
+    ``locks`` has (holder, depth) of each, GONE if that is no thread any more; ``running`` the interrupt that
+    runs on each thread's processor; ``buffers`` each actor's stores to each delayed field.
     ``queue`` has the readers that wait, each with the writers that it is behind.
     ``spent`` has the (actor, condition) that have woken unasked, ``units`` is what the
     semaphore has, ``bounded`` what the bounded one has.  ``flag`` is the event's, which

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from racebench.engine.stuck import Event
+from racebench.engine.stuck import Fault
 from racebench.engine.tally import Tally, schedule_of, signature_of
 from racebench.findings import Alarm, Broken
 from racebench.trace import Kind, Op
@@ -21,12 +21,12 @@ def log(threads: str) -> list[tuple[Any, Op, Any]]:
     return [(SimpleNamespace(name=name, index=ord(name) - ord("a")), WRITE, obj) for name in threads]
 
 
-def ended(threads: str, *events: Event, broken: tuple[Broken, ...] = ()) -> Any:
-    return SimpleNamespace(log=log(threads), events=list(events), broken=broken)
+def ended(threads: str, *faults: Fault, broken: tuple[Broken, ...] = ()) -> Any:
+    return SimpleNamespace(log=log(threads), faults=list(faults), broken=broken)
 
 
-def event(at: int, message: str = "said", past: tuple[int, ...] | None = None) -> Event:
-    made = Event("a.b", "a.b: sign", message, at)
+def fault(at: int, message: str = "said", past: tuple[int, ...] | None = None) -> Fault:
+    made = Fault("a.b", "a.b: sign", message, at)
     made.past = past
     return made
 
@@ -48,9 +48,9 @@ def test_a_clean_execution_counts_nothing() -> None:
 
 def test_one_signature_is_one_finding_with_its_count() -> None:
     tally = Tally()
-    assert tally.add(ended("ab", event(2)), 3, "random")
-    assert not tally.add(ended("ab", event(2)), 5, "pct")
-    assert not tally.add(ended("ab", event(2)), 6, "pct")
+    assert tally.add(ended("ab", fault(2)), 3, "random")
+    assert not tally.add(ended("ab", fault(2)), 5, "pct")
+    assert not tally.add(ended("ab", fault(2)), 6, "pct")
     [seen] = tally.told()
     assert (seen.count, seen.after, seen.strategy, seen.by) == (3, 3, "random", {"random": 1, "pct": 2})
     assert (tally.failures, tally.first) == (3, 3)
@@ -60,7 +60,7 @@ def test_one_signature_is_one_finding_with_its_count() -> None:
 
 def test_an_execution_that_breaks_two_rules_fails_once() -> None:
     tally = Tally()
-    tally.add(ended("ab", event(1), broken=(Broken("c.d", "too"),)), 1, "random")
+    tally.add(ended("ab", fault(1), broken=(Broken("c.d", "too"),)), 1, "random")
     assert list(tally.seen) == ["a.b: sign", "c.d: too"]
     assert tally.failures == 1
 
@@ -80,7 +80,7 @@ def test_the_schedule_with_the_fewest_switches_then_steps_is_kept(
 ) -> None:
     tally = Tally()
     for n, (threads, at) in enumerate((first, second)):
-        tally.add(ended(threads, event(at, f"message {n}")), n, "random")
+        tally.add(ended(threads, fault(at, f"message {n}")), n, "random")
     [seen] = tally.told()
     assert order(seen.schedule) == kept
     # Summary and evidence are those of the schedule.
@@ -90,7 +90,7 @@ def test_the_schedule_with_the_fewest_switches_then_steps_is_kept(
 
 def test_what_has_a_past_of_its_own_has_just_that_as_its_schedule() -> None:
     tally = Tally()
-    tally.add(ended("abcab", event(5, past=(0, 3))), 1, "exhaustive")
+    tally.add(ended("abcab", fault(5, past=(0, 3))), 1, "exhaustive")
     assert order(tally.told()[0].schedule) == "aa"
 
 
@@ -117,7 +117,7 @@ def test_what_is_guarded_breaks_no_rule() -> None:
 def test_failures_come_before_alarms() -> None:
     tally = Tally()
     tally.alarm(Alarm("c.d", "c.d: told", "told"), log("ab"), 1, "random")
-    tally.add(ended("ab", event(2)), 2, "random")
+    tally.add(ended("ab", fault(2)), 2, "random")
     assert [seen.alarm for seen in tally.told()] == [False, True]
     assert tally.first_finding == 2
 

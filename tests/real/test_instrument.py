@@ -1,4 +1,4 @@
-"""``Program(instrument=)``: attributes of classes that know nothing of RaceBench, and locks made at import."""
+"""``Program(instrument=)``: attributes of classes that do not know RaceBench, and locks made at import."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_another_thread_of_the_process_gets_the_real_thing_meanwhile() -> None:
 
 
 def test_the_hash_of_a_thread_is_the_same_for_whoever_asks() -> None:
-    """One of RaceBench's own was hashed by its starter, and then by itself while it counted as the program's."""
+    """One of ours was hashed by its starter, and then by itself while it counted as the program's."""
     foreign = threading.Thread()
     before, seen = hash(foreign), set()
 

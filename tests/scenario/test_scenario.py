@@ -9,7 +9,7 @@ import pytest
 import racebench as rb
 from racebench import cli, vgic
 from racebench.errors import ScenarioError
-from racebench.findings import RULES
+from racebench.findings.rules import rules
 from racebench.scenario.scenario import Scenario, load_scenario
 from racebench.scenario.selection import bundled
 from racebench.vgic.state import IrqType
@@ -321,7 +321,7 @@ def test_bundled_scenarios_say_what_they_are_about(scenario: Scenario) -> None:
     assert scenario.comment
     assert scenario.path.parent.name in scenario.tags
     for protocol in scenario.protocols():
-        for rule in set(scenario.expected(protocol)) - set(RULES):
+        for rule in set(scenario.expected(protocol)) - set(rules()):
             # A program's own: a Python scenario that breaks what it expects, by that name.
             assert scenario.path.suffix == ".py"
             assert scenario.path.read_text(encoding="utf-8").count(f'"{rule}"') > 1

@@ -1,4 +1,4 @@
-"""Who makes the next step: how the strategy of an execution is asked, and for how many steps its answer holds."""
+"""Who makes the next step: how a strategy is asked, and for how many steps its answer holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from ...errors import HarnessBug
 from ...trace import Op
 from .execution import Chooser
-from .late import Late
+from .latecomers import Late
 from .recorder import StepRecorder
 from .task import Task
 

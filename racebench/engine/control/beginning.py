@@ -128,8 +128,8 @@ class Beginning(Asking):
         me.first, me.varies = None, True
         if self.always:
             error = ProgramError(
-                f"the program is not deterministic: {me.name} does not begin as it did before. Verify and replay "
-                "need a program that depends on the schedule alone."
+                f"the program is not deterministic: {me.name} does not begin as it did before. "
+                "Verify and replay need a program that depends on the schedule alone."
             )
             self.fail(me, error)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ...errors import ProgramError
 from ...primitives.ops import CLOCK, INTERRUPT, PASS, SLEEP
-from ..stuck import error_event, find_ring, is_closed, ring_event, wait_event, wanted_site
+from ..stuck import error_fault, find_ring, is_closed, ring_fault, wait_fault, wanted_site
 from .floor import Floor
 from .outside import Clocks, profiled
 from .overseer import Overseer
@@ -27,14 +27,14 @@ class Ending:
         """Keep the results, and what the check says if all have come to their ends."""
         s, outcome = self._floor, self._floor.outcome
         outcome.results = {t.name: t.result for t in s.threads}
-        if s.crashed or outcome.events or s.ending or s.lost:
+        if s.crashed or outcome.faults or s.ending or s.lost:
             return
         try:
             outcome.broken = s.program.broken_rules(outcome.state, outcome.results)
         except (ProgramError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            outcome.events.append(error_event("check", error, len(s.log)))
+            outcome.faults.append(error_fault("check", error, len(s.log)))
 
     def await_end(self) -> None:
         """Wait for the execution, then unwind whoever did not end."""
@@ -81,17 +81,17 @@ class Ending:
         waiting = [task for task in started if not task.suspended]
         if self._wait_for_a_clock(waiting):
             return
-        events, at = s.outcome.events, len(s.log)
+        faults, at = s.outcome.faults, len(s.log)
         # A ring is told when its last thread blocks, but for one that a handler suspended just then,
         # and one that others could open: none of them is left now, unless one has crashed.
         for task in waiting:
             ring = find_ring(task)
             if ring is not None and s.crashed and not is_closed(ring):
                 continue
-            closed = None if ring is None else ring_event(task, ring, at)
-            if closed is not None and all(event.signature != closed.signature for event in events):
+            closed = None if ring is None else ring_fault(task, ring, at)
+            if closed is not None and all(fault.signature != closed.signature for fault in faults):
                 s.say(closed, *ring or ())
-        events.extend(wait_event(waiting, events, at))
+        faults.extend(wait_fault(waiting, faults, at))
 
     def _wait_for_a_clock(self, waiting: list[Task]) -> bool:
         """Whether a predicate that one of ``waiting`` waits for asks what time it is.

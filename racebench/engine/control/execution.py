@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ...findings import Broken
 from ...trace import Op
-from ..stuck import Event
+from ..stuck import Fault
 from .task import Task
 
 
@@ -37,17 +37,17 @@ class Listener(Protocol):
 
 
 class Outcome:
-    """One finished execution: its log, events, and what the check said.
+    """One finished execution: its log, faults, and what the check said.
 
     ``parts`` has the steps of each real execution in it, if it went on after a crash.
     ``unfair`` says who spun while others were kept waiting, if it ended only once all took turns.
     """
 
-    __slots__ = ("before", "broken", "events", "log", "parts", "results", "state", "unfair")
+    __slots__ = ("before", "broken", "faults", "log", "parts", "results", "state", "unfair")
 
     def __init__(self) -> None:
         self.log: list[tuple[Task, Op, Any]] = []
-        self.events: list[Event] = []
+        self.faults: list[Fault] = []
         self.broken: tuple[Broken, ...] = ()
         self.results: dict[str, Any] = {}
         self.before: Any = None

@@ -28,7 +28,7 @@ from ...program import Program
 from ...trace import Op
 from .. import osthreads
 from ..strangers import Strangers, call_name, impure, step_name
-from ..stuck import Event, crash_event, find_ring, is_closed, livelock_event, ring_event, wait_event
+from ..stuck import Fault, crash_fault, find_ring, is_closed, livelock_fault, ring_fault, wait_fault
 from ..unseen import Unseen
 from .beginning import Beginning
 from .execution import Listener, Outcome
@@ -93,7 +93,7 @@ class Floor(Beginning):
         self.log = self.outcome.log
         self.error: BaseException | None = None
         self.too_deep: RecursionError | None = None
-        self.might_end: list[Event] = []
+        self.might_end: list[Fault] = []
 
     # -- whose thread calls
 
@@ -123,15 +123,15 @@ class Floor(Beginning):
         # From here the thread makes no more steps: unwinding releases nothing.
         self.ask_again()
         task.aborted = self.crashed = True
-        self.say(crash_event(rule, message, osthreads.caller_site(), len(self.log)), task)
+        self.say(crash_fault(rule, message, osthreads.caller_site(), len(self.log)), task)
         if task.cpu is not None:
             self.settle(task.cpu, task)
         raise ThreadAbort
 
-    def say(self, event: Event, *tasks: Task) -> None:
-        """Keep ``event``, which is about what ``tasks`` did last."""
-        event.by = tuple(task.index for task in tasks)
-        self.outcome.events.append(event)
+    def say(self, fault: Fault, *tasks: Task) -> None:
+        """Keep ``fault``, which is about what ``tasks`` did last."""
+        fault.by = tuple(task.index for task in tasks)
+        self.outcome.faults.append(fault)
 
     # -- one step
 
@@ -196,7 +196,7 @@ class Floor(Beginning):
             self.refresh()
             ring = find_ring(me)
             if ring is not None and is_closed(ring):
-                self.say(ring_event(me, ring, len(self.log)), *ring)
+                self.say(ring_fault(me, ring, len(self.log)), *ring)
         log = self.log
         if len(log) >= self.limit:
             self._overrun(me)
@@ -315,9 +315,9 @@ class Floor(Beginning):
         if not self.enabled or any(task.op is not WAKE for task in self.enabled):
             return
         waiting = [t for t in self.tasks if t.alive and not t.suspended and t.name not in self.lost]
-        for event in wait_event(waiting, self.outcome.events, len(self.log)):
-            event.by = tuple(task.index for task in waiting)
-            self.might_end.append(event)
+        for fault in wait_fault(waiting, self.outcome.faults, len(self.log)):
+            fault.by = tuple(task.index for task in waiting)
+            self.might_end.append(fault)
 
     def _overrun(self, me: Task) -> None:
         """Too many steps: let all have their turns, and if it does not end then, it never does."""
@@ -331,5 +331,5 @@ class Floor(Beginning):
             running = [task.name for task in self.tasks if task.alive]
             # What came before the turns shows it as well.
             at = self.limit - self.max_steps
-            self.outcome.events.append(livelock_event(running, f"{len(self.log)} steps", at))
+            self.outcome.faults.append(livelock_fault(running, f"{len(self.log)} steps", at))
         self._end_with(me)

@@ -151,7 +151,7 @@ class Holdings:
             self._touched(obj, read.field, found + bare)
 
     def _settled(self, value: Any) -> bool:
-        """Whether all that ``value`` refers to is of classes known to be fixed: the quick way, for most values."""
+        """Whether all that ``value`` refers to is of classes known to be fixed: quick, for most values."""
         cls = type(value)
         try:
             inside = self._getters[cls]

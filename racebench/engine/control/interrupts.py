@@ -16,7 +16,7 @@ from ...errors import ThreadAbort
 from ...primitives import ops
 from ...program import Program
 from ...trace import Kind
-from ..stuck import error_event
+from ..stuck import error_fault
 from .floor import Floor
 from .task import Cpu, Task
 
@@ -75,7 +75,7 @@ def handle(s: Floor, task: Task) -> None:
     except BaseException as error:
         if task.aborted:
             raise ThreadAbort from None
-        s.say(error_event(task.name, error, len(s.log)), task)
+        s.say(error_fault(task.name, error, len(s.log)), task)
     if task.aborted:
         raise ThreadAbort
     s.fence()

@@ -142,7 +142,7 @@ class Kind(enum.IntEnum):
 
 
 class Spot(NamedTuple):
-    """One way to a value: ``what`` it is in words, "" if each use is a step, and the ``name`` code has for it.
+    """One way to a value: ``what`` it is in words, "" if each use is a step, and its ``name`` in code.
 
     ``inside``: it is in what the name stands for, so that who only reads the name may change it.
     """
@@ -183,7 +183,7 @@ class Shape(NamedTuple):
 
 
 class Known:
-    """What code and classes say of themselves, for the pictures of one program: found out once, it stays so."""
+    """What code and classes say of themselves, for the pictures of one program: each is asked once."""
 
     def __init__(self) -> None:
         # By id, with what has the id: code that is equal may be of another file.

@@ -60,8 +60,8 @@ class Outside:
             return []
         calls = " and ".join(f"{thread} calls {what}" for thread, what in sorted(self._by.items()))
         return [
-            f"{calls}: RaceBench does not see what threads tell one another by files, the environment, sockets, "
-            "processes or settings of the interpreter. Put a field of a State in its place"
+            f"{calls}: RaceBench does not see what threads tell one another by files, the environment, "
+            "sockets, processes or settings of the interpreter. Put a field of a State in its place"
         ]
 
 

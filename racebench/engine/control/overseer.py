@@ -37,7 +37,7 @@ from ...errors import HarnessBug, ProgramError
 from .. import osthreads
 from ..osthreads import is_engine
 from ..stillness import LOOK_S, REMEDY, Place, Watch, frames_of, place_of
-from ..stuck import hang_event
+from ..stuck import hang_fault
 from .floor import Floor
 from .task import Task
 
@@ -68,7 +68,7 @@ class Overseer:
     def __init__(self, floor: Floor, stall_s: float) -> None:
         self._s, self._stall_s = floor, stall_s
         self._out: list[_Out] = []
-        self._steps = self._events = self._arriving = 0
+        self._steps = self._faults = self._arriving = 0
         self._late = False
 
     def await_end(self, stall_s: float) -> None:
@@ -107,11 +107,11 @@ class Overseer:
         s = self._s
         self._await_back(out, _BACK_S)
         if judged and not self._late:
-            endless = any(event.rule == "stall.livelock" for event in s.outcome.events[self._events :])
-            del s.log[self._steps :], s.outcome.events[self._events :]
+            endless = any(fault.rule == "stall.livelock" for fault in s.outcome.faults[self._faults :])
+            del s.log[self._steps :], s.outcome.faults[self._faults :]
             s.error = s.error or self._refusal(out, endless)
             if s.error is None:
-                s.outcome.events += [self._hang(one) for one in out]
+                s.outcome.faults += [self._hang(one) for one in out]
             s.ending = True
         else:
             self._not_unwound([one for one in out if not one.back])
@@ -167,7 +167,7 @@ class Overseer:
             task.out = True
             s.ours -= {task.thread.ident}
         if not self._out:
-            self._steps, self._events = steps, len(s.outcome.events)
+            self._steps, self._faults = steps, len(s.outcome.faults)
             self._late = s.ending
         task.ready, task.obj = False, None
         self._out.append(_Out(task, frames, blocks, ours is not None))
@@ -221,16 +221,16 @@ class Overseer:
             if one.blocks:
                 what = f"{s.program.name}: {one.task.name} {one.how} while it unwinds"
                 s.error = s.error or ProgramError(f"{what}, which RaceBench does not see. {REMEDY}.")
-            elif not any(event.rule.startswith("stall.") for event in s.outcome.events):
-                s.outcome.events.append(self._hang(one))
+            elif not any(fault.rule.startswith("stall.") for fault in s.outcome.faults):
+                s.outcome.faults.append(self._hang(one))
 
     def _hang(self, one: _Out) -> Any:
-        event = hang_event(one.task, len(self._s.log), one.stack)
-        event.message = (
+        fault = hang_fault(one.task, len(self._s.log), one.stack)
+        fault.message = (
             f"{one.task.name} makes no steps and does not come back: it {one.how}, which RaceBench "
             "does not see. All other threads have ended, or wait for ever."
         )
-        return event
+        return fault
 
     def _end(self, out: list[_Out]) -> None:
         """Unwind those that have not come back; who does not heed that is lost."""

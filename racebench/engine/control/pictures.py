@@ -82,7 +82,7 @@ class Picture:
         self._looked: dict[int, tuple[bool, int]] = {}
         self._objects: dict[int, tuple[Any, set[Spot]]] = {}
         self._inside_of: dict[int, list[tuple[Spot, Any]]] = {}
-        """By its id, what the attributes of an object lead to, where each has one way whatever led to the object."""
+        """By an object's id: what its attributes lead to, if each has one way whatever led to the object."""
         self._dicts: set[int] = set()
         self._bare: list[types.FunctionType] = []
         self._given: dict[type, dict[str, Any]] = {}
@@ -94,7 +94,7 @@ class Picture:
         self._prepare()
 
     def add(self, what: str, value: Any) -> None:
-        """Also what ``value`` leads to, as it is now: a thread has been given it, and another may have it too."""
+        """Add what ``value``, which a thread has been given, leads to now: another thread may have it too."""
         # What was met may lead elsewhere by now.
         self._inside_of.clear()
         self._go(Spot(what, ""), value, _COMMON)
@@ -107,7 +107,7 @@ class Picture:
         return len(self._values)
 
     def used_by(self, value: Any) -> frozenset[str]:
-        """The names of the shared objects that ``value`` leads to, and that code which has it may use without.
+        """The names of the shared objects that code which has ``value`` may use without naming them.
 
         A value that was met itself is used by the names of its attributes, unless it is such an object.
         """
@@ -294,7 +294,7 @@ class Picture:
             self._go(way, one, owner)
 
     def _own(self, value: Any) -> list[tuple[str, Any]]:
-        """The attributes that ``value`` itself has, by its slots and its dict, but for what is RaceBench's."""
+        """The attributes that ``value`` itself has in its slots and its dict, except RaceBench's own."""
         shape = self._known.shape(type(value))
         found = []
         for name, slot in shape.slots.items():

@@ -20,7 +20,7 @@ a call that returns, leads to is looked up in a picture of that moment, if fewer
 held than at the uses before: what the state leads to no more, one thread has taken out.
 
 **Hand-overs.** Where there is a doubt, small programs are looked at closer
-(``search.ordered``).  Take the uses for steps, two of which conflict if they are of one
+(``search.ordering``).  Take the uses for steps, two of which conflict if they are of one
 place, by different threads, and one writes.  If in each execution that a complete search
 has run the steps order all such pairs, then the uses add neither to the order nor a race:
 all that the search has reversed is what it would have had to reverse had it known them, so

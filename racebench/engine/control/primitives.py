@@ -21,7 +21,7 @@ from ...primitives.runtime import here
 from ...trace import Kind, Op
 from ..osthreads import caller_site
 from ..strangers import step_name
-from ..stuck import misuse_event
+from ..stuck import misuse_fault
 from .floor import Floor
 from .task import Task
 
@@ -99,7 +99,7 @@ class Controlled(Primitive):
 
     def _misuse(self, me: Any) -> None:  # type: ignore[override]
         """A finding; the release is ignored."""
-        self._s.say(misuse_event(me, self, caller_site(), len(self._s.log)), me)
+        self._s.say(misuse_fault(me, self, caller_site(), len(self._s.log)), me)
 
 
 class ControlledLock(Controlled, Lock):

@@ -187,7 +187,7 @@ class Scheduler:
         if self.lookout.uses is None:
             self._ending.conclude()
         self._states.execution_is_over()
-        outcome.events += floor.might_end
+        outcome.faults += floor.might_end
         return outcome
 
     def _set_up(self, strategy: Chooser, always_ask: bool) -> None:

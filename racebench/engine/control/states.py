@@ -56,7 +56,7 @@ class States:
         s = self._floor
         self._fit = (
             self._recycles
-            and not (s.ending or s.crashed or s.lost or s.outcome.events)
+            and not (s.ending or s.crashed or s.lost or s.outcome.faults)
             and not self._holdings.has_containers
         )
 

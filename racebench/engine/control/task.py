@@ -38,8 +38,8 @@ class Task(Member):
 
     __slots__ = (
         "aborted", "alive", "asked", "back", "baton", "blocked", "buffer", "child", "clock", "cpu", "daemon",
-        "fifo", "first", "fresh", "function", "held", "ident", "index", "irqs", "late", "name", "obj", "onto", "op", "out",
-        "ready", "result", "roused", "runs", "thread", "varies",
+        "fifo", "first", "fresh", "function", "held", "ident", "index", "irqs", "late", "name", "obj", "onto",
+        "op", "out", "ready", "result", "roused", "runs", "thread", "varies",
     )  # fmt: skip
 
     def __init__(

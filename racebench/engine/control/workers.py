@@ -14,7 +14,7 @@ from threading import get_ident
 from ...errors import ThreadAbort
 from .. import osthreads
 from ..stillness import own_clock
-from ..stuck import error_event, leak_event
+from ..stuck import error_fault, leak_fault
 from . import interrupts
 from .floor import Floor
 from .lookout import Lookout
@@ -77,7 +77,7 @@ class Workers:
             error, s.too_deep = s.too_deep, None
             s.hangs += error is not None
         if error is not None:
-            s.say(error_event(task.name, error, len(s.log)), task)
+            s.say(error_fault(task.name, error, len(s.log)), task)
             # By its traceback it has all that the function had.
             error = None
         self._finish(task)
@@ -115,7 +115,7 @@ class Workers:
             if not getattr(lock, "strict", True):
                 lock.left_by(task)
         if task.held and not task.aborted:
-            s.say(leak_event(task, len(s.log)), task)
+            s.say(leak_fault(task, len(s.log)), task)
 
     def _finish(self, task: Task) -> None:
         """``task`` is over: pass the floor on; the caller then sleeps on its baton."""

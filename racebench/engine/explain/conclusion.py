@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from ...errors import ProgramError, ReplayDiverged
-from ...findings import STANDING, Finding
+from ...findings import Finding
+from ...findings.rules import is_benign
 from ...program import Program
 from ...trace import schedule_from_json
 from ..control.scheduler import Scheduler
@@ -93,7 +94,7 @@ def concluded(trials: Trials, seen: Seen, finding: Finding, detect: Detect, unti
     if "not_deterministic" in finding.evidence:
         return finding
     evidence = {**finding.evidence, "replays": _replays(scheduler, finding, detect)}
-    if not seen.alarm and seen.rule not in STANDING:
+    if not seen.alarm and not is_benign(seen.rule):
         passing = nearest_passing(scheduler, finding.schedule, until)
         if passing is not None:
             evidence["passing"] = {**passing, "rest": _rest(scheduler, passing)}

@@ -102,10 +102,10 @@ def _steered(
     if not scheduler.fit or perf_counter() >= until:
         return 0, None
     for outcome in outcomes(runs, _TRIES, until):
-        for event in outcome.events:
-            if event.rule in HANGS and _ring(event.evidence) == ring:
-                schedule = [list(step) for step in schedule_of(outcome.log, event.at)]
-                return runs.executions, (event.signature, schedule)
+        for fault in outcome.faults:
+            if fault.rule in HANGS and _ring(fault.evidence) == ring:
+                schedule = [list(step) for step in schedule_of(outcome.log, fault.at)]
+                return runs.executions, (fault.signature, schedule)
     return runs.executions, None
 
 

@@ -12,11 +12,11 @@ from time import perf_counter
 from typing import Any
 
 from ...errors import ProgramError
-from ...findings import STANDING
+from ...findings.rules import is_benign
 from ...trace import Schedule
 from ..control.scheduler import Scheduler
 from ..tally import Seen, schedule_of
-from .deviating import Deviating, deviations_of
+from .deviations import Deviating, deviations_of
 from .trials import Deviations, Shrunk, Trials
 
 SECONDS = 4.0
@@ -118,7 +118,7 @@ def nearest_passing(
 ) -> dict[str, Any] | None:
     """The clean schedule that shares the longest beginning with ``schedule``, looked for ``until`` then.
 
-    One that breaks nothing but standing rules is clean here.
+    One that breaks nothing but benign rules is clean here.
     As stored: the schedule, the step at which they part, and what each does
     there; None if none was found.
     """
@@ -135,7 +135,7 @@ def nearest_passing(
         except ProgramError:
             break
         followed = [task.index for task, _, _ in outcome.log[: at + 1]] == wanted
-        if followed and not outcome.events and all(b.rule in STANDING for b in outcome.broken):
+        if followed and not outcome.faults and all(is_benign(b.rule) for b in outcome.broken):
             passing = schedule_of(outcome.log)
             return {
                 "schedule": [list(step) for step in passing],

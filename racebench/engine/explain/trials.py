@@ -11,7 +11,7 @@ from ..control.scheduler import Outcome, Scheduler
 from ..search.bounded import Bounded
 from ..search.evidence import Detect, nothing, shown
 from ..search.loop import outcomes
-from .deviating import Deviating, Place
+from .deviations import Deviating, Place
 
 _MOST_BOUNDED = 1_500
 _MOST_KEPT = 20_000
@@ -35,7 +35,7 @@ class Shrunk(NamedTuple):
 
 
 class Trials:
-    """What the executions of one scheduler show, by signature; ``detect`` is asked where an alarm is looked for."""
+    """Runs schedules on one scheduler and says by signature what they show; only alarms need ``detect``."""
 
     def __init__(self, scheduler: Scheduler, detect: Detect = nothing) -> None:
         self.scheduler, self._detect = scheduler, detect

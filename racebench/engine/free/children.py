@@ -4,7 +4,7 @@ Each runs on a worker of a pool, in the collision of whoever has started it.  Wh
 orders the accesses: a worker is taken, given its collision and counted as ``living``
 under ``Waits.mutex``, in the step that starts it, so nobody ever judges that collision
 without it; it is put back under the same mutex.  ``go`` orders what is written to it
-before it runs.  Its ``events`` are read once ``living`` is 0.
+before it runs.  Its ``faults`` are read once ``living`` is 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ...errors import ProgramError, ThreadAbort
 from ...primitives import Thread
 from .. import osthreads
 from ..stillness import own_clock
-from ..stuck import error_event
+from ..stuck import error_fault
 from .worker import Local, Worker
 
 _MOST = 1_000
@@ -128,7 +128,7 @@ class Children:
                 pass
             except BaseException as error:
                 if not me.aborted:
-                    me.events.append((me.slot, error_event(me.name, error, self.tick())))
+                    me.faults.append((me.slot, error_fault(me.name, error, self.tick())))
             if me.lost:
                 return
             self.ended(me)

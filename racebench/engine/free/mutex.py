@@ -68,7 +68,7 @@ class FreeMutex(Free, Lock):
             self._not_had(me)
 
     def _not_had(self, me: Worker) -> None:
-        """The real lock is free: a run that gives up a thread lets go of its locks, while that may come back."""
+        """The run may have given up this thread and freed its lock, so do not free the real one twice."""
         if not (me.lost or me.aborted):
             raise
 

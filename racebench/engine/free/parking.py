@@ -17,7 +17,7 @@ from ...primitives.ops import ACQUIRE_WRITE, GIVES
 from ...primitives.primitive import Effect
 from ...trace import Op, Site
 from ..osthreads import caller_site
-from ..stuck import Polled, misuse_event
+from ..stuck import Polled, misuse_fault
 from .clock import Clock
 from .orders import note
 from .waits import Waits
@@ -88,7 +88,7 @@ class Free(Primitive):
     def _misuse(self, me: Any) -> None:  # type: ignore[override]
         """A finding; the release is ignored."""
         if not me.aborted:
-            me.events.append((me.slot, misuse_event(me, self, caller_site(), self._run.tick())))
+            me.faults.append((me.slot, misuse_fault(me, self, caller_site(), self._run.tick())))
 
     def stuck_for(self, worker: Worker) -> bool:
         """With the mutex, where who waits has not got what it waits for."""

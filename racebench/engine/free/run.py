@@ -11,7 +11,7 @@ What orders the accesses:
 - ``slot`` (the collision a worker is in) is written by its worker and read by
   others without a lock: it only grows within a batch, so an old value means
   "may still come", which is the safe side.
-- ``events`` of a worker are appended by the worker, or by a thread that holds
+- ``faults`` of a worker are appended by the worker, or by a thread that holds
   ``Waits.mutex`` while the worker sleeps, and read at rest.
 """
 
@@ -31,7 +31,7 @@ from ..delays import late
 from ..instrument import SLOT, Twins, derived
 from ..stillness import own_clock
 from ..strangers import Strangers, called
-from ..stuck import crash_event, error_event, leak_event
+from ..stuck import crash_fault, error_fault, leak_fault
 from ..unseen import Unseen
 from .batches import LARGEST
 from .children import Children
@@ -150,8 +150,8 @@ class FreeRun:
             self.outside()
             raise ProgramError(f"{self.program.name}: check_that failed outside the threads: {message}")
         if not me.aborted:
-            event = crash_event(rule, message, osthreads.caller_site(), self.tick())
-            me.events.append((me.slot, event))
+            fault = crash_fault(rule, message, osthreads.caller_site(), self.tick())
+            me.faults.append((me.slot, fault))
         raise ThreadAbort
 
     # -- what workers do
@@ -246,7 +246,7 @@ class FreeRun:
                 pass
             except BaseException as error:
                 if not me.aborted:
-                    me.events.append((i, error_event(me.name, error, self.tick())))
+                    me.faults.append((i, error_fault(me.name, error, self.tick())))
             if me.lost:
                 return
             if held:
@@ -264,7 +264,7 @@ class FreeRun:
             if not getattr(lock, "strict", True):
                 lock.left_by(me)
         if me.held and not me.aborted:
-            me.events.append((slot, leak_event(me, self.tick())))
+            me.faults.append((slot, leak_fault(me, self.tick())))
         for lock, _, _ in reversed(tuple(me.held)):
             lock.abandon(me)
         me.held.clear()
@@ -308,7 +308,7 @@ class FreeRun:
     def retire(self) -> None:
         """Drop the states of the batch that was checked, but for those fit to be used again."""
         if self.program.recycle is not None:
-            spoilt = {slot for worker in self.everyone for slot, _ in worker.events}
+            spoilt = {slot for worker in self.everyone for slot, _ in worker.faults}
             fit = [s for slot, s in enumerate(self.states) if slot not in spoilt]
             self.spent = (fit + self.spent)[:LARGEST]
         self.states = []
@@ -327,7 +327,7 @@ class FreeRun:
         finally:
             self._setting_up = False
         for worker in self.everyone:
-            worker.events.clear()
+            worker.faults.clear()
         for worker in self.workers:
             worker.results = [None] * size
             worker.batch += 1

@@ -13,7 +13,7 @@ from ...findings import Alarm, Broken
 from ...program import Program
 from ...trace import LockEdge
 from ..instrument import show
-from ..stuck import Event, error_event
+from ..stuck import Fault, error_fault
 from ..tally import Log, Tally
 
 Rings = Callable[[Sequence[LockEdge]], list[Alarm]]
@@ -44,7 +44,7 @@ class Batch(Protocol):
 class _Collision:
     """One collision: what went wrong, which has no steps."""
 
-    events: list[Event]
+    faults: list[Fault]
     broken: tuple[Broken, ...] = ()
     log: Log = field(default=())
 
@@ -63,15 +63,15 @@ class FreeTally(Tally):
 
     def take(self, size: int, started: float) -> Counter[str]:
         """Take in the batch that has just run; returns how often each signature came in it."""
-        events: dict[int, list[Event]] = {}
+        faults: dict[int, list[Fault]] = {}
         for worker in self.run.everyone:
-            for slot, event in worker.events:
-                events.setdefault(slot, []).append(event)
+            for slot, fault in worker.faults:
+                faults.setdefault(slot, []).append(fault)
         done = min((w.slot for w in self.run.workers if not w.lost), default=0)
         before = self._counts()
         for slot in range(size):
-            if slot in events:
-                self._failed(_Collision(list(_until_doom(events[slot]))), slot, started)
+            if slot in faults:
+                self._failed(_Collision(list(_until_doom(faults[slot]))), slot, started)
             elif slot < done:
                 self._check(slot, started)
         if self._codes:
@@ -92,7 +92,7 @@ class FreeTally(Tally):
         except (ProgramError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            self._failed(_Collision([error_event("check", error, 0)]), slot, started)
+            self._failed(_Collision([error_fault("check", error, 0)]), slot, started)
             return
         if broken:
             self._failed(_Collision([], broken), slot, started)
@@ -136,9 +136,9 @@ class FreeTally(Tally):
                 self.alarm(alarm, (), self.collisions, "free")
 
 
-def _until_doom(events: list[Event]) -> Iterator[Event]:
+def _until_doom(faults: list[Fault]) -> Iterator[Fault]:
     """What happened in one collision, up to the first thing that spoils the rest."""
-    for event in sorted(events, key=lambda e: e.at):
-        yield event
-        if event.crash or event.rule.startswith(_ENDS_THE_STORY):
+    for fault in sorted(faults, key=lambda e: e.at):
+        yield fault
+        if fault.crash or fault.rule.startswith(_ENDS_THE_STORY):
             return

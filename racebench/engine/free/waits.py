@@ -46,7 +46,7 @@ from typing import Any
 from ...errors import ThreadAbort
 from ...primitives.primitive import Effect, Primitive
 from ...primitives.runtime import Outsider
-from ..stuck import find_ring, is_closed, ring_event, wait_event
+from ..stuck import find_ring, is_closed, ring_fault, wait_fault
 from .clock import patience
 from .worker import Ticket, Worker
 
@@ -178,8 +178,8 @@ class Waits:
 
     def _break(self, me: Worker, ring: list[Any]) -> None:
         """Copy the evidence first: once anybody unwinds, the story changes."""
-        event = ring_event(me, ring, self._tick())
-        me.events.append((me.slot, event))
+        fault = ring_fault(me, ring, self._tick())
+        me.faults.append((me.slot, fault))
         for worker in ring:
             worker.aborted = True
             if worker is not me:
@@ -207,10 +207,10 @@ class Waits:
                 ring = find_ring(worker, _waits)
                 if ring is not None:
                     # One of locks that others could have let go of.
-                    worker.events.append((slot, ring_event(worker, ring, self._tick())))
+                    worker.faults.append((slot, ring_fault(worker, ring, self._tick())))
                     break
-            known = [event for w in self.workers for at, event in w.events if at == slot]
-            first.events.extend((slot, event) for event in wait_event(asleep, known, self._tick()))
+            known = [fault for w in self.workers for at, fault in w.faults if at == slot]
+            first.faults.extend((slot, fault) for fault in wait_fault(asleep, known, self._tick()))
         for worker in asleep:
             worker.aborted = True
             self._poke(worker)

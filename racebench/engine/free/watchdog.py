@@ -14,7 +14,7 @@ import time
 
 from .. import osthreads
 from ..stillness import REMEDY, Watch, frames_of, place_of
-from ..stuck import hang_event, livelock_event
+from ..stuck import hang_fault, livelock_fault
 from .run import FreeRun
 from .worker import Worker
 
@@ -99,8 +99,8 @@ class Watchdog:
         if (worker.batch, worker.slot) != where or worker.idle:
             return
         if worker.fuel != _MUCH:
-            event = livelock_event([worker.name], f"{self._stall_s:g} s", run.tick())
-            worker.events.append((worker.slot, event))
+            fault = livelock_fault([worker.name], f"{self._stall_s:g} s", run.tick())
+            worker.faults.append((worker.slot, fault))
             worker.aborted = True
         elif thread is not None:
             self._hangs(worker, blocks)
@@ -133,6 +133,6 @@ class Watchdog:
                 why = f", perhaps for {others}, none of the program's threads"
             run.refusal = f"{run.program.name}: {what}{why}. {REMEDY}."
             return
-        event = hang_event(worker, run.tick(), osthreads.stack_from(frames[0] if frames else None))
-        event.message = f"{worker.name} makes no steps and does not come back: it {what.partition(' ')[2]}."
-        worker.events.append((worker.slot, event))
+        fault = hang_fault(worker, run.tick(), osthreads.stack_from(frames[0] if frames else None))
+        fault.message = f"{worker.name} makes no steps and does not come back: it {what.partition(' ')[2]}."
+        worker.faults.append((worker.slot, fault))

@@ -11,7 +11,7 @@ from typing import Any
 from ...primitives.primitive import Effect
 from ...trace import LockEdge
 from ..member import Member
-from ..stuck import Event
+from ..stuck import Fault
 
 
 class Ticket:
@@ -68,7 +68,7 @@ class Worker(Member):
         self.parked: Ticket | None = None
         self.held: list[Any] = []
         self.chains: dict[Any, list[LockEdge]] = {}
-        self.events: list[tuple[int, Event]] = []
+        self.faults: list[tuple[int, Fault]] = []
         self.results: list[Any] = []
 
     below = None

@@ -1,1 +1,1 @@
-"""Code that knows nothing of RaceBench: ``threading``, ``queue`` and ``time`` are ours for it while a run lasts."""
+"""Code that does not know RaceBench: in a run it finds our ``threading``, ``queue`` and ``time``."""

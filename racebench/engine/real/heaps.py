@@ -1,4 +1,4 @@
-"""``heapq`` for a program: written in Python, so that what it does to a list is done by the list's methods."""
+"""``heapq`` for a program, in Python: it changes a list through the list's methods, which are steps."""
 
 from __future__ import annotations
 

@@ -129,7 +129,7 @@ class Classes:
         return len(self._seen)
 
     def new(self, log: list[tuple[Any, Op, Any]], whole: bool = False) -> bool:
-        """Whether the execution is of a class not seen before; ``whole``: all its threads came to their ends."""
+        """Whether the execution is of a class not seen before; ``whole``: all its threads have ended."""
         if whole and self._patience and self._repeats(log):
             return False
         found = class_of(log, len(self._threads))

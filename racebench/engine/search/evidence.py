@@ -4,7 +4,7 @@ A crash stops the machine.  Exhaustive search lets the other threads go on after
 one, to see the steps that could have come before it (see ``relation``).  What
 happens then happens in no real execution if it comes after the crash: after the
 step with which the thread crashed.  What does not come after any crash happens
-in a real one too: the execution of just the steps in its past.  So every event
+in a real one too: the execution of just the steps in its past.  So every fault
 keeps its own past as its schedule, and one with a crash in its past is dropped.
 """
 
@@ -17,7 +17,7 @@ from ...trace import Execution, Site
 from ..control.recorder import StepRecorder
 from ..control.scheduler import Outcome, Scheduler
 from ..instrument import show
-from ..stuck import UNKNOWN_SITE, Event
+from ..stuck import UNKNOWN_SITE, Fault
 from ..tally import Tally
 from .races import History
 
@@ -32,35 +32,35 @@ def nothing(execution: Execution) -> list[Alarm]:
 
 def real(outcome: Outcome, history: History) -> Outcome:
     """``outcome`` of an execution that went on after a crash, without what no real execution shows."""
-    crashes = {_last(outcome, event.by[0], event.at) for event in outcome.events if event.crash}
-    at_start = [event for event in outcome.events if event.crash and not _pasts(outcome, event, history)]
+    crashes = {_last(outcome, fault.by[0], fault.at) for fault in outcome.faults if fault.crash}
+    at_start = [fault for fault in outcome.faults if fault.crash and not _pasts(outcome, fault, history)]
     spoilt = sum(1 << i for i in crashes if i >= 0)
     kept, parts = [], []
-    for n, event in enumerate(outcome.events):
-        if not event.by:
-            if event.rule == "stall.hang":
-                kept.append(event)
+    for n, fault in enumerate(outcome.faults):
+        if not fault.by:
+            if fault.rule == "stall.hang":
+                kept.append(fault)
             continue
-        past = _pasts(outcome, event, history)
+        past = _pasts(outcome, fault, history)
         # The step of its own crash is in a crash's past; and in that of what the thread
         # said after the same step, before it crashed.
-        last = _last(outcome, event.by[0], event.at)
-        ends = event.crash or any(
-            later.crash and later.by == event.by and later.at == event.at for later in outcome.events[n + 1 :]
+        last = _last(outcome, fault.by[0], fault.at)
+        ends = fault.crash or any(
+            later.crash and later.by == fault.by and later.at == fault.at for later in outcome.faults[n + 1 :]
         )
         own = 1 << last if ends and past else 0
         if at_start:
             # Threads crash before they make a step: nothing comes before that.
-            if event.crash and not past:
-                event.past = ()
-                kept.append(event)
+            if fault.crash and not past:
+                fault.past = ()
+                kept.append(fault)
         elif not past & spoilt & ~own:
-            event.past = tuple(i for i in range(len(outcome.log)) if past >> i & 1)
-            kept.append(event)
-            if event.crash:
+            fault.past = tuple(i for i in range(len(outcome.log)) if past >> i & 1)
+            kept.append(fault)
+            if fault.crash:
                 free = [i for i, before in enumerate(history.before) if not before & spoilt]
-                parts.append([*free, event.past[-1]])
-    outcome.events = kept
+                parts.append([*free, fault.past[-1]])
+    outcome.faults = kept
     outcome.parts = parts
     return outcome
 
@@ -70,11 +70,11 @@ def _last(outcome: Outcome, proc: int, at: int) -> int:
     return next((i for i in range(at - 1, -1, -1) if outcome.log[i][0].index == proc), -1)
 
 
-def _pasts(outcome: Outcome, event: Event, history: History) -> int:
-    """The steps that come before ``event``, as bits: all those in the past of the threads it is about."""
+def _pasts(outcome: Outcome, fault: Fault, history: History) -> int:
+    """The steps that come before ``fault``, as bits: all those in the past of the threads it is about."""
     past = 0
-    for proc in event.by:
-        last = _last(outcome, proc, event.at)
+    for proc in fault.by:
+        last = _last(outcome, proc, fault.at)
         if last >= 0:
             past |= history.before[last]
     return past

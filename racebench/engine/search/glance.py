@@ -16,7 +16,7 @@ from .walk import Walk
 
 _NOTHING_NEW = 40
 _PROVED = 60
-"""Executions in which most small programs are searched to the end: fewer than a walk takes to see nothing new."""
+"""Most small programs are searched to the end in so many executions, fewer than a walk takes to give up."""
 
 
 @leaves_nothing
@@ -41,7 +41,7 @@ def glance(program: Program, plan: Plan, wanted: str = "") -> Tally:
 
 @leaves_nothing
 def shows(program: Program, signature: str, plan: Plan) -> bool:
-    """Whether ``signature`` comes about in ``program``: in every schedule if these are few, else in those of ``plan``."""
+    """Whether ``program`` shows ``signature`` in any schedule if they are few, else in those of ``plan``."""
     started = perf_counter()
     until = started + (plan.seconds or 0.0)
     with Scheduler(program, looks=False) as scheduler:

@@ -160,7 +160,7 @@ class Loop:
         new = tally.add(outcome, number, by)
         if source.novel(outcome):
             look(tally, self.plan.detect, scheduler, outcome, number, by)
-        source.brought(bool(outcome.events or outcome.broken), new)
+        source.brought(bool(outcome.faults or outcome.broken), new)
 
     def _report(self, source: Source) -> None:
         if self.plan.progress is None:

@@ -17,7 +17,7 @@ from ..tally import schedule_of
 from .bounded import Ladder
 from .evidence import results_shown
 from .optimal import Search
-from .ordered import ordered
+from .ordering import ordered
 
 _ALONE = 2_000
 _TURN = 500
@@ -67,7 +67,7 @@ class Proof:
 
     def _endless(self, outcome: Outcome) -> bool:
         """Whether there are schedules without end, which no search can run."""
-        stalled = any(event.rule.startswith("stall.") for event in outcome.events)
+        stalled = any(fault.rule.startswith("stall.") for fault in outcome.faults)
         return bool(self.scheduler.lost or self.scheduler.floor.hangs or outcome.unfair or stalled)
 
     def _polls(self) -> bool:

@@ -10,7 +10,7 @@ from ..control.execution import Chooser
 from ..control.scheduler import Outcome, Scheduler
 from ..strategies import Strategy
 from .classes import Classes
-from .ordered import ordered
+from .ordering import ordered
 from .relation import Relation
 
 _TRACED = 100
@@ -81,7 +81,7 @@ class Walk(Runs):
 
     def execute(self) -> Outcome:
         outcome = super().execute()
-        self._found = bool(outcome.events or outcome.broken)
+        self._found = bool(outcome.faults or outcome.broken)
         self.strategy.end(outcome.log, self._found)
         return outcome
 
@@ -90,7 +90,7 @@ class Walk(Runs):
         return not self._found or super().advance()
 
     def novel(self, outcome: Outcome) -> bool:
-        new = self._classes.new(outcome.log, whole=not outcome.events)
+        new = self._classes.new(outcome.log, whole=not outcome.faults)
         self.stale = 0 if new else self.stale + 1
         return new
 

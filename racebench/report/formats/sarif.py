@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
-from ...findings import RULES
+from ...findings.rules import known
 from ...records import FindingRecord
 from .. import facts
 from ..headline import in_a_line
@@ -22,7 +22,7 @@ _MOST_CHARS, _MOST_STEPS = 4000, 500
 
 
 def render(stored: Stored) -> str:
-    """One run of one tool, its conclusion first; level error where nobody expected the rule to break, else note."""
+    """One run of one tool, its conclusion first; level error where a rule broke unexpectedly, else note."""
     found, files = [record for _, record in stored.findings], Repository()
     rules = list(dict.fromkeys(_text(record.finding.rule) for record in found))
     cells = stored.run.cells
@@ -30,7 +30,7 @@ def render(stored: Stored) -> str:
     driver = {
         "name": "RaceBench",
         "version": _text(stored.run.racebench),
-        "rules": [{"id": rule, "shortDescription": {"text": RULES.get(rule, rule)}} for rule in rules],
+        "rules": [{"id": rule, "shortDescription": {"text": _meaning(rule)}} for rule in rules],
     }
     ended = f"{stored.at:%Y-%m-%dT%H:%M:%SZ}"
     run = {
@@ -41,6 +41,11 @@ def render(stored: Stored) -> str:
         "results": [_result(one, rules, (*one.cell, one.finding.rule) in fine, files) for one in found],
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=1) + "\n"
+
+
+def _meaning(rule: str) -> str:
+    ours = known(rule)
+    return ours.broken_when if ours else rule
 
 
 def _text(value: Any) -> str:

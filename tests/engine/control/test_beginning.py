@@ -56,7 +56,7 @@ def test_a_thread_whose_first_offer_is_known_begins_when_it_is_chosen() -> None:
             strategy = InOrder()
             outcome = scheduler.run(strategy, always_ask=True)
             asked.append(strategy.fresh)
-            assert not outcome.events
+            assert not outcome.faults
             assert (outcome.state.x, outcome.state.y) == (2, 1)
             assert [task.name for task, _, _ in outcome.log] == [*"aaaabbcdddd"]
     # An execution that is looked at has all of them come; what waits for a predicate always comes.
@@ -74,9 +74,9 @@ def test_the_same_is_done_as_if_all_had_come(
             chooser = STRATEGIES[strategy](seed, len(scheduler.tasks))
             for _ in range(30):
                 outcome = scheduler.run(chooser)
-                chooser.end(outcome.log, bool(outcome.events))
+                chooser.end(outcome.log, bool(outcome.faults))
                 steps = [(task.name, op.kind, op.field, obj._rb_id) for task, op, obj in outcome.log]
-                done.append((steps, [event.signature for event in outcome.events], outcome.results))
+                done.append((steps, [fault.signature for fault in outcome.faults], outcome.results))
         return done
 
     programs = [kind(seed, rich, set()) for seed in range(25) for rich in (False, True)]
@@ -149,6 +149,6 @@ def test_one_that_does_not_begin_as_before_is_asked_for_once_more(other: Any) ->
         other()
         for _ in range(6):
             outcome = scheduler.run(InOrder())
-            assert not outcome.events
+            assert not outcome.faults
             assert outcome.state.x == 1 + len(_begins)
             assert [task.name for task, _, _ in outcome.log] == [*"aaaa" * len(_begins), *"bbbb"]

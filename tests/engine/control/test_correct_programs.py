@@ -252,7 +252,7 @@ def test_polite_neighbours_are_a_livelock() -> None:
     program = rb.Program("polite", Shop, {"a": polite("a", "b"), "b": polite("b", "a")})
     with Scheduler(program, max_steps=200) as scheduler:
         outcome = scheduler.run(_AndOn())
-    assert [event.rule for event in outcome.events] == ["stall.livelock"]
+    assert [fault.rule for fault in outcome.faults] == ["stall.livelock"]
     assert not outcome.unfair
 
 

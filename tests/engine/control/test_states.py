@@ -70,10 +70,10 @@ def executions(program: rb.Program, strategy: str, runs: int = RUNS) -> list[Any
         chooser = STRATEGIES[strategy](7, len(scheduler.tasks))
         for _ in range(runs):
             outcome = scheduler.run(chooser)
-            events = [(event.signature, event.message, event.at) for event in outcome.events]
+            faults = [(fault.signature, fault.message, fault.at) for fault in outcome.faults]
             idents = [getattr(obj, "_rb_id", None) for _, _, obj in outcome.log]
-            told.append((schedule_of(outcome.log), idents, events, outcome.broken, outcome.results))
-            chooser.end(outcome.log, bool(events or outcome.broken))
+            told.append((schedule_of(outcome.log), idents, faults, outcome.broken, outcome.results))
+            chooser.end(outcome.log, bool(faults or outcome.broken))
     return told
 
 
@@ -96,7 +96,7 @@ def test_so_is_a_machine(name: str, protocol: str) -> None:
     program = scenario.program(protocol)
     setup = Counted(program.setup)
     told = executions(replace(program, setup=setup), "random")
-    failed = sum(1 for _, _, events, _, _ in told if events)
+    failed = sum(1 for _, _, faults, _, _ in told if faults)
     assert setup.calls <= 1 + failed < RUNS
     assert told == executions(replace(program, recycle=None), "random")
 
@@ -141,7 +141,7 @@ def leaks(s: Pool) -> None:
 def test_what_a_thread_has_not_left_in_order_is_made_anew(thread: Any) -> None:
     program, setup = pool(thread)
     told = executions(program, "pct")
-    assert setup.calls == sum(1 for _, _, events, _, _ in told[:-1] if events) + 1
+    assert setup.calls == sum(1 for _, _, faults, _, _ in told[:-1] if faults) + 1
     assert setup.calls > 1
     assert told == executions(replace(program, recycle=None), "pct")
 

@@ -10,7 +10,7 @@ import pytest
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.explain.conclusion import with_needs
-from racebench.engine.explain.deviating import Deviating
+from racebench.engine.explain.deviations import Deviating
 from racebench.engine.explain.shrinking import Shrinker, nearest_passing
 from racebench.engine.explain.trials import Trials
 from racebench.engine.search.evidence import nothing

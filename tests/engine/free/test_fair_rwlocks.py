@@ -209,10 +209,10 @@ def test_a_reader_that_comes_again_behind_a_writer_is_a_ring() -> None:
     crowd.does("r", lock.acquire_read)
     crowd.join()
     assert sorted(crowd.ended) == ["r", "r aborted", "w aborted"]
-    [(_, event)] = r.events
-    assert event.rule == "deadlock.cycle"
-    assert "and waits behind writer w (waiting in " in event.message
-    assert [edge.get("behind", False) for edge in event.evidence["ring"]] == [True, False]
+    [(_, fault)] = r.faults
+    assert fault.rule == "deadlock.cycle"
+    assert "and waits behind writer w (waiting in " in fault.message
+    assert [edge.get("behind", False) for edge in fault.evidence["ring"]] == [True, False]
     assert not lock.wanting
     assert not lock.behind
 

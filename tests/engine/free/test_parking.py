@@ -38,7 +38,7 @@ def test_who_is_stuck_on_going_to_sleep_leaves_no_open_gate_behind() -> None:
     b = crowd.does("b", never.acquire)
     crowd.join()
     assert sorted(crowd.ended) == ["a aborted", "b aborted"]
-    assert [event.rule for w in crowd.workers.values() for _, event in w.events] == ["deadlock.wait"]
+    assert [fault.rule for w in crowd.workers.values() for _, fault in w.faults] == ["deadlock.wait"]
     crowd.ended.clear()
     for worker in crowd.workers.values():
         worker.aborted = False

@@ -9,17 +9,17 @@ import pytest
 
 import racebench as rb
 from racebench.engine.free.tally import FreeTally
-from racebench.engine.stuck import Event
+from racebench.engine.stuck import Fault
 from racebench.findings import Alarm
 
 
-def worker(name: str = "a", done: int = 0, **events: str) -> Any:
-    """A worker that came to slot ``done`` of its batch; ``events`` are by slot: ``s3="rule"``."""
+def worker(name: str = "a", done: int = 0, **faults: str) -> Any:
+    """A worker that came to slot ``done`` of its batch; ``faults`` are by slot: ``s3="rule"``."""
     said = [
-        (int(slot[1:]), Event(rule, f"{rule}: sign", "said", n))
-        for n, (slot, rule) in enumerate(events.items())
+        (int(slot[1:]), Fault(rule, f"{rule}: sign", "said", n))
+        for n, (slot, rule) in enumerate(faults.items())
     ]
-    return SimpleNamespace(name=name, slot=done, lost=False, events=said, results=["done"] * 8, chains={})
+    return SimpleNamespace(name=name, slot=done, lost=False, faults=said, results=["done"] * 8, chains={})
 
 
 def tally(
@@ -44,7 +44,7 @@ def test_the_first_failure_counts_the_batches_before() -> None:
     one = worker(done=8)
     counted = tally(one)
     assert counted.take(8, 0.0) == {}
-    one.events = [(2, Event("a.b", "a.b: sign", "said", 0))]
+    one.faults = [(2, Fault("a.b", "a.b: sign", "said", 0))]
     counted.take(8, 0.0)
     assert (counted.collisions, counted.first, counted.first_finding) == (16, 11, 11)
 
@@ -82,8 +82,8 @@ def test_what_no_worker_came_to_is_not_checked_nor_counted_when_cut_off() -> Non
 
 def test_what_comes_after_a_deadlock_in_the_same_collision_is_not_told() -> None:
     one = worker(done=8)
-    one.events = [
-        (0, Event(rule, rule, "said", at)) for at, rule in ((2, "lock.leaked"), (1, "deadlock.cycle"))
+    one.faults = [
+        (0, Fault(rule, rule, "said", at)) for at, rule in ((2, "lock.leaked"), (1, "deadlock.cycle"))
     ]
     counted = tally(one)
     counted.take(8, 0.0)

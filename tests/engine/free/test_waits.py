@@ -21,7 +21,7 @@ class Sleeper:
         self.gate.acquire()
         self.thread = None
         self.held: list[Any] = []
-        self.events: list[Any] = []
+        self.faults: list[Any] = []
         self.daemon, self.child, self.handling = False, False, ("", 0)
 
     @property
@@ -76,7 +76,7 @@ def test_one_who_passes_while_it_is_looked_at_leaves_nobody_stuck() -> None:
     lock = Owned()
     sleeper = Sleeper("a", lock)
     waits(sleeper, Finishing("b", lock)).settle(0)
-    assert not sleeper.events
+    assert not sleeper.faults
     assert not sleeper.aborted
 
 
@@ -85,14 +85,14 @@ def test_its_twin_with_nobody_left_to_come_is_stuck() -> None:
     passed = Sleeper("b", None)
     passed.slot = 1
     waits(sleeper, passed).settle(0)
-    assert [event.rule for _, event in sleeper.events] == ["deadlock.wait"]
+    assert [fault.rule for _, fault in sleeper.faults] == ["deadlock.wait"]
     assert sleeper.aborted
 
 
 def test_one_who_may_still_come_leaves_nobody_stuck() -> None:
     sleeper = Sleeper("a", Nobodys())
     waits(sleeper, Sleeper("b", None)).settle(0)
-    assert not sleeper.events
+    assert not sleeper.faults
 
 
 class Flags(rb.State):

@@ -16,7 +16,7 @@ class Stepping:
 
     def __init__(self, deaf: int) -> None:
         self.deaf, self.idle, self.lost, self.aborted = deaf, False, False, False
-        self.events: list[Any] = []
+        self.faults: list[Any] = []
         self._fuel = 0
 
     @property
@@ -60,7 +60,7 @@ def test_a_stepping_thread_is_told_until_it_hears() -> None:
     run, worker = Run(), Stepping(deaf=3)
     Watchdog(run, 1.0)._stalled(worker)  # type: ignore[arg-type]
     assert (worker.idle, worker.lost, worker.aborted) == (True, False, True)
-    assert [event.rule for _, event in worker.events] == ["stall.livelock"]
+    assert [fault.rule for _, fault in worker.faults] == ["stall.livelock"]
     assert run.stopping
     assert run.ended
 
@@ -125,7 +125,7 @@ def test_one_that_is_hired_between_the_look_and_the_verdict_still_moves() -> Non
         watchdog.close()
     # Nobody was given up for one that blocks, since the newest may be whom it waits for.
     assert not run.ended
-    assert [worker.events for worker in list(hiring) if worker.events] == []
+    assert [worker.faults for worker in list(hiring) if worker.faults] == []
 
 
 def test_where_nobody_is_hired_one_that_blocks_is_given_up() -> None:
@@ -137,4 +137,4 @@ def test_where_nobody_is_hired_one_that_blocks_is_given_up() -> None:
         assert run.over.wait(30)
     finally:
         watchdog.close()
-    assert run.everyone[0].events
+    assert run.everyone[0].faults

@@ -110,7 +110,7 @@ def test_a_repeated_execution_is_of_the_class_that_its_steps_say(strategy: str, 
         for _ in range(400):
             outcome = scheduler.run(chooser)
             found = class_of(outcome.log, len(scheduler.tasks))
-            assert seen.new(outcome.log, whole=not outcome.events) is (found not in known)
+            assert seen.new(outcome.log, whole=not outcome.faults) is (found not in known)
             known.add(found)
             chooser.end(outcome.log, False)
     assert len(seen) == len(known) > 1
@@ -130,7 +130,7 @@ def test_steps_that_do_not_matter_make_no_class(strategy: str, kind: Any) -> Non
             for _ in range(60):
                 outcome = scheduler.run(chooser)
                 found = class_of(outcome.log, len(scheduler.tasks))
-                assert seen.new(outcome.log, whole=not outcome.events) is (found not in known), seed
+                assert seen.new(outcome.log, whole=not outcome.faults) is (found not in known), seed
                 repeated += found in known
                 known.add(found)
                 chooser.end(outcome.log, False)

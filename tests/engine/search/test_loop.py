@@ -22,7 +22,7 @@ SCHEDULER: Any = SimpleNamespace(
 
 def ended(*rules: str) -> Any:
     """An execution that breaks ``rules``."""
-    return SimpleNamespace(log=[], events=[], broken=tuple(Broken(rule, "so") for rule in rules), parts=None)
+    return SimpleNamespace(log=[], faults=[], broken=tuple(Broken(rule, "so") for rule in rules), parts=None)
 
 
 @dataclass

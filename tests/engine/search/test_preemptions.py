@@ -174,8 +174,8 @@ class Counting:
 def broken_in(outcome: Outcome) -> dict[str, int]:
     """What broke, and after how many steps."""
     broke = {signature_of(broken): len(outcome.log) for broken in outcome.broken}
-    for event in outcome.events:
-        broke.setdefault(event.signature, event.at)
+    for fault in outcome.faults:
+        broke.setdefault(fault.signature, fault.at)
     return broke
 
 

@@ -1,4 +1,4 @@
-"""Families of programs that were once proved wrongly: each end is derived by hand, in every order of names."""
+"""Families of programs that were once proved wrongly: their ends, derived by hand, in all orders of names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Machine(rb.State):
 
 
 def answers(threads: dict[str, Any], **more: Any) -> set[tuple[Any, ...]]:
-    """(results by thread) of every end, the rules of what never ends, of complete proofs in all orders of names."""
+    """(results by thread) of every end, and the rules of what never ends, proved in all orders of names."""
     everything: list[set[Any]] = []
     for order in permutations(threads):
         ends: set[Any] = set()
@@ -336,7 +336,7 @@ def test_no_execution_ends_stuck_without_a_word() -> None:
             outcome = search.execute()
             if outcome is not None and any(task.blocked for task in scheduler.tasks):
                 stuck += 1
-                assert outcome.events
+                assert outcome.faults
             if not search.advance():
                 break
     assert stuck == 4

@@ -21,8 +21,8 @@ from ..errors import ResultError, UsageError
 from ..findings import CellVerdict
 from ..records import Cell, FindingRecord, Run
 from ..report.annotations import github_lines, wanted
-from ..report.merged import failure, in_brief, panels, race_report
 from ..report.stored import Pairs, Stored
+from ..report.testrun import failure, in_brief, panels, race_report
 from ..scenario.selection import name_of
 
 # By name: to import it here would tell the plugin that there are race tests.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from racebench.records import Run
-from racebench.report.merged import failure, panels, race_report, verdict
+from racebench.report.testrun import failure, panels, race_report, verdict
 
 from .samples import ESC, EVIL, a_cell, finding, record
 

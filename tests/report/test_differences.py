@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from racebench.findings import interval
-from racebench.report.compare import compare
 from racebench.report.comparison import comparison
+from racebench.report.differences import compare
 from racebench.report.terminal import show
 
 from .samples import ESC, EVIL, cell, console, finding, stored

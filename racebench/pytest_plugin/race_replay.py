@@ -14,7 +14,7 @@ from ..campaign.results import read_finding
 from ..errors import RaceBenchError, ReplayDiverged
 from ..program import Program
 from ..records import FindingRecord
-from ..report.merged import panels
+from ..report.testrun import panels
 from ..scenario.scenario import scenario_from_text
 from ..scenario.selection import Target
 from .race_test import RaceFailed

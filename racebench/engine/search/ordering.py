@@ -65,7 +65,7 @@ def _searched(scheduler: Scheduler, relation: Relation, most: int, left: set[Pla
             while going_on:
                 outcome = search.execute()
                 if outcome is not None:
-                    if outcome.events:
+                    if outcome.faults:
                         return set()
                     spans = _spans(uses.latest, search.history)
                     left = {place for place in left if _has_one_order(place, spans, search.history)}

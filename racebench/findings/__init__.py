@@ -1,4 +1,4 @@
-"""Rules, findings, verdicts: the words in which every part reports.
+"""Findings and verdicts: the words in which every part reports.  ``rules`` has what may break.
 
 Everything here is plain data: it crosses module and process borders and is
 stored as JSON.  Live locks, threads and states never appear in it.
@@ -12,53 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from .errors import exactly, shortened
-from .trace import Schedule
-
-RULES: Mapping[str, str] = {
-    "deadlock.cycle": "threads wait for one another in a ring",
-    "deadlock.self": "a thread waits for a lock it holds",
-    "deadlock.wait": "no thread can move, and one waits for something nobody owns",
-    "lock_order.inversion": "two lock classes taken in both orders by different threads, no common gate lock",
-    "mapping.corrupted": "a GUEST desc whose vIRQ does not point back, or a p.desc whose desc is not its own",
-    "mapping.double_success": "two routes of one vIRQ to different pIRQs both returned 0, no release between",
-    "mapping.lost_enable": "at rest: the vIRQ's ENABLED and the routed desc's DISABLED do not agree",
-    "mapping.ienable_mismatch": "at rest: the rank's ienable bit differs from the vIRQ's ENABLED",
-    "crash.null_handler": "set_affinity called through the none handler",
-    "crash.null_desc": "a lock or field of desc None is used",
-    "crash.assertion": "one of Xen's ASSERTs is false",
-    "crash.freed": "something that is freed is used",
-    "irq.lost_eoi": "an acknowledged IRQ ended through the none handler: no priority drop",
-    "irq.wrong_vcpu": "at rest: an inflight vIRQ on the list of a vCPU that is not its target, not MIGRATING",
-    "irq.wrong_affinity": "at rest: an enabled routed desc whose affinity is not its target's pCPU",
-    "irq.stuck_inprogress": "INPROGRESS, but the vIRQ is neither inflight nor in an LR, and its vCPU is up",
-    "irq.lost": "at rest: a vIRQ is to be delivered to a vCPU that is up, and nothing is due that would",
-    "irq.line_dead": "at rest: a line is active, and nobody is left who would deactivate it",
-    "irq.stale_pending": "a pIRQ is given back with the pending latch that its old owner set",
-    "irq.wrong_owner": "INPROGRESS cleared, or a line deactivated, for a vIRQ whose pIRQ it is no longer",
-    "action.stale": "at rest: a pIRQ has a guest's action, but GUEST is clear",
-    "lr.hw_inactive": "an LR with its HW bit is written, or ended, while the line is not active",
-    "lr.stale_index": "gic_update_one_lr looks at an LR that the vCPU does not use",
-    "reservation.leaked": "at rest: a vIRQ is reserved, but not routed, and no virtual device has it",
-    "reservation.missing": "at rest: a vIRQ that a hypercall has routed is not reserved",
-    "reservation.double_free": "a reservation is given back that is not there, or is another's",
-    "reservation.out_of_bounds": "a bit beyond allocated_irqs is cleared",
-    "list.corrupted": "a node inserted twice, or a list edited without its owner's lock",
-    "lock.leaked": "a thread ends holding a lock",
-    "lock.irqs_on": "a lock that is to be taken with interrupts off is held with interrupts on",
-    "lock.misuse": "a thread releases a lock it does not hold",
-    "data_race": "two accesses, one a write, unordered, on a field that Xen does not access atomically",
-    "stall.livelock": "steps go on past the bound without progress",
-    "stall.hang": "a thread does not come back",
-    "history.not_serializable": "no serial order of the completed operations explains every return code",
-    "program.error": "the code under test raised",
-}
-
-STANDING = frozenset(("lock.irqs_on",))
-"""Rules that code breaks wherever it runs, though nothing goes wrong by it.
-
-Who breaks no other one passes, and nobody asks which schedules do not break these.
-"""
+from ..errors import exactly, shortened
+from ..trace import Schedule
 
 
 class Verdict(enum.Enum):

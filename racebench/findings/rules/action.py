@@ -1,0 +1,12 @@
+"""What a pIRQ keeps of a guest."""
+
+from __future__ import annotations
+
+from . import Kind, Rule
+
+KIND = Kind.CORRUPTION
+RULES = {
+    "action.stale": Rule(
+        "at rest: a pIRQ has a guest's action, but GUEST is clear", "action", "a stale guest action is left"
+    ),
+}

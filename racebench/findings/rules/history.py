@@ -1,0 +1,14 @@
+"""What operations returned, taken together."""
+
+from __future__ import annotations
+
+from . import Kind, Rule
+
+KIND = Kind.CORRUPTION
+RULES = {
+    "history.not_serializable": Rule(
+        "no serial order of the completed operations explains every return code",
+        "history",
+        "the return codes fit no serial order",
+    ),
+}

@@ -1,0 +1,10 @@
+"""What goes wrong in the code under test itself."""
+
+from __future__ import annotations
+
+from . import Kind, Rule
+
+KIND = Kind.CRASH
+RULES = {
+    "program.error": Rule("the code under test raised", "error", "the program raises"),
+}
