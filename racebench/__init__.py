@@ -4,66 +4,86 @@ The public API.  Programs are made of State, shared fields and primitives; the
 engines run the same program on real threads, freely or under control.
 """
 
-from threading import BrokenBarrierError, local
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
-from .errors import (
-    CheckFailed,
-    HarnessBug,
-    ProgramError,
-    RaceBenchError,
-    ReplayDiverged,
-    ResultError,
-    ScenarioError,
-    UsageError,
-)
-from .findings import Broken, Finding, Result, Verdict, broken
-from .primitives import (
-    Atomic,
-    Barrier,
-    BoundedSemaphore,
-    Condition,
-    Event,
-    Lock,
-    RLock,
-    RWLock,
-    Semaphore,
-    State,
-    Thread,
-    Timer,
-    check_that,
-    irqs_enabled,
-    irqs_off,
-    irqs_on,
-    irqsave,
-    shared,
-    smp_mb,
-    smp_wmb,
-    wait_until,
-)
-from .program import Program
-from .records import VERSION
+from importlib import import_module
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from threading import BrokenBarrierError, local
+    from typing import Any
+
     from .campaign.modes import explore, replay, stress, verify
     from .campaign.results import load
+    from .errors import (
+        CheckFailed,
+        HarnessBug,
+        ProgramError,
+        RaceBenchError,
+        ReplayDiverged,
+        ResultError,
+        ScenarioError,
+        UsageError,
+    )
+    from .findings import Broken, Finding, Result, Verdict, broken
+    from .primitives import (
+        Atomic,
+        Barrier,
+        BoundedSemaphore,
+        Condition,
+        Event,
+        Lock,
+        RLock,
+        RWLock,
+        Semaphore,
+        State,
+        Thread,
+        Timer,
+        check_that,
+        irqs_enabled,
+        irqs_off,
+        irqs_on,
+        irqsave,
+        shared,
+        smp_mb,
+        smp_wmb,
+        wait_until,
+    )
+    from .program import Program
     from .pytest_plugin.race_test import race_test
 
-__version__ = VERSION
+    __version__: str
 
-_MODES = ("explore", "replay", "stress", "verify")
+_WORDS = ("bounds", "errors", "findings", "primitives", "program", "records", "trace", "values")
+_HOMES = {
+    **dict.fromkeys(("explore", "replay", "stress", "verify"), ".campaign.modes"),
+    **dict.fromkeys(("Broken", "Finding", "Result", "Verdict", "broken"), ".findings"),
+    **dict.fromkeys(
+        (
+            *("CheckFailed", "HarnessBug", "ProgramError", "RaceBenchError", "ReplayDiverged"),
+            *("ResultError", "ScenarioError", "UsageError"),
+        ),
+        ".errors",
+    ),
+    **dict.fromkeys(("BrokenBarrierError", "local"), "threading"),
+    "Program": ".program",
+    "load": ".campaign.results",
+    "race_test": ".pytest_plugin.race_test",
+}
+"""Where each name comes from, but for the primitives."""
 
 
 def __getattr__(name: str) -> Any:
-    """The engines, on first use: pytest imports this package in every run, for its plugin."""
-    if name in _MODES:
-        from .campaign import modes
+    """All there is, on first use: a command has to hear of a Ctrl-C before it loads anything.
 
-        value = getattr(modes, name)
-    elif name == "load":
-        from .campaign.results import load as value
-    elif name == "race_test":
-        from .pytest_plugin.race_test import race_test as value
+    And pytest imports this package in every run, for its plugin.
+    """
+    if name in _WORDS:
+        return import_module(f".{name}", __name__)
+    if name == "__version__":
+        value = import_module(".records", __name__).VERSION
+    elif name in __all__:
+        value = getattr(import_module(_HOMES.get(name, ".primitives"), __name__), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
@@ -71,7 +91,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The API, the engines included."""
+    """The API."""
     return sorted(__all__)
 
 

@@ -4,6 +4,7 @@ Importing the rest takes a moment, in which a Ctrl-C is a Ctrl-C too; and once
 all is done it must not spoil the interpreter's end.
 """
 
+import atexit
 import gc
 import os
 import signal
@@ -15,22 +16,24 @@ _LOADED = 100_000
 
 
 def main() -> int:
-    """The command line's process, which ends with its exit status."""
+    """The command line's process; its exit status."""
     gc.set_threshold(_LOADED)
+    status = 1
+    # What is registered first is called last: whoever else registers something is heard before.
+    atexit.register(lambda: _end(status))
     try:
         status = _run()
     except KeyboardInterrupt:
         status = 130
+    except SystemExit as error:
+        # Help and version are all that was asked for.
+        status = error.code if isinstance(error.code, int) else 0
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         from .campaign import nursery
 
         nursery.end_early()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):
-            stream.flush()
-    # Nothing is left to do: that Python takes all modules apart would be a tenth of a short command.
-    os._exit(status)
+    return status
 
 
 def _run() -> int:
@@ -42,6 +45,14 @@ def _run() -> int:
     from .cli import main
 
     return main()
+
+
+def _end(status: int) -> None:
+    """Nothing is left to do: that Python takes all modules apart would be a tenth of a short command."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

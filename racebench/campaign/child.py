@@ -2,7 +2,8 @@
 
 Where there is fork, each call is made in a fork of the child, which has all
 modules loaded and one thread: whatever a program does to its process is over
-with the call.  Elsewhere the child makes it itself.
+with the call.  Elsewhere the child makes it itself, and so it does the last call of
+all, which can spoil no other: that is spared the fork.
 
 Two pipes.  ``talk`` carries calls down and messages up; only whoever makes the
 call writes to it.  ``leash`` goes down only, and a thread of its own reads it
@@ -32,10 +33,14 @@ it, and where every thread stands; that its process has ended with this status, 
 
 
 class Call(NamedTuple):
-    """``function(link, *args)`` in a child: both are sent there, so the function is one of a module's."""
+    """``function(link, *args)`` in a child: both are sent there, so the function is one of a module's.
+
+    ``last``: the child is to make no other after it.
+    """
 
     function: Callable[..., Any]
     args: tuple[Any, ...] = ()
+    last: bool = False
 
 
 class Link:
@@ -84,11 +89,13 @@ def work(talk: Connection, leash: Connection, number: int) -> None:
     with suppress(OSError):
         os.dup2(2, 1)
     engine.spread(number)
-    make = _make_in_fork if hasattr(os, "fork") else _make_here
     # OSError, EOFError: the parent has closed its end.
     with suppress(EOFError, OSError):
-        while make(talk.recv(), talk, leash):
-            pass
+        goes_on = True
+        while goes_on:
+            call = talk.recv()
+            here = call.last or not hasattr(os, "fork")
+            goes_on = (_make_here if here else _make_in_fork)(call, talk, leash)
 
 
 def _make_in_fork(call: Call, talk: Connection, leash: Connection) -> bool:
@@ -111,7 +118,7 @@ def _make_here(call: Call, talk: Connection, leash: Connection) -> bool:
     """Make ``call``; whether another can be made."""
     stop = _make(call, talk, leash)
     talk.send((OVER, (0,)))
-    return not stop.over
+    return not stop.over and not call.last
 
 
 def _make(call: Call, talk: Connection, leash: Connection) -> Stop:

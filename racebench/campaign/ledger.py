@@ -23,7 +23,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ..records import Cell, FindingRecord, Run
@@ -40,7 +40,6 @@ _WORTH_STORING_S = 10.0
 _GROWN_PARTIAL, _GROWN = 1.1, 2.0
 
 
-@dataclass
 class _Known:
     """One signature in one cell: what shows it best, and how often the visits saw it.
 
@@ -48,10 +47,9 @@ class _Known:
     ``stored`` is what the folder has.
     """
 
-    record: FindingRecord
-    path: str = ""
-    visits: dict[str, dict[str, int]] = field(default_factory=dict)
-    stored: FindingRecord | None = None
+    def __init__(self, record: FindingRecord, path: str = "", stored: FindingRecord | None = None) -> None:
+        self.record, self.path, self.stored = record, path, stored
+        self.visits: dict[str, dict[str, int]] = {}
 
     def see(self, visit: str, seen: Mapping[str, int]) -> None:
         mine = self.visits.setdefault(visit, {})
@@ -69,7 +67,6 @@ class _Known:
         return record
 
 
-@dataclass
 class _Account:
     """One cell: the visits to it that go on, and the sum of those that are over.
 
@@ -77,14 +74,14 @@ class _Account:
     was not cut off.  ``lost`` says how the last one went that was lost.
     """
 
-    total: Cell
-    visits: dict[str, Cell] = field(default_factory=dict)
-    closed: set[str] = field(default_factory=set)
-    findings: dict[str, _Known] = field(default_factory=dict)
-    expects: bool = False
-    done: bool = False
-    lost: str = ""
-    stored: Cell | None = None
+    def __init__(self, total: Cell) -> None:
+        self.total = total
+        self.visits: dict[str, Cell] = {}
+        self.closed: set[str] = set()
+        self.findings: dict[str, _Known] = {}
+        self.expects = self.done = False
+        self.lost = ""
+        self.stored: Cell | None = None
 
     def expect(self, cell: Cell) -> None:
         """The first to speak of the cell says what is expected of it."""
@@ -146,7 +143,8 @@ class Ledger:
             return Earlier()
         findings = self.folder.findings_of(cell.name)
         for path, record in findings:
-            known = _Known(replace(record, seen={}), path, {ALONE: dict(record.seen)}, record)
+            known = _Known(replace(record, seen={}), path, record)
+            known.see(ALONE, record.seen)
             account.findings[record.finding.signature] = known
         before = self.folder.earlier.cells.get(cell.name)
         if before is not None:

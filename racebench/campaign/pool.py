@@ -15,6 +15,7 @@ call that it was in, and this process nothing.  How things end, one way each:
   was heard.  A child that is gone itself is noticed by waiting for it, not by
   the end of its pipe, which a process that its program has forked may hold.
   Another child takes its place.
+- The last call of all may be made by the child itself, which ends with it.
 - When this process is killed, the leashes end, and with them the children.
 
 One thread does all of this, so nothing here needs a lock.  It sends a call only
@@ -319,9 +320,10 @@ class Pool:
 
     def _over(self, child: _Child) -> None:
         """The process of the job of ``child`` has ended: it is free, or has done its last."""
+        ends = child.cancelled or (child.job is not None and child.job.call.last)
         child.job = child.left = None
         child.kill_rest()
-        if child.cancelled:
+        if ends:
             self._dismiss(child)
 
     def _lose(self, child: _Child, employer: Employer) -> None:

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -130,18 +130,18 @@ def _run_from_journal(folder: Path) -> Run:
     return Run(cells, journal.plan or {}, racebench="", interrupted=True, torn=journal.torn)
 
 
-@dataclass
 class Journal:
     """What a journal holds: the latest entry of each cell, ``partial`` if it was cut off, and finding."""
 
-    plan: dict[str, Any] | None = None
-    cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
-    findings: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    torn: int = 0
-    progress: list[tuple[float, float, int, int]] = field(default_factory=list)
-    """(since when, until when, collisions, failures): what a cell did between two entries of it."""
-    _started: float | None = None
-    _told: dict[tuple[str, str], float] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.plan: dict[str, Any] | None = None
+        self.cells: dict[tuple[str, str], Cell] = {}
+        self.findings: dict[tuple[str, str, str], str] = {}
+        self.torn = 0
+        self.progress: list[tuple[float, float, int, int]] = []
+        """(since when, until when, collisions, failures): what a cell did between two entries of it."""
+        self._started: float | None = None
+        self._told: dict[tuple[str, str], float] = {}
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """One line; what this RaceBench does not know is ignored."""

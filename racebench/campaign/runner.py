@@ -140,7 +140,8 @@ class _Employer:
             return self._help()
         seconds = self._campaign.share(len(waiting), self._options.jobs)
         target = waiting.popleft()
-        return self._job(_Piece(target), plan, seconds, self._campaign.ledger.began(target.cell(plan.modes)))
+        earlier = self._campaign.ledger.began(target.cell(plan.modes))
+        return self._job(_Piece(target), plan, seconds, earlier, last=not waiting)
 
     def _help(self) -> Job | None:
         """A piece of the hammering that has had the fewest helpers so far."""
@@ -157,9 +158,9 @@ class _Employer:
         )
         return self._job(_Piece(self._hammered[name][0], f"helper {n}"), plan, left[name], Earlier())
 
-    def _job(self, piece: _Piece, plan: Plan, seconds: float, earlier: Earlier) -> Job:
+    def _job(self, piece: _Piece, plan: Plan, seconds: float, earlier: Earlier, last: bool = False) -> Job:
         self._running[piece.target.name] += 1
-        call = Call(in_child, (Place.of(piece.target), plan, seconds, earlier))
+        call = Call(in_child, (Place.of(piece.target), plan, seconds, earlier), last)
         return Job(piece, call, limit_s(plan, seconds), renewed=True)
 
     def told(self, job: Job, word: str, *what: Any) -> None:

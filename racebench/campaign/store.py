@@ -65,8 +65,8 @@ class RunFolder:
         self._next = 1 + max(numbers, default=0)
 
     def add_plan(self, plan: Mapping[str, Any]) -> None:
-        """What the run is to do, so that ``--resume`` knows."""
-        self._append({"plan": plan})
+        """What the run is to do, so that ``--resume`` knows; synced with the first that is reported."""
+        self._append({"plan": plan}, sync=False)
 
     def add_finding(self, record: FindingRecord) -> str:
         """Store one finding; returns its path inside the folder."""
@@ -104,11 +104,12 @@ class RunFolder:
             write_json(self._root / "run.json", run.to_json())
             self._journal.close()
 
-    def _append(self, entry: Mapping[str, Any]) -> None:
+    def _append(self, entry: Mapping[str, Any], sync: bool = True) -> None:
         with self._writing():
             self._journal.write(json.dumps({"schema": SCHEMA, "at": round(time.time(), 2), **entry}) + "\n")
             self._journal.flush()
-            os.fsync(self._journal.fileno())
+            if sync:
+                os.fsync(self._journal.fileno())
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

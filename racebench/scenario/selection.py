@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -121,9 +122,11 @@ def stored_file(name: str) -> Path:
     return bundled_path if is_bundled(bundled_path) and bundled_path.is_file() else Path(name)
 
 
-def scenario_files(folder: Path) -> list[Path]:
-    """Every scenario file below ``folder``, sorted."""
-    return sorted(p for p in folder.rglob("*") if p.suffix in SUFFIXES and not p.name.startswith(("_", ".")))
+def scenario_files(folder: Path, stem: str = "*") -> list[Path]:
+    """Every scenario file below ``folder``, sorted; those whose stem is as the pattern ``stem``."""
+    return sorted(
+        p for p in folder.rglob(f"{stem}.*") if p.suffix in SUFFIXES and not p.name.startswith(("_", "."))
+    )
 
 
 def bundled(words: Collection[str] = ()) -> list[Scenario]:
@@ -169,7 +172,7 @@ def bundled_file(name: str, files: Collection[Path] | None = None) -> Path | Non
     wanted = name.replace("-", "_")
     stem = wanted.rpartition("/")[2]
     if files is None:
-        files = scenario_files(bundled_root())
+        files = scenario_files(bundled_root(), escape(stem))
     # To find a path's folder is dear: only where the stem is the one.
     named = [f for f in files if f.stem == stem and wanted in (stem, with_folder(f))]
     return min(named, key=lambda f: (f.parent.name != DEFAULT_TAG[1:], f), default=None)

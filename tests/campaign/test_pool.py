@@ -206,6 +206,28 @@ def test_what_a_call_does_to_its_process_is_its_own_affair(size: int) -> None:
 
 
 @needs_fork
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_so_it_is_if_it_is_the_last_that_the_child_makes(hostile: Any) -> None:
+    """It is made by the child itself; should there be another after all, somebody else makes it."""
+    asked = Asked()
+    asked.waiting = [Job("last", Call(hostile, (), last=True)), Job("after", Call(answer, (1,)))]
+    became = run(asked)
+    assert became["last"] == HOSTILE[hostile] or type(became["last"]) is HOSTILE[hostile]
+    assert became["after"] == 1
+
+
+@needs_fork
+@pytest.mark.parametrize("last", [True, False])
+def test_only_the_last_call_is_made_without_a_process_of_its_own(last: bool) -> None:
+    asked = Asked()
+    asked.waiting = [Job("where", Call(where, (), last=last))]
+    with Pool(1, Stop()) as pool:
+        [child] = pool._children
+        pool.run(asked)
+        assert (asked.became["where"] == child.process.pid) is last
+
+
+@needs_fork
 def test_rubbish_in_the_pipe_costs_one_call() -> None:
     became = run(Asked((writes_rubbish,), (answer, 1)))
     assert became["writes_rubbish"].startswith("lost: its process wrote into the pipe")
@@ -253,6 +275,8 @@ def test_a_call_that_goes_on_is_late_only_if_its_time_is_not_renewed(
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0], sleep=time.sleep))
+    # Whether a busy machine keeps it waiting is asked by the next test.
+    monkeypatch.setattr(module.Meter, "lap", lambda self, elapsed: elapsed)
 
     def passes() -> None:
         now[0] += 0.7

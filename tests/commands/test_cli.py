@@ -493,6 +493,44 @@ def test_the_process_ends_with_the_status_and_prints_all(
     assert done.stdout.decode().split() == told.out.split()
 
 
+def test_what_others_do_at_its_end_is_done(tmp_path: Path) -> None:
+    profile = ["-m", "cProfile", "-o", str(tmp_path / "profile"), "-m", "racebench", "list", "rules"]
+    subprocess.run([sys.executable, *profile], check=True, capture_output=True)
+    assert (tmp_path / "profile").stat().st_size
+    code = """if True:
+        import atexit, sys
+        from racebench.__main__ import main
+        sys.argv[1:] = ["list", "nothing_of_this_name"]
+        status = main()
+        atexit.register(print, "heard")
+        sys.exit(status)
+    """
+    done = in_a_process(code, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (2, b"heard\n")
+
+
+@pytest.mark.parametrize("first", ["racebench.campaign.nursery", "racebench.records", "racebench.cli"])
+def test_ctrl_c_while_the_rest_is_imported_shows_no_traceback(first: str) -> None:
+    """``first`` is what is being imported when it comes."""
+    code = f"""if True:
+        import signal, sys
+
+        class Impatient:
+            def find_spec(self, name, path=None, target=None):
+                if name == {first!r}:
+                    signal.raise_signal(signal.SIGINT)
+
+        sys.meta_path.insert(0, Impatient())
+        sys.argv[1:] = ["verify", "route_vs_route", "--protocol", "baseline", "--out", "out"]
+        from racebench.__main__ import main
+        print([name for name in sys.modules if name.startswith("racebench.")])
+        sys.exit(main())
+    """
+    done = in_a_process(code, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (130, b"")
+    assert done.stdout == b"['racebench.__main__']\n"
+
+
 def test_quiet_tells_only_what_is_not_as_expected(capsys: Capture) -> None:
     assert (
         cli.main(

@@ -90,16 +90,16 @@ class Picture:
         self._rest: list[tuple[Callable[[Any, Any], Any], Any, Any, Any]] = []
         functions = [*program.threads.values(), *(handler for _, handler in program.interrupts.values())]
         self._left.extend((_NOWHERE, function, n) for n, function in enumerate(functions))
+        self._prepared = False
         self._walk()
-        self._prepare()
 
     def add(self, what: str, value: Any) -> None:
         """Add what ``value``, which a thread has been given, leads to now: another thread may have it too."""
         # What was met may lead elsewhere by now.
         self._inside_of.clear()
         self._go(Spot(what, ""), value, _COMMON)
+        self._prepared = False
         self._walk()
-        self._prepare()
 
     @property
     def size(self) -> int:
@@ -135,7 +135,7 @@ class Picture:
 
     def _prepare(self) -> None:
         """Sort what ``has_changed`` looks at by how it is got at."""
-        self._plain, self._rest = [], []
+        self._plain, self._rest, self._prepared = [], [], True
         for at, before in self._values.items():
             value, kind, name = self._met[at[0]], at[1], at[2]
             unseen = kind is not Kind.HIDDEN and any(spot.what for spot in self._spots[at])
@@ -152,6 +152,8 @@ class Picture:
 
     def has_changed(self) -> bool:
         """Whether a place that was met has changed, each told once: asked at steps, so it is quick."""
+        if not self._prepared:
+            self._prepare()
         plain = [one for one in self._plain if one[0].get(one[1], NOTHING) is one[2]]
         rest = [one for one in self._rest if objects.same(one[3], one[0](one[1], one[2]))]
         changed = (len(plain), len(rest)) != (len(self._plain), len(self._rest))
