@@ -230,12 +230,10 @@ class Step:
 
     __slots__ = ("atomic", "file", "held", "kind", "lock_class", "new", "object", "old", "site", "thread")
 
-    def __init__(
-        self, thread: str, kind: Kind, object: str, lock_class: str, site: Site, held: tuple[str, ...]
-    ) -> None:
+    def __init__(self, thread: str, kind: Kind, object: str, lock_class: str, site: Site) -> None:
         self.thread, self.kind, self.object, self.lock_class = thread, kind, object, lock_class
-        self.site, self.held = site, held
-        self.atomic = False
+        self.site, self.atomic = site, False
+        self.held: tuple[str, ...] = ()
         self.old = self.new = self.file = ""
 
     def as_json(self) -> dict[str, Any]:

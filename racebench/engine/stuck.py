@@ -54,18 +54,12 @@ class Fault:
     __slots__ = ("at", "by", "crash", "evidence", "message", "past", "rule", "signature")
 
     def __init__(
-        self,
-        rule: str,
-        signature: str,
-        message: str,
-        at: int,
-        evidence: dict[str, Any] | None = None,
-        crash: bool = False,
-        by: tuple[int, ...] = (),
+        self, rule: str, signature: str, message: str, at: int, evidence: dict[str, Any] | None = None
     ) -> None:
         self.rule, self.signature, self.message, self.at = rule, signature, message, at
         self.evidence: dict[str, Any] = {} if evidence is None else evidence
-        self.crash, self.by = crash, by
+        self.crash = False
+        self.by: tuple[int, ...] = ()
         self.past: tuple[int, ...] | None = None
 
 
@@ -290,7 +284,9 @@ def misuse_fault(task: Waiter, lock: Any, site: Site, at: int) -> Fault:
 
 def crash_fault(rule: str, message: str, site: Site, at: int) -> Fault:
     """A ``check_that`` failed: the machine stops."""
-    return Fault(rule, f"{rule} in {site.function}", shortened(message), at, {"site": str(site)}, crash=True)
+    fault = Fault(rule, f"{rule} in {site.function}", shortened(message), at, {"site": str(site)})
+    fault.crash = True
+    return fault
 
 
 def error_fault(who: str, error: BaseException, at: int) -> Fault:

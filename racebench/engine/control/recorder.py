@@ -53,8 +53,8 @@ class StepRecorder:
                 site, file = site_of(theirs.f_code, theirs.f_lasti), theirs.f_code.co_filename
         lock_class = obj.cls if isinstance(obj, Primitive) else ""
         held = tuple(lock.name for lock, _, _ in task.held)
-        step = Step(task.name, op.kind, object_name(op, obj), lock_class, site, held)
-        step.atomic, step.file = op.atomic, file
+        step = Step(task.name, op.kind, object_name(op, obj), lock_class, site)
+        step.held, step.atomic, step.file = held, op.atomic, file
         if op.is_field:
             slot = SLOT + op.field
             step.old = show(obj.__dict__.get(slot))

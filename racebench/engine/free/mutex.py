@@ -43,6 +43,17 @@ class FreeMutex(Free, Lock):
             self._let_go(me)
             raise ThreadAbort
 
+    def _timed(self, me: Worker, blocking: bool, timeout: float) -> bool:
+        seconds = checked(blocking, timeout)
+        if seconds is None:
+            taken: bool = self.acquire()
+        else:
+            # Blocked for so long at most: no lock is asked for in an order that could close a ring.
+            taken = self.acquire(False) or (seconds > 0 and self._wait_for(me, seconds))
+        if taken:
+            self.held_from(_getframe(2))
+        return taken
+
     def _wait_for(self, me: Worker, seconds: float) -> bool:
         """Known to nobody as waiting: it goes on before long, whoever has the lock."""
         if not self.real.acquire(timeout=patience(seconds, me.rng)):
@@ -164,7 +175,8 @@ def _fast_path(run: Run, base: type[Lock], counts: bool = False) -> dict[str, Ca
             return base.acquire(self, checked(blocking, timeout) is None)
         # By identity: nothing is as cheap, and another -1 comes to the same.
         if timeout is not FOREVER:
-            return timed(self, me, blocking, timeout)
+            timed: bool = self._timed(me, blocking, timeout)
+            return timed
         if namespace["noisy"]:
             noise()
         held = me.held
@@ -178,17 +190,6 @@ def _fast_path(run: Run, base: type[Lock], counts: bool = False) -> dict[str, Ca
         frame = _getframe(1)
         held.append((self, frame.f_code, frame.f_lasti))
         return True
-
-    def timed(self: Any, me: Worker, blocking: bool, timeout: float) -> bool:
-        seconds = checked(blocking, timeout)
-        if seconds is None:
-            taken: bool = self.acquire()
-        else:
-            # Blocked for so long at most: no lock is asked for in an order that could close a ring.
-            taken = self.acquire(False) or (seconds > 0 and self._wait_for(me, seconds))
-        if taken:
-            self.held_from(_getframe(2))
-        return taken
 
     def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
         me = local.worker
