@@ -166,6 +166,7 @@ class Ledger:
             and record.finding.evidence != known.record.finding.evidence
         ):
             known.record = known.record.showing(record)
+        # The counts of a visit that is over are in the record: once more they would count twice.
         if visit not in account.closed:
             known.see(visit, record.seen)
         if known.stored is None or known.stored.finding is not known.record.finding:
@@ -178,6 +179,8 @@ class Ledger:
     def progressed(self, visit: str, cell: Cell, seen: Seen) -> None:
         """What ``visit``, which goes on, has come to so far."""
         account = self._account(cell.name)
+        # A visit tells all that it has come to, and its seconds only grow: one with fewer than are known
+        # was overtaken by a later one, and what it says is in that one already.
         if visit in account.closed or cell.seconds < account.visits.get(visit, cell).seconds:
             return
         self._take(account, visit, cell, seen)
@@ -253,6 +256,7 @@ class Ledger:
                 account.findings[signature].see(visit, counts)
 
     def _close(self, account: _Account, visit: str) -> None:
+        # From now on no message of the visit is heard, so what it had is added to the sum exactly once.
         account.closed.add(visit)
         if visit in account.visits:
             account.total = account.total.plus(account.visits.pop(visit))

@@ -137,6 +137,8 @@ class Floor(Beginning):
 
     def point(self, op: Op, obj: Any) -> None:
         """Offer ``op`` on ``obj``; returns when the caller may perform it."""
+        # Read without a lock.  It names the calling thread only while that has the floor: whoever hands
+        # the floor over writes it before the baton is released, and a thread without it never finds itself.
         me = self.current
         if self.free and me is not None and get_ident() == me.ident:
             self.free -= 1
@@ -251,6 +253,9 @@ class Floor(Beginning):
 
     def _switch(self, me: Task, chosen: Task) -> None:
         self.give(chosen)
+        # A baton is a lock that is held while its thread sleeps: should ours be released before we come
+        # to this line, the release is not lost, and the acquire goes through at once.  What the others
+        # wrote while they had the floor, `aborted` too, is ordered before it by that release.
         me.baton.acquire()
         if me.aborted:
             raise ThreadAbort
@@ -264,6 +269,7 @@ class Floor(Beginning):
 
     def _leave(self, me: Task) -> None:
         """Nobody can run: give the floor back and sleep until aborted."""
+        # Before the release, from which on whoever waits in `control` has the floor.
         self.current = None
         self.control.release()
         me.baton.acquire()

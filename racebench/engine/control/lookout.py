@@ -113,7 +113,7 @@ class Lookout:
             self._step(picture)
 
     def _step(self, picture: Picture) -> None:
-        """Note what has changed before this step: others may see it from now on, though it be undone later."""
+        """Note what has changed before this step: others may see it from now on, even if it is undone."""
         self._steps += 1
         often = self._steps <= _LOOKS and picture.size < _LARGE
         if (often or not self._steps & (self._steps - 1)) and picture.has_changed():

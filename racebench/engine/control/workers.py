@@ -149,6 +149,7 @@ class Workers:
         elif s.crashed and s.unstarted:
             # All threads start at once: what they do before their first step a crash does not prevent.
             chosen = s.unstarted.pop()
+        # The last thing that this thread does with the floor: who gets it runs beside us from here on.
         if chosen is not None:
             s.give(chosen)
         else:

@@ -38,6 +38,8 @@ class FreeMutex(Free, Lock):
         run = self._run
         run.waits.enter(me, self)
         self.real.acquire()
+        # Until the caller has written itself as its owner the lock has none.  Who walks by meanwhile sees
+        # no ring here, and rightly: this thread goes on.  A ring through it closes when it next enters.
         run.waits.leave(me)
         if me.aborted:
             self._let_go(me)
@@ -69,6 +71,7 @@ class FreeMutex(Free, Lock):
             self._misuse(me)
             return
         me.drop(self)
+        # Before the real release: the next owner writes itself right after, and this must not undo it.
         self.owner = None
         self._let_go(me)
 

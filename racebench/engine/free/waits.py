@@ -78,6 +78,8 @@ class Waits:
         started = time.perf_counter_ns()
         if me.aborted:
             raise ThreadAbort
+        # Entered before the walk, and both in one hold of the mutex: of a ring's threads one enters last,
+        # and that one finds all the others.
         me.obj = obj
         self.sleepers.append(me)
         ring = find_ring(me, _waits) if me.waits else None
@@ -219,6 +221,7 @@ class Waits:
     def _poke(worker: Worker) -> None:
         """Wake a sleeper that no release will wake."""
         if worker.parked is not None:
+            # With the mutex: nobody can grant what is no longer parked, so its gate is opened only once.
             worker.parked = None
             worker.gate.release()
         elif isinstance(getattr(worker.obj, "owner", None), Outsider):

@@ -336,6 +336,8 @@ class History:
             if blocker < 0 or past >> blocker & 1:
                 return None
             all_of_them = False
+            # With the blocker goes all that happens after it, so what is left can still be executed; and
+            # each turn takes at least one step away, so there is an end.
             steps = [i for i in steps if not self.before[i] >> blocker & 1]
 
     def _blocker(self, event: Event, e: int, steps: list[int]) -> int | None:

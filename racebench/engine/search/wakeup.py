@@ -62,6 +62,7 @@ def place(tree: list[Branch], sequence: list[Event]) -> tuple[list[Branch], list
 
 def insert(tree: list[Branch], rest: list[Event]) -> None:
     """Add ``rest`` where ``place`` said."""
+    # Nothing there is like it, so it is one new line: a later sequence branches off where it differs.
     for event in rest:
         branch = Branch(event)
         tree.append(branch)
