@@ -54,18 +54,12 @@ class Event:
     __slots__ = ("at", "by", "crash", "evidence", "message", "past", "rule", "signature")
 
     def __init__(
-        self,
-        rule: str,
-        signature: str,
-        message: str,
-        at: int,
-        evidence: dict[str, Any] | None = None,
-        crash: bool = False,
-        by: tuple[int, ...] = (),
+        self, rule: str, signature: str, message: str, at: int, evidence: dict[str, Any] | None = None
     ) -> None:
         self.rule, self.signature, self.message, self.at = rule, signature, message, at
         self.evidence: dict[str, Any] = {} if evidence is None else evidence
-        self.crash, self.by = crash, by
+        self.crash = False
+        self.by: tuple[int, ...] = ()
         self.past: tuple[int, ...] | None = None
 
 
@@ -290,7 +284,9 @@ def misuse_event(task: Waiter, lock: Any, site: Site, at: int) -> Event:
 
 def crash_event(rule: str, message: str, site: Site, at: int) -> Event:
     """A ``check_that`` failed: the machine stops."""
-    return Event(rule, f"{rule} in {site.function}", shortened(message), at, {"site": str(site)}, crash=True)
+    event = Event(rule, f"{rule} in {site.function}", shortened(message), at, {"site": str(site)})
+    event.crash = True
+    return event
 
 
 def error_event(who: str, error: BaseException, at: int) -> Event:

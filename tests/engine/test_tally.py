@@ -26,7 +26,9 @@ def ended(threads: str, *events: Event, broken: tuple[Broken, ...] = ()) -> Any:
 
 
 def event(at: int, message: str = "said", past: tuple[int, ...] | None = None) -> Event:
-    return Event("a.b", "a.b: sign", message, at, past=past)
+    told = Event("a.b", "a.b: sign", message, at)
+    told.past = past
+    return told
 
 
 def order(schedule: Any) -> str:
