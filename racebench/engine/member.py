@@ -12,12 +12,13 @@ class Member:
     """A thread of the program.  ``held`` is its own: only it, or who unwinds it, writes there.
 
     ``held`` has the locks that it holds, outermost first, each with the code and
-    instruction that took it.
+    instruction that took it.  ``waits_at`` is where it waits, if it has noted that itself.
     """
 
     __slots__ = ()
 
     held: list[tuple[Any, CodeType, int]]
+    waits_at: tuple[CodeType, int] | None = None
 
     def hold(self, lock: Any) -> None:
         """It has just taken ``lock``, in the code under test that called."""

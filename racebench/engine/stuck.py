@@ -34,6 +34,7 @@ class Waiter(Protocol):
     obj: Any
     held: list[tuple[Any, CodeType, int]]
     thread: threading.Thread | None
+    waits_at: tuple[CodeType, int] | None
 
     @property
     def suspended(self) -> bool:
@@ -76,6 +77,8 @@ def wanted_site(task: Waiter) -> Site:
     """Where ``task`` waits: the innermost frame of its stack that is not ours."""
     if isinstance(task.obj, Polled):
         return task.obj.site
+    if task.waits_at is not None:
+        return site_of(*task.waits_at)
     return site_in(task.thread) or UNKNOWN_SITE
 
 

@@ -46,6 +46,7 @@ from typing import Any
 from ...errors import ThreadAbort
 from ...primitives.primitive import Effect, Primitive
 from ...primitives.runtime import Outsider
+from ..osthreads import caller_frame
 from ..stuck import find_ring, is_closed, ring_fault, wait_fault
 from .clock import patience
 from .worker import Ticket, Worker
@@ -82,6 +83,9 @@ class Waits:
         # and that one finds all the others.
         me.obj = obj
         self.sleepers.append(me)
+        # To be told from its stack, all threads would have to stand still where there is no GIL.
+        frame = caller_frame(2)
+        me.waits_at = None if frame is None else (frame.f_code, frame.f_lasti)
         ring = find_ring(me, _waits) if me.waits else None
         if ring is None or not is_closed(ring):
             self._settle(me.slot)

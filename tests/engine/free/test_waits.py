@@ -19,7 +19,7 @@ class Sleeper:
         self.parked: object = object()
         self.gate = threading.Lock()
         self.gate.acquire()
-        self.thread = None
+        self.thread = self.waits_at = None
         self.held: list[Any] = []
         self.faults: list[Any] = []
         self.daemon, self.child, self.handling = False, False, ("", 0)
