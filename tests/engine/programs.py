@@ -180,3 +180,16 @@ def waiter(s: Gate) -> str:
 
 def waiting(second: Any = opener) -> rb.Program:
     return rb.Program("waiting", setup=Gate, threads={"w": waiter, "o": second})
+
+
+class Box(rb.State):
+    x = rb.shared(0)
+    y = rb.shared(0)
+
+    def __init__(self) -> None:
+        self.lock = rb.Lock("box")
+
+
+def locked(s: Box) -> None:
+    with s.lock:
+        s.x += 1

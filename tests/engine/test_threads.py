@@ -11,17 +11,7 @@ import pytest
 import racebench as rb
 from racebench.primitives import clock
 
-
-class Box(rb.State):
-    x = rb.shared(0)
-
-    def __init__(self) -> None:
-        self.lock = rb.Lock("box")
-
-
-def locked(s: Box) -> None:
-    with s.lock:
-        s.x += 1
+from .programs import Box, locked
 
 
 def bare(s: Box) -> None:

@@ -184,7 +184,7 @@ class Picture:
                     ways.append(({spot}, True))
         for cls, had in self._given.items():
             has = vars(cls)
-            if len(had) == len(has) and all(map(is_, had.values(), has.values())):
+            if had.keys() == has.keys() and all(map(is_, had.values(), has.values())):
                 continue
             for name in had.keys() | has.keys():
                 if had.get(name, NOTHING) is not has.get(name, NOTHING):

@@ -12,20 +12,8 @@ from racebench.engine.control.lookout import Lookout
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.strategies import STRATEGIES
 
+from ..programs import Box, locked
 from ..random_programs import interrupted_program, random_program
-
-
-class Box(rb.State):
-    x = rb.shared(0)
-    y = rb.shared(0)
-
-    def __init__(self) -> None:
-        self.lock = rb.Lock("box")
-
-
-def locked(s: Box) -> None:
-    with s.lock:
-        s.x += 1
 
 
 def bare(s: Box) -> None:

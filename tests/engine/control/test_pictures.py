@@ -232,3 +232,27 @@ def test_what_a_test_runner_puts_into_code_that_asserts_is_not_the_programs() ->
     result = rb.verify(program)
     assert result.complete
     assert not result.stats.get("unseen")
+
+
+def test_an_attribute_of_a_class_of_ours_that_gets_another_name_is_a_change() -> None:
+    """It stands where it stood, and is the very same value."""
+
+    class Box(rb.State):
+        x = rb.shared(0)
+
+    def renames(s: Box) -> None:
+        s.x += 1
+        if "before" in vars(rb.State):
+            type.__setattr__(rb.State, "after", vars(rb.State)["before"])
+            type.__delattr__(rb.State, "before")
+
+    def looks(s: Box) -> bool:
+        s.x += 1
+        return hasattr(rb.State, "before")
+
+    type.__setattr__(rb.State, "before", object())
+    try:
+        result = rb.verify(rb.Program("renamed", Box, {"a": renames, "b": looks}))
+    finally:
+        type.__delattr__(rb.State, "after")
+    assert "State.before, a class attribute" in str(result.stats["unseen"])

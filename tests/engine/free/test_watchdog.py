@@ -73,6 +73,16 @@ def test_a_thread_that_never_hears_is_lost() -> None:
     assert run.ended
 
 
+def watch(run: Run, patience: float, until: threading.Event) -> None:
+    """Have a watchdog look at ``run`` until something has come about."""
+    watchdog = Watchdog(run, patience)  # type: ignore[arg-type]
+    watchdog.start()
+    try:
+        assert until.wait(30)
+    finally:
+        watchdog.close()
+
+
 class Asleep(Run):
     """A run in which a thread sleeps whose last waker has left."""
 
@@ -90,12 +100,7 @@ class Asleep(Run):
 
 def test_a_collision_whose_last_runner_left_is_ended() -> None:
     run = Asleep()
-    watchdog = Watchdog(run, 1.0)  # type: ignore[arg-type]
-    watchdog.start()
-    try:
-        assert run.settled.wait(30)
-    finally:
-        watchdog.close()
+    watch(run, 1.0, run.settled)
     assert not run.ended
 
 
@@ -117,12 +122,7 @@ def test_one_that_is_hired_between_the_look_and_the_verdict_still_moves() -> Non
     run = Asleep()
     run.everyone = hiring = Hiring()
     # With no patience whoever was looked at blocks.
-    watchdog = Watchdog(run, 0.0)  # type: ignore[arg-type]
-    watchdog.start()
-    try:
-        assert hiring.often.wait(30)
-    finally:
-        watchdog.close()
+    watch(run, 0.0, hiring.often)
     # Nobody was given up for one that blocks, since the newest may be whom it waits for.
     assert not run.ended
     assert [worker.faults for worker in list(hiring) if worker.faults] == []
@@ -131,10 +131,5 @@ def test_one_that_is_hired_between_the_look_and_the_verdict_still_moves() -> Non
 def test_where_nobody_is_hired_one_that_blocks_is_given_up() -> None:
     run = Asleep()
     run.everyone = [Stepping(0)]
-    watchdog = Watchdog(run, 0.0)  # type: ignore[arg-type]
-    watchdog.start()
-    try:
-        assert run.over.wait(30)
-    finally:
-        watchdog.close()
+    watch(run, 0.0, run.over)
     assert run.everyone[0].faults
