@@ -42,8 +42,7 @@ def glance(program: Program, plan: Plan, wanted: str = "") -> Tally:
 @leaves_nothing
 def shows(program: Program, signature: str, plan: Plan) -> bool:
     """Whether ``program`` shows ``signature`` in any schedule if they are few, else in those of ``plan``."""
-    started = perf_counter()
-    until = started + (plan.seconds or 0.0)
+    until = perf_counter() + (float("inf") if plan.seconds is None else plan.seconds)
     with Scheduler(program, looks=False) as scheduler:
         proof, tally = Proof(scheduler), Tally()
         for outcome in outcomes(proof, _PROVED, until):
