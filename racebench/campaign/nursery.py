@@ -145,6 +145,9 @@ def _live(talk: Connection, leash: Connection, number: int) -> None:
 
 def start_early() -> None:
     """Start the first child, for whoever takes it.  The calling process has one thread."""
+    if hasattr(signal, "SIGCHLD"):
+        # Who was started with it ignored would have children of which nobody learns how they ended.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if _FORKS:
         # What both need.
         from ..scenario import selection  # noqa: F401

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 
 def run(code: str) -> str:
@@ -68,3 +72,39 @@ os.kill(os.getpid(), signal.SIGKILL)
     )
     assert done.returncode == -9
     assert int(done.stdout)
+
+
+_ENDS = """
+import os
+import racebench as rb
+
+TITLE, TAGS, EXPECT = "ends", ["mine"], {"ends": ["clean"]}
+
+class S(rb.State):
+    x = rb.shared(0)
+
+def ends(s):
+    s.x += 1
+    os._exit(7)
+
+def variants():
+    return {"ends": rb.Program("ends", S, {"a": ends})}
+"""
+
+_DEAF = """
+import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.executable, [sys.executable, "-m", "racebench", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="there is no such signal")
+def test_how_a_child_ended_is_known_where_nobody_wants_to_hear_of_children(tmp_path: Path) -> None:
+    """As under some supervisors: the system would reap the child, and its status would be lost."""
+    (tmp_path / "ends.py").write_text(_ENDS)
+    done = subprocess.run(
+        [sys.executable, "-c", _DEAF, "verify", "ends.py", "--out", "out"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "its process ended with status 7" in done.stdout
