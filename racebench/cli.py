@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from . import __version__, commands
 from .campaign.stop import Stop
 from .errors import HarnessBug, RaceBenchError
-from .records.plain import has_gil
+from .records.encoding import has_gil
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -125,7 +125,7 @@ def exactly(text: str) -> str:
     return "".join([text])
 
 
-def told(error: BaseException) -> str:
+def described(error: BaseException) -> str:
     """``error`` of a user's program in words; its own may raise anything."""
     try:
         return exactly(shortened(f"{type(error).__name__}: {error}"))

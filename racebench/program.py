@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from .errors import ProgramError, exactly, told
+from .errors import ProgramError, described, exactly
 from .findings import Broken
 
 ThreadFunction = Callable[[Any], Any]
@@ -159,7 +159,7 @@ class Program:
         except (ProgramError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            raise ProgramError(f"{self.name}: setup raised {told(error)}. Mend setup.") from error
+            raise ProgramError(f"{self.name}: setup raised {described(error)}. Mend setup.") from error
         if os.getpid() != process:
             # A setup that forks comes back twice.  The other process would go on with the same
             # search, fork again in each execution, and soon there would be thousands.
@@ -175,7 +175,7 @@ class Program:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise ProgramError(f"{self.name}: recycle raised {told(error)}. Mend recycle.") from error
+            raise ProgramError(f"{self.name}: recycle raised {described(error)}. Mend recycle.") from error
 
     def pictured(self, state: Any) -> Any:
         """What ``snapshot`` makes of ``state``, plain JSON; ProgramError if that is not what it makes."""
@@ -193,14 +193,14 @@ class Program:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise ProgramError(f"{self.name}: {part} raised {told(error)}. Mend {part}.") from error
+            raise ProgramError(f"{self.name}: {part} raised {described(error)}. Mend {part}.") from error
         try:
             text = json.dumps(made)
             value = json.loads(text)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            what = f"{self.name}: {part} returned what JSON cannot hold: {told(error)}"
+            what = f"{self.name}: {part} returned what JSON cannot hold: {described(error)}"
             raise ProgramError(f"{what}. Return dicts, lists, strings and numbers.") from error
         if len(text) > _MOST_TOLD:
             what = f"{part} returned {len(text):,} characters of JSON, more than {_MOST_TOLD:,}"

@@ -116,7 +116,7 @@ class Here:
 
     def run(self, employer: Any) -> None:
         while not self.stop.asked and (job := employer.next_job(1)) is not None:
-            link: Any = SimpleNamespace(tell=partial(employer.told, job), stop=self.stop)
+            link: Any = SimpleNamespace(tell=partial(employer.on_message, job), stop=self.stop)
             try:
                 value = job.call.function(link, *job.call.args)
             except RaceBenchError as error:

@@ -32,7 +32,7 @@ def test_the_version_is_the_projects() -> None:
     """From one place: it is read from the module without running it, so it must be a plain text."""
     told = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
     assert "version" in told["project"]["dynamic"]
-    assert told["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "racebench.records.plain.VERSION"}
+    assert told["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "racebench.records.encoding.VERSION"}
     assert version("racebench") == VERSION
 
 

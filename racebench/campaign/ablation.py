@@ -169,7 +169,7 @@ class _Run:
         program, watch = scenario.program(self.choice.code), Watch()
         self._doing = f"{scenario.name} as it is"
         self.say(f"{self.choice.id}: {self._doing}")
-        result = self._verify(watched(program, watch, vgic.bench_states))
+        result = self._verify(watched(program, watch, vgic.system_states))
         findings = result.findings if result is not None else ()
         happens = frozenset(f.rule for f in findings if f.rule not in _LAST)
         if happens:
@@ -212,7 +212,7 @@ class _Run:
     def _ask(self, answer: Answer, reference: _Reference) -> None:
         """Have ``answer`` say what its change does to the scenario of ``reference``."""
         watch = Watch(answer.change, taken=dict(reference.watch.taken))
-        program = watched(reference.program, watch, vgic.bench_states)
+        program = watched(reference.program, watch, vgic.system_states)
         try:
             result = self._verify(program)
         except ProgramError:
@@ -302,7 +302,7 @@ def as_found(program: Program, record: FindingRecord, file: str) -> Program:
             raise ResultError(f"{file}: ablation.taken: not pairs of locks. Store the finding again.")
         if outer is not None and inner is not None:
             watch.taken[outer, inner, entry[0]] = entry[1]
-    return watched(program, watch, vgic.bench_states)
+    return watched(program, watch, vgic.system_states)
 
 
 def _site(value: Any, key: str, file: str) -> LockSite | None:
@@ -317,7 +317,7 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
 
 
-def told(ablation: Ablation, store: Callable[[FindingRecord], str]) -> dict[str, Any]:
+def as_json(ablation: Ablation, store: Callable[[FindingRecord], str]) -> dict[str, Any]:
     """``ablation`` as JSON; ``store`` takes the finding that shows an answer best, and says where it is."""
     answers = []
     for answer in ablation.answers:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..records.plain import has_gil
+from ..records.encoding import has_gil
 from .probes import PARTS, Round
 
 Say = Callable[[str], None]
@@ -92,7 +92,7 @@ class Measured:
 
     def bars(self) -> dict[str, tuple[str, bool]]:
         """For each figure that has a bar: that in words, with what was measured, and whether it is met."""
-        told = {}
+        verdicts = {}
         for bar in BARS:
             ratios = []
             for figures in self.rounds:
@@ -106,8 +106,8 @@ class Measured:
             shown = (
                 "" if value is None or not bar.says else f"{value:,.{0 if value >= 100 else 2}f} {bar.says}, "
             )
-            told[bar.key] = shown + limit, value is not None and bar.met(value)
-        return told
+            verdicts[bar.key] = shown + limit, value is not None and bar.met(value)
+        return verdicts
 
     def _values(self, key: str) -> list[float]:
         return [figures[key] for figures in self.rounds if key in figures]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .. import engine
-from ..errors import is_ours, told
+from ..errors import described, is_ours
 from ..records import Cell, FindingRecord
 from ..scenario.selection import Target
 from .budget import allowed_s
@@ -64,7 +64,7 @@ class CellResult(NamedTuple):
 def failed(target: Target, error: Exception, result: CellResult | None = None) -> CellResult:
     """``result``, which ``error`` ended; the cell has ``failed`` if the fault is ours."""
     ours = is_ours(error)
-    why = f"RaceBench itself failed: {told(error)}" if ours else str(error)
+    why = f"RaceBench itself failed: {described(error)}" if ours else str(error)
     if ours and os.environ.get("RACEBENCH_DEBUG") == "1":
         sys.__excepthook__(type(error), error, error.__traceback__)
     result = result or CellResult(target.cell(()))

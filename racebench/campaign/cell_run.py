@@ -84,7 +84,7 @@ class _CellRun:
         self.deadline = perf_counter() + seconds
         self.cell = replace(target.cell(self.asked), calls=calls(target.scenario))
         self.findings: dict[str, FindingRecord] = {}
-        self.told: dict[str, Finding] = {}
+        self.sent: dict[str, Finding] = {}
         self.started: set[str] = set()
 
     def go(self, earlier: Earlier) -> CellResult:
@@ -93,7 +93,7 @@ class _CellRun:
             self.deadline -= min(self.seconds, earlier.cell.seconds)
         for record in earlier.findings:
             self.findings[record.finding.signature] = record
-            self.told[record.finding.signature] = record.finding
+            self.sent[record.finding.signature] = record.finding
         # The proof comes first: it is often quick, what it leaves goes to stress,
         # and what it finds has a schedule already.
         runs = {"verify": self._verify, "stress": self._stress, "explore": self._explore}
@@ -165,8 +165,8 @@ class _CellRun:
         if result is not None:
             more = ModeResult.of(mode, result, self.plan.strategy)
             before: ModeResult | None = getattr(self.cell, mode)
-            told: dict[str, Any] = {mode: more if before is None else before.plus(more)}
-            self.cell = replace(self.cell, **told)
+            sent: dict[str, Any] = {mode: more if before is None else before.plus(more)}
+            self.cell = replace(self.cell, **sent)
 
     def _call(self, mode: str, budget: float, run: Callable[..., Result], **how: Any) -> Result | None:
         """One engine call, its findings taken in; None if it ended with nothing to say."""
@@ -213,8 +213,8 @@ class _CellRun:
         """Keep ``record``, and tell it if it says more than it did."""
         signature = record.finding.signature
         self.findings[signature] = record
-        if self.told.get(signature) is not record.finding:
-            self.told[signature] = record.finding
+        if self.sent.get(signature) is not record.finding:
+            self.sent[signature] = record.finding
             self.listener.finding(record)
 
     def _reproduce(self) -> None:

@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from .. import engine
-from ..errors import is_ours, told
+from ..errors import described, is_ours
 from .pipe import Connection
 from .stop import Stop
 
@@ -66,7 +66,7 @@ class Link:
             raise
         except Exception as error:
             # A message is made before the first byte of it is sent.
-            self.tell("failed", True, told(error))
+            self.tell("failed", True, described(error))
 
     def send(self, word: str, *what: Any) -> None:
         """Send one message, from any thread."""
@@ -135,7 +135,7 @@ def _make(call: Call, talk: Connection, leash: Connection) -> Stop:
             value = call.function(link, *call.args)
         except Exception as error:
             ours = is_ours(error)
-            link.tell("failed", ours, told(error) if ours else str(error))
+            link.tell("failed", ours, described(error) if ours else str(error))
         else:
             link.answer(value)
     return link.stop
@@ -153,7 +153,7 @@ def _obey(leash: Connection, link: Link) -> None:
         if why:
             why = f"{why}: interrupted in {engine.where_main_is()}. Mend what never returns"
             with suppress(OSError):
-                link.send(LATE, why, engine.standing())
+                link.send(LATE, why, engine.dump_threads())
         link.stop.request(why)
         _interrupt_main()
 

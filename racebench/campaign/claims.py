@@ -127,9 +127,9 @@ def _judge(claim: Claim, cells: Mapping[tuple[str, str], Cell]) -> ClaimVerdict:
         if cell is not None:
             evidence.append((answer is not False or not point.essential, _evidence(point, cell)))
     # What refutes a claim comes first.
-    told = tuple(text for _, text in sorted(evidence, key=lambda pair: pair[0]))
+    sentences = tuple(text for _, text in sorted(evidence, key=lambda pair: pair[0]))
     verdict = _verdict(answers) if evidence else "not tested"
-    return ClaimVerdict(claim.id, claim.text, claim.by, verdict, told)
+    return ClaimVerdict(claim.id, claim.text, claim.by, verdict, sentences)
 
 
 def _verdict(answers: Sequence[tuple[Point, bool | None]]) -> str:

@@ -27,7 +27,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..records import Cell, FindingRecord, Run
-from ..records.plain import has_gil
+from ..records.encoding import has_gil
 from .cell import Earlier, Seen
 from .store import RunFolder
 
@@ -127,7 +127,7 @@ class Ledger:
             {} if folder is None else {n: c for n, c in folder.earlier.cells.items() if not c.partial}
         )
         self._accounts: dict[CellName, _Account] = {}
-        self._told: defaultdict[str, list[_Known]] = defaultdict(list)
+        self._found_by: defaultdict[str, list[_Known]] = defaultdict(list)
 
     # -- what visits tell
 
@@ -160,7 +160,7 @@ class Ledger:
         if known is None:
             new_rule = all(k.record.finding.rule != record.finding.rule for k in account.findings.values())
             known = account.findings[record.finding.signature] = _Known(replace(record, seen={}))
-            self._told[visit].append(known)
+            self._found_by[visit].append(known)
         elif record.better(known.record) or (
             record.finding.schedule == known.record.finding.schedule
             and record.finding.evidence != known.record.finding.evidence
@@ -218,15 +218,15 @@ class Ledger:
     def findings(self, cell: CellName | None = None) -> list[tuple[str, FindingRecord]]:
         """(path in the folder or "", finding) of all that was told, of one cell or of all."""
         accounts = self._accounts.values() if cell is None else [self._account(cell)]
-        told = [(known.path, known.whole()) for account in accounts for known in account.findings.values()]
+        records = [(known.path, known.whole()) for account in accounts for known in account.findings.values()]
         if cell is None and self.folder is not None:
             done = self._before.keys() - self._accounts.keys()
-            told += [pair for name in done for pair in self.folder.findings_of(name)]
-        return told
+            records += [pair for name in done for pair in self.folder.findings_of(name)]
+        return records
 
-    def told_by(self, visit: str) -> list[tuple[str, FindingRecord]]:
+    def found_by(self, visit: str) -> list[tuple[str, FindingRecord]]:
         """What ``visit`` was the first to tell."""
-        return [(known.path, known.whole()) for known in self._told[visit]]
+        return [(known.path, known.whole()) for known in self._found_by[visit]]
 
     def run(self, order: Iterable[CellName], options: Mapping[str, Any], interrupted: bool) -> Run:
         """The run as it stands, its cells in ``order``, then the others."""

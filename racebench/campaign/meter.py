@@ -60,13 +60,13 @@ def _earlier(now: _Sum, then: _Sum) -> _Sum:
 
 def _read(pid: int) -> dict[str, _Sum] | None:
     """What Linux has counted for each thread of ``pid``; None elsewhere, or if it is gone."""
-    told: dict[str, _Sum] = {}
+    sums: dict[str, _Sum] = {}
     with suppress(OSError, ValueError):
         for task in Path(f"/proc/{pid}/task").iterdir():
             with suppress(FileNotFoundError):
                 one, other, _ = (task / "schedstat").read_text(encoding="ascii").split()
-                told[task.name] = _Sum(int(one) * _NS, int(other) * _NS)
-        return told if any(one.ran for one in told.values()) else None
+                sums[task.name] = _Sum(int(one) * _NS, int(other) * _NS)
+        return sums if any(one.ran for one in sums.values()) else None
     return None
 
 

@@ -67,14 +67,14 @@ def _whole(program: Program, result: Result) -> Result:
     if not result.executions or result.interrupted or _hangs(result) or program.story is not None:
         return result
     try:
-        unseen = suspicion.overlooked(program)
+        blind_spots = suspicion.overlooked(program)
     except KeyboardInterrupt:
         # What was hammered is not lost.
         return replace(result, interrupted=True)
     except ProgramError:
         # It cannot be run under control, as with a raw lock: the other modes raise that, and are not silent.
         return result
-    return judged(result, result.stats["unseen"], unseen)
+    return judged(result, result.stats["unseen"], blind_spots)
 
 
 def _hangs(result: Result) -> bool:
@@ -87,7 +87,7 @@ def _foreseen(program: Program, result: Result, seed: int) -> Result:
     final = result.interrupted or _hangs(result)
     kept, guarded = [], {}
     for finding in result.findings:
-        if final or finding.rule != RULE or _foretold(program, finding.signature, seed):
+        if final or finding.rule != RULE or _is_predicted(program, finding.signature, seed):
             kept.append(finding)
         else:
             guarded[finding.signature] = f"{finding.summary}; in no schedule under control"
@@ -99,7 +99,7 @@ def _foreseen(program: Program, result: Result, seed: int) -> Result:
     return replace(result, verdict=Verdict.CLEAN, findings=(), first_failure=None, stats=stats)
 
 
-def _foretold(program: Program, signature: str, seed: int) -> bool:
+def _is_predicted(program: Program, signature: str, seed: int) -> bool:
     """Whether ``signature`` is predicted under control too; False only if a proof shows that it never is."""
     try:
         if signature in looks.glance(program, Plan(FEW_TRIES, seed=seed, detect=detect), signature).seen:

@@ -66,7 +66,7 @@ class Employer(Protocol):
     def next_job(self, free: int) -> Job | None:
         """The job for one of ``free`` children; None if there is none now."""
 
-    def told(self, job: Job, word: str, *what: Any) -> None:
+    def on_message(self, job: Job, word: str, *what: Any) -> None:
         """What a running job has told."""
 
     def done(self, job: Job, value: Any) -> None: ...
@@ -316,7 +316,7 @@ class Pool:
                 child.said = what[0]
             elif job.renewed and not child.cancelled:
                 child.expect(job, self._now)
-            employer.told(job, word, *what)
+            employer.on_message(job, word, *what)
 
     def _over(self, child: _Child) -> None:
         """The process of the job of ``child`` has ended: it is free, or has done its last."""
@@ -349,7 +349,7 @@ class _One:
         job, self._job = self._job, None
         return job
 
-    def told(self, job: Job, word: str, *what: Any) -> None:
+    def on_message(self, job: Job, word: str, *what: Any) -> None:
         if self._hear is not None and word != LATE:
             self._hear(word, *what)
 

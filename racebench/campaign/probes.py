@@ -13,9 +13,9 @@ from ..detect import detect
 from ..engine.control.scheduler import Scheduler
 from ..engine.free.run import FreeRun
 from ..engine.places import pinned
+from ..engine.search.dpor import Search
 from ..engine.search.evidence import look
 from ..engine.search.loop import outcomes
-from ..engine.search.optimal import Search
 from ..engine.search.relation import Relation
 from ..engine.tally import Tally
 from ..primitives import Lock, State, installed, shared

@@ -141,7 +141,7 @@ class Journal:
         self.progress: list[tuple[float, float, int, int]] = []
         """(since when, until when, collisions, failures): what a cell did between two entries of it."""
         self._started: float | None = None
-        self._told: dict[tuple[str, str], float] = {}
+        self._heard: dict[tuple[str, str], float] = {}
 
     def take(self, entry: Mapping[str, Any]) -> None:
         """One line; what this RaceBench does not know is ignored."""
@@ -166,8 +166,8 @@ class Journal:
             return
         was = before.stress if before is not None and before.stress is not None else ModeResult("stress")
         collisions, failures = now.stress.executions - was.executions, now.stress.failures - was.failures
-        since = self._told.get(now.name, self._started)
-        self._told[now.name] = float(at)
+        since = self._heard.get(now.name, self._started)
+        self._heard[now.name] = float(at)
         self.progress.append((since, float(at), max(0, collisions), max(0, failures)))
 
 

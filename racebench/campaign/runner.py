@@ -30,7 +30,7 @@ from .stop import Stop
 from .store import RunFolder
 
 if TYPE_CHECKING:
-    from ..report.against import Lineage
+    from ..report.regressions import Lineage
 
 _WORTH_HELP_S, _MOST_LOSSES = 0.5, 5
 
@@ -163,7 +163,7 @@ class _Employer:
         call = Call(in_child, (Place.of(piece.target), plan, seconds, earlier), last)
         return Job(piece, call, limit_s(plan, seconds), renewed=True)
 
-    def told(self, job: Job, word: str, *what: Any) -> None:
+    def on_message(self, job: Job, word: str, *what: Any) -> None:
         piece, campaign = job.asker, self._campaign
         if word == "finding":
             campaign.finding(piece.visit, *what)
@@ -251,10 +251,10 @@ class Campaign:
         run = self.ledger.run(names, self.plan, interrupted)
         if self.options.against:
             # Only here, since it loads half a report.
-            from ..report.against import against
+            from ..report.regressions import against
 
             all_of_it = run.cells, self.ledger.findings(), self.plan
-            told = [against(lineage, all_of_it, all_of_it) for lineage in self.options.against]
-            run = replace(run, against=tuple(told))
+            compared = [against(lineage, all_of_it, all_of_it) for lineage in self.options.against]
+            run = replace(run, against=tuple(compared))
         self.ledger.finish(run)
         return run

@@ -149,7 +149,7 @@ class _One:
         job, self._waiting = self._waiting, None
         return job
 
-    def told(self, job: Job, word: str, *what: Any) -> None:
+    def on_message(self, job: Job, word: str, *what: Any) -> None:
         if word == LATE:
             self._stands = what[1]
         elif word == "finding":
@@ -159,11 +159,14 @@ class _One:
         """Tell what is not known yet: who is told has the evidence, so that it need not be kept all night."""
         signature, evidence = record.finding.signature, record.finding.evidence
         self._rules.add(record.finding.rule)
-        told = {key: value for key, value in evidence.items() if key == "reproduced"}
-        kept = replace(record, finding=replace(record.finding, evidence=told), seen={})
+        kept_evidence = {key: value for key, value in evidence.items() if key == "reproduced"}
+        kept = replace(record, finding=replace(record.finding, evidence=kept_evidence), seen={})
         known = self._memory.get(signature)
         self._memory[signature] = kept
-        if known is None or (known.finding.schedule, known.finding.evidence) != (kept.finding.schedule, told):
+        if known is None or (known.finding.schedule, known.finding.evidence) != (
+            kept.finding.schedule,
+            kept_evidence,
+        ):
             self._tell({"found": record.to_json()})
 
     def done(self, job: Job, value: CellResult) -> None:

@@ -74,11 +74,11 @@ class RunFolder:
         if name is None:
             name = self._paths[record.key] = f"findings/{self._next:04d}.json"
             self._next += 1
-        told = record.to_json()
+        stored = record.to_json()
         with self._writing():
-            write_json(self._root / name, told)
+            write_json(self._root / name, stored)
         keys = ("rule", "scenario", "protocol", "signature", "count")
-        self._append({"finding": name, **{key: told[key] for key in keys}})
+        self._append({"finding": name, **{key: stored[key] for key in keys}})
         return name
 
     def add_scenario(self, name: str, text: str) -> Path:

@@ -16,7 +16,7 @@ from ..errors import RaceBenchError
 from ..records import Cell, Counts
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Choice, Target, bundled, name_of
-from ..vgic.bench import CODE, HARDWARE
+from ..vgic.system import CODE, HARDWARE
 from .budget import FEW_TRIES
 
 
@@ -46,7 +46,7 @@ def noted(target: Target, cell: Cell) -> Cell:
     try:
         if ":" in target.choice.spec:
             # A user's own.  Only here: it loads what changes locks.
-            from .unused import unused
+            from .unused_code import unused
 
             cell = replace(cell, unused=tuple(unused(target)))
         failing = [word_of(operation) for operation in cell.failing]

@@ -53,12 +53,12 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
             )
             for one in choices
         ]
-    told = [
-        ablation.told(one, lambda finding: str(folder.path / folder.add_finding(finding))) for one in found
+    reports = [
+        ablation.as_json(one, lambda finding: str(folder.path / folder.add_finding(finding))) for one in found
     ]
-    value = {"schema": SCHEMA, **told[0]}
+    value = {"schema": SCHEMA, **reports[0]}
     if args.against is not None:
-        value["against"] = against(*told)
+        value["against"] = against(*reports)
     store.write_json(folder.path / "ablation.json", value)
     output.json(value)
     show(output.answer, ablation_report(value, str(folder.path), full=args.full))

@@ -7,14 +7,14 @@ import argparse
 from ..campaign.stop import Stop
 from ..errors import UsageError
 from ..records import SCHEMA
-from ..report.against import against, lineages, sections
 from ..report.comparison import comparison
 from ..report.differences import compare
-from ..report.stored import Stored
+from ..report.regressions import against, lineages, sections
+from ..report.stored_run import Stored
 from ..report.terminal import show
 from .shared import arguments
+from .shared.run_folder import read_stored
 from .shared.screen import Output
-from .shared.stored import read_stored
 
 ABOUT = "compare two stored runs; exits with 1 if the new one is worse"
 EXAMPLE = "compare reports/example reports/example"
@@ -50,18 +50,18 @@ def _between(args: argparse.Namespace, base: Stored, new: Stored) -> int:
     renamed = {one["protocol"]: one for one in lineages(new.run.options.get("against"))}
     there = {cell.scenario for cell in base.run.cells if cell.protocol == parent}
     shared: set[str] = set()
-    told = []
+    regressions = []
     for protocol in protocols:
         lineage = {"own": [], "replaced": [], **renamed.get(protocol, {}), "protocol": protocol}
         sides = ((side.run.cells, side.findings, side.run.options) for side in (new, base))
-        told.append(against({**lineage, "parent": parent}, *sides))
+        regressions.append(against({**lineage, "parent": parent}, *sides))
         shared = shared or there & {cell.scenario for cell in new.run.cells if cell.protocol == protocol}
     if not shared:
         raise UsageError(
             f"no scenario ran under {parent} in {args.base} and under another one in {args.new}."
         )
-    regression = any(one["regression"] for one in told)
+    regression = any(one["regression"] for one in regressions)
     output = Output(args.json)
-    output.json({"schema": SCHEMA, "regression": regression, "against": told})
-    show(output.answer, list(sections(told)))
+    output.json({"schema": SCHEMA, "regression": regression, "against": regressions})
+    show(output.answer, list(sections(regressions)))
     return 1 if regression else 0

@@ -11,8 +11,8 @@ from ..report.finding import finding_panel
 from ..report.run import document
 from ..report.terminal import show, show_run
 from .shared import arguments
+from .shared.run_folder import read_stored
 from .shared.screen import Screen
-from .shared.stored import read_stored
 
 ABOUT = "show a stored finding or run"
 EXAMPLE = "explain reports/example"

@@ -10,7 +10,7 @@ from ..campaign.child import Call
 from ..campaign.pool import Pool
 from ..campaign.stop import Stop
 from ..report.fuzzing import fuzz_report
-from ..report.live import FuzzScreen
+from ..report.live_screen import FuzzScreen
 from ..report.terminal import show
 from ..scenario.selection import load_protocol
 from ..vgic.drawing import STATES

@@ -37,10 +37,10 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
         show(screen, _LISTS[args.what]())
         return 0
     cited, scenarios = catalogue.running(args.what, tuple(_LISTS))
-    told = _told(s for s in scenarios if not s.variants)
-    show(screen, function_list(cited, told, _told(s for s in scenarios if s.variants)))
+    present = _named(s for s in scenarios if not s.variants)
+    show(screen, function_list(cited, present, _named(s for s in scenarios if s.variants)))
     # One that draws what it does has no proof, and run would have nothing to prove.
-    proved = _told(s for s in scenarios if not s.variants and s.mix is None)
+    proved = _named(s for s in scenarios if not s.variants and s.mix is None)
     if proved:
         names = " ".join(clean(name) for name, _ in proved)
         screen.print(Text("\nunder your protocol:", style="dim"))
@@ -54,7 +54,7 @@ def _scenarios() -> list[Block]:
     groups = catalogue.groups()
     tags = Counter(tag for group in groups for s in group.scenarios for tag in s.tags)
     files = scenario_files(bundled_root())
-    return scenario_list([(g.name, g.what, _told(g.scenarios, files)) for g in groups], tags)
+    return scenario_list([(g.name, g.what, _named(g.scenarios, files)) for g in groups], tags)
 
 
 def _protocols() -> list[Block]:
@@ -77,7 +77,7 @@ def _rules() -> list[Block]:
 _LISTS = {"scenarios": _scenarios, "protocols": _protocols, "strategies": _strategies, "rules": _rules}
 
 
-def _told(scenarios: Iterable[Scenario], files: Collection[Path] | None = None) -> list[tuple[str, str]]:
+def _named(scenarios: Iterable[Scenario], files: Collection[Path] | None = None) -> list[tuple[str, str]]:
     return [
         (name_of(s.path, files), f"{s.title} ({', '.join(s.settles)})" if s.settles else s.title)
         for s in scenarios

@@ -14,8 +14,8 @@ from ..report.terminal import show_run
 from ..report.text import clean
 from .shared import arguments
 from .shared.output import write_text
+from .shared.run_folder import read_stored
 from .shared.screen import Screen
-from .shared.stored import read_stored
 
 ABOUT = "export a stored run for people and for CI"
 EXAMPLE = "report reports/example --html example.html"

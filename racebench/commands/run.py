@@ -11,7 +11,7 @@ from ..campaign.resume import planned
 from ..campaign.runner import Options
 from ..campaign.stop import Stop
 from ..errors import UsageError
-from ..report.against import lineages
+from ..report.regressions import lineages
 from .shared import arguments
 from .shared.campaign import campaign, chosen
 from .shared.output import new_folder

@@ -32,7 +32,7 @@ from typing import Any
 
 from ..findings import Alarm
 from ..trace import Execution, Kind, Op, object_name
-from .held import Held, Holding
+from .locksets import Holding, Locksets
 from .survey import survey
 
 RULE = "data_race"
@@ -86,7 +86,7 @@ class _Run:
         self.clocks: list[Clock] = [[0] * n for _ in range(n)]
         for i, clock in enumerate(self.clocks):
             clock[i] = 1
-        self.held = Held(n)
+        self.held = Locksets(n)
         self.left: dict[Key, Clock] = {}
         self.variables: dict[Key, _Variable] = {}
         self.stored: dict[tuple[int, Key], list[Clock]] = {}
@@ -258,17 +258,19 @@ class _Run:
         execution = self.execution
         _, op, obj = execution.steps[first[2]]
         name = object_name(op, obj)
-        told, evidence = [], []
+        accesses, evidence = [], []
         for access in (first, second):
             actor, op, _ = execution.steps[access[2]]
             verb = "write" if op.writes else "read"
             place = execution.place(access[2])
             locks = [lock.label() for lock, _, _ in access[3]]
             held = f"holding {' and '.join(locks) or 'no lock'}"
-            told.append(f"{actor.name} {verb}s it{f' in {place}' if place else ''} {held}")
+            accesses.append(f"{actor.name} {verb}s it{f' in {place}' if place else ''} {held}")
             evidence.append({"thread": actor.name, "op": verb, "site": place, "held": locks})
         advice = self._advice(key, first, second)
-        story = f"{name}: {told[0]}, and {told[1]}: {self._common(first, second)}, and nothing orders the two"
+        story = (
+            f"{name}: {', and '.join(accesses)}: {self._common(first, second)}, and nothing orders the two"
+        )
         story += f". What would: {advice}" if advice else ""
         signature = f"{RULE}: {_NUMBERS.sub('', name)}"
         return Alarm(RULE, signature, story, (first[2], second[2]), {"accesses": evidence, "lock": advice})
@@ -290,7 +292,7 @@ class _Run:
             who = second_actor if one else first_actor
             return f"{' or '.join(one or two)}, taken by {who} too"
         guards: Counter[str] = Counter()
-        held = Held(self.execution.threads)
+        held = Locksets(self.execution.threads)
         for n, (actor, op, obj) in enumerate(self.execution.steps):
             if not op.is_field:
                 held.apply(n, actor.index, op.kind, obj)

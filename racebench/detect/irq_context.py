@@ -13,8 +13,8 @@ from typing import Any
 from ..findings import Alarm
 from ..primitives import RLock
 from ..trace import Execution, Kind
-from .held import Held
 from .lock_order import WANTS
+from .locksets import Locksets
 
 RULE = "lock_order.inversion"
 
@@ -32,7 +32,7 @@ def detect(execution: Execution) -> list[Alarm]:
 class _Run:
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
-        self.held = Held(execution.threads)
+        self.held = Locksets(execution.threads)
         self.below: dict[int, int] = {}
         self.masked: set[int] = set()
         self.on: dict[tuple[int, str], list[Use]] = {}

@@ -20,8 +20,8 @@ from typing import Any
 
 from ..findings import Alarm
 from ..trace import NOTHING, Execution, Kind, LockEdge
-from .held import EXCLUSIVE, SHARED, Held, Holding
-from .past import Past
+from .happens_before import HappensBefore
+from .locksets import EXCLUSIVE, SHARED, Holding, Locksets
 from .survey import survey
 
 RULE = "lock_order.inversion"
@@ -46,7 +46,7 @@ def detect(execution: Execution) -> list[Alarm]:
 def _nested(execution: Execution) -> set[tuple[str, str]]:
     """The classes of each lock that is held and each that is wanted then: all that most executions need."""
     pairs: set[tuple[str, str]] = set()
-    held, below = Held(execution.threads), dict[int, int]()
+    held, below = Locksets(execution.threads), dict[int, int]()
 
     def want(i: int, wanted: Any, mode: bool) -> None:
         holding = held.of[i]
@@ -86,8 +86,8 @@ class _Edges:
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
-        self._pasts = Past(execution.threads, False), Past(execution.threads, True)
-        self._held = Held(execution.threads)
+        self._pasts = HappensBefore(execution.threads, False), HappensBefore(execution.threads, True)
+        self._held = Locksets(execution.threads)
         self._found: dict[Any, LockEdge] = {}
         self._latest: dict[Any, int] = {}
 
@@ -127,8 +127,17 @@ class _Edges:
         outer = [(lock.cls, lock.label(), taken, how, lock) for lock, taken, how in holding]
         for cls, label, taken, how, lock in outer or [(*NOTHING, -1, True, None)]:
             fresh = _those("made_in_thread", lock, wanted)
-            told = seen if fresh else known
-            key = (actor.name, label, name, mode and fair, known[:i], known[i + 1 :], told[:i], told[i + 1 :])
+            orders = seen if fresh else known
+            key = (
+                actor.name,
+                label,
+                name,
+                mode and fair,
+                known[:i],
+                known[i + 1 :],
+                orders[:i],
+                orders[i + 1 :],
+            )
             self._latest[key] = made
             if key not in self._found and len(self._found) < _MOST_EDGES:
                 self._found[key] = LockEdge(

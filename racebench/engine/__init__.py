@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from .places import place, spread
 from .progress import Progress, ProgressCall
-from .standing import standing, where_main_is
+from .thread_dump import dump_threads, where_main_is
 
 if TYPE_CHECKING:
+    from .blind_spots import judged
     from .delays import only_controlled
     from .explain.answers import explore, reproduce, verify
     from .explain.replay import replay
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .search.glance import glance
     from .search.loop import Plan
     from .strategies import STRATEGIES
-    from .unseen import judged
 
 _HOMES = {
     "STALL_S": "osthreads",
@@ -25,7 +25,7 @@ _HOMES = {
     "Plan": "search.loop",
     "explore": "explain.answers",
     "glance": "search.glance",
-    "judged": "unseen",
+    "judged": "blind_spots",
     "only_controlled": "delays",
     "overlooked": "explain.suspicion",
     "replay": "explain.replay",
@@ -51,6 +51,7 @@ __all__ = [
     "Plan",
     "Progress",
     "ProgressCall",
+    "dump_threads",
     "explore",
     "glance",
     "judged",
@@ -60,7 +61,6 @@ __all__ = [
     "replay",
     "reproduce",
     "spread",
-    "standing",
     "stress",
     "suspected",
     "verify",

@@ -10,18 +10,18 @@ from typing import Any, NoReturn
 
 from ..errors import ProgramError
 from ..primitives import State, lent, state
-from ..primitives.alone import Alone
+from ..primitives.single_thread import SingleThread
 from ..program import Program
 from .numbering import Numbers
 
 
-class _Looker(Alone, Numbers):
+class _Looker(SingleThread, Numbers):
     """A runtime that only looks at what setup makes."""
 
     numbers = True
 
     def __init__(self) -> None:
-        Alone.__init__(self)
+        SingleThread.__init__(self)
         Numbers.__init__(self)
         self.met: list[State] = []
 

@@ -105,7 +105,7 @@ class Place(NamedTuple):
     site: Site
     ends: bool
 
-    def told(self, blocks: bool) -> str:
+    def described(self, blocks: bool) -> str:
         how = "blocks" if blocks else "goes on without steps"
         return f"{how} in {self.what}, called in {self.site}"
 

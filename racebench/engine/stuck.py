@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from types import CodeType
 from typing import Any, Protocol
 
-from ..errors import shortened, told
+from ..errors import described, shortened
 from ..primitives import Thread
 from ..trace import Site
 from .instrument import site_of
@@ -304,7 +304,7 @@ def error_fault(who: str, error: BaseException, at: int) -> Fault:
     return Fault(
         "program.error",
         f"program.error: {type(error).__name__} in {site.function}",
-        f"{who} raised {told(error)} ({site})",
+        f"{who} raised {described(error)} ({site})",
         at,
         {"site": str(site), "stacks": {who: _frames(theirs)}},
     )

@@ -55,9 +55,9 @@ class Seen:
         ),
     )
 
-    def __init__(self, told: Fault | Alarm, schedule: Schedule, after: int, strategy: str) -> None:
-        self.rule, self.signature = told.rule, told.signature
-        self.summary, self.evidence, self.schedule = told.message, _evidence(told), schedule
+    def __init__(self, event: Fault | Alarm, schedule: Schedule, after: int, strategy: str) -> None:
+        self.rule, self.signature = event.rule, event.signature
+        self.summary, self.evidence, self.schedule = event.message, _evidence(event), schedule
         self.after, self.strategy, self.by = after, strategy, {strategy: 1}
         self.count, self.alarm = 1, False
 
@@ -105,14 +105,14 @@ class Tally:
 
         ``parts`` has each thread's operations.
         """
-        told: dict[str, dict[str, int]] = {}
+        counts: dict[str, dict[str, int]] = {}
         for (thread, codes), n in self._returned.items():
             for part, code in zip(parts.get(thread, ()), codes, strict=False):
                 if code is not None:
-                    of = told.setdefault(f"{thread}: {part}", {})
+                    of = counts.setdefault(f"{thread}: {part}", {})
                     name = f"-{errorcode[-code]}" if -code in errorcode else str(code)
                     of[name] = of.get(name, 0) + n
-        return told
+        return counts
 
     def add(self, ended: Ended, after: int, by: str) -> bool:
         """Take in execution number ``after``, of strategy ``by``; True if it broke a rule not seen before."""
@@ -142,10 +142,10 @@ class Tally:
         self._count(alarm, log, min(max(alarm.steps, default=len(log)) + 1, len(log)), after, by)
         self.seen[alarm.signature].alarm = True
 
-    def _count(self, told: Fault | Alarm, log: Log, end: int | None, after: int, by: str) -> bool:
-        known = self.seen.get(told.signature)
+    def _count(self, event: Fault | Alarm, log: Log, end: int | None, after: int, by: str) -> bool:
+        known = self.seen.get(event.signature)
         if known is None:
-            self.seen[told.signature] = Seen(told, schedule_of(log, end), after, by)
+            self.seen[event.signature] = Seen(event, schedule_of(log, end), after, by)
             return True
         known.count += 1
         known.by[by] = known.by.get(by, 0) + 1
@@ -153,16 +153,16 @@ class Tally:
         if (len(log) if end is None else end) <= len(known.schedule):
             schedule = schedule_of(log, end)
             if (switches(schedule), len(schedule)) < (switches(known.schedule), len(known.schedule)):
-                known.schedule, known.summary, known.evidence = schedule, told.message, _evidence(told)
+                known.schedule, known.summary, known.evidence = schedule, event.message, _evidence(event)
         return False
 
-    def told(self) -> list[Seen]:
+    def ordered(self) -> list[Seen]:
         """What was seen: what happened first, then what detectors say."""
         return sorted(self.seen.values(), key=lambda seen: seen.alarm)
 
     def findings(self, mode: str, seed: int) -> tuple[Finding, ...]:
         """What was seen as findings, as they were found."""
-        return tuple(seen.finding(mode, seed) for seen in self.told())
+        return tuple(seen.finding(mode, seed) for seen in self.ordered())
 
     @property
     def first_finding(self) -> int | None:
@@ -170,5 +170,5 @@ class Tally:
         return self.first_alarm if self.first is None else self.first
 
 
-def _evidence(told: Fault | Alarm) -> dict[str, Any]:
-    return {"message": told.message, **told.evidence}
+def _evidence(event: Fault | Alarm) -> dict[str, Any]:
+    return {"message": event.message, **event.evidence}

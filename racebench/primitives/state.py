@@ -12,7 +12,7 @@ import copy
 from collections.abc import Callable
 from typing import Any, ClassVar, Self, TypeVar, cast
 
-from ..errors import UsageError, told
+from ..errors import UsageError, described
 from ..values import Instrumented, kept_when_copied, leaves
 from . import runtime
 
@@ -95,8 +95,8 @@ def _copier(cls: type, field: Field) -> Callable[[Any, Any], Any]:
             return copy.deepcopy(default, {id(one): one for one in kept})
         except Exception as error:
             raise UsageError(
-                f"{cls.__name__}.{field.name}: its default cannot be copied for each object: {told(error)}. "
-                "Assign it in __init__."
+                f"{cls.__name__}.{field.name}: its default cannot be copied for each object: "
+                f"{described(error)}. Assign it in __init__."
             ) from error
 
     return copied

@@ -126,8 +126,8 @@ def _are_named(config: pytest.Config) -> bool:
 
     Only the controller of xdist knows: a worker gets the paths of either on its command line.
     """
-    told: dict[str, Any] = getattr(config, "workerinput", {})
-    return bool(told.get("race_named", config.getoption("file_or_dir")))
+    given: dict[str, Any] = getattr(config, "workerinput", {})
+    return bool(given.get("race_named", config.getoption("file_or_dir")))
 
 
 def is_scenario(path: Path) -> bool:
@@ -148,11 +148,11 @@ def is_scenario(path: Path) -> bool:
 def _says_scenario(text: str) -> bool:
     """Whether TOML is of our schema and has threads; a slip in it is said when it is loaded."""
     try:
-        told = tomllib.loads(text)
+        table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
         return all(pattern.search(text) for pattern in _TOML)
-    schema = told.get("schema")
-    return schema == 1 and type(schema) is int and any(isinstance(told.get(k), dict) for k in _OPERATIONS)
+    schema = table.get("schema")
+    return schema == 1 and type(schema) is int and any(isinstance(table.get(k), dict) for k in _OPERATIONS)
 
 
 def _defines_scenario(text: str) -> bool:

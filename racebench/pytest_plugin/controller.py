@@ -21,7 +21,7 @@ from ..errors import ResultError, UsageError
 from ..findings import CellVerdict
 from ..records import Cell, FindingRecord, Run
 from ..report.annotations import github_lines, wanted
-from ..report.stored import Pairs, Stored
+from ..report.stored_run import Pairs, Stored
 from ..report.testrun import failure, in_brief, panels, race_report
 from ..scenario.selection import name_of
 
@@ -161,8 +161,8 @@ class Controller:
             _in_brief(report)
             return
         cell = Cell.from_json(failed["cell"], report.nodeid)
-        told = self.ledger.findings(cell.name)
-        mine = self._shown([(path, record) for path, record in told if record.finding.rule in cell.found])
+        records = self.ledger.findings(cell.name)
+        mine = self._shown([(path, record) for path, record in records if record.finding.rule in cell.found])
         draw = partial(failure, cell, mine, failed["known"], failed["stands"], self._width())
         report.longrepr = Told(report.nodeid, in_brief(cell, mine), draw)  # type: ignore[assignment]
 
@@ -172,12 +172,12 @@ class Controller:
         if cell is None:
             return
         self._stored(self.ledger.lost, nodeid, cell, "its worker crashed or was killed")
-        told = self.ledger.told_by(nodeid)
+        records = self.ledger.found_by(nodeid)
         crash = str(report.longrepr)
 
         def draw(color: bool) -> str:
-            drawn = panels(self._shown(told), self._width(), color)
-            return "\n".join([crash, *(["what it had found by then:", drawn] if told else [])])
+            drawn = panels(self._shown(records), self._width(), color)
+            return "\n".join([crash, *(["what it had found by then:", drawn] if records else [])])
 
         report.longrepr = Told(nodeid, crash.partition("\n")[0], draw)  # type: ignore[assignment]
 
@@ -206,14 +206,14 @@ class Controller:
         writer = self.config.get_terminal_writer()
         folder = "" if self._folder is None else str(self._folder.path)
         color = bool(writer.hasmarkup)
-        terminal.write_line(race_report(*self._told(run), folder, self._width(), color))
+        terminal.write_line(race_report(*self._reported(run), folder, self._width(), color))
         if self.trouble:
             terminal.write_line(self.trouble)
         if wanted(os.environ):
-            for line in github_lines(Stored(*self._told(run), folder=folder)):
+            for line in github_lines(Stored(*self._reported(run), folder=folder)):
                 terminal.write_line(line)
 
-    def _told(self, run: Run) -> tuple[Run, Pairs]:
+    def _reported(self, run: Run) -> tuple[Run, Pairs]:
         """The run as it is stored, as ``racebench explain`` reads it; as it was heard, if it is not."""
         if self._folder is not None and not self.trouble:
             try:

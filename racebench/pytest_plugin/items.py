@@ -174,8 +174,8 @@ class Visits:
         if visit.interrupted:
             raise KeyboardInterrupt
         if not visit.passed:
-            told = {"cell": visit.cell.to_json(), "known": visit.known, "stands": visit.stands}
-            tell({"failed": told})
+            failed = {"cell": visit.cell.to_json(), "known": visit.known, "stands": visit.stands}
+            tell({"failed": failed})
             raise VisitFailed(verdict(visit.cell))
 
     # -- pytest-timeout, the backstop

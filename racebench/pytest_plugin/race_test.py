@@ -93,19 +93,19 @@ def race_test(
             if now.replayed is not None:
                 now.replayed(_checked(factory(*args, **kwargs), factory.__name__), {*expect, *allow})
                 return
-            told = RaceTest(now.nodeid, mode, expect, allow, now.tell)
-            told.begin()
+            race = RaceTest(now.nodeid, mode, expect, allow, now.tell)
+            race.begin()
             try:
                 program = _checked(factory(*args, **kwargs), factory.__name__)
                 result = getattr(modes, mode)(program, **now.adapted(mode, how))
             except RaceBenchError as error:
-                told.failed(error)
+                race.failed(error)
                 raise
-            cell = told.over(program, result, strategy)
+            cell = race.over(program, result, strategy)
             odd = [finding for finding in result.findings if finding.rule in cell.unexpected]
             if odd:
                 keys = [(now.nodeid, finding.signature) for finding in odd]
-                told.unexpected(cell, [key[1] for key in keys if key in now.shown])
+                race.unexpected(cell, [key[1] for key in keys if key in now.shown])
                 now.shown.update(keys)
                 raise RaceFailed(_broken(program, mode, odd, drawn=running is None))
             if result.interrupted:

@@ -7,9 +7,9 @@ opens a file.
 """
 
 from .cell import Cell, did
+from .encoding import SCHEMA, VERSION, check_schema
 from .finding import STEPS, FindingRecord, better
 from .modes import MODES, Counts, ModeResult
-from .plain import SCHEMA, VERSION, check_schema
 from .run import Run, StoredRun
 from .schema import finding_schema, run_schema
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..bounds import Fields
 from ..findings import CellVerdict, counted
+from .encoding import NOTHING, encoded
 from .modes import MODES, Counts, ModeResult, summed
-from .plain import NOTHING, plain
 
 # The keys in JSON: what kind of value each has, and the default of those that may be missing.
 # Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
@@ -178,19 +178,19 @@ class Cell:
         modes = {mode: None for mode in MODES} | {m: result.to_json() for m, result in self.modes.items()}
         # Told in words too; what each operation returned is with the modes.
         said = {"vacuous": self.vacuous} if self.vacuous else {}
-        return {**plain(self, _CELL), **modes, **plain(self, (), _CELL_MORE), **said}
+        return {**encoded(self, _CELL), **modes, **encoded(self, (), _CELL_MORE), **said}
 
     @staticmethod
     def from_json(value: Any, place: str) -> Cell:
         """ResultError names what is wrong with ``value``, which ``place`` holds."""
         stored = Fields(value, place)
         modes = {mode: stored.get(mode, dict, None) for mode in MODES}
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             mode: ModeResult.from_json(mode, value, f"{place}.{mode}")
             for mode, value in modes.items()
             if value is not None
         }
-        return Cell(**stored.all(CELL_KINDS), **told)
+        return Cell(**stored.all(CELL_KINDS), **fields)
 
 
 def did(codes: Iterable[str]) -> str:

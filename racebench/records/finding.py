@@ -10,7 +10,7 @@ from ..bounds import Fields, beyond, fits
 from ..errors import ResultError
 from ..findings import Finding
 from ..trace import Schedule, schedule_from_json, switches
-from .plain import NOTHING, SCHEMA, plain
+from .encoding import NOTHING, SCHEMA, encoded
 
 # The keys in JSON: what kind of value each has, and the default of those that may be missing.
 # Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
@@ -95,11 +95,11 @@ class FindingRecord:
         finding = self.finding
         return {
             "schema": SCHEMA,
-            **plain(finding, _FINDING),
-            "found_by": plain(finding, _FOUND_BY),
+            **encoded(finding, _FINDING),
+            "found_by": encoded(finding, _FOUND_BY),
             "schedule": [list(step) for step in finding.schedule],
             "evidence": _storable(finding.evidence),
-            **plain(self, _RECORD, _RECORD_MORE),
+            **encoded(self, _RECORD, _RECORD_MORE),
             "count": self.count,
         }
 
@@ -116,8 +116,10 @@ class FindingRecord:
         if not all(fits(n, int) for n in more["seen"].values()):
             raise ResultError(f"{place}: seen: not numbers. Give a stored finding.")
         more["seen"] = more["seen"] or {by["mode"]: count}
-        told = stored.all(_FINDING)
-        return FindingRecord(Finding(**told, **by, schedule=schedule, evidence=evidence, count=count), **more)
+        fields = stored.all(_FINDING)
+        return FindingRecord(
+            Finding(**fields, **by, schedule=schedule, evidence=evidence, count=count), **more
+        )
 
 
 def better(new: Schedule, old: Schedule) -> bool:

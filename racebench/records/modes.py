@@ -9,7 +9,7 @@ from typing import Any
 from ..bounds import Fields, fits
 from ..errors import ResultError
 from ..findings import FEWEST_COLLISIONS, Result, miss_bound
-from .plain import NOTHING, plain
+from .encoding import NOTHING, encoded
 
 # The fields of a ModeResult that each mode has; the keys of stress in JSON, where they are others.
 _MODE_FIELDS: Mapping[str, Sequence[str]] = {
@@ -73,7 +73,7 @@ class ModeResult:
     @staticmethod
     def of(mode: str, result: Result, strategy: str = "") -> ModeResult:
         """What the engine's ``result`` says of ``mode``."""
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "executions": result.executions,
             "failures": result.failures,
             "first_failure": result.first_failure_s if mode == "stress" else result.first_failure,
@@ -86,7 +86,7 @@ class ModeResult:
             "returned": result.stats.get("returned", {}),
             "idle": tuple(result.stats.get("idle", ())),
         }
-        return ModeResult(mode, **{name: told[name] for name in (*_MODE_FIELDS[mode], *_MODE_MORE)})
+        return ModeResult(mode, **{name: fields[name] for name in (*_MODE_FIELDS[mode], *_MODE_MORE)})
 
     @property
     def miss_bound(self) -> float | None:
@@ -120,9 +120,9 @@ class ModeResult:
         )
 
     def to_json(self) -> dict[str, Any]:
-        told = plain(self, _MODE_FIELDS[self.mode], _MODE_MORE)
-        told = {_key(self.mode, name): value for name, value in told.items()}
-        return {**told, "miss_bound": self.miss_bound} if self.mode == "stress" else told
+        fields = encoded(self, _MODE_FIELDS[self.mode], _MODE_MORE)
+        fields = {_key(self.mode, name): value for name, value in fields.items()}
+        return {**fields, "miss_bound": self.miss_bound} if self.mode == "stress" else fields
 
     @staticmethod
     def from_json(mode: str, value: Any, place: str) -> ModeResult:
@@ -130,15 +130,15 @@ class ModeResult:
         stored = Fields(value, place)
         keys = {_key(mode, name): name for name in (*_MODE_FIELDS[mode], *_MODE_MORE)}
         read = stored.all(mode_kinds(mode))
-        told = {name: read[key] for key, name in keys.items()}
-        for name in _COUNTED & told.keys():
-            if (told[name] or 0) < 0:
+        fields = {name: read[key] for key, name in keys.items()}
+        for name in _COUNTED & fields.keys():
+            if (fields[name] or 0) < 0:
                 raise ResultError(f"{place}.{_key(mode, name)}: below nothing. Give what RaceBench stored.")
         if not all(
-            fits(codes, dict) and fits([*codes.values()], [int]) for codes in told["returned"].values()
+            fits(codes, dict) and fits([*codes.values()], [int]) for codes in fields["returned"].values()
         ):
             raise ResultError(f"{place}.returned: not numbers. Give what RaceBench stored.")
-        return ModeResult(mode, **told)
+        return ModeResult(mode, **fields)
 
 
 def summed(one: Counts, other: Counts) -> dict[str, dict[str, int]]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..bounds import Fields
 from .cell import Cell
+from .encoding import NOTHING, SCHEMA, VERSION, encoded
 from .finding import FindingRecord
-from .plain import NOTHING, SCHEMA, VERSION, plain
 
 # The keys in JSON: what kind of value each has, and the default of those that may be missing.
 # Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
@@ -42,15 +42,15 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         cells = [cell.to_json() for cell in self.cells]
-        return {"schema": SCHEMA, **plain(self, _RUN), "cells": cells, **plain(self, (), _RUN_MORE)}
+        return {"schema": SCHEMA, **encoded(self, _RUN), "cells": cells, **encoded(self, (), _RUN_MORE)}
 
     @staticmethod
     def from_json(value: Any, place: str) -> Run:
         """ResultError names what is wrong with ``value``, which ``place`` holds."""
         stored = Fields(value, place)
         cells = enumerate(stored.get("cells", list))
-        told = tuple(Cell.from_json(cell, f"{place}: cells[{i}]") for i, cell in cells)
-        return Run(told, **stored.all(RUN_KINDS))
+        read = tuple(Cell.from_json(cell, f"{place}: cells[{i}]") for i, cell in cells)
+        return Run(read, **stored.all(RUN_KINDS))
 
 
 @dataclass(frozen=True, slots=True)

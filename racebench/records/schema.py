@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .cell import CELL_KINDS
+from .encoding import SCHEMA
 from .finding import EVIDENCE_KINDS, RECORD_KINDS, SUMMARY_KINDS
 from .modes import MODES, mode_kinds
-from .plain import SCHEMA
 from .run import RUN_KINDS
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array"}
@@ -35,14 +35,14 @@ def finding_schema() -> dict[str, Any]:
     return _file("findings/NNNN.json", _object(kinds, more, ["schedule", "evidence"]))
 
 
-def _file(name: str, told: dict[str, Any]) -> dict[str, Any]:
+def _file(name: str, body: dict[str, Any]) -> dict[str, Any]:
     schema = {"type": "integer", "minimum": 1, "maximum": SCHEMA}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"RaceBench: {name}",
-        **told,
-        "properties": {"schema": schema, **told["properties"]},
-        "required": ["schema", *told["required"]],
+        **body,
+        "properties": {"schema": schema, **body["properties"]},
+        "required": ["schema", *body["required"]],
     }
 
 
@@ -50,9 +50,9 @@ def _object(
     kinds: Mapping[str, tuple[Any, ...]], more: Mapping[str, Any] | None = None, required: Sequence[str] = ()
 ) -> dict[str, Any]:
     """Keys with (kind,) must be there; those with (kind, default) may be missing."""
-    told = {key: _kind(kind[0], nullable=kind[1:] == (None,)) for key, kind in kinds.items()}
+    properties = {key: _kind(kind[0], nullable=kind[1:] == (None,)) for key, kind in kinds.items()}
     must = [key for key, kind in kinds.items() if len(kind) == 1]
-    return {"type": "object", "properties": {**told, **(more or {})}, "required": [*must, *required]}
+    return {"type": "object", "properties": {**properties, **(more or {})}, "required": [*must, *required]}
 
 
 def _kind(kind: Any, nullable: bool = False) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def against(ablation: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[str,
 
 
 def _broken(ablation: Mapping[str, Any]) -> set[str]:
-    return {f"{what} in {scenario}" for scenario, told in ablation["known"].items() for what in told}
+    return {f"{what} in {scenario}" for scenario, rules in ablation["known"].items() for what in rules}
 
 
 def _answered(ablation: Mapping[str, Any]) -> set[str]:
@@ -53,7 +53,7 @@ def ablation_report(ablation: Mapping[str, Any], folder: str, *, full: bool = Tr
 
 
 def _headline(ablation: Mapping[str, Any], folder: str) -> Iterator[Block]:
-    protocol, answers, told = clean(ablation["protocol"]), ablation["answers"], ablation.get("against")
+    protocol, answers, again = clean(ablation["protocol"]), ablation["answers"], ablation.get("against")
     of = Counter(answer["verdict"] for answer in answers)
     said = f"No lock is taken under {protocol}."
     if answers:
@@ -62,11 +62,11 @@ def _headline(ablation: Mapping[str, Any], folder: str) -> Iterator[Block]:
         said += f" and {of['not needed']} nothing"
         said += f"; {of['open']} {'has' if of['open'] == 1 else 'have'} no answer." if of["open"] else "."
     yield note(said, Look.STRONG)
-    if told is not None:
-        new = f"{counted(len(told['new']), 'rule')} broken anew" if told["new"] else "nothing new breaks"
-        yield note(f"Against {clean(told['parent'])}: {new}.", Look.BAD if told["new"] else Look.GOOD)
+    if again is not None:
+        new = f"{counted(len(again['new']), 'rule')} broken anew" if again["new"] else "nothing new breaks"
+        yield note(f"Against {clean(again['parent'])}: {new}.", Look.BAD if again["new"] else Look.GOOD)
     yield _total(ablation)
-    for answer in _telling(answers)[:_MOST]:
+    for answer in _worth_showing(answers)[:_MOST]:
         verdict, best = answer["verdict"], answer.get("best") or {}
         rule = f": {clean(best['rule'])} in {clean(best['scenario'])}" if best else ""
         look = _LOOKS.get(verdict, Look.PLAIN)
@@ -77,34 +77,34 @@ def _headline(ablation: Mapping[str, Any], folder: str) -> Iterator[Block]:
         yield command(f"racebench explain {folder}", "all of it:")
 
 
-def _telling(answers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _worth_showing(answers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """One answer of each kind before the second of any; what may surprise first."""
-    told = Counter[str]()
+    met = Counter[str]()
     ranked = []
     for answer in answers:
         kind = answer["verdict"]
-        ranked.append((told[kind], _FIRST.get(kind, 0), answer))
-        told[kind] += 1
+        ranked.append((met[kind], _FIRST.get(kind, 0), answer))
+        met[kind] += 1
     return [answer for *_, answer in sorted(ranked, key=lambda one: one[:2])]
 
 
-def _against(told: Mapping[str, Any] | None) -> Iterator[Block]:
-    if told is None:
+def _against(again: Mapping[str, Any] | None) -> Iterator[Block]:
+    if again is None:
         return
-    parent, answers = clean(told["parent"]), told["answers"]
+    parent, answers = clean(again["parent"]), again["answers"]
     sections = (
-        ("new", told["new"], Look.BAD),
-        ("fixed", told["fixed"], Look.GOOD),
+        ("new", again["new"], Look.BAD),
+        ("fixed", again["fixed"], Look.GOOD),
         ("said of its locks alone", answers["new"], Look.PLAIN),
         (f"said of those of {parent} alone", answers["gone"], Look.DIM),
     )
-    if not told["new"]:
+    if not again["new"]:
         yield note(f"nothing new breaks that {parent} does not break", Look.GOOD)
     for title, said, look in sections:
         if said:
             yield note(f"{title}:", Look.STRONG)
             yield from (Paragraph(say(line, look), indented=True) for line in said)
-    yield note(f"both break {counted(told['both'], 'rule')} in the same scenarios", Look.DIM)
+    yield note(f"both break {counted(again['both'], 'rule')} in the same scenarios", Look.DIM)
     yield Paragraph()
 
 
@@ -122,7 +122,7 @@ def _ablation(ablation: Mapping[str, Any]) -> list[Block]:
 
 def _as_it_is(protocol: str, ablation: Mapping[str, Any]) -> Paragraph:
     broken = ablation["breaks"]
-    rules = Counter(rule for told in broken.values() for rule in told)
+    rules = Counter(rule for broke in broken.values() for rule in broke)
     named = ", ".join(f"{clean(rule)} in {n}" for rule, n in rules.most_common())
     scenarios = counted(len(ablation["scenarios"]), "scenario")
     text = f"{protocol} itself breaks rules in {len(broken)} of {scenarios}: {named}. "

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from .facts import cell_name, conflict, missing, replay_command, why
 from .places import Repository, first_spot
-from .stored import Stored
+from .stored_run import Stored
 from .text import clean, joined
 from .tree import known
 
@@ -26,12 +26,12 @@ def github_lines(stored: Stored) -> list[str]:
 def _lines(stored: Stored) -> Iterator[str]:
     repository = Repository()
     cells = {cell.name: cell for cell in stored.run.cells}
-    told = set()
+    written = set()
     for path, record in stored.findings:
         cell, signature = cells.get(record.cell), record.finding.signature
-        if cell is None or record.finding.rule not in cell.unexpected or signature in told:
+        if cell is None or record.finding.rule not in cell.unexpected or signature in written:
             continue
-        told.add(signature)
+        written.add(signature)
         again = replay_command(record, stored.path(path))
         text = f"{cell_name(record)}: {clean(record.finding.summary)}" + (f"\n{again}" if again else "")
         spot = first_spot(record, repository)
@@ -45,8 +45,8 @@ def _lines(stored: Stored) -> Iterator[str]:
 
 
 def _line(kind: str, properties: Mapping[str, object], text: str) -> str:
-    told = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items())
-    return f"::{kind} {told}::{_escaped(text)}"
+    given = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in properties.items())
+    return f"::{kind} {given}::{_escaped(text)}"
 
 
 def _escaped(text: str, more: str = "") -> str:

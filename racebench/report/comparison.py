@@ -32,7 +32,7 @@ def comparison(compared: Mapping[str, Any], base: str, new: str) -> Iterator[Blo
     chance = f"about {_CHANCE * failing:.1f} would by chance"
     yield from _section(f"failure rates: {len(moved):,} of {failing:,} moved ({chance})", moved, _rates)
     yield from _section("number of schedules, proved by both", compared["schedules"], _schedules)
-    speeds = [(mode, told) for mode, told in compared["speed"].items() if told]
+    speeds = [(mode, speed) for mode, speed in compared["speed"].items() if speed]
     yield from _section("speed, over the cells that both ran", speeds, _speeds)
     yield Paragraph()
     yield from _notes(compared, len(compared["rates"]) - len(moved))
@@ -85,15 +85,15 @@ def _changed(cells: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
     yield table(["cell", "was", "is", "rules"], rows)
 
 
-def signatures(told: Sequence[Mapping[str, Any]], look: Look = Look.BAD) -> Iterator[Block]:
-    for one in told:
+def signatures(rows: Sequence[Mapping[str, Any]], look: Look = Look.BAD) -> Iterator[Block]:
+    for one in rows:
         yield note(one["signature"], look)
         said = f"{counted(one['count'], 'time')} in {_names(one['cells'])}; {clean(one['finding'])}"
         yield Paragraph(say(said, Look.DIM), indented=True)
 
 
-def _vanished(told: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
-    return signatures(told, Look.GOOD)
+def _vanished(rows: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
+    return signatures(rows, Look.GOOD)
 
 
 def _names(cells: Sequence[Mapping[str, str]]) -> str:
@@ -119,17 +119,17 @@ def _rate(rate: Mapping[str, Any], look: Look) -> Text:
     return lines([say(said, look), say(f"{count(rate['failures'])} of {count(rate['tries'])}", look)])
 
 
-def _schedules(told: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
-    rows = (row(_cell(one), count(one["base"]), count(one["new"])) for one in told)
+def _schedules(moved: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
+    rows = (row(_cell(one), count(one["base"]), count(one["new"])) for one in moved)
     yield table(["cell", "was", "is"], rows)
 
 
 def _speeds(speeds: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[Block]:
-    for mode, told in speeds:
-        text = f"{mode}: {told['base']:,.0f}/s, now {told['new']:,.0f}/s"
-        if told["change"] == "unknown":
-            text += f"; {counted(told['cells'], 'cell')}: too few to tell change from noise"
+    for mode, speed in speeds:
+        text = f"{mode}: {speed['base']:,.0f}/s, now {speed['new']:,.0f}/s"
+        if speed["change"] == "unknown":
+            text += f"; {counted(speed['cells'], 'cell')}: too few to tell change from noise"
         else:
-            ratio = f"a cell's ratio {told['ratio']:.2f} ({told['low']:.2f} to {told['high']:.2f})"
-            text += f"; {ratio}: {_SPEED[told['change']]}"
+            ratio = f"a cell's ratio {speed['ratio']:.2f} ({speed['low']:.2f} to {speed['high']:.2f})"
+            text += f"; {ratio}: {_SPEED[speed['change']]}"
         yield note(text)

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..findings import interval
 from ..records import Cell, FindingRecord, ModeResult
-from .stored import Stored
+from .stored_run import Stored
 
 MACHINE = 1.5
 _Z = 1.96
@@ -88,14 +88,14 @@ def _signatures(stored: Stored, other: Stored) -> list[dict[str, Any]]:
 
 def grouped(findings: Iterable[tuple[str, FindingRecord]]) -> list[dict[str, Any]]:
     """One a signature, as ``SEEN`` has it: with the path of its first finding, and where it was seen."""
-    told: dict[str, dict[str, Any]] = {}
+    groups: dict[str, dict[str, Any]] = {}
     for path, record in findings:
         finding = record.finding
         keys = {"signature": finding.signature, "rule": finding.rule, "summary": finding.summary}
-        one = told.setdefault(finding.signature, {**keys, "finding": path, "cells": [], "count": 0})
+        one = groups.setdefault(finding.signature, {**keys, "finding": path, "cells": [], "count": 0})
         one["cells"].append(_named(record.cell))
         one["count"] += record.count
-    return list(told.values())
+    return list(groups.values())
 
 
 def _within(signature: Mapping[str, Any], cells: Mapping[tuple[str, str], Cell]) -> bool:

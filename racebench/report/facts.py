@@ -108,25 +108,25 @@ def notes(record: FindingRecord) -> Iterator[str]:
 
 def callers(record: FindingRecord) -> tuple[str, str]:
     """``reachable`` or ``not reachable``, for real callers, and why; both empty where nobody knows."""
-    told = record.finding.evidence.get("callers")
-    if not isinstance(told, Mapping):
+    reach = record.finding.evidence.get("callers")
+    if not isinstance(reach, Mapping):
         return "", ""
-    why = told.get("why")
-    return "reachable" if told.get("reachable") is True else "not reachable", joined(
+    why = reach.get("why")
+    return "reachable" if reach.get("reachable") is True else "not reachable", joined(
         map(clean, why if isinstance(why, list) else ()), "; "
     )
 
 
 def seen(record: FindingRecord) -> str:
     """``1 in verify, 1,309 in stress``; ``272 in explore (205 random, 67 pct)``."""
-    told = {mode: f"{count(n)} in {clean(mode)}" for mode, n in record.seen.items()}
+    counts = {mode: f"{count(n)} in {clean(mode)}" for mode, n in record.seen.items()}
     strategies = record.finding.evidence.get("strategies")
-    if "explore" in told and isinstance(strategies, Mapping) and strategies:
+    if "explore" in counts and isinstance(strategies, Mapping) and strategies:
         ordered = sorted(strategies.items(), key=lambda pair: -pair[1] if isinstance(pair[1], int) else 0)
-        told["explore"] += f" ({joined(f'{count(n)} {clean(name)}' for name, n in ordered)})"
-    elif "explore" in told and record.finding.mode == "explore" and record.finding.strategy:
-        told["explore"] += f" ({clean(record.finding.strategy)})"
-    return ", ".join(told.values())
+        counts["explore"] += f" ({joined(f'{count(n)} {clean(name)}' for name, n in ordered)})"
+    elif "explore" in counts and record.finding.mode == "explore" and record.finding.strategy:
+        counts["explore"] += f" ({clean(record.finding.strategy)})"
+    return ", ".join(counts.values())
 
 
 def replay_command(record: FindingRecord, path: str) -> str:
@@ -169,11 +169,11 @@ def done(cell: Cell) -> str:
 
 def codes(cell: Cell) -> str:
     """What its operations returned, in a line; empty if they have no codes."""
-    told = []
+    sentences = []
     for operation, counts in cell.returned.items():
         often = joined(f"{code} ({counted(n, 'time')})" for code, n in counts.items())
-        told.append(f"{operation} -> {often}")
-    return f"returned: {joined(told, '; ')}" if told else ""
+        sentences.append(f"{operation} -> {often}")
+    return f"returned: {joined(sentences, '; ')}" if sentences else ""
 
 
 def vacuous(cell: Cell) -> list[str]:

@@ -51,12 +51,12 @@ def finding_body(
     record: FindingRecord, together: Sequence[FindingRecord] = (), *, full: bool = False
 ) -> list[tree.Block]:
     """All but what was counted and the command."""
-    told = list(facts.places(record))
-    cited = {facts.source(record, place.site) for place in told}
+    places = list(facts.places(record))
+    cited = {facts.source(record, place.site) for place in places}
     said = dict.fromkeys(facts.sentence(one) for one in (record, *together))
     blocks: list[tree.Block] = [tree.Group([note(sentence, Look.STRONG) for sentence in said])]
-    blocks += [_waits(record, told)] if told else []
-    changed = [] if told else list(_changes(record.finding.evidence))
+    blocks += [_waits(record, places)] if places else []
+    changed = [] if places else list(_changes(record.finding.evidence))
     blocks += [tree.Group(changed)] if changed else []
     blocks += [note(line, Look.DIM) for line in facts.notes(record)]
     if record.finding.schedule:
@@ -74,11 +74,11 @@ def finding_body(
     return [*blocks, *([Paragraph(lines(proofs))] if proofs else [])]
 
 
-def _waits(record: FindingRecord, told: Sequence[facts.Place]) -> tree.Table:
+def _waits(record: FindingRecord, places: Sequence[facts.Place]) -> tree.Table:
     """Who holds what, taken where, and wants what, where."""
     rows = []
     last = ""
-    for place in told:
+    for place in places:
         wants = place.verb == "wants"
         where = [say(f"{'in' if wants else 'taken in'} {place.site}{place.more}")]
         source = facts.source(record, place.site)

@@ -14,13 +14,13 @@ _MOST, _LONGEST = 3, 150
 
 def fuzz_report(run: Mapping[str, Any], folder: str, protocol: str, *, full: bool = False) -> list[Block]:
     """What a fuzz run met: what is new first, with what runs it again; ``protocol`` as it was asked for."""
-    told = run["fuzz"]
-    met = sorted(told["met"], key=lambda m: m["after"])
+    fuzz = run["fuzz"]
+    met = sorted(fuzz["met"], key=lambda m: m["after"])
     known, new = [m for m in met if m["covered"]], [m for m in met if not m["covered"]]
-    drawn, seconds = counted(told["drawn"], "scenario"), duration(run["wall_s"])
+    drawn, seconds = counted(fuzz["drawn"], "scenario"), duration(run["wall_s"])
     total = f"{drawn} drawn in {seconds}: {counted(len(met), 'signature')}, {count(len(new))} new"
     total += " (interrupted)" if run["interrupted"] else ""
-    blocks: list[Block] = [note(f"{_conclusion(told['protocol'], new)}", Look.BAD if new else Look.GOOD)]
+    blocks: list[Block] = [note(f"{_conclusion(fuzz['protocol'], new)}", Look.BAD if new else Look.GOOD)]
     blocks.append(note(total))
     for one in new[:_MOST]:
         blocks.append(note(clipped(clean(one["signature"]), _LONGEST), Look.STRONG))
@@ -35,12 +35,12 @@ def fuzz_report(run: Mapping[str, Any], folder: str, protocol: str, *, full: boo
     if full:
         for title, some in (("shown by bundled scenarios too", known), ("new", new)):
             if some:
-                blocks += [Paragraph(), note(f"{told['protocol']}: {title}", Look.STRONG), _met(some)]
-        for one in told.get("vacuous", ()):
+                blocks += [Paragraph(), note(f"{fuzz['protocol']}: {title}", Look.STRONG), _met(some)]
+        for one in fuzz.get("vacuous", ()):
             blocks += [note(f"vacuous: {clean(one['said'])}", Look.WARN)]
             blocks += [command(one["instead"], "try:")] if one["instead"] else []
-    elif told.get("vacuous"):
-        blocks.append(note(f"little happened: {clean(told['vacuous'][0]['said'])}", Look.WARN))
+    elif fuzz.get("vacuous"):
+        blocks.append(note(f"little happened: {clean(fuzz['vacuous'][0]['said'])}", Look.WARN))
     return blocks
 
 
@@ -53,11 +53,11 @@ def _conclusion(protocol: str, new: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _met(met: Sequence[Mapping[str, Any]]) -> Table:
-    rows = [row(say(f"{m['seconds']:.1f} s", Look.DIM), _told(m)) for m in met]
+    rows = [row(say(f"{m['seconds']:.1f} s", Look.DIM), _described(m)) for m in met]
     return listed(rows)
 
 
-def _told(met: Mapping[str, Any]) -> Text:
+def _described(met: Mapping[str, Any]) -> Text:
     if met["covered"]:
         return say(met["signature"]) + say(f"  {clean(met['covered'])}", Look.DIM)
     signature = say(met["signature"], Look.STRONG)

@@ -6,30 +6,30 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from ..records import Cell
-from . import against, facts, tree
+from . import facts, regressions, tree
 from .rules import clause, gravity
-from .stored import Distinct, Stored, distinct, is_fine, summary, unfinished
+from .stored_run import Distinct, Stored, distinct, is_fine, summary, unfinished
 from .text import clean, clipped, count, counted, joined
 from .tree import Block, Look, Paragraph, known, note
 
 _MOST, _LONGEST, _LONGEST_TITLE = 3, 230, 70
 
 
-def headline(stored: Stored, told: Sequence[Distinct]) -> Iterator[Block]:
+def headline(stored: Stored, findings: Sequence[Distinct]) -> Iterator[Block]:
     """At most thirteen lines of 80 columns; ``rest`` has one or two more."""
     run = stored.run
-    worst = worst_first(stored, told)
-    said, look = conclusion(stored, told)
+    worst = worst_first(stored, findings)
+    said, look = conclusion(stored, findings)
     yield note(said, look)
     yield note(summary(run))
-    yield from _counts(run.cells, told, stored)
+    yield from _counts(run.cells, findings, stored)
     for one in worst[:_MOST]:
         yield from _finding(one, stored)
 
 
-def worst_first(stored: Stored, told: Sequence[Distinct]) -> list[Distinct]:
+def worst_first(stored: Stored, findings: Sequence[Distinct]) -> list[Distinct]:
     """Without what is proved unreachable."""
-    return sorted((one for one in told if not _harmless(one)), key=_order(stored))
+    return sorted((one for one in findings if not _harmless(one)), key=_order(stored))
 
 
 def _harmless(one: Distinct) -> bool:
@@ -37,7 +37,7 @@ def _harmless(one: Distinct) -> bool:
 
 
 def _order(stored: Stored) -> Callable[[Distinct], tuple[bool, bool, bool, int, bool, int]]:
-    fine, fresh = is_fine(stored.run.cells), against.news(stored.run.against)
+    fine, fresh = is_fine(stored.run.cells), regressions.news(stored.run.against)
 
     def order(one: Distinct) -> tuple[bool, bool, bool, int, bool, int]:
         """What is new with a protocol first, then what nobody expected, what is new here, the worst."""
@@ -63,9 +63,9 @@ def _is_new(one: Distinct, stored: Stored) -> bool:
 # -- the conclusion
 
 
-def conclusion(stored: Stored, told: Sequence[Distinct]) -> tuple[str, Look]:
+def conclusion(stored: Stored, findings: Sequence[Distinct]) -> tuple[str, Look]:
     """The run in a sentence, and how it is to be taken."""
-    said, look = _conclusion(stored, told, worst_first(stored, told))
+    said, look = _conclusion(stored, findings, worst_first(stored, findings))
     return clipped(said, _LONGEST), look
 
 
@@ -76,10 +76,10 @@ def in_a_line(stored: Stored) -> str:
     return f"{said} {summary(whole.run)}"
 
 
-def _conclusion(stored: Stored, told: Sequence[Distinct], worst: Sequence[Distinct]) -> tuple[str, Look]:
+def _conclusion(stored: Stored, findings: Sequence[Distinct], worst: Sequence[Distinct]) -> tuple[str, Look]:
     """What nobody expected, else what has no answer, else the worst."""
     cells = stored.run.cells
-    held = against.conclusions(stored.run.against)
+    held = regressions.conclusions(stored.run.against)
     if held:
         return " ".join(said for said, _ in held), Look.BAD if any(worse for _, worse in held) else Look.GOOD
     fine = is_fine(cells)
@@ -99,7 +99,7 @@ def _conclusion(stored: Stored, told: Sequence[Distinct], worst: Sequence[Distin
         return _open(of["unknown"], stored), Look.WARN
     if worst:
         return _capital(_broken(cells, worst[0])), Look.STRONG
-    harmless = {(*record.cell, record.finding.rule) for one in told for _, record in one.found}
+    harmless = {(*record.cell, record.finding.rule) for one in findings for _, record in one.found}
     for cell in cells:
         if any((*cell.name, rule) not in harmless for rule in cell.found):
             broken = joined(map(clause, cell.found), " and ")
@@ -154,7 +154,7 @@ def _capital(text: str) -> str:
 # -- what else is to be known
 
 
-def _counts(cells: Sequence[Cell], told: Sequence[Distinct], stored: Stored) -> Iterator[Paragraph]:
+def _counts(cells: Sequence[Cell], findings: Sequence[Distinct], stored: Stored) -> Iterator[Paragraph]:
     verdicts = Counter(cell.verdict for cell in cells)
     fine = [cell for cell in cells if cell.verdict == "as_expected"]
     clear, idle = [c for c in fine if not c.found], [c for c in fine if c.vacuous]
@@ -167,7 +167,7 @@ def _counts(cells: Sequence[Cell], told: Sequence[Distinct], stored: Stored) -> 
         parts[-1] += f", {count(len(idle))} of them only because little happened" if idle else ""
     if len(cells) > 1 and (len(parts) > 1 or idle):
         yield note("; ".join(parts), look)
-    new = sum(_is_new(one, stored) for one in told)
+    new = sum(_is_new(one, stored) for one in findings)
     if new:
         yield note(f"{counted(new, 'finding')} that no older run beside this one has seen", Look.WARN)
 
@@ -178,16 +178,16 @@ def _finding(one: Distinct, stored: Stored) -> Iterator[Block]:
     steps = counted(len(record.finding.schedule), "step") if record.finding.schedule else "no schedule"
     new = ", new" if _is_new(one, stored) else ""
     odd = not is_fine(stored.run.cells)(record)
-    told = tree.say(joined(one.rules), Look.BAD if odd else Look.STRONG)
-    yield Paragraph(told + tree.say(f" in {facts.cell_name(record)}, {steps}{new}"))
+    rules = tree.say(joined(one.rules), Look.BAD if odd else Look.STRONG)
+    yield Paragraph(rules + tree.say(f" in {facts.cell_name(record)}, {steps}{new}"))
     again = clean(record.rerun) or (f"racebench explain {clean(one.path)}" if one.path else "")
     if again:
         yield tree.command(f"  {again}")
 
 
-def rest(stored: Stored, told: Sequence[Distinct]) -> Iterator[Block]:
+def rest(stored: Stored, findings: Sequence[Distinct]) -> Iterator[Block]:
     """Where the rest is, and how to go on."""
-    more = sum(not _harmless(one) for one in told) - _MOST
+    more = sum(not _harmless(one) for one in findings) - _MOST
     others = f"{counted(more, 'more finding')}, every step and every cell" if more > 0 else "all of it"
     if stored.folder:
         yield tree.command(f"racebench explain {stored.folder}", f"{others}:")

@@ -67,7 +67,7 @@ def steps(record: FindingRecord) -> Sequence[Step]:
 
 def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_Row]:
     deciding = _deciding(record, done)
-    told = [full or worth for worth in _telling(record, done, deciding)]
+    unfolded = [full or worth for worth in _worth_showing(record, done, deciding)]
     after = locks_after(done)
     last: dict[str, Locks] = {}
     for thread, run in groupby(range(len(done)), key=lambda at: clean(done[at]["thread"])):
@@ -75,7 +75,7 @@ def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_
         held = _held(done[block[0]])
         text = say(f"── holds {joined(held)}" if held else "──", Look.LOCK)
         yield _Row(thread, text, held, held, switch=True)
-        yield from _block(done, block, _Shown(told, deciding, after))
+        yield from _block(done, block, _Shown(unfolded, deciding, after))
         last[thread] = after[block[-1]]
     if record.finding.rule.startswith("deadlock"):
         for edge in record.finding.evidence.get("ring") or ():
@@ -87,7 +87,7 @@ def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_
 class _Shown(NamedTuple):
     """Of each step: whether it has a row, whether it is told with its place, the locks held after it."""
 
-    told: Sequence[bool]
+    unfolded: Sequence[bool]
     deciding: Collection[int]
     after: Sequence[Locks]
 
@@ -96,7 +96,7 @@ def _block(done: Sequence[Step], block: Sequence[int], shown: _Shown) -> Iterato
     """One thread's uninterrupted run of steps."""
     call, place = "", ("", "")
     thread = clean(done[block[0]]["thread"])
-    for worth, run in groupby(block, key=lambda at: shown.told[at]):
+    for worth, run in groupby(block, key=lambda at: shown.unfolded[at]):
         some = list(run)
         if not worth:
             text = say(f"  ({counted(len(some), 'step')})", Look.DIM)
@@ -142,7 +142,7 @@ def _deciding(record: FindingRecord, done: Sequence[Step]) -> set[int]:
     return found | {at for at, step in enumerate(done) if step["object"] in shared}
 
 
-def _telling(record: FindingRecord, done: Sequence[Step], deciding: Collection[int]) -> list[bool]:
+def _worth_showing(record: FindingRecord, done: Sequence[Step], deciding: Collection[int]) -> list[bool]:
     """Of each step whether it is worth a row.
 
     Where no thread is interrupted the order of operations is the story, not

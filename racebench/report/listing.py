@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from .text import clean
 from .tree import Block, Column, Fit, Look, Paragraph, Section, Table, listed, note, row, say, table
 
-Told = Sequence[tuple[str, str]]
+Named = Sequence[tuple[str, str]]
 """Names of scenarios, and what each is about."""
 
 _QUIET = 0.05
@@ -18,13 +18,13 @@ def listing(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     return table([Column(first, Fit.WHOLE), *others], [row(*cells) for cells in rows])
 
 
-def scenario_list(groups: Sequence[tuple[str, str, Told]], tags: Mapping[str, int]) -> list[Block]:
+def scenario_list(groups: Sequence[tuple[str, str, Named]], tags: Mapping[str, int]) -> list[Block]:
     """Each folder's scenarios under a heading with its tag, then the tags and how often each is there."""
     often = sorted((tag for tag in tags if tags[tag] > 1), key=lambda tag: (-tags[tag], tag))
     once = sorted((tag for tag in tags if tags[tag] == 1), key=lambda tag: (len(tag), tag))
-    told = [f"@{tag} {tags[tag]}" for tag in often]
+    often_used = [f"@{tag} {tags[tag]}" for tag in often]
     lines = [
-        ", ".join(told),
+        ", ".join(often_used),
         *([f"one scenario each: {', '.join(f'@{tag}' for tag in once)}"] if once else []),
     ]
     commands = [
@@ -39,17 +39,17 @@ def scenario_list(groups: Sequence[tuple[str, str, Told]], tags: Mapping[str, in
     ]
 
 
-def function_list(cited: Sequence[str], told: Told, past: Told) -> list[Block]:
+def function_list(cited: Sequence[str], present: Named, past: Named) -> list[Block]:
     """Where Xen has a function, what runs it under any protocol, and past bugs in it."""
-    sections = (("what runs it", told), ("past bugs there", past))
+    sections = (("what runs it", present), ("past bugs there", past))
     return [
         *(note(f"Xen: {source}") for source in cited),
         *(Section(title, [_named(names)]) for title, names in sections if names),
     ]
 
 
-def _named(told: Told) -> Table:
-    return listed(row(say(name, Look.STRONG), what) for name, what in told)
+def _named(named: Named) -> Table:
+    return listed(row(say(name, Look.STRONG), what) for name, what in named)
 
 
 def bench_table(

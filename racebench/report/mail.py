@@ -9,7 +9,7 @@ from . import facts, tree
 from .headline import conclusion, worst_first
 from .lanes import lanes
 from .rules import gravity
-from .stored import Distinct, Stored, distinct
+from .stored_run import Distinct, Stored, distinct
 from .terminal import plain
 from .text import clean, clipped, counted, duration, joined
 from .tree import Block, Look, Moment, Paragraph, note
@@ -20,9 +20,9 @@ _MOST_ROWS, _FEWEST_MOMENTS, _LONGEST_RULE = 10, 4, 28
 
 def mail(stored: Stored, about: Sequence[str], width: int) -> list[Block]:
     """At most 40 lines of ``width`` columns, but for commands, which are to be copied."""
-    told = distinct(stored)
-    said, _ = conclusion(stored, told)
-    worst = worst_first(stored, told)[:1]
+    findings = distinct(stored)
+    said, _ = conclusion(stored, findings)
+    worst = worst_first(stored, findings)[:1]
     head = [note(said), Paragraph(), *_basis(stored, about, width), *_broken(stored, width)]
     schedule = [one.record for one in worst if one.record.finding.schedule]
     foot = [block for one in worst for block in _again(one)]
@@ -72,8 +72,8 @@ def _broken(stored: Stored, width: int) -> Iterable[Block]:
     half = (width - first - 4) // 2
     for rule in rules[:_MOST_ROWS]:
         scenarios, protocols = (dict.fromkeys(names) for names in zip(*broken[rule], strict=True))
-        told = f"{'! ' if rule in odd else ''}{clipped(clean(rule), _LONGEST_RULE)}"
-        where = f"{told:<{first}}  {_few(list(scenarios), half):<{half}}  {_few(list(protocols), half)}"
+        text = f"{'! ' if rule in odd else ''}{clipped(clean(rule), _LONGEST_RULE)}"
+        where = f"{text:<{first}}  {_few(list(scenarios), half):<{half}}  {_few(list(protocols), half)}"
         yield note(clipped(where.rstrip(), width))
     if len(rules) > _MOST_ROWS:
         yield note(f"and {counted(len(rules) - _MOST_ROWS, 'more rule')}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor, log10
 
 from ..records import Cell
-from .stored import Progress
+from .stored_run import Progress
 from .text import counted, duration
 from .tree import Bars
 
@@ -18,14 +18,14 @@ def soak(progress: Sequence[Progress]) -> Iterator[Bars]:
 
     What a cell did between two times that it was stored is taken to have come evenly.
     """
-    told = [one for one in progress if one.until > one.since]
-    if len(told) < 2 * _FEWEST:
+    timed = [one for one in progress if one.until > one.since]
+    if len(timed) < 2 * _FEWEST:
         return
-    first, last = min(one.since for one in told), max(one.until for one in told)
-    spans = min(_MOST_SPANS, len(told) // 2)
+    first, last = min(one.since for one in timed), max(one.until for one in timed)
+    spans = min(_MOST_SPANS, len(timed) // 2)
     length = (last - first) / spans
     collisions, failures = [0.0] * spans, [0.0] * spans
-    for one in told:
+    for one in timed:
         begin, end = (one.since - first) / length, (one.until - first) / length
         for i in range(int(begin), min(spans, ceil(end))):
             share = (min(end, i + 1) - max(begin, i)) / (end - begin)

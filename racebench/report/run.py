@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from . import against, facts, plots, tree
+from . import facts, plots, regressions, tree
 from .facts import label
 from .finding import finding_panel
 from .headline import headline, rest, resumption
-from .stored import Distinct, Stored, distinct, summary
+from .stored_run import Distinct, Stored, distinct, summary
 from .strategies import classes, strategies
 from .text import clean, counted, joined
 from .tree import Column, Look, Section, command, known, lines, note, row, say, table
@@ -20,24 +20,24 @@ _CLAIMS = {"holds": Look.GOOD, "refuted": Look.BAD}
 
 def document(stored: Stored) -> tree.Document:
     """Everything that a format may show of ``stored``."""
-    told, whole = distinct(stored), stored.whole or stored
-    found = told if whole is stored else distinct(whole)
+    findings, whole = distinct(stored), stored.whole or stored
+    found = findings if whole is stored else distinct(whole)
     return tree.Document(
         summary(whole.run),
         list(headline(whole, found)),
-        list(_sections(stored, told)),
+        list(_sections(stored, findings)),
         list(_about(stored)),
-        list(at_a_glance(stored.run.cells, _anchors(stored, told), _unreachable(stored))),
+        list(at_a_glance(stored.run.cells, _anchors(stored, findings), _unreachable(stored))),
         list(rest(whole, found)),
         list(_closing(whole)),
         Counter(known(cell.verdict) for cell in stored.run.cells),
     )
 
 
-def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
+def _sections(stored: Stored, findings: list[Distinct]) -> Iterator[Section]:
     cells = stored.run.cells
-    anchors = _anchors(stored, told)
-    yield from against.sections(stored.run.against, stored.path)
+    anchors = _anchors(stored, findings)
+    yield from regressions.sections(stored.run.against, stored.path)
     if cells:
         yield Section("verdicts", list(verdicts(cells, anchors, _unreachable(stored))))
     brought = strategies(cells)
@@ -49,17 +49,17 @@ def _sections(stored: Stored, told: list[Distinct]) -> Iterator[Section]:
     claims = list(_claims(stored))
     if claims:
         yield Section("claims", claims)
-    if told:
-        panels = [_panel(stored, one, number) for number, one in enumerate(told, 1)]
-        yield Section(counted(len(told), "distinct finding"), panels)
+    if findings:
+        panels = [_panel(stored, one, number) for number, one in enumerate(findings, 1)]
+        yield Section(counted(len(findings), "distinct finding"), panels)
     if len(cells) > FEW:
         yield Section("every cell", [cell_table(cells, anchors)], detail=True)
 
 
-def _anchors(stored: Stored, told: Iterable[Distinct]) -> Anchors:
+def _anchors(stored: Stored, findings: Iterable[Distinct]) -> Anchors:
     place = {
         (*record.cell, record.finding.signature): f"f{number}"
-        for number, one in enumerate(told, 1)
+        for number, one in enumerate(findings, 1)
         for shown in (one, *one.with_it)
         for _, record in shown.found
     }
@@ -102,8 +102,8 @@ def _panel(stored: Stored, one: Distinct, number: int) -> tree.Panel:
     others = f", and in {counted(len(one.also), 'other cell')}" if one.also else ""
     slight = label(one.record) == "unreachable"
     what = f"{joined(facts.classes(one.record))} inverted, proved unreachable" if slight else ""
-    told = f"{shown.title}: {shown.where}, {what or counted(one.record.count, 'time')}{others}"
-    in_short = command(f"racebench explain {one.path}", f"{told}:") if one.path else command(told)
+    summary = f"{shown.title}: {shown.where}, {what or counted(one.record.count, 'time')}{others}"
+    in_short = command(f"racebench explain {one.path}", f"{summary}:") if one.path else command(summary)
     shown = shown._replace(number=number, anchor=f"f{number}", in_short=in_short, slight=slight)
     return shown._replace(facets=_facets(stored, one))
 
@@ -113,7 +113,7 @@ def _facets(stored: Stored, one: Distinct) -> dict[str, Sequence[str]]:
     verdicts = {cell.name: known(cell.verdict) for cell in stored.run.cells}
     reach, _ = facts.callers(one.record)
     seen = stored.history.get(one.record.finding.signature)
-    told = {
+    facets = {
         "verdict": {verdicts.get(name, "unknown") for name in one.cells},
         "rule": set(one.rules),
         "scenario": {scenario for scenario, _ in one.cells},
@@ -121,7 +121,7 @@ def _facets(stored: Stored, one: Distinct) -> dict[str, Sequence[str]]:
         "callers": {reach} if reach else set(),
         "seen": {"known" if seen[0] > 1 else "new"} if seen else set(),
     }
-    return {name: sorted(map(clean, values)) for name, values in told.items()}
+    return {name: sorted(map(clean, values)) for name, values in facets.items()}
 
 
 def _about(stored: Stored) -> Iterator[str]:

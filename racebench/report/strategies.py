@@ -23,11 +23,11 @@ def strategies(cells: Sequence[Cell]) -> Table | None:
     total: dict[str, dict[str, int]] = {}
     bounds: dict[str, list[str]] = {}
     for cell in cells:
-        for name, told in _told(cell):
+        for name, counts in _counts(cell):
             sums = total.setdefault(name, dict.fromkeys(_NUMBERS, 0))
             for number in _NUMBERS:
-                sums[number] += told[number]
-            bounds.setdefault(name, []).append(_bound(told.get("miss_bound")))
+                sums[number] += counts[number]
+            bounds.setdefault(name, []).append(_bound(counts.get("miss_bound")))
     rates = {name: sums["hits"] / max(1, sums["executions"]) for name, sums in total.items()}
     numbers = (Column(title, Fit.NUMBER) for title in (*_NUMBERS, "rate (95 %)"))
     rows = [
@@ -46,15 +46,15 @@ def classes(cells: Sequence[Cell]) -> dict[str, int]:
     """How many classes of schedules each strategy was first to find."""
     found: dict[str, int] = {}
     for cell in cells:
-        for name, told in _told(cell):
-            found[clean(name)] = found.get(clean(name), 0) + told["classes"]
+        for name, counts in _counts(cell):
+            found[clean(name)] = found.get(clean(name), 0) + counts["classes"]
     return found
 
 
-def _told(cell: Cell) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, told in ((cell.explore and cell.explore.strategies) or {}).items():
-        if isinstance(told, Mapping) and all(_natural(told.get(number)) for number in _NUMBERS):
-            yield name, told
+def _counts(cell: Cell) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, counts in ((cell.explore and cell.explore.strategies) or {}).items():
+        if isinstance(counts, Mapping) and all(_natural(counts.get(number)) for number in _NUMBERS):
+            yield name, counts
 
 
 def _natural(value: Any) -> bool:

@@ -10,7 +10,7 @@ from . import facts
 from .facts import cell_name, sentence, why
 from .finding import finding_panel
 from .run import document
-from .stored import Pairs, Stored
+from .stored_run import Pairs, Stored
 from .terminal import screen, show, show_run
 from .text import clean, counted, joined
 from .tree import Block, note
@@ -67,7 +67,7 @@ def verdict(cell: Cell) -> str:
 
 def race_report(run: Run, findings: Pairs, folder: str, width: int, color: bool) -> str:
     """A merged run: its conclusion, the worst findings, the cells that are not as expected."""
-    told = document(Stored(run, findings, folder=folder).surprising())
+    report = document(Stored(run, findings, folder=folder).surprising())
     out = io.StringIO()
-    show_run(screen(out, width, color=color), told, full=False)
+    show_run(screen(out, width, color=color), report, full=False)
     return out.getvalue().strip("\n")

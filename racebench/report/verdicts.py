@@ -75,9 +75,9 @@ def _little(cells: Sequence[Cell]) -> Iterator[tree.Row]:
         reasons = (_HOW_OFTEN.sub(" in every execution", clean(line)) for line in cell.vacuous)
         alike.setdefault((cell.scenario, *reasons), []).append(cell)
     for (scenario, *why_so), some in alike.items():
-        told = [*why_so, f"under {joined(cell.protocol for cell in some)}"]
+        causes = [*why_so, f"under {joined(cell.protocol for cell in some)}"]
         instead = [f"try: {clean(some[0].instead)}"] if some[0].instead else []
-        yield row(clean(scenario), lines(say(line, Look.DIM) for line in (*told, *instead)))
+        yield row(clean(scenario), lines(say(line, Look.DIM) for line in (*causes, *instead)))
 
 
 def _vacuous(cell: Cell) -> Text:
@@ -99,21 +99,21 @@ def cell_table(cells: Sequence[Cell], anchors: Anchors) -> tree.Table:
     rows = []
     for cell in sorted(cells, key=lambda c: (c.verdict not in ("unexpected", "missed"), *c.name)):
         did = lines(say(line, Look.DIM) for line in (done(cell), codes(cell)) if line)
-        told = (cell_name(cell), spoken(cell.verdict), _rules(cell, anchors), did)
-        rows.append(row(*told, verdict=known(cell.verdict)))
+        columns = (cell_name(cell), spoken(cell.verdict), _rules(cell, anchors), did)
+        rows.append(row(*columns, verdict=known(cell.verdict)))
     return tree.table(["cell", Column("verdict", Fit.WHOLE), *under], rows)
 
 
 def _rules(cell: Cell, anchors: Anchors) -> Text:
     """The rules that broke, surprising ones in red, and those that should have."""
-    told = []
+    texts = []
     for rule in cell.found:
         fine = rule in cell.expected or rule in cell.allowed
-        told.append(say(rule, Look.PLAIN if fine else Look.BAD, to=anchors.get((*cell.name, rule), "")))
-    told += [say(f"not found: {rule}", Look.WARN) for rule in missing(cell)]
-    told += [say(why(cell), Look.BAD)] if why(cell) else []
-    told = told or [say("none", Look.DIM)]
-    return lines([*told, _vacuous(cell)] if cell.vacuous else told)
+        texts.append(say(rule, Look.PLAIN if fine else Look.BAD, to=anchors.get((*cell.name, rule), "")))
+    texts += [say(f"not found: {rule}", Look.WARN) for rule in missing(cell)]
+    texts += [say(why(cell), Look.BAD)] if why(cell) else []
+    texts = texts or [say("none", Look.DIM)]
+    return lines([*texts, _vacuous(cell)] if cell.vacuous else texts)
 
 
 def at_a_glance(
@@ -156,16 +156,16 @@ def _groups(cells: Sequence[Cell]) -> dict[str, str]:
 
 def _square(cell: Cell, anchors: Anchors, unreachable: Collection[Key]) -> tree.Square:
     """The colour says what kind of rule broke, the mark that nobody expected it, grey that it is no harm."""
-    told = []
+    texts = []
     for rule in sorted(cell.found, key=_by_gravity):
         key = (*cell.name, rule)
         mark = say("!", Look.BAD) if rule in cell.unexpected else ()
         idle = key in unreachable
         text, look = (f"({word(rule)})", Look.DIM) if idle else (word(rule), family(rule))
-        told.append(mark + say(text, look, to=anchors.get(key, ""), title=rule))
+        texts.append(mark + say(text, look, to=anchors.get(key, ""), title=rule))
     if cell.verdict == "missed":
-        told += [say(f"? {word(rule)}", Look.WARN, title=rule) for rule in missing(cell)]
+        texts += [say(f"? {word(rule)}", Look.WARN, title=rule) for rule in missing(cell)]
     if known(cell.verdict) == "unknown":
-        told.append(say("…", Look.WARN))
+        texts.append(say("…", Look.WARN))
     clear = say("(-)" if cell.vacuous else "-", Look.DIM)
-    return tree.Square(lines(told) or clear, known(cell.verdict), cell_name(cell))
+    return tree.Square(lines(texts) or clear, known(cell.verdict), cell_name(cell))

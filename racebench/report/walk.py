@@ -39,13 +39,13 @@ def _passing(record: FindingRecord, failing: Sequence[Step]) -> tuple[int, Seque
 
     A run that was stored without their values has them from the part that both share.
     """
-    told: Any = record.finding.evidence.get("passing")
-    if not fits(told, {"at": int, "schedule": [[str]]}):
+    passing: Any = record.finding.evidence.get("passing")
+    if not fits(passing, {"at": int, "schedule": [[str]]}):
         return 0, ()
-    at, schedule = told["at"], told["schedule"]
+    at, schedule = passing["at"], passing["schedule"]
     if not 0 <= at < len(failing) or not all(len(step) == 3 for step in schedule):
         return 0, ()
-    rest = told.get("rest")
+    rest = passing.get("rest")
     if not rest or not fits(rest, STEPS):
         rest = _bare(schedule[at:], failing[:at])
     return at, (*failing[:at], *rest)[:_MOST_STEPS]
@@ -56,16 +56,16 @@ def _bare(schedule: Sequence[Sequence[str]], before: Sequence[Step]) -> Sequence
     held: dict[str, list[str]] = {}
     for step, after in zip(before, locks_after(before), strict=True):
         held[step["thread"]] = list(after)
-    told: list[Step] = []
+    steps: list[Step] = []
     for thread, op, obj in schedule:
         mine = held.setdefault(thread, [])
         value = _UNKNOWN if op in _CHANGES else ""
-        told.append({"thread": thread, "op": op, "object": obj, "old": "", "new": value, "held": [*mine]})
+        steps.append({"thread": thread, "op": op, "object": obj, "old": "", "new": value, "held": [*mine]})
         if op in TAKES:
             mine.append(obj)
         elif op in GIVES and obj in mine:
             mine.remove(obj)
-    return told
+    return steps
 
 
 def _ends(record: FindingRecord) -> Mapping[str, Wait]:
@@ -110,11 +110,11 @@ def _frames(threads: Sequence[str], done: Sequence[Step], ends: Mapping[str, Wai
 def _coming(done: Sequence[Step]) -> list[dict[str, Step]]:
     """After each step the next of every thread that has one."""
     coming: dict[str, Step] = {}
-    told = []
+    later = []
     for step in reversed(done):
-        told.append(dict(coming))
+        later.append(dict(coming))
         coming[clean(step["thread"])] = step
-    return told[::-1]
+    return later[::-1]
 
 
 def _waits(

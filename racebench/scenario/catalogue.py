@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .. import vgic
 from ..errors import UsageError, meant
-from ..vgic.bench import CODE
+from ..vgic.system import CODE
 from .scenario import Scenario
 from .selection import bundled
 

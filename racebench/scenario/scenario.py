@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import vgic
-from ..errors import ScenarioError, told
+from ..errors import ScenarioError, described
 from ..findings import Finding
 from ..program import Program
 from .toml import Loader
@@ -110,8 +110,8 @@ class Scenario(NamedTuple):
             return sum(a != b for a, b in pairwise(turns)) <= 1 and bool(turns)
 
         code = vgic.protocol(protocol) if isinstance(protocol, str) else protocol
-        told = vgic.reach(self.initial, threads, code.TREE, apart)
-        return {"reachable": told.reachable, "why": list(told.why)}
+        reached = vgic.reach(self.initial, threads, code.TREE, apart)
+        return {"reachable": reached.reachable, "why": list(reached.why)}
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -224,7 +224,7 @@ class _Names:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            raise self.error("variants", f"raised {told(error)}", "Mend variants().") from error
+            raise self.error("variants", f"raised {described(error)}", "Mend variants().") from error
         if not isinstance(made, dict) or not made:
             what = "did not return a dict of Programs"
             raise self.error("variants", what, 'Return {"before": Program(...)}.')

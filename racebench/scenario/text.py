@@ -48,8 +48,8 @@ def _wrapped(comment: str) -> list[str]:
 
 def _domain(initial: vgic.Initial) -> list[str]:
     default = vgic.domain_table(vgic.Initial())
-    told = vgic.domain_table(initial)
-    return [f"{key} = {_value(value)}" for key, value in told.items() if value != default[key]]
+    table = vgic.domain_table(initial)
+    return [f"{key} = {_value(value)}" for key, value in table.items() if value != default[key]]
 
 
 def _value(value: Any) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..errors import RaceBenchError, ScenarioError, told
+from ..errors import RaceBenchError, ScenarioError, described
 
 MAX_BYTES = 1 << 20
 
@@ -55,7 +55,7 @@ def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        what = f"raised {told(error).removesuffix(': ')}"
+        what = f"raised {described(error).removesuffix(': ')}"
         remedy = "Mend the file."
         if isinstance(error, ModuleNotFoundError):
             remedy = "Install that, or put it into this file: what lies beside it is not imported."

@@ -23,7 +23,6 @@ What the model is not, and what a clean cell therefore does not say:
 What else differs stands with its function, after the words "Unlike Xen".
 """
 
-from .bench import bench_states
 from .callers import reach
 from .domain import Protocol
 from .hammer import Mix, build_hammer
@@ -41,6 +40,7 @@ from .language import (
 from .program import broken_at_start, build_program, written_program
 from .protocols import protocol, protocol_ids
 from .protocols.baseline import Baseline
+from .system import system_states
 
 __all__ = [
     "OPERATIONS",
@@ -50,7 +50,6 @@ __all__ = [
     "Mix",
     "Operation",
     "Protocol",
-    "bench_states",
     "broken_at_start",
     "build_hammer",
     "build_program",
@@ -61,6 +60,7 @@ __all__ = [
     "protocol",
     "protocol_ids",
     "reach",
+    "system_states",
     "usage",
     "written_program",
 ]

@@ -20,7 +20,7 @@ AUDITS: tuple[Audit, ...] = audits()
 def audit(machine: Machine) -> list[Broken]:
     """Everything that is wrong with ``machine`` at rest, or went wrong on the way there."""
     rows = [row for d in machine.domains.values() for row in d.structures.rows(d)]
-    return [*machine.faults.told, *(rule for check in AUDITS for rule in check(machine, rows))]
+    return [*machine.faults.found, *(rule for check in AUDITS for rule in check(machine, rows))]
 
 
 class DoubleSuccess:

@@ -124,7 +124,7 @@ def reach(
         return Reach(False, ("in no tree: every caller of route_irq_to_guest passes virq == irq",))
     if initial.state == "dying" and any(MADE_BY.get(op.name) in GUEST for op in every):
         return Reach(False, ("in no tree: the vCPUs of a dying domain are paused",))
-    told: dict[str, None] = {}
+    reasons: dict[str, None] = {}
     for (name, one), (with_, other) in combinations(threads.items(), 2):
         locks = len(one) == len(other) == 1 and not apart(name, with_)
         pairs = [_together(a, b, tree, locks) for a, b in product(one, other)]
@@ -132,10 +132,10 @@ def reach(
         never = [why for excluded, why in kept if excluded]
         if never and len(never) == len(pairs):
             return Reach(False, (never[0],))
-        told.update(dict.fromkeys(why for excluded, why in kept if not excluded))
+        reasons.update(dict.fromkeys(why for excluded, why in kept if not excluded))
     callers = dict.fromkeys(MADE_BY[op.name] for op in every if op.name in MADE_BY)
-    told.update(dict.fromkeys(_IN_TREE[caller] for caller in callers if caller in _IN_TREE))
-    return Reach(True, tuple(told))
+    reasons.update(dict.fromkeys(_IN_TREE[caller] for caller in callers if caller in _IN_TREE))
+    return Reach(True, tuple(reasons))
 
 
 def never_beside(one: str, other: str, tree: str = TREES[-1]) -> bool:

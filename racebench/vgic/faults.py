@@ -9,11 +9,11 @@ from ..primitives import State, shared
 class Faults(State):
     """What came to light in one execution: evidence, not Xen's.
 
-    Two threads may add to ``told``.  Each reads it and writes it, so one may be
+    Two threads may add to ``found``.  Each reads it and writes it, so one may be
     lost between them, but not in the schedules that have them one after the other.
     """
 
-    told: tuple[Broken, ...] = shared((), atomic=True)
+    found: tuple[Broken, ...] = shared((), atomic=True)
 
     def label(self) -> str:
         return "faults"

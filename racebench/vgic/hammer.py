@@ -22,13 +22,13 @@ from ..findings import Broken
 from ..findings.rules import is_benign
 from ..program import Program
 from .audits import audit
-from .bench import Bench, alone
 from .domain import Protocol
 from .history import said, unexplained
 from .language import Initial, Operation, domain_table
 from .program import MachineBuilder
 from .serial import Serial
 from .snapshot import Glimpse, glimpse, snapshot
+from .system import System, alone
 
 PENDING: Any = "did not return"
 
@@ -56,7 +56,7 @@ class _Thread:
         self.log: list[list[Any]] = []
 
 
-class HammeredBench(Bench):
+class HammeredSystem(System):
     """A machine between rounds: the serial states that it can be in, and how the round began."""
 
     __slots__ = ("began", "possible", "serial", "spoilt", "threads", "tick")
@@ -84,7 +84,7 @@ def build_hammer(name: str, initial: Initial, mix: Mix, protocol: type[Protocol]
 class _Hammer:
     def __init__(self, name: str, initial: Initial, mix: Mix, protocol: type[Protocol]) -> None:
         self.name, self.initial, self.mix = name, initial, mix
-        self._builder = MachineBuilder(initial, mix.named(), protocol, HammeredBench)
+        self._builder = MachineBuilder(initial, mix.named(), protocol, HammeredSystem)
         drawn = {op for ops in mix.named().values() for op in ops}
         self._operations = sorted(drawn, key=str)
         self._codes = [alone(op) for op in self._operations]
@@ -100,38 +100,38 @@ class _Hammer:
             self._setup,
             {name: self._thread(name, drawn) for name, drawn in self.mix.threads.items()},
             self._check,
-            snapshot=lambda bench: snapshot(bench.machine),
-            recycle=HammeredBench.recycle,
+            snapshot=lambda system: snapshot(system.machine),
+            recycle=HammeredSystem.recycle,
             story=self._story,
         )
 
-    def _setup(self) -> HammeredBench:
-        bench = self._builder.build()
-        assert isinstance(bench, HammeredBench)
+    def _setup(self) -> HammeredSystem:
+        system = self._builder.build()
+        assert isinstance(system, HammeredSystem)
         if self._serial.full:
             self._serial = self._new_serial()
         number = self._made()
         threads = {n: _Thread(random.Random(f"{self.name} {number} {n}")) for n in self.mix.threads}
-        bench.start(threads, self._serial)
-        return bench
+        system.start(threads, self._serial)
+        return system
 
     def _thread(
         self, name: str, drawn: Sequence[tuple[Operation, int]]
-    ) -> Callable[[HammeredBench], list[str]]:
+    ) -> Callable[[HammeredSystem], list[str]]:
         numbers = [self._operations.index(op) for op, _ in drawn]
         weights = list(itertools.accumulate(weight for _, weight in drawn))
         codes, operations, total = self._codes, self._operations, weights[-1]
         count = range(self.mix.operations)
 
-        def run(bench: HammeredBench) -> list[str]:
-            mine, tick = bench.threads[name], bench.tick
+        def run(system: HammeredSystem) -> list[str]:
+            mine, tick = system.threads[name], system.tick
             log, rng = mine.log, mine.rng
             log.clear()
             for _ in count:
                 number = numbers[bisect_right(weights, rng.random() * total)]
                 entry = [number, PENDING, 0]
                 log.append(entry)
-                entry[1] = codes[number](bench)
+                entry[1] = codes[number](system)
                 entry[2] = tick()
             return [said(operations[number], result) for number, result, _ in log]
 
@@ -139,51 +139,51 @@ class _Hammer:
 
     # -- at the rendezvous
 
-    def _check(self, bench: HammeredBench, results: Mapping[str, Any]) -> list[Broken]:
-        rules = list(audit(bench.machine))
-        now = glimpse(bench.machine)
-        rules += self._history(bench, now)
+    def _check(self, system: HammeredSystem, results: Mapping[str, Any]) -> list[Broken]:
+        rules = list(audit(system.machine))
+        now = glimpse(system.machine)
+        rules += self._history(system, now)
         if any(not is_benign(rule.rule) for rule in rules):
-            bench.spoilt = True
+            system.spoilt = True
         else:
             # What else there is leaves nothing behind: the domain is fit for the next round.
-            for desc in bench.machine.descs.values():
+            for desc in system.machine.descs.values():
                 desc.irqs_on = False
-            bench.began = now
+            system.began = now
         return rules
 
-    def _history(self, bench: HammeredBench, now: Glimpse) -> list[Broken]:
+    def _history(self, system: HammeredSystem, now: Glimpse) -> list[Broken]:
         """Hold the round's return codes against every serial order, the one they came in first."""
-        serial, threads = bench.serial, bench.threads.values()
+        serial, threads = system.serial, system.threads.values()
         came = sorted((tick, number, result) for t in threads for number, result, tick in t.log)
         order = [(number, result) for _, number, result in came]
-        before = bench.possible
+        before = system.possible
         ends = {serial.along(state, order) for state in before}
-        bench.possible = {end for end in ends if end is not None and serial.glimpse(end) == now}
-        if not bench.possible:
+        system.possible = {end for end in ends if end is not None and serial.glimpse(end) == now}
+        if not system.possible:
             every = serial.ends(before, [[(n, result) for n, result, _ in t.log] for t in threads])
             if every is not None and not every:
-                return [unexplained({name: self._words(t) for name, t in bench.threads.items()})]
-            bench.possible = {end for end in every or () if serial.glimpse(end) == now}
+                return [unexplained({name: self._words(t) for name, t in system.threads.items()})]
+            system.possible = {end for end in every or () if serial.glimpse(end) == now}
         # A state that no serial order leads to is the audits' business: a new domain takes over.
-        bench.spoilt = not bench.possible or serial.full
+        system.spoilt = not system.possible or serial.full
         return []
 
     def _words(self, thread: _Thread) -> list[str]:
         return [said(self._operations[number], result) for number, result, _ in thread.log]
 
-    def _story(self, bench: HammeredBench) -> dict[str, Any]:
+    def _story(self, system: HammeredSystem) -> dict[str, Any]:
         """The round: how it began, as a scenario would have it, what was drawn and what that returned."""
-        initial = expressed(bench.began, self.initial)
+        initial = expressed(system.began, self.initial)
         return {
             "initial": None if initial is None else domain_table(initial),
             "threads": {
                 name: [str(self._operations[number]) for number, _, _ in t.log]
-                for name, t in bench.threads.items()
+                for name, t in system.threads.items()
             },
             "returned": {
                 name: [None if result is PENDING else result for _, result, _ in t.log]
-                for name, t in bench.threads.items()
+                for name, t in system.threads.items()
             },
         }
 

@@ -34,7 +34,7 @@ class Header:
     def fault(self, rule: str, message: str, field: str) -> None:
         """``rule`` is broken, and the machine goes on: the check tells it at the end."""
         faults = self.machine.faults
-        faults.told = (*faults.told, broken(rule, message, (field,)))
+        faults.found = (*faults.found, broken(rule, message, (field,)))
 
     def check_active(self, desc: IrqDesc, what: str) -> None:
         """An LR with its HW bit set ends a line; one that is not active cannot be ended."""

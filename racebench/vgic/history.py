@@ -7,15 +7,15 @@ from errno import errorcode
 from typing import Any
 
 from ..findings import Broken, broken
-from .bench import Bench, alone, explained
 from .language import Operation
 from .serial import Serial
+from .system import System, alone, explained
 
 
 class History:
     """The rule ``history.not_serializable`` of a program whose threads' operations are known."""
 
-    def __init__(self, build: Callable[[], Bench], threads: Mapping[str, tuple[Operation, ...]]) -> None:
+    def __init__(self, build: Callable[[], System], threads: Mapping[str, tuple[Operation, ...]]) -> None:
         self._threads = threads
         self._operations = sorted({op for ops in threads.values() for op in ops}, key=str)
         self._build = build
@@ -40,8 +40,8 @@ class History:
 
 def unexplained(threads: Mapping[str, list[str]]) -> Broken:
     """``threads`` has what each did and what that returned, in words."""
-    told = "; ".join(f"{name}: {', '.join(words)}" for name, words in threads.items())
-    message = f"no serial order explains what these returned: {told}"
+    returned = "; ".join(f"{name}: {', '.join(words)}" for name, words in threads.items())
+    message = f"no serial order explains what these returned: {returned}"
     return broken("history.not_serializable", message, ("return codes",))
 
 

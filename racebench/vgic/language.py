@@ -1,7 +1,7 @@
 """The operation language of scenario files: ``route virq=40 pirq=64``.
 
 To add an operation, add its line to ``OPERATIONS`` and its code to
-``bench.CODE``.
+``system.CODE``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from ..primitives import Lock
 from ..program import Program
 from .action import Freed, IrqAction
 from .audits import DoubleSuccess, audit
-from .bench import Bench, compiled
 from .domain import Protocol
 from .handlers import GIC_GUEST_IRQ_TYPE
 from .hardware import Arrival, Line
@@ -22,6 +21,7 @@ from .protocols import is_bundled
 from .snapshot import snapshot
 from .state import NULL, Domain, IrqDesc, Machine
 from .structures import Structures
+from .system import System, compiled
 
 _FIRES = frozenset(("irq", "late_irq", "fire", "eoi", "hweoi", "ispendr"))
 """Operations that an active line, or one with its latch set, makes a difference to."""
@@ -51,19 +51,19 @@ def build_program(
     operations = {name: tuple(ops) for name, ops in threads.items()}
 
     double_success = DoubleSuccess(operations)
-    told = History(builder.build, operations) if history else None
+    returns = History(builder.build, operations) if history else None
 
-    def check(bench: Bench, results: dict[str, Any]) -> list[Broken]:
-        rules = [*bench.audited(), *double_success.audit(results)]
-        return rules if told is None else [*rules, *told.audit(results)]
+    def check(system: System, results: dict[str, Any]) -> list[Broken]:
+        rules = [*system.audited(), *double_success.audit(results)]
+        return rules if returns is None else [*rules, *returns.audit(results)]
 
     return Program(
         name,
         builder.build,
         _threads(operations),
         check,
-        snapshot=lambda bench: snapshot(bench.machine),
-        recycle=Bench.recycle,
+        snapshot=lambda system: snapshot(system.machine),
+        recycle=System.recycle,
         parts={name: tuple(str(op) for op in ops) for name, ops in operations.items()},
         smaller=lambda: _smaller(name, initial, operations, protocol, history),
     )
@@ -122,12 +122,12 @@ def _smaller(
                 yield build_program(name, initial, left, protocol, history)
 
 
-def _thread(operations: tuple[Operation, ...]) -> Callable[[Bench], list[Any]]:
+def _thread(operations: tuple[Operation, ...]) -> Callable[[System], list[Any]]:
     codes = tuple(compiled(op) for op in operations)
-    return lambda bench: [code(bench) for code in codes]
+    return lambda system: [code(system) for code in codes]
 
 
-def _threads(operations: Mapping[str, tuple[Operation, ...]]) -> dict[str, Callable[[Bench], list[Any]]]:
+def _threads(operations: Mapping[str, tuple[Operation, ...]]) -> dict[str, Callable[[System], list[Any]]]:
     """The threads' code, and a thread more for each interrupt that may come to either of two pCPUs."""
     made = {name: _thread(ops) for name, ops in operations.items()}
     for name, ops in operations.items():
@@ -143,31 +143,31 @@ def _threads(operations: Mapping[str, tuple[Operation, ...]]) -> dict[str, Calla
     return made
 
 
-def _taken(arrival: str, code: Callable[[Bench], Any]) -> Callable[[Bench], list[Any]]:
-    return lambda bench: [code(bench) if bench.machine.arrivals[arrival].take() else None]
+def _taken(arrival: str, code: Callable[[System], Any]) -> Callable[[System], list[Any]]:
+    return lambda system: [code(system) if system.machine.arrivals[arrival].take() else None]
 
 
 def _taken_here(
-    arrival: str, vcpu: int, op: Operation, code: Callable[[Bench], Any]
-) -> Callable[[Bench], Any]:
+    arrival: str, vcpu: int, op: Operation, code: Callable[[System], Any]
+) -> Callable[[System], Any]:
     """The same on the pCPU that runs vCPU ``vcpu``, if the line goes there: if not, another one takes it."""
 
-    def take(bench: Bench) -> Any:
-        desc = bench.machine.descs[op.value("pirq")]
-        here = bench.xen.comes_to(desc, bench.running(vcpu))
-        return code(bench) if here and bench.machine.arrivals[arrival].take() else None
+    def take(system: System) -> Any:
+        desc = system.machine.descs[op.value("pirq")]
+        here = system.xen.comes_to(desc, system.running(vcpu))
+        return code(system) if here and system.machine.arrivals[arrival].take() else None
 
     return take
 
 
-def _between(arrival: str, codes: tuple[Callable[[Bench], Any], ...]) -> Callable[[Bench], list[Any]]:
+def _between(arrival: str, codes: tuple[Callable[[System], Any], ...]) -> Callable[[System], list[Any]]:
     """A thread that does each thing while no other has its pCPU."""
 
-    def run(bench: Bench) -> list[Any]:
-        pcpu, returned = bench.machine.arrivals[arrival].pcpu, []
+    def run(system: System) -> list[Any]:
+        pcpu, returned = system.machine.arrivals[arrival].pcpu, []
         for code in codes:
             with pcpu:
-                returned.append(code(bench))
+                returned.append(code(system))
         return returned
 
     return run
@@ -188,9 +188,9 @@ class MachineBuilder:
         initial: Initial,
         threads: Mapping[str, Sequence[Operation]],
         protocol: type[Protocol],
-        bench: type[Bench] = Bench,
+        system: type[System] = System,
     ) -> None:
-        self.initial, self.protocol, self._bench = initial, protocol, bench
+        self.initial, self.protocol, self._system = initial, protocol, system
         operations = [op for ops in threads.values() for op in ops]
         self._reservable = set(initial.reserved)
         self.virqs, self.pirqs, self.doms = set[int](), set[int](), {1}
@@ -218,7 +218,7 @@ class MachineBuilder:
         }
         self._lines = bool(_FIRES & set(self._names)) or bool(initial.pending)
         # Threads that draw may take each interrupt any number of times, a late one too.
-        self._draws = bench is not Bench
+        self._draws = system is not System
         self._late = {op.value("pirq") for op in operations if op.name == "late_irq"}
         self._shares_bits = _share_bits(threads)
         # A protocol from elsewhere may use an action when its desc.lock is dropped.
@@ -229,7 +229,7 @@ class MachineBuilder:
             # is to make that vIRQ.
             self.virqs.update(self.pirqs)
 
-    def build(self) -> Bench:
+    def build(self) -> System:
         """A machine no thread has touched yet.  No lock is taken."""
         machine = Machine(self.protocol.irq_desc)
         for pirq in self.pirqs:
@@ -248,7 +248,7 @@ class MachineBuilder:
         d = machine.domains[1]
         self._vgic(machine, d)
         self._physical(machine, d)
-        return self._bench(machine, self.protocol(machine)).remember()
+        return self._system(machine, self.protocol(machine)).remember()
 
     def _vgic(self, machine: Machine, d: Domain) -> None:
         """What the guest and the toolstack have done to domain 1."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from ..primitives import Lock, lent
-from ..primitives.alone import Alone
 from ..primitives.locks import FOREVER, checked
+from ..primitives.single_thread import SingleThread
 from .action import IrqAction
-from .bench import Bench, states
 from .snapshot import Glimpse, glimpse
+from .system import System, states
 
 Log = Sequence[tuple[int, Any]]
 """What one thread did: the number of each operation, and what it returned."""
@@ -36,7 +36,7 @@ class _SerialLock(Lock):
         return False
 
 
-class _Alone(Alone):
+class _Alone(SingleThread):
     """The runtime of a machine that one thread uses: what would wait raises."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Serial:
     Used by one thread at a time, while those of the run are at rest.
     """
 
-    def __init__(self, build: Callable[[], Bench], codes: Sequence[Callable[[Bench], Any]]) -> None:
+    def __init__(self, build: Callable[[], System], codes: Sequence[Callable[[System], Any]]) -> None:
         self._codes = codes
         self._runtime = _Alone()
         self._steps: dict[tuple[int, int], tuple[Any, int] | None] = {}
@@ -61,8 +61,8 @@ class Serial:
         self._states: list[list[tuple[Any, ...]]] = []
         self._glimpses: list[Glimpse] = []
         with lent(self._runtime):
-            self._bench = build()
-        self._objects = [(s, tuple(s._rb_fields)) for s in states(self._bench.machine)]
+            self._system = build()
+        self._objects = [(s, tuple(s._rb_fields)) for s in states(self._system.machine)]
         self._number()
 
     @property
@@ -81,7 +81,7 @@ class Serial:
         if number is None:
             number = self._numbers[key] = len(self._states)
             self._states.append(values)
-            self._glimpses.append(glimpse(self._bench.machine))
+            self._glimpses.append(glimpse(self._system.machine))
         return number
 
     def step(self, state: int, code: int) -> tuple[Any, int] | None:
@@ -96,7 +96,7 @@ class Serial:
             vars(s).update(zip(names, values, strict=True))
         try:
             with lent(self._runtime):
-                result = self._codes[code](self._bench)
+                result = self._codes[code](self._system)
         except Exception:
             self._unlock()
             return None

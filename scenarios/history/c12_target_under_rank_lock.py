@@ -43,10 +43,10 @@ def variants():
 
         def sent_to_vcpu1():
             """vIRQ 40 has been sent to vCPU 1: it moves there when vCPU 0 ends it."""
-            bench = made.setup()
-            bench.domain.pending_irqs[40].MIGRATING = True
-            bench.xen.rank_of(bench.domain, 40).irq[40 % 32].vcpu = 1
-            return bench.remember()
+            system = made.setup()
+            system.domain.pending_irqs[40].MIGRATING = True
+            system.xen.rank_of(system.domain, 40).irq[40 % 32].vcpu = 1
+            return system.remember()
 
         return replace(made, setup=sent_to_vcpu1)
 

@@ -52,10 +52,10 @@ def variants():
         """vIRQ 40 has been sent to vCPU 1 before the threads start."""
 
         def setup():
-            bench = made.setup()
-            bench.domain.pending_irqs[40].MIGRATING = True
-            bench.xen.rank_of(bench.domain, 40).irq[40 % 32].vcpu = 1
-            return bench.remember()
+            system = made.setup()
+            system.domain.pending_irqs[40].MIGRATING = True
+            system.xen.rank_of(system.domain, 40).irq[40 % 32].vcpu = 1
+            return system.remember()
 
         return replace(made, setup=setup)
 

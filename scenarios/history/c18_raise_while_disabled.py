@@ -76,31 +76,31 @@ def was_in_a_register(protocol):
 
 def _after_eoi(initial, virq, protocol):
     def setup():
-        bench = MachineBuilder(initial, {}, protocol).build()
-        bench.xen.guest_eoi(bench.domain, virq)
-        return bench
+        system = MachineBuilder(initial, {}, protocol).build()
+        system.xen.guest_eoi(system.domain, virq)
+        return system
 
     return setup
 
 
-def raised_twice(bench):
+def raised_twice(system):
     """vIRQ 40 comes twice on the CPU that runs vcpu0.  Xen: vgic.c, vgic_vcpu_inject_irq @ c84e4b2dd4."""
-    v = bench.domain.vcpu[0]
+    v = system.domain.vcpu[0]
     for _ in range(2):
-        bench.xen.vgic_vcpu_inject_irq(v, VIRQ, current=v)
+        system.xen.vgic_vcpu_inject_irq(v, VIRQ, current=v)
 
 
-def disabled(bench):
+def disabled(system):
     """vcpu1 writes ICENABLER.  Xen: vgic.c, vgic_disable_irqs @ c84e4b2dd4."""
-    bench.xen.write_icenabler(bench.domain, (VIRQ,))
+    system.xen.write_icenabler(system.domain, (VIRQ,))
 
 
-def registers_and_status_agree(bench, results):
+def registers_and_status_agree(system, results):
     """An interrupt is VISIBLE, and p->lr valid, exactly if it is in register p->lr."""
-    yield from audit(bench.machine)
-    v = bench.domain.vcpu[0]
+    yield from audit(system.machine)
+    v = system.domain.vcpu[0]
     for lr, entry in enumerate(v.lrs):
-        p = bench.domain.pending_irqs[entry.virq] if entry else None
+        p = system.domain.pending_irqs[entry.virq] if entry else None
         if p and not (p.VISIBLE and p.lr == lr):
             message = (
                 f"vIRQ {p.irq} is in list register {lr}, but p->lr is {p.lr}: "

@@ -195,7 +195,7 @@ def of_small_programs(monkeypatch: pytest.MonkeyPatch) -> Any:
         scenarios: Any = [Small(str(n), source) for n, source in enumerate(sources)]
         return module.ablate(Choice("mine", "mine", object), scenarios, 60, Stop()).answers  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "vgic", SimpleNamespace(bench_states=lambda state: [state]))
+    monkeypatch.setattr(module, "vgic", SimpleNamespace(system_states=lambda state: [state]))
     return ablated
 
 

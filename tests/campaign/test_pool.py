@@ -135,7 +135,7 @@ class Asked:
     def next_job(self, free: int) -> Job | None:
         return self.waiting.pop(0) if self.waiting else None
 
-    def told(self, job: Job, word: str, *what: Any) -> None:
+    def on_message(self, job: Job, word: str, *what: Any) -> None:
         self.heard.append((word, *what))
         self.on_told()
 
@@ -325,7 +325,7 @@ def test_a_call_that_heeds_nothing_is_killed() -> None:
 
 def test_what_an_employer_raises_ends_what_runs_for_it() -> None:
     class Weary(Asked):
-        def told(self, job: Job, word: str, *what: Any) -> None:
+        def on_message(self, job: Job, word: str, *what: Any) -> None:
             raise KeyError(word)
 
     with Pool(2, Stop()) as pool:

@@ -682,7 +682,7 @@ class Beside:
         return self.employer.next_job(1)
 
     def hammer(self, seconds: float = 50.0) -> None:
-        self.employer.told(self.main, "cell_started", "two_routes", "no_rank_lock", "stress", seconds)
+        self.employer.on_message(self.main, "cell_started", "two_routes", "no_rank_lock", "stress", seconds)
 
     def result(self, job: Any, collisions: int) -> CellResult:
         mode = ModeResult("stress", collisions, seconds=1.0)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from racebench import cli
-from racebench.commands.shared.stored import history
+from racebench.commands.shared.run_folder import history
 
 from ..report.samples import cell, finding
 

@@ -9,9 +9,9 @@ import pytest
 from racebench.detect import detect
 from racebench.detect.survey import survey
 from racebench.engine.control.scheduler import Scheduler
+from racebench.engine.search.dpor import Search
 from racebench.engine.search.evidence import executions_of
 from racebench.engine.search.loop import outcomes
-from racebench.engine.search.optimal import Search
 from racebench.trace import Execution
 
 from ..engine.generated import KINDS, candidates

@@ -9,8 +9,8 @@ from typing import Any
 
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.search.bounded import Ladder
-from racebench.engine.search.optimal import Search
+from racebench.engine.search.dpor import Search
+from racebench.engine.search.preemption_bound import Ladder
 from racebench.engine.tally import Tally
 
 from .enumerator import End, Reached, TooLarge, enumerated
@@ -60,7 +60,7 @@ def searched(
             if search.executions >= most:
                 raise TooLarge
         assert not scheduler.floor.endless, "a daemon polls"
-    return ends, {_told(seen.rule) for seen in tally.told()}
+    return ends, {_told(seen.rule) for seen in tally.ordered()}
 
 
 def _told(rule: str) -> str:

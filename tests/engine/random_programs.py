@@ -10,9 +10,9 @@ from typing import Any
 import racebench as rb
 from racebench.detect import detect
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.search.bounded import Bounded
 from racebench.engine.search.classes import class_of
 from racebench.engine.search.evidence import executions_of
+from racebench.engine.search.preemption_bound import PreemptionBounded
 
 Statement = tuple[Any, ...]
 MakeProgram = Callable[[int, set[Any]], rb.Program]
@@ -171,7 +171,7 @@ def brute_force(program: rb.Program, most: int) -> Forced | None:
     rules: set[str] = set()
     classes: set[int] = set()
     with Scheduler(program, looks=False) as scheduler:
-        search = Bounded(scheduler, 10_000)
+        search = PreemptionBounded(scheduler, 10_000)
         while True:
             outcome = search.execute()
             assert outcome is not None

@@ -307,7 +307,7 @@ def _schedules(program: rb.Program, strategy: Strategy) -> tuple[list[Any], int]
             outcome = scheduler.run(strategy)
             made.append([(task.index, op.kind, op.field) for task, op, _ in outcome.log])
             strategy.end(outcome.log, False)
-    return [*made, getattr(strategy, "k", None), strategy.told()], asked[0]
+    return [*made, getattr(strategy, "k", None), strategy.statistics()], asked[0]
 
 
 def _sleepers() -> rb.Program:

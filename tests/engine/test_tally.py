@@ -51,7 +51,7 @@ def test_one_signature_is_one_finding_with_its_count() -> None:
     assert tally.add(ended("ab", fault(2)), 3, "random")
     assert not tally.add(ended("ab", fault(2)), 5, "pct")
     assert not tally.add(ended("ab", fault(2)), 6, "pct")
-    [seen] = tally.told()
+    [seen] = tally.ordered()
     assert (seen.count, seen.after, seen.strategy, seen.by) == (3, 3, "random", {"random": 1, "pct": 2})
     assert (tally.failures, tally.first) == (3, 3)
     [finding] = tally.findings("explore", 7)
@@ -81,7 +81,7 @@ def test_the_schedule_with_the_fewest_switches_then_steps_is_kept(
     tally = Tally()
     for n, (threads, at) in enumerate((first, second)):
         tally.add(ended(threads, fault(at, f"message {n}")), n, "random")
-    [seen] = tally.told()
+    [seen] = tally.ordered()
     assert order(seen.schedule) == kept
     # Summary and evidence are those of the schedule.
     said = f"message {int(kept == second[0][: second[1]] != first[0][: first[1]])}"
@@ -91,13 +91,13 @@ def test_the_schedule_with_the_fewest_switches_then_steps_is_kept(
 def test_what_has_a_past_of_its_own_has_just_that_as_its_schedule() -> None:
     tally = Tally()
     tally.add(ended("abcab", fault(5, past=(0, 3))), 1, "exhaustive")
-    assert order(tally.told()[0].schedule) == "aa"
+    assert order(tally.ordered()[0].schedule) == "aa"
 
 
 def test_an_alarm_ends_with_its_last_step_and_is_no_failure() -> None:
     tally = Tally()
     tally.alarm(Alarm("c.d", "c.d: told", "told", (0, 2)), log("abcab"), 4, "random")
-    [seen] = tally.told()
+    [seen] = tally.ordered()
     assert (order(seen.schedule), seen.alarm) == ("abc", True)
     assert (tally.failures, tally.first, tally.first_finding) == (0, None, 4)
 
@@ -105,7 +105,7 @@ def test_an_alarm_ends_with_its_last_step_and_is_no_failure() -> None:
 def test_a_step_past_the_end_means_the_whole_execution() -> None:
     tally = Tally()
     tally.alarm(Alarm("c.d", "c.d: told", "told", (7,)), log("ab"), 1, "random")
-    assert order(tally.told()[0].schedule) == "ab"
+    assert order(tally.ordered()[0].schedule) == "ab"
 
 
 def test_what_is_guarded_breaks_no_rule() -> None:
@@ -118,7 +118,7 @@ def test_failures_come_before_alarms() -> None:
     tally = Tally()
     tally.alarm(Alarm("c.d", "c.d: told", "told"), log("ab"), 1, "random")
     tally.add(ended("ab", fault(2)), 2, "random")
-    assert [seen.alarm for seen in tally.told()] == [False, True]
+    assert [seen.alarm for seen in tally.ordered()] == [False, True]
     assert tally.first_finding == 2
 
 

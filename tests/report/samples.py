@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from racebench.records import Cell, FindingRecord, Run
-from racebench.report.stored import Stored
+from racebench.report.stored_run import Stored
 from racebench.report.terminal import Drawn
 from racebench.report.tree import Block
 

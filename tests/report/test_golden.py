@@ -9,7 +9,7 @@ import pytest
 from racebench.campaign.claims import ClaimVerdict
 from racebench.report.formats.markdown import render
 from racebench.report.run import document
-from racebench.report.stored import Stored
+from racebench.report.stored_run import Stored
 from racebench.report.terminal import show_run
 
 from .samples import STEPS, cell, console, finding, stored

@@ -10,7 +10,7 @@ from racebench.report.ablation import ablation_report
 from racebench.report.formats.markdown import render
 from racebench.report.fuzzing import fuzz_report
 from racebench.report.run import document
-from racebench.report.stored import Stored
+from racebench.report.stored_run import Stored
 from racebench.report.terminal import show, show_run
 from racebench.report.tree import Block
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from racebench.report.formats.markdown import render
-from racebench.report.stored import Stored
+from racebench.report.stored_run import Stored
 
 from .samples import ESC, EVIL, STEPS, cell, finding, step, stored
 from .test_headline import RUNS, expected, lost

@@ -8,7 +8,7 @@ import pytest
 
 from racebench.report import plots
 from racebench.report.formats.html import render
-from racebench.report.stored import Progress
+from racebench.report.stored_run import Progress
 from racebench.report.tree import Bars
 
 from .samples import a_cell, cell, printed, stored

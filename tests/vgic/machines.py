@@ -8,7 +8,7 @@ from typing import Any
 from racebench.primitives import Lock
 from racebench.program import Program
 from racebench.vgic import Initial, Protocol, protocol, protocol_ids, written_program
-from racebench.vgic.program import Bench
+from racebench.vgic.program import System
 
 EBUSY, EINVAL, EIO = -16, -22, -5
 UNMASKED = frozenset(protocol_ids()) - {"route_while_running", "head", "new_head"}
@@ -28,18 +28,18 @@ def program(
     return written_program("test", Initial(**initial), threads, code)
 
 
-def bench(*, under: str | type[Protocol] = "baseline", naming: Sequence[str] = (), **initial: Any) -> Bench:
+def system(*, under: str | type[Protocol] = "baseline", naming: Sequence[str] = (), **initial: Any) -> System:
     """A machine at its start, with what the operations ``naming`` mention."""
-    state: Bench = program({"t": naming}, under, **initial).setup()
+    state: System = program({"t": naming}, under, **initial).setup()
     return state
 
 
 def run(
     *operations: str, under: str | type[Protocol] = "baseline", **initial: Any
-) -> tuple[list[Any], Bench]:
+) -> tuple[list[Any], System]:
     """The return codes of ``operations``, and the machine after them."""
     made = program({"t": operations}, under, **initial)
-    state: Bench = made.setup()
+    state: System = made.setup()
     return made.threads["t"](state), state
 
 
@@ -50,7 +50,7 @@ def rules(*operations: str, under: str | type[Protocol] = "baseline", **initial:
     return [b.rule for b in made.broken_rules(state, {"t": made.threads["t"](state)})]
 
 
-def locks_held(state: Bench) -> list[str]:
+def locks_held(state: System) -> list[str]:
     """Every lock of the machine that somebody holds."""
     owners: list[Any] = [*state.machine.descs.values()]
     for d in state.machine.domains.values():

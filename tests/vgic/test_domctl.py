@@ -14,7 +14,7 @@ from racebench.vgic import LineAtStart, protocol, protocol_ids
 from racebench.vgic.protocols.head import Head
 from racebench.vgic.state import Domain, IrqType
 
-from .machines import EBUSY, EINVAL, bench, program, rules, run
+from .machines import EBUSY, EINVAL, program, rules, run, system
 
 BOUND: dict[str, Any] = {"routed": ((64, 64, True),), "reserved": (64,), "state": "dying"}
 HEAD: dict[str, Any] = {"under": "head"}
@@ -25,8 +25,8 @@ class Ordered(rb.State):
 
     done = rb.shared(False, atomic=True)
 
-    def __init__(self, bench: Any) -> None:
-        self.bench = bench
+    def __init__(self, system: Any) -> None:
+        self.system = system
 
 
 class AttachUndoes(Head):
@@ -90,11 +90,11 @@ class TestBind:
 @pytest.mark.parametrize(("releases", "broken"), [(1, []), (2, ["crash.freed"])])
 def test_an_action_that_is_dropped_twice_is_freed_twice(releases: int, broken: list[str]) -> None:
     """No tree does it, as desc.lock covers the test and the drop; a patch may."""
-    state = bench(under="head", routed=((40, 64, False),), state="dying")
+    state = system(under="head", routed=((40, 64, False),), state="dying")
     action = state.machine.descs[64].action
     for _ in range(releases):
         state.xen.release_irq(64, action)
-    assert [b.rule for b in state.machine.faults.told] == broken
+    assert [b.rule for b in state.machine.faults.found] == broken
 
 
 class TestReservation:
@@ -109,7 +109,7 @@ class TestReservation:
         assert rules("bind irq=64", **HEAD, reserved=(64,)) == []
 
     def test_what_is_routed_is_reserved(self) -> None:
-        state = bench(naming=["bind irq=64"], **HEAD, **BOUND)
+        state = system(naming=["bind irq=64"], **HEAD, **BOUND)
         state.domain.allocated_irqs[64].taken = False
         check = program({"t": ["bind irq=64"]}, "head").broken_rules
         assert [b.rule for b in check(state, {})] == ["reservation.missing"]
@@ -151,18 +151,18 @@ class TestReservation:
         made = program({"a": ["bind irq=64"], "b": ["unbind irq=64"]}, "head", **{**BOUND, "reserved": ()})
 
         def bind(s: Ordered) -> None:
-            made.threads["a"](s.bench)
+            made.threads["a"](s.system)
             s.done = True
 
         def unbind(s: Ordered) -> None:
             rb.wait_until(lambda: s.done)
-            made.threads["b"](s.bench)
+            made.threads["b"](s.system)
 
         ordered = rb.Program(
             "ordered",
             lambda: Ordered(made.setup()),
             {"a": bind, "b": unbind},
-            lambda s, results: s.bench.audited(),
+            lambda s, results: s.system.audited(),
         )
         result = rb.verify(ordered)
         assert result.complete and not result.findings
@@ -270,7 +270,7 @@ def test_a_full_set_of_lrs_makes_room_for_what_is_more_urgent() -> None:
     virqs = (40, 41, 42, 43)
     start: dict[str, Any] = {"enabled": (*virqs, 44), "pending": tuple((v, "lr") for v in virqs)}
     for priority, evicted in ((0, [43]), (255, [])):
-        state = bench(naming=["isenabler virq=[40,41,42,43,44]"], **start)
+        state = system(naming=["isenabler virq=[40,41,42,43,44]"], **start)
         d, v = state.domain, state.domain.vcpu[0]
         for p in v.inflight_irqs:
             p.priority = 128

@@ -8,12 +8,12 @@ import pytest
 
 import racebench as rb
 from racebench import vgic
-from racebench.vgic.bench import compiled
 from racebench.vgic.drawing import op
-from racebench.vgic.hammer import HammeredBench, expressed
+from racebench.vgic.hammer import HammeredSystem, expressed
 from racebench.vgic.program import MachineBuilder
 from racebench.vgic.serial import Serial
 from racebench.vgic.snapshot import glimpse
+from racebench.vgic.system import compiled
 
 ROUTE64, ROUTE65 = op("route", virq=40, pirq=64), op("route", virq=40, pirq=65)
 RELEASE, ENABLE, DISABLE = op("release", virq=40), op("isenabler", virq=40), op("icenabler", virq=40)
@@ -94,14 +94,14 @@ def test_a_faulty_mix_is_caught_and_tells_its_round() -> None:
 
 def test_a_domain_that_broke_a_rule_is_replaced() -> None:
     program = hammer("no_rank_lock", TOOLSTACKS)
-    bench = program.setup()
-    assert isinstance(bench, HammeredBench) and program.recycle is not None and program.check is not None
-    assert program.recycle(bench)
-    for thread in bench.threads.values():
+    system = program.setup()
+    assert isinstance(system, HammeredSystem) and program.recycle is not None and program.check is not None
+    assert program.recycle(system)
+    for thread in system.threads.values():
         thread.log[:] = [[0, 0, 0], [0, 7, 1]]  # a return code that nothing explains
-    rules = program.broken_rules(bench, {})
+    rules = program.broken_rules(system, {})
     assert [r.rule for r in rules] == ["history.not_serializable"]
-    assert not program.recycle(bench)
+    assert not program.recycle(system)
 
 
 @pytest.mark.parametrize(("also", "lives"), [("irqs_on", True), ("lost_eoi", False)])
@@ -109,14 +109,14 @@ def test_a_domain_lives_on_after_an_interrupt_with_interrupts_on_and_after_no_ot
     also: str, lives: bool
 ) -> None:
     program = hammer("baseline")
-    bench = program.setup()
+    system = program.setup()
     late = op("late_irq", pirq=65)
-    compiled(late)(bench)
-    bench.machine.descs[65].lost_eoi = False
-    setattr(bench.machine.descs[64], also, True)
-    assert "lock.irqs_on" in {r.rule for r in program.broken_rules(bench, {})}
-    assert program.recycle(bench) is lives
-    again = {r.rule for r in program.broken_rules(bench, {})}
+    compiled(late)(system)
+    system.machine.descs[65].lost_eoi = False
+    setattr(system.machine.descs[64], also, True)
+    assert "lock.irqs_on" in {r.rule for r in program.broken_rules(system, {})}
+    assert program.recycle(system) is lives
+    again = {r.rule for r in program.broken_rules(system, {})}
     assert ("lock.irqs_on" in again) is not lives
 
 
@@ -137,19 +137,19 @@ def test_a_state_becomes_the_words_that_made_it(protocol: str, initial: vgic.Ini
 
 def test_a_state_without_words_is_told() -> None:
     builder = MachineBuilder(vgic.Initial(routed=((40, 64, True),)), {"t": ()}, vgic.protocol("baseline"))
-    bench = builder.build()
-    compiled(op("itargetsr", virq=40, vcpu=1))(bench)
-    assert expressed(glimpse(bench.machine), vgic.Initial()) is None
+    system = builder.build()
+    compiled(op("itargetsr", virq=40, vcpu=1))(system)
+    assert expressed(glimpse(system.machine), vgic.Initial()) is None
 
 
 def test_a_late_interrupt_that_is_drawn_is_acknowledged_then_and_once_at_a_time() -> None:
     late = op("late_irq", pirq=64)
     start = vgic.Initial(routed=((40, 64, True),))
-    bench = MachineBuilder(start, {"t": (late,)}, vgic.protocol("baseline"), HammeredBench).build()
-    line, p = bench.machine.descs[64].line, bench.domain.pending_irqs[40]
+    system = MachineBuilder(start, {"t": (late,)}, vgic.protocol("baseline"), HammeredSystem).build()
+    line, p = system.machine.descs[64].line, system.domain.pending_irqs[40]
     assert not line.active
-    compiled(late)(bench)
+    compiled(late)(system)
     assert line.active and p.QUEUED
     p.QUEUED = False
-    compiled(late)(bench)
+    compiled(late)(system)
     assert not p.QUEUED

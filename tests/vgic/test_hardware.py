@@ -9,17 +9,17 @@ import pytest
 
 from racebench import verify
 from racebench.vgic import LineAtStart
-from racebench.vgic.bench import Bench
 from racebench.vgic.hardware import ListRegister
 from racebench.vgic.state import IrqType
+from racebench.vgic.system import System
 
-from .machines import bench, program, rules, run
+from .machines import program, rules, run, system
 
 ROUTED, ENABLED = ((40, 64, False),), ((40, 64, True),)
 IN_LR = {"routed": ENABLED, "pending": ((40, "lr"),)}
 
 
-def line(state: Bench) -> bool:
+def line(state: System) -> bool:
     active: bool = state.machine.descs[64].line.active
     return active
 
@@ -38,8 +38,8 @@ class TestLine:
         assert rules(*codes, **IN_LR) == ["lock.irqs_on"]
 
     def test_a_late_one_was_acknowledged_before_the_start(self) -> None:
-        assert line(bench(naming=["late_irq pirq=64"], routed=ROUTED))
-        assert not line(bench(naming=["irq pirq=64"], routed=ROUTED))
+        assert line(system(naming=["late_irq pirq=64"], routed=ROUTED))
+        assert not line(system(naming=["irq pirq=64"], routed=ROUTED))
 
     def test_xens_own_end_deactivates_a_guests_does_not(self) -> None:
         assert not line(run("setup_irq pirq=64", "irq pirq=64")[1])
@@ -60,18 +60,18 @@ class TestLine:
         assert not line(run("fire pirq=64", routed=ROUTED, lines=latched)[1])
 
     def test_where_none_can_fire_none_is_kept(self) -> None:
-        assert bench(naming=["isenabler virq=40"], routed=ROUTED).machine.descs[64].line is None
+        assert system(naming=["isenabler virq=40"], routed=ROUTED).machine.descs[64].line is None
 
     def test_two_that_take_one_interrupt_are_told_apart_by_a_lock(self) -> None:
-        alone = bench(naming=["irq pirq=64"], routed=ENABLED)
-        both = bench(naming=["irq pirq=64", "irq pirq=64"], routed=ENABLED)
+        alone = system(naming=["irq pirq=64"], routed=ENABLED)
+        both = system(naming=["irq pirq=64", "irq pirq=64"], routed=ENABLED)
         assert not alone.machine.descs[64].line.contended and both.machine.descs[64].line.contended
 
 
 class TestStart:
     def test_a_line(self) -> None:
         lines = (LineAtStart(64, IrqType.EDGE_RISING, affinity=3, active=True),)
-        desc = bench(naming=["irq pirq=64"], lines=lines).machine.descs[64]
+        desc = system(naming=["irq pirq=64"], lines=lines).machine.descs[64]
         assert (desc.type, desc.affinity, desc.line.active) == (IrqType.EDGE_RISING, 3, True)
 
     def test_an_unknown_type_is_not_routed(self) -> None:
@@ -80,21 +80,21 @@ class TestStart:
     @pytest.mark.parametrize("protocol", ["baseline", "new_vgic"])
     def test_a_target(self, protocol: str) -> None:
         start = {"routed": ENABLED, "targets": ((40, 1),), "under": protocol}
-        state = bench(**start)
+        state = system(**start)
         row = state.domain.structures.row(state.domain, 40)
         assert row.target is state.domain.vcpu[1] and state.machine.descs[64].affinity == 1
-        state = bench(pending=((40, "lr"),), elsewhere=((40, 1),), **start)
+        state = system(pending=((40, "lr"),), elsewhere=((40, 1),), **start)
         assert state.domain.vcpu[1].lrs[0] == ListRegister(40, 64)
         assert rules("eoi virq=40", pending=((40, "lr"),), elsewhere=((40, 1),), **start) == []
 
     def test_one_that_moves_at_its_end(self) -> None:
         moving = {**IN_LR, "targets": ((40, 1),), "migrating": (40,)}
-        assert bench(**moving).domain.pending_irqs[40].MIGRATING
+        assert system(**moving).domain.pending_irqs[40].MIGRATING
         _, state = run("eoi virq=40", **moving)
         assert state.machine.descs[64].affinity == 1 and not state.domain.pending_irqs[40].MIGRATING
 
     def test_another_domain_lives_while_this_one_dies(self) -> None:
-        state = bench(naming=["route virq=40 pirq=64 dom=2"], state="dying", hardware_domain=True)
+        state = system(naming=["route virq=40 pirq=64 dom=2"], state="dying", hardware_domain=True)
         one, two = state.machine.domains[1], state.machine.domains[2]
         assert (one.is_dying, two.is_dying) == (True, False)
         assert (one.is_hardware_domain, two.is_hardware_domain) == (True, False)
@@ -107,7 +107,7 @@ class TestListRegister:
         assert ListRegister(40, pending=False, active=True).ended() == ListRegister(40, pending=False)
 
     def test_a_virtual_one_that_comes_again_while_the_guest_is_at_it(self) -> None:
-        state = bench(enabled=(40,), pending=((40, "lr"),), active=(40,))
+        state = system(enabled=(40,), pending=((40, "lr"),), active=(40,))
         p, v = state.domain.pending_irqs[40], state.domain.vcpu[0]
         state.xen.vgic_vcpu_inject_irq(v, 40)
         state.xen.gic_clear_lrs(v)
@@ -115,7 +115,7 @@ class TestListRegister:
         assert v.lrs[0] == ListRegister(40, pending=True, active=True)
 
     def test_a_hardware_one_that_comes_again_then_is_dropped(self) -> None:
-        state = bench(active=(40,), **IN_LR)
+        state = system(active=(40,), **IN_LR)
         v = state.domain.vcpu[0]
         state.xen.vgic_vcpu_inject_irq(v, 40)
         state.xen.gic_clear_lrs(v)
@@ -140,7 +140,7 @@ class TestEitherPlace:
         """How executions end: whether vIRQ 40 is in vCPU 0's LR, waits for one, and is enabled."""
         ends = set()
 
-        def check(state: Bench, results: dict[str, Any]) -> None:
+        def check(state: System, results: dict[str, Any]) -> None:
             v, p = state.domain.vcpu[0], state.domain.pending_irqs[40]
             assert line(state)
             ends.add((v.lrs[0] is not None, p in v.lr_pending, p.ENABLED))
@@ -183,25 +183,25 @@ class TestFaults:
 
     def test_an_lr_ends_a_line_that_is_not_active(self) -> None:
         for active, broken in ((False, ["lr.hw_inactive"]), (True, [])):
-            state = bench(naming=["hweoi virq=40"], **IN_LR)
+            state = system(naming=["hweoi virq=40"], **IN_LR)
             state.machine.descs[64].line.active = active
             state.xen.guest_hweoi(state.domain, 40)
-            assert [b.rule for b in state.machine.faults.told] == broken
+            assert [b.rule for b in state.machine.faults.found] == broken
 
     def test_an_lr_is_written_for_a_line_that_is_not_active(self) -> None:
         for active, broken in ((False, ["lr.hw_inactive"]), (True, [])):
-            state = bench(naming=["irq pirq=64"], routed=ENABLED, pending=((40, "lr_pending"),))
+            state = system(naming=["irq pirq=64"], routed=ENABLED, pending=((40, "lr_pending"),))
             state.machine.descs[64].line.active = active
             state.xen.gic_restore_pending_irqs(state.domain.vcpu[0])
-            assert [b.rule for b in state.machine.faults.told] == broken
+            assert [b.rule for b in state.machine.faults.found] == broken
 
     def test_a_disabled_virq_that_comes_twice_until_c84e4b2dd4(self) -> None:
         for protocol, broken in (("baseline", ["lr.stale_index"]), ("connect_hw_irq", [])):
-            state = bench(under=protocol, naming=["isenabler virq=40"])
+            state = system(under=protocol, naming=["isenabler virq=40"])
             v = state.domain.vcpu[0]
             for _ in range(2):
                 state.xen.vgic_vcpu_inject_irq(v, 40, v)
-            assert [b.rule for b in state.machine.faults.told] == broken
+            assert [b.rule for b in state.machine.faults.found] == broken
 
     def test_a_latch_that_is_left_to_the_next_owner(self) -> None:
         for latched, broken in ((True, ["irq.stale_pending"]), (False, [])):
@@ -215,9 +215,9 @@ class TestFaults:
         assert "irq.wrong_owner" not in rules(again[0], again[2], "route virq=41 pirq=64", **dying)
 
     def test_a_recycled_machine_has_forgotten_them(self) -> None:
-        state = bench(routed=ROUTED)
+        state = system(routed=ROUTED)
         state.xen.fault("irq.lost", "a message", "a field")
-        assert state.recycle() and state.machine.faults.told == ()
+        assert state.recycle() and state.machine.faults.found == ()
 
     def test_two_threads_that_may_put_one_on_record_are_searched_to_the_end(self) -> None:
         """Each may end a line that the other has ended; a record that no step announced is no proof."""

@@ -43,7 +43,7 @@ def test_an_operation_prints_as_it_is_written(text: str) -> None:
 
 
 def test_every_operation_has_code_and_a_usage() -> None:
-    from racebench.vgic.bench import CODE
+    from racebench.vgic.system import CODE
 
     assert set(CODE) == set(vgic.OPERATIONS)
     assert vgic.usage("route") == "route virq=N pirq=N [dom=N]"

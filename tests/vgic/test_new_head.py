@@ -12,12 +12,12 @@ import pytest
 from racebench import verify
 from racebench.errors import CheckFailed
 from racebench.vgic import LineAtStart, protocol
-from racebench.vgic.bench import Bench
 from racebench.vgic.hardware import ListRegister
 from racebench.vgic.new.state import VgicCpu, VgicIrq, irq_is_pending, vgic_cpu, vgic_dist, vgic_get_irq
 from racebench.vgic.state import IrqDesc, IrqType
+from racebench.vgic.system import System
 
-from .machines import EBUSY, EINVAL, bench, locks_held, program, rules, run
+from .machines import EBUSY, EINVAL, locks_held, program, rules, run, system
 
 HEAD: dict[str, Any] = {"under": "new_head"}
 ROUTED, ENABLED = ((40, 64, False),), ((40, 64, True),)
@@ -32,7 +32,7 @@ def found(*threads: list[str], **initial: Any) -> list[str]:
     return sorted({f.rule for f in result.findings})
 
 
-def parts(state: Bench) -> tuple[VgicIrq, IrqDesc, VgicCpu]:
+def parts(state: System) -> tuple[VgicIrq, IrqDesc, VgicCpu]:
     """vIRQ 40, pIRQ 64's desc and vCPU 0."""
     return vgic_get_irq(state.domain, 40), state.machine.descs[64], vgic_cpu(state.domain.vcpu[0])
 
@@ -43,15 +43,15 @@ def after(*operations: str, **initial: Any) -> tuple[VgicIrq, IrqDesc, VgicCpu]:
     return parts(state)
 
 
-def level(**initial: Any) -> tuple[Bench, VgicIrq, IrqDesc, VgicCpu]:
+def level(**initial: Any) -> tuple[System, VgicIrq, IrqDesc, VgicCpu]:
     """A machine whose guest has made vIRQ 40 level-triggered."""
-    state = bench(naming=["irq pirq=64"], **HEAD, **initial)
+    state = system(naming=["irq pirq=64"], **HEAD, **initial)
     irq, desc, v = parts(state)
     irq.config = IrqType.LEVEL_HIGH
     return state, irq, desc, v
 
 
-def written(*operations: str) -> Callable[[Bench], Any]:
+def written(*operations: str) -> Callable[[System], Any]:
     return program({"t": operations}, "new_head").threads["t"]
 
 
@@ -102,7 +102,7 @@ class TestConnect:
         ("field", "code"), [("pending_latch", EBUSY), ("active", EBUSY), ("line_level", 0)]
     )
     def test_what_the_guest_still_has_is_refused_but_not_its_level(self, field: str, code: int) -> None:
-        state = bench(naming=["route virq=40 pirq=64"], **HEAD)
+        state = system(naming=["route virq=40 pirq=64"], **HEAD)
         setattr(vgic_get_irq(state.domain, 40), field, True)
         assert state.xen.route_irq_to_guest(state.domain, 40, 64) == code
 
@@ -118,7 +118,7 @@ class TestConnect:
 class TestQueue:
     def test_a_target_that_changes_before_the_list_is_locked_is_looked_at_again(self) -> None:
         """The hand-over is forced: whoever takes the old vCPU's list finds the vIRQ sent elsewhere."""
-        state = bench(naming=["irq pirq=64"], routed=ENABLED, **HEAD)
+        state = system(naming=["irq pirq=64"], routed=ENABLED, **HEAD)
         irq, _, v = parts(state)
         other = vgic_cpu(state.domain.vcpu[1])
         enter_late(v, "ap_list_lock", lambda: setattr(irq, "target_vcpu", other))
@@ -133,7 +133,7 @@ class TestQueue:
         for ops in (["irq pirq=64"], ["irq pirq=64", "ispendr virq=40"]):
             _, state = run(*ops, routed=ENABLED, blocked=(0,), **HEAD)
             assert not state.domain.vcpu[0].sched.VPF_blocked
-        state = bench(naming=["irq pirq=64"], blocked=(0,), **IN_LR, **HEAD)
+        state = system(naming=["irq pirq=64"], blocked=(0,), **IN_LR, **HEAD)
         state.xen.do_IRQ(64)
         assert not state.domain.vcpu[0].sched.VPF_blocked
 
@@ -168,7 +168,7 @@ class TestLevel:
             assert irq_is_pending(irq) is (latch or high)
 
     def test_of_an_edge_only_the_rise(self) -> None:
-        state = bench(enabled=(40,), **HEAD)
+        state = system(enabled=(40,), **HEAD)
         state.xen.vgic_inject_irq(state.domain, 40, False)
         assert not parts(state)[0].pending_latch and locks_held(state) == []
 
@@ -227,7 +227,7 @@ class TestPending:
 
     def test_icpendr_leaves_alone_what_has_come_again(self) -> None:
         """The hand-over is forced: it becomes pending before the write has desc.lock."""
-        state = bench(naming=["icpendr virq=40"], **IN_LR, **HEAD)
+        state = system(naming=["icpendr virq=40"], **IN_LR, **HEAD)
         irq, desc, _ = parts(state)
         enter_late(desc, "lock", lambda: setattr(irq, "pending_latch", True))
         state.xen.write_icpendr(state.domain, (40,))
@@ -277,12 +277,12 @@ class TestRules:
         routes = ["route virq=40 pirq=65", "route virq=41 pirq=64"]
         for more, broken in ((routes, ["irq.wrong_owner"]), (routes[:1], [])):
             naming = ["release virq=40", *routes, "hweoi virq=40"]
-            state = bench(naming=naming, pending=((40, "lr"),), routed=ROUTED, state="dying", **HEAD)
+            state = system(naming=naming, pending=((40, "lr"),), routed=ROUTED, state="dying", **HEAD)
             irq, desc, v = parts(state)
             v.lrs = (ListRegister(40, 64, False, False), *v.lrs[1:])
             enter_late(desc, "lock", partial(written("release virq=40", *more), state))
             state.xen.vgic_sync_from_lrs(v)
-            assert irq.hwintid == 65 and [b.rule for b in state.machine.faults.told] == broken
+            assert irq.hwintid == 65 and [b.rule for b in state.machine.faults.found] == broken
 
     @pytest.mark.parametrize(
         ("write", "start", "where"),
@@ -302,7 +302,7 @@ class TestRules:
 
     def test_only_a_guests_line_is_made_active(self) -> None:
         for routed in (ROUTED, ()):
-            state = bench(naming=["irq pirq=64"], routed=routed, **HEAD)
+            state = system(naming=["irq pirq=64"], routed=routed, **HEAD)
             desc = state.machine.descs[64]
             with desc.lock, nullcontext() if routed else pytest.raises(CheckFailed, match="_IRQ_GUEST"):
                 state.xen.gic_set_active_state(desc, True)

@@ -13,7 +13,7 @@ from racebench.vgic.new.state import vgic_cpu, vgic_dist, vgic_get_irq
 from racebench.vgic.protocols.connect_hw_irq import ConnectHwIrq
 from racebench.vgic.snapshot import snapshot
 
-from .machines import EBUSY, EINVAL, bench, locks_held, program, rules, run
+from .machines import EBUSY, EINVAL, locks_held, program, rules, run, system
 
 NewVgic = protocol("new_vgic")
 ROUTED, ENABLED = ((40, 64, False),), ((40, 64, True),)
@@ -109,7 +109,7 @@ class TestAlone:
         assert desc.action is None and not desc.GUEST and desc.DISABLED and not desc.INPROGRESS
 
     def test_disconnecting_another_desc_is_refused(self):
-        state = bench(under=NewVgic, routed=((41, 65, False),), naming=["release virq=40"])
+        state = system(under=NewVgic, routed=((41, 65, False),), naming=["release virq=40"])
         assert state.xen.vgic_connect_hw_irq(state.domain, 40, state.machine.descs[65], False) == EINVAL
 
     def test_enable_and_disable_reach_the_line(self):
@@ -177,7 +177,7 @@ class TestAlone:
 
 class TestAudits:
     def test_a_snapshot_speaks_of_its_own_lists(self):
-        shot = snapshot(bench(under=NewVgic, routed=ENABLED, pending=((40, "lr"),)).machine)
+        shot = snapshot(system(under=NewVgic, routed=ENABLED, pending=((40, "lr"),)).machine)
         assert shot["mapping"] == [
             {"dom": 1, "virq": 40, "pirq": 64, "status": ["hw", "enabled"], "ienable": 1, "target": 0}
         ]

@@ -10,7 +10,7 @@ import pytest
 
 import racebench as rb
 from racebench import vgic
-from racebench.vgic.program import Bench, MachineBuilder
+from racebench.vgic.program import MachineBuilder, System
 from racebench.vgic.state import HwIrqController, IrqDesc, IrqType
 
 from .machines import interrupted
@@ -22,23 +22,23 @@ UNGUARDED = [p for p in vgic.protocol_ids() if p not in ("no_rank_lock_guard", "
 
 def run(
     texts: Sequence[str], initial: vgic.Initial | None = None, protocol: str = "baseline"
-) -> tuple[list[Any], Bench, list[str]]:
+) -> tuple[list[Any], System, list[str]]:
     """Return codes, the machine, and the rules its audits find broken."""
     initial = initial or vgic.Initial()
     operations = [vgic.parse_operation(t, "test", "here", initial) for t in texts]
     program = vgic.build_program("test", initial, {"t": operations}, vgic.protocol(protocol))
-    bench = program.setup()
-    codes = program.threads["t"](bench)
-    return codes, bench, [b.rule for b in program.broken_rules(bench, {"t": codes})]
+    system = program.setup()
+    codes = program.threads["t"](system)
+    return codes, system, [b.rule for b in program.broken_rules(system, {"t": codes})]
 
 
 @pytest.mark.parametrize("protocol", UNGUARDED)
 def test_route_then_release(protocol: str) -> None:
-    codes, bench, broken = run(["route virq=40 pirq=64"], protocol=protocol)
-    desc = bench.machine.descs[64]
+    codes, system, broken = run(["route virq=40 pirq=64"], protocol=protocol)
+    desc = system.machine.descs[64]
     assert codes == [0] and broken == []
     assert (
-        bench.domain.structures.desc_of(bench.domain, 40) is desc
+        system.domain.structures.desc_of(system.domain, 40) is desc
         and desc.GUEST
         and desc.DISABLED
         and desc.action.virq == 40
@@ -49,15 +49,15 @@ def test_route_then_release(protocol: str) -> None:
 @pytest.mark.parametrize("protocol", vgic.protocol_ids())
 def test_a_dying_domain_gives_its_irqs_back(protocol: str) -> None:
     initial = vgic.Initial(state="dying", routed=ENABLED)
-    _codes, bench, broken = run(["destroy"], initial, protocol)
-    desc = bench.machine.descs[64]
+    _codes, system, broken = run(["destroy"], initial, protocol)
+    desc = system.machine.descs[64]
     assert broken == ["mapping.lost_enable"] or broken == []
     if protocol in ("new_vgic", "new_head"):
         # Xen's new vGIC releases vIRQ 64 instead: see test_new_vgic.
         assert desc.GUEST and desc.action.virq == 40
         return
     assert desc.action is None and not desc.GUEST and desc.DISABLED
-    assert bench.domain.structures.desc_of(bench.domain, 40) is None
+    assert system.domain.structures.desc_of(system.domain, 40) is None
 
 
 def test_the_same_route_twice_is_idempotent_another_is_busy() -> None:
@@ -73,11 +73,11 @@ def test_a_pirq_goes_to_one_virq_and_one_domain() -> None:
 def test_an_unconfigured_line_is_eio() -> None:
     initial = vgic.Initial()
     builder = MachineBuilder(initial, {}, vgic.Baseline)
-    bench = builder.build()
-    bench.machine.descs[64].type = IrqType.INVALID
-    assert bench.xen.route_irq_to_guest(bench.domain, 40, 64) == -EIO
-    assert bench.xen.route_irq_to_guest(bench.domain, 31, 64) == -EINVAL
-    assert bench.xen.route_irq_to_guest(bench.domain, 40, 31) == -EINVAL
+    system = builder.build()
+    system.machine.descs[64].type = IrqType.INVALID
+    assert system.xen.route_irq_to_guest(system.domain, 40, 64) == -EIO
+    assert system.xen.route_irq_to_guest(system.domain, 31, 64) == -EINVAL
+    assert system.xen.route_irq_to_guest(system.domain, 40, 31) == -EINVAL
 
 
 def test_xens_own_irq_is_not_routable_and_the_other_way_round() -> None:
@@ -95,66 +95,66 @@ def test_release_of_a_line_in_use_is_busy_unless_dying() -> None:
 
 @pytest.mark.parametrize("protocol", vgic.protocol_ids())
 def test_enable_and_disable_reach_the_line(protocol: str) -> None:
-    _, bench, broken = run(["isenabler virq=[40,41]"], vgic.Initial(routed=ROUTED), protocol)
-    assert not bench.machine.descs[64].DISABLED and broken == []
-    _, bench, broken = run(["icenabler virq=40"], vgic.Initial(routed=ENABLED), protocol)
-    assert bench.machine.descs[64].DISABLED and broken == []
+    _, system, broken = run(["isenabler virq=[40,41]"], vgic.Initial(routed=ROUTED), protocol)
+    assert not system.machine.descs[64].DISABLED and broken == []
+    _, system, broken = run(["icenabler virq=40"], vgic.Initial(routed=ENABLED), protocol)
+    assert system.machine.descs[64].DISABLED and broken == []
 
 
 @pytest.mark.parametrize("protocol", vgic.protocol_ids())
 def test_an_interrupt_goes_all_the_way(protocol: str) -> None:
-    _, bench, broken = run(
+    _, system, broken = run(
         ["irq pirq=64", "restore vcpu=0", "eoi virq=40"], vgic.Initial(routed=ENABLED), protocol
     )
     assert broken == interrupted(protocol)
-    assert not bench.machine.descs[64].INPROGRESS
-    assert bench.domain.structures.row(bench.domain, 40).on is None
+    assert not system.machine.descs[64].INPROGRESS
+    assert system.domain.structures.row(system.domain, 40).on is None
 
 
 def test_a_disabled_line_does_not_fire_but_a_late_irq_does() -> None:
-    _, bench, _ = run(["irq pirq=64"], vgic.Initial(routed=ROUTED))
-    assert not bench.machine.descs[64].INPROGRESS
-    _, bench, _ = run(["late_irq pirq=64"], vgic.Initial(routed=ROUTED))
-    assert bench.machine.descs[64].INPROGRESS
+    _, system, _ = run(["irq pirq=64"], vgic.Initial(routed=ROUTED))
+    assert not system.machine.descs[64].INPROGRESS
+    _, system, _ = run(["late_irq pirq=64"], vgic.Initial(routed=ROUTED))
+    assert system.machine.descs[64].INPROGRESS
 
 
 def test_a_pending_virq_moves_with_its_target() -> None:
     initial = vgic.Initial(routed=ENABLED, pending=((40, "lr_pending"),))
-    _, bench, broken = run(["itargetsr virq=40 vcpu=1"], initial, "lockfree_priority")
+    _, system, broken = run(["itargetsr virq=40 vcpu=1"], initial, "lockfree_priority")
     assert broken == []
-    assert bench.domain.pending_irqs[40].inflight_on is bench.domain.vcpu[1]
-    assert bench.machine.descs[64].affinity == 1
+    assert system.domain.pending_irqs[40].inflight_on is system.domain.vcpu[1]
+    assert system.machine.descs[64].affinity == 1
 
 
 def test_a_virq_in_an_lr_moves_when_it_is_ended() -> None:
     initial = vgic.Initial(routed=ENABLED, pending=((40, "lr"),))
-    _, bench, broken = run(["itargetsr virq=40 vcpu=1"], initial)
-    assert bench.domain.pending_irqs[40].MIGRATING and broken == []
-    _, bench, broken = run(["itargetsr virq=40 vcpu=1", "eoi virq=40"], initial)
-    assert broken == [] and bench.machine.descs[64].affinity == 1
+    _, system, broken = run(["itargetsr virq=40 vcpu=1"], initial)
+    assert system.domain.pending_irqs[40].MIGRATING and broken == []
+    _, system, broken = run(["itargetsr virq=40 vcpu=1", "eoi virq=40"], initial)
+    assert broken == [] and system.machine.descs[64].affinity == 1
 
 
 def test_a_vcpu_takes_its_lines_to_its_new_pcpu() -> None:
-    _, bench, broken = run(["move vcpu=0 pcpu=3"], vgic.Initial(routed=ENABLED))
-    assert bench.machine.descs[64].affinity == 3 and broken == []
+    _, system, broken = run(["move vcpu=0 pcpu=3"], vgic.Initial(routed=ENABLED))
+    assert system.machine.descs[64].affinity == 3 and broken == []
 
 
 def test_flags_and_priorities() -> None:
-    _, bench, _ = run(["unpause", "kill", "ipriorityr virq=40 priority=7"], vgic.Initial(state="creating"))
-    assert bench.domain.creation_finished and bench.domain.is_dying
-    assert bench.domain.ranks[1].irq[8].priority == 7
+    _, system, _ = run(["unpause", "kill", "ipriorityr virq=40 priority=7"], vgic.Initial(state="creating"))
+    assert system.domain.creation_finished and system.domain.is_dying
+    assert system.domain.ranks[1].irq[8].priority == 7
 
 
 def test_cpu_on_forgets_what_was_pending() -> None:
     initial = vgic.Initial(routed=ENABLED, pending=((40, "lr_pending"),))
-    _, bench, broken = run(["cpu_on vcpu=0"], initial)
-    assert bench.domain.vcpu[0].inflight_irqs == () and "irq.stuck_inprogress" in broken
+    _, system, broken = run(["cpu_on vcpu=0"], initial)
+    assert system.domain.vcpu[0].inflight_irqs == () and "irq.stuck_inprogress" in broken
 
 
 def test_cpu_on_leaves_a_vcpu_alone_that_is_up_since_baba8102bf() -> None:
     initial = vgic.Initial(routed=ENABLED, pending=((40, "lr_pending"),))
-    codes, bench, broken = run(["cpu_on vcpu=0", "cpu_on vcpu=0"], initial, "creation_guard")
-    assert codes == [-EALREADY, -EALREADY] and bench.domain.vcpu[0].inflight_irqs != () and broken == []
+    codes, system, broken = run(["cpu_on vcpu=0", "cpu_on vcpu=0"], initial, "creation_guard")
+    assert codes == [-EALREADY, -EALREADY] and system.domain.vcpu[0].inflight_irqs != () and broken == []
     codes, _, _ = run(["cpu_on vcpu=1", "cpu_on vcpu=1"], vgic.Initial(down=(1,)), "creation_guard")
     assert codes == [0, -EALREADY]
 
@@ -163,10 +163,10 @@ def test_what_is_in_no_lr_is_stuck_though_visible_is_set() -> None:
     """CPU_ON leaves VISIBLE and the saved LR, which the next interrupt takes."""
     both = ((40, 64, True), (41, 65, True))
     initial = vgic.Initial(routed=both, pending=((40, "lr"),), down=(0,))
-    _, bench, broken = run(["cpu_on vcpu=0"], initial)
-    assert bench.domain.pending_irqs[40].VISIBLE and broken == []
-    _, bench, broken = run(["cpu_on vcpu=0", "irq pirq=65", "restore vcpu=0"], initial)
-    assert bench.domain.pending_irqs[40].VISIBLE
+    _, system, broken = run(["cpu_on vcpu=0"], initial)
+    assert system.domain.pending_irqs[40].VISIBLE and broken == []
+    _, system, broken = run(["cpu_on vcpu=0", "irq pirq=65", "restore vcpu=0"], initial)
+    assert system.domain.pending_irqs[40].VISIBLE
     assert broken == ["irq.stuck_inprogress", "irq.line_dead", "lock.irqs_on"]
 
 
@@ -177,8 +177,8 @@ def test_an_interrupt_without_an_owner_is_ended_since_8aa276235b() -> None:
 
 @pytest.mark.parametrize("protocol", ["baseline", "route_while_running"])
 def test_xens_own_interrupt_comes_to_its_end(protocol: str) -> None:
-    _, bench, broken = run(["setup_irq pirq=64", "irq pirq=64"], protocol=protocol)
-    assert not bench.machine.descs[64].INPROGRESS and broken == interrupted(protocol)
+    _, system, broken = run(["setup_irq pirq=64", "irq pirq=64"], protocol=protocol)
+    assert not system.machine.descs[64].INPROGRESS and broken == interrupted(protocol)
 
 
 def test_a_move_sends_every_line_where_the_vcpu_was_when_it_began() -> None:
@@ -190,15 +190,15 @@ def test_a_move_sends_every_line_where_the_vcpu_was_when_it_began() -> None:
             self.machine.domains[1].vcpu[0].processor = 5
 
     initial = vgic.Initial(routed=((40, 64, True), (41, 65, True)))
-    bench = MachineBuilder(initial, {}, MovedOn).build()
-    bench.xen.vcpu_move(bench.domain, 0, 3)
-    assert [bench.machine.descs[n].affinity for n in (64, 65)] == [3, 3]
+    system = MachineBuilder(initial, {}, MovedOn).build()
+    system.xen.vcpu_move(system.domain, 0, 3)
+    assert [system.machine.descs[n].affinity for n in (64, 65)] == [3, 3]
 
 
 @pytest.mark.parametrize("register", ["write_isenabler", "write_icenabler"])
 def test_a_register_write_unlocks_the_desc_that_p_desc_is_by_then(register: str) -> None:
-    bench = MachineBuilder(vgic.Initial(routed=ENABLED), {}, vgic.Baseline).build()
-    p, rank = bench.domain.pending_irqs[40], bench.domain.ranks[1]
+    system = MachineBuilder(vgic.Initial(routed=ENABLED), {}, vgic.Baseline).build()
+    p, rank = system.domain.pending_irqs[40], system.domain.ranks[1]
     rank.ienable = 0 if register == "write_isenabler" else rank.ienable
 
     class Overtaken(HwIrqController):
@@ -208,14 +208,14 @@ def test_a_register_write_unlocks_the_desc_that_p_desc_is_by_then(register: str)
         set_affinity = staticmethod(lambda desc, pcpu: None)
 
         def enable(self, desc: IrqDesc) -> None:
-            p.desc = bench.machine.descs[65]
+            p.desc = system.machine.descs[65]
 
         disable = enable
 
-    bench.machine.descs[64].handler = Overtaken()
+    system.machine.descs[64].handler = Overtaken()
     with pytest.raises(RuntimeError, match="release"):
-        getattr(bench.xen, register)(bench.domain, (40,))
-    assert bench.machine.descs[64].lock.locked()
+        getattr(system.xen, register)(system.domain, (40,))
+    assert system.machine.descs[64].lock.locked()
 
 
 def test_a_finding_of_two_reads_that_may_be_one_says_so() -> None:

@@ -15,7 +15,7 @@ from racebench.vgic import Baseline, Protocol, protocol, protocol_ids
 from racebench.vgic.new.state import VgicDist
 from racebench.vgic.state import AccessOnceRankIrq, LockedPendingIrq
 
-from .machines import EBUSY, bench, interrupted, locks_held, rules, run
+from .machines import EBUSY, interrupted, locks_held, rules, run, system
 
 GUARDS_ROUTE = {"no_rank_lock_guard", "creation_guard", "new_vgic"}
 GUARDS_RELEASE = GUARDS_ROUTE | {"route_while_running", "head", "new_head"}
@@ -120,7 +120,7 @@ class TestEvery:
         assert sorted(nesting) == DO_IRQ_LOCKS.get(name, ["desc > vcpu"])
 
     def test_state_it_asks_for(self, name):
-        state = bench(under=name, routed=ENABLED)
+        state = system(under=name, routed=ENABLED)
         if name in ("new_vgic", "new_head"):
             assert isinstance(state.domain, VgicDist)
             return
@@ -136,7 +136,7 @@ def test_connecting_while_the_guest_still_has_the_virq():
 
 
 def test_disconnecting_another_desc_is_refused():
-    state = bench(under="connect_hw_irq", routed=((41, 65, False),), naming=["release virq=40"])
+    state = system(under="connect_hw_irq", routed=((41, 65, False),), naming=["release virq=40"])
     desc = state.machine.descs[65]
     assert state.xen.vgic_connect_hw_irq(state.domain, 40, desc, False) == -22
 

@@ -14,7 +14,7 @@ from ...scenario.selection import Target, select
 from .settings import settings
 
 if TYPE_CHECKING:
-    from ...report.against import Lineage
+    from ...report.regressions import Lineage
     from .campaign_screen import CampaignScreen
 
 

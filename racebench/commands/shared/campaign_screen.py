@@ -16,8 +16,8 @@ from ...report.run import document
 from ...report.terminal import show_run
 from ...report.text import counted
 from .output import complain
+from .run_folder import read_stored
 from .screen import Output, Screen, fancy
-from .stored import read_stored
 
 
 class CampaignScreen:
@@ -35,8 +35,8 @@ class CampaignScreen:
         if out is not None:
             # What is stored is what is shown, as `explain` shows it.
             stored = read_stored(out)
-            told = document(stored.surprising() if args.quiet and args.full else stored)
-            show_run(output.answer, told, full=args.full)
+            shown = document(stored.surprising() if args.quiet and args.full else stored)
+            show_run(output.answer, shown, full=args.full)
             if wanted(os.environ):
                 for line in github_lines(stored):
                     output.progress.print(Text(line), soft_wrap=True)
@@ -67,6 +67,6 @@ def _listener(screen: Screen, quiet: bool) -> Quiet:
     if quiet or not fancy(screen):
         return Quiet(screen) if quiet else PlainLines(screen)
     # Only where something is drawn: it brings more of rich.
-    from ...report.live import LiveScreen
+    from ...report.live_screen import LiveScreen
 
     return LiveScreen(screen)

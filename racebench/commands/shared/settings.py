@@ -42,13 +42,13 @@ def settings() -> Settings:
 def _settings(text: str) -> Settings:
     """What ``text`` sets; several options of a command line ask."""
     try:
-        told = tomllib.loads(text).get("tool", {}).get("racebench", {})
+        table = tomllib.loads(text).get("tool", {}).get("racebench", {})
     except (ValueError, RecursionError, AttributeError):
         return Settings()
-    if not isinstance(told, Mapping):
+    if not isinstance(table, Mapping):
         raise _wrong("", "is no table")
     read: dict[str, Any] = {}
-    for key, value in told.items():
+    for key, value in table.items():
         if key not in _READ:
             raise _wrong(key, f"is unknown. Choose from {', '.join(_READ)}")
         read[key] = _READ[key](key, value)

@@ -67,7 +67,7 @@ class Graph:
         for child in held_by(tracked):
             self.hold(child, True)
 
-    def settle(self, root: Any = None, spare: bool = True) -> None:
+    def find_shared(self, root: Any = None, spare: bool = True) -> None:
         """Find what something else has too; ``root``, whose references were not counted, if not ``spare``."""
         lost = []
         for node in self._nodes.values():

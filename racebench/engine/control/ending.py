@@ -8,8 +8,8 @@ from __future__ import annotations
 from ...errors import ProgramError
 from ...primitives.ops import CLOCK, INTERRUPT, PASS, SLEEP
 from ..stuck import error_fault, find_ring, is_closed, ring_fault, wait_fault, wanted_site
+from .environment import Clocks, profiled
 from .floor import Floor
-from .outside import Clocks, profiled
 from .overseer import Overseer
 from .task import Task
 
@@ -104,7 +104,7 @@ class Ending:
             if task in s.watchers:
                 profiled(clocks.look, lambda watched=task.obj: watched.holds(s))  # type: ignore[misc]
             if clocks.asked or (task in s.watchers and any(op is CLOCK for op, _ in task.obj.reads)):
-                s.unseen.say(
+                s.blind_spots.say(
                     f"{s.program.name}: {task.name} waits in {wanted_site(task)} for a predicate that asks "
                     "for the time, which no step changes. Wait for a field that another thread sets"
                 )

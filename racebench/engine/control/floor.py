@@ -27,9 +27,9 @@ from ...primitives.ops import PASS, SLEEP, WAKE
 from ...program import Program
 from ...trace import Op
 from .. import osthreads
+from ..blind_spots import BlindSpots
 from ..strangers import Strangers, call_name, impure, step_name
 from ..stuck import Fault, crash_fault, find_ring, is_closed, livelock_fault, ring_fault, wait_fault
-from ..unseen import Unseen
 from .beginning import Beginning
 from .execution import Listener, Outcome
 from .fairness import InTurn, spinning
@@ -55,9 +55,9 @@ class Floor(Beginning):
 
     # With more attributes than CPython keeps without a dict, each look at one would cost more.
     __slots__ = (
-        "closing", "control", "crashed", "endless", "error", "fence", "fork", "ghost", "hangs", "interrupts",
-        "log", "lost", "max_steps", "might_end", "now", "ours", "outcome", "program", "relation", "runs",
-        "seeing", "spy", "strangers", "threads", "too_deep", "unseen", "workers",
+        "blind_spots", "closing", "control", "crashed", "endless", "error", "fence", "fork", "ghost", "hangs",
+        "interrupts", "log", "lost", "max_steps", "might_end", "now", "ours", "outcome", "program",
+        "relation", "runs", "seeing", "spy", "strangers", "threads", "too_deep", "workers",
     )  # fmt: skip
 
     def __init__(self, program: Program, threads: list[Task], interrupts: list[Task], max_steps: int) -> None:
@@ -71,7 +71,7 @@ class Floor(Beginning):
         self.lost: list[str] = []
         self.hangs = self.runs = 0
         self.endless = ""
-        self.unseen = Unseen()
+        self.blind_spots = BlindSpots()
         self.strangers = Strangers(program.name)
         self.control = threading.Lock()
         self.control.acquire()
@@ -125,7 +125,7 @@ class Floor(Beginning):
         task.aborted = self.crashed = True
         self.say(crash_fault(rule, message, osthreads.caller_site(), len(self.log)), task)
         if task.cpu is not None:
-            self.settle(task.cpu, task)
+            self.object_changed(task.cpu, task)
         raise ThreadAbort
 
     def say(self, fault: Fault, *tasks: Task) -> None:
@@ -227,7 +227,7 @@ class Floor(Beginning):
         finally:
             self.current = me
 
-    def settle(self, obj: Any, me: Task) -> None:
+    def object_changed(self, obj: Any, me: Task) -> None:
         """``me`` changed ``obj``: see whose offer on it can be met now."""
         me.obj = None
         changed = False

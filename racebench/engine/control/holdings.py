@@ -51,13 +51,13 @@ class Holdings:
 
     def __init__(self, scheduler: Floor) -> None:
         self.scheduler = scheduler
-        self.unseen = scheduler.unseen
+        self.blind_spots = scheduler.blind_spots
         self.names: dict[str, Any] = {
             "floor": scheduler,
             "get_ident": threading.get_ident,
             "point": scheduler.point,
             "fixed": set(ATOMS),
-            "settled": self._settled,
+            "all_fixed": self._all_fixed,
             "met": self._met,
             "brought": self._brought,
             "noticed": self._noticed,
@@ -76,7 +76,7 @@ class Holdings:
 
     def begin(self) -> None:
         """A new execution."""
-        self.unseen.begin()
+        self.blind_spots.begin()
         self._of_setup.clear()
         self._tracked.clear()
         self._bare.clear()
@@ -97,7 +97,7 @@ class Holdings:
             graph.hold(obj.__dict__[SLOT + read.field], True)
         for one in tracked:
             graph.hold_within(one)
-        graph.settle()
+        graph.find_shared()
         for obj, read in self._of_setup.values():
             obj.__dict__[SLOT + read.field] = self._adopted(graph, obj.__dict__[SLOT + read.field], obj, read)
         self._of_setup.clear()
@@ -113,9 +113,9 @@ class Holdings:
 
     def execution_is_over(self) -> None:
         """What was done after the last step that would have shown it."""
-        for one, told in self._bare:
+        for one, sentence in self._bare:
             if not is_bare(one):
-                self.unseen.say(told)
+                self.blind_spots.say(sentence)
         for tracked in self._tracked:
             if not untouched(tracked):
                 self._say_changed(tracked)
@@ -126,7 +126,7 @@ class Holdings:
         name, names = declared.name, self.names
         stem = f"op{len(names)}_{name}"
         read = self._reads[declared] = names[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
-        loose = "if type(value) not in fixed and not settled(value):"
+        loose = "if type(value) not in fixed and not all_fixed(value):"
         meet = f"    {loose}\n        met({stem}_r, self, value)\n    return value"
         if declared.delayed:
             self._noticed(read, declared.default)
@@ -150,19 +150,19 @@ class Holdings:
             value = copy(default, owner)
             graph = Graph(self._fixed)
             graph.hold(value, False)
-            graph.settle(value)
+            graph.find_shared(value)
             return self._adopted(graph, value, owner, read)
 
         return copied
 
     def _met(self, read: Op, obj: State, value: Any) -> None:
-        """The field that ``read`` reads has ``value``, which is not settled."""
+        """The field that ``read`` reads has ``value``, which may change."""
         bare: list[Any] = []
         found = self._noticed(read, value, bare)
         if found or bare:
             self._touched(obj, read.field, found + bare)
 
-    def _settled(self, value: Any) -> bool:
+    def _all_fixed(self, value: Any) -> bool:
         """Whether all that ``value`` refers to is of classes known to be fixed: quick, for most values."""
         cls = type(value)
         try:
@@ -201,7 +201,7 @@ class Holdings:
         return known
 
     def _brought(self, read: Op, obj: State, value: Any, spare: bool) -> Any:
-        """What a field gets for ``value``, which is not settled; ``spare``: nothing else refers to it."""
+        """What a field gets for ``value``, which may change; ``spare``: nothing else refers to it."""
         if self._is_fixed(type(value)):
             return value
         if self.scheduler.current is None:
@@ -219,7 +219,7 @@ class Holdings:
     def _taken(self, value: Any, spare: bool, obj: State, read: Op, loose: list[Any]) -> Any:
         graph = Graph(self._fixed)
         graph.hold(value, False)
-        graph.settle(value, spare)
+        graph.find_shared(value, spare)
         return graph.adopted(value, lambda like: self._empty(like, obj, read), loose)
 
     def _adopted(self, graph: Graph, value: Any, obj: State, read: Op) -> Any:
@@ -262,7 +262,7 @@ class Holdings:
         self._may_be_changed(container._rb_read)
         self._may_be_changed(container._rb_field)
         owner, kind = container._rb_owner, type(container).__name__
-        self.unseen.say(
+        self.blind_spots.say(
             f"{type(owner).__name__}.{container._rb_read.field} holds a {kind} that is changed without "
             "its methods, as heapq does, which is not seen: change it by its methods"
         )
@@ -285,12 +285,12 @@ class Holdings:
     def _touched(self, obj: State, field: str, found: list[Any]) -> None:
         s = self.scheduler
         who = s.current if s.current is not None else s.seeing
-        if who is None or not self.unseen.touched(who.index, obj, field, found):
+        if who is None or not self.blind_spots.touched(who.index, obj, field, found):
             return
         for one in found:
             what = f"{type(obj).__name__}.{field} holds {described(one)}"
-            told = f"{what}, which changes unseen: {_REMEDY}"
+            sentence = f"{what}, which changes unseen: {_REMEDY}"
             if is_bare(one):
-                self._bare.append((one, told))
+                self._bare.append((one, sentence))
             else:
-                self.unseen.say(told)
+                self.blind_spots.say(sentence)

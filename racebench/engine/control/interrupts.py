@@ -55,7 +55,7 @@ def switch(s: Floor, on: bool | None) -> bool:
         s.point(ops.IRQS_ON if on else ops.IRQS_OFF, me.cpu)
     me.irqs = on
     if me.cpu is not None:
-        s.settle(me.cpu, me)
+        s.object_changed(me.cpu, me)
     return were
 
 
@@ -92,7 +92,7 @@ def _suspend(s: Floor, cpu: Cpu, task: Task) -> None:
         if cpu.watched:
             s.watchers.remove(victim)
         victim.op, victim.obj = ops.SUSPENDED, cpu
-    s.settle(cpu, task)
+    s.object_changed(cpu, task)
 
 
 def _resume(s: Floor, cpu: Cpu, task: Task) -> None:
@@ -108,5 +108,5 @@ def _resume(s: Floor, cpu: Cpu, task: Task) -> None:
             victim.ready = obj.ready_for(victim)
         if cpu.watched:
             s.watchers.append(victim)
-    s.settle(cpu, task)
+    s.object_changed(cpu, task)
     s.refresh()

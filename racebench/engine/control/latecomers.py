@@ -8,9 +8,9 @@ from threading import get_ident
 from ...errors import ThreadAbort
 from ...program import Program
 from .. import osthreads
+from ..blind_spots import BlindSpots
 from ..numbering import Numbers
 from ..strangers import Strangers
-from ..unseen import Unseen
 from .task import Task
 
 _MOST_LATE = 10_000
@@ -23,7 +23,7 @@ class Late(Numbers):
     __slots__ = ("ending",)
 
     program: Program
-    unseen: Unseen
+    blind_spots: BlindSpots
     strangers: Strangers
     workers: dict[int, Task]
     ours: frozenset[int]
@@ -57,7 +57,7 @@ class Late(Numbers):
         me.late += 1
         if me.late <= _MOST_LATE:
             return
-        self.unseen.say(
+        self.blind_spots.say(
             f"{self.program.name}: {me.name} catches the exception that ends an execution, and goes on in "
             f"{osthreads.caller_site()}: catch Exception there, or raise it again"
         )

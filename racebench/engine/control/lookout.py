@@ -15,14 +15,14 @@ from typing import Any
 
 from ...trace import Kind
 from .. import osthreads
-from ..unseen import NOTHING
+from ..blind_spots import NOTHING
+from .environment import Environment, profiled, traced
 from .execution import Chooser
 from .floor import Floor
 from .objects import Known
-from .outside import Outside, profiled, traced
 from .overseer import Anyone
 from .pictures import Picture, Place
-from .plain import TRACED, Uses
+from .plain_accesses import TRACED, Uses
 from .task import Task
 
 _STEPS = {Floor.point.__code__, Floor.block_or_go.__code__}
@@ -70,7 +70,7 @@ class Lookout:
         self._orders: list[_Again] = []
         self.watch: Callable[[Task, Callable[[], None]], None] | None = None
         self.uses: Uses | None = None
-        self._outside = Outside()
+        self._environment = Environment()
         self._known = Known()
         self._touched = False
         self._picture: Picture | None = None
@@ -86,7 +86,7 @@ class Lookout:
         if not self._looks or s.runs & (s.runs - 1):
             return None
         self._picture = picture = Picture(s.program, state, self._known)
-        self._outside, self._steps, self._already = Outside(), 0, len(self.changing)
+        self._environment, self._steps, self._already = Environment(), 0, len(self.changing)
         self._closely = s.runs < _CLOSELY
         self.watch = lambda task, call: profiled(partial(self.look, task, picture), call)
         osthreads.take_lost_interrupts()
@@ -95,7 +95,7 @@ class Lookout:
     @property
     def sees_all(self) -> bool:
         """Whether the present execution is not looked at, and those that were showed nothing unseen."""
-        return self._looks and self.watch is None and not (self.changing or self._floor.unseen.anything)
+        return self._looks and self.watch is None and not (self.changing or self._floor.blind_spots.anything)
 
     def handed(self, what: str, value: Any) -> None:
         """A thread is given ``value``, which others may have as well; asked by whoever has the floor."""
@@ -108,7 +108,7 @@ class Lookout:
         The overseer knows by the name that a thread in here is on its way.
         """
         if event == "c_call":
-            self._outside.called(task.name, frame, called)
+            self._environment.called(task.name, frame, called)
         elif event == "call" and self._closely and frame.f_code in _STEPS:
             self._step(picture)
 
@@ -132,7 +132,7 @@ class Lookout:
                     "its threads can reach more objects than RaceBench looks at, and some may be changed "
                     "unseen"
                 )
-            for sentence in self._outside.told():
+            for sentence in self._environment.sentences():
                 self._say(sentence)
         if not self._touched:
             steps = any(op.kind not in _SHARES_NOTHING for _, op, _ in s.log)
@@ -162,10 +162,10 @@ class Lookout:
     def conclude(self, fit: bool) -> None:
         """The run is over: say what was not seen; ``fit``: whether there may be more executions."""
         if self._floor.runs and not self._touched:
-            self._floor.unseen.say(NOTHING)
+            self._floor.blind_spots.say(NOTHING)
         doubtful = self.changing - self.ordered
-        for sentence in self.trace().told(doubtful) if doubtful and fit else ():
+        for sentence in self.trace().sentences(doubtful) if doubtful and fit else ():
             self._say(sentence)
 
     def _say(self, sentence: str) -> None:
-        self._floor.unseen.say(f"{self._floor.program.name}: {sentence}")
+        self._floor.blind_spots.say(f"{self._floor.program.name}: {sentence}")

@@ -57,7 +57,7 @@ class _Out:
     def __init__(self, task: Task, frames: list[FrameType], blocks: bool, inside: bool) -> None:
         self.task, self.blocks, self.inside = task, blocks, inside
         self.place: Place = place_of(frames)
-        self.how = self.place.told(blocks)
+        self.how = self.place.described(blocks)
         self.stack = osthreads.stack_from(frames[0] if frames else None)
         self.back = False
 

@@ -43,7 +43,7 @@ class Controlled(Primitive):
             raise ThreadAbort
         s.point(op, self)
         result = effect(me, arg)
-        s.settle(self, me)
+        s.object_changed(self, me)
         return result
 
     def _block(
@@ -70,7 +70,7 @@ class Controlled(Primitive):
                 effect = self.expire
                 s.now += timeout
         result = effect(me, arg)
-        s.settle(self, me)
+        s.object_changed(self, me)
         return result
 
     def _asked(self, me: Task, ask: Op) -> bool:
@@ -83,7 +83,7 @@ class Controlled(Primitive):
         if me.op is ask:
             return True
         self.enlist(me)
-        s.settle(self, me)
+        s.object_changed(self, me)
         return False
 
     def _alone(self, op: Op, effect: Effect, arg: Any, timeout: float | None = None) -> Any:
@@ -130,7 +130,7 @@ class ControlledLock(Controlled, Lock):
 
     def let_go(self, me: Any) -> int:
         depth = super().let_go(me)
-        self._s.settle(self, me)
+        self._s.object_changed(self, me)
         return depth
 
 
@@ -171,7 +171,7 @@ class ControlledCondition(Controlled, Condition):
         self.quit(me)
         lock.grant(me, _getframe(0))
         lock.depth = depth
-        s.settle(lock, me)
+        s.object_changed(lock, me)
         return not late
 
     def _asleep(self, me: Task, timed: bool) -> Op:

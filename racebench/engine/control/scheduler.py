@@ -18,13 +18,13 @@ from ...primitives.runtime import eras
 from ...program import Program
 from ...trace import Schedule
 from .. import osthreads
+from ..blind_spots import outlives
 from ..delays import delayed_fields, late
 from ..garbage import tamed
 from ..instrument import Twins, derived
 from ..places import pinned
 from ..real import run as real
 from ..shield import Shield
-from ..unseen import outlives
 from . import interrupts
 from .children import Children
 from .clock import Clock
@@ -38,7 +38,7 @@ from .primitives import substitutes, wait_until
 from .states import States
 from .stores import Buffers, Draining
 from .task import Task as Task
-from .workers import Workers
+from .thread_pool import ThreadPool
 
 MAX_STEPS = 10_000
 """Steps after which an execution counts as a livelock."""
@@ -57,7 +57,7 @@ class Scheduler:
     Use as a context manager: it owns the worker threads, the process's runtime
     and, where the OS offers it, the caller's CPU affinity, and puts all back.
     ``looks``: also for what no step announces, which is in vain where nobody
-    asks what was ``unseen``.
+    asks what was ``blind_spots``.
     """
 
     numbers: bool = True
@@ -75,10 +75,10 @@ class Scheduler:
             Task(i, n, f, daemon=n in program.daemons) for i, (n, f) in enumerate(program.threads.items())
         ]
         self.floor = floor = Floor(program, threads, interrupts.tasks_of(program, threads), max_steps)
-        self.lost, self.unseen = floor.lost, floor.unseen
+        self.lost, self.blind_spots = floor.lost, floor.blind_spots
         self._shield = Shield()
         self.lookout = Lookout(floor, looks, partial(self.run, always_ask=True))
-        self._workers = Workers(floor, self.lookout)
+        self._workers = ThreadPool(floor, self.lookout)
         self._ending = Ending(floor, stall_s)
         self._holdings = Holdings(floor)
         self.check_failed, self.created = floor.check_failed, floor.created
@@ -122,7 +122,7 @@ class Scheduler:
         self.lookout.handed(what, value)
 
     def outlives(self, what: str) -> None:
-        self.unseen.say(f"{self.program.name}: {outlives(what)}")
+        self.blind_spots.say(f"{self.program.name}: {outlives(what)}")
 
     def execution(self) -> int:
         """The number of the present execution."""
@@ -180,7 +180,7 @@ class Scheduler:
         if floor.error is not None:
             raise floor.error
         if outcome.unfair:
-            self.unseen.say(outcome.unfair)
+            self.blind_spots.say(outcome.unfair)
         if floor.recorder is not None:
             floor.recorder.end()
         self._holdings.execution_is_over()
@@ -237,7 +237,7 @@ class Scheduler:
             pinned(),
             tamed() as self._collector,
             self._shield.installed(),
-            real.installed(self.program, self.unseen.say) as seen,
+            real.installed(self.program, self.blind_spots.say) as seen,
         ):
             self._holdings.see(seen)
             self._workers.start()

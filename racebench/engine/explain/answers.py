@@ -9,6 +9,7 @@ from typing import Any
 from ...errors import ProgramError, UsageError
 from ...findings import Finding, Result, Verdict
 from ...program import Program
+from ..blind_spots import judged
 from ..control.scheduler import Scheduler
 from ..garbage import leaves_nothing
 from ..search.loop import Loop, Plan, Source
@@ -16,7 +17,6 @@ from ..search.proof import Proof
 from ..search.walk import Walk
 from ..strategies import STRATEGIES, Strategy
 from ..strategies.portfolio import Portfolio
-from ..unseen import judged
 from .conclusion import Ending, with_needs
 from .confirmation import INVERSION, labelled
 
@@ -93,7 +93,7 @@ def _answered(
         except ProgramError as error:
             error.findings = loop.tally.findings(source.mode, plan.seed)
             raise
-        seen = loop.tally.told()
+        seen = loop.tally.ordered()
         if wanted is not None:
             seen = list({one.signature: one for one in like(wanted, seen).values()}.values())
         end = Ending(interrupted, loop.until)
@@ -101,10 +101,12 @@ def _answered(
         if source.complete and any(finding.rule == INVERSION for finding in found):
             # What was not seen may be just what hangs.
             scheduler.lookout.conclude(scheduler.fit)
-        complete = source.complete and not scheduler.unseen.sentences()
+        complete = source.complete and not scheduler.blind_spots.sentences()
         found = end.better(found, lambda: labelled(scheduler, found, complete, source.executions, end.until))
     findings = end.better(found, lambda: with_needs(program, found, plan.detect, end.until))
-    return judged(_result(program, loop, source, findings, end.interrupted), scheduler.unseen.sentences())
+    return judged(
+        _result(program, loop, source, findings, end.interrupted), scheduler.blind_spots.sentences()
+    )
 
 
 def _result(

@@ -10,12 +10,12 @@ from ...errors import ProgramError, ReplayDiverged, ThreadAbort
 from ...findings import Finding, Result, Verdict
 from ...program import Program
 from ...trace import Schedule, object_name
+from ..blind_spots import judged
 from ..control.recorder import StepRecorder
 from ..control.scheduler import Outcome, Scheduler
 from ..control.task import Task
 from ..garbage import leaves_nothing
 from ..search.evidence import Detect, executions_of, nothing, results_shown, shown
-from ..unseen import judged
 
 _UNREPLAYABLE = ("stall.hang", "stall.livelock")
 
@@ -75,7 +75,7 @@ def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) ->
         1 if findings else None, len(findings),
         stats={"steps": [s.as_json() for s in recorder.steps]},
     )  # fmt: skip
-    return judged(result, scheduler.unseen.sentences())
+    return judged(result, scheduler.blind_spots.sentences())
 
 
 def recorded(scheduler: Scheduler, schedule: Schedule) -> tuple[Outcome, StepRecorder]:

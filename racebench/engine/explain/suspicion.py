@@ -19,7 +19,7 @@ def suspected(program: Program) -> list[str]:
         for _ in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS):
             pass
         lookout = scheduler.lookout
-        return lookout.trace().told(lookout.changing, True) if lookout.changing else []
+        return lookout.trace().sentences(lookout.changing, True) if lookout.changing else []
 
 
 @leaves_nothing
@@ -30,4 +30,4 @@ def overlooked(program: Program) -> list[str]:
     """
     with Scheduler(program) as scheduler:
         spins = {outcome.unfair for outcome in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS)}
-    return [sentence for sentence in scheduler.unseen.sentences() if sentence not in spins]
+    return [sentence for sentence in scheduler.blind_spots.sentences() if sentence not in spins]

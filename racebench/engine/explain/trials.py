@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from ...trace import Schedule, switches
 from ..control.scheduler import Outcome, Scheduler
-from ..search.bounded import Bounded
 from ..search.evidence import Detect, nothing, shown
 from ..search.loop import outcomes
+from ..search.preemption_bound import PreemptionBounded
 from .deviations import Deviating, Place
 
 _MOST_BOUNDED = 1_500
@@ -89,6 +89,6 @@ class _Search:
     """All schedules of at most ``bound`` preemptions, run as far as they were asked for."""
 
     def __init__(self, scheduler: Scheduler, bound: int) -> None:
-        self.bounded = Bounded(scheduler, bound)
+        self.bounded = PreemptionBounded(scheduler, bound)
         self.outcomes = outcomes(self.bounded, _MOST_BOUNDED)
         self.found: dict[str, Shrunk] = {}

@@ -37,7 +37,7 @@ class Children:
         self._home = threading.Event()
         self.refuel: Callable[[Worker], None] = lambda me: None
         self.ended: Callable[[Worker], None] = lambda me: None
-        self.settle: Callable[[int], None] = lambda slot: None
+        self.part_over: Callable[[int], None] = lambda slot: None
         self.tick: Callable[[], int] = lambda: 0
         # Those that a setup has started, for each collision of the batch.
         self.waiting: list[list[Thread]] = []
@@ -140,7 +140,7 @@ class Children:
                 self.living -= 1
                 if not self.living:
                     self._home.set()
-            self.settle(slot)
+            self.part_over(slot)
 
     def await_all(self, seconds: float) -> bool:
         """Whether all have ended; waits for that so long.  Asked once no worker can start any more."""

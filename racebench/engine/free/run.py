@@ -27,12 +27,12 @@ from ...primitives import Field, State
 from ...primitives.runtime import eras
 from ...program import Program
 from .. import osthreads
+from ..blind_spots import BlindSpots
 from ..delays import late
 from ..instrument import SLOT, Twins, derived
 from ..stillness import own_clock
 from ..strangers import Strangers, called
 from ..stuck import crash_fault, error_fault, leak_fault
-from ..unseen import Unseen
 from .batches import LARGEST
 from .children import Children
 from .clock import Clock
@@ -65,7 +65,7 @@ class FreeRun:
         self.clock = Clock(self._dismissed)
         self.waits = Waits(self.everyone, self._about_to_sleep, self.tick)
         self.children = made = Children(program.name, self.everyone, self.local, seed)
-        made.mutex, made.tick, made.settle = self.waits.mutex, self.tick, self.waits.settle
+        made.mutex, made.tick, made.part_over = self.waits.mutex, self.tick, self.waits.part_over
         made.refuel, made.ended = self._refuel, self._ended
         self.enrol, self.spawn = made.enrol, made.spawn
         self.namespace["noise"] = self.step
@@ -74,7 +74,7 @@ class FreeRun:
         self.spent: list[Any] = []
         self.stopping = self._closing = self._setting_up = False
         self.stalled = threading.Event()
-        self.strangers, self.unseen = Strangers(program.name), Unseen()
+        self.strangers, self.blind_spots = Strangers(program.name), BlindSpots()
         # Who may touch the state of a collision besides the workers: we, and later the watchdog.
         self.allowed = {threading.get_ident()}
         self.refusal = ""
@@ -257,7 +257,7 @@ class FreeRun:
                 noise.pass_by(me, i)
             me.slot = i + 1
             if waits.sleepers:
-                waits.settle(i)
+                waits.part_over(i)
 
     def _leaked(self, me: Worker, slot: int) -> None:
         for lock, _, _ in tuple(me.held):

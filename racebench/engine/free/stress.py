@@ -11,11 +11,11 @@ from ...findings import FEWEST_COLLISIONS, Finding, Result, Verdict, miss_bound
 from ...primitives import installed
 from ...program import Program
 from .. import osthreads
+from ..blind_spots import NOTHING, judged
 from ..delays import only_controlled
 from ..garbage import leaves_nothing, tamed
 from ..progress import PROGRESS_S, Progress, ProgressCall
 from ..real import run as real
-from ..unseen import NOTHING, judged
 from .batches import Batches
 from .noise import Adviser, Jolt
 from .run import FreeRun
@@ -79,7 +79,7 @@ class Stress:
         watchdog = Watchdog(run, self._stall_s)
         with (
             installed(run),
-            real.installed(self.program, run.unseen.say),
+            real.installed(self.program, run.blind_spots.say),
             osthreads.switch_interval_restored(),
             tamed() as collector,
         ):
@@ -106,7 +106,7 @@ class Stress:
                 run.close()
         if run.watchdog_error is not None:
             raise HarnessBug(f"the watchdog failed: {run.watchdog_error!r}") from run.watchdog_error
-        result = judged(self._result(perf_counter() - self._started), run.unseen.sentences())
+        result = judged(self._result(perf_counter() - self._started), run.blind_spots.sentences())
         run.forget()
         return result
 
@@ -166,7 +166,7 @@ class Stress:
             "lost": [w.name for w in self.run.everyone if w.lost],
         }
         if tally.collisions and not self.run.touched:
-            self.run.unseen.say(NOTHING)
+            self.run.blind_spots.say(NOTHING)
         result = Result(
             verdict, False, tally.collisions, seconds, findings, tally.first_finding,
             tally.failures, tally.first_s, self.interrupted, stats,

@@ -88,7 +88,7 @@ class Waits:
         me.waits_at = None if frame is None else (frame.f_code, frame.f_lasti)
         ring = find_ring(me, _waits) if me.waits else None
         if ring is None or not is_closed(ring):
-            self._settle(me.slot)
+            self._look(me.slot)
         else:
             self._break(me, ring)
             self.detect_ns.append(time.perf_counter_ns() - started)
@@ -148,7 +148,7 @@ class Waits:
                 # Somebody has, or will before long: nothing lets a timeout wait but what is going on.
                 ticket.timeout = None
                 if me.parked is not None:
-                    self._settle(me.slot)
+                    self._look(me.slot)
             me.gate.acquire()
         if ticket.granted:
             return ticket.result
@@ -157,16 +157,16 @@ class Waits:
             self.change(me, obj, obj.quit, None)
         raise ThreadAbort
 
-    def settle(self, slot: int) -> None:
+    def part_over(self, slot: int) -> None:
         """A thread has ended its part of collision ``slot``: are the others stuck for good?"""
         with self.mutex:
-            self._settle(slot)
+            self._look(slot)
 
-    def settle_all(self) -> None:
+    def look_at_all(self) -> None:
         """For the watchdog: look at every collision that somebody sleeps in."""
         with self.mutex:
             for slot in {w.slot for w in self.workers if w.obj is not None}:
-                self._settle(slot)
+                self._look(slot)
 
     def give_up(self, lost: Worker) -> None:
         """The run ends without ``lost``: all that sleep unwind, and what it holds is let go of.
@@ -191,7 +191,7 @@ class Waits:
             if worker is not me:
                 self._poke(worker)
 
-    def _settle(self, slot: int) -> None:
+    def _look(self, slot: int) -> None:
         """With the mutex: abort the sleepers of ``slot`` if nobody there can move any more.
 
         Daemons may wait for ever: if nobody else does, that ends the collision and is no fault.

@@ -54,7 +54,7 @@ class Watchdog:
         self._run.allowed.add(threading.get_ident())
         while not self._stop.wait(LOOK_S):
             if self._run.waits.sleepers:
-                self._run.waits.settle_all()
+                self._run.waits.look_at_all()
             # A thread of the program may hire one more at any moment: whom we judge we have looked at.
             everyone = tuple(self._run.everyone)
             for worker in everyone:
@@ -125,7 +125,7 @@ class Watchdog:
         run = self._run
         frames = frames_of(worker.thread)
         place = place_of(frames)
-        what = f"{worker.name} {place.told(blocks)}, which RaceBench does not see"
+        what = f"{worker.name} {place.described(blocks)}, which RaceBench does not see"
         others = ", ".join(run.strangers.alive())
         if place.ends or others:
             why = "; it may go on later"

@@ -21,8 +21,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ...primitives import State, runtime, shared
-from ..unseen import outlives
-from .inside import inside
+from ..blind_spots import outlives
+from .caller import inside
 from .names import attributes
 
 _CELL, _ERA = "_rb_cell", "_rb_era"

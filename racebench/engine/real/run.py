@@ -15,11 +15,11 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import Any
 
-from ...errors import ProgramError, ThreadAbort, told
+from ...errors import ProgramError, ThreadAbort, described
 from ...program import Program
 from . import standins
 from .classes import Attributes, targeted
-from .imported import locks_replaced
+from .imported_locks import locks_replaced
 from .names import closed
 
 _LIBRARY = {
@@ -43,7 +43,7 @@ class Targets:
             try:
                 self._add(target)
             except (ImportError, AttributeError) as error:
-                what = f"{program.name}: instrument names {target!r}, and {told(error)}"
+                what = f"{program.name}: instrument names {target!r}, and {described(error)}"
                 raise ProgramError(f"{what}. Write 'package.module:Class'.") from error
 
     def _add(self, target: Any) -> None:
@@ -103,7 +103,9 @@ def installed(program: Program, say: Callable[[str], None]) -> Iterator[list[typ
     holders = {id(one): (one, one.__name__) for one in both}
     with ExitStack() as stack:
         stack.enter_context(standins.installed())
-        stack.enter_context(Attributes(names, lambda told: say(f"{program.name}: {told}")).installed())
+        stack.enter_context(
+            Attributes(names, lambda sentence: say(f"{program.name}: {sentence}")).installed()
+        )
         stack.enter_context(locks_replaced(list(holders.values())))
         if "concurrent.futures" in sys.modules:
             # A pool tells of whatever ends its threads; that we end one is nobody's fault.

@@ -28,8 +28,8 @@ from ...primitives.locks import PlainLock
 from ...primitives.simplequeue import SimpleQueue
 from ..osthreads import is_ours
 from . import heaps
+from .caller import inside
 from .facade import current_thread, faced
-from .inside import inside
 
 _PACKAGE = __name__.partition(".")[0]
 

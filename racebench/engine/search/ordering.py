@@ -15,9 +15,9 @@ from typing import NamedTuple
 from ...errors import ProgramError
 from ...trace import Kind
 from ..control.pictures import Place
-from ..control.plain import Use
+from ..control.plain_accesses import Use
 from ..control.scheduler import Scheduler
-from .optimal import Search
+from .dpor import Search
 from .races import History
 from .relation import Relation
 
@@ -46,7 +46,7 @@ def ordered(scheduler: Scheduler, relation: Relation, most: int) -> set[Place]:
         return left
     # What a lock guards needs no search.
     seen = lookout.trace()
-    left = {place for place in left if seen.told({place})}
+    left = {place for place in left if seen.sentences({place})}
     try:
         return _searched(scheduler, relation, most, left)
     except ProgramError:

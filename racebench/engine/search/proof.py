@@ -14,10 +14,10 @@ from typing import Any
 
 from ..control.scheduler import Outcome, Scheduler
 from ..tally import schedule_of
-from .bounded import Ladder
+from .dpor import Search
 from .evidence import results_shown
-from .optimal import Search
 from .ordering import ordered
+from .preemption_bound import Ladder
 
 _ALONE = 2_000
 _TURN = 500
@@ -74,7 +74,7 @@ class Proof:
         """Whether a daemon was kept from going on for ever; says so."""
         program, endless = self.scheduler.program, self.scheduler.floor.endless
         if endless:
-            self.scheduler.unseen.say(
+            self.scheduler.blind_spots.say(
                 f"{program.name}: the daemon {endless} sleeps or waits again and again, and of that only one "
                 "round after all others have ended is searched"
             )
@@ -108,7 +108,7 @@ class Proof:
                 met.add((schedule_of(outcome.log), results, outcome.broken))
         self.complete = True
         if len(met) > 1:
-            self.scheduler.unseen.say(
+            self.scheduler.blind_spots.say(
                 f"{self.scheduler.program.name} does not do the same twice along one schedule: verify needs "
                 "a program that depends on the schedule alone"
             )

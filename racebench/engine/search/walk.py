@@ -24,14 +24,14 @@ class _Row:
         self.strategy = strategy
         self.executions = self.classes = self.hits = 0
 
-    def told(self) -> dict[str, Any]:
+    def statistics(self) -> dict[str, Any]:
         return {
             "executions": self.executions,
             "classes": self.classes,
             "hits": self.hits,
             "rate": self.hits / self.executions,
             "rate_95": [*interval(self.hits, self.executions)],
-            **self.strategy.told(),
+            **self.strategy.statistics(),
         }
 
 
@@ -114,5 +114,5 @@ class Walk(Runs):
         return ""
 
     def stats(self, seconds: float, found: bool) -> Mapping[str, Any]:
-        rows = {name: row.told() for name, row in sorted(self._rows.items())}
+        rows = {name: row.statistics() for name, row in sorted(self._rows.items())}
         return {"classes": len(self._classes), "strategies": rows}

@@ -58,7 +58,7 @@ class Strategy:
     def reward(self, new: bool) -> None:
         """The last execution showed something new, or did not."""
 
-    def told(self) -> Mapping[str, Any]:
+    def statistics(self) -> Mapping[str, Any]:
         """What it has to say of its executions, for a report."""
         return {}
 

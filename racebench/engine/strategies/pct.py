@@ -106,7 +106,7 @@ class Pct(Strategy):
     def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
         self.k = max(self.k, self._choices + self._granted - self.stay)
 
-    def told(self) -> Mapping[str, Any]:
+    def statistics(self) -> Mapping[str, Any]:
         return {"miss_bound": self.miss_bound()}
 
     def miss_bound(self) -> list[float]:

@@ -12,7 +12,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..stored import Stored
+from ..stored_run import Stored
 
 
 class Format(NamedTuple):

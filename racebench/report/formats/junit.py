@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape, quoteattr
 from ...records import Cell
 from .. import facts
 from ..headline import in_a_line
-from ..stored import Stored
+from ..stored_run import Stored
 from ..text import clean, clipped, joined
 
 _MOST_CHARS = 2000

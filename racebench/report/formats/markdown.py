@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from .. import tree
 from ..mail import mail
 from ..run import document
-from ..stored import Stored
+from ..stored_run import Stored
 from ..terminal import plain
 from ..text import clipped
 
@@ -23,11 +23,13 @@ _ACTIVE = re.compile(r"([\\`*{}\[\]<>#+!|~&@$^=]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-
 
 def render(stored: Stored, width: int) -> str:
     """No line is longer than ``width``, but for commands; what is ``brief`` is a mail of one screen."""
-    told = document(stored)
+    report = document(stored)
     if stored.whole is not None:
-        return "\n".join(_indented(mail(stored.whole, told.about, width - len(_INDENT)), width)) + "\n"
+        return "\n".join(_indented(mail(stored.whole, report.about, width - len(_INDENT)), width)) + "\n"
     return (
-        "\n\n".join(["# RaceBench report", *_indented(told.headline, width), *_blocks(told.sections, width)])
+        "\n\n".join(
+            ["# RaceBench report", *_indented(report.headline, width), *_blocks(report.sections, width)]
+        )
         + "\n"
     )
 

@@ -14,7 +14,7 @@ from .. import facts
 from ..headline import in_a_line
 from ..lanes import GIVES, TAKES, steps
 from ..places import Repository, Spot, accesses, first_spot
-from ..stored import Stored
+from ..stored_run import Stored
 from ..text import clean, clipped
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from .. import tree
 from ..run import document
-from ..stored import Stored
+from ..stored_run import Stored
 from ..text import clipped, counted
 from ..tree import BREAK, Look
 
@@ -18,9 +18,11 @@ _LEAST, _MOST_CHARS, _MOST_ROWS, _MOST_LANES, _COLOURS = 26, 64, 400, 12, 6
 
 def render(stored: Stored) -> str:
     """It loads nothing; without a finding it says how the run went."""
-    told = document(stored)
-    panels = [panel for section in told.sections for panel in section.blocks if isinstance(panel, tree.Panel)]
-    heads: list[tuple[str, str]] = [("title", "RaceBench"), ("head", told.summary)]
+    report = document(stored)
+    panels = [
+        panel for section in report.sections for panel in section.blocks if isinstance(panel, tree.Panel)
+    ]
+    heads: list[tuple[str, str]] = [("title", "RaceBench"), ("head", report.summary)]
     shown = None
     if panels:
         panel = panels[0]

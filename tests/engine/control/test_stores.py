@@ -11,7 +11,7 @@ import pytest
 
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.search.bounded import Bounded
+from racebench.engine.search.preemption_bound import PreemptionBounded
 
 from ..random_programs import FEW, agreed
 
@@ -593,7 +593,7 @@ def test_a_fence_is_a_step_only_after_a_store() -> None:
 
     def steps(thread: Any) -> list[str]:
         with Scheduler(program(thread)) as scheduler:
-            search = Bounded(scheduler, 0)
+            search = PreemptionBounded(scheduler, 0)
             outcome = search.execute()
         assert outcome is not None
         return [op.kind.value for _, op, _ in outcome.log]

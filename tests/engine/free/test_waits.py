@@ -75,7 +75,7 @@ def waits(*workers: Any) -> Waits:
 def test_one_who_passes_while_it_is_looked_at_leaves_nobody_stuck() -> None:
     lock = Owned()
     sleeper = Sleeper("a", lock)
-    waits(sleeper, Finishing("b", lock)).settle(0)
+    waits(sleeper, Finishing("b", lock)).part_over(0)
     assert not sleeper.faults
     assert not sleeper.aborted
 
@@ -84,14 +84,14 @@ def test_its_twin_with_nobody_left_to_come_is_stuck() -> None:
     sleeper = Sleeper("a", Nobodys())
     passed = Sleeper("b", None)
     passed.slot = 1
-    waits(sleeper, passed).settle(0)
+    waits(sleeper, passed).part_over(0)
     assert [fault.rule for _, fault in sleeper.faults] == ["deadlock.wait"]
     assert sleeper.aborted
 
 
 def test_one_who_may_still_come_leaves_nobody_stuck() -> None:
     sleeper = Sleeper("a", Nobodys())
-    waits(sleeper, Sleeper("b", None)).settle(0)
+    waits(sleeper, Sleeper("b", None)).part_over(0)
     assert not sleeper.faults
 
 

@@ -93,7 +93,7 @@ class Asleep(Run):
         self.everyone: list[Any] = []
         self.settled = threading.Event()
 
-    def settle_all(self) -> None:
+    def look_at_all(self) -> None:
         self.sleepers.clear()
         self.settled.set()
 

@@ -14,8 +14,8 @@ import pytest
 
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.search.bounded import Ladder
-from racebench.engine.search.optimal import Search
+from racebench.engine.search.dpor import Search
+from racebench.engine.search.preemption_bound import Ladder
 
 PLACES = (0.1, 0.25, 0.5, 0.75)
 

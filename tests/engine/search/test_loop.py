@@ -76,7 +76,7 @@ def test_it_ends_with_its_schedules() -> None:
     script = Script([ended(), ended("a.b"), None, ended("a.b", "c.d")])
     loop = run(script, Plan())
     assert script.executions == 4
-    assert {s.signature: (s.count, s.after) for s in loop.tally.told()} == {
+    assert {s.signature: (s.count, s.after) for s in loop.tally.ordered()} == {
         "a.b: so": (2, 2),
         "c.d: so": (1, 4),
     }
@@ -130,7 +130,7 @@ def test_what_was_forgotten_is_not_counted() -> None:
     """The third execution is the first of a new beginning: what came before will come again."""
     script = Script([ended("a.b"), ended("a.b"), ended("c.d")], restarts_at=3)
     loop = run(script, Plan())
-    assert [s.signature for s in loop.tally.told()] == ["c.d: so"]
+    assert [s.signature for s in loop.tally.ordered()] == ["c.d: so"]
     assert loop.tally.failures == 1
 
 
@@ -143,7 +143,7 @@ def test_detectors_look_at_one_execution_of_each_class() -> None:
 
     loop = run(Script([ended(), ended(), ended()], old={2}), Plan(detect=detect))
     assert len(looked) == 2
-    [seen] = loop.tally.told()
+    [seen] = loop.tally.ordered()
     assert (seen.alarm, seen.count, seen.after) == (True, 2, 1)
     assert (loop.tally.failures, loop.tally.first, loop.tally.first_finding) == (0, None, 1)
 

@@ -9,7 +9,7 @@ import pytest
 
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.search.optimal import Search
+from racebench.engine.search.dpor import Search
 
 
 class Machine(rb.State):

@@ -32,7 +32,7 @@ class First(Strategy):
     def reward(self, new: bool) -> None:
         self.heard.append(new)
 
-    def told(self) -> dict[str, Any]:
+    def statistics(self) -> dict[str, Any]:
         return {"mine": len(self.heard)}
 
 

@@ -7,7 +7,7 @@ import hashlib
 from importlib.resources import files
 
 from ...run import document
-from ...stored import Stored
+from ...stored_run import Stored
 from .blocks import block
 from .filters import filters
 from .words import escaped
@@ -17,12 +17,12 @@ _SCRIPTS = ("filter.js", "stepper.js")
 
 
 def render(stored: Stored) -> str:
-    told = document(stored)
+    report = document(stored)
     style, script = (
         "".join(files(__package__).joinpath(name).read_text("utf-8") for name in names)
         for names in (_STYLES, _SCRIPTS)
     )
-    headline, sections = ("\n".join(map(block, blocks)) for blocks in (told.headline, told.sections))
+    headline, sections = ("\n".join(map(block, blocks)) for blocks in (report.headline, report.sections))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -36,8 +36,8 @@ def render(stored: Stored) -> str:
 <body>
 <h1>RaceBench report</h1>
 {headline}
-<p class="dim">{escaped(" · ".join(told.about))}</p>
-{filters(told)}
+<p class="dim">{escaped(" · ".join(report.about))}</p>
+{filters(report)}
 {sections}
 <script>{script}</script>
 </body>

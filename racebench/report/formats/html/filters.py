@@ -11,14 +11,14 @@ from ...tree import VERDICTS, Block
 from .words import escaped
 
 
-def filters(told: tree.Document) -> str:
+def filters(report: tree.Document) -> str:
     """A search field, and a list for each facet that has more than one value."""
-    panels = list(_panels(told.sections))
+    panels = list(_panels(report.sections))
     facets: dict[str, Counter[str]] = {}
     for panel in panels:
         for name, values in panel.facets.items():
             facets.setdefault(name, Counter()).update(values)
-    verdicts = {verdict: told.verdicts[verdict] for verdict in VERDICTS if told.verdicts.get(verdict)}
+    verdicts = {verdict: report.verdicts[verdict] for verdict in VERDICTS if report.verdicts.get(verdict)}
     facets.pop("verdict", None)
     lists = [_list("verdict", verdicts)] if len(verdicts) > 1 else []
     lists += [_list(name, dict(sorted(values.items()))) for name, values in facets.items() if len(values) > 1]

@@ -39,10 +39,10 @@ def bars(shown: tree.Bars) -> str:
         parts.append(f'<text class="first" x="0" y="{_HIGH - 5}">{first}</text>')
         parts.append(f'<text class="last" x="{_WIDE}" y="{_HIGH - 5}">{last}</text>')
     floor = f'<path class="floor" d="M0 {_HIGH - _FOOT}H{_WIDE}"/>'
-    told = "; ".join(f"{label}: {_number(value)}" for label, value in shown.bars)
+    values = "; ".join(f"{label}: {_number(value)}" for label, value in shown.bars)
     return (
         f'<figure class="plot"><figcaption>{escaped(shown.title)}</figcaption>\n'
-        f'<svg viewBox="0 0 {_WIDE} {_HIGH}" role="img" aria-label="{escaped(f"{shown.title}: {told}")}">'
+        f'<svg viewBox="0 0 {_WIDE} {_HIGH}" role="img" aria-label="{escaped(f"{shown.title}: {values}")}">'
         f"{floor}{''.join(parts)}</svg></figure>"
     )
 

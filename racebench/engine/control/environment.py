@@ -42,7 +42,7 @@ _NOT_THE_PROGRAMS = ("importlib", "logging", "linecache", "tokenize", "traceback
 _IN_MEMORY = (io.StringIO, io.BytesIO)
 
 
-class Outside:
+class Environment:
     """The calls of the threads of one execution; each writes only its own entry, and one runs at a time."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Outside:
             if place is not None:
                 self._by[thread] = f"{function.__name__} in {place}"
 
-    def told(self) -> list[str]:
+    def sentences(self) -> list[str]:
         if len(self._by) < 2:
             return []
         calls = " and ".join(f"{thread} calls {what}" for thread, what in sorted(self._by.items()))

@@ -44,7 +44,7 @@ def unused(target: Target) -> Iterator[str]:
                     takers[lock.cls].add((lock.label(), actor.name))
         return []
 
-    engine.glance(watched(program, watch, vgic.bench_states), engine.Plan(FEW_TRIES, detect=look))
+    engine.glance(watched(program, watch, vgic.system_states), engine.Plan(FEW_TRIES, detect=look))
     tried = "another execution" if executions == 1 else f"another {executions} executions"
     for name in lineage.replaced:
         if name not in ran:

@@ -21,7 +21,7 @@ def outlives(what: str) -> str:
     )
 
 
-class Unseen:
+class BlindSpots:
     """Keeps the sentences of one run, and who touched what in its present execution.
 
     ``say`` may be called by any thread: one assignment to a dict.
@@ -61,9 +61,9 @@ class Unseen:
         return shared
 
 
-def judged(result: Result, *unseen: Iterable[str]) -> Result:
-    """``result`` as it is worth with what was ``unseen``: findings stay, nothing is proved."""
-    sentences = tuple(sorted({sentence for some in unseen for sentence in some}))
+def judged(result: Result, *blind_spots: Iterable[str]) -> Result:
+    """``result`` as it is worth with what was ``blind_spots``: findings stay, nothing is proved."""
+    sentences = tuple(sorted({sentence for some in blind_spots for sentence in some}))
     stats = {**result.stats, "unseen": sentences}
     if not sentences:
         return replace(result, stats=stats)

@@ -17,7 +17,7 @@ class _Clock:
         return self._now
 
 
-class Alone:
+class SingleThread:
     """A ``Runtime``; a subclass says what becomes of who would wait, and of a check that fails."""
 
     numbers = False

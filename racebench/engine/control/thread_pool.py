@@ -21,7 +21,7 @@ from .lookout import Lookout
 from .task import Task
 
 
-class Workers:
+class ThreadPool:
     """The workers of one scheduler; ``start`` and ``close`` are the controlling thread's."""
 
     def __init__(self, floor: Floor, lookout: Lookout) -> None:

@@ -112,16 +112,16 @@ def distinct(stored: Stored) -> list[Distinct]:
         record = one.record
         return expected(record), place.get(record.cell, len(place)), record.finding.rule
 
-    told: dict[tuple[str, str], Distinct] = {}
+    found: dict[tuple[str, str], Distinct] = {}
     for path, record in sorted(stored.findings, key=best):
         key = record.finding.signature, label(record)
-        if key in told:
-            told[key].also.append(" x ".join(record.cell))
+        if key in found:
+            found[key].also.append(" x ".join(record.cell))
         else:
-            told[key] = Distinct(stored.path(path), record)
-        told[key].found.append((stored.path(path), record))
+            found[key] = Distinct(stored.path(path), record)
+        found[key].found.append((stored.path(path), record))
     shown: list[Distinct] = []
-    for one in sorted(told.values(), key=order):
+    for one in sorted(found.values(), key=order):
         if not any(other.take(one) for other in shown):
             shown.append(one)
     return shown

@@ -15,7 +15,7 @@ Holding = tuple[tuple[Any, int, bool], ...]
 """Locks held by one thread, outermost first: (lock, step that took it, mode)."""
 
 
-class Held:
+class Locksets:
     """Follows lock operations; a trylock that failed and a misplaced release change nothing.
 
     ``of[i]`` is what thread ``i`` holds: a tuple that is replaced, never changed.

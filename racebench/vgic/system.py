@@ -23,7 +23,7 @@ _MOST_KEPT = 64
 """Ends of a machine whose audits are kept."""
 
 
-class Bench:
+class System:
     """One execution's machine, the protocol that runs it, and how it was at first.
 
     ``_audited`` has what was broken in the ends that it came to so far.
@@ -73,7 +73,7 @@ class Bench:
         """The vCPU whose pCPU takes an interrupt; None: a pCPU that runs none of the domain's."""
         return None if vcpu is None else self.domain.vcpu[vcpu]
 
-    def remember(self) -> Bench:
+    def remember(self) -> System:
         """Keep the present state for ``recycle``."""
         machine = self.machine
         self._tables = [machine.descs]
@@ -101,9 +101,9 @@ def _changes(own: dict[str, Any], first: dict[str, Any]) -> Hashable:
 _ABSENT = object()
 
 
-def bench_states(bench: Bench) -> Iterator[State]:
-    """Every object of ``bench`` that has fields or locks."""
-    return states(bench.machine)
+def system_states(system: System) -> Iterator[State]:
+    """Every object of ``system`` that has fields or locks."""
+    return states(system.machine)
 
 
 def states(machine: Machine) -> Iterator[State]:
@@ -182,15 +182,15 @@ def explained(op: Operation, code: Any) -> Any:
     return None if op.name in HARDWARE else code
 
 
-def compiled(op: Operation) -> Callable[[Bench], Any]:
+def compiled(op: Operation) -> Callable[[System], Any]:
     """``op`` with its numbers bound."""
     code = CODE[op.name]
     keys = OPERATIONS[op.name]
     args = tuple(_argument(op, key) for key in keys)
-    return lambda bench: code(bench, *args)
+    return lambda system: code(system, *args)
 
 
-def alone(op: Operation) -> Callable[[Bench], Any]:
+def alone(op: Operation) -> Callable[[System], Any]:
     """The same, for a machine that one thread has: what it returns is what has to be explained."""
     code = compiled(op)
-    return code if op.name not in HARDWARE else lambda bench: explained(op, code(bench))
+    return code if op.name not in HARDWARE else lambda system: explained(op, code(system))

@@ -22,7 +22,7 @@ _INNERMOST = 12
 _OURS = str(Path(__file__).parents[1]) + os.sep
 
 
-def standing() -> str:
+def dump_threads() -> str:
     """Each thread but the caller's with its named locks and its stack, as text.
 
     Takes no lock.  Threads of a run going on come first.

@@ -29,7 +29,7 @@ from ..bounds import fits
 from ..records import Cell, FindingRecord
 from .comparison import signatures
 from .differences import SEEN, grouped
-from .stored import Pairs
+from .stored_run import Pairs
 from .text import counted, joined
 from .tree import Block, Look, Section, note
 
@@ -40,7 +40,7 @@ Lineage = Mapping[str, Any]
 """``{protocol, parent, own, replaced}``: ids, and names of functions as ``scenario.lineage`` has them."""
 
 _LINEAGE = {"protocol": str, "parent": str, "own": [str], "replaced": [str]}
-_TOLD = {
+_ONE = {
     "protocol": str,
     "parent": str,
     "cells": int,
@@ -165,10 +165,10 @@ def _turns(signature: str) -> Iterator[str]:
 # -- as it is shown
 
 
-def conclusions(told: Any) -> list[tuple[str, bool]]:
+def conclusions(stored: Any) -> list[tuple[str, bool]]:
     """A sentence for each protocol of what a run has of this, and whether it got worse."""
     said = []
-    for one in told if fits(told, [_TOLD]) else ():
+    for one in stored if fits(stored, [_ONE]) else ():
         new, fixed = len(one["new"]), len(one["fixed"])
         parts = [
             counted(new, "new finding") if new else "nothing new",
@@ -180,14 +180,14 @@ def conclusions(told: Any) -> list[tuple[str, bool]]:
     return said
 
 
-def news(told: Any) -> set[str]:
+def news(stored: Any) -> set[str]:
     """The signatures that are new with a protocol."""
-    return {seen["signature"] for one in (told if fits(told, [_TOLD]) else ()) for seen in one["new"]}
+    return {seen["signature"] for one in (stored if fits(stored, [_ONE]) else ()) for seen in one["new"]}
 
 
-def sections(told: Any, path: Callable[[str], str] = str) -> Iterator[Section]:
+def sections(stored: Any, path: Callable[[str], str] = str) -> Iterator[Section]:
     """What a run has of this, a section for each protocol; ``path`` is where one in the run's folder is."""
-    for one in told if fits(told, [_TOLD]) else ():
+    for one in stored if fits(stored, [_ONE]) else ():
         placed = {key: [{**s, "finding": path(s["finding"])} for s in one[key]] for key in ("new", "fixed")}
         yield Section(f"{one['protocol']} against {one['parent']}", list(_blocks({**one, **placed})))
 

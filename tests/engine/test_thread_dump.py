@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import racebench as rb
-from racebench.engine.standing import standing
+from racebench.engine.thread_dump import dump_threads
 
 
 def test_threads_of_a_run_come_first_with_their_named_locks() -> None:
@@ -17,7 +17,7 @@ def test_threads_of_a_run_come_first_with_their_named_locks() -> None:
 
     def holder(s: Two) -> None:
         with s.a, s.b:
-            thread = threading.Thread(target=lambda: said.append(standing()))
+            thread = threading.Thread(target=lambda: said.append(dump_threads()))
             thread.start()
             thread.join()
 
@@ -31,7 +31,7 @@ def test_threads_of_a_run_come_first_with_their_named_locks() -> None:
 
 def test_without_a_run_there_are_stacks_alone() -> None:
     said: list[str] = []
-    thread = threading.Thread(target=lambda: said.append(standing()))
+    thread = threading.Thread(target=lambda: said.append(dump_threads()))
     thread.start()
     thread.join()
     assert "thread MainThread" in said[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from racebench.report.stored import Stored, distinct, summary
+from racebench.report.stored_run import Stored, distinct, summary
 
 from .samples import cell, finding, stored
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...primitives import RLock, runtime
 from ...primitives.locks import PlainLock
-from .inside import inside
+from .caller import inside
 
 _KINDS: dict[type, type] = {_thread.LockType: PlainLock, type(threading.RLock()): RLock}
 _MOST = 10_000

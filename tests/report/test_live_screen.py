@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from racebench.engine import Progress
-from racebench.report.live import FuzzScreen, LiveScreen
+from racebench.report.live_screen import FuzzScreen, LiveScreen
 from racebench.report.progress import PlainLines, Quiet
 
 from .samples import ESC, EVIL, a_cell, console, finding, record

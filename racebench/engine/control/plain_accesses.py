@@ -148,7 +148,7 @@ class Uses:
             lock.name for lock, _, _ in task.held if looks or getattr(lock, "writer", task) is task
         )
 
-    def told(self, places: set[Place], all_of_them: bool = False) -> list[str]:
+    def sentences(self, places: set[Place], all_of_them: bool = False) -> list[str]:
         """A sentence for each of ``places`` that two threads use with no lock in common, or of all."""
         sentences = []
         for place in sorted(places, key=lambda place: place.what):

@@ -10,9 +10,9 @@ import pytest
 import racebench
 from racebench.findings import Broken
 from racebench.program import Program
-from racebench.vgic import bench as module
+from racebench.vgic import system as module
 from racebench.vgic.audits import audit
-from racebench.vgic.bench import Bench
+from racebench.vgic.system import System
 
 from .machines import program
 
@@ -30,8 +30,8 @@ _PROGRAMS: dict[str, tuple[dict[str, tuple[str, ...]], dict[str, Any]]] = {
 
 
 def _with_both(whole: Program, seen: list[tuple[list[Broken], list[Broken]]]) -> Program:
-    def check(bench: Bench, results: dict[str, Any]) -> list[Broken]:
-        seen.append((list(bench.audited()), audit(bench.machine)))
+    def check(system: System, results: dict[str, Any]) -> list[Broken]:
+        seen.append((list(system.audited()), audit(system.machine)))
         return seen[-1][1]
 
     return replace(whole, check=check)
@@ -62,31 +62,31 @@ def test_each_end_is_audited_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_field_of_the_machine_tells_its_ends_apart() -> None:
-    bench: Bench = program({"a": ("release virq=40",)}, **_PENDING).setup()
-    assert bench.audited() == []
+    system: System = program({"a": ("release virq=40",)}, **_PENDING).setup()
+    assert system.audited() == []
     for harmed, name, value in (
-        (bench.machine.descs[64], "lost_eoi", True),
-        (bench.machine.descs[64], "DISABLED", True),
-        (bench.domain.ranks[1], "ienable", 0),
-        (bench.domain.pending_irqs[40], "ENABLED", False),
-        (bench.domain.vcpu[0], "lr_pending", ()),
+        (system.machine.descs[64], "lost_eoi", True),
+        (system.machine.descs[64], "DISABLED", True),
+        (system.domain.ranks[1], "ienable", 0),
+        (system.domain.pending_irqs[40], "ENABLED", False),
+        (system.domain.vcpu[0], "lr_pending", ()),
     ):
         setattr(harmed, name, value)
-        assert bench.audited() == audit(bench.machine) != []
-        assert bench.recycle() and bench.audited() == []
+        assert system.audited() == audit(system.machine) != []
+        assert system.recycle() and system.audited() == []
 
 
 def test_an_object_that_a_thread_has_made_is_audited_too() -> None:
-    bench: Bench = program({"a": ("release virq=40",)}, **_PENDING).setup()
-    assert bench.audited() == []
-    bench.machine.descs[65].lost_eoi = True
-    assert [b.rule for b in bench.audited()] == ["irq.lost_eoi"]
+    system: System = program({"a": ("release virq=40",)}, **_PENDING).setup()
+    assert system.audited() == []
+    system.machine.descs[65].lost_eoi = True
+    assert [b.rule for b in system.audited()] == ["irq.lost_eoi"]
 
 
 def test_no_more_ends_are_kept_than_memory_is_meant_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_KEPT", 2)
-    bench: Bench = program({"a": ("release virq=40",)}, **_ROUTED).setup()
+    system: System = program({"a": ("release virq=40",)}, **_ROUTED).setup()
     for affinity in (*range(6), *range(6)):
-        bench.machine.descs[64].affinity = affinity
-        assert bench.audited() == audit(bench.machine)
-        assert len(bench._audited) <= 2
+        system.machine.descs[64].affinity = affinity
+        assert system.audited() == audit(system.machine)
+        assert len(system._audited) <= 2

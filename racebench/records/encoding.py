@@ -29,8 +29,8 @@ def check_schema(value: Mapping[str, Any], place: str) -> None:
         raise ResultError(f"{what}. Upgrade RaceBench.")
 
 
-def plain(record: Any, keys: Iterable[str], more: Iterable[str] = ()) -> dict[str, Any]:
+def encoded(record: Any, keys: Iterable[str], more: Iterable[str] = ()) -> dict[str, Any]:
     """These fields as JSON has them; of ``more`` only those that say anything."""
     values = {key: getattr(record, key) for key in (*keys, *more)}
-    told = {key: value for key, value in values.items() if value or key in keys}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in told.items()}
+    kept = {key: value for key, value in values.items() if value or key in keys}
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}

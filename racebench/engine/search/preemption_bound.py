@@ -35,7 +35,7 @@ class _Choice:
         self.done = 0
 
 
-class Bounded:
+class PreemptionBounded:
     """Depth-first over all schedules with at most ``bound`` preemptions.
 
     A preemption is a step by another thread than the last, which could have gone
@@ -165,7 +165,7 @@ class Ladder:
         self._before = 0
         self._sizes: list[float] = []
         self._next = 1.0
-        self._rung = Bounded(scheduler, 0)
+        self._rung = PreemptionBounded(scheduler, 0)
 
     @property
     def executions(self) -> int:
@@ -189,7 +189,7 @@ class Ladder:
         self._sizes.append(float(rung.executions))
         self._next = float(rung.executions + rung.barred)
         self.bound += 1
-        self._rung = Bounded(self.scheduler, self.bound)
+        self._rung = PreemptionBounded(self.scheduler, self.bound)
         return True
 
     def done(self) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ...campaign import claims
 from ...campaign.results import read_findings, read_journal, read_run
 from ...errors import RaceBenchError
-from ...report.stored import Progress, Stored
+from ...report.stored_run import Progress, Stored
 
 _EXAMPLE = "example"
 """The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
@@ -24,7 +24,7 @@ def read_stored(path: Path, *, beside: bool = True) -> Stored:
     """
     run, findings = read_run(path), read_findings(path)
     seen = history(path) if beside else {}
-    went = [Progress(*told) for told in _progress(path)]
+    went = [Progress(*seen) for seen in _progress(path)]
     judged = claims.judge(run.cells)
     return Stored(run, findings, judged, _written(path), seen, str(path), progress=went)
 
@@ -56,13 +56,13 @@ def history(path: Path) -> dict[str, tuple[int, int]]:
     own = _Seen(path)
     # Where nothing was seen, older runs have nothing to add, and reading them takes its time.
     runs = [own, *_older(path)] if own.cells_of else []
-    told = {}
+    seen = {}
     for signature, cells in own.cells_of.items():
         asked = [run for run in runs if run.cells & cells]
         if len(asked) > 1:
             times = sum(signature in run.cells_of for run in asked)
-            told[signature] = times, len(asked)
-    return told
+            seen[signature] = times, len(asked)
+    return seen
 
 
 class _Seen:

@@ -41,7 +41,7 @@ def _learn(clock: Clock, other: Sequence[int]) -> None:
             clock[k] = value
 
 
-class Past:
+class HappensBefore:
     """Follows the steps of an execution, in order; objects are told apart by identity."""
 
     def __init__(self, threads: int, reads: bool) -> None:

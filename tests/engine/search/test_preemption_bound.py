@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine.search.bounded import Bounded, Ladder
 from racebench.engine.search.loop import outcomes
+from racebench.engine.search.preemption_bound import Ladder, PreemptionBounded
 from racebench.primitives import ops
 
 
@@ -36,8 +36,8 @@ class Counters:
         return order
 
 
-def within(counters: Any, bound: int) -> tuple[Bounded, list[str]]:
-    search = Bounded(counters, bound)
+def within(counters: Any, bound: int) -> tuple[PreemptionBounded, list[str]]:
+    search = PreemptionBounded(counters, bound)
     for _ in outcomes(search):
         pass
     return search, counters.orders
@@ -66,7 +66,7 @@ def test_to_switch_from_a_thread_that_cannot_go_on_is_no_preemption() -> None:
 
 
 def test_preempted_are_the_steps_made_in_the_place_of_another() -> None:
-    search = Bounded(Counters(2, 2), 2)  # type: ignore[arg-type]
+    search = PreemptionBounded(Counters(2, 2), 2)  # type: ignore[arg-type]
     met = {order: list(search.preempted) for order in map(str, outcomes(search))}
     assert met["aabb"] == []
     assert met["abba"] == [1]
@@ -90,7 +90,7 @@ def test_a_ladder_with_a_last_bound_ends_there_and_has_not_seen_all() -> None:
 
 
 def test_the_whole_is_explored_at_the_end_and_a_share_of_it_before() -> None:
-    search = Bounded(Counters(3, 3), 9)  # type: ignore[arg-type]
+    search = PreemptionBounded(Counters(3, 3), 9)  # type: ignore[arg-type]
     shares = [search.done() for _ in outcomes(search)]
     assert len(shares) == 20
     assert all(0 < share < 1 for share in shares[:-1])

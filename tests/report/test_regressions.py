@@ -8,7 +8,7 @@ import pytest
 
 from racebench.findings import Finding
 from racebench.records import Cell, FindingRecord, ModeResult
-from racebench.report.against import against, sections
+from racebench.report.regressions import against, sections
 from racebench.report.terminal import show
 
 from .samples import console

@@ -59,11 +59,11 @@ class _Slot:
 
     def drawn(self, width: int, now: float) -> Group:
         """Name and verdict in one row, what is measured in another."""
-        told = Text("so far", style="yellow" if self.rules else "dim")
-        told = (words(spoken(self.verdict)) if self.verdict else told) + Text(
+        outcome = Text("so far", style="yellow" if self.rules else "dim")
+        outcome = (words(spoken(self.verdict)) if self.verdict else outcome) + Text(
             f": {joined(self.rules) or 'clean'}"
         )
-        told.truncate(width // 2, overflow="ellipsis")
+        outcome.truncate(width // 2, overflow="ellipsis")
         left = duration(max(0.0, self.begun + self.seconds - now))
         mode, time_left = ("", "") if self.verdict else (self.mode, f"{left} left" if self.seconds else "")
         said = measured(self.mode, self.progress) if self.progress else ""
@@ -72,7 +72,7 @@ class _Slot:
         total = max(self.seconds, 0.001)
         bar = _bar(total, total if self.verdict else now - self.begun)
         return Group(
-            _row((Text(" x ".join(map(clean, self.key))), {"ratio": 1}), (told, {"justify": "right"})),
+            _row((Text(" x ".join(map(clean, self.key))), {"ratio": 1}), (outcome, {"justify": "right"})),
             _row(
                 (Text(f"  {mode}"), {"width": _MODE}),
                 (bar, {"width": max(_BAR, width // 4 - _BAR)}),
@@ -174,12 +174,12 @@ class LiveScreen(Quiet):
     def _screen(self, now: float) -> Group:
         done, width = self._verdicts.total(), self._console.width
         cells, left = f"{count(done)} of {counted(self._cells, 'cell')}", self._ends - now
-        told = f"{duration(left)} left" if left > 0 else "past its time, going on with what was begun"
+        remaining = f"{duration(left)} left" if left > 0 else "past its time, going on with what was begun"
         bar = _bar(max(1, self._cells), done)
         parts = [Text(f"{count(n)} ") + words(spoken(verdict)) for verdict, n in self._verdicts.items()]
         parts.append(Text(counted(len(self._distinct), "distinct finding"), style="dim"))
         return Group(
-            _row((Text(cells), {}), (bar, {"ratio": 1}), (Text(told if self._ends else ""), {})),
+            _row((Text(cells), {}), (bar, {"ratio": 1}), (Text(remaining if self._ends else ""), {})),
             Text("  ").join(parts),
             *(slot.drawn(width, now) for slot in self._slots),
             Text(clipped(self._newest, width), style="dim"),
@@ -222,7 +222,7 @@ class FuzzScreen:
     def met(self, met: Any) -> None:
         self._met += 1
         self._new += not met.covered
-        told = f"{met.signature}{f' ({met.covered})' if met.covered else ' NEW'}"
-        self._newest = clean(f"newest: {told}")
+        line = f"{met.signature}{f' ({met.covered})' if met.covered else ' NEW'}"
+        self._newest = clean(f"newest: {line}")
         if not self._display:
-            self._lines.note(f"after {counted(met.after, 'scenario')}: {told}")
+            self._lines.note(f"after {counted(met.after, 'scenario')}: {line}")
