@@ -431,7 +431,7 @@ class Floor:
             raise Waits
         self.log.append(me.op.kind)
 
-    def settle(self, obj: Any, me: Thread) -> None:
+    def object_changed(self, obj: Any, me: Thread) -> None:
         self.settled.append(obj)
 
     def refresh(self) -> None: ...

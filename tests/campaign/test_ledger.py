@@ -169,7 +169,7 @@ def test_a_lost_visit_leaves_what_it_told_and_no_verdict(tmp_path: Path) -> None
     ledger.found("1", finding(stress=1))
     ledger.progressed("1", replace(STUB, verify=PROVED, stress=stress(7)), counts(3))
     told = ledger.lost("1", NAME, "killed")
-    assert [path for path, _ in ledger.told_by("1")] == ["findings/0001.json"]
+    assert [path for path, _ in ledger.found_by("1")] == ["findings/0001.json"]
     assert ended(ledger) == told
     assert read_run(tmp_path).cells == (told,)
     assert (told.verdict, told.found, told.error, told.lost) == ("unknown", (CORRUPTED,), "killed", True)
