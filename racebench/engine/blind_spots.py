@@ -62,7 +62,7 @@ class BlindSpots:
 
 
 def judged(result: Result, *blind_spots: Iterable[str]) -> Result:
-    """``result`` as it is worth with what was ``blind_spots``: findings stay, nothing is proved."""
+    """``result`` as it is worth with its ``blind_spots``: findings stay, nothing is proved."""
     sentences = tuple(sorted({sentence for some in blind_spots for sentence in some}))
     stats = {**result.stats, "unseen": sentences}
     if not sentences:

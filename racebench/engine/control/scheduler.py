@@ -57,7 +57,7 @@ class Scheduler:
     Use as a context manager: it owns the worker threads, the process's runtime
     and, where the OS offers it, the caller's CPU affinity, and puts all back.
     ``looks``: also for what no step announces, which is in vain where nobody
-    asks what was ``blind_spots``.
+    asks what was unseen.
     """
 
     numbers: bool = True
