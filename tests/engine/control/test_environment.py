@@ -76,7 +76,7 @@ def test_two_threads_that_reach_outside_have_no_proof(uses: Callable[[Outer], No
     assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
     said = next(one for one in result.stats["unseen"] if "by files, the environment" in one)
     assert said.startswith("outside: a calls ")
-    assert f" in {uses.__name__} (control/test_outside.py:" in said
+    assert f" in {uses.__name__} (control/test_environment.py:" in said
 
 
 @pytest.mark.parametrize("uses", OUTSIDE)
@@ -107,7 +107,7 @@ def test_a_wait_for_the_clock_is_no_deadlock(mode: Any) -> None:
 
     result = mode(rb.Program("clock", Outer, {"a": waits, "b": steps}))
     assert (result.verdict, result.findings) == (rb.Verdict.UNKNOWN, ())
-    assert "a waits in waits (control/test_outside.py:" in result.stats["unseen"][0]
+    assert "a waits in waits (control/test_environment.py:" in result.stats["unseen"][0]
 
     def waits_for_ever(s: Outer) -> None:
         rb.wait_until(lambda: s.x > 1)

@@ -119,7 +119,7 @@ def test_what_two_threads_use_unseen_is_named(a: Any, b: Any, what: str, mode: A
     assert (result.verdict, result.complete) == (rb.Verdict.UNKNOWN, False)
     [said] = result.stats["unseen"]
     assert what in said
-    assert "control/test_plain.py:" in said
+    assert "control/test_plain_accesses.py:" in said
 
 
 @MODES
