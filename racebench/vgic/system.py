@@ -26,18 +26,20 @@ _MOST_KEPT = 64
 class System:
     """One execution's machine, the protocol that runs it, and how it was at first.
 
-    ``_audited`` has what was broken in the ends that it came to so far.
+    ``_rb_audited`` has what was broken in the ends that it came to so far.  The threads never
+    use what is called ``_rb_``: only the controlling thread does, between executions, so the
+    engine's pictures leave it out.
     """
 
-    __slots__ = ("_at_first", "_audited", "_sizes", "_tables", "domain", "machine", "xen")
+    __slots__ = ("_rb_at_first", "_rb_audited", "_rb_sizes", "_rb_tables", "domain", "machine", "xen")
 
     def __init__(self, machine: Machine, xen: Protocol) -> None:
         self.machine, self.xen = machine, xen
         self.domain = machine.domains[1]
-        self._at_first: list[tuple[dict[str, Any], dict[str, Any]]] = []
-        self._audited: dict[Hashable, list[Broken]] = {}
-        self._tables: list[dict[int, Any]] = []
-        self._sizes: list[int] = []
+        self._rb_at_first: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._rb_audited: dict[Hashable, list[Broken]] = {}
+        self._rb_tables: list[dict[int, Any]] = []
+        self._rb_sizes: list[int] = []
 
     def recycle(self) -> bool:
         """Put every object back as it was built; False if threads have made new ones.
@@ -46,13 +48,13 @@ class System:
         """
         if self._has_grown():
             return False
-        for own, first in self._at_first:
+        for own, first in self._rb_at_first:
             if own != first:
                 own.update(first)
         return True
 
     def _has_grown(self) -> bool:
-        return [len(table) for table in self._tables] != self._sizes
+        return [len(table) for table in self._rb_tables] != self._rb_sizes
 
     def audited(self) -> list[Broken]:
         """``audit`` of the machine at rest."""
@@ -60,13 +62,13 @@ class System:
             # What is new is not among the objects that are compared.
             return audit(self.machine)
         end = tuple(
-            [(i, _changes(own, first)) for i, (own, first) in enumerate(self._at_first) if own != first]
+            [(i, _changes(own, first)) for i, (own, first) in enumerate(self._rb_at_first) if own != first]
         )
-        known = self._audited.get(end)
+        known = self._rb_audited.get(end)
         if known is None:
-            if len(self._audited) >= _MOST_KEPT:
-                self._audited.clear()
-            known = self._audited[end] = audit(self.machine)
+            if len(self._rb_audited) >= _MOST_KEPT:
+                self._rb_audited.clear()
+            known = self._rb_audited[end] = audit(self.machine)
         return known
 
     def running(self, vcpu: int | None) -> Vcpu | None:
@@ -76,11 +78,11 @@ class System:
     def remember(self) -> System:
         """Keep the present state for ``recycle``."""
         machine = self.machine
-        self._tables = [machine.descs]
+        self._rb_tables = [machine.descs]
         for d in machine.domains.values():
-            self._tables += (*d.structures.tables(d), d.allocated_irqs)
-        self._sizes = [len(table) for table in self._tables]
-        self._at_first = [(vars(s), dict(vars(s))) for s in states(machine)]
+            self._rb_tables += (*d.structures.tables(d), d.allocated_irqs)
+        self._rb_sizes = [len(table) for table in self._rb_tables]
+        self._rb_at_first = [(vars(s), dict(vars(s))) for s in states(machine)]
         return self
 
 

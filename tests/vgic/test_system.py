@@ -89,4 +89,4 @@ def test_no_more_ends_are_kept_than_memory_is_meant_for(monkeypatch: pytest.Monk
     for affinity in (*range(6), *range(6)):
         system.machine.descs[64].affinity = affinity
         assert system.audited() == audit(system.machine)
-        assert len(system._audited) <= 2
+        assert len(system._rb_audited) <= 2
