@@ -68,7 +68,7 @@ class FreeRun:
         made.mutex, made.tick, made.part_over = self.waits.mutex, self.tick, self.waits.part_over
         made.refuel, made.ended = self._refuel, self._ended
         self.enrol, self.spawn = made.enrol, made.spawn
-        self.namespace["noise"] = self.step
+        self.namespace.update(noise=self.step, local=self.local)
         self.era = next(eras) << 40
         self.states: list[Any] = []
         self.spent: list[Any] = []
