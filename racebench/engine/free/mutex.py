@@ -19,6 +19,7 @@ from ...primitives import Lock, RLock
 from ...primitives.locks import FOREVER, PlainLock, checked
 from ...primitives.runtime import GONE
 from .clock import patience
+from .gates import passed
 from .orders import note
 from .parking import Free, Run
 from .worker import Local, Worker
@@ -49,7 +50,7 @@ class FreeMutex(Free, Lock):
     def _wait(self, me: Worker) -> None:
         run = self._run
         run.waits.enter(me, self)
-        self.real.acquire()
+        passed(self.real, run.noise.looks)
         # Until the caller has written itself as its owner the lock has none.  Who walks by meanwhile sees
         # no ring here, and rightly: this thread goes on.  A ring through it closes when it next enters.
         run.waits.leave(me)
@@ -193,7 +194,10 @@ def _acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool
         timed: bool = self._timed(me, blocking, timeout)
         return timed
     if noisy:
-        noise()
+        if me.fuel > 0:
+            me.fuel -= 1
+        else:
+            noise()
     held = me.held
     if held and blocking:
         note(me, self)
@@ -213,7 +217,10 @@ def _release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> 
         self.given_back_outside()
         return
     if noisy and kind is None and not me.aborted:
-        noise()
+        if me.fuel > 0:
+            me.fuel -= 1
+        else:
+            noise()
     held = me.held
     if self.counts or self.owner is not me or not held or held[-1][0] is not self:
         self.drop(me)

@@ -42,9 +42,17 @@ from .primitives import substitutes
 from .waits import Waits
 from .worker import Local, Worker
 
+_STEP = """if noisy:
+        me = local.worker
+        if me is not None and me.fuel > 0:
+            me.fuel -= 1
+        else:
+            noise()"""
+"""What an accessor does first: ``FreeRun.step``, whose way for steps that jolt nobody is taken in place."""
+
 
 def _accessor(declared: Field) -> tuple[str, str]:
-    return f"if noisy: noise()\n    return self.{SLOT}{declared.name}", "if noisy: noise()"
+    return f"{_STEP}\n    return self.{SLOT}{declared.name}", _STEP
 
 
 class FreeRun:
