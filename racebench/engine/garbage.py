@@ -17,6 +17,7 @@ import functools
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from typing import ParamSpec, TypeVar
 
 # Runs of one process come one after another: a run owns it (primitives.installed).
@@ -26,23 +27,37 @@ _T = TypeVar("_T")
 
 _OLDER_EVERY = 16
 _WORTH_IT, _FURTHEST = 100, 16
+_SHARE, _LONGEST = 0.02, 64
 
 
 class Collector:
-    """Collects at some of the times when it is told that it may; now and then the older generations too."""
+    """Collects at some of the times when it is told that it may; now and then the older generations too.
+
+    Where garbage is scarce, a collection waits until it is a small share of the time, as well: a Python
+    without generations walks everything that the run has made each time.
+    """
 
     def __init__(self) -> None:
         self._collections = self._waited = 0
         self._apart = 1
+        self._not_before = 0.0
 
     def collect(self) -> None:
         self._waited += 1
         if self._waited < self._apart:
             return
-        self._waited = 0
+        started = perf_counter()
+        if started < self._not_before and self._waited < _LONGEST:
+            return
         self._collections += 1
         found = gc.collect(0 if self._collections % _OLDER_EVERY else 2)
-        self._apart = 1 if found >= _WORTH_IT else min(_FURTHEST, self._apart * 2)
+        if found >= _WORTH_IT * self._waited:
+            self._apart, self._not_before = 1, 0.0
+        else:
+            self._apart = min(_FURTHEST, self._apart * 2)
+            ended = perf_counter()
+            self._not_before = ended + (ended - started) / _SHARE
+        self._waited = 0
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from ..records.encoding import has_gil
 
 
 def spread(n: int) -> None:
@@ -37,3 +39,12 @@ def pinned() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def together() -> AbstractContextManager[None]:
+    """``pinned`` where a GIL lets one thread run at a time anyway.
+
+    Spread over CPUs they would gain nothing, and pay at each turn: the other CPU has to be woken,
+    and has nothing of the states in its cache.
+    """
+    return pinned() if has_gil() else nullcontext()

@@ -49,6 +49,11 @@ class IrqAction:
         self._use()
         return self._virq
 
+    @property
+    def said(self) -> tuple[Any, int]:
+        """Both, for who looks on and uses neither."""
+        return self._d, self._virq
+
     def _use(self) -> None:
         freed: Any = None if self._d is None else self._d.structures.machine.freed
         me = None if freed is None or runtime.current is None else runtime.current.running()

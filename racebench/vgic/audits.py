@@ -6,7 +6,7 @@ The audits of a machine at rest stand beside the rules that they are of, in
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from ..findings import Broken, broken
 from ..findings.rules import Audit, audits
@@ -46,16 +46,15 @@ class DoubleSuccess:
             (virq, asked) for (_, virq), asked in routes.items() if len({pirq for _, _, pirq in asked}) > 1
         ]
 
-    def audit(self, results: Results) -> Iterator[Broken]:
+    def audit(self, results: Results) -> list[Broken]:
+        told = []
         for virq, asked in self._routes:
-            pirqs = set()
-            for name, i, pirq in asked:
-                if _code(results, name, i) == 0:
-                    pirqs.add(pirq)
+            pirqs = {pirq for name, i, pirq in asked if _code(results, name, i) == 0}
             if len(pirqs) > 1 and not self._released(virq, results):
                 both = " and ".join(str(p) for p in sorted(pirqs))
                 message = f"routing vIRQ {virq} to pIRQs {both} succeeded both times"
-                yield broken("mapping.double_success", message, ("route", "route"))
+                told.append(broken("mapping.double_success", message, ("route", "route")))
+        return told
 
     def _released(self, virq: int, results: Results) -> bool:
         return any(

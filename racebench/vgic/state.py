@@ -40,6 +40,9 @@ class IrqType(enum.Enum):
     LEVEL_HIGH = "level"
     EDGE_RISING = "edge"
 
+    # Each is one object.  An enum's own hash is a call of Python, for each state that is looked up.
+    __hash__ = object.__hash__
+
 
 class OnDemand(dict[int, T]):
     """A table whose entries are made when first asked for."""

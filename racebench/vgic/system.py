@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from errno import ENOENT
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from ..findings import Broken
 from ..primitives import State
-from .action import IrqAction
 from .audits import audit
 from .domain import Protocol
 from .language import OPERATIONS, Operation
@@ -31,12 +31,17 @@ class System:
     engine's pictures leave it out.
     """
 
-    __slots__ = ("_rb_at_first", "_rb_audited", "_rb_sizes", "_rb_tables", "domain", "machine", "xen")
+    __slots__ = (
+        *("_rb_at_first", "_rb_audited", "_rb_sizes", "_rb_tables", "_rb_written"),
+        *("domain", "machine", "xen"),
+    )
 
     def __init__(self, machine: Machine, xen: Protocol) -> None:
         self.machine, self.xen = machine, xen
         self.domain = machine.domains[1]
-        self._rb_at_first: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._rb_at_first: list[_Object] = []
+        # What an audit found written, which recycle puts back: between the two nobody runs.
+        self._rb_written: list[_Object] | None = None
         self._rb_audited: dict[Hashable, list[Broken]] = {}
         self._rb_tables: list[dict[int, Any]] = []
         self._rb_sizes: list[int] = []
@@ -46,24 +51,30 @@ class System:
 
         All field values are immutable, so a shallow copy is exact.
         """
-        if self._has_grown():
-            return False
-        for own, first in self._rb_at_first:
-            if own != first:
-                own.update(first)
+        written, self._rb_written = self._rb_written, None
+        if written is None:
+            if self._has_grown():
+                return False
+            written = self._compared()
+        for own, first, _, _ in written:
+            own.update(first)
         return True
 
     def _has_grown(self) -> bool:
         return [len(table) for table in self._rb_tables] != self._rb_sizes
 
+    def _compared(self) -> list[_Object]:
+        """The objects that are not as they were at first."""
+        return [one for one in self._rb_at_first if one[0] != one[1]]
+
     def audited(self) -> list[Broken]:
         """``audit`` of the machine at rest."""
         if self._has_grown():
             # What is new is not among the objects that are compared.
+            self._rb_written = None
             return audit(self.machine)
-        end = tuple(
-            [(i, _changes(own, first)) for i, (own, first) in enumerate(self._rb_at_first) if own != first]
-        )
+        written = self._rb_written = self._compared()
+        end = tuple([one.end() for one in written])
         known = self._rb_audited.get(end)
         if known is None:
             if len(self._rb_audited) >= _MOST_KEPT:
@@ -82,25 +93,39 @@ class System:
         for d in machine.domains.values():
             self._rb_tables += (*d.structures.tables(d), d.allocated_irqs)
         self._rb_sizes = [len(table) for table in self._rb_tables]
-        self._rb_at_first = [(vars(s), dict(vars(s))) for s in states(machine)]
+        self._rb_at_first = [_Object.of(s) for s in states(machine)]
         return self
 
 
-def _changes(own: dict[str, Any], first: dict[str, Any]) -> Hashable:
-    """The attributes that are not as they were ``first``; all values of fields can be hashed.
+class _Object(NamedTuple):
+    """An object's attributes, those that it had at first, and what gets the values of its fields from them.
 
-    An action is compared by identity and made anew each time: it is given as what it says.
+    ``action_at`` is where among those an action is, -1 if there is none.
     """
-    return tuple(
-        [
-            (name, value.d, value.virq) if type(value) is IrqAction else (name, value)
-            for name, value in own.items()
-            if value is not first.get(name, _ABSENT)
-        ]
-    )
 
+    own: dict[str, Any]
+    first: dict[str, Any]
+    get: Callable[[dict[str, Any]], Any]
+    action_at: int
 
-_ABSENT = object()
+    @classmethod
+    def of(cls, s: State) -> _Object:
+        names, own = tuple(s._rb_defaults), vars(s)
+        # The first one twice, since of a single name it would get the bare value.
+        get = itemgetter(*names, names[0]) if names else len
+        at = list(s._rb_fields).index("action") if "action" in s._rb_fields else -1
+        return cls(own, dict(own), get, at)
+
+    def end(self) -> Hashable:
+        """Which object it is, and the values of its fields, all of which can be hashed.
+
+        An action is compared by identity and made anew each time: it is given as what it says.
+        """
+        own, _, get, at = self
+        values = get(own)
+        if at < 0 or values[at] is NULL:
+            return get, values
+        return get, values[:at], values[at].said, values[at + 1 :]
 
 
 def system_states(system: System) -> Iterator[State]:

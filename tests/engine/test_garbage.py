@@ -54,7 +54,7 @@ def test_the_collector_takes_rings_away_when_it_is_told_that_it_may() -> None:
         for _ in range(40):
             ring = weakref.ref(Ring())
             assert ring() is not None
-            for _ in range(16):
+            for _ in range(64):
                 # However far apart it has come to do it.
                 collector.collect()
             assert ring() is None
@@ -71,3 +71,15 @@ def test_it_looks_less_often_where_there_is_nothing() -> None:
         finally:
             gc.callbacks.pop()
         assert 0 < collections.count("stop") < 16
+
+
+def test_it_looks_at_once_again_where_there_is_much() -> None:
+    with tamed():
+        collector = Collector()
+        for _ in range(64):
+            collector.collect()
+        for _ in range(65):
+            rings = [weakref.ref(Ring()) for _ in range(200)]
+            collector.collect()
+        # However long the collections take.
+        assert [ring() for ring in rings] == [None] * 200

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import racebench
+from racebench.engine.instrument import SLOT
 from racebench.findings import Broken
 from racebench.program import Program
 from racebench.vgic import system as module
@@ -45,6 +46,38 @@ def test_what_is_known_of_an_end_is_what_the_audits_say(under: str) -> None:
     # Some hang under some protocols, and are not audited then.
     assert len(seen) > _EXECUTIONS
     assert [said for said, _ in seen] == [whole for _, whole in seen]
+
+
+@pytest.mark.parametrize("under", ["baseline", "no_rank_lock", "pending_irq_lock", "new_vgic"])
+def test_what_an_audit_found_written_is_all_that_there_is_to_put_back(under: str) -> None:
+    put_back = 0
+
+    def recycle(system: System) -> bool:
+        nonlocal put_back
+        done = system.recycle()
+        assert not done or not system._compared()
+        put_back += done
+        return done
+
+    def check(system: System, results: dict[str, Any]) -> list[Broken]:
+        said = system.audited()
+        # An end is told by its fields: nobody writes anything else.
+        for own, first, _, _ in system._rb_at_first:
+            fields = [name for name in own if name not in first or own[name] != first[name]]
+            assert all(name.startswith(SLOT) for name in fields)
+        return said
+
+    for threads, initial in _PROGRAMS.values():
+        whole = replace(program(threads, under, **initial), recycle=recycle, check=check)
+        racebench.explore(whole, "random", _EXECUTIONS)
+    assert put_back > _EXECUTIONS
+
+
+def test_what_no_audit_has_looked_at_is_put_back_as_well() -> None:
+    system: System = program({"a": ("release virq=40",)}, **_PENDING).setup()
+    assert system.audited() == [] and system.recycle()
+    system.machine.descs[64].lost_eoi = True
+    assert system.recycle() and not system.machine.descs[64].lost_eoi
 
 
 def test_each_end_is_audited_once(monkeypatch: pytest.MonkeyPatch) -> None:

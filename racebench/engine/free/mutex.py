@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from sys import _getframe
 from threading import Lock as RealLock
-from types import FrameType
+from types import FrameType, FunctionType
 from typing import Any
 
 from ...errors import ThreadAbort
@@ -19,13 +19,17 @@ from ...primitives import Lock, RLock
 from ...primitives.locks import FOREVER, PlainLock, checked
 from ...primitives.runtime import GONE
 from .clock import patience
+from .gates import passed
 from .orders import note
 from .parking import Free, Run
-from .worker import Worker
+from .worker import Local, Worker
 
 
 class FreeMutex(Free, Lock):
     """All of a mutex but its fast path."""
+
+    counts = False
+    """Whether one release need not give it up."""
 
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
         # One call less than through the base: a machine makes many locks.
@@ -34,10 +38,19 @@ class FreeMutex(Free, Lock):
         self.real = real = RealLock()
         self._get, self._put = real.acquire, real.release
 
+    def taken_outside(self, blocking: bool, timeout: float) -> bool:
+        """By setup or check, which have the machine to themselves: nobody would let go in time."""
+        self._run.outside()
+        return super().acquire(checked(blocking, timeout) is None)
+
+    def given_back_outside(self) -> None:
+        self._run.outside()
+        super().release()
+
     def _wait(self, me: Worker) -> None:
         run = self._run
         run.waits.enter(me, self)
-        self.real.acquire()
+        passed(self.real, run.noise.looks)
         # Until the caller has written itself as its owner the lock has none.  Who walks by meanwhile sees
         # no ring here, and rightly: this thread goes on.  A ring through it closes when it next enters.
         run.waits.leave(me)
@@ -163,63 +176,84 @@ class Reentrant(FreeMutex):
         super().abandon(worker)
 
 
-def _fast_path(run: Run, base: type[Lock], counts: bool = False) -> dict[str, Callable[..., Any]]:
-    """``acquire`` and ``release``, with what they look at at hand; ``base`` has them outside the run.
+# The two functions below have the run's own of these, with its ``namespace``.
+local = Local()
+noisy = False
 
-    ``counts``: one release need not give it up.
+
+def noise() -> None:
+    """A noisy step."""
+
+
+def _acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
+    me = local.worker
+    if me is None:
+        return bool(self.taken_outside(blocking, timeout))
+    # By identity: nothing is as cheap, and another -1 comes to the same.
+    if timeout is not FOREVER:
+        timed: bool = self._timed(me, blocking, timeout)
+        return timed
+    if noisy:
+        if me.fuel > 0:
+            me.fuel -= 1
+        else:
+            noise()
+    held = me.held
+    if held and blocking:
+        note(me, self)
+    if not self._get(False):
+        if not blocking:
+            return False
+        self._wait(me)
+    self.owner = me
+    frame = _getframe(1)
+    held.append((self, frame.f_code, frame.f_lasti))
+    return True
+
+
+def _release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
+    me = local.worker
+    if me is None:
+        self.given_back_outside()
+        return
+    if noisy and kind is None and not me.aborted:
+        if me.fuel > 0:
+            me.fuel -= 1
+        else:
+            noise()
+    held = me.held
+    if self.counts or self.owner is not me or not held or held[-1][0] is not self:
+        self.drop(me)
+        return
+    # As ``drop`` does it, without a call for each part.
+    held.pop()
+    self.owner = None
+    try:
+        self._put()
+    except RuntimeError:
+        self._not_had(me)
+
+
+def _fast_path(run: Run) -> dict[str, Callable[..., Any]]:
+    """``acquire`` and ``release`` of the mutexes of ``run``.
+
+    They have its namespace for their globals: those are looked up faster than what a closure
+    keeps, and where there is no GIL a closure's cell is locked at each look, by both threads at once.
     """
-    local, namespace, noise = run.local, run.namespace, run.step
-
-    def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
-        me = local.worker
-        if me is None:
-            run.outside()
-            # Setup and check have the machine to themselves: nobody would let go in time.
-            return base.acquire(self, checked(blocking, timeout) is None)
-        # By identity: nothing is as cheap, and another -1 comes to the same.
-        if timeout is not FOREVER:
-            timed: bool = self._timed(me, blocking, timeout)
-            return timed
-        if namespace["noisy"]:
-            noise()
-        held = me.held
-        if held and blocking:
-            note(me, self)
-        if not self._get(False):
-            if not blocking:
-                return False
-            self._wait(me)
-        self.owner = me
-        frame = _getframe(1)
-        held.append((self, frame.f_code, frame.f_lasti))
-        return True
-
-    def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
-        me = local.worker
-        if me is None:
-            run.outside()
-            base.release(self)
-            return
-        if namespace["noisy"] and kind is None and not me.aborted:
-            noise()
-        held = me.held
-        if counts or self.owner is not me or not held or held[-1][0] is not self:
-            self.drop(me)
-            return
-        # As ``drop`` does it, without a call for each part.
-        held.pop()
-        self.owner = None
-        try:
-            self._put()
-        except RuntimeError:
-            self._not_had(me)
-
+    names = globals()
+    for name in {*_acquire.__code__.co_names, *_release.__code__.co_names} & names.keys():
+        run.namespace.setdefault(name, names[name])
+    acquire, release = (
+        FunctionType(one.__code__, run.namespace, one.__name__, one.__defaults__)
+        for one in (_acquire, _release)
+    )
     return {"acquire": acquire, "__enter__": acquire, "release": release, "__exit__": release}
 
 
 def mutexes(run: Run, base: type) -> dict[type, type]:
     """The free run's ``Lock`` and ``RLock``."""
-    lock = type("FreeLock", (FreeMutex, base), _fast_path(run, Lock))
-    again = type("FreeRLock", (FreeMutex, RLock, base), _fast_path(run, RLock, counts=True))
+    path = _fast_path(run)
+    lock = type("FreeLock", (FreeMutex, base), path)
+    again = type("FreeRLock", (FreeMutex, RLock, base), {**path, "counts": True})
     plain = type("FreePlain", (FreePlain, PlainLock, lock), {})
     return {Lock: lock, PlainLock: plain, RLock: type("FreeRLock", (Reentrant, again), {})}

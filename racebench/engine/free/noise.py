@@ -26,6 +26,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from ...errors import ThreadAbort
+from .gates import looks, passed
 from .worker import Worker
 
 HOLD_S = 0.002
@@ -109,6 +110,7 @@ class Noise:
         self.workers = workers
         self.setting = SETTINGS[0]
         self.held: Worker | None = None
+        self.looks = looks(len(workers))
         self._mutex = threading.Lock()
 
     def refuel(self, me: Worker, rng: random.Random) -> None:
@@ -132,7 +134,7 @@ class Noise:
             held = self.held
             if held is not None and me.slot < held.slot:
                 return
-            if any(w is not me and w.slot <= me.slot and w.awake for w in self.workers):
+            if self._somebody_comes_to(me):
                 me.hold_back.acquire(blocking=False)
                 self.held = me
             else:
@@ -140,10 +142,17 @@ class Noise:
         if held is not None:
             _open(held.hold_back)
         if self.held is me:
-            me.hold_back.acquire(timeout=HOLD_S)
+            passed(me.hold_back, self.looks, HOLD_S)
             with self._mutex:
                 if self.held is me:
                     self.held = None
+
+    def _somebody_comes_to(self, me: Worker) -> bool:
+        # A loop, since this is asked at every jolt, and a generator costs more than all its work.
+        for w in self.workers:  # noqa: SIM110
+            if w is not me and w.slot <= me.slot and w.awake:
+                return True
+        return False
 
     def let_go(self) -> None:
         """Let the held thread, if there is one, go on."""

@@ -19,6 +19,7 @@ from ...trace import Op, Site
 from ..osthreads import caller_site
 from ..stuck import Polled, misuse_fault
 from .clock import Clock
+from .noise import Noise
 from .orders import note
 from .waits import Waits
 from .worker import Local, Ticket, Worker
@@ -33,6 +34,7 @@ class Run(Protocol):
     local: Local
     namespace: dict[str, Any]
     waits: Waits
+    noise: Noise
     clock: Clock
     tick: Callable[[], int]
 

@@ -38,6 +38,12 @@ class Worker(Member):
     A ``child`` is idle until another thread starts it.
     """
 
+    # What few ever get is the class's: an object of more than 30 attributes is slower to look them up.
+    child = lent = False
+    filled = 0
+    runs: Any = None
+    clock: int | None = None
+
     def __init__(
         self,
         index: int,
@@ -47,16 +53,11 @@ class Worker(Member):
         daemon: bool = False,
     ) -> None:
         self.index, self.name, self.function, self.daemon = index, name, function, daemon
-        self.child = False
         # What it has made of threads, by what they are called after, in which collision.
         self.made: Counter[str] = Counter()
         self.made_in = -1, -1
-        self.filled = 0
-        self.lent = False
-        self.runs: Any = None
         self.rng = random.Random(seed * 1_000_003 + index)
         self.thread: threading.Thread | None = None
-        self.clock: int | None = None
         self.go, self.done = _taken_lock(), _taken_lock()
         self.gate, self.hold_back = _taken_lock(), _taken_lock()
         self.idle, self.lost, self.aborted = True, False, False
