@@ -2,7 +2,8 @@
 
 A twin is a subclass whose shared fields are properties.  Their accessors are
 generated, one small function a field, because a generated accessor with the
-attribute name written into it costs half of a general one.
+attribute name written into it costs half of a general one.  Each is compiled once
+for all fields; for one field the names in its code are replaced.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from ..errors import exactly
@@ -21,6 +22,9 @@ from ..trace import Site
 
 SLOT = "_rb_"
 """Prefix under which a twin keeps a field's value."""
+
+VALUE = "_rb_value"
+"""What accessors call the attribute that keeps the field's value, whichever field it is."""
 
 _MAX_SHOWN = 80
 
@@ -31,11 +35,12 @@ Copier = Callable[[Any, Any], Any]
 class Twins:
     """Makes and remembers the twins of one engine.
 
-    ``namespace`` is the globals of the accessors; ``body(field) -> (getter,
-    setter)`` gives their lines: all of the getter's, and those of the setter that run
-    before the plain write, or for a delayed field in place of it.  ``copier(field,
-    copy)`` gives what makes the value of a new object from a default that is to be
-    copied.
+    ``namespace`` is the globals of the accessors; ``body(field) -> (getter, setter,
+    names)`` gives their lines: all of the getter's, and those of the setter that run
+    before the plain write, or for a delayed field in place of it.  ``names`` are what
+    stands in the field's own accessors for globals that the lines name.
+    ``copier(field, copy)`` gives what makes the value of a new object from a default
+    that is to be copied.
     Not thread-safe on purpose: classes are first met in ``setup``, or by the
     one thread that runs; two free threads that race here make equal twins.
     """
@@ -43,7 +48,7 @@ class Twins:
     def __init__(
         self,
         namespace: dict[str, Any],
-        body: Callable[[Field], tuple[str, str]],
+        body: Callable[[Field], tuple[str, str, Mapping[str, str]]],
         copier: Callable[[Field, Copier], Copier] = lambda declared, copy: copy,
     ) -> None:
         self._namespace, self._body, self._copier = namespace, body, copier
@@ -74,21 +79,31 @@ class Twins:
         return type(cls.__name__, (cls,), members)
 
     def _property(self, name: str, declared: Field) -> property:
-        getting, setting = self._body(declared)
+        getting, setting, names = self._body(declared)
         if not declared.delayed:
-            setting = f"{setting}\n    self.{SLOT}{name} = value"
-        made: dict[str, Any] = {}
-        exec(_accessors(name, getting, setting), self._namespace, made)
-        return property(made["get"], made["set"])
+            setting = f"{setting}\n    self.{VALUE} = value"
+        names = {**names, VALUE: SLOT + name}
+        getter, setter = (
+            FunctionType(
+                code.replace(
+                    co_names=tuple(names.get(one, one) for one in code.co_names),
+                    co_filename=f"<racebench field {name}>",
+                ),
+                self._namespace,
+            )
+            for code in _accessors(getting, setting)
+        )
+        return property(getter, setter)
 
 
-# A run makes the twins of the same classes again and again, and compiling costs more than all else of it.
-@functools.lru_cache(maxsize=4096)
-def _accessors(name: str, getting: str, setting: str) -> CodeType:
-    # The source is ours but for the field's name, which Python itself has
-    # accepted as an attribute name in a class body.
+# Compiling costs more than all else of a twin.
+@functools.lru_cache(maxsize=64)
+def _accessors(getting: str, setting: str) -> tuple[CodeType, CodeType]:
+    """The code of a getter and a setter."""
     source = f"def get(self):\n    {getting}\ndef set(self, value):\n    {setting}\n"
-    return compile(source, f"<racebench field {name}>", "exec")
+    made: dict[str, Any] = {}
+    exec(source, made)
+    return made["get"].__code__, made["set"].__code__
 
 
 def derived(cls: type, types: Mapping[type, type]) -> type:

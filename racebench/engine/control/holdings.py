@@ -18,7 +18,7 @@ from typing import Any
 from ...primitives import Field, State
 from ...trace import Kind, Op
 from ...values import ATOMS, described, getter_of_all, is_bare, leaves, never_changes
-from ..instrument import SLOT, Copier, showing
+from ..instrument import SLOT, VALUE, Copier, showing
 from .adoption import Graph, alone
 from .containers import Containers
 from .contents import forget, leave, untouched
@@ -44,6 +44,20 @@ _STEP = """me = floor.current
         point({op}, self)"""
 """What an accessor does first: ``Floor.point``, whose way for steps that nobody is asked for is taken
 in place.  Most steps of most programs are such, and the call would be the dearest part of them."""
+
+
+_LOOSE = "if type(value) not in fixed and not all_fixed(value):"
+_MEET = f"    {_LOOSE}\n        met(READ, self, value)\n    return value"
+_PLAIN = (
+    f"{_STEP.format(op='READ')}\n    value = self.{VALUE}\n{_MEET}",
+    f"{_STEP.format(op='WRITE')}\n    {_LOOSE}\n        spare = alone(value)\n"
+    "        value = brought(READ, self, value, spare)",
+)
+_DELAYED = (
+    f"value = load(READ, self)\n{_MEET}",
+    "if type(value) not in fixed: noticed(READ, value)\n    store(WRITE, self, value)",
+)
+"""Getter and setter of a field; READ and WRITE are its operations."""
 
 
 class Holdings:
@@ -122,23 +136,16 @@ class Holdings:
 
     # -- fields
 
-    def accessor(self, declared: Field) -> tuple[str, str]:
+    def accessor(self, declared: Field) -> tuple[str, str, dict[str, str]]:
         name, names = declared.name, self.names
         stem = f"op{len(names)}_{name}"
-        read = self._reads[declared] = names[stem + "_r"] = Op(Kind.READ, name, declared.atomic)
-        loose = "if type(value) not in fixed and not all_fixed(value):"
-        meet = f"    {loose}\n        met({stem}_r, self, value)\n    return value"
+        own = {"READ": f"{stem}_r", "WRITE": f"{stem}_w"}
+        read = self._reads[declared] = names[own["READ"]] = Op(Kind.READ, name, declared.atomic)
         if declared.delayed:
             self._noticed(read, declared.default)
-            names[stem + "_w"] = Op(Kind.STORE, name, declared.atomic)
-            notice = f"if type(value) not in fixed: noticed({stem}_r, value)"
-            return f"value = load({stem}_r, self)\n{meet}", f"{notice}\n    store({stem}_w, self, value)"
-        names[stem + "_w"] = Op(Kind.WRITE, name, declared.atomic)
-        bring = f"spare = alone(value)\n        value = brought({stem}_r, self, value, spare)"
-        return (
-            f"{_STEP.format(op=stem + '_r')}\n    value = self.{SLOT}{name}\n{meet}",
-            f"{_STEP.format(op=stem + '_w')}\n    {loose}\n        {bring}",
-        )
+        kind = Kind.STORE if declared.delayed else Kind.WRITE
+        names[own["WRITE"]] = Op(kind, name, declared.atomic)
+        return (*(_DELAYED if declared.delayed else _PLAIN), own)
 
     def copier(self, declared: Field, copy: Copier) -> Copier:
         """What makes the value of a new object: a copy of the default, its containers tracked."""

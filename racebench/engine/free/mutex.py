@@ -185,7 +185,7 @@ def noise() -> None:
     """A noisy step."""
 
 
-def _acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
+def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
     me = local.worker
     if me is None:
         return bool(self.taken_outside(blocking, timeout))
@@ -211,7 +211,7 @@ def _acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool
     return True
 
 
-def _release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
+def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
     me = local.worker
     if me is None:
         self.given_back_outside()
@@ -241,13 +241,13 @@ def _fast_path(run: Run) -> dict[str, Callable[..., Any]]:
     keeps, and where there is no GIL a closure's cell is locked at each look, by both threads at once.
     """
     names = globals()
-    for name in {*_acquire.__code__.co_names, *_release.__code__.co_names} & names.keys():
+    for name in {*acquire.__code__.co_names, *release.__code__.co_names} & names.keys():
         run.namespace.setdefault(name, names[name])
-    acquire, release = (
+    get, put = (
         FunctionType(one.__code__, run.namespace, one.__name__, one.__defaults__)
-        for one in (_acquire, _release)
+        for one in (acquire, release)
     )
-    return {"acquire": acquire, "__enter__": acquire, "release": release, "__exit__": release}
+    return {"acquire": get, "__enter__": get, "release": put, "__exit__": put}
 
 
 def mutexes(run: Run, base: type) -> dict[type, type]:

@@ -29,7 +29,7 @@ from ...program import Program
 from .. import osthreads
 from ..blind_spots import BlindSpots
 from ..delays import late
-from ..instrument import SLOT, Twins, derived
+from ..instrument import VALUE, Twins, derived
 from ..stillness import own_clock
 from ..strangers import Strangers, called
 from ..stuck import crash_fault, error_fault, leak_fault
@@ -51,8 +51,8 @@ _STEP = """if noisy:
 """What an accessor does first: ``FreeRun.step``, whose way for steps that jolt nobody is taken in place."""
 
 
-def _accessor(declared: Field) -> tuple[str, str]:
-    return f"{_STEP}\n    return self.{SLOT}{declared.name}", _STEP
+def _accessor(declared: Field) -> tuple[str, str, dict[str, str]]:
+    return f"{_STEP}\n    return self.{VALUE}", _STEP, {}
 
 
 class FreeRun:
