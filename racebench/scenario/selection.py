@@ -130,13 +130,16 @@ def scenario_files(folder: Path, stem: str = "*") -> list[Path]:
 
 
 def bundled(words: Collection[str] = ()) -> list[Scenario]:
-    """The bundled scenarios; with ``words``, of operations, only those whose files name one."""
+    """The bundled scenarios; with ``words``, of operations, only those whose files name one.
+
+    They are checked by the tests: not each command has to do that again.
+    """
     files = scenario_files(bundled_root())
     if words:
         word = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
         # Those in Python have code of their own in the place of operations.
         files = [file for file in files if file.suffix == ".toml" and word.search(read_text(file))]
-    return [load_scenario(path) for path in files]
+    return [load_scenario(path, checked=True) for path in files]
 
 
 def select(names: Sequence[str]) -> list[Scenario]:
@@ -215,7 +218,7 @@ def _meant(name: str) -> list[Scenario]:
         return _tagged(name[1:])
     named = bundled_file(name)
     if named is not None:
-        return [load_scenario(named)]
+        return [load_scenario(named, checked=True)]
     if path.is_dir():
         found = [load_scenario(file) for file in scenario_files(path)]
         if not found:

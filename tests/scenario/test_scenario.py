@@ -320,6 +320,8 @@ def test_bundled_scenarios_say_what_they_are_about(scenario: Scenario) -> None:
     assert "@" in scenario.source
     assert scenario.comment
     assert scenario.path.parent.name in scenario.tags
+    # Whoever runs it takes for granted that it goes with every protocol, as is seen here.
+    assert scenario.variants or load_scenario(scenario.path) == scenario
     for protocol in scenario.protocols():
         for rule in set(scenario.expected(protocol)) - set(rules()):
             # A program's own: a Python scenario that breaks what it expects, by that name.
