@@ -84,9 +84,10 @@ def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[str] | None = N
         chosen = {c.id: c for c in loaded}
         targets = []
         for s in scenarios:
-            own = [c for c in choices(s) if c.id in asked]
-            there = [c for c in chosen.values() if s.exists_under(c.code)]
-            targets += [Target(s, c) for c in (own if s.variants else there)]
+            if s.variants:
+                targets += [Target(s, c) for c in choices(s) if c.id in asked]
+            else:
+                targets += [Target(s, c) for c in chosen.values() if s.exists_under(c.code)]
     if not targets:
         what = "the scenarios name no such protocol, or do what its tree does not have"
         raise UsageError(f"no cell to run: {what}. Give another --protocol.")

@@ -20,8 +20,22 @@ from ..errors import UsageError
 # No builtin named as a verb is used below: once imported, ``list`` is a module here.
 
 
+class _Unsized(argparse.HelpFormatter):
+    """Asks nobody how wide the terminal is: argparse makes a formatter to check each option, too."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=80)
+
+
 class _Parser(argparse.ArgumentParser):
     """Bad usage is a UsageError, as every other bad input."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(formatter_class=_Unsized, **how)
+
+    def format_help(self) -> str:
+        self.formatter_class = argparse.HelpFormatter
+        return super().format_help()
 
     def error(self, message: str) -> Any:
         raise UsageError(f"{message}. See `{self.prog} --help`.")
@@ -40,7 +54,7 @@ def parse(argv: Sequence[str], version: str) -> argparse.Namespace:
         epilog="example: racebench run      (the xen-devel thread of May 2017, claim by claim, in 30 s)",
     )
     top.add_argument("--version", action="version", version=f"racebench {version}")
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = top.add_subparsers(prog="racebench", dest="verb", metavar="VERB", required=True)
     first = argv[0] if argv else ""
     known = names()
     # Of the other verbs only help and an error speak, and each takes a moment too.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..bounds import Fields
 from .cell import Cell
@@ -53,8 +53,7 @@ class Run:
         return Run(read, **stored.all(RUN_KINDS))
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRun:
+class StoredRun(NamedTuple):
     """A run's folder: ``findings`` by their paths in it."""
 
     run: Run

@@ -15,11 +15,10 @@ from __future__ import annotations
 import enum
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import Broken
 
@@ -35,8 +34,7 @@ class Kind(enum.Enum):
     PREDICTION = "prediction"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """``broken_when`` says when, ``word`` is for a matrix, ``clause`` for a sentence.
 
     ``kind`` is its own, if not its family's.  ``benign``: code breaks it wherever it
