@@ -70,11 +70,11 @@ _HOMES = {
     "load": ".campaign.results",
     "race_test": ".pytest_plugin.race_test",
 }
-"""Where each name comes from, but for the primitives."""
+"""The module of each public name, except the primitives'."""
 
 
 def __getattr__(name: str) -> Any:
-    """All there is, on first use: a command has to hear of a Ctrl-C before it loads anything.
+    """Import a public name on first use: a command must handle Ctrl-C before it loads anything.
 
     And pytest imports this package in every run, for its plugin.
     """
@@ -91,7 +91,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The API."""
+    """The names of the public API."""
     return sorted(__all__)
 
 

@@ -1,8 +1,8 @@
-"""How deep, how large and of what shape what a file holds may be, asked once before anybody looks at it.
+"""Limits on depth, size and shape of values that come from files, checked once before any use.
 
-Python shows and writes nested values by recursion, and refuses to show whole
-numbers of more than 4,300 digits.  Neither is met in what people write, and
-every place that quotes a value would have to expect it.
+Python prints and writes nested values by recursion, and refuses to print whole
+numbers of more than 4,300 digits.  Nobody writes such values by hand, but without this
+check every place that quotes a value would have to expect them.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .errors import ResultError
 MOST_LEVELS, MOST_PARTS = 64, 16
 _LARGEST = 1 << 63
 
-# Anchored by what may not stand before it and bounded, so that no text makes it slow.
+# The look-behind and the possessive quantifiers bound the work, so that no text makes it slow.
 _PART = r"(?:[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')"
 _LONG_KEY = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MOST_PARTS}}}")
 
 
 def beyond(value: Any, *, numbers: bool = True) -> str:
-    """What is too deep or too large in ``value``, of lists, dicts and scalars; empty if nothing is.
+    """What is too deep or too large in ``value`` (lists, dicts and scalars), in words; "" if nothing is.
 
     Without ``numbers`` only the depth counts: a program's own values may be any.
     """
@@ -56,7 +56,7 @@ _MUST: Any = object()
 
 
 class Fields:
-    """A JSON object that is read: each value is asked for by its key and kind."""
+    """A JSON object that is being read: values are got by key and kind."""
 
     def __init__(self, value: Any, place: str) -> None:
         if not isinstance(value, Mapping):

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _version() -> str:
-    """RaceBench's, and on what it runs: whether threads of Python run at once makes a difference to it."""
+    """The version of RaceBench and of Python; with or without the GIL, because that makes a difference."""
     lock = "with the GIL" if has_gil() else "free-threaded, without the GIL"
     return f"{__version__} (Python {sys.version.split()[0]}, {lock})"
 
@@ -69,7 +69,7 @@ def _failed(error: Exception) -> int:
 
 
 def _complain(text: str) -> None:
-    # Only now: it brings rich, which takes a moment.
+    # Imported only here, because it loads rich.
     from .commands.shared.output import complain
 
     complain(text)

@@ -1,7 +1,7 @@
-"""What can go wrong, and whose fault it is.
+"""The errors, and whose fault they are.
 
 A broken rule is never an exception: it is a finding.  The exceptions here say
-that RaceBench could not answer: the author of a scenario or program erred, a
+that RaceBench could not answer: the author of a scenario or program made a mistake, a
 replay left its recording, a stored file is not ours, or RaceBench is at fault.
 """
 
@@ -12,14 +12,14 @@ from typing import Any
 
 
 def meant(word: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A sentence that asks whether the closest of ``known`` was meant; ``otherwise`` if none is close."""
+    """A question whether the closest of ``known`` was meant; ``otherwise`` if none is close."""
     close = closest(word, known)
     return f"Did you mean {close}?" if close else otherwise
 
 
 def closest(word: str, known: Iterable[str], least: float = 0.6) -> str:
-    """The one of ``known`` that is most like ``word``; "" if none is ``least`` so."""
-    # Only here: an error is rare, and most commands end without one.
+    """The one of ``known`` that is most similar to ``word``; "" if none reaches ``least``."""
+    # Imported only here, because most commands end without an error.
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(word, list(known), 1, least)), "")
@@ -30,11 +30,11 @@ class RaceBenchError(Exception):
 
 
 class UsageError(RaceBenchError):
-    """The command line or the API was called in a way that cannot be met."""
+    """The command line or the API was called in a way that RaceBench cannot do."""
 
 
 class ScenarioError(RaceBenchError):
-    """A scenario or protocol file says something that cannot be run.
+    """A scenario or protocol file that cannot be run.
 
     ``place`` is the key inside the file (``threads.vcpu0[1]``), ``remedy`` one
     sentence that says what to write instead.
@@ -49,7 +49,7 @@ class ScenarioError(RaceBenchError):
 class ProgramError(RaceBenchError):
     """A program is not one that RaceBench can run; the message says why.
 
-    ``findings`` are those that were known before it said so.
+    ``findings`` are those that were known before the error.
     """
 
     findings: tuple[Any, ...] = ()
@@ -60,7 +60,7 @@ class ReplayDiverged(RaceBenchError):
 
     ``step`` counts from 0; ``expected`` is the recorded (thread, operation,
     object) or None past the end; ``actual`` maps each thread that could move
-    to the (operation, object) it offered instead.
+    to the (operation, object) that it offered instead.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class ThreadAbort(BaseException):
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether the fault is RaceBench's own: every other error it raises on purpose, as a RaceBenchError."""
+    """Whether the fault is RaceBench's own: any exception but a RaceBenchError, or a HarnessBug."""
     return not isinstance(error, RaceBenchError) or isinstance(error, HarnessBug)
 
 
@@ -113,7 +113,7 @@ LONGEST_SAID = 2000
 
 
 def shortened(said: str) -> str:
-    """What a user's program says, the middle of very long words left out."""
+    """``said`` without the middle if it is very long; for texts of a user's program."""
     if len(said) <= LONGEST_SAID:
         return said
     half = LONGEST_SAID // 2
@@ -121,12 +121,12 @@ def shortened(said: str) -> str:
 
 
 def exactly(text: str) -> str:
-    """``text`` as a str and nothing derived from it: what is stored or sent has no code of a user's in it."""
+    """``text`` as a plain str, so that nothing stored or sent is of a user's subclass with code."""
     return "".join([text])
 
 
 def described(error: BaseException) -> str:
-    """``error`` of a user's program in words; its own may raise anything."""
+    """``error`` of a user's program in words; its ``__str__`` may raise anything."""
     try:
         return exactly(shortened(f"{type(error).__name__}: {error}"))
     except KeyboardInterrupt:

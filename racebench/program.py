@@ -1,4 +1,4 @@
-"""What a user hands in: fresh shared state, named threads, a check."""
+"""A user's program: fresh shared state, named threads, a check."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ class Program:
         )
         print(racebench.verify(program))
 
-    ``setup`` is called anew for each execution, and what is shared is made there:
-    of a state that was made before, nothing is seen.
-    ``threads`` maps a name to ``callable(state)``; what it returns is the
+    ``setup`` is called for each execution, and must make the shared state: RaceBench
+    sees nothing of a state that was made before.
+    ``threads`` maps a name to ``callable(state)``; its return value is the
     thread's result.  ``check(state, results)`` runs at rest, after all threads
     have ended, and returns None, one ``broken(...)`` or several.
-    ``snapshot(state)`` returns JSON values shown as the state before and after.
-    ``recycle(state)`` may put a state whose threads all ended normally back to
-    exactly what ``setup`` would make, and return True; the next execution then has it.
-    ``story(state)`` returns JSON values that tell what an execution was about, if
-    that differs from one to the next.
+    ``snapshot(state)`` returns JSON values, shown as the state before and after.
+    ``recycle(state)`` may restore a state whose threads all ended normally to
+    exactly what ``setup`` would make, and return True; the next execution then gets it.
+    ``story(state)`` returns JSON values that describe an execution, if
+    executions differ from one another (threads that draw their operations).
     ``parts`` has each thread's operations in words, and ``smaller()`` gives the
-    programs with one of them less, among which shrinking looks for what is needed.
+    programs with one operation less, in which shrinking searches for the operations needed.
     ``interrupts`` maps a name to (a thread's name, ``handler(state)``).  It comes
     once, on that thread's processor: between any two of the thread's steps unless
     it has interrupts off (``irqs_off``, ``Lock.irq``, ``irqsave``), at the latest
     when the thread has ended; never, if that leaves them off.  The handler runs
     to its end before the thread goes on.  It starts with interrupts off, and no
-    other one comes to that processor meanwhile, whatever it does.
+    other one comes to that processor until then, whatever it does.
     ``daemons`` names threads that may wait for ever: once all the others have ended
     and each daemon has ended or waits, the execution is over and ``check`` runs.
-    Such a daemon has no result (None), and what it holds while it waits is not
-    leaked: nobody is left who could want it.  It is then unwound; under control
-    that comes after ``check``.  A thread that waits for good beside it is a deadlock as
-    ever, and so is a ring of daemons, or a handler that waits for good.
-    ``instrument`` names classes whose attributes are to be shared fields as long as a run
-    lasts: a class, a module (all the classes that it defines), "package.module",
-    "package.module:Class" or "package.module:Class.attribute".  Locks that these have
-    made when they were imported are replaced meanwhile.
-    All threads start at once.  ProgramError if a part is not of this shape.
+    Such a daemon has no result (None), and the locks that it holds while it waits are not
+    leaked, because no thread is left that could want them.  It is then unwound; under control
+    that comes after ``check``.  Another thread that waits for ever is still a deadlock,
+    and so is a ring of daemons, or a handler that waits for ever.
+    ``instrument`` names classes whose attributes become shared fields for the time of a
+    run: a class, a module (all the classes that it defines), "package.module",
+    "package.module:Class" or "package.module:Class.attribute".  Locks that these
+    made when they were imported are replaced for that time.
+    All threads start at once.  ProgramError if an argument has another shape.
     """
 
     name: str
@@ -148,11 +148,11 @@ class Program:
 
     @property
     def actors(self) -> tuple[str, ...]:
-        """Who makes steps: the threads, then the interrupts."""
+        """The names that make steps: the threads, then the interrupts."""
         return (*self.threads, *self.interrupts)
 
     def fresh(self) -> Any:
-        """The state that ``setup`` makes; ProgramError if it raises."""
+        """Return a new state from ``setup``; ProgramError if it raises."""
         process = os.getpid()
         try:
             state = self.setup()
@@ -161,8 +161,8 @@ class Program:
         except BaseException as error:
             raise ProgramError(f"{self.name}: setup raised {described(error)}. Mend setup.") from error
         if os.getpid() != process:
-            # A setup that forks comes back twice.  The other process would go on with the same
-            # search, fork again in each execution, and soon there would be thousands.
+            # A setup that forks returns twice.  The other process would continue the same search
+            # and fork again in each execution: soon there would be thousands of processes.
             os._exit(1)
         return state
 
@@ -178,11 +178,11 @@ class Program:
             raise ProgramError(f"{self.name}: recycle raised {described(error)}. Mend recycle.") from error
 
     def pictured(self, state: Any) -> Any:
-        """What ``snapshot`` makes of ``state``, plain JSON; ProgramError if that is not what it makes."""
+        """The result of ``snapshot`` for ``state``, as plain JSON; ProgramError if it is no JSON."""
         return self._plain("snapshot", self.snapshot, state)
 
     def retold(self, state: Any) -> Any:
-        """The same of ``story``."""
+        """The result of ``story``, likewise."""
         return self._plain("story", self.story, state)
 
     def _plain(self, part: str, make: Callable[[Any], Any] | None, state: Any) -> Any:
@@ -208,7 +208,7 @@ class Program:
         return value
 
     def broken_rules(self, state: Any, results: dict[str, Any]) -> tuple[Broken, ...]:
-        """What ``check`` says of one finished execution."""
+        """The rules that ``check`` finds broken after an execution."""
         if self.check is None:
             return ()
         said = self.check(state, results)

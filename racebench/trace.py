@@ -2,7 +2,7 @@
 
 A schedule is a tuple of (thread, operation, object) triples of strings.  It
 holds no counter, address or bytecode offset, so it survives JSON, a new
-Python and an edit of the program that leaves its steps alone.
+Python version and edits of the program that do not change its steps.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Kind(enum.Enum):
     """What a step does to its object.
 
     REQUEST_READ and REQUEST_WRITE: the thread wants a fair read-write lock, cannot
-    have it now and is seen to wait; the acquire that may follow is a step of its
-    own.  WAKE: a sleeper of a condition wakes unasked.  TIMEOUT: a wait ends by its
-    timeout.  AWAIT and PASS: a thread begins to wait for an event, and goes on; ARRIVE
-    and LEAVE: the same of a barrier.  LOOK: it asks how one of these is.  UPDATE: an
-    atomic value is read and written in one.  PAUSE and CLOCK: it sleeps, or asks for the time.
-    PUT, GET and TRY_GET: the same as UP, DOWN and TRY_DOWN, of a queue.
-    START, END and JOIN: it has another thread run, is over, goes on once another one is.
+    have it now and visibly waits; the acquire that may follow is a step of its
+    own.  WAKE: a condition's waiter wakes spuriously.  TIMEOUT: a wait ends by its
+    timeout.  AWAIT and PASS: a thread begins to wait for an event, and continues; ARRIVE
+    and LEAVE: the same for a barrier.  LOOK: it asks for the state of one of these.  UPDATE:
+    an atomic value is read and written in one step.  PAUSE and CLOCK: it sleeps, or asks for
+    the time.  PUT, GET and TRY_GET: the same as UP, DOWN and TRY_DOWN, for a queue.
+    START, END and JOIN: it starts another thread, ends, continues after another one's end.
     """
 
     READ = "read"
@@ -76,7 +76,7 @@ class Kind(enum.Enum):
     JOIN = "join"
     END = "end"
 
-    # By identity, as members are compared: an enumeration's own hash is Python code, at every lookup.
+    # Members are compared by identity, so hash that: Enum's own hash is Python code, slow at each lookup.
     __hash__ = object.__hash__
 
 
@@ -91,16 +91,16 @@ class Op:
     """One operation of a thread: its kind, and for a field its name.
 
     One Op exists for each field of each class and each kind of access, so an
-    offer allocates nothing.  ``drains`` says of a WRITE that it is done by a store
-    buffer: then the actor has the thread whose store it was as ``source``.
-    ``apart`` marks what orders steps in a way of its own.  Two operations on one
-    object commute unless one ``conflicts``: it writes, or it reads what its
+    offer allocates nothing.  ``drains`` marks a WRITE made by a store
+    buffer: then the actor's ``source`` is the thread whose store it was.
+    ``apart`` marks operations that order steps in a way of their own.  Two operations on one
+    object commute unless one ``conflicts``: it writes, or it reads a value that its
     reader may then change in place, which an engine sets when it sees such a value.
-    ``inside`` says that it uses the list, dict or set that the field has.
-    ``does`` is the kind of operation that it is to what it is done to: a timeout of a
-    take is a try that fails.  ``timed`` is the offer in its place if it may also end by
-    a timeout, and that has in ``other`` what it is called when the other comes about.
-    ``times`` says how often a release gives.
+    ``inside`` says that it uses the list, dict or set in the field.
+    ``does`` is the kind of operation for its effect on the object: an acquire that times out
+    is a failed try.  ``timed`` is the offer in its place if it may also time out; grant and
+    timeout have each other as ``other``.
+    ``times`` is how often a release gives.
     """
 
     __slots__ = (
@@ -127,7 +127,7 @@ class Op:
 
 
 def object_name(op: Op, obj: Any) -> str:
-    """How a schedule names what ``op`` is done to."""
+    """The name of the object of ``op`` in a schedule."""
     return f"{obj.label()}.{op.field}" if op.is_field else str(obj.label())
 
 
@@ -139,14 +139,14 @@ class Actor(Protocol):
 
 
 class Execution:
-    """What the threads of one execution did, in order: what detectors look at.
+    """The steps of one execution's threads, in order; detectors work on it.
 
-    ``steps`` and ``blocked`` (what threads still waited for at the end) hold
-    (actor, op, object); an object has a ``label()``, a lock also a ``cls``, and
-    what an INTERRUPT comes to has the interrupted actor as ``task``, what a START starts as ``runner``.
+    ``steps`` and ``blocked`` (the operations for which threads still wait at the end) hold
+    (actor, op, object); an object has a ``label()``, a lock also a ``cls``.  The object of an
+    INTERRUPT has the interrupted actor as ``task``, that of a START the started one as ``runner``.
     ``sites`` has the place of each step, if the execution was recorded with
-    places, and ``wanted`` that of each entry of ``blocked``.  ``surveys`` is the detectors'
-    own: what one of them has found out for all.
+    places, and ``wanted`` that of each entry of ``blocked``.  ``surveys`` belongs to the
+    detectors: a result that they share.
     """
 
     __slots__ = ("blocked", "sites", "steps", "surveys", "threads", "wanted")
@@ -164,7 +164,7 @@ class Execution:
         self.surveys: list[Any] = []
 
     def place(self, n: int) -> str:
-        """The place of step ``n`` in words; steps past the end are the blocked offers."""
+        """The place of step ``n`` in words; numbers past the last step are entries of ``blocked``."""
         extra = n - len(self.steps)
         known = self.sites if extra < 0 else self.wanted
         at = n if extra < 0 else extra
@@ -172,21 +172,21 @@ class Execution:
 
 
 NOTHING = ("", "")
-"""What a thread holds that wants a lock with none held."""
+"""The held lock of a thread that wants a lock and holds none."""
 
 
 class LockEdge(NamedTuple):
     """``thread`` held ``held`` (taken at step ``taken``) and wanted ``wanted`` (at step ``at``).
 
-    Locks are (class, name).  ``others`` has all that it held; a mode is True for
-    exclusive, False for shared.  ``fair`` says that a writer which waits for the
-    wanted lock holds new readers back; there such a writer is told of also if it
-    held ``NOTHING``.  ``fresh`` names those of the two that were made in a thread,
+    Locks are (class, name).  ``others`` has all locks that it held; a mode is True for
+    exclusive, False for shared.  ``fair``: a writer that waits for the wanted lock
+    holds new readers back; such a writer has an edge even if it
+    held ``NOTHING``.  ``fresh`` names those of the two locks that were made in a thread,
     ``unnamed`` those that were given no name.
     ``known`` is what thread ``number`` knew of the others by hand-overs when
-    it wanted the lock, ``seen`` by all that it had read, empty if nobody asked, and
-    ``latest`` how many steps it had made when it did so for the last time, knowing
-    no more: see ``detect.past``.
+    it wanted the lock, ``seen`` what it knew with all its reads, both empty if not
+    recorded.  ``latest`` is how many steps it had made when it last wanted the lock with the
+    same knowledge: see ``detect.happens_before``.
     """
 
     thread: str
@@ -222,10 +222,10 @@ class Site(NamedTuple):
 class Step:
     """One executed step, as a detailed replay records it.
 
-    ``old`` and ``new`` are reprs of the field's value around the step, empty
+    ``old`` and ``new`` are reprs of the field's value before and after the step, empty
     for operations that are not on fields.  ``held`` lists the locks that the
-    thread held when the step began, outermost first.  ``file`` is the whole name of
-    the site's file, in which its line is looked up once nothing runs any more.
+    thread held when the step began, outermost first.  ``file`` is the full name of
+    the site's file; its line is read once no thread runs any more.
     """
 
     __slots__ = ("atomic", "file", "held", "kind", "lock_class", "new", "object", "old", "site", "thread")
@@ -269,7 +269,7 @@ def schedule_from_json(value: Any, file: str) -> Schedule:
 
 
 def switches(schedule: Iterable[tuple[str, str, str]]) -> int:
-    """How often ``schedule`` goes from one thread to another."""
+    """How often ``schedule`` switches from one thread to another."""
     count, last = 0, None
     for thread, _, _ in schedule:
         if last is not None and thread != last:

@@ -1,9 +1,9 @@
-"""Which values can change without a step that anybody sees.
+"""Which values can change without a visible step.
 
-A step is a read or a write of a shared field, or what a primitive does.  A
+A step is a read or a write of a shared field, or an operation of a primitive.  A
 number is replaced by writing the field; a list, or an object with attributes,
-is changed by whoever has read the field, at any time after.  What is not known
-to stay as it is counts as one that changes.
+can be changed at any later time by a thread that has read the field.  A value that is
+not known to be immutable counts as one that changes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 
 class Instrumented:
-    """Base of what has steps of its own: states and primitives."""
+    """Base of the objects that have steps of their own: states and primitives."""
 
     __slots__ = ()
 
@@ -31,7 +31,7 @@ ATOMS: frozenset[type] = frozenset(
 )
 """Classes whose own instances never change in place, or are code and not data."""
 
-# By name: to ask for a class would import its module.
+# Listed by name, because using the class would import its module.
 _NEVER_CHANGE = frozenset(
     (
         *("decimal.Decimal", "fractions.Fraction", "uuid.UUID", "re.Pattern"),
@@ -46,18 +46,18 @@ class _Member(enum.Enum):
 
 
 _OF_MEMBERS = set(_Member.ONE.__dict__) | {"_hashable_values_", "_sort_order_"}
-"""What every member of an enumeration has for itself."""
+"""The attributes that every member of an enumeration has."""
 
 
 def leaves(value: Any, fixed: Collection[type] = ATOMS, bare: list[Any] | None = None) -> list[Any]:
-    """The objects in ``value`` that can change unseen, itself perhaps; empty if there are none.
+    """The objects in ``value`` (or itself) that can change unseen; empty if there are none.
 
-    Instances of the classes in ``fixed`` are known not to.  One that could be given
-    attributes and has none is not among them, but goes to ``bare``.
+    Instances of the classes in ``fixed`` are known not to change.  An object that could have
+    attributes but has none is not returned, but added to ``bare``.
     """
     found: list[Any] = []
     seen: set[int] = set()
-    # What is looked at stays referenced, so that no id is another's.
+    # ``to_do`` keeps every object alive, so that no id is used twice.
     to_do = [value]
     for one in to_do:
         if type(one) in fixed or id(one) in seen:
@@ -76,7 +76,7 @@ def leaves(value: Any, fixed: Collection[type] = ATOMS, bare: list[Any] | None =
 
 
 def parts(value: Any) -> Iterable[Any] | None:
-    """What ``value``, which itself stays as it is, refers to; None if it can change."""
+    """The objects to which ``value``, itself immutable, refers; None if it can change."""
     cls = type(value)
     if never_changes(cls):
         return ()
@@ -111,11 +111,11 @@ def _of_base(value: Any, base: type) -> Iterable[Any] | None:
 
 
 def never_changes(cls: type) -> bool:
-    """Whether no instance of ``cls`` changes in place, or by seen steps only."""
+    """Whether instances of ``cls`` never change in place, or only by visible steps."""
     if issubclass(cls, (Instrumented, types.ModuleType, type)):
         return True
     if issubclass(cls, enum.Enum):
-        # All of them are here already.
+        # All members of an enumeration exist already.
         return not any(leaves(member._value_) or set(member.__dict__) - _OF_MEMBERS for member in cls)
     for base in cls.__mro__:
         if base in ATOMS or f"{base.__module__.partition('.')[0]}.{base.__qualname__}" in _NEVER_CHANGE:
@@ -126,7 +126,7 @@ def never_changes(cls: type) -> bool:
 
 
 def adds_nothing(cls: type, base: type) -> bool:
-    """Whether an instance of ``cls`` has no room for more than one of its ``base`` has."""
+    """Whether instances of ``cls`` have no room for more data than those of its ``base``."""
     return (cls.__basicsize__, cls.__dictoffset__) == (base.__basicsize__, base.__dictoffset__)
 
 
@@ -136,7 +136,7 @@ def frozen(cls: type) -> bool:
 
 
 def getter_of_all(cls: type) -> Callable[[Any], tuple[Any, ...]] | None:
-    """What gives all that an instance of ``cls`` refers to, at little cost, if ``cls`` fixes that."""
+    """A fast function for all objects to which an instance of ``cls`` refers, if ``cls`` fixes them."""
     if cls is tuple:
         return tuple
     if frozen(cls) and not cls.__dictoffset__ and all(hasattr(cls, f.name) for f in fields(cls)):
@@ -147,7 +147,7 @@ def getter_of_all(cls: type) -> Callable[[Any], tuple[Any, ...]] | None:
 
 
 def _attributes(value: Any) -> list[Any] | None:
-    """The fields of a frozen dataclass; None if it has been given something more."""
+    """The fields of a frozen dataclass; None if the object has further attributes."""
     names = [field.name for field in fields(value)]
     if not getattr(value, "__dict__", {}).keys() <= set(names):
         return None
@@ -155,7 +155,7 @@ def _attributes(value: Any) -> list[Any] | None:
 
 
 def _of_function(function: types.FunctionType) -> list[Any] | None:
-    """Its defaults.  Whoever shares a variable with it may set that: then it changes."""
+    """The defaults of a function; None if it has closure variables or attributes, which can change."""
     own = set(function.__code__.co_freevars) - {"__class__"}
     if own or function.__dict__:
         return None
@@ -175,7 +175,7 @@ _PARTS: dict[Any, Callable[[Any], Iterable[Any] | None]] = {
 
 
 def _layout(base: type) -> tuple[int, int]:
-    """What an instance of a plain class over ``base`` has room for."""
+    """The size and dict offset of instances of a plain class over ``base``."""
     plain = type("plain", (base,), {})
     return plain.__basicsize__, plain.__dictoffset__
 
@@ -185,7 +185,7 @@ _WITH_ATTRIBUTES: dict[Any, tuple[int, int]] = {base: _layout(base) for base in 
 
 
 def described(value: Any) -> str:
-    """``value`` in words, by its class only: its own code is not asked."""
+    """``value`` in words, from its class only: none of its own code runs."""
     name = type(value).__name__
     if isinstance(value, types.FunctionType):
         return f"the function {value.__qualname__} with variables of its own"
@@ -195,7 +195,7 @@ def described(value: Any) -> str:
 
 
 def kept_when_copied(value: Any) -> Iterator[Any]:
-    """The objects in ``value`` of which there is one only: states, primitives, modules."""
+    """The objects in ``value`` that must not be copied: states, primitives, modules."""
     seen: set[int] = set()
     to_do = [value]
     for one in to_do:

@@ -1,1 +1,1 @@
-"""Cells x modes x budgets: runs them, stores them, and reads them back."""
+"""Run cells (in modes, within budgets), store the results and read them back."""

@@ -1,4 +1,4 @@
-"""Which of a protocol's lock acquisitions are needed: each taken away, each nested pair swapped."""
+"""Find out which lock acquisitions of a protocol are needed: remove each one, and swap each nested pair."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ NEEDED, NOT_NEEDED, OPEN = "needed", "not needed", "open"
 
 _LAST = ("lock_order.inversion", "data_race")
 _SEVERITY = (Kind.DEADLOCK, Kind.CORRUPTION, Kind.CRASH, Kind.PREDICTION)
-"""What shows best that a lock is needed comes first."""
+"""Kinds of rules; the best evidence that a lock is needed comes first."""
 _HIDES = ("deadlock.", "crash.", "program.", "stall.")
-"""Rules that end an execution where they break, so that nobody sees what it would have come to."""
+"""Rules that end an execution where they break, and so may hide later effects of a change."""
 _CELL_S = 20.0
 
 Say = Callable[[str], None]
@@ -41,7 +41,7 @@ Say = Callable[[str], None]
 class Breakage:
     """A rule that breaks in ``scenario`` with the change, and does not without it.
 
-    ``label`` says of a predicted inversion whether it was confirmed.
+    For a predicted inversion ``label`` says whether it was confirmed.
     """
 
     scenario: str
@@ -53,20 +53,20 @@ class Breakage:
 
 @dataclass
 class Answer:
-    """What verify says of one change, over all scenarios that reach it.
+    """The result of verifying one change, over all scenarios that reach it.
 
-    ``open`` has the scenarios that were not searched to their end, with or without
-    the change; one that was not without it may reach the change where nobody looked.
+    ``open`` lists the scenarios whose search did not finish, with or without the change.  A
+    search without the change that did not finish may have missed schedules that reach it.
     """
 
     change: Change
     scenarios: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     spoilt: list[str] = field(default_factory=list)
-    """Scenarios that end early without the change too, which may hide what it breaks, or
-    that break a rule in another way with it than without."""
+    """Scenarios that end early even without the change, which may hide what the change breaks;
+    and scenarios that break a known rule in a new way with the change."""
     astray: list[str] = field(default_factory=list)
-    """Scenarios in which the inner lock of a pair was not always the one taken early."""
+    """Scenarios in which the lock taken early was not always the inner lock of the pair."""
     breaks: list[Breakage] = field(default_factory=list)
     executions: int = 0
 
@@ -78,7 +78,7 @@ class Answer:
         return OPEN if unclear else NOT_NEEDED
 
     def best(self) -> Breakage | None:
-        """What shows it best: something that happens rather than a prediction, with few preemptions."""
+        """The breakage that shows best why the lock is needed: no mere prediction, few preemptions."""
         return min(self.breaks, key=_order, default=None)
 
 
@@ -90,7 +90,7 @@ def _order(breakage: Breakage) -> tuple[bool, int, int, int, str]:
 
 @dataclass(frozen=True)
 class _Reference:
-    """A scenario under the protocol as it is; ``complete`` if every schedule of it was run."""
+    """A scenario under the unchanged protocol; ``complete`` if every schedule of it was run."""
 
     scenario: Scenario
     program: Program
@@ -103,14 +103,14 @@ class _Reference:
 
 @dataclass
 class Ablation:
-    """All answers for one protocol; ``interrupted`` if it was cut off by the user."""
+    """All answers for one protocol; ``interrupted`` if the user stopped the command."""
 
     protocol: str
     scenarios: list[str]
     breaks: dict[str, list[str]] = field(default_factory=dict)
-    """The rules that the protocol as it is breaks, by scenario; predictions and races left out."""
+    """The rules that the unchanged protocol breaks, by scenario, without predictions and data races."""
     known: dict[str, list[str]] = field(default_factory=dict)
-    """The same with the signatures of predictions and races."""
+    """As ``breaks``, with the signatures of predictions and data races added."""
     answers: list[Answer] = field(default_factory=list)
     executions: int = 0
     seconds: float = 0.0
@@ -122,13 +122,13 @@ def ablate(
 ) -> Ablation:
     """Verify every change of ``choice`` in every scenario that reaches it, within ``seconds``.
 
-    UsageError if a scenario is not of the vGIC, or ``choice`` is a variant.
+    UsageError if a scenario is not one of the vGIC, or if ``choice`` is a variant.
     """
     return _Run(choice, scenarios, seconds, stop, say).go()
 
 
 def in_child(link: Link, spec: str, scenarios: Sequence[tuple[str, str]], seconds: float) -> Ablation:
-    """``ablate`` in a child of a pool, of scenarios by name and path."""
+    """Run ``ablate`` in a child process of a pool; ``scenarios`` are (name, path)."""
     choice = load_protocol(spec)
     loaded = [scenario_at(name, path) for name, path in scenarios]
     there = [scenario for scenario in loaded if scenario.exists_under(choice.code)]
@@ -180,7 +180,7 @@ class _Run:
         return _Reference(scenario, program, watch, known, happens, signatures, _whole(result))
 
     def _verify(self, program: Program) -> Result | None:
-        """One proof; None if the user stopped it."""
+        """Verify ``program`` once; None if the user stopped it."""
         if self.stop.asked:
             return None
         left = min(self.deadline - time.perf_counter(), _CELL_S)
@@ -210,18 +210,18 @@ class _Run:
         return answer
 
     def _ask(self, answer: Answer, reference: _Reference) -> None:
-        """Have ``answer`` say what its change does to the scenario of ``reference``."""
+        """Verify the scenario of ``reference`` with the change, and add the result to ``answer``."""
         watch = Watch(answer.change, taken=dict(reference.watch.taken))
         program = watched(reference.program, watch, vgic.system_states)
         try:
             result = self._verify(program)
         except ProgramError:
-            # The change has made of it what no search can follow.
+            # With the change, the program is one that the search cannot run.
             result = None
         if result is not None:
             answer.executions += result.executions
         if not reference.complete:
-            # What breaks may break without the change too, where nobody has looked.
+            # The same rule may break without the change, in a schedule that was not searched.
             return
         if watch.astray:
             answer.astray.append(reference.scenario.name)
@@ -245,12 +245,15 @@ class _Run:
 
 
 def _known(finding: Finding) -> str:
-    """What a change must not break anew: a rule, or one ring or race of those that are predicted."""
+    """The key by which a breakage counts as known without the change.
+
+    It is the rule; for a prediction or a data race, the signature of that one ring or race.
+    """
     return finding.signature if finding.rule in _LAST else finding.rule
 
 
 def _whole(result: Result | None) -> bool:
-    """Whether ``result`` speaks of every schedule."""
+    """Whether ``result`` covers every schedule."""
     return result is not None and result.complete and result.verdict is not Verdict.UNKNOWN
 
 
@@ -271,7 +274,7 @@ def _reached(change: Change, watch: Watch) -> bool:
     return (change.outer, change.inner) in watch.pairs
 
 
-# -- what a finding says of its change
+# -- the change, as a finding stores it
 
 
 def _stored(watch: Watch) -> dict[str, Any]:
@@ -318,7 +321,7 @@ def _texts(value: Any) -> bool:
 
 
 def as_json(ablation: Ablation, store: Callable[[FindingRecord], str]) -> dict[str, Any]:
-    """``ablation`` as JSON; ``store`` takes the finding that shows an answer best, and says where it is."""
+    """Return ``ablation`` as JSON; ``store`` stores the best finding of an answer and returns its path."""
     answers = []
     for answer in ablation.answers:
         best = answer.best()

@@ -1,9 +1,9 @@
-"""What this machine can do: figures, and bars that are ratios of figures of one round.
+"""Measure this machine: figures, and bars, which are ratios of figures of one round.
 
-Everything is measured in rounds, one after another, so that a machine which is busy for
-a while is so for all that is compared.  A figure is the median of its rounds; one that
-varied by more than ``SPREAD`` is measured again, as long as there is time.  A bar is a
-ratio within a round, and is met by the median of the rounds.
+All parts are measured in rounds, one after another, so that a machine that is busy for a
+while slows all figures that are compared.  A figure is the median of its rounds.  A figure
+that varied by more than ``SPREAD`` is measured again, as long as there is time.  A bar is a
+ratio within a round; the median of these ratios has to meet it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ Say = Callable[[str], None]
 SPREAD = 0.15
 ROUNDS = 3
 SECONDS = 34.0
-"""After so many nothing is measured again; what has begun then is finished."""
+"""After this time no part is measured again; a part that has begun is finished."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """``ratio`` of a round, which has to be ``most`` at most, or else ``least`` at least."""
+    """A limit on ``ratio`` of a round: at most ``most`` if that is set, else at least ``least``."""
 
     key: str
     says: str
@@ -70,9 +70,9 @@ BARS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """``rounds`` have the figures that were measured together.
+    """``rounds`` hold the figures that were measured together.
 
-    ``busy`` is the share of the processors that other processes had meanwhile.
+    ``busy`` is the share of the processors that other processes used in the meantime.
     """
 
     rounds: tuple[Round, ...]
@@ -85,13 +85,13 @@ class Measured:
         return {**found, "machine.busy": self.busy}
 
     def spread(self, key: str) -> float:
-        """The distance between the extreme values of a figure, over the median."""
+        """The distance between the smallest and the largest value of a figure, divided by the median."""
         values = self._values(key)
         middle = _median(values)
         return (max(values) - min(values)) / middle if middle else 0.0
 
     def bars(self) -> dict[str, tuple[str, bool]]:
-        """For each figure that has a bar: that in words, with what was measured, and whether it is met."""
+        """For each figure that has a bar: the measured value and the bar in words, and whether it is met."""
         verdicts = {}
         for bar in BARS:
             ratios = []
@@ -123,7 +123,7 @@ def measure(
     parts: Mapping[str, Callable[[Round], None]] = PARTS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Measured:
-    """All figures of ``parts``; ``say`` hears what is measured next, ``clock`` gives seconds."""
+    """Measure all figures of ``parts``; ``say`` gets what is measured next, ``clock`` gives seconds."""
     others, started = Others(clock), clock()
     rounds: list[Round] = []
     keys: dict[str, set[str]] = {}
@@ -148,20 +148,20 @@ def measure(
         if not again:
             break
         say(f"again, since it varied: {', '.join(again)}")
-        # What is compared with the floors needs those of its own round.
+        # The ratios to the floors need the floors of the same round.
         run(dict.fromkeys((next(iter(parts)), *again)))
     return result()
 
 
 class Others:
-    """What other processes do meanwhile."""
+    """Measures how much other processes use the processors in the meantime."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
         self._started, self._before = clock(), _all_and_own()
 
     def share(self) -> float | None:
-        """The share of all processors that others had; None where the system does not tell."""
+        """The share of all processors that other processes used; None where the system does not tell."""
         now = _all_and_own()
         if now is None or self._before is None:
             return None
@@ -171,7 +171,7 @@ class Others:
 
 
 def _all_and_own() -> tuple[float, float] | None:
-    """Seconds that all processors have been busy, and had with this process and its children."""
+    """Seconds that all processors were busy, and seconds used by this process and its children."""
     try:
         user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text("ascii").split()[1:8])
         ticks = user + nice + system + sum(rest)

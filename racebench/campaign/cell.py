@@ -1,4 +1,4 @@
-"""What is asked of a cell, a scenario under a protocol, what it tells on the way, and what comes of it."""
+"""A cell (a scenario under a protocol): the plan for it, the messages about it, and its result."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Seen = Mapping[str, Mapping[str, int]]
 
 
 class Plan(NamedTuple):
-    """What is done with each cell; ``executions`` limits explore, None is by time alone.
+    """What is done with each cell; ``executions`` limits explore, None leaves that to the time alone.
 
-    ``proof_s`` is what verify may take on top of the cell's time; None lets it use part of that.
-    What these mean is in budget.py.
+    ``proof_s`` is what verify may take in addition to the cell's time; with None verify uses
+    part of that time.  budget.py says what these mean.
     """
 
     modes: tuple[str, ...] = ("verify", "stress")
@@ -34,35 +34,35 @@ class Plan(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """What an earlier, unfinished run has of a cell; a proof only if it was complete."""
+    """What an earlier, unfinished run stored about a cell; its proof only if that was complete."""
 
     cell: Cell | None = None
     findings: tuple[FindingRecord, ...] = ()
 
 
 class CellListener:
-    """Hears what goes on in a cell, and does nothing about it."""
+    """Listens to the messages about a cell; this one ignores them."""
 
     def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
 
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
 
     def cell_so_far(self, cell: Cell, seen: Seen) -> None:
-        """What a cell has come to that goes on."""
+        """The intermediate result of a cell that is still running."""
 
     def finding(self, record: FindingRecord) -> None:
-        """A finding is new, or has more to say than when it was last told."""
+        """A finding is new, or has more evidence than when it was last reported."""
 
 
 class CellResult(NamedTuple):
-    """What a cell has come to, and how often each signature was seen.  ``cell.partial``: it was cut off."""
+    """The result of a cell, and how often each signature was seen.  ``cell.partial``: it was cut off."""
 
     cell: Cell
     seen: Seen = {}
 
 
 def failed(target: Target, error: Exception, result: CellResult | None = None) -> CellResult:
-    """``result``, which ``error`` ended; the cell has ``failed`` if the fault is ours."""
+    """Return ``result`` with ``error``, which ended it; the cell has ``failed`` if the fault is ours."""
     ours = is_ours(error)
     why = f"RaceBench itself failed: {described(error)}" if ours else str(error)
     if ours and os.environ.get("RACEBENCH_DEBUG") == "1":
@@ -72,5 +72,5 @@ def failed(target: Target, error: Exception, result: CellResult | None = None) -
 
 
 def limit_s(plan: Plan, seconds: float) -> float | None:
-    """How long a cell of ``seconds`` may tell nothing; None if its executions are counted."""
+    """How long a cell of ``seconds`` may send no message; None if its executions are counted."""
     return None if plan.executions is not None and not seconds else allowed_s(seconds)

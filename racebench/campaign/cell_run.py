@@ -1,6 +1,6 @@
-"""One cell run: a scenario under a protocol, in every mode asked for, and its verdict.
+"""Run one cell: a scenario under a protocol, in every mode asked for, and its verdict.
 
-Whoever only hands cells out does without this, and so without the engines.
+A process that only hands out cells does not import this module, and so not the engines.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ def run_cell(
     stop: Stop,
     earlier: Earlier | None = None,
 ) -> CellResult:
-    """Run one cell within about ``seconds``, less what it took ``earlier``; what it has is kept.
+    """Run one cell within about ``seconds``, less the time it took in ``earlier``, and keep that result.
 
-    Findings are told as soon as they are known, and again when they have a
-    schedule.  What is wrong with the program itself (ProgramError, or a deadline
-    that ``stop`` knows of) is the cell's ``error``, and its verdict is unknown.
+    Findings are reported as soon as they are known, and again when they have a schedule.
+    A fault of the program itself (ProgramError, or a deadline that ``stop`` reports) is
+    the cell's ``error``, and its verdict is unknown.
     """
     run = None
     try:
         run = _CellRun(target, plan, seconds, listener, stop)
         return run.go(earlier or Earlier())
     except OSError:
-        # Whoever listens cannot store what it hears, or is gone: that is everybody's.
+        # The listener cannot store a message, or is gone: this concerns all cells.
         raise
     except Exception as error:
         return failed(target, error, None if run is None else run.result())
@@ -69,14 +69,14 @@ def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
 
 
 class _CellRun:
-    """One cell while it is run."""
+    """One cell while it runs."""
 
     def __init__(
         self, target: Target, plan: Plan, seconds: float, listener: CellListener, stop: Stop
     ) -> None:
         self.target, self.plan, self.listener, self.stop = target, plan, listener, stop
         self.program = target.program()
-        # Threads that draw do not do the same twice: nothing of them can be proved.
+        # Threads that draw their operations differ from run to run, so nothing about them can be proved.
         self.asked = plan.modes if target.scenario.mix is None else ("stress",)
         if len(self.asked) > 1 and engine.only_controlled(self.program):
             self.asked = tuple(mode for mode in self.asked if mode != "stress")
@@ -94,8 +94,8 @@ class _CellRun:
         for record in earlier.findings:
             self.findings[record.finding.signature] = record
             self.sent[record.finding.signature] = record.finding
-        # The proof comes first: it is often quick, what it leaves goes to stress,
-        # and what it finds has a schedule already.
+        # The proof comes first: it is often quick, stress gets the time that it leaves,
+        # and its findings have a schedule already.
         runs = {"verify": self._verify, "stress": self._stress, "explore": self._explore}
         for mode, run in runs.items():
             if mode in self.asked and not self.stop.over and not self.cell.error:
@@ -103,7 +103,7 @@ class _CellRun:
         self._reproduce()
         self._compare()
         if not self.stop.over:
-            # Of what else is known of the cell nothing is lost if this is interrupted.
+            # If this is interrupted, nothing else that is known about the cell is lost.
             with suppress(KeyboardInterrupt), self.stop.interruptible():
                 self.cell = noted(self.target, self.result().cell)
         return self.result()
@@ -136,9 +136,9 @@ class _CellRun:
         self.deadline = max(self.deadline, perf_counter() + hammer_s)
 
     def _stress(self) -> None:
-        """Hammer in slices, so that what a long run finds is told, and stored, on the way."""
+        """Run stress in slices, so that the findings of a long run are reported and stored on the way."""
         end = perf_counter() + self._left() - self.seconds * _REPRODUCE_SHARE
-        # Beyond the seeds of the slices that were run before this one was cut off.
+        # Skip the seeds of the slices that an earlier, interrupted run has used.
         first = 0 if self.cell.stress is None else 1 + int(self.cell.stress.seconds / _SLICE_S)
         for n, budget in _slices(end, self.stop):
             left = max(budget, end - perf_counter())
@@ -161,7 +161,7 @@ class _CellRun:
         self._add("explore", self._call("explore", seconds or 0.0, modes.explore, **how))
 
     def _add(self, mode: str, result: Result | None) -> None:
-        """Count what ``result`` says, if there is one, on top of what the mode has come to before."""
+        """Add ``result``, if there is one, to the mode's earlier result."""
         if result is not None:
             more = ModeResult.of(mode, result, self.plan.strategy)
             before: ModeResult | None = getattr(self.cell, mode)
@@ -169,7 +169,7 @@ class _CellRun:
             self.cell = replace(self.cell, **sent)
 
     def _call(self, mode: str, budget: float, run: Callable[..., Result], **how: Any) -> Result | None:
-        """One engine call, its findings taken in; None if it ended with nothing to say."""
+        """Call the engine once and take its findings; None if it was interrupted or raised ProgramError."""
         base = self.cell.modes.get(mode, ModeResult(mode))
         if mode not in self.started:
             self.started.add(mode)
@@ -210,7 +210,7 @@ class _CellRun:
         self._tell(record)
 
     def _tell(self, record: FindingRecord) -> None:
-        """Keep ``record``, and tell it if it says more than it did."""
+        """Keep ``record``, and report it to the listener if its finding is not the one last reported."""
         signature = record.finding.signature
         self.findings[signature] = record
         if self.sent.get(signature) is not record.finding:
@@ -218,7 +218,7 @@ class _CellRun:
             self.listener.finding(record)
 
     def _reproduce(self) -> None:
-        """Give each finding of the free run a schedule, or say that the budget ended first."""
+        """Search a schedule for each finding of the free run, or note that the budget ended first."""
         open_ = []
         for record in list(self.findings.values()):
             if record.finding.schedule or record.finding.rule.startswith("stall.") or not record.seen:
@@ -230,12 +230,12 @@ class _CellRun:
         if self.target.scenario.mix is None:
             self._search(open_, 1)
         else:
-            # What threads draw is a program of its own for each finding.
+            # Each finding has its own program: the operations that the threads drew in that round.
             for n, record in enumerate(open_):
                 self._search([record], len(open_) - n)
 
     def _search(self, open_: Sequence[FindingRecord], shares: int) -> None:
-        """Look for ``open_`` under control, in one of ``shares`` parts of the time that is left."""
+        """Search for ``open_`` under control, within 1/``shares`` of the time that is left."""
         if not open_:
             return
         longest = _LONGEST_REPRODUCE_S * len(open_)
@@ -246,7 +246,7 @@ class _CellRun:
         with suppress(KeyboardInterrupt, ProgramError), self.stop.interruptible():
             end = perf_counter() + budget
             if self.target.scenario.mix is not None:
-                # Only here: few scenarios draw.
+                # Imported only here: few scenarios draw their operations.
                 from .rounds import smallest_round
 
                 drawn = smallest_round(self.target, open_[0].finding, budget, self.stop)
@@ -265,7 +265,7 @@ class _CellRun:
     def _again(
         self, open_: Sequence[FindingRecord], drawn: Scenario | None, end: float
     ) -> Mapping[str, Finding]:
-        """What of ``open_`` comes again until ``end``: in the round that was ``drawn``, if threads draw."""
+        """Find ``open_`` again until ``end``, in the round ``drawn`` if threads draw; returns those found."""
         program = self.program
         if self.target.scenario.mix is not None:
             if drawn is None:
@@ -281,7 +281,7 @@ class _CellRun:
         self._tell(replace(record, finding=replace(record.finding, evidence=evidence)))
 
     def _compare(self) -> None:
-        """Whether what was found is excluded by the proof, and why."""
+        """Check whether the proof excludes a finding of another mode, and note why."""
         if not self.stop.over:
             with suppress(KeyboardInterrupt), self.stop.interruptible():
                 self.cell = compared(self.cell, list(self.findings.values()), self.program)

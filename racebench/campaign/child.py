@@ -1,14 +1,15 @@
 """A child process: it makes the calls that its parent, a pool, sends it.
 
 Where there is fork, each call is made in a fork of the child, which has all
-modules loaded and one thread: whatever a program does to its process is over
-with the call.  Elsewhere the child makes it itself, and so it does the last call of
-all, which can spoil no other: that is spared the fork.
+modules loaded and only one thread: whatever a program does to its process ends
+with the call.  Without fork the child makes the call itself.  It does so too
+with the very last call, which can harm no later one; this saves a fork.
 
-Two pipes.  ``talk`` carries calls down and messages up; only whoever makes the
-call writes to it.  ``leash`` goes down only, and a thread of its own reads it
-during a call: a message says that the call is to end, and why; its end says
-that the parent is gone.  A call that was told to end is the child's last one.
+There are two pipes.  ``talk`` carries calls down and messages up; only the process
+that makes the call writes to it.  ``leash`` goes down only, and a thread of its own
+reads it during a call: a message says that the call has to end, and why; the end of
+the pipe says that the parent is gone.  A call that was told to end is the child's
+last one.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from .stop import Stop
 
 NO_END, NO_WORD = "no end within", "no progress within"
 BEGUN, LATE, OVER = "begun", "late", "over"
-"""Messages that a call is being made by the process of this number; that it is late, what is said of
-it, and where every thread stands; that its process has ended with this status, answer or none."""
+"""Messages.  BEGUN (pid): the process with this number makes the call.  LATE (why, stacks): the call is
+late.  OVER (status): the process of the call has ended, whether or not it has sent a result."""
 
 
 class Call(NamedTuple):
-    """``function(link, *args)`` in a child: both are sent there, so the function is one of a module's.
+    """``function(link, *args)`` in a child; both are pickled, so the function belongs to a module.
 
-    ``last``: the child is to make no other after it.
+    ``last``: the child makes no other call after this one.
     """
 
     function: Callable[..., Any]
@@ -44,34 +45,34 @@ class Call(NamedTuple):
 
 
 class Link:
-    """What a call has of its process: it tells the parent, and knows whether it is to end."""
+    """The side of a call that talks to the parent: sends messages, and knows whether the call has to end."""
 
     def __init__(self, talk: Connection) -> None:
         self._talk, self._pid = talk, os.getpid()
-        # Between the main thread and the leash's, which says where all stand when the time is up.
+        # Taken by the main thread, and by the leash's thread, which sends all stacks when the time is up.
         self._sending = threading.Lock()
         self.stop = Stop()
 
     def tell(self, word: str, *what: Any) -> None:
-        """Send one message, whole: an interrupt waits for its end.  For the main thread."""
+        """Send one whole message; an interrupt is held back until it is sent.  Main thread only."""
         with self.stop.shielded():
             self.send(word, *what)
 
     def answer(self, value: Any) -> None:
-        """Tell what came of the call; that it failed, if ``value`` is nothing that can be sent."""
+        """Send the call's result, or that the call failed if ``value`` cannot be pickled."""
         try:
             self.tell("done", value)
         except OSError:
             # The parent is gone.
             raise
         except Exception as error:
-            # A message is made before the first byte of it is sent.
+            # A message is pickled before its first byte is sent, so nothing of this one was sent.
             self.tell("failed", True, described(error))
 
     def send(self, word: str, *what: Any) -> None:
         """Send one message, from any thread."""
-        # A process that the code under test has forked and let return here is nobody the
-        # parent knows: its messages would come between ours.
+        # The code under test may fork and let its child return to here.  The parent does not
+        # know that process, and its messages would come between ours.
         if os.getpid() != self._pid:
             os._exit(1)
         with self._sending:
@@ -79,13 +80,13 @@ class Link:
 
 
 def work(talk: Connection, leash: Connection, number: int) -> None:
-    """The life of child ``number``."""
+    """Run child ``number`` until the parent closes its pipe or no call can follow."""
     # A session of its own: the terminal's Ctrl-C and its loss reach the parent alone, and
     # what the code under test starts can be ended with us.
     if hasattr(os, "setsid"):
         with suppress(OSError):
             os.setsid()
-    # What the code under test prints must not come between what its parent writes to standard output.
+    # Output of the code under test must not mix with what the parent writes to standard output.
     with suppress(OSError):
         os.dup2(2, 1)
     engine.spread(number)
@@ -99,7 +100,7 @@ def work(talk: Connection, leash: Connection, number: int) -> None:
 
 
 def _make_in_fork(call: Call, talk: Connection, leash: Connection) -> bool:
-    """Make ``call`` in a process of its own, and wait for its end."""
+    """Make ``call`` in a forked process, and wait until that ends."""
     pid = os.fork()
     if pid == 0:
         with suppress(OSError):
@@ -115,17 +116,17 @@ def _make_in_fork(call: Call, talk: Connection, leash: Connection) -> bool:
 
 
 def _make_here(call: Call, talk: Connection, leash: Connection) -> bool:
-    """Make ``call``; whether another can be made."""
+    """Make ``call`` in this process; return whether it can make another one."""
     stop = _make(call, talk, leash)
     talk.send((OVER, (0,)))
     return not stop.over and not call.last
 
 
 def _make(call: Call, talk: Connection, leash: Connection) -> Stop:
-    """Make ``call``, with the leash's thread beside it, and tell what came of it."""
+    """Make ``call`` beside the leash's thread, and send its result."""
     link = Link(talk)
     with link.stop.on_signals():
-        # Ends whoever heeds nothing else; the wish to stop comes by the leash.
+        # SIGTERM ends a process that ignores all else; a request to stop comes through the leash.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
@@ -142,14 +143,14 @@ def _make(call: Call, talk: Connection, leash: Connection) -> Stop:
 
 
 def _obey(leash: Connection, link: Link) -> None:
-    """Read the leash: end the running call when it says so, and the process when it ends."""
+    """Read the leash: end the running call when a message comes, and the process when the pipe ends."""
     while True:
         try:
             why = leash.recv()
         except (EOFError, OSError):
             os._exit(1)
-        # Where all stand is read before the interrupt moves them, and ``why`` is there
-        # before the handler, which runs in the main thread, looks.
+        # The stacks are read before the interrupt changes them, and ``why`` is set before
+        # the signal handler, which runs in the main thread, reads it.
         if why:
             why = f"{why}: interrupted in {engine.where_main_is()}. Mend what never returns"
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""The claims of the xen-devel thread, and what a run's cells say of them.
+"""The claims of the xen-devel thread, and the verdict of a run's cells on them.
 
 A claim is a statement about cells: under these protocols these rules break,
 or do not.  The verdict is computed from the stored cells; a claim whose cells
@@ -17,11 +17,11 @@ _MAPPING = ("mapping.corrupted", "mapping.double_success")
 
 
 class Point(NamedTuple):
-    """One thing that must be so for a claim to hold.
+    """One condition of a claim.
 
-    In the cell ``scenario`` x ``protocol`` one of ``rules`` breaks
-    (``breaks``), or none of them does.  A point that is not ``essential``
-    qualifies the claim instead of refuting it.
+    In the cell ``scenario`` x ``protocol`` one of ``rules`` breaks (``breaks``), or
+    none of them does.  A condition that is not ``essential`` qualifies the claim
+    if it fails, and does not refute it.
     """
 
     scenario: str
@@ -32,7 +32,7 @@ class Point(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A claim as XEN-devel had it on 8 May 2017."""
+    """A claim made on xen-devel on 8 May 2017."""
 
     id: str
     text: str
@@ -41,7 +41,7 @@ class Claim(NamedTuple):
 
 
 class ClaimVerdict(NamedTuple):
-    """What a run says of a claim: holds, refuted, qualified, open or not tested."""
+    """The verdict of a run on a claim: holds, refuted, qualified, open or not tested."""
 
     id: str
     claim: str
@@ -112,7 +112,7 @@ CLAIMS: tuple[Claim, ...] = (
 
 
 def judge(cells: Iterable[Cell]) -> list[ClaimVerdict]:
-    """A verdict on each claim from the cells of a run."""
+    """Return a verdict on each claim, from the cells of a run."""
     known = {cell.name: cell for cell in cells}
     return [_judge(claim, known) for claim in CLAIMS]
 
@@ -126,7 +126,7 @@ def _judge(claim: Claim, cells: Mapping[tuple[str, str], Cell]) -> ClaimVerdict:
         answers.append((point, answer))
         if cell is not None:
             evidence.append((answer is not False or not point.essential, _evidence(point, cell)))
-    # What refutes a claim comes first.
+    # The evidence that refutes a claim comes first.
     sentences = tuple(text for _, text in sorted(evidence, key=lambda pair: pair[0]))
     verdict = _verdict(answers) if evidence else "not tested"
     return ClaimVerdict(claim.id, claim.text, claim.by, verdict, sentences)
@@ -141,7 +141,7 @@ def _verdict(answers: Sequence[tuple[Point, bool | None]]) -> str:
 
 
 def _answer(point: Point, cell: Cell) -> bool | None:
-    """Whether the cell says what the point says; None if it cannot tell."""
+    """Whether the cell agrees with the point; None if it gives no answer."""
     if set(point.rules) & set(cell.found):
         return point.breaks
     if cell.verify is not None and cell.verify.complete:

@@ -1,13 +1,13 @@
-"""What one mode found and a complete proof of the same program excludes.
+"""Contradictions: one mode found what a complete proof of the same program excludes.
 
 One of the two is wrong.  Either the program touches something that RaceBench does not
-see, so that the proof is of less than the program: then the answer is unknown, and what
-it touches is named.  Or the fault is ours, as it is when the finding has a schedule
-under control, which the proof must have run.
+see, so that the proof does not cover the whole program: then the answer is unknown, and
+names what the program touches.  Or the fault is ours; so it is if the finding has a
+schedule under control, because the proof must have run that schedule.
 
-Not compared: predictions and detectors' words (``lock_order``, ``data_race``), which are
-about more than one execution, and stalls, which are about time.  A finding is compared
-by its rule too: the words of a signature may have data in them.
+Predictions and data races (``lock_order``, ``data_race``) are not compared, because they
+are about more than one execution; nor are stalls, which are about time.  Findings are
+compared by their rules, because a signature may contain data.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOT_COMPARED = ("lock_order.", "data_race", "stall.")
 
 
 def compared(cell: Cell, findings: Iterable[FindingRecord], program: Program) -> Cell:
-    """``cell``; without an answer, and saying why, if its proof excludes one of ``findings``."""
+    """Return ``cell``; if its proof excludes one of ``findings``, without an answer and with the reason."""
     odd = excluded(findings) if covered(cell) else []
     if not odd:
         return cell
@@ -39,7 +39,7 @@ def compared(cell: Cell, findings: Iterable[FindingRecord], program: Program) ->
 
 
 def excluded(found: Iterable[FindingRecord]) -> list[Finding]:
-    """Of what was found, that which a complete ``verify`` excludes."""
+    """The findings that other modes made and a complete ``verify`` excludes."""
     both = [record for record in found if record.seen]
     proved = {record.finding.rule for record in both if "verify" in record.seen}
     odd = [record.finding for record in both if record.finding.rule not in proved]
@@ -55,7 +55,7 @@ def covered(cell: Cell) -> bool:
 
 
 def _unseen(program: Program, against: Finding, known: Sequence[str]) -> Sequence[str]:
-    """What the proof may not have seen; nothing, if ``against`` has a schedule, which it must have run."""
+    """What the proof may not have seen; nothing if ``against`` has a schedule: the proof ran that."""
     if against.schedule:
         return ()
     try:

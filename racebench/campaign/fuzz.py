@@ -1,9 +1,9 @@
-"""Random small scenarios under one protocol: what breaks that no bundled scenario shows.
+"""Draw random small scenarios under one protocol, to find faults that no bundled scenario shows.
 
 Each drawn scenario is searched for a moment.  A signature that is new to this
-run is kept once: the scenario is made as small as it gets, verified, and
-stored as a scenario file of its own beside the findings.  What the bundled
-scenarios show as well is only named.
+run is kept once: its scenario is made as small as possible, verified, and stored
+as a scenario file beside the findings.  A signature that a bundled scenario shows
+too is only named.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SOURCE = "drawn at random: racebench fuzz"
 
 
 class Listener(Protocol):
-    """Hears how a fuzz run goes."""
+    """Listens to the progress of a fuzz run."""
 
     def progress(self, drawn: int, seconds: float) -> None: ...
 
@@ -49,10 +49,10 @@ class Listener(Protocol):
 
 @dataclass(frozen=True)
 class Met:
-    """One signature: the drawn scenario that first showed it.
+    """One signature, and the drawn scenario that showed it first.
 
-    ``covered`` names a bundled scenario that shows it too, else it is new and
-    ``scenario`` is the small one made of it, or empty if it did not come again.
+    ``covered`` names a bundled scenario that shows it too.  Without one the signature is
+    new, and ``scenario`` is the reduced scenario; empty if the signature was not found again.
     """
 
     rule: str
@@ -66,7 +66,7 @@ class Met:
 
 @dataclass
 class Fuzzed:
-    """What a run met."""
+    """The result of a fuzz run."""
 
     protocol: str
     seed: int
@@ -75,7 +75,7 @@ class Fuzzed:
     met: list[Met] = field(default_factory=list)
     interrupted: bool = False
     returned: dict[str, set[str]] = field(default_factory=dict)
-    """What each operation, by its word, was seen to return."""
+    """The codes that each operation, by its name, has returned."""
 
     @property
     def new(self) -> list[Met]:
@@ -84,7 +84,7 @@ class Fuzzed:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What is to be fuzzed: the protocol ``spec``, for so many ``seconds``.
+    """A fuzz run to be done: the protocol ``spec``, for so many ``seconds``.
 
     ``state`` fixes the domain's state.  The same seed draws the same scenarios
     in the same order.
@@ -97,9 +97,9 @@ class Assignment:
 
 
 def fuzz(assignment: Assignment, folder: RunFolder, listener: Listener, stop: Stop) -> Fuzzed:
-    """Draw scenarios until the time is over or someone asks to stop.
+    """Draw scenarios until the time is over or a stop is requested.
 
-    What is new goes to ``folder`` as it is met.  UsageError if the protocol is a variant.
+    New findings are stored in ``folder`` at once.  UsageError if the protocol is a variant.
     """
     if assignment.state is not None and assignment.state not in STATES:
         raise UsageError(f"{assignment.state!r} is no state. Choose one of {', '.join(STATES)}.")
@@ -107,7 +107,7 @@ def fuzz(assignment: Assignment, folder: RunFolder, listener: Listener, stop: St
 
 
 def in_child(link: Link, assignment: Assignment, out: Path) -> tuple[Run, bool]:
-    """``fuzz`` in a child of a pool, into a new folder: the run, and whether anything is new."""
+    """Run ``fuzz`` in a child of a pool, into a new folder; return the run, and whether anything is new."""
     folder = RunFolder(out)
     fuzzed = fuzz(assignment, folder, _Relay(link), link.stop)
     run = run_record(fuzzed, assignment, list(_vacuous(fuzzed, load_protocol(assignment.spec))))
@@ -116,7 +116,7 @@ def in_child(link: Link, assignment: Assignment, out: Path) -> tuple[Run, bool]:
 
 
 def _vacuous(fuzzed: Fuzzed, choice: Choice) -> Iterator[dict[str, str]]:
-    """The operations that never succeeded in all that was drawn, and what to run in its place."""
+    """Yield the operations that never succeeded in any drawn scenario, each with a command to run instead."""
     for word, codes in sorted(fuzzed.returned.items()):
         if all(code[:1] == "-" for code in codes):
             said = f"{function_of(word)} {did(codes)} in all that was drawn"
@@ -124,7 +124,7 @@ def _vacuous(fuzzed: Fuzzed, choice: Choice) -> Iterator[dict[str, str]]:
 
 
 class _Relay:
-    """A listener in a child, which tells the parent."""
+    """A listener in a child process; it sends messages to the parent."""
 
     def __init__(self, link: Link) -> None:
         self.progress = partial(link.tell, "progress")
@@ -159,9 +159,9 @@ class _Run:
 
     @cached_property
     def _covered(self) -> dict[str, str]:
-        """For each signature that a bundled scenario shows under this protocol, which one does.
+        """Map each signature that a bundled scenario shows under this protocol to that scenario.
 
-        Asked once something is met, so that a short run does not spend all its time on this.
+        Computed when the first signature is found, so that a short run does not spend all its time on it.
         """
         covered: dict[str, str] = {}
         for scenario in bundled():
@@ -193,7 +193,7 @@ class _Run:
 
     def _look(self, drawn: Drawn, executions: int, wanted: str = "") -> modes.Glance:
         if vgic.broken_at_start(drawn.initial, drawn.threads, self.code) is not None:
-            # No thread would be to blame.
+            # A rule is broken before any thread runs, so no thread has caused it.
             return modes.Glance({}, {})
         try:
             return modes.glance(self._program("drawn", drawn), executions, self.seed, wanted=wanted)
@@ -215,7 +215,7 @@ class _Run:
         return smallest(drawn, lambda small: signature in self._look(small, _LOOK_AGAIN, signature).rules)
 
     def _kept(self, drawn: Drawn, met: Met) -> Met:
-        """``drawn`` verified and stored; every signature that it shows is known from now on."""
+        """Verify and store ``drawn``; every signature that it shows is known from now on."""
         name = f"fuzz_{len(self.fuzzed.new) + 1:03d}_{met.rule.replace('.', '_')}"
         target = Target(self._scenario(name, drawn, met, None), self.choice)
         collected = _Collected()
@@ -251,7 +251,7 @@ class _Run:
 
 
 class _Collected(CellListener):
-    """Keeps what it hears."""
+    """A listener that keeps the findings."""
 
     def __init__(self) -> None:
         self.findings: dict[str, FindingRecord] = {}
@@ -261,7 +261,7 @@ class _Collected(CellListener):
 
 
 def run_record(fuzzed: Fuzzed, assignment: Assignment, vacuous: Sequence[Mapping[str, str]] = ()) -> Run:
-    """The run: a cell for each new scenario, and ``fuzz`` for all that was met."""
+    """The run: a cell for each new scenario; ``fuzz`` lists all signatures that were found."""
     met = [
         {
             "rule": met.rule,

@@ -1,16 +1,16 @@
-"""One ledger for what is told of a run's cells, whoever tells it: it folds that into a Run, and stores it.
+"""The ledger of a run: it folds all messages about cells into a Run, and stores it.
 
-A visit is one piece of a cell's work: all of it here or in a child process, a
-shard or a round in a worker of xdist, what a resumed run goes on with.  It
-tells what it alone has come to so far, never what came since it last spoke; so
-a message that is heard twice, or after a later one, changes nothing, and whoever
-sends may be killed at any moment.  Counts add up over visits.
+A visit is one piece of the work on a cell: all of it, done here or in a child process;
+a shard or a round in a worker of xdist; or the rest that a resumed run does.  A visit
+always reports its own total so far, never the difference to its last message.  So
+a message that arrives twice, or after a later one, changes nothing, and a sender
+may be killed at any moment.  Counts are summed over the visits.
 
-What is heard is stored before the call returns, if there is a folder: a finding
-when it is new or better shown, a cell when it is done or says something new.
-Counts are written again each time they have doubled, and at the end.  A folder
-that cannot be written is a UsageError; what was heard is kept all the same, and
-written by ``finish`` if it can be.
+If there is a folder, a message is stored before the call returns: a finding when it
+is new or has a better schedule or more evidence, a cell when it is done or says
+something new.  Counts are written again each time they have doubled, and at the end.
+A folder that cannot be written is a UsageError; the messages are kept all the same,
+and ``finish`` writes them if it can.
 
 Assumes: one thread uses it.
 """
@@ -33,18 +33,18 @@ from .store import RunFolder
 
 CellName = tuple[str, str]
 ALONE = ""
-"""The visit that has its cell for itself, and goes on with what an earlier run of the folder had of it."""
+"""The visit that does a whole cell; it continues the result that an earlier run of the folder stored."""
 
 _WORTH_STORING_S = 10.0
-# A kill costs a tenth of what a cell that goes on has come to; of one that is done, counts alone.
+# A kill loses at most a tenth of what a running cell has done; of a cell that is done only counts.
 _GROWN_PARTIAL, _GROWN = 1.1, 2.0
 
 
 class _Known:
-    """One signature in one cell: what shows it best, and how often the visits saw it.
+    """One signature in one cell: its best record, and how often the visits saw it.
 
-    ``record`` has the counts of those that are over, ``visits`` of each that goes on;
-    ``stored`` is what the folder has.
+    ``record`` has the counts of the closed visits, ``visits`` those of each open visit;
+    ``stored`` is the record in the folder.
     """
 
     def __init__(self, record: FindingRecord, path: str = "", stored: FindingRecord | None = None) -> None:
@@ -54,7 +54,7 @@ class _Known:
     def see(self, visit: str, seen: Mapping[str, int]) -> None:
         mine = self.visits.setdefault(visit, {})
         for mode, n in seen.items():
-            # Heard late, a count may be lower than the one that is known.
+            # A delayed message may have a lower count than the one that is known.
             mine[mode] = max(n, mine.get(mode, 0))
 
     def close(self, visit: str) -> None:
@@ -68,10 +68,10 @@ class _Known:
 
 
 class _Account:
-    """One cell: the visits to it that go on, and the sum of those that are over.
+    """One cell: its open visits, and the sum of the closed ones.
 
-    ``expects``: it is known what is expected.  ``done``: a visit came to its end, and
-    was not cut off.  ``lost`` says how the last one went that was lost.
+    ``expects``: the expectation is known.  ``done``: a visit has ended and was not
+    cut off.  ``lost`` says how the most recently lost visit ended.
     """
 
     def __init__(self, total: Cell) -> None:
@@ -84,7 +84,7 @@ class _Account:
         self.stored: Cell | None = None
 
     def expect(self, cell: Cell) -> None:
-        """The first to speak of the cell says what is expected of it."""
+        """Take the expectation from ``cell``, the first time only."""
         if not self.expects:
             self.expects = True
             self.total = replace(
@@ -100,7 +100,7 @@ class _Account:
             )
 
     def cell(self) -> Cell:
-        """The cell as it stands, judged."""
+        """The cell as it stands, with its verdict."""
         cell = self.total
         for visit in self.visits.values():
             cell = cell.plus(visit)
@@ -112,13 +112,13 @@ class _Account:
             partial=unproved or not self.done,
         ).judged()
         if self.lost and (not self.done or cell.verdict == "unknown"):
-            # Others may have come to an answer without the visit that was lost; alone it gives none.
+            # Other visits may have found an answer without the lost one; if not, the cell has none.
             cell = replace(cell, error=self.lost, lost=True, partial=True).judged()
         return cell
 
 
 class Ledger:
-    """What is known of a run's cells; ``folder`` keeps it, None to store nothing."""
+    """The state of a run's cells; ``folder`` stores it, None stores nothing."""
 
     def __init__(self, folder: RunFolder | None = None) -> None:
         self.folder = folder
@@ -129,12 +129,12 @@ class Ledger:
         self._accounts: dict[CellName, _Account] = {}
         self._found_by: defaultdict[str, list[_Known]] = defaultdict(list)
 
-    # -- what visits tell
+    # -- messages of visits
 
     def began(self, cell: Cell) -> Earlier:
-        """A cell of which nothing is known but what is expected.
+        """Open the account of a cell of which only the expectation is known.
 
-        Returns what an earlier run of the folder had of it, which is kept as told by ``ALONE``.
+        Returns what an earlier run of the folder stored of it, which is kept as the visit ``ALONE``.
         """
         new = cell.name not in self._accounts
         account = self._account(cell.name)
@@ -153,7 +153,7 @@ class Ledger:
         return Earlier(account.visits.get(ALONE), tuple(record for _, record in findings))
 
     def found(self, visit: str, record: FindingRecord) -> str:
-        """A finding is new, or has more to say; returns its path in the folder, empty if there is none."""
+        """Handle a finding that is new or has more evidence; return its path, empty without a folder."""
         account = self._account(record.cell)
         known = account.findings.get(record.finding.signature)
         new_rule = False
@@ -166,7 +166,7 @@ class Ledger:
             and record.finding.evidence != known.record.finding.evidence
         ):
             known.record = known.record.showing(record)
-        # The counts of a visit that is over are in the record: once more they would count twice.
+        # The counts of a closed visit are in the record already: adding them would count twice.
         if visit not in account.closed:
             known.see(visit, record.seen)
         if known.stored is None or known.stored.finding is not known.record.finding:
@@ -177,17 +177,17 @@ class Ledger:
         return known.path
 
     def progressed(self, visit: str, cell: Cell, seen: Seen) -> None:
-        """What ``visit``, which goes on, has come to so far."""
+        """Handle the intermediate result of ``visit``, which is still running."""
         account = self._account(cell.name)
-        # A visit tells all that it has come to, and its seconds only grow: one with fewer than are known
-        # was overtaken by a later one, and what it says is in that one already.
+        # A message has the visit's whole result so far, and its seconds only grow.  So a message with
+        # fewer seconds than are known was overtaken by a later one, which contains it.
         if visit in account.closed or cell.seconds < account.visits.get(visit, cell).seconds:
             return
         self._take(account, visit, cell, seen)
         self._keep(account)
 
     def done(self, visit: str, cell: Cell, seen: Seen) -> Cell:
-        """``visit`` is over; returns its cell as it now stands.  ``cell.partial``: it was cut off."""
+        """Handle the end of ``visit``; return its cell as it now stands.  ``cell.partial``: cut off."""
         account = self._account(cell.name)
         if visit not in account.closed:
             self._take(account, visit, cell, seen)
@@ -197,7 +197,7 @@ class Ledger:
         return account.cell()
 
     def lost(self, visit: str, name: CellName, why: str) -> Cell:
-        """``visit`` will never end: its process is gone.  What it told stays."""
+        """Close ``visit``, whose process is gone.  What it has reported stays."""
         account = self._account(name)
         if visit not in account.closed:
             account.lost = why
@@ -208,15 +208,15 @@ class Ledger:
     # -- what is known
 
     def ended(self) -> set[CellName]:
-        """The cells of which a visit has ended, in this run or in an earlier one of the folder."""
+        """The cells that have a closed visit, in this run, or are done in an earlier run of the folder."""
         return {name for name, account in self._accounts.items() if account.closed} | self._before.keys()
 
     def is_done(self, name: CellName) -> bool:
-        """Whether an earlier run of the folder was done with a cell."""
+        """Whether an earlier run of the folder has finished a cell."""
         return name in self._before
 
     def findings(self, cell: CellName | None = None) -> list[tuple[str, FindingRecord]]:
-        """(path in the folder or "", finding) of all that was told, of one cell or of all."""
+        """(path in the folder or "", finding) of all that were reported, of one cell or of all."""
         accounts = self._accounts.values() if cell is None else [self._account(cell)]
         records = [(known.path, known.whole()) for account in accounts for known in account.findings.values()]
         if cell is None and self.folder is not None:
@@ -225,7 +225,7 @@ class Ledger:
         return records
 
     def found_by(self, visit: str) -> list[tuple[str, FindingRecord]]:
-        """What ``visit`` was the first to tell."""
+        """(path, finding) of the findings that ``visit`` was the first to report."""
         return [(known.path, known.whole()) for known in self._found_by[visit]]
 
     def run(self, order: Iterable[CellName], options: Mapping[str, Any], interrupted: bool) -> Run:
@@ -236,7 +236,7 @@ class Ledger:
         return Run(cells, options, host(), wall_s=seconds, interrupted=interrupted)
 
     def finish(self, run: Run) -> None:
-        """Store what is not yet, and ``run``."""
+        """Store ``run``, and everything that is not stored yet."""
         if self.folder is None:
             return
         for account in self._accounts.values():
@@ -256,7 +256,7 @@ class Ledger:
                 account.findings[signature].see(visit, counts)
 
     def _close(self, account: _Account, visit: str) -> None:
-        # From now on no message of the visit is heard, so what it had is added to the sum exactly once.
+        # Later messages of the visit are ignored, so its result is added to the total exactly once.
         account.closed.add(visit)
         if visit in account.visits:
             account.total = account.total.plus(account.visits.pop(visit))
@@ -266,7 +266,7 @@ class Ledger:
     # -- storing
 
     def _keep(self, account: _Account, always: bool = False) -> None:
-        """Store a cell, and how often its findings were seen, if that says something new."""
+        """Store a cell, and how often its findings were seen, if that adds enough to what is stored."""
         if self.folder is None:
             return
         before = account.stored
@@ -275,7 +275,7 @@ class Ledger:
             count, stored = known.whole().count, 0 if known.stored is None else known.stored.count
             if count >= 2 * stored or (now and count > stored):
                 self._write(known)
-        # Only now have all its findings a path.
+        # Built only now, because now all its findings have a path.
         cell = account.cell()
         if now and cell != before:
             self.folder.add_cell(cell)
@@ -289,7 +289,7 @@ class Ledger:
 
 
 def _worth(cell: Cell, before: Cell | None) -> bool:
-    """Whether ``cell`` says enough that ``before``, which is stored of it, does not."""
+    """Whether ``cell`` adds enough to ``before``, the stored one, to be stored again."""
     if cell.partial:
         least = 0.0 if before is None else before.seconds * _GROWN_PARTIAL
         return cell.seconds >= max(_WORTH_STORING_S, least)
@@ -302,7 +302,7 @@ def _worth(cell: Cell, before: Cell | None) -> bool:
 
 
 def host() -> dict[str, Any]:
-    """Where a run ran; ``cores`` are those that this process may use."""
+    """The machine of a run; ``cores`` are those that this process may use."""
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -315,7 +315,7 @@ def host() -> dict[str, Any]:
 
 
 def _platform() -> str:
-    """What ``platform.platform()`` says, which starts a process for that."""
+    """The text of ``platform.platform()``, without the process that it starts."""
     with suppress(AttributeError, OSError, TypeError, ValueError):
         libc, version = os.confstr("CS_GNU_LIBC_VERSION").split()  # type: ignore[union-attr]
         uname = os.uname()

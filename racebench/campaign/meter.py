@@ -1,14 +1,15 @@
-"""How long a process has had to do something, whatever else the machine does.
+"""Measure how long a process has had to do something, whatever else the machine does.
 
-A deadline in wall clock ends a child that a busy machine keeps waiting.  One in CPU
-time never ends a child that waits for ever.  So what counts is all time but that in
-which the process was ready to run and no processor was free: blocked, it counts as on
-a clock; spinning, in C with the GIL held say, by what it ran.  A twentieth counts in
-any case, for of a process that waits for good some threads may look about in vain, and
-each of them waits for its turn: it is late in bounded time too.
+A deadline in wall-clock time would end a child that waits only because the machine is
+busy.  A deadline in CPU time would never end a child that waits for ever.  So all time
+counts except the time in which the process was ready to run and no processor was free.
+A blocked process is charged as by a clock; a spinning one (in C with the GIL held, say)
+for the time that it ran.  At least a twentieth of the time always counts: some threads
+of a process that waits for ever may poll in vain, and each of them waits for a processor
+again and again.  So such a process is late after a bounded time too.
 
-Linux tells both, thread by thread, and of a process that does nothing to tell it.
-Elsewhere all processes are taken to wait alike: by the load and the processors.
+Linux gives both numbers for each thread, and the process need not do anything for it.
+Elsewhere all processes are assumed to wait alike: by the load and the number of processors.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _LEAST = 0.05
 
 
 class _Sum(NamedTuple):
-    """Seconds that a thread ran, and was ready to run and did not."""
+    """Seconds in which a thread ran, and in which it was ready to run and did not."""
 
     ran: float
     waited: float
@@ -33,33 +34,33 @@ _NOTHING = _Sum(0.0, 0.0)
 
 
 class Meter:
-    """The time of one process, as far as it counts."""
+    """Measures the time of one process that counts."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self._last = _read(pid)
 
     def lap(self, elapsed: float) -> float:
-        """Of the ``elapsed`` seconds since the last lap those that count."""
+        """Of the ``elapsed`` seconds since the last lap, return those that count."""
         last, self._last = self._last, _read(self._pid)
         if last is None or self._last is None:
             return elapsed * max(_LEAST, 1 / _crowd())
-        # A thread that has ended takes what it had with it; but only its own, for what the others
-        # waited must not count because a thread of theirs ends at each execution.
+        # The numbers of a thread that has ended are gone.  So subtract thread by thread: in the
+        # difference of two sums an ended thread would hide the time that the others waited.
         pairs = [(now, _earlier(now, last.get(task, _NOTHING))) for task, now in self._last.items()]
         ran = sum(now.ran - then.ran for now, then in pairs)
         waited = sum(now.waited - then.waited for now, then in pairs)
-        # Several threads may have waited at once, beside one that ran.
+        # Several threads may have waited at once while another ran: ``elapsed - waited`` may be too low.
         return min(elapsed, max(ran, elapsed - waited, elapsed * _LEAST))
 
 
 def _earlier(now: _Sum, then: _Sum) -> _Sum:
-    """What the same thread had then: nothing if its number was another's."""
+    """The same thread's earlier numbers; nothing if another thread had its id then."""
     return then if then.ran <= now.ran and then.waited <= now.waited else _NOTHING
 
 
 def _read(pid: int) -> dict[str, _Sum] | None:
-    """What Linux has counted for each thread of ``pid``; None elsewhere, or if it is gone."""
+    """The numbers of Linux for each thread of ``pid``; None elsewhere, or if the process is gone."""
     sums: dict[str, _Sum] = {}
     with suppress(OSError, ValueError):
         for task in Path(f"/proc/{pid}/task").iterdir():

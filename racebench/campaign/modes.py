@@ -1,9 +1,9 @@
-"""The four ways to run a Program, with every detector looking on.
+"""The four ways to run a Program, each with all detectors.
 
-The engines know no detector and the detectors no engine; here they meet.
+The engines do not know the detectors and the detectors do not know the engines; this module joins them.
 
-Where something keeps an answer from being whole, ``stats["unseen"]`` says so in
-sentences, nothing is ``complete``, and what would be CLEAN is UNKNOWN.  A program of
+If anything keeps an answer from covering the whole program, ``stats["unseen"]`` says so in
+sentences, nothing is ``complete``, and UNKNOWN takes the place of CLEAN.  A program of
 which nothing was run is UNKNOWN as well.
 """
 
@@ -41,13 +41,13 @@ def stress(
     ``seed`` drives the noise; the operating system decides the rest, so two
     runs differ.  A deadlock costs one collision.  CLEAN says only that no
     collision broke a rule: ``stats["miss_bound"]`` is the 95 % upper bound on
-    the probability that one does.  The lock-order detector looks on; what it
-    predicts from the free run, which keeps no order of what threads read of one
-    another, counts unless a short proof under control shows that it is never so.
+    the probability that one does.  The lock-order detector predicts inversions.  The free
+    run does not record which thread read what another wrote, so a prediction counts
+    unless a short proof under control shows that it never happens.
     A program with interrupts or delayed fields is not run: the answer is UNKNOWN, and says so.
-    A few executions under control after it tell what RaceBench cannot see of the
+    Afterwards a few executions under control find out what RaceBench cannot see of the
     program (``stats["unseen"]``): if there is anything, the answer is UNKNOWN in
-    place of CLEAN, as it is in the other modes.
+    place of CLEAN, as in the other modes.
     """
     result = engine.stress(
         program,
@@ -62,28 +62,28 @@ def stress(
 
 
 def _whole(program: Program, result: Result) -> Result:
-    """``result`` as it is worth with what cannot be seen of ``program``."""
-    # One that has a story is another each time: no other mode has an answer of it.
+    """Return ``result``, lowered to UNKNOWN if it is CLEAN and RaceBench cannot see all of ``program``."""
+    # A program with a story (drawn operations) differs each time, so no other mode can run it.
     if not result.executions or result.interrupted or _hangs(result) or program.story is not None:
         return result
     try:
         blind_spots = suspicion.overlooked(program)
     except KeyboardInterrupt:
-        # What was hammered is not lost.
+        # Keep the result of the stress run.
         return replace(result, interrupted=True)
     except ProgramError:
-        # It cannot be run under control, as with a raw lock: the other modes raise that, and are not silent.
+        # It cannot be run under control, because of a raw lock, say.  The other modes raise that error.
         return result
     return judged(result, result.stats["unseen"], blind_spots)
 
 
 def _hangs(result: Result) -> bool:
-    """Whether the program hung, as it then would under control."""
+    """Whether the program hung; then it would hang under control too."""
     return any(finding.rule.startswith("stall.") for finding in result.findings)
 
 
 def _foreseen(program: Program, result: Result, seed: int) -> Result:
-    """``result`` without the inversions that a hand-over keeps apart, which ``stats["guarded"]`` then has."""
+    """Return ``result`` without the inversions that cannot happen; ``stats["guarded"]`` then lists them."""
     final = result.interrupted or _hangs(result)
     kept, guarded = [], {}
     for finding in result.findings:
@@ -104,7 +104,7 @@ def _is_predicted(program: Program, signature: str, seed: int) -> bool:
     try:
         if signature in looks.glance(program, Plan(FEW_TRIES, seed=seed, detect=detect), signature).seen:
             return True
-        # What it finds is asked for its name alone: no time for more than that.
+        # Only the signatures of its findings are used: no time for shrinking or explaining.
         proof = answers.verify(program, None, Plan(FEW, 0.0, least=FEW, detect=detect))
     except ProgramError:
         return True
@@ -112,7 +112,7 @@ def _is_predicted(program: Program, signature: str, seed: int) -> bool:
 
 
 class Limits(TypedDict, total=False):
-    """What else ``explore`` takes."""
+    """The other keyword arguments of ``explore``."""
 
     seconds: float | None
     least: int
@@ -132,10 +132,10 @@ def explore(
     """Run ``executions`` controlled executions chosen by ``strategy``.
 
     Same program, strategy and seed: same schedules, on every Python build; n
-    executions are a prefix of n + 1.  ``seconds`` ends it earlier, but for the ``least``
-    executions; ``stall_s`` is how long one thread may go without a step.  CLEAN says only that these
-    executions were clean; ``stats["unseen"]`` has, in sentences, what they could
-    not see: if there is any, the answer is UNKNOWN in its place.
+    executions are a prefix of n + 1.  ``seconds`` ends the search earlier, but not before
+    ``least`` executions; ``stall_s`` is how long one thread may go without a step.  CLEAN
+    says only that these executions were clean.  ``stats["unseen"]`` says, in sentences,
+    what they could not see: if there is anything, the answer is UNKNOWN in place of CLEAN.
     """
     plan = Plan(executions, seed=seed, stop_on_first=stop_on_first, detect=detect, **limits)
     return answers.explore(program, strategy, plan)
@@ -152,14 +152,14 @@ def verify(
 ) -> Result:
     """Run ``program`` in every schedule, one execution per equivalence class.
 
-    With ``preemptions`` only schedules with at most that many switches away
+    ``preemptions`` limits the schedules to those with at most so many switches away
     from a thread that could go on.  ``complete`` is True when all are covered;
     a budget that ends first gives UNKNOWN if nothing was found, never CLEAN.  ``seconds``
-    end it only once the ``least`` executions were run.
+    end the search only once ``least`` executions were run.
     ``stats``: ``preemption_bound``, up to which all was covered, and ``done``,
     an estimate of the share seen.  ProgramError if the program does not do the
-    same twice.  What it could not see is in ``stats["unseen"]``, in sentences: then
-    it is not complete.
+    same twice.  ``stats["unseen"]`` says, in sentences, what the search could not see:
+    if there is anything, the result is not complete.
     """
     plan = Plan(max_executions, seconds, progress=progress, detect=detect, least=least)
     return answers.verify(program, preemptions, plan)
@@ -169,8 +169,8 @@ def replay(program: Program, schedule: Schedule) -> Result:
     """Run ``program`` along ``schedule``, step by step.
 
     The result's findings are those that this one execution shows, with full
-    evidence.  ReplayDiverged if the program leaves the schedule, with the step
-    at which it did and what it offered instead.
+    evidence.  ReplayDiverged if the program leaves the schedule; it names the step,
+    and the steps that the program could take instead.
     """
     return engine.replay(program, schedule, detect=detect)
 
@@ -183,20 +183,20 @@ def reproduce(
     *,
     progress: engine.ProgressCall | None = None,
 ) -> dict[str, Finding]:
-    """Search under control for ``wanted``; what came again within the budget, by the signature wanted."""
+    """Search under control for ``wanted``; return those found within the budget, by the wanted signature."""
     plan = Plan(seconds=seconds, seed=seed, progress=progress, detect=detect, least=FEW_TRIES)
     return answers.reproduce(program, wanted, plan)
 
 
 class Glance(NamedTuple):
-    """What a short search met: the rule of each signature, and how often each operation returned what."""
+    """The result of a short search: the rule of each signature, how often each operation returned what."""
 
     rules: Mapping[str, str]
     returned: Counts
 
 
 def glance(program: Program, executions: int, seed: int = 0, *, wanted: str = "") -> Glance:
-    """A short search that looks for ``wanted``, or anything; nothing is shrunk or explained."""
+    """Search briefly for ``wanted``, or for anything; nothing is shrunk or explained."""
     met = looks.glance(program, Plan(executions, seed=seed, detect=detect), wanted)
     rules = {signature: seen.rule for signature, seen in met.seen.items()}
     return Glance(rules, met.returned(program.parts))

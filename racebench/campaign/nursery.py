@@ -1,10 +1,10 @@
-"""Where child processes come from.
+"""Start child processes.
 
-The first one of a command is forked off, where that is safe, once what parent and
-child both need is loaded, and before there is any thread: it costs nothing to start,
-and loads the engines while the parent loads all that it shows.  Later ones, and all on systems
-where a fork may hang in a library, begin as a Python of their own.  Hence nothing is
-imported here that takes a moment.
+Where a fork is safe, the first child of a command is forked, after the modules that
+both need are loaded and before there is any other thread.  Its start costs nothing, and
+it loads the engines while the parent loads its reports.  Later children, and all children
+on systems where a fork may hang in a library, start as a new Python.  Hence this module
+imports nothing that takes long to load.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _early: list[Newborn] = []
 
 
 class Process(Protocol):
-    """A child's process, as ``multiprocessing`` has it; ``exitcode`` is None while it lives."""
+    """A child's process, as in ``multiprocessing``; ``exitcode`` is None while it lives."""
 
     @property
     def pid(self) -> int | None: ...
@@ -50,7 +50,7 @@ class Newborn(NamedTuple):
 
 
 class _Forked:
-    """A copy of this process, which has one thread, that makes ``call`` and ends."""
+    """A fork of this process (which has one thread) that makes ``call`` and exits."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._status: int | None = None
@@ -64,7 +64,7 @@ class _Forked:
             except BaseException as error:
                 sys.__excepthook__(type(error), error, error.__traceback__)
             finally:
-                # What the parent had not yet written is the parent's.
+                # ``_exit`` does not flush: unwritten output in the copied buffers belongs to the parent.
                 os._exit(status)
 
     @property
@@ -76,7 +76,7 @@ class _Forked:
 
     def _wait(self, how: int) -> int | None:
         if self._status is None:
-            # ChildProcessError: somebody else has reaped it.
+            # ChildProcessError: another part of the program has reaped it.
             with suppress(ChildProcessError):
                 pid, status = os.waitpid(self.pid, how)
                 if pid:
@@ -84,14 +84,14 @@ class _Forked:
         return self._status
 
     def kill(self) -> None:
-        # Its number is its own until it is reaped.
+        # No other process can have this number until the child is reaped.
         if self.exitcode is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
 
 def _read_nothing() -> None:
-    """Standard input is the parent's."""
+    """Replace standard input, which belongs to the parent, by the null device."""
     if sys.stdin is not None:
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
@@ -103,7 +103,7 @@ def _forked(number: int) -> Newborn:
     leash_end, leash = pipe.leash()
 
     def live() -> None:
-        # A copy has our ends too, and would never hear that we are gone.
+        # The forked child has copies of our ends; with them open it would never see that we are gone.
         talk.close()
         leash.close()
         _live(theirs, leash_end, number)
@@ -116,13 +116,13 @@ def _forked(number: int) -> Newborn:
 
 
 def _spawned(number: int) -> Newborn:
-    # Only here: it takes a moment.
+    # Imported only here: it takes a moment.
     from multiprocessing import get_context, resource_tracker
 
     context = get_context("spawn")
     talk, theirs = context.Pipe()
     leash_end, leash = context.Pipe(duplex=False)
-    # No daemon: a program may start processes of its own.
+    # Not daemonic, because a program may start processes of its own.
     process = context.Process(target=_live, args=(theirs, leash_end, number))
     with _nothing_from_here():
         # Starting the tracker unblocks SIGINT (CPython before 3.12), so it must run already.
@@ -136,7 +136,7 @@ def _spawned(number: int) -> Newborn:
 
 
 def _live(talk: Connection, leash: Connection, number: int) -> None:
-    # The engines: once for all calls, and while the parent loads what it shows.
+    # Load the engines once for all calls, while the parent loads its reports.
     from . import cell_run  # noqa: F401
     from .child import work
 
@@ -144,12 +144,12 @@ def _live(talk: Connection, leash: Connection, number: int) -> None:
 
 
 def start_early() -> None:
-    """Start the first child, for whoever takes it.  The calling process has one thread."""
+    """Start the first child; ``take`` returns it later.  The calling process has one thread."""
     if hasattr(signal, "SIGCHLD"):
-        # Who was started with it ignored would have children of which nobody learns how they ended.
+        # If SIGCHLD was ignored when we were started, the system would drop our children's exit statuses.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if _FORKS:
-        # What both need.
+        # Modules that both need.
         from ..scenario import selection  # noqa: F401
 
         _early.append(_forked(os.getpid()))
@@ -158,12 +158,12 @@ def start_early() -> None:
 
 
 def take(number: int) -> Newborn:
-    """Child ``number``; the first one may have been started early."""
+    """Return child ``number``; the first one may have been started early."""
     return _early.pop() if _early and number == os.getpid() else _spawned(number)
 
 
 def end_early() -> None:
-    """Let a child go that nobody has taken: it exits once its pipes are closed."""
+    """End a child that was started early and never taken: it exits once its pipes are closed."""
     while _early:
         newborn = _early.pop()
         newborn.leash.close()
@@ -173,11 +173,11 @@ def end_early() -> None:
 
 @contextmanager
 def _nothing_from_here() -> Iterator[None]:
-    """A process started in here imports nothing from the current folder.
+    """Make processes that are started in this block import nothing from the current folder.
 
-    It begins as ``python -c``, which looks there first: a pickle.py that lies
-    beside somebody's scenarios would run.  Costs a Python that a user's program
-    starts in a child its own look there.
+    They start as ``python -c``, which searches that folder first: a pickle.py beside
+    somebody's scenarios would run.  The cost: a Python that a user's program starts in a
+    child does not search its current folder either.
     """
     before = os.environ.get(_SAFE)
     os.environ[_SAFE] = "1"
@@ -192,7 +192,7 @@ def _nothing_from_here() -> Iterator[None]:
 
 @contextmanager
 def _ctrl_c_held_back() -> Iterator[None]:
-    """A process started in here begins with SIGINT blocked, until it leads its own session."""
+    """Start processes in this block with SIGINT blocked, until they lead their own sessions."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

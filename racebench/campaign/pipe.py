@@ -1,7 +1,7 @@
 """Whole messages between this process and one that it has forked.
 
-They are pickled, behind a mark and their length.  What ``multiprocessing`` has for this takes a
-short command a tenth of its time to load, and is needed only where nothing is forked.
+They are pickled, after a mark and their length.  Loading the ``multiprocessing`` module for
+this would take a tenth of a short command's time; it is needed only where there is no fork.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MARK, _LENGTH = b"race", 8
 
 
 class Connection(Protocol):
-    """One end of a pipe: an ``End``, or one of ``multiprocessing``'s."""
+    """One end of a pipe: an ``End``, or a connection of ``multiprocessing``."""
 
     def send(self, obj: Any, /) -> None: ...
 
@@ -24,7 +24,7 @@ class Connection(Protocol):
         """The next message; EOFError if the other end is gone."""
 
     def poll(self) -> bool:
-        """Whether there is something to read, be it the end."""
+        """Whether there is something to read; the end of the pipe counts too."""
 
     def fileno(self) -> int: ...
 
@@ -32,20 +32,20 @@ class Connection(Protocol):
 
 
 class End:
-    """One end of a pipe for messages, of a descriptor to read from and one to write to."""
+    """One end of a pipe for messages: a descriptor to read from and one to write to."""
 
     def __init__(self, reads: int, writes: int) -> None:
         self._reads, self._writes = reads, writes
 
     def send(self, obj: Any, /) -> None:
-        """Send one message; it is made before the first byte of it is sent."""
+        """Send one message; it is pickled before its first byte is sent."""
         data = pickle.dumps(obj)
         left = memoryview(b"".join((_MARK, len(data).to_bytes(_LENGTH, "big"), data)))
         while left:
             left = left[os.write(self._writes, left) :]
 
     def recv(self) -> Any:
-        """The next message; EOFError if the other end is gone, ValueError for bytes that are none."""
+        """The next message; EOFError if the other end is gone, ValueError for bytes that are no message."""
         if self._read(len(_MARK)) != _MARK:
             raise ValueError("no message")
         length = int.from_bytes(self._read(_LENGTH), "big")
@@ -74,19 +74,19 @@ class End:
 
 
 def pair() -> tuple[End, End]:
-    """Two ends, of which each reads what the other sends."""
+    """Two ends; each reads what the other sends."""
     there, back = os.pipe(), os.pipe()
     return End(back[0], there[1]), End(there[0], back[1])
 
 
 def leash() -> tuple[End, End]:
-    """An end that only reads, and one that only sends."""
+    """An end that only reads, and an end that only sends."""
     reads, writes = os.pipe()
     return End(reads, -1), End(-1, writes)
 
 
 def readable(ends: Collection[Connection], timeout_s: float) -> list[Any]:
-    """Those of ``ends`` that have something to read, be it the end, as soon as one has or the time is up."""
+    """Wait until one of ``ends`` has data or is closed, or the time is up; return all such ends."""
     if not hasattr(select, "poll"):
         from multiprocessing.connection import wait
 

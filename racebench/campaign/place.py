@@ -1,4 +1,4 @@
-"""A target's place: how another process has it too."""
+"""The place of a target: another process loads the target from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..scenario.selection import Choice, Target, load_protocol
 class Place(NamedTuple):
     """Where the scenario and protocol of a target were loaded from.
 
-    A scenario that is no code is sent ``whole``: it has been read and checked once.
+    A scenario without code is sent ``whole``, because it was read and checked already.
     """
 
     scenario: str
@@ -28,12 +28,12 @@ class Place(NamedTuple):
         return Place(scenario.name, str(scenario.path), choice.id, choice.spec, whole)
 
     def target(self) -> Target:
-        """The target: loads its Python files again, and so runs them, if it has any."""
+        """Load the target; this runs its Python files again, if it has any."""
         code: Any = load_protocol(self.spec).code if ":" in self.spec else self.spec
         scenario = self.whole or scenario_at(self.scenario, self.path)
         return Target(scenario, Choice(self.id, self.spec, code))
 
 
 def scenario_at(name: str, path: str) -> Scenario:
-    """The scenario of the file ``path`` under the name that its results have: runs it, if it is Python."""
+    """Load the scenario in ``path`` under ``name``, as in its results; runs the file if it is Python."""
     return load_scenario(Path(path))._replace(name=name)

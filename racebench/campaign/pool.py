@@ -3,23 +3,24 @@
 A program that hangs, exits, closes descriptors or takes all memory costs the
 call that it was in, and this process nothing.  How things end, one way each:
 
-- Ctrl-C, SIGTERM and SIGHUP reach this process alone, for each child leads a
-  session of its own.  The handler notes the wish (stop.py); ``run`` sees it
-  within ``_LOOK_S``, gives out nothing more and cancels what is running.
-- A call that is cancelled, or late, is told so by its child's leash: the main
-  thread there is interrupted, the engine turns that into what it knows so far,
-  and the call is done.  If it is not within ``grace_s``, the child is killed.
-- What such a time is counted in does not pass while the machine is too busy to let
-  the call run (meter.py); a call that waits for good, or spins, is late all the same.
-- A call whose process is killed, exits or crashes is lost; what it told before
-  was heard.  A child that is gone itself is noticed by waiting for it, not by
-  the end of its pipe, which a process that its program has forked may hold.
+- Ctrl-C, SIGTERM and SIGHUP reach this process alone, because each child leads
+  a session of its own.  The handler notes the request (stop.py); ``run`` sees it
+  within ``_LOOK_S``, gives out no more jobs and cancels the running ones.
+- A cancelled or late call gets a message through its child's leash: the main
+  thread there is interrupted, the engine turns that into its result so far,
+  and the call is done.  If that takes more than ``grace_s``, the child is killed.
+- Such times do not pass while the machine is too busy to let the call run
+  (meter.py); a call that waits for ever, or spins, is late all the same.
+- A call whose process is killed, exits or crashes is lost; the messages that it
+  sent before count.  A child that is gone is noticed by waiting for it, not by
+  the end of its pipe, which a process that its program forked may keep open.
   Another child takes its place.
-- The last call of all may be made by the child itself, which ends with it.
+- The child itself may make the very last call, and exits with it.
 - When this process is killed, the leashes end, and with them the children.
 
 One thread does all of this, so nothing here needs a lock.  It sends a call only
-to a child that waits for one and so reads; it never waits for one that writes.
+to a child that waits for one and so reads; it never blocks in a read from a child
+that has sent nothing.
 """
 
 from __future__ import annotations
@@ -47,9 +48,9 @@ _EXIT_S, _EXIT_LOOK_S = 1.5, 0.005
 
 
 class Job(NamedTuple):
-    """A call, who asks for it, and in how many seconds it must be over (None: whenever it is).
+    """A call, the employer's key for it, and the seconds in which it must be over (None: no limit).
 
-    ``renewed``: they are counted anew from each thing that it tells.  Cancelled, it is
+    ``renewed``: the seconds start anew with each message of the call.  A cancelled job is
     killed if it is not over ``grace_s`` later.
     """
 
@@ -61,31 +62,31 @@ class Job(NamedTuple):
 
 
 class Employer(Protocol):
-    """Gives out jobs and hears what becomes of them; called in the thread that runs the pool."""
+    """Gives out jobs and handles their results; called in the thread that runs the pool."""
 
     def next_job(self, free: int) -> Job | None:
-        """The job for one of ``free`` children; None if there is none now."""
+        """The next job, for one of ``free`` children; None if there is none now."""
 
     def on_message(self, job: Job, word: str, *what: Any) -> None:
-        """What a running job has told."""
+        """Handle a message of a running job."""
 
     def done(self, job: Job, value: Any) -> None: ...
 
     def failed(self, job: Job, error: RaceBenchError) -> None:
-        """The job raised: HarnessBug if the fault is ours."""
+        """Handle an exception of the job: HarnessBug if the fault is ours."""
 
     def lost(self, job: Job, why: str) -> None:
-        """The job's process is gone."""
+        """Handle the loss of the job's process."""
 
 
 class _Child:
-    """The parent's side of one process.
+    """The parent's side of one child process.
 
-    ``job`` is what it runs, in the process group ``group``.  It has ``left`` seconds for
-    it as its ``meter`` counts them, last ``counted`` on the pool's clock; ``answered``: it
-    has sent the job's result.  ``cancelled``: it has been told to end its job and then itself;
-    it is ``late`` if it has not done so in what is ``left``, and ``said`` is where it was then.
-    ``garbled``: what it sends is no message.
+    ``job`` is the running job, in the process group ``group``.  It has ``left`` seconds,
+    measured by ``meter`` and last updated at ``counted`` on the pool's clock.  ``answered``: the
+    child has sent the job's result.  ``cancelled``: it was told to end its job and then to exit.
+    ``late``: it did not do so in the time ``left``; ``said`` then says where it was.
+    ``garbled``: it has sent bytes that are no message.
     """
 
     def __init__(self, number: int) -> None:
@@ -102,12 +103,12 @@ class _Child:
     def give(self, job: Job, now: float) -> None:
         self.job, self.answered, self.said = job, False, ""
         self.expect(job, now)
-        # A child that is gone does not read: its sentinel says so.
+        # OSError: the child is gone.  ``ended`` will say so.
         with suppress(OSError):
             self.talk.send(job.call)
 
     def expect(self, job: Job, now: float) -> None:
-        """Count the time of ``job`` from ``now`` on."""
+        """Start the time limit of ``job`` at ``now``."""
         self._allow(job.limit_s, now)
 
     def _allow(self, seconds: float | None, now: float) -> None:
@@ -116,7 +117,7 @@ class _Child:
             self.meter = Meter(self.group or self.process.pid or 0)
 
     def is_over(self, now: float) -> bool:
-        """Whether the time of its job is over; what has passed is counted now and then."""
+        """Whether the job's time is over; ``left`` is updated about once in ``_COUNT_S``."""
         if self.left is None:
             return False
         elapsed = now - self.counted
@@ -133,22 +134,22 @@ class _Child:
                 self.leash.send(why)
 
     def ended(self) -> bool:
-        """Whether its process is over; it is not reaped, so its number and its session's stay its own."""
+        """Whether the process has ended.  It is not reaped, so its number and its session's stay its own."""
         pid = self.process.pid
-        # ChildProcessError: somebody else has reaped it, ``multiprocessing.active_children`` say.
+        # ChildProcessError: something else has reaped it, ``multiprocessing.active_children`` say.
         with suppress(ChildProcessError):
             if pid is not None and hasattr(os, "waitid"):
                 return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
         return self.process.exitcode is not None
 
     def end(self) -> None:
-        """End it: one at work exits by itself when its leash ends, and is killed if it does not.
+        """End the process: a busy one exits when its leash ends, and is killed if it does not.
 
-        So is what its program has started and left in its session.
+        Processes that its program has started and left in its session are killed too.
         """
         self.leash.close()
         self.talk.close()
-        # One that only waits for a call has nothing to put right.
+        # A child that only waits for a call has nothing to clean up.
         until = time.monotonic() + (0 if self.late or self.job is None else _EXIT_S)
         while not self.ended() and time.monotonic() < until:
             time.sleep(_EXIT_LOOK_S)
@@ -158,7 +159,7 @@ class _Child:
         self.process.join()
 
     def kill_rest(self) -> None:
-        """What the program of the last job has left behind; a group lasts as long as one is in it."""
+        """Kill the processes that the last job's program has left; a group exists while it has a member."""
         group, self.group = self.group, 0
         self._kill_group(group)
 
@@ -169,7 +170,7 @@ class _Child:
                 os.killpg(leader, signal.SIGKILL)
 
     def end_of(self, status: int | None) -> str:
-        """How the process of its job came to its end, in words."""
+        """Say how the process of the job ended, in words."""
         if self.late:
             return f"{self.said or 'it was cancelled'}; it went on, and its process was killed"
         if self.garbled:
@@ -187,7 +188,7 @@ class Pool:
         self.size, self._stop, self._first = size, stop, min(first, size)
         self._started = 0
         self._children: list[_Child] = []
-        # A clock that stops while we are stopped, by Ctrl-Z say: nobody was late then.
+        # A clock that does not advance while this process is stopped (by Ctrl-Z, say): no child is late then.
         self._now, self._looked = 0.0, time.monotonic()
 
     def __enter__(self) -> Self:
@@ -209,9 +210,9 @@ class Pool:
             child.end()
 
     def run(self, employer: Employer) -> None:
-        """Do jobs until there are none, or a stop is asked and those that run have ended.
+        """Run jobs until there are none, or until a stop is requested and the running jobs have ended.
 
-        Whatever is raised in here, by ``employer`` say, ends them too.
+        An exception raised in here, by ``employer`` say, ends the running jobs too.
         """
         try:
             self._work(employer)
@@ -239,12 +240,12 @@ class Pool:
                     self._lose(child, employer)
 
     def call(self, call: Call, hear: Any = None, limit_s: float | None = None) -> Any:
-        """The value of ``call``, made in a child; ``hear(word, *what)`` gets what it tells on the way.
+        """Make ``call`` in a child and return its value; ``hear(word, *what)`` gets its messages.
 
-        It must tell something within ``limit_s``, again and again.
+        The call must send a message at least every ``limit_s`` seconds.
 
-        Raises what it raised: UsageError, or HarnessBug if the fault is ours; UsageError if its
-        process is lost.
+        Raises what the call raised: UsageError, or HarnessBug if the fault is ours; UsageError if
+        its process is lost.
         """
         one = _One(Job(None, call, limit_s, renewed=True), hear)
         self.run(one)
@@ -253,8 +254,8 @@ class Pool:
         return one.value
 
     def _start(self) -> _Child:
-        # Beside other processes with pools of their own, xdist's workers say, which count on from
-        # their own places: children that all began at 0 would share one processor.
+        # Other processes may have pools too (xdist's workers, say), each counting from its own place:
+        # if all children were numbered from 0, they would share one processor.
         child = _Child(engine.place() + self._started)
         self._started += 1
         self._children.append(child)
@@ -264,7 +265,7 @@ class Pool:
         return [child for child in self._children if child.job is not None]
 
     def _hire(self, employer: Employer) -> None:
-        """A job for each child that is free, and for those that may still be started."""
+        """Give a job to each child that is free, and to new ones while there may be more."""
         while (free := self.size - len(self._busy())) > 0:
             job = employer.next_job(free)
             if job is None:
@@ -291,14 +292,14 @@ class Pool:
         try:
             word, what = child.talk.recv()
         except Exception as error:
-            # The pipe's end, or bytes that are no message: a program may write into any descriptor.
+            # The end of the pipe, or bytes that are no message: a program may write into any descriptor.
             child.garbled = not isinstance(error, EOFError | OSError)
             self._lose(child, employer)
             return
         assert job is not None
         if word == BEGUN:
             [child.group] = what
-            # Until now it was the other process that was looked at, which waits for this one.
+            # Until now the meter measured the child, which only waits for the process of the call.
             child.meter = Meter(child.group)
         elif word == "done":
             child.answered = True
@@ -319,7 +320,7 @@ class Pool:
             employer.on_message(job, word, *what)
 
     def _over(self, child: _Child) -> None:
-        """The process of the job of ``child`` has ended: it is free, or has done its last."""
+        """The process of the child's job has ended: the child is free, or exits after its last call."""
         ends = child.cancelled or (child.job is not None and child.job.call.last)
         child.job = child.left = None
         child.kill_rest()
@@ -337,7 +338,7 @@ class Pool:
 
 
 class _One:
-    """The employer of one call."""
+    """An employer with a single job."""
 
     def __init__(self, job: Job, hear: Any) -> None:
         self._job: Job | None = job

@@ -1,4 +1,4 @@
-"""What ``bench`` measures: each part adds its figures to those of a round, in a second or two."""
+"""The parts of ``bench``: each takes a second or two and adds its figures to those of a round."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from . import modes
 from .scaling import scaling
 
 Round = dict[str, float]
-"""Round that were measured together; one that could not be is not there."""
+"""The figures that were measured together; a figure that could not be measured is missing."""
 
 _ROUTE = {"toolstack0": "route virq=40 pirq=64", "toolstack1": "route virq=40 pirq=65"}
 _IRQ = {"pcpu1": "irq pirq=64", "vcpu0": "icenabler virq=40"}
@@ -85,7 +85,7 @@ def _explore(figures: Round) -> None:
 
 
 def _proved() -> float:
-    """Proofs one after another on one scheduler: a proof of this program is over in two executions."""
+    """Executions per second of proofs, repeated on one scheduler: one proof takes two executions."""
     executions = 0
     with Scheduler(_route("baseline")) as scheduler:
         relation = Relation(scheduler)
@@ -158,9 +158,9 @@ def _seconds(function: Callable[[Any], Any], states: list[Any]) -> float:
 
 
 def _naive(program: Program, seconds: float) -> tuple[int, float | None]:
-    """Plain threads, a barrier a collision, plain locks and attributes, no noise.
+    """Hammer with plain threads, one barrier a collision, plain locks and attributes, and no noise.
 
-    Returns collisions, and seconds until the first that broke a rule.
+    Returns the collisions, and the seconds until the first one that broke a rule.
     """
     names = list(program.threads)
     barrier = threading.Barrier(len(names) + 1)
@@ -229,4 +229,4 @@ PARTS: Mapping[str, Callable[[Round], None]] = {
     "deadlocks": _deadlock,
     "two processes": _jobs,
 }
-"""By what they are called; the floors first."""
+"""By name; the floors come first."""

@@ -1,4 +1,4 @@
-"""Durations and counts, as they are written on a command line."""
+"""Parse durations and counts of a command line."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A cell that is run in a child of a pool.
+"""Run a cell in a child of a pool.
 
-The parent names what is here and runs nothing of it: the engines, which take a
-moment to load, are the child's.
+The parent imports this module only to name the function: the engines, which take a
+moment to load, are imported in the child.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from .place import Place
 
 
 def in_child(link: Link, place: Place, plan: Plan, seconds: float, earlier: Earlier) -> CellResult:
-    """``run_cell`` in a child of a pool: tells the parent, as messages, what a listener hears."""
+    """Run ``run_cell`` in a child of a pool; its listener's calls are sent to the parent as messages."""
     from .cell_run import run_cell
 
     return run_cell(place.target(), plan, seconds, _Relay(link), link.stop, earlier)
 
 
 class _Relay(CellListener):
-    """A cell's listener in a child."""
+    """A cell's listener in a child; it sends messages to the parent."""
 
     def __init__(self, link: Link) -> None:
         for word in ("cell_started", "cell_progress", "cell_so_far", "finding"):

@@ -1,4 +1,4 @@
-"""What a run has stored, read back.  Reading never runs code.
+"""Read the results that a run has stored.  Reading never runs code.
 
 Unknown keys are ignored; a newer schema, or a value that is not of the shape
 that RaceBench writes, is a ResultError that names the file and the key.
@@ -45,7 +45,7 @@ def _read(path: Path, what: str) -> dict[str, Any]:
 
 
 def read_finding(path: Path) -> FindingRecord:
-    """A stored finding; ResultError names what is wrong with it."""
+    """Read a stored finding; ResultError says what is wrong with it."""
     return FindingRecord.from_json(_read(path, "finding"), str(path))
 
 
@@ -78,7 +78,7 @@ _ABLATION = {
 
 
 def read_ablation(folder: Path) -> dict[str, Any]:
-    """The answers of an ablation; ResultError if they are not as RaceBench writes them."""
+    """Read the answers of an ablation; ResultError if RaceBench would not write them so."""
     path = folder / "ablation.json"
     value = _read(path, "ablation")
     if not fits(value, _ABLATION) or not fits(value.get("breaks", {}), dict):
@@ -100,13 +100,13 @@ def read_ablation(folder: Path) -> dict[str, Any]:
 
 
 def read_findings(folder: Path) -> list[tuple[str, FindingRecord]]:
-    """(path inside ``folder``, finding) of all that a run has stored."""
+    """(path inside ``folder``, finding) of all findings that a run has stored."""
     files = sorted((folder / "findings").glob("*.json"))
     return [(file.relative_to(folder).as_posix(), read_finding(file)) for file in files]
 
 
 def read_run(path: Path) -> Run:
-    """A stored run: run.json, or what the journal has if the run was cut off."""
+    """Read a stored run: run.json, or the journal if the run was cut off."""
     if path.is_dir():
         folder, path = path, path / "run.json"
         if not path.exists() and (folder / "journal.jsonl").exists():
@@ -115,9 +115,9 @@ def read_run(path: Path) -> Run:
 
 
 def load(path: str | os.PathLike[str]) -> StoredRun:
-    """The stored run in the folder ``path``, or the one whose ``run.json`` it is; runs no code.
+    """Read the stored run in the folder ``path``, or whose ``run.json`` is ``path``; runs no code.
 
-    ResultError says what is wrong with which file.
+    ResultError names the file and says what is wrong with it.
     """
     place = Path(path)
     folder = place if place.is_dir() else place.parent
@@ -131,7 +131,7 @@ def _run_from_journal(folder: Path) -> Run:
 
 
 class Journal:
-    """What a journal holds: the latest entry of each cell, ``partial`` if it was cut off, and finding."""
+    """The content of a journal: the latest entry of each cell (``partial`` if cut off) and finding."""
 
     def __init__(self) -> None:
         self.plan: dict[str, Any] | None = None
@@ -139,12 +139,12 @@ class Journal:
         self.findings: dict[tuple[str, str, str], str] = {}
         self.torn = 0
         self.progress: list[tuple[float, float, int, int]] = []
-        """(since when, until when, collisions, failures): what a cell did between two entries of it."""
+        """(start, end, collisions, failures): the progress of a cell between two of its entries."""
         self._started: float | None = None
         self._heard: dict[tuple[str, str], float] = {}
 
     def take(self, entry: Mapping[str, Any]) -> None:
-        """One line; what this RaceBench does not know is ignored."""
+        """Handle one line; ignore keys that this RaceBench does not know."""
         if self._started is None and fits(entry.get("at"), float):
             self._started = float(entry["at"])
         for key, partial in (("so_far", True), ("cell", False)):
@@ -161,7 +161,7 @@ class Journal:
             self.findings[scenario, protocol, signature] = path
 
     def _goes_on(self, at: Any, before: Cell | None, now: Cell) -> None:
-        """``now`` is what a cell has come to in all; a journal of an older RaceBench has no times."""
+        """Note the progress to ``now``, the new total; journals of an older RaceBench have no times."""
         if not fits(at, float) or self._started is None or now.stress is None:
             return
         was = before.stress if before is not None and before.stress is not None else ModeResult("stress")
@@ -172,11 +172,11 @@ class Journal:
 
 
 def read_journal(folder: Path) -> Journal:
-    """The journal of a run; lines that a kill tore are counted, not fatal."""
+    """Read the journal of a run; lines torn by a kill are counted and skipped."""
     journal = Journal()
     path = folder / "journal.jsonl"
     try:
-        # Asked first: to open a FIFO waits for a writer, and a device never ends.
+        # Checked first, because opening a FIFO waits for a writer, and reading a device may never end.
         if not path.is_file():
             raise ResultError(f"{path}: no such file. Give a run's folder.")
         if path.stat().st_size > _LARGEST_JOURNAL:
@@ -195,7 +195,7 @@ def read_journal(folder: Path) -> Journal:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines of ``file``; one that is too long for ours is empty."""
+    """The lines of ``file``; a line that is too long for a journal gives b""."""
     whole = True
     while line := file.readline(_LONGEST_LINE):
         ends = line.endswith(b"\n") or len(line) < _LONGEST_LINE
@@ -205,7 +205,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:
-    """The object in a line of a journal; None if there is none."""
+    """The JSON object in a line of a journal; None if the line holds none."""
     try:
         entry = json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What a run was to do, written down so that ``run --resume DIR`` can go on."""
+"""The plan of a run, stored so that ``run --resume DIR`` can continue it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _KEPT = ("seed", "preemptions", "strategy", "executions")
 
 
 def plan_row(target: Target) -> dict[str, str]:
-    """The cell of ``target`` as a plan names it."""
+    """The cell of ``target``, as a stored plan names it."""
     scenario, choice = target.scenario, target.choice
     return {"scenario": scenario.name, "file": stored_name(scenario.path), "protocol": choice.spec}
 
 
 def plan_record(rows: Iterable[Mapping[str, str]], plan: Plan, seconds: float) -> dict[str, Any]:
-    """JSON for ``planned`` to read back; ``rows`` are as ``plan_row`` makes them."""
+    """The plan as JSON, which ``planned`` reads back; ``rows`` are made by ``plan_row``."""
     kept = {key: getattr(plan, key) for key in _KEPT}
     return {"modes": list(plan.modes), **kept, "seconds": seconds, "cells": list(rows)}
 
 
 def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Target], Plan, float]:
-    """What the cells run, the plan and the seconds of a stored run.
+    """Read the targets, the plan and the seconds of a stored run.
 
     Code is never run because a stored file names it: UsageError if a cell
     needs a Python file that is not bundled, which must then be named again.
@@ -64,7 +64,7 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Target
 
 
 def _checked(plan: Plan) -> Plan:
-    """``plan`` if the command line could have said it; ValueError names what it could not."""
+    """Return ``plan`` if a command line could have given it; else ValueError names the wrong option."""
     limits = {"preemptions": plan.preemptions, "executions": plan.executions}
     given = {"seed": plan.seed, **{name: limit for name, limit in limits.items() if limit is not None}}
     for name, number in given.items():
@@ -78,14 +78,14 @@ def _checked(plan: Plan) -> Plan:
 
 
 def _scenario(name: str, file: str, folder: Path) -> Scenario:
-    """What ``name`` was in the run; a bundled one is found wherever RaceBench is installed now."""
+    """Load the scenario ``name`` of the run; a bundled one from wherever RaceBench is installed now."""
     try:
         path = stored_file(file)
         if not path.exists():
             path = bundled_file(name) or path
         needs_code = path.suffix != ".toml" and not is_bundled(path)
     except (OSError, ValueError, RuntimeError) as error:
-        # Too long, with a NUL, a ring of links: the system does not even look.
+        # The name is too long, has a NUL, or leads to a ring of links.
         what = f"{folder}: its plan cannot be read (no file can have the name {file[:100]!r})"
         raise ResultError(f"{what}. Name the scenarios again.") from error
     if needs_code:

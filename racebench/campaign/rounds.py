@@ -1,4 +1,4 @@
-"""From a round of a hammered domain to a scenario of its own, which can be searched and replayed."""
+"""Turn a round of a hammered domain into a scenario of its own, which can be searched and replayed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _LOOK = 300
 
 
 def smallest_round(target: Target, finding: Finding, seconds: float, stop: Stop) -> Scenario | None:
-    """The least that is left of the round while a short search still finds ``finding``.
+    """Reduce the round as long as a short search still finds ``finding``; return it as a scenario.
 
-    None if it does not find it in the whole round, or there are no words for it.
+    None if the search does not find it in the whole round, or the finding has no usable story.
     """
     whole = _drawn(finding.evidence.get("story"))
     if whole is None:
@@ -37,7 +37,7 @@ def smallest_round(target: Target, finding: Finding, seconds: float, stop: Stop)
         try:
             program = _scenario(target.scenario, drawn).program(target.choice.code)
         except ScenarioError:
-            # No file may say so: it begins with a rule broken.
+            # No scenario file may state this: a rule is broken before the threads start.
             return False
         return finding.signature in modes.glance(program, _LOOK, wanted=finding.signature).rules
 
@@ -55,7 +55,7 @@ def _scenario(whole: Scenario, drawn: Drawn) -> Scenario:
 
 
 def _drawn(story: Any) -> Drawn | None:
-    """What a stored story tells, which may be anybody's: it goes through a scenario file's checks."""
+    """Read a stored story.  Anybody may have written it, so it passes the checks of a scenario file."""
     if not isinstance(story, Mapping) or not isinstance(story.get("initial"), Mapping):
         return None
     threads = story.get("threads")
@@ -71,7 +71,7 @@ def _drawn(story: Any) -> Drawn | None:
 
 
 class _Data(Loader):
-    """The checks of a scenario file on values that are no file."""
+    """The checks of a scenario file, for values that come from no file."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.path, self.text, self.data = Path("round"), "", data

@@ -1,7 +1,6 @@
 """Campaigns: cells x modes x budgets x processes, stored as they go.
 
-Everything that a listener hears has been stored before: after kill -9 what
-was shown is there.
+Everything is stored before the listener gets it: what was shown is still there after kill -9.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _WORTH_HELP_S, _MOST_LOSSES = 0.5, 5
 
 
 class Listener(Protocol):
-    """Hears what goes on; a user interface."""
+    """Listens to a campaign; implemented by a user interface."""
 
     def started(self, cells: int, seconds: float) -> None: ...
 
@@ -45,7 +44,7 @@ class Listener(Protocol):
     def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
 
     def finding(self, path: str, record: FindingRecord) -> None:
-        """Stored under ``path`` (empty without a folder); told again when there is more to say."""
+        """A finding was stored under ``path`` (empty without a folder); again when it has more evidence."""
 
     def cell_done(self, cell: Cell) -> None: ...
 
@@ -53,7 +52,7 @@ class Listener(Protocol):
 
 
 class Options(NamedTuple):
-    """What a campaign is to do; ``seconds`` is for all of it, 0 if executions are counted instead.
+    """The task of a campaign; ``seconds`` is for all of it, 0 if executions are counted instead.
 
     ``command`` is the command line that asked for it.
     """
@@ -68,10 +67,10 @@ class Options(NamedTuple):
 
 
 def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[str] | None = None) -> list[Target]:
-    """What the cells of ``scenarios`` under ``protocols`` run; by default under those each one names.
+    """The targets of ``scenarios`` under ``protocols``; by default under those that each scenario names.
 
-    For a Python scenario ``protocols`` pick among its variants.  Runs a
-    user's protocol file.  UsageError if nothing is left, or two have one id.
+    For a Python scenario ``protocols`` select among its variants.  Runs a
+    user's protocol file.  UsageError if no target is left, or two protocols have one id.
     """
     if protocols is None:
         targets = [Target(s, choice) for s in scenarios for choice in choices(s)]
@@ -100,7 +99,7 @@ def run_campaign(
     """Run a cell for each of ``targets``, in ``options.jobs`` child processes.
 
     With ``options.out`` everything is stored there as it happens.  When
-    ``stop`` is asked, or something fails, what is known is stored first.
+    ``stop`` is requested, or something fails, the results so far are stored first.
     """
     stop = stop or Stop()
     campaign = Campaign(targets, options, listener, stop)
@@ -114,17 +113,17 @@ def run_campaign(
 
 
 class _Piece(NamedTuple):
-    """What a job is: a cell, or with a ``visit`` of its own, the hammering of one beside who has it."""
+    """The work of one job: a whole cell or, under a ``visit`` of its own, help to hammer a running cell."""
 
     target: Target
     visit: str = ALONE
 
 
 class _Employer:
-    """What the pool's children are to do for a campaign: a cell each.
+    """Gives the pool's children the cells of a campaign, one each.
 
-    When no cell is left, those that are free hammer the ones that go on, with
-    seeds of their own; a search is one child's.
+    When no cell is left, free children help to hammer the running cells, with
+    seeds of their own; a search is always done by one child.
     """
 
     def __init__(self, campaign: Campaign) -> None:
@@ -132,7 +131,7 @@ class _Employer:
         self._running: Counter[CellName] = Counter()
         self._helpers: Counter[CellName] = Counter()
         self._losses: Counter[CellName] = Counter()
-        # The cells that are being hammered, and until when.
+        # The cells that are being hammered, and the time at which that ends.
         self._hammered: dict[CellName, tuple[Target, float]] = {}
 
     def next_job(self, free: int) -> Job | None:
@@ -145,7 +144,7 @@ class _Employer:
         return self._job(_Piece(target), plan, seconds, earlier, last=not waiting)
 
     def _help(self) -> Job | None:
-        """A piece of the hammering that has had the fewest helpers so far."""
+        """A job that helps the hammered cell with the fewest helpers so far; None if none needs help."""
         now = time.monotonic()
         left = {name: until - now for name, (_, until) in self._hammered.items()}
         worth = [n for n in left if left[n] > _WORTH_HELP_S and self._losses[n] < _MOST_LOSSES]
@@ -185,11 +184,11 @@ class _Employer:
         self._over(job.asker, self._campaign.ledger.done(job.asker.visit, value.cell, value.seen))
 
     def failed(self, job: Job, error: RaceBenchError) -> None:
-        """The cell could not be run at all."""
+        """Handle a cell that could not be run at all."""
         self.done(job, failed(job.asker.target, error))
 
     def lost(self, job: Job, why: str) -> None:
-        """The process is gone; what it told is kept, and --resume runs the cell again."""
+        """Handle the loss of a process; its messages are kept, and --resume runs the cell again."""
         piece, out = job.asker, self._options.out
         self._losses[piece.target.name] += 1
         if out is not None:
@@ -197,7 +196,7 @@ class _Employer:
         self._over(piece, self._campaign.ledger.lost(piece.visit, piece.target.name, why))
 
     def _over(self, piece: _Piece, cell: Cell) -> None:
-        """A cell is done once all who are at it are."""
+        """Handle the end of one job; the cell is done when all jobs on it have ended."""
         if piece.visit == ALONE:
             self._hammered.pop(cell.name, None)
         self._running[cell.name] -= 1
@@ -206,7 +205,7 @@ class _Employer:
 
 
 class Campaign:
-    """One call of ``run_campaign``: its ledger hears what is told of its cells, then the listener."""
+    """One call of ``run_campaign``: each message goes to its ledger first, then to the listener."""
 
     def __init__(self, targets: Sequence[Target], options: Options, listener: Listener, stop: Stop) -> None:
         self.targets, self.options, self.listener, self.stop = targets, options, listener, stop
@@ -233,7 +232,7 @@ class Campaign:
         listener.started(self._cells, options.seconds)
 
     def share(self, left: int, jobs: int) -> float:
-        """Seconds for the next of ``left`` cells, ``jobs`` of which run at a time."""
+        """Seconds for the next of ``left`` cells; ``jobs`` cells run at a time."""
         seconds, cells = self.options.seconds, self._cells
         own = min(seconds, seconds * jobs / cells)
         if "stress" in self.options.plan.modes:
@@ -245,13 +244,13 @@ class Campaign:
         self.listener.finding(self.ledger.found(visit, record), record)
 
     def finish(self) -> Run:
-        """The run, stored."""
+        """Store the run and return it."""
         names = [target.name for target in self.targets]
-        # Something may have failed, too.
+        # A failure may have ended the campaign early, too.
         interrupted = self.stop.asked or not self.ledger.ended() >= set(names)
         run = self.ledger.run(names, self.plan, interrupted)
         if self.options.against:
-            # Only here, since it loads half a report.
+            # Imported only here, because it loads half of report/.
             from ..report.regressions import against
 
             all_of_it = run.cells, self.ledger.findings(), self.plan

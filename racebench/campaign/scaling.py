@@ -1,4 +1,4 @@
-"""How much sooner two processes are done than one: the same cells, each proved by one of them."""
+"""Measure how much faster two processes prove the same cells than one process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ new_vgic = []
 
 
 class _Times(Listener):
-    """When cells began and ended."""
+    """A listener that records when cells began and ended."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -47,9 +47,9 @@ class _Times(Listener):
 
 
 def scaling() -> float:
-    """The seconds of one process over those of two, which are the processes of ``--jobs 2``.
+    """The seconds of one process over those of two (the processes of ``--jobs 2``).
 
-    Measured from the first cell's beginning, for a process takes a moment to come.
+    Measured from the start of the first cell, because a process takes a moment to start.
     """
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"cell{n}.toml" for n in range(_CELLS)]
@@ -60,7 +60,7 @@ def scaling() -> float:
 
 
 def _seconds(cells: list[Target], jobs: int) -> float:
-    # The other words of a listener do nothing; mypy takes what does nothing for abstract.
+    # The listener's other methods do nothing; mypy takes empty methods for abstract ones.
     heard = _Times()  # type: ignore[abstract]
     run_campaign(cells, Options(_PLAN, _LONG_S, jobs=jobs), heard)
     return heard.times[-1] - heard.times[0]

@@ -1,4 +1,4 @@
-"""Which piece of a cell's work is whose, and the seed that follows from it."""
+"""The share of a visit in a cell's work, and its seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Share(NamedTuple):
-    """Which piece of a cell's soak a visit is; counted from 0."""
+    """Which piece of a cell's soak a visit is; numbers count from 0."""
 
     shard: int = 0
     shards: int = 1
@@ -25,7 +25,7 @@ class Share(NamedTuple):
         """The visit's own seed; the first one's is ``base`` itself."""
         if self.proves:
             return base
-        # Only here: it loads a library for all that is encrypted.
+        # Imported only here, because it loads OpenSSL.
         from hashlib import blake2b
 
         text = f"{base} {self.shard} {self.round}"

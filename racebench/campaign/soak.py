@@ -1,9 +1,9 @@
-"""A campaign in pieces: cells cut into shards and rounds, each a visit of its own.
+"""A campaign in pieces: cells are cut into shards and rounds, each of them a visit.
 
-A visit runs anywhere (another process, another machine) and needs nobody: its
-seed follows from the soak's and its own place in it, so no two visits do the
-same work.  The proof is one piece of work and cannot be cut: it belongs to the
-first visit of a cell, and the others hammer.
+A visit can run anywhere (in another process, on another machine) on its own: its
+seed follows from the soak's seed and its own place in the soak, so no two visits do
+the same work.  A proof cannot be cut: it belongs to the first visit of a cell, and
+the other visits hammer.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ Tell = Callable[[dict[str, Any]], None]
 
 
 def rounds_for(visits: int, visit_s: float, soak_s: float, workers: int) -> int:
-    """How many rounds of ``visits`` fill ``soak_s``; long soaks get longer visits instead of more."""
+    """The number of rounds of ``visits`` that fill ``soak_s``; in long soaks visits get longer, not more."""
     wanted = round(soak_s * workers / (max(1, visits) * visit_s))
     return max(1, min(wanted, MOST_VISITS // max(1, visits)))
 
 
 class Pace:
-    """How long each visit of this process may be, so that all are over when the time is up.
+    """How long each visit of this process may take, so that all are over when the time is up.
 
-    What one visit takes too long (a proof, a stall) the next ones make up for.
+    If one visit takes too long (a proof, a stall), the next ones are shorter.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Pace:
         self._begun = (soak_s - left_s) / self.visit_s
 
     def next(self) -> float:
-        """Seconds for the next visit."""
+        """Return the seconds for the next visit."""
         self._begun += 1
         spent = self._clock() - self._start
         least = 0.25 * self.visit_s if spent < self._soak_s else 0.0
@@ -64,10 +64,10 @@ class Pace:
 
 @dataclass(frozen=True)
 class Visit:
-    """What came of one visit: its cell, over this visit alone.
+    """The result of one visit: its cell, for this visit alone.
 
-    ``known`` are signatures that an earlier visit of this process had told
-    before; ``stands`` says where every thread stood if the visit outlived its deadline.
+    ``known`` are the signatures that an earlier visit of this process had already
+    reported; ``stands`` has the stacks of all threads if the visit exceeded its deadline.
     """
 
     cell: Cell
@@ -84,10 +84,10 @@ class Visit:
 
 
 class Visitor:
-    """Runs visits in a child process, and remembers what they found.
+    """Runs visits in a child process, and remembers their findings.
 
-    What was found before is not searched for a schedule again: its record is
-    kept for that, without the evidence.  ``close`` ends the process.
+    A schedule is not searched again for a known finding: its record is kept for that,
+    without the evidence.  ``close`` ends the process.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -101,13 +101,13 @@ class Visitor:
     ) -> Visit:
         """Prove the cell of ``target`` if that is this share's, then hammer it for ``seconds``.
 
-        Findings are told as they are known, everything else at the end.
-        ``limit_s`` is what an outer watchdog allows; ours comes before it.
+        Findings are reported when they are known, everything else at the end.
+        ``limit_s`` is the limit of an outer watchdog; our own deadline comes before it.
         """
         if self._pool is None:
             self._pool = Pool(1, self._stop).__enter__()
-            # A worker of xdist whose controller was killed cleans nothing up, and at its end
-            # multiprocessing waits for the child, which waits for a call or for our end.
+            # An xdist worker whose controller was killed cleans nothing up, and at its exit
+            # multiprocessing waits for the child, which waits for a call or for our exit.
             atexit.register(self.close)
         memory = self._memory.setdefault(target.name, {})
         modes = tuple(mode for mode in self.plan.modes if mode != "verify" or share.proves)
@@ -116,7 +116,7 @@ class Visitor:
         allowed = deadline_s(share, seconds)
         grace_s = GRACE_S
         if limit_s is not None:
-            # Over, and if need be killed, before the outer watchdog makes an end of all.
+            # The visit has to be over, killed if need be, before the outer watchdog ends everything.
             allowed, grace_s = min(allowed, 0.6 * limit_s), min(grace_s, 0.2 * limit_s)
         call = Call(in_child, (Place.of(target), plan, seconds * _REPRODUCE_SHARE, known))
         one = _One(Job(target, call, allowed, grace_s), target.cell(self.plan.modes), share, memory, tell)
@@ -132,7 +132,7 @@ class Visitor:
 
 
 class _One:
-    """One visit, as a pool's employer; ``cell`` is the one that it visits, before anything is known."""
+    """The pool's employer for one visit; ``cell`` is the visited cell before anything is known."""
 
     def __init__(
         self, job: Job, cell: Cell, share: Share, memory: dict[str, FindingRecord], tell: Tell
@@ -156,7 +156,7 @@ class _One:
             self._finding(*what)
 
     def _finding(self, record: FindingRecord) -> None:
-        """Tell what is not known yet: who is told has the evidence, so that it need not be kept all night."""
+        """Report a finding that is new or says more; then its evidence need not be kept here all night."""
         signature, evidence = record.finding.signature, record.finding.evidence
         self._rules.add(record.finding.rule)
         kept_evidence = {key: value for key, value in evidence.items() if key == "reproduced"}
@@ -170,13 +170,13 @@ class _One:
             self._tell({"found": record.to_json()})
 
     def done(self, job: Job, value: CellResult) -> None:
-        # Whether a proof is the cell's answer is no business of a visit that only hammers.
+        # A visit that only hammers leaves ``proof`` (whether the cell's answer is a proof) as it was.
         self._tell({"done": replace(value.cell, proof=self._cell.proof).to_json(), "seen": value.seen})
         known = tuple(signature for signature in self._before if signature in value.seen)
         self.visit = Visit(self._judged(value.cell), known, self._stands)
 
     def _judged(self, cell: Cell) -> Cell:
-        """The visit's own verdict; a visit that is all there is of its cell has the cell's."""
+        """Give the cell the visit's own verdict; a visit that does all of its cell has the cell's verdict."""
         return cell if cell.proof or self._share.alone else _judged_apart(cell)
 
     def failed(self, job: Job, error: RaceBenchError) -> None:
@@ -189,12 +189,12 @@ class _One:
 
 
 def deadline_s(share: Share, seconds: float) -> float:
-    """By when a visit must be over, whatever happens in it."""
+    """The seconds after which a visit must be over, whatever happens in it."""
     return allowed_s(seconds + (VERIFY_S if share.proves else 0.0))
 
 
 def _judged_apart(cell: Cell) -> Cell:
-    """One visit of several: an expected rule that it did not meet is the business of all together."""
+    """Judge one visit of several: only all visits together can miss an expected rule."""
     met = tuple(rule for rule in cell.expected if rule in cell.found)
     relaxed = replace(cell, expected=met, allowed=cell.allowed + cell.expected)
     return replace(cell, verdict=relaxed.judged().verdict)

@@ -1,9 +1,9 @@
-"""Ending early: Ctrl-C, SIGTERM, a lost terminal, or a parent process that says so.
+"""Stopping early: by Ctrl-C, SIGTERM, a lost terminal, or a message of the parent process.
 
 A KeyboardInterrupt that comes while a result is being stored would lose it.
-So the handler of a signal only notes the wish, and raises just inside
-``interruptible`` blocks: where an engine runs, which turns the exception into
-a result with what is known so far.
+So a signal's handler only notes the request, and raises only inside an
+``interruptible`` block: there an engine runs, which turns the exception into
+its result so far.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 class Stop:
-    """Whether someone asked to stop; once asked, for good.  Asking is safe from a signal handler.
+    """Whether a stop was requested; a request is for good, and safe in a signal handler.
 
-    Who asks for the third time wants out whatever it costs.  All fields are
-    the main thread's, but for ``over`` and ``why``: another thread writes them
-    by ``request`` before it sends the main thread a signal.
+    The third request raises at once, whatever that costs.  All fields belong to
+    the main thread, except ``over`` and ``why``: another thread writes them in
+    ``request`` before it sends the main thread a signal.
     """
 
     def __init__(self) -> None:
@@ -32,20 +32,20 @@ class Stop:
         self._inside = self._raised = False
         self.over = False
         self.why = ""
-        """What is said against the call that has to end; empty if that is just somebody's wish."""
+        """Why the call has to end (it is late, say); empty if somebody asked to stop."""
 
     @property
     def asked(self) -> bool:
-        """Whether somebody wished it, for whatever is still to come too."""
+        """Whether somebody asked to stop, which also ends whatever is still to come."""
         return self.over and not self.why
 
     def request(self, why: str = "") -> None:
-        """As a signal would, from another thread that sends one afterwards."""
+        """Request a stop from another thread, which sends a signal afterwards."""
         self.why = why
         self.over = True
 
     def ask(self, *_signal_and_frame: Any) -> None:
-        """Stop soon; raises KeyboardInterrupt in an ``interruptible`` block, once."""
+        """Request a stop; raises KeyboardInterrupt once if an ``interruptible`` block runs."""
         self.over = True
         self._times += 1
         if self._times >= _INSIST or (self._inside and not self._raised):
@@ -54,10 +54,10 @@ class Stop:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """A block that a wish to stop ends with KeyboardInterrupt."""
+        """Let a request to stop end this block with KeyboardInterrupt."""
         self._inside = True
         try:
-            # The wish may have come before; the flag is set first so that none slips through.
+            # The request may have come before.  ``_inside`` is set first, so that no request is missed.
             if self.over:
                 raise KeyboardInterrupt
             yield
@@ -66,7 +66,7 @@ class Stop:
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
-        """A part of a block that must not be cut in two: a wish is noted, and told at its end."""
+        """Protect a part of an ``interruptible`` block: a request raises only at the end of the part."""
         inside, self._inside = self._inside, False
         try:
             yield
@@ -77,10 +77,10 @@ class Stop:
             raise KeyboardInterrupt
 
     def checked(self, call: Callable[..., None]) -> Callable[..., None]:
-        """``call``, raising KeyboardInterrupt after it if what is running has to end.
+        """Wrap ``call``, to raise KeyboardInterrupt after it if a stop was requested.
 
-        For callbacks that an engine makes: a signal that the engine swallowed
-        is told again.
+        For callbacks that an engine makes: if the engine swallowed the signal's exception,
+        the callback raises it again.
         """
 
         def checked(*args: Any) -> None:
@@ -92,11 +92,11 @@ class Stop:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """Ctrl-C, SIGTERM and SIGHUP ask to stop; what was there is put back afterwards.
+        """Let Ctrl-C, SIGTERM and SIGHUP request a stop; the earlier handlers are restored afterwards.
 
         Outside the main thread, where Python has no signals, this does nothing.
         An interrupt may land in a destructor, where Python can only print it;
-        ``checked`` tells it again, so it need not be printed.
+        ``checked`` raises it again, so it need not be printed.
         """
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -1,4 +1,4 @@
-"""A run's folder while it is written: journal, findings, run.json.
+"""Write a run's folder: journal, findings, run.json.
 
 The journal is the truth while a run goes on: one line per cell and finding,
 flushed and synced as it happens, so that after kill -9 everything reported is
@@ -28,18 +28,18 @@ except ImportError:  # Windows
 class RunFolder:
     """The folder of one run, opened for writing.
 
-    A finding keeps its file: stored again (with a schedule, with a higher
-    count, by a resumed run) it replaces what was there.  ``path`` is as it was
-    given, for messages; what is written goes where it led at the start, since
-    the code under test may change the working folder.  ``earlier`` is what its
-    journal held before.
+    A finding keeps its file: when it is stored again (with a schedule, with a higher
+    count, by a resumed run), the file is replaced.  ``path`` is kept as it was
+    given, for messages; files are written to the absolute path that it had at the start,
+    because the code under test may change the working folder.  ``earlier`` is the content
+    of the journal before.
     """
 
     def __init__(self, path: Path, *, resume: bool = False) -> None:
         self.path = path
         self._root = _absolute(path)
         self._findings = self._root / "findings"
-        # A run that never began, because a machine was not there say, has an empty journal and holds nothing.
+        # A run that never began (because a machine was unreachable, say) has an empty journal and no result.
         journal = self._root / "journal.jsonl"
         taken = (self._root / "run.json").exists() or (journal.exists() and journal.stat().st_size > 0)
         if taken and not resume:
@@ -65,7 +65,7 @@ class RunFolder:
         self._next = 1 + max(numbers, default=0)
 
     def add_plan(self, plan: Mapping[str, Any]) -> None:
-        """What the run is to do, so that ``--resume`` knows; synced with the first that is reported."""
+        """Store the run's plan, which ``--resume`` reads; it is synced with the first entry that follows."""
         self._append({"plan": plan}, sync=False)
 
     def add_finding(self, record: FindingRecord) -> str:
@@ -82,7 +82,7 @@ class RunFolder:
         return name
 
     def add_scenario(self, name: str, text: str) -> Path:
-        """Store a scenario file that this run has made; its path."""
+        """Store a scenario file that this run has made; return its path."""
         path = self._root / "scenarios" / name
         with self._writing():
             path.parent.mkdir(exist_ok=True)
@@ -90,12 +90,12 @@ class RunFolder:
         return path
 
     def findings_of(self, cell: tuple[str, str]) -> list[tuple[str, FindingRecord]]:
-        """(path, finding) of what an earlier, unfinished run of this folder has stored of one cell."""
+        """(path, finding) of one cell's findings that an earlier, unfinished run of this folder stored."""
         names = [name for key, name in self.earlier.findings.items() if key[:2] == cell]
         return [(name, read_finding(self._root / name)) for name in names if (self._root / name).exists()]
 
     def add_cell(self, cell: Cell) -> None:
-        """A cell that is done; or that goes on, and takes the place of what was stored of it before."""
+        """Store a cell that is done; or one that still runs, which replaces its earlier entry."""
         self._append({"so_far" if cell.partial else "cell": cell.to_json()})
 
     def finish(self, run: Run) -> None:
@@ -113,9 +113,9 @@ class RunFolder:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A full disk is somebody's to mend, and then the run goes on.
+        """Turn a failed write into a UsageError: the user can make room, and resume the run.
 
-        ValueError: the journal was closed, all the same.
+        ValueError: the journal is closed already.
         """
         try:
             yield
@@ -134,7 +134,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _locked(journal: TextIO) -> bool:
-    """Whether this process now has ``journal`` for itself, as long as it is open; so too where none can."""
+    """Whether this process has ``journal`` for itself while it is open; True where nothing can be locked."""
     if fcntl is None:
         return True
     try:
@@ -142,13 +142,13 @@ def _locked(journal: TextIO) -> bool:
     except BlockingIOError:
         return False
     except OSError:
-        # Some file systems know no locks.
+        # Some file systems have no locks.
         return True
     return True
 
 
 def _end_torn_line(path: Path) -> None:
-    """A journal that a kill cut in mid-line gets its line end, so the next line stands alone."""
+    """Give a journal that a kill cut in mid-line its line end, so that the next line stands alone."""
     if path.exists() and path.stat().st_size:
         with open(path, "rb+") as file:
             file.seek(-1, os.SEEK_END)
@@ -157,7 +157,7 @@ def _end_torn_line(path: Path) -> None:
 
 
 def _refuse_strange(path: Path, folder: bool) -> None:
-    """UsageError if what is at ``path`` is not ours: a link leads out, a FIFO or device never ends."""
+    """UsageError if ``path`` is of another kind: a link leads elsewhere, a FIFO or device never ends."""
     if path.is_symlink():
         raise UsageError(f"{path}: is a symbolic link, and may lead anywhere. Remove it.")
     if path.exists() and not (path.is_dir() if folder else path.is_file()):
@@ -170,7 +170,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """The same for a text.  A link at ``path`` is replaced, never followed."""
+    """Write ``text`` in the same way.  A link at ``path`` is replaced, never followed."""
     temporary = path.with_name(path.name + ".part")
     temporary.unlink(missing_ok=True)
     with open(temporary, "x", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
-"""Which code and locks of a user's own protocol made no difference to a cell that is done and clean.
+"""Which code and locks of a user's own protocol made no difference to a finished, clean cell.
 
-It takes a few executions of its own, so each sentence says how many they were, and no
-verdict hangs on it.
+This takes a few executions of its own, so each sentence says how many there were, and
+no verdict depends on it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TAKES = {Kind.ACQUIRE, Kind.TRY_ACQUIRE}
 
 
 def unused(target: Target) -> Iterator[str]:
-    """What of a user's protocol made no difference, in sentences."""
+    """Yield sentences about the parts of a user's protocol that made no difference."""
     code = target.choice.code
     if isinstance(code, str):
         return
@@ -55,7 +55,7 @@ def unused(target: Target) -> Iterator[str]:
 
 
 def _telling(code: type[vgic.Protocol], lineage: Lineage, tell: Callable[[str], None]) -> type[vgic.Protocol]:
-    """``code`` that tells when one of the functions is called that it overrides."""
+    """A subclass of ``code`` that calls ``tell`` with the name of each overridden function that is called."""
 
     def telling(name: str, function: FunctionType) -> Callable[..., Any]:
         def call(*args: Any, **how: Any) -> Any:

@@ -1,7 +1,7 @@
-"""What a clean cell did not do: operations that never succeed; in unused.py, what made no difference.
+"""What a clean cell did not do: operations that never succeed.  (unused_code.py: unused code and locks.)
 
-What operations return is counted by all who run the cell (``Cell.vacuous``).  Here is what
-takes executions of its own: a few, of a cell that is done and clean.
+All modes count the codes that operations return (``Cell.vacuous``).  This module does what
+needs a few more executions, of a cell that is done and clean.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .budget import FEW_TRIES
 
 
 def calls(scenario: Scenario) -> dict[str, str]:
-    """The function of Xen that each operation of ``scenario`` calls."""
+    """Map each operation of ``scenario`` to the function of Xen that it calls."""
     names = {op.name for ops in scenario.threads.values() for op in ops}
     return {name: function_of(name) for name in sorted(names)}
 
 
 def function_of(operation: str) -> str:
-    """The function that ``operation``, by its word, calls; what hardware does calls none of Xen's."""
+    """The Xen function that the operation of this name calls; for hardware, which calls none, the name."""
     if operation in HARDWARE:
         return operation
     names = CODE[operation].__code__.co_names
@@ -35,46 +35,47 @@ def function_of(operation: str) -> str:
 
 
 def word_of(operation: str) -> str:
-    """The word of ``toolstack: release virq=40``."""
+    """The operation's name in ``toolstack: release virq=40``: ``release``."""
     return operation.partition(": ")[2].partition(" ")[0]
 
 
 def noted(target: Target, cell: Cell) -> Cell:
-    """``cell``, which is done, with what only executions of its own can tell."""
+    """Add to ``cell``, which is done, the notes that need executions of their own."""
     if cell.found or not cell.answered or target.scenario.initial is None or target.scenario.mix is not None:
         return cell
     try:
         if ":" in target.choice.spec:
-            # A user's own.  Only here: it loads what changes locks.
+            # A user's own protocol.  Imported only here, because it loads engine/explain.
             from .unused_code import unused
 
             cell = replace(cell, unused=tuple(unused(target)))
         failing = [word_of(operation) for operation in cell.failing]
         return replace(cell, instead=instead(target.choice, failing, target.scenario))
     except RaceBenchError:
-        # Not worth an error: what there is to say of the cell has been said.
+        # Not worth an error: the cell's result is complete without these notes.
         return cell
 
 
 def never(returned: Counts) -> list[str]:
-    """The words of operations that never succeeded."""
+    """The names of the operations that never succeeded."""
     words: dict[str, list[str]] = defaultdict(list)
     for operation, codes in returned.items():
         words[word_of(operation)] += codes
     return sorted(word for word, codes in words.items() if all(code[:1] == "-" for code in codes))
 
 
-# -- where it would succeed
+# -- a command in which a failing operation would succeed
 
 
 def instead(choice: Choice, failing: Sequence[str], scenario: Scenario | None = None) -> str:
-    """A command that runs operations called ``failing`` where one of them succeeds; "" if none is known.
+    """A command in which one of the operations ``failing`` succeeds; "" if none is known.
 
-    A bundled scenario that is most like ``scenario``, or else fuzz with another state of the domain.
+    It runs the bundled scenario that is most like ``scenario``, or else fuzz with another state of
+    the domain.
     """
     if not failing:
         return ""
-    # Only here: most cells have nothing that fails.
+    # Imported only here: in most cells no operation fails.
     import shlex
 
     from ..vgic.drawing import STATES
@@ -101,6 +102,6 @@ def _words(scenario: Scenario) -> set[str]:
 
 
 def _tried(scenario: Scenario, code: type[vgic.Protocol], executions: int) -> Counts:
-    """What the operations of ``scenario`` return in its first ``executions``."""
+    """The counts of codes that the operations of ``scenario`` return in its first ``executions``."""
     found = engine.verify(scenario.program(code), None, engine.Plan(executions)).stats["returned"]
     return dict(found)

@@ -1,9 +1,9 @@
-"""The verbs of the command line: each file here is one, found by its name.
+"""The verbs of the command line: each file here is a verb, found by its name.
 
 A verb has ``ABOUT`` and ``EXAMPLE`` for its help, ``declare(add)``, which declares
-what may follow it, and ``act(args, stop)``, which does it and returns the exit status.
-What verbs share is in ``shared``.  A verb is imported when it is asked for, since
-rich and the engines take a moment.
+its arguments, and ``act(args, stop)``, which does it and returns the exit status.
+Code that several verbs share is in ``shared``.  Only the verb that was asked for is
+imported, because rich and the engines take a moment to load.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Unsized(argparse.HelpFormatter):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Bad usage is a UsageError, as every other bad input."""
+    """Bad usage is a UsageError, like every other bad input."""
 
     def __init__(self, **how: Any) -> None:
         super().__init__(formatter_class=_Unsized, **how)
@@ -42,12 +42,12 @@ class _Parser(argparse.ArgumentParser):
 
 
 def names() -> tuple[str, ...]:
-    """The verbs."""
+    """The names of the verbs."""
     return tuple(module.name for module in pkgutil.iter_modules(__path__) if not module.ispkg)
 
 
 def parse(argv: Sequence[str], version: str) -> argparse.Namespace:
-    """The words of a command line; ``act`` is what its verb does.  UsageError if it is none."""
+    """Parse a command line; ``act`` is the verb's function.  UsageError if it is not valid."""
     top = _Parser(
         prog="racebench",
         description="Stress, replay, explain and prove locking in interrupt routing, on real threads.",
@@ -57,7 +57,7 @@ def parse(argv: Sequence[str], version: str) -> argparse.Namespace:
     verbs = top.add_subparsers(prog="racebench", dest="verb", metavar="VERB", required=True)
     first = argv[0] if argv else ""
     known = names()
-    # Of the other verbs only help and an error speak, and each takes a moment too.
+    # The other verbs are only needed by name, for help and errors: importing each takes a moment.
     for name in [first] if first in known else known:
         if name == first or first.startswith(("-h", "--h")):
             _add(verbs, name)

@@ -1,4 +1,4 @@
-"""``racebench bench``: what this machine can do."""
+"""``racebench bench``: measure this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``racebench compare``: what two stored runs say differently."""
+"""``racebench compare``: the differences between two stored runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
 
 
 def _between(args: argparse.Namespace, base: Stored, new: Stored) -> int:
-    """Protocols held against one; how their functions are renamed is known if the new run was to say this."""
+    """Compare protocols with one parent; renamed functions are known if the new run had --against."""
     parent = args.against.replace("-", "_")
     protocols = dict.fromkeys(cell.protocol for cell in new.run.cells if cell.protocol != parent)
     renamed = {one["protocol"]: one for one in lineages(new.run.options.get("against"))}

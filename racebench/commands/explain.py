@@ -1,4 +1,4 @@
-"""``racebench explain``: what is stored, as panels."""
+"""``racebench explain``: show a stored finding, run or ablation as panels."""
 
 from __future__ import annotations
 

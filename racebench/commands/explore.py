@@ -1,4 +1,4 @@
-"""``racebench explore``: so many schedules of each cell, drawn by a strategy."""
+"""``racebench explore``: run a number of schedules of each cell, chosen by a strategy."""
 
 from __future__ import annotations
 

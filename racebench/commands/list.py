@@ -1,4 +1,4 @@
-"""``racebench list``: what there is, and what runs a function of Xen."""
+"""``racebench list``: the scenarios, protocols, strategies or rules, or what runs a function of Xen."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
     cited, scenarios = catalogue.running(args.what, tuple(_LISTS))
     present = _named(s for s in scenarios if not s.variants)
     show(screen, function_list(cited, present, _named(s for s in scenarios if s.variants)))
-    # One that draws what it does has no proof, and run would have nothing to prove.
+    # A scenario whose threads draw their operations cannot be proved, so `run` could not prove it.
     proved = _named(s for s in scenarios if not s.variants and s.mix is None)
     if proved:
         names = " ".join(clean(name) for name, _ in proved)
@@ -63,7 +63,7 @@ def _protocols() -> list[Block]:
 
 
 def _strategies() -> list[Block]:
-    # Here alone the engines are needed, which take a moment.
+    # Imported only here, because the engines take a moment to load.
     from ..engine import STRATEGIES
 
     known = [(n, (c.__doc__ or "").splitlines()[0]) for n, c in STRATEGIES.items()]

@@ -1,4 +1,4 @@
-"""``racebench replay``: a stored schedule again, step by step."""
+"""``racebench replay``: run a stored schedule again, step by step."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def act(args: argparse.Namespace, stop: Stop) -> int:
 
 
 class _Watch:
-    """Hears from pytest what came of the replay."""
+    """A pytest plugin that keeps the result of the replay."""
 
     said = ""
 
@@ -76,7 +76,7 @@ class _Watch:
 
 
 def _in_pytest(args: argparse.Namespace, record: FindingRecord) -> int:
-    """A test's program is what its fixtures and parameters make of it: pytest runs it."""
+    """Replay in pytest, because fixtures and parameters make the test's program."""
     if not args.scenario:
         raise UsageError(f"{args.finding}: its program is in a test. Add --scenario '{record.scenario}'.")
     try:
@@ -96,7 +96,7 @@ def _in_pytest(args: argparse.Namespace, record: FindingRecord) -> int:
 
 
 def _scenario(args: argparse.Namespace, record: FindingRecord) -> Scenario:
-    """The scenario as it stood when the finding was stored; code only if it is named or bundled."""
+    """The scenario as it was when the finding was stored; code only if it is named or bundled."""
     if args.scenario:
         return select([args.scenario])[0]
     if record.source:
@@ -113,7 +113,7 @@ def _scenario(args: argparse.Namespace, record: FindingRecord) -> Scenario:
 
 
 def _protocol(args: argparse.Namespace, record: FindingRecord, scenario: Scenario) -> Any:
-    """The protocol's class, or the name of one that is bundled or a variant of ``scenario``."""
+    """The protocol's class, or the name of a bundled protocol or of a variant of ``scenario``."""
     if args.protocol:
         return load_protocol(args.protocol).code
     if scenario.initial is not None and record.protocol not in vgic.protocol_ids():
@@ -123,7 +123,7 @@ def _protocol(args: argparse.Namespace, record: FindingRecord, scenario: Scenari
 
 
 def _say(screen: Screen, finding: Finding, result: Result) -> int:
-    """Whether ``result`` shows the finding's rule broken again, and the exit status for it."""
+    """Print whether ``result`` shows the finding's rule broken again; return the exit status."""
     for found in result.findings:
         if found.rule == finding.rule:
             steps, what = len(finding.schedule), f"{clean(found.rule)}: {clean(found.summary)}"

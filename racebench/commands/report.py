@@ -1,4 +1,4 @@
-"""``racebench report``: a stored run in the formats of others."""
+"""``racebench report``: export a stored run to other formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``racebench run``: hammer each cell, then search every schedule of it."""
+"""``racebench run``: verify and hammer each cell."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Detectors: from one recorded execution to alarms.  One file each.
 
 A module here with a function ``detect(execution) -> list[Alarm]`` is a
-detector; nothing else needs to be edited.  Detectors are pure: they hold no
+detector; nothing else needs to be edited.  Detectors are pure: they keep no
 state between executions, start no thread and print nothing.
 """
 

@@ -1,27 +1,30 @@
-"""Two accesses to a field that nothing orders, one of them a write.
+"""Data races: two accesses to a field, one of them a write, that nothing orders.
 
-Happens-before with epochs, after FastTrack (Flanagan and Freund 2009), and
-beside it the locks held, after Eraser (Savage et al. 1997), so that an alarm
-names the lock that would have prevented it.  Locks, conditions, semaphores,
+Happens-before with epochs, after FastTrack (Flanagan and Freund 2009), together
+with the locks held, after Eraser (Savage et al. 1997), so that an alarm names the
+lock that would have prevented the race.  Locks, conditions, semaphores,
 ``wait_until`` and atomic fields order accesses.
 
-A write to a delayed field is one where it leaves the store buffer: after its
-store, before its thread's next fence, and else unordered with what its thread
-does, other than its accesses to that field.
+A write to a delayed field happens where it leaves the store buffer: after its
+store and before its thread's next fence.  Nothing else orders it with the steps of
+its thread, except the thread's accesses to that field.
 
-A field that is atomic and delayed is no race.  What its writer did before the
-store comes before all that a reader does after it has read the field with the
-value in it: as if Linux' WRITE_ONCE were C11's store-release, and READ_ONCE a
-load-acquire.  What its writer had stored to other delayed fields comes before
-only if a fence lies between, for only the fence makes those writes its own past.
-So message passing, publication and Dekker's entry order what they protect if
-their fences are there, and are races if one is missing that the model can feel.
-- A reader whose own store still waits reads that, and learns nothing of others.
-- A fence orders nothing by itself between threads, two of them neither.  A
+A field that is both atomic and delayed has no data race.  What its writer did before
+the store happens before all that a reader does after it has read that value from the
+field: as if Linux' WRITE_ONCE were C11's store-release, and READ_ONCE a
+load-acquire.  What the writer had stored to other delayed fields happens before
+only if there is a fence between the stores, because only the fence puts those writes
+into the writer's past.  So message passing, publication and Dekker's entry protocol
+order the data that they protect if their fences are there; they are races if a fence
+is missing whose absence the model can show.
+- A reader whose own store still waits in its buffer reads that store, and learns
+  nothing of other threads.
+- A fence by itself orders nothing between threads, and neither do two fences.  A
   protocol in which both sides fence and then look (Dekker, Peterson, hazard
-  pointers) is right because one of the two sees the other; who sees learns.
-- Fields that are not delayed are seen at once, with or without a fence: say
-  ``delayed`` of the data too where the fence before its publication is in doubt.
+  pointers) is right because one side sees the other's store; the side that sees it
+  is ordered after it.
+- Other threads see fields that are not delayed at once, with or without a fence:
+  declare the data ``delayed`` too if the fence before its publication is in doubt.
 """
 
 from __future__ import annotations
@@ -44,14 +47,14 @@ _QUEUES = {Kind.PUT, Kind.GET, Kind.TRY_GET}
 _LEAVES = {Kind.RELEASE_READ, Kind.RELEASE_WRITE}
 _HANDS_OVER = {Kind.SET, Kind.ARRIVE, Kind.LEAVE, Kind.ABORT, Kind.RESET, Kind.END}
 _IS_HANDED = {Kind.PASS, Kind.LOOK, Kind.ARRIVE, Kind.LEAVE, Kind.JOIN}
-"""Of events, barriers and threads: who comes to one knows all that was done before it by those who came."""
+"""Steps on events, barriers and threads that join its clock: all that was left there happened before."""
 
-# Beside the fields of an object, whose names are identifiers, and "" for a lock itself.
+# Keys beside an object's fields (whose names are identifiers) and "" (the lock itself).
 _READERS, _STORES = "its readers", "its stores"
 
 Clock = list[int]
 Key = tuple[int, str]
-"""What orders or is accessed: the id of an object, which the execution keeps alive, and what of it."""
+"""What orders, or is accessed: an object's id (the execution keeps the object alive) and a part's name."""
 Access = tuple[int, int, int, Holding]
 """(thread, its clock, step, locks held)."""
 
@@ -67,7 +70,7 @@ class _Variable:
 
 
 def _raise(clock: Clock, other: Clock) -> None:
-    """``clock`` knows from now on what ``other`` knows."""
+    """Raise ``clock`` to at least ``other`` in every entry."""
     for k, value in enumerate(other):
         if value > clock[k]:
             clock[k] = value
@@ -109,7 +112,7 @@ class _Run:
             elif not op.is_field:
                 self._synchronise(n, i, op, obj)
             elif op.inside:
-                # Two elements of one list are no one variable: which are the same is not known here.
+                # A use of a container: it is not known here whether two uses touch the same element.
                 continue
             elif op.atomic:
                 self._read(i, (id(obj), op.field))
@@ -131,7 +134,7 @@ class _Run:
             self.stored.setdefault(key, []).append(self.clocks[i][:])
             self.clocks[i][i] += 1
             return
-        # A buffer is not another thread to the one whose stores it has.
+        # A store buffer does not race with the thread whose stores it holds.
         self.behind[i] = source = actor.source.index
         _raise(self.clocks[i], self.stored[key].pop(0))
         self.held.of[i] = self.held.of[source]
@@ -142,7 +145,7 @@ class _Run:
         self._leave(i, (source, _STORES))
 
     def _read(self, i: int, key: Key) -> None:
-        """``i`` reads what others left in a field, unless its own store to it still waits."""
+        """Order ``i`` after the writes to a field, unless its own store to it is still in its buffer."""
         if not self.stored.get((i, key)):
             self._join(i, key)
 
@@ -152,7 +155,7 @@ class _Run:
             _raise(self.clocks[i], left)
 
     def _leave(self, i: int, key: Key) -> None:
-        """What thread ``i`` did so far is before whatever joins ``key`` from now on."""
+        """Order all that thread ``i`` has done so far before whatever joins ``key`` later."""
         clock = self.clocks[i]
         left = self.left.get(key)
         if left is None:
@@ -162,7 +165,7 @@ class _Run:
         clock[i] += 1
 
     def _come(self, i: int, j: int) -> None:
-        """``i`` goes on where ``j`` stops: an interrupt comes to a thread, or returns."""
+        """Order ``i`` after ``j``: an interrupt starts on a thread, or returns to it."""
         other = self.clocks[j]
         _raise(self.clocks[i], other)
         other[j] += 1
@@ -197,7 +200,7 @@ class _Run:
             return
         change = self.held.apply(n, i, kind, obj)
         if kind is Kind.RELEASE_READ and change:
-            # Readers are not ordered among themselves, only before the next writer.
+            # Readers are not ordered with each other, only before the next writer.
             self._leave(i, (id(obj), _READERS))
         elif kind in _LEAVES:
             self._leave(i, (id(obj), ""))
@@ -221,7 +224,7 @@ class _Run:
             self._join(i, (key, ""))
 
     def _queue(self, i: int, kind: Kind, queue: int) -> None:
-        """Who takes an item comes after who put that one in."""
+        """Order the thread that takes an item after the thread that put that item in."""
         waiting = self.queued.setdefault(queue, [])
         if kind is Kind.PUT:
             waiting.append(self.clocks[i][:])
@@ -252,7 +255,7 @@ class _Run:
         if key in self.spun:
             self._leave(i, key)
 
-    # -- what is told
+    # -- alarms
 
     def _alarm(self, key: Key, first: Access, second: Access) -> Alarm:
         execution = self.execution
@@ -276,14 +279,14 @@ class _Run:
         return Alarm(RULE, signature, story, (first[2], second[2]), {"accesses": evidence, "lock": advice})
 
     def _common(self, first: Access, second: Access) -> str:
-        """What the locks held have to say."""
+        """What the locks held by both accesses say, in words."""
         one, two = ({lock.label() for lock, _, _ in access[3]} for access in (first, second))
         if one & two:
             return f"both hold {' and '.join(sorted(one & two))}, but not exclusively"
         return "no lock is held by both" if one or two else "neither holds a lock"
 
     def _advice(self, key: Key, first: Access, second: Access) -> str:
-        """The lock that, held for both, would have prevented it."""
+        """The lock that would have prevented the race if both accesses had held it."""
         one, two = (sorted({lock.label() for lock, _, _ in access[3]}) for access in (first, second))
         first_actor, second_actor = (self.execution.steps[a[2]][0].name for a in (first, second))
         if one and two:

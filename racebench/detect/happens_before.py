@@ -1,22 +1,24 @@
-"""What a thread knows of others at each step, other than by who had a mutex first.
+"""Which steps of other threads happen before a step, without the order of mutexes.
 
-Two sections under locks can meet only if neither has to be over before the
-other begins.  Which of them has a mutex first is chance; a hand-over is not:
-- who ends a wait for a predicate comes after who wrote what it reads;
-- who takes a condition's lock after a notify, after that: had it come before, it
-  would have waited, if it waits at all;
-- the nth to get through a semaphore that starts at m, after n - m of those that
-  raised it.  Which ones is chance if there are more: what all the choices have
-  in common is sure;
-- who gets past an event comes after some ``set`` of it: so after what all those have
-  in common that came so far;
-- what a thread does comes after who started it, and before who has joined it;
-- who leaves a barrier comes after all who came to it, unless it was ever broken.
+Two sections under locks can overlap only if neither has to end before the
+other begins.  Which of them gets a mutex first is chance; these are not:
+- a thread that ends a wait for a predicate comes after the writes that the
+  predicate reads;
+- a thread that takes a condition's lock after a notify comes after that notify: had
+  it come before, it would have waited, if it waits at all;
+- the nth thread to get through a semaphore that starts at m comes after n - m of the
+  releases.  If there are more releases, which ones is chance: only what all the
+  choices have in common is sure;
+- a thread that gets past an event comes after some ``set`` of it: so after what all
+  the sets so far have in common;
+- what a thread does comes after its start, and before any join of it returns;
+- a thread that leaves a barrier comes after all that arrived, unless it was ever broken.
 
-With ``reads`` also: who reads a field comes after who wrote what it reads.  So it
-is for the lock of an object that was made in a thread: only who has read of it
-can take it.  For other locks it is too much: what a thread reads may change its
-way, and the other way may meet.
+With ``reads`` also: a thread that reads a field comes after the write of that
+value.  This is used for the lock of an object that was made in a thread: only a
+thread that has read a reference to it can take it.  For other locks it would order
+too much: what a thread reads may change its path, and on the other path the two
+sections may overlap.
 """
 
 from __future__ import annotations
@@ -28,11 +30,11 @@ from ..trace import Kind, Op
 
 Clock = list[int]
 Known = tuple[int, ...]
-"""By thread: how many of its steps are known to be over; for the thread itself, how many it made."""
+"""By thread: how many of its steps have happened before; for the thread itself, how many it made."""
 
 _OF_EVENTS = {Kind.PASS, Kind.SET}
 _OF_BARRIERS = {Kind.ARRIVE, Kind.LEAVE, Kind.ABORT, Kind.RESET, Kind.TIMEOUT}
-"""A timeout of anything else says nothing, and is kept of nothing."""
+"""TIMEOUT: only a barrier's timeout has an effect (it breaks the barrier)."""
 
 
 def _learn(clock: Clock, other: Sequence[int]) -> None:
@@ -42,7 +44,7 @@ def _learn(clock: Clock, other: Sequence[int]) -> None:
 
 
 class HappensBefore:
-    """Follows the steps of an execution, in order; objects are told apart by identity."""
+    """Processes the steps of an execution in order; objects are distinguished by identity."""
 
     def __init__(self, threads: int, reads: bool) -> None:
         self._reads = reads
@@ -51,7 +53,7 @@ class HappensBefore:
         self._stored: dict[Any, list[Clock]] = {}
         self._ups: dict[int, list[Clock]] = {}
         self._downs: dict[int, int] = {}
-        # Of each barrier, all that is known by those who came since the last one left; None once it broke.
+        # For each barrier, the joined clock of those that arrived since the last one left; None once broken.
         self._came: dict[int, Clock | None] = {}
         self._leaving: set[int] = set()
 
@@ -59,7 +61,7 @@ class HappensBefore:
         return tuple(self._clocks[i])
 
     def step(self, i: int, actor: Any, op: Op, obj: Any) -> None:
-        """Thread ``i`` does ``op``; ``actor`` does it in its place, if that is an interrupt."""
+        """Process step ``op`` of thread ``i``; ``actor`` makes it: the thread, or an interrupt on it."""
         clock, kind = self._clocks[i], op.kind
         clock[i] += 1
         if op.is_field:
@@ -84,7 +86,7 @@ class HappensBefore:
         elif kind is Kind.ACQUIRE or kind is Kind.TRY_ACQUIRE:
             _learn(clock, self._left.get(("told", id(obj)), ()))
         elif kind is Kind.RELEASE:
-            # A predicate may look at it.
+            # A predicate of wait_until may ask whether the lock is held.
             self._left[id(obj), "", False] = clock[:]
 
     def _field(self, clock: Clock, actor: Any, op: Op, obj: Any) -> None:
@@ -97,7 +99,7 @@ class HappensBefore:
             if self._reads:
                 self._read(clock, actor.index, op, obj)
         elif op.inside or op.kind is Kind.READ or op.kind is Kind.UPDATE:
-            # A container's contents, or a value that its reader changes or may, are of all who touched them.
+            # A container's contents, or a value that its reader may change: keep the clocks of all its users.
             if self._reads:
                 self._read(clock, actor.index, op, obj)
             _learn(self._left.setdefault(key, clock[:]), clock)
@@ -106,7 +108,7 @@ class HappensBefore:
 
     def _read(self, clock: Clock, i: int, op: Op, obj: Any) -> None:
         key = (id(obj), op.field, op.inside)
-        # Who has a store of its own on the way reads that, and learns nothing.
+        # A thread whose own store is still buffered reads that store, and learns nothing.
         if not self._stored.get((i, *key)):
             _learn(clock, self._left.get(key, ()))
 

@@ -1,9 +1,9 @@
-"""A lock held with interrupts on, that an interrupt there takes: a hang on one processor.
+"""A lock held with interrupts on that an interrupt handler also takes: one processor can hang.
 
-As Linux' lockdep has it (irq-safe and irq-unsafe): neither need have met the
-other to be seen.  Locks are told apart by class; a trylock in the handler never
-waits, and a recursive lock lets its own processor in.  Shared both ways a fair
-read-write lock hangs too, if a writer of another processor waits in between.
+As in Linux' lockdep (irq-safe and irq-unsafe): the two uses need not have overlapped
+to be reported.  Locks are compared by class; a trylock in the handler never
+waits, and a recursive lock admits its own processor again.  If both uses are shared,
+a fair read-write lock hangs too, if a writer on another processor waits in between.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .locksets import Locksets
 RULE = "lock_order.inversion"
 
 Use = tuple[Any, Any, bool, int, int]
-"""(actor, lock, mode, step that took it or wants it, step at which it is so)."""
+"""(actor, lock, mode, step that takes or wants it, step from which interrupts can come)."""
 
 
 def detect(execution: Execution) -> list[Alarm]:
-    """An alarm for each lock class used both ways in ``execution``."""
+    """An alarm for each lock class used in both ways in ``execution``."""
     if not any(op.nested for _, op, _ in execution.steps):
         return []
     return _Run(execution).go()
@@ -38,7 +38,7 @@ class _Run:
         self.on: dict[tuple[int, str], list[Use]] = {}
         self.within: dict[tuple[int, str], list[Use]] = {}
         self.gates: dict[tuple[int, int], frozenset[Any]] = {}
-        # By class: whose processors write a fair lock, and what they hold then.
+        # By class: the processors that write a fair lock, and the locks that they hold then.
         self.writers: dict[str, list[tuple[int, frozenset[Any]]]] = {}
 
     def go(self) -> list[Alarm]:
@@ -84,7 +84,7 @@ class _Run:
             uses.append((actor, obj, WANTS[kind], n, n))
 
     def _held_back(self, key: tuple[int, str], on: Use, within: Use) -> bool:
-        """Whether a writer can wait for a fair lock that a thread shares, and its interrupt wants to."""
+        """Whether a writer can wait for a fair lock that the thread and its interrupt both share."""
         cpu, cls = key
         if not getattr(within[1], "fair", False):
             return False

@@ -1,16 +1,18 @@
-"""Lock classes that are taken in both orders: a hang that may be possible.
+"""Lock classes that are taken in both orders: a possible deadlock.
 
-Edges go from a lock that is held to the one that is wanted, as in Linux'
+Edges go from a lock that is held to a lock that is wanted, as in Linux'
 lockdep; a cycle counts when, as in Goodlock (Havelund 2000), its edges come
-from different threads and no lock is held for two of them.  One that a common
-lock guards is told as guarded.  A trylock is never wanted, but it is held.  Two
-edges of which one is over before the other can begin make none: see ``past``.
+from different threads and no lock is held for two of them.  A cycle that a common
+lock guards is reported as guarded.  A trylock is never wanted, but it is held.  Two
+edges, one of which always ends before the other begins, make no cycle: see
+``happens_before``.
 
 Readers do not wait for readers, but at a fair read-write lock they wait behind a
-writer that waits for them.  So there two shared edges make part of a cycle, and
-a reader that comes again one of its own, if a writer is about: one of another
-thread, another one for each such place, whom no lock keeps from waiting then.
-Lockdep has the same for locks whose readers are not recursive.
+writer that waits for them.  So at such a lock two shared edges make part of a cycle,
+and a reader that takes the lock again is a cycle by itself.  Both need a waiting
+writer: a thread outside the cycle, a different one for each such place, that no lock
+keeps from waiting at that moment.  Lockdep has the same for locks whose readers are
+not recursive.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ def detect(execution: Execution) -> list[Alarm]:
 
 
 def _nested(execution: Execution) -> set[tuple[str, str]]:
-    """The classes of each lock that is held and each that is wanted then: all that most executions need."""
+    """The pairs (class held, class wanted); most executions need no more than these."""
     pairs: set[tuple[str, str]] = set()
     held, below = Locksets(execution.threads), dict[int, int]()
 
@@ -70,7 +72,7 @@ def _nested(execution: Execution) -> set[tuple[str, str]]:
 
 
 def _has(holding: Holding, wanted: Any, mode: bool) -> bool:
-    """Whether who holds ``holding`` and wants ``wanted`` has that already, or hangs by itself."""
+    """Whether the thread holds ``wanted`` already, so that this is no edge: no wait, or it hangs alone."""
     for lock, _, how in holding:
         if lock is wanted and (mode or how or not getattr(wanted, "fair", False)):
             return True
@@ -78,10 +80,10 @@ def _has(holding: Holding, wanted: Any, mode: bool) -> bool:
 
 
 class _Edges:
-    """Each nested acquisition once for each state of what its thread knew, and with that.
+    """Collects each nested acquisition, once for each different past of its thread.
 
-    It knows by hand-overs, and by all that was read.  Locks that threads still waited
-    for count as wanted.
+    The past has two clocks: by hand-overs alone, and with all reads.  Locks for which
+    threads still wait at the end count as wanted.
     """
 
     def __init__(self, execution: Execution) -> None:
@@ -93,7 +95,7 @@ class _Edges:
 
     def found(self) -> list[LockEdge]:
         execution, pasts, held = self._execution, self._pasts, self._held
-        # An interrupt has its locks on top of those of the thread below it, as one processor.
+        # An interrupt's locks count as held by the thread that it interrupts: it is one processor.
         below: dict[int, Any] = {}
         for n, (by, op, obj) in enumerate(execution.steps):
             if op.kind is Kind.INTERRUPT:
@@ -120,7 +122,7 @@ class _Edges:
             return
         i = actor.index
         known, seen = (past.known(i) for past in self._pasts)
-        # What still waits at the end is a step that was not made.
+        # A wait at the end of the execution is a step that was not made, so count it here.
         made = known[i] + (n >= len(self._execution.steps))
         others = frozenset((held.label(), m) for held, _, m in holding)
         name, place = wanted.label(), self._execution.place
@@ -148,7 +150,7 @@ class _Edges:
 
 
 def _those(which: str, *locks: Any) -> frozenset[str]:
-    """The labels of those ``locks`` of which ``which`` is true."""
+    """The labels of those ``locks`` whose attribute ``which`` is true."""
     return frozenset([lock.label() for lock in locks if getattr(lock, which, False)])
 
 
@@ -170,7 +172,7 @@ def rings(edges: Sequence[LockEdge]) -> list[Alarm]:
 
 
 def _may_close(pairs: set[tuple[str, str]]) -> bool:
-    """Whether the class graph has a cycle at all; most executions end here."""
+    """Whether the class graph has a cycle at all; in most executions it has none."""
     left = set(pairs)
     while left:
         heads = {a for a, _ in left}
@@ -182,9 +184,9 @@ def _may_close(pairs: set[tuple[str, str]]) -> bool:
 
 
 def _cycles(edges: Sequence[LockEdge]) -> Iterator[list[LockEdge]]:
-    """Rings of edges of different threads, each thread once, from its least thread on.
+    """Rings of edges of different threads, each thread once, starting with the smallest thread name.
 
-    A reader that comes again is a ring by itself.
+    A reader that takes the lock again is a ring by itself.
     """
     yield from ([edge] for edge in edges if edge.held == edge.wanted)
     by_held: dict[str, list[LockEdge]] = {}
@@ -208,11 +210,11 @@ def _cycles(edges: Sequence[LockEdge]) -> Iterator[list[LockEdge]]:
 
 
 def _meets(a: LockEdge, b: LockEdge) -> bool:
-    """Whether waiting as ``a`` does can be for what ``b`` holds: one class, not both sharing.
+    """Whether ``a`` can wait for the lock that ``b`` holds: the same class, and not both shared.
 
-    Of a fair lock also if both share it: see ``_held_back``.  A lock that a thread
-    made stands for itself alone, since nobody else may know it; and one without a name,
-    since nobody has said that those so called are of one kind.
+    For a fair lock also if both are shared: see ``_held_back``.  A lock that was made in a
+    thread matches only itself, because other threads may not know it; so does a lock without
+    a name, because nobody has said that such locks are of one kind.
     """
     if a.wanted != b.held and (a.wanted[1] in a.fresh | a.unnamed or b.held[1] in b.fresh | b.unnamed):
         return False
@@ -220,7 +222,7 @@ def _meets(a: LockEdge, b: LockEdge) -> bool:
 
 
 def _apart(a: LockEdge, b: LockEdge) -> bool:
-    """Whether the two are never wanted at once: by one thread, or one is over before the other can be."""
+    """Whether the two never wait at once: the same thread, or one must end before the other can begin."""
     if a.thread == b.thread:
         return True
     if not a.known or not b.known:
@@ -232,7 +234,7 @@ def _apart(a: LockEdge, b: LockEdge) -> bool:
 
 
 def _held_back(ring: Sequence[LockEdge], writers: Sequence[LockEdge]) -> dict[str, LockEdge] | None:
-    """The writers that hold back those threads of ``ring`` that nothing else does; None if one has none."""
+    """The writers that hold back the readers of ``ring`` that nothing else blocks; None if one has none."""
     found: dict[str, LockEdge] = {}
     waiting = {edge.wanted[0] for edge in ring if edge.wanted_mode}
     needy = [
@@ -260,7 +262,7 @@ def _held_back(ring: Sequence[LockEdge], writers: Sequence[LockEdge]) -> dict[st
 
 
 def _sound(ring: Sequence[LockEdge]) -> bool:
-    """Two instances of one class nested are an order only among the instances themselves."""
+    """Nesting two instances of one class is an order only between those very instances."""
     if all(edge.held[0] != edge.wanted[0] for edge in ring):
         return True
     return _instances(ring)
@@ -275,7 +277,7 @@ def _rotated(ring: Sequence[LockEdge]) -> list[LockEdge]:
 
 
 def _gates(ring: Sequence[LockEdge]) -> list[str]:
-    """Locks that two threads of the ring hold, not both sharing: they keep it open."""
+    """Locks that two threads of the ring hold, not both shared: they make the ring impossible."""
     gates = set[str]()
     for i, a in enumerate(ring):
         for b in ring[i + 1 :]:
@@ -306,7 +308,7 @@ def _alarm(ring: list[LockEdge], back: dict[str, LockEdge]) -> Alarm:
 
 
 def _entries(edge: LockEdge, writer: LockEdge | None) -> list[dict[str, Any]]:
-    """An edge of the ring for a report, and the writer that holds its reader back."""
+    """A ring's edge for a report, and the writer that holds back its reader."""
     wants = {"lock": edge.wanted[1], "class": edge.wanted[0], "site": edge.wanted_site}
     held = {"lock": edge.held[1], "class": edge.held[0], "site": edge.taken_site}
     entries: list[dict[str, Any]] = [{"thread": edge.thread, "holds": [held], "wants": wants}]

@@ -1,4 +1,4 @@
-"""Who holds which lock at each step of an execution."""
+"""Which thread holds which lock at each step of an execution."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Holding = tuple[tuple[Any, int, bool], ...]
 
 
 class Locksets:
-    """Follows lock operations; a trylock that failed and a misplaced release change nothing.
+    """Follows lock operations; a failed trylock and a misplaced release change nothing.
 
-    ``of[i]`` is what thread ``i`` holds: a tuple that is replaced, never changed.
+    ``of[i]`` are the locks of thread ``i``: a tuple that is replaced, never changed.
     Owners are kept by the id of the lock, which its execution keeps alive.
     """
 
@@ -27,7 +27,7 @@ class Locksets:
         self._owner: dict[int, list[int]] = {}
 
     def apply(self, n: int, i: int, kind: Kind, obj: Any) -> int:
-        """Step ``n``: 1 if thread ``i`` now holds ``obj``, -1 if no longer, 0 if neither.
+        """Process step ``n``; return 1 if thread ``i`` now holds ``obj``, -1 if no longer, else 0.
 
         A WAIT gives up the condition's lock.
         """
@@ -50,7 +50,7 @@ class Locksets:
             self.of[i] = (*self.of[i], (lock, n, EXCLUSIVE))
             return 1
         if owner[0] == i and (kind is Kind.ACQUIRE or getattr(lock, "recursive", False)):
-            # A try of one's own lock that is not recursive takes nothing.
+            # A trylock on a non-recursive lock that the thread itself holds takes nothing.
             owner[1] += 1
         return 0
 
@@ -58,7 +58,7 @@ class Locksets:
         owner = self._owner.get(id(lock))
         anybody = not getattr(lock, "strict", True)
         if owner is None:
-            # Setup may have taken it, for somebody to give it back.
+            # Setup may have taken the lock, for a thread to release it.
             return -1 if anybody else 0
         if owner[0] != i and not anybody:
             return 0

@@ -1,16 +1,17 @@
-"""One look at an execution that spares the detectors theirs, as a rule.
+"""One cheap pass over an execution, which usually saves the detectors theirs.
 
-Most executions take plain locks, one after another, and use fields with them held.
-What detectors ask first of such a one is told here, in one pass and without clocks:
-- **Whether each field that threads share is used under one lock, always the same.**
-  Then there is no data race.  Of two uses by different threads with a lock held, held
-  by nobody else and given back by nobody else, one comes before the release that
-  comes before the other one's take: the lock orders the two.
-- **Which lock classes are wanted with which held**, from which a cycle has to be made.
+Most executions take plain locks, one after another, and use fields while they hold
+them.  For such an execution this pass, without clocks, answers the detectors' first
+questions:
+- **Is each field that threads share used under one lock, always the same?**  Then there
+  is no data race.  Take two uses by different threads, both with that lock held; no other
+  thread holds it then, and none but the holder releases it.  One use comes before a
+  release, and that release before the other thread's acquire: so the lock orders them.
+- **Which lock classes are wanted with which held?**  Any cycle is made of these pairs.
 
-Where locks are used in other ways (shared, taken again, given back by anybody, in an
-interrupt, by a wait, misused), and where stores are late, there is no survey: detectors
-look for themselves.  What else orders steps is not needed here, and passed over.
+Where locks are used in other ways (shared, taken again, released by any thread, in an
+interrupt, by a wait, misused), and where stores are delayed, there is no survey: the
+detectors do their own work.  Other ordering operations are not needed here, and skipped.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _OTHERWISE = {
     *(Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE, Kind.RELEASE_READ, Kind.RELEASE_WRITE),
     *(Kind.REQUEST_READ, Kind.REQUEST_WRITE, Kind.WAIT, Kind.INTERRUPT, Kind.RETURN, Kind.STORE, Kind.FENCE),
 }
-"""What makes a survey impossible."""
+"""Kinds of steps that make a survey impossible."""
 
 
 class Survey(NamedTuple):
-    """``guarded``: no fields race.  ``nested`` has (class held, class wanted)."""
+    """``guarded``: no field has a data race.  ``nested`` has (class held, class wanted)."""
 
     guarded: bool
     nested: set[tuple[str, str]]
@@ -45,7 +46,7 @@ class _Use:
 
 
 def survey(execution: Execution) -> Survey | None:
-    """What is to be said of ``execution``, or None; it is asked once for all detectors."""
+    """The survey of ``execution``, or None; computed once and shared by all detectors."""
     if not execution.surveys:
         execution.surveys.append(_survey(execution))
     found: Survey | None = execution.surveys[0]
@@ -117,7 +118,7 @@ def _wanted(
     classes: list[list[tuple[int, str]]],
     nested: set[tuple[str, str]],
 ) -> bool:
-    """Add the locks that threads still wanted at the end to ``nested``; False if there are other ones."""
+    """Add the locks that threads want at the end to ``nested``; False if there are other kinds of waits."""
     for actor, op, obj in blocked:
         if op.kind is Kind.ACQUIRE:
             own = classes[actor.index]

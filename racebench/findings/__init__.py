@@ -1,4 +1,4 @@
-"""Findings and verdicts: the words in which every part reports.  ``rules`` has what may break.
+"""Findings and verdicts: the terms in which every part reports.  ``rules`` defines the rules.
 
 Everything here is plain data: it crosses module and process borders and is
 stored as JSON.  Live locks, threads and states never appear in it.
@@ -17,7 +17,7 @@ from ..trace import Schedule
 
 
 class Verdict(enum.Enum):
-    """What one run of a program is worth.  UNKNOWN never counts as clean."""
+    """The verdict of one run of a program.  UNKNOWN never counts as clean."""
 
     CLEAN = "clean"
     FOUND = "found"
@@ -25,7 +25,7 @@ class Verdict(enum.Enum):
 
 
 class CellVerdict(enum.Enum):
-    """A cell against its scenario's expectation."""
+    """The verdict of a cell, compared with its scenario's expectation."""
 
     AS_EXPECTED = "as_expected"
     UNEXPECTED = "unexpected"
@@ -35,7 +35,7 @@ class CellVerdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A rule found broken by a check.
+    """A rule that a check found broken.
 
     ``fields`` names what is wrong in words that do not change from run to run
     ("p.desc", "desc.action"); with the rule it makes the finding's signature.
@@ -56,7 +56,7 @@ class Broken:
 
 
 def check_words(rule: str, message: str) -> tuple[str, str]:
-    """Both as they are stored; TypeError unless they are strings: what a user's program says is not typed."""
+    """Return both in stored form; TypeError unless they are strings: a user's program may pass anything."""
     for part, word in (("rule", rule), ("message", message)):
         if not isinstance(word, str):
             raise TypeError(f"the {part} of a broken rule is a string, not {word!r:.60}")
@@ -66,9 +66,9 @@ def check_words(rule: str, message: str) -> tuple[str, str]:
 class Alarm(NamedTuple):
     """What a detector saw in an execution, or predicts from it.
 
-    ``steps`` are the indices of the steps it rests on, in order; a number past
-    the last step means an offer that was never met.  ``guarded`` says that
-    something keeps it from happening: it is told, but breaks no rule.
+    ``steps`` are the indices of the steps that it is based on, in order; a number past
+    the last step means an operation that was still blocked at the end.  ``guarded`` says
+    that something keeps it from happening: it is reported, but breaks no rule.
     """
 
     rule: str
@@ -89,9 +89,9 @@ class Finding:
     """A broken rule with its evidence.  ``print`` it: rule, summary, schedule.
 
     ``rule`` is one of the rules of RaceBench or of the program's own.  Findings
-    that are the same in kind have one ``signature``, and are one Finding, seen
-    ``count`` times, at first ``after`` so many executions in ``mode`` under
-    ``strategy`` and ``seed``.  ``schedule`` is what ``replay`` takes, a tuple of
+    of the same kind have one ``signature``, and are one Finding, seen
+    ``count`` times, first ``after`` so many executions in ``mode`` under
+    ``strategy`` and ``seed``.  ``schedule`` is the argument of ``replay``, a tuple of
     (thread, operation, object); it is empty when the finding comes from the free
     run and was not (yet) reproduced under control.  ``evidence`` holds JSON
     values only; its keys are listed in ``racebench.findings.EVIDENCE``.
@@ -117,7 +117,7 @@ class Finding:
         return "\n".join([f"{self.rule}: {self.summary}", *steps])
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """The finding as a notebook shows it."""
         line, _, steps = str(self).partition("\n")
         return f"<details open><summary>{_escaped(line)}</summary><pre>{_escaped(steps)}</pre></details>"
 
@@ -165,15 +165,15 @@ def counted(n: int, thing: str) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Result:
-    """What stress, explore, verify or replay has to say.  ``print`` it.
+    """The result of stress, explore, verify or replay.  ``print`` it.
 
-    ``verdict`` is CLEAN, FOUND or UNKNOWN, ``findings`` has one Finding a
+    ``verdict`` is CLEAN, FOUND or UNKNOWN, ``findings`` has one Finding for each
     signature.  ``executions`` were run in ``seconds``, and ``failures`` of them
     broke a rule; ``first_failure`` counts executions until the first finding,
-    itself included, None if there was none (``first_failure_s``: seconds, of
-    stress).  ``complete`` is True only when verify has covered every schedule;
-    ``interrupted`` after Ctrl-C.  ``stats`` says more, by mode; ``why`` says in
-    words what keeps the verdict UNKNOWN.
+    itself included, None if there was none (``first_failure_s``: the same in seconds,
+    for stress).  ``complete`` is True only when verify has covered every schedule;
+    ``interrupted`` after Ctrl-C.  ``stats`` has more, by mode; ``why`` says in
+    words why the verdict is UNKNOWN.
     """
 
     verdict: Verdict
@@ -197,7 +197,7 @@ class Result:
         return "\n".join([repr(self), *why, *map(str, self.findings)])
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
+        """The result as a notebook shows it."""
         why = f"<p>no answer: {_escaped(self.why)}</p>" if self.why else ""
         return f"<p><b>{_escaped(repr(self)[1:-1])}</b></p>{why}" + "".join(
             finding._repr_html_() for finding in self.findings
@@ -205,7 +205,7 @@ class Result:
 
     @property
     def why(self) -> str:
-        """What keeps the verdict UNKNOWN, and what to do about it; "" if it is not."""
+        """Why the verdict is UNKNOWN, and what to do about it; "" if it is not."""
         if self.verdict is not Verdict.UNKNOWN:
             return ""
         if self.stats.get("unseen"):
@@ -214,20 +214,20 @@ class Result:
 
 
 def _escaped(text: str) -> str:
-    # Only notebooks ask for it, and it brings a table of all the characters that HTML has names for.
+    # Imported only for notebooks, because it loads a table of all named characters of HTML.
     from html import escape
 
     return escape(text)
 
 
 FEWEST_COLLISIONS = 30
-"""Hammering that came to fewer, and broke nothing, is no answer: it may well miss what fails once in ten."""
+"""With fewer, and none failed, stress is no answer: it may well miss a fault that occurs once in ten."""
 
 
 def miss_bound(tries: int, failures: int) -> float | None:
     """The 95 % upper bound on the probability of a failure if none of ``tries`` failed; None otherwise.
 
-    The rule of three: a little above what is exact, 1 - 0.05 ** (1 / tries).
+    The rule of three: a little above the exact value, 1 - 0.05 ** (1 / tries).
     """
     return min(1.0, 3 / tries) if tries > 0 and not failures else None
 
@@ -239,7 +239,7 @@ def interval(hits: int, tries: int) -> tuple[float, float]:
     """The 95 % interval, after Wilson, of a probability of which ``hits`` of ``tries`` were seen.
 
     It holds in 95 % of all cases on average over the probabilities, not for each:
-    where a handful of hits is all there can be, in 80 % at the least.
+    if only a handful of hits is possible, it holds in at least 80 %.
     """
     if tries <= 0:
         return 0.0, 1.0

@@ -1,8 +1,8 @@
 """Shared state and synchronisation for programs under test.
 
 Outside a run every class here is an ordinary object.  During a run the installed
-runtime makes each object that is *created* then one of its own: hence the one rule
-for users: build the state inside ``setup`` (or inside a thread), not before.
+runtime replaces the class of each object that is *created* then by its own.  Hence the
+one rule for users: build the state inside ``setup`` (or inside a thread), not before.
 
 Locks here are identified by a class ("desc") and an optional index ("64").
 """

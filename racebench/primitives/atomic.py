@@ -23,11 +23,11 @@ def _checked(value: Any) -> Any:
 
 
 class Atomic(Primitive):
-    """A value that is read, written or both in one step, as C11's ``atomic_`` and Linux's ``atomic_t``.
+    """A value that is read, written or both in one step, like C11's ``atomic_`` and Linux's ``atomic_t``.
 
-    No data race, and ordering: who reads it comes after who wrote what it reads.
-    Unlike a ``load``, what changes it is a full fence for delayed fields.  UsageError for
-    a value that can change in place, since that would be seen by nobody.
+    It has no data race, and orders threads: a read comes after the write of the value.
+    Unlike a ``load``, an operation that changes it is a full fence for delayed fields.
+    UsageError for a value that can change in place, because nobody would see that change.
     """
 
     kind = "atomic"
@@ -43,15 +43,15 @@ class Atomic(Primitive):
         self._step(SAVE, self._exchange, _checked(value))
 
     def exchange(self, value: Any) -> Any:
-        """Put ``value`` in; what was there."""
+        """Store ``value``; return the old value."""
         return self._step(UPDATE, self._exchange, _checked(value))
 
     def compare_exchange(self, old: Any, new: Any) -> bool:
-        """Put ``new`` in if ``old`` is there: the same object, or an equal number, string or bytes."""
+        """Store ``new`` if the value is ``old``: the same object, or an equal number, string or bytes."""
         return bool(self._step(UPDATE, self._compare_exchange, (old, _checked(new))))
 
     def fetch_add(self, n: Any = 1) -> Any:
-        """Add ``n``; what was there before."""
+        """Add ``n``; return the value before."""
         return self._step(UPDATE, self._fetch_add, n)
 
     # -- the machine
@@ -66,7 +66,7 @@ class Atomic(Primitive):
     def _compare_exchange(self, me: Any, arg: tuple[Any, Any]) -> bool:
         old, new = arg
         now = self._rb_value
-        # No object's own ``__eq__`` runs: that might make steps, within this one.
+        # No user-defined ``__eq__`` runs here, because it might make steps inside this step.
         if now is not old and not (type(now) in _SIMPLE and type(old) in _SIMPLE and now == old):
             return False
         self._rb_value = new

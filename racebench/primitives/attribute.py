@@ -1,8 +1,9 @@
-"""What an object without a name of its own is called after: the attribute that it is put into.
+"""The name of an object that was given none: the attribute in which the program stores it.
 
-The code that makes it tells that, so it is found where the object is made, once for each
-place in the code: nobody has to look through the state, and each execution finds the same.
-An object that goes elsewhere first (a variable, a list) has no such attribute.
+The bytecode that creates the object shows the attribute.  So it is found when the object is
+made, once for each place in the code: there is no search through the state, and each
+execution finds the same.  An object that goes elsewhere first (a variable, a list) has no
+such attribute.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ _PACKAGE = __name__.partition(".")[0]
 _OWN = (f"{_PACKAGE}.primitives", f"{_PACKAGE}.engine")
 _FURTHEST = 100
 _RETURNED = ""
-"""The code returns it: who called that has it."""
+"""The code returns the object: continue in its caller."""
 
 _PUSH = ("LOAD_FAST", "LOAD_CONST", "LOAD_SMALL_INT", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF", "PUSH_NULL")
 _NOTHING = {"PRECALL", "KW_NAMES", "NOP", "CACHE", "EXTENDED_ARG", "NOT_TAKEN"}
 _CALLED_WITH = {"CALL": 2, "CALL_KW": 3}
-"""What a call takes off the stack besides its arguments."""
+"""Values that a call takes off the stack besides its arguments."""
 _POPS = {
     **{"POP_TOP": 1, "STORE_FAST": 1, "STORE_NAME": 1, "STORE_GLOBAL": 1, "STORE_DEREF": 1},
     **{"STORE_FAST_LOAD_FAST": 1, "STORE_FAST_STORE_FAST": 2, "STORE_ATTR": 2, "STORE_SUBSCR": 3},
@@ -31,13 +32,13 @@ _POPS = {
 
 
 def attribute_of(obj: Any) -> str | None:
-    """The attribute that ``obj`` is put into by the code that makes it just now; None if there is none."""
+    """The attribute in which the code that is creating ``obj`` stores it; None if there is none."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if not frame.f_globals.get("__name__", "").startswith(_OWN):
             code = frame.f_code
             found = _stored(code, frame.f_lasti)
-            # A class of the program's own, derived from ours: who makes that one has it.
+            # This is the ``__init__`` of a derived class of the program: continue in the code that made it.
             derived = found is None and code.co_name == "__init__" and _self_in(frame) is obj
             if found != _RETURNED and not derived:
                 return found
@@ -52,9 +53,10 @@ def _self_in(frame: FrameType) -> Any:
 
 @functools.lru_cache(maxsize=4096)
 def _stored(code: CodeType, lasti: int) -> str | None:
-    """Where ``code`` puts what it gets from the call at ``lasti``: the name of an attribute.
+    """The name of the attribute in which ``code`` stores the result of the call at ``lasti``.
 
-    Followed on the stack until it is stored: ``depths`` says how many values are on top of it.
+    Follows the value on the stack until it is stored: ``depths`` are the possible numbers of
+    values on top of it.
     """
     ahead = [one for one in dis.get_instructions(code) if one.offset > lasti]
     depths, at = {0}, 0
@@ -93,7 +95,7 @@ def _taken(one: dis.Instruction) -> int | None:
 
 
 def _put(one: dis.Instruction, taken: int) -> int:
-    """How many values ``one`` puts on the stack after that."""
+    """How many values ``one`` then puts on the stack."""
     if one.opname in _NOTHING or one.opname in _CALLED_WITH:
         return int(one.opname in _CALLED_WITH)
     return taken + dis.stack_effect(one.opcode, one.arg)

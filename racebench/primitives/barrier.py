@@ -17,11 +17,11 @@ class _Phase(enum.Enum):
 
 
 class Barrier(Primitive):
-    """``parties`` threads wait for one another, again and again; then one of them calls ``action``.
+    """``parties`` threads wait for each other, again and again; one of them calls ``action`` then.
 
-    As in ``threading``: who comes while the last ones are still leaving waits until
-    they have left, and whoever has not left yet when the barrier breaks finds it
-    broken.  While ``action`` runs everybody else waits who wants anything of it but to look.
+    As in ``threading``: a thread that arrives while the last ones are still leaving waits until
+    they have left, and a thread that has not left yet when the barrier breaks finds it
+    broken.  While ``action`` runs, all other operations wait, except those that only look.
     """
 
     kind = "barrier"
@@ -42,10 +42,10 @@ class Barrier(Primitive):
         self.acting: Any = None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait until all have come; how many came before.  BrokenBarrierError if it breaks.
+        """Wait until all have arrived; return how many arrived before.  BrokenBarrierError if it breaks.
 
-        It breaks if somebody has waited for ``timeout`` seconds, if ``action`` raises,
-        and by ``abort``; it stays so until ``reset``.
+        It breaks if a thread has waited for ``timeout`` seconds, if ``action`` raises,
+        and by ``abort``; it stays broken until ``reset``.
         """
         if timeout is None:
             timeout = self.timeout
@@ -67,11 +67,11 @@ class Barrier(Primitive):
         return index
 
     def abort(self) -> None:
-        """Break it: all who wait, and who come, get BrokenBarrierError."""
+        """Break it: all threads that wait, and all that arrive later, get BrokenBarrierError."""
         self._block(ABORT, self._break)
 
     def reset(self) -> None:
-        """Make it whole again; who waits gets BrokenBarrierError."""
+        """Make it whole again; threads that wait get BrokenBarrierError."""
         self._block(RESET, self._reset)
 
     @property
@@ -114,7 +114,7 @@ class Barrier(Primitive):
         return False
 
     def _arrive(self, me: Any, _: None) -> int:
-        """How many came before; -1 if it is broken."""
+        """How many arrived before; -1 if it is broken."""
         if self.phase is _Phase.BROKEN:
             return -1
         index = self.count
@@ -127,7 +127,7 @@ class Barrier(Primitive):
         return index
 
     def _acted(self, me: Any, phase: _Phase) -> None:
-        """The last one to come leaves, and the others may."""
+        """The thread that arrived last leaves, and the others may."""
         self.acting, self.phase = None, phase
         self._gone()
 

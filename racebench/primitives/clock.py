@@ -1,20 +1,20 @@
-"""Time in a program: a clock that only sleeps and timeouts move.
+"""Time in a program: a clock that only sleeps and timeouts advance.
 
-**A wait with a timeout that is blocked may end by it whenever the scheduler says so**, and
+**A blocked wait with a timeout may time out whenever the scheduler says so**, and
 timeouts of several threads come in any order, whatever their lengths.  That is no false
-alarm: between any two of its steps, also between calling ``acquire(timeout=1)`` and
-beginning to wait, the system may keep a thread from running for as long as it likes.  So
-the one with the longer timeout may have begun, and ended, long before the other; a
-program that relies on anything else relies on the speed of the machine.  What real time
-forbids is forbidden here: nobody times out who could have what it asks for (a free lock
-is taken, whatever the timeout), and nobody sees time go back, or less time go by than it
-has waited.
+alarm: between any two steps of a thread, also between the call of ``acquire(timeout=1)``
+and the beginning of its wait, the system may keep the thread from running for as long as
+it likes.  So the one with the longer timeout may have begun, and ended, long before the
+other; a program that relies on anything else relies on the speed of the machine.  What is
+impossible in real time is impossible here: no thread times out that could have what it
+asks for (a free lock is taken, whatever the timeout), and no thread sees time go back, or
+less time pass than it has waited.
 
-For that each timeout moves the clock by its whole length, as though its thread had begun
-to wait just then.  The clock does so for all, so a thread that is told of another's time
-finds its own no earlier.  Other steps take no time.  What a program that asks for the
-time would do on a machine on which they do is not searched, unless it only computes what is
-left for a wait: that may time out at once all the same.
+For that each timeout advances the clock by its whole length, as though its thread had
+begun to wait just then.  There is one clock for all threads, so a thread that is told
+another's time finds its own no earlier.  Other steps take no time.  What a program that
+asks for the time would do if other steps took time is not searched, unless it only
+computes the time that is left for a wait: that wait may time out at once all the same.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ import time as real
 from . import runtime
 
 EPOCH = 1_000_000_000.0
-"""What ``time`` says at the beginning of an execution: the same in each."""
+"""The value of ``time`` at the beginning of every execution."""
 
 
 def limited(timeout: float) -> float:
-    """``timeout`` if one can wait so long; raises what ``threading`` does, if there only once it blocks.
+    """Return ``timeout``, or raise what ``threading`` raises for it, which does so only when it blocks.
 
-    For all modes alike, and before anything is let go of.
+    The same check in all modes, before any lock is released.
     """
     if timeout != timeout:
         raise ValueError("Invalid value NaN (not a number)")
@@ -41,7 +41,7 @@ def limited(timeout: float) -> float:
 
 
 def sleep(seconds: float) -> None:
-    """Let the others go on; ValueError if ``seconds`` is negative."""
+    """Let other threads run; ValueError if ``seconds`` is negative."""
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
     if runtime.current is None:
@@ -51,7 +51,7 @@ def sleep(seconds: float) -> None:
 
 
 def monotonic() -> float:
-    """Seconds since some moment, the same in all threads."""
+    """Seconds since some moment, which is the same for all threads."""
     return real.monotonic() if runtime.current is None else runtime.current.clock.now()
 
 
@@ -59,5 +59,5 @@ perf_counter = monotonic
 
 
 def time() -> float:
-    """Seconds since 1970, as it were."""
+    """Seconds since 1970; in a run a simulated time."""
     return real.time() if runtime.current is None else EPOCH + runtime.current.clock.now()

@@ -14,13 +14,13 @@ from .primitive import Primitive
 
 
 class Condition(Primitive):
-    """A condition variable over ``lock``, an RLock of its own if none is given.
+    """A condition variable over ``lock``; without one it makes an RLock of its own.
 
     Waiters are woken first come, first served.  ``spurious``: in a run ``wait`` may also
-    return unasked, as POSIX allows, so that code which does not look again at what it
-    waits for is found out: once for each thread and condition in an execution, so that a
-    loop around ``wait`` has an end.
-    A wait with a timeout ends unasked by that alone.
+    return without a notification, as POSIX allows, so that code which does not check its
+    predicate again is found out.  This happens once for each thread and condition in an
+    execution, so that a loop around ``wait`` ends.
+    A wait with a timeout already returns without a notification, by that timeout.
     """
 
     kind = "condition"
@@ -59,7 +59,7 @@ class Condition(Primitive):
         self.lock.__exit__(kind, value, tb)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Drop the lock, sleep until notified, take the lock again; False after ``timeout`` seconds."""
+        """Release the lock, sleep until notified, take the lock again; False after ``timeout`` seconds."""
         if timeout is not None:
             limited(timeout)
         depth = self._step(WAIT, self._begin)
@@ -72,8 +72,8 @@ class Condition(Primitive):
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """``wait`` until ``predicate()`` is true, for ``timeout`` seconds at most; returns its value.
 
-        After a wake-up in vain there may be any time left, or none.  Here there always
-        is: a wait that times out at once comes to the same as none.
+        After a wake-up in vain there may be any time left, or none.  Here there is always
+        some: a wait that times out at once has the same effect as no time left.
         """
         while not (value := predicate()):
             woken = self.wait(timeout)
@@ -90,10 +90,10 @@ class Condition(Primitive):
         self._step(NOTIFY_ALL, self._notify)
 
     def _sleep(self, depth: int, timeout: float | None) -> bool:
-        """Wait until notified, or out of time, and take the lock again, ``depth`` times; whether notified.
+        """Wait until notified or out of time, take the lock again ``depth`` times; return whether notified.
 
-        As in ``threading``, who is out of time stays on the list until it has the lock:
-        a notification that finds it there is lost.
+        As in ``threading``, a thread that is out of time stays on the list until it has the lock:
+        a notification that it gets there is lost.
         """
         woken: bool = self._block(SLEEP, self._woken, timeout=timeout)
         self.lock.acquire()
@@ -112,18 +112,18 @@ class Condition(Primitive):
             self.waiters.remove(me)
 
     def _begin(self, me: Any, _: None) -> int:
-        """Let go of the lock and wait, with nobody in between; how often it was held, 0 if it was not."""
+        """Release the lock and begin to wait, in one step; return how often it was held (0: not at all)."""
         depth = self.lock.let_go(me)
         if depth:
             self.waiters.append(me)
         return depth
 
     def _woken(self, me: Any, _: None) -> bool:
-        """Whoever notified has taken ``me`` off the list."""
+        """The effect of waking up: the notifier has already taken ``me`` off the list."""
         return True
 
     def _notify(self, me: Any, n: int | None) -> list[Any]:
-        """Take the first ``n`` off the list, None for all of them."""
+        """Take the first ``n`` waiters off the list, None: all of them."""
         if self.lock.owner is not me:
             self.lock._misuse(me)
             return []

@@ -10,10 +10,10 @@ from .primitive import Primitive, either
 
 
 class Event(Primitive):
-    """A flag that threads wait for.
+    """A flag for which threads wait.
 
-    ``set`` lets go all who wait then, also if it is cleared before they run.  So it
-    matters whether a thread has begun to wait: that is a step of its own.
+    ``set`` releases all threads that wait then, even if the flag is cleared before they run.
+    So it matters whether a thread has begun to wait: that is a step of its own.
     """
 
     kind = "event"
@@ -21,7 +21,7 @@ class Event(Primitive):
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
         super().__init__(cls, index)
         self.flag = False
-        # Who waits, and who was let go and has not gone on yet.
+        # Threads that wait, and threads that were released and have not continued yet.
         self.waiters: list[Any] = []
         self.released: list[Any] = []
 
@@ -35,16 +35,16 @@ class Event(Primitive):
         self._step(CLEAR, self._clear)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is set; False if that did not come within ``timeout`` seconds."""
+        """Wait until it is set; False if it was not set within ``timeout`` seconds."""
         if timeout is not None and limited(timeout) <= 0:
-            # Whoever sets it in between may as well have done so just before, or just after.
+            # A set in between is the same as one just before or just after.
             return self.is_set()
         return bool(self._block(PASS, self._pass, None, ASK_EVENT, timeout))
 
     # -- the machine
 
     def ready_for(self, me: Any) -> bool:
-        """To ask is always possible; what becomes of it, and so what it is called, the flag decides."""
+        """Asking is always possible; the flag decides the outcome, and so the name of the step."""
         op = me.op
         if op is ASK_EVENT or op is AWAIT:
             me.op = ASK_EVENT if self.flag else AWAIT

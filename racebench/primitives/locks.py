@@ -1,6 +1,6 @@
 """Mutexes: ``Lock`` and ``RLock``, each over a real ``threading.Lock``.
 
-As machines they are what runs under control.  Outside a run, and in the free
+Under control they run as state machines.  Outside a run, and in the free
 engine, the real lock itself orders and blocks, and ``owner`` is only a note.
 """
 
@@ -19,11 +19,11 @@ from .ops import ACQUIRE, LOCKED
 from .primitive import Primitive, either, insiders
 
 FOREVER = -1
-"""The timeout of one who has none, as ``threading`` has it."""
+"""The timeout that means no timeout, as in ``threading``."""
 
 
 def checked(blocking: bool, timeout: float) -> float | None:
-    """The seconds that ``acquire`` may wait, None for as long as it takes; raises what ``threading`` does."""
+    """The seconds that ``acquire`` may wait, None for no limit; raises what ``threading`` raises."""
     if timeout == FOREVER:
         return None if blocking else 0
     if not blocking:
@@ -36,13 +36,13 @@ def checked(blocking: bool, timeout: float) -> float | None:
 class Lock(Primitive):
     """A non-recursive lock over a real ``threading.Lock``; ``with lock:`` holds it.
 
-    ``Lock("desc", 64)`` is called desc[64] in reports: the class says what kind of
-    lock it is, for the order in which kinds are taken, the index which of them.
-    Without a name it is called after the attribute that it is put into as it is made,
+    ``Lock("desc", 64)`` is called desc[64] in reports: the class is the kind of lock,
+    for the order in which kinds are taken; the index tells locks of a kind apart.
+    Without a name it is called after the attribute in which it is stored when it is made,
     and each such lock is of a kind of its own.
 
-    A subclass whose ``acquire`` and ``__enter__`` call these says in
-    ``frames_between`` how many calls deep, so that reports name its caller.
+    A subclass whose ``acquire`` and ``__enter__`` call these sets
+    ``frames_between`` to the depth of these calls, so that reports name its caller.
     """
 
     frames_between = 0
@@ -63,12 +63,12 @@ class Lock(Primitive):
         return taken
 
     def release(self) -> None:
-        """Give the lock up; RuntimeError if it is not held (in a run: lock.misuse)."""
+        """Release the lock; RuntimeError if it is not held (in a run: lock.misuse)."""
         self.owner = None
         self.real.release()
 
     def locked(self) -> bool:
-        """Whether anyone holds it: Xen's ``spin_is_locked``."""
+        """Whether any thread holds it: Xen's ``spin_is_locked``."""
         return self.real.locked()
 
     def __enter__(self) -> bool:
@@ -82,20 +82,20 @@ class Lock(Primitive):
     def irq(self) -> IrqGuard:
         """``with lock.irq():`` holds it with interrupts off, and **switches them on** after.
 
-        Xen: spin_lock_irq, spin_unlock_irq.  On also if they were off before:
-        right only where they never are; see ``irqsave``.
+        Xen: spin_lock_irq, spin_unlock_irq.  It switches them on even if they were off before,
+        so it is right only where they never are; see ``irqsave``.
         """
         return IrqGuard(self, False)
 
     def irqsave(self) -> IrqGuard:
-        """``with lock.irqsave():`` holds it with interrupts off, and puts them back as they were.
+        """``with lock.irqsave():`` holds it with interrupts off, and restores their state after.
 
         Xen: spin_lock_irqsave, spin_unlock_irqrestore.
         """
         return IrqGuard(self, True)
 
     def held_from(self, frame: FrameType) -> None:
-        """In a run: say that ``frame`` took the lock just now, not one that it called."""
+        """In a run: note that ``frame`` took the lock just now, and not a function that it called."""
 
     # -- the machine
 
@@ -103,12 +103,12 @@ class Lock(Primitive):
         return self.owner is None if me.op is ACQUIRE else either(me, self.owner is None)
 
     def owners_for(self, me: Any) -> Iterable[Any]:
-        # Read once: in a free run its owner may give it up between two looks.
+        # Read once, because in a free run the owner may release the lock between two reads.
         owner = self.owner
         return () if owner is None else insiders(owner)
 
     def grant(self, me: Any, frame: FrameType) -> bool:
-        """``me`` has it now, taken in ``frame``; the real lock must be free."""
+        """Give the lock to ``me``, taken in ``frame``; the real lock must be free."""
         if not self.real.acquire(False):
             raise HarnessBug(f"{self.name} is free for the scheduler, but its real lock is held")
         self.owner = me
@@ -128,7 +128,7 @@ class Lock(Primitive):
         self.real.release()
 
     def let_go(self, me: Any) -> int:
-        """For a condition's wait: drop it however often it is held, and say how often; 0 if it is not."""
+        """For a condition's wait: release it completely, and return how often it was held (0: not at all)."""
         if self.owner is not me:
             self._misuse(me)
             return 0
@@ -138,11 +138,11 @@ class Lock(Primitive):
 
 
 class PlainLock(Lock):
-    """What ``threading.Lock()`` is in a run: who has taken it need not be who gives it back.
+    """The ``threading.Lock()`` of a run: another thread than the one that took it may release it.
 
-    So it may stand for something that one thread waits for and another one says, and a
-    thread may end with it.  In a ring of such locks anybody may still let one go: it is
-    told once nobody can go on.
+    So it may stand for a signal from one thread to another, and a thread may end with it
+    held.  In a ring of such locks any thread may still release one: a deadlock is reported
+    only when no thread can move.
     """
 
     strict = False
@@ -156,13 +156,13 @@ class PlainLock(Lock):
         self.real.release()
 
     def left_by(self, me: Any) -> None:
-        """``me`` ends with it."""
+        """``me`` ends and still holds the lock."""
         me.drop(self)
         self.owner = runtime.GONE
 
 
 class RLock(Lock):
-    """A lock that its holder may take again; released as often as taken."""
+    """A lock that its holder may take again; it is released as often as it was taken."""
 
     recursive = True
     depth = 0
@@ -180,7 +180,7 @@ class RLock(Lock):
     def release(self) -> None:
         self.drop(runtime.here.me)
 
-    # What a condition of threading asks of the lock that it is over.
+    # The methods that a ``threading.Condition`` calls on its lock.
 
     def _is_owned(self) -> bool:
         return bool(self._step(LOCKED, self._owned))
@@ -201,7 +201,7 @@ class RLock(Lock):
         return self.owner is me
 
     def _is_free_for(self, me: Any) -> bool:
-        """A handler takes again what the thread below it holds: the processor has it."""
+        """Whether ``me`` can take it; a handler can take a lock of the thread below it: one processor."""
         return self.owner is None or self.owner is me or self.owner is me.below
 
     def ready_for(self, me: Any) -> bool:
@@ -219,7 +219,7 @@ class RLock(Lock):
 
     def drop(self, me: Any, _: None = None) -> None:
         if self.depth > 1 and self._is_free_for(me):
-            # A handler gives back what it has taken again, and no more.
+            # A handler only releases what it has taken again itself.
             self.depth -= 1
             return
         if self.owner is me:
@@ -228,7 +228,7 @@ class RLock(Lock):
 
 
 class IrqGuard:
-    """A lock that is held with interrupts off, as a context manager."""
+    """Holds a lock with interrupts off, as a context manager."""
 
     __slots__ = ("_lock", "_restore", "_were_on")
 

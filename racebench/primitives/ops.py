@@ -1,4 +1,4 @@
-"""The operations of primitives: what a thread offers to do next, and what a step is called."""
+"""The operations of primitives: a thread offers one as its next step, and the step is named after it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..trace import Kind, Op
 
 
 def _timed(op: Op, granted: Kind, does: Kind) -> Op:
-    """What ``op`` times out as; its offer with a timeout is ``op.timed``, always possible.
+    """Make and return the timeout of ``op``; ``op.timed`` is the offer with a timeout, always possible.
 
-    Which of the two that is, granted or too late, depends on the object when it comes.
+    Whether the step is then the grant or the timeout depends on the object at that moment.
     """
     offer, late = Op(granted), Op(Kind.TIMEOUT)
     if does is not Kind.TIMEOUT:
@@ -31,17 +31,17 @@ ACQUIRE_WRITE = Op(Kind.ACQUIRE_WRITE)
 RELEASE_WRITE = Op(Kind.RELEASE_WRITE)
 ASK_READ = Op(Kind.ACQUIRE_READ)
 ASK_WRITE = Op(Kind.ACQUIRE_WRITE)
-"""To ask a fair lock, and be let in at once; always possible, as an offer."""
+"""Ask a fair lock, and get it at once; as an offer always possible."""
 REQUEST_READ = Op(Kind.REQUEST_READ)
 REQUEST_WRITE = Op(Kind.REQUEST_WRITE)
-"""To ask a fair lock, and wait where all can see it."""
+"""Ask a fair lock, and wait; other threads can see the waiter."""
 ENTER_READ = Op(Kind.ACQUIRE_READ)
-"""To be let in after such a wait, as a reader; for a writer that is ACQUIRE_WRITE."""
+"""Enter as a reader after such a wait; for a writer this is ACQUIRE_WRITE."""
 WAIT = Op(Kind.WAIT)
 SLEEP = Op(Kind.WAIT)
-"""A thread inside ``wait`` that nobody has notified; never executed."""
+"""The offer of a thread inside ``wait`` that was not notified; never executed."""
 WAKE = Op(Kind.WAKE)
-"""The same where it may also wake unasked."""
+"""The same offer if the thread may also wake spuriously."""
 NOTIFY = Op(Kind.NOTIFY)
 NOTIFY_ALL = Op(Kind.NOTIFY_ALL)
 DOWN = Op(Kind.DOWN)
@@ -52,9 +52,9 @@ TRY_GET = Op(Kind.TRY_GET)
 PUT = Op(Kind.PUT)
 GET.does, TRY_GET.does, PUT.does = Kind.DOWN, Kind.TRY_DOWN, Kind.UP
 ASK_EVENT = Op(Kind.PASS)
-"""To ask an event, and go on at once; always possible, as an offer."""
+"""Ask an event, and continue at once; as an offer always possible."""
 AWAIT = Op(Kind.AWAIT)
-"""To ask an event, and wait where all can see it."""
+"""Ask an event, and wait; other threads can see the waiter."""
 PASS = Op(Kind.PASS)
 SET = Op(Kind.SET)
 CLEAR = Op(Kind.CLEAR)
@@ -64,11 +64,11 @@ LEAVE = Op(Kind.LEAVE)
 ABORT = Op(Kind.ABORT)
 RESET = Op(Kind.RESET)
 PEEK = Op(Kind.LOOK)
-"""To look at a barrier."""
+"""Look at a barrier."""
 PEEK.does, PEEK.conflicts = Kind.ARRIVE, True
 ACTED = Op(Kind.LEAVE)
 FAILED = Op(Kind.ABORT)
-"""What the thread that called a barrier's action does after it: nothing keeps it from that."""
+"""The steps of the thread that called a barrier's action, after the action; never blocked."""
 LOAD = Op(Kind.READ, "value", atomic=True)
 SAVE = Op(Kind.WRITE, "value", atomic=True)
 UPDATE = Op(Kind.UPDATE, "value", atomic=True)
@@ -84,22 +84,22 @@ INTERRUPT = Op(Kind.INTERRUPT)
 RETURN = Op(Kind.RETURN)
 FENCE = Op(Kind.FENCE)
 SUSPENDED = Op(Kind.INTERRUPT)
-"""A thread whose processor is in an interrupt; never executed."""
+"""The offer of a thread whose processor runs an interrupt; never executed."""
 
 LATE_ACQUIRE = _timed(ACQUIRE, Kind.TRY_ACQUIRE, Kind.TRY_ACQUIRE)
-"""A take that times out is to everybody a try that fails: it may as well have come only now."""
+"""For other threads an acquire that times out is a failed try: it may have begun only now."""
 LATE_DOWN = _timed(DOWN, Kind.TRY_DOWN, Kind.TRY_DOWN)
 LATE_GET = _timed(GET, Kind.GET, Kind.TRY_DOWN)
 LATE_PASS = _timed(PASS, Kind.PASS, Kind.TIMEOUT)
 LATE_JOIN = _timed(JOIN, Kind.JOIN, Kind.TIMEOUT)
 LATE_LEAVE = _timed(LEAVE, Kind.LEAVE, Kind.LEAVE)
 LATE_SLEEP = _timed(SLEEP, Kind.WAIT, Kind.TIMEOUT)
-"""Once notified, its thread offers to take the lock."""
+"""Once notified, the thread offers to take the lock instead."""
 
 
 @functools.cache
 def up(n: int) -> Op:
-    """UP so many times in one."""
+    """An UP that raises the count ``n`` times in one step."""
     op = Op(Kind.UP)
     op.times = n
     return op
@@ -108,4 +108,4 @@ def up(n: int) -> Op:
 GIVES = frozenset(
     op.kind for op in (RELEASE, RELEASE_READ, RELEASE_WRITE, NOTIFY, NOTIFY_ALL, UP, PUT, SET, CLEAR)
 )
-"""The kinds of what a thread may do while it unwinds, and what then does nothing."""
+"""The kinds of operations that do nothing while a thread unwinds."""

@@ -1,4 +1,4 @@
-"""The runtime: what an engine installs for the length of a run, and what programs ask of it."""
+"""The runtime: an engine installs one for the length of a run, and programs call it."""
 
 from __future__ import annotations
 
@@ -15,79 +15,79 @@ from ..findings import check_words
 
 
 class Clock(Protocol):
-    """What tells the time in a run; see ``clock``."""
+    """The clock of a run; see ``clock``."""
 
     def sleep(self, seconds: float) -> None:
-        """The calling thread lets so much time go by."""
+        """Advance the time of the calling thread by ``seconds``."""
 
     def now(self) -> float:
         """Seconds since some moment."""
 
 
 class Runtime(Protocol):
-    """What an engine installs for the length of a run."""
+    """The interface that an engine installs for the length of a run."""
 
     types: dict[type, Any]
-    """The engine's own class for each primitive and State class met so far."""
+    """The engine's own class for each primitive and State class used so far."""
 
     numbers: bool
-    """Whether the engine wants to hear of each new object."""
+    """Whether the engine wants ``created`` to be called for each new object."""
 
     @property
     def era(self) -> int:
-        """A number for the present execution, or the whole free run, that no other one has."""
+        """A number of the present execution, or of the whole free run, that no other one has."""
 
     @property
     def clock(self) -> Clock:
-        """What tells the time."""
+        """The clock of the run."""
 
     def substitute(self, cls: type) -> Any:
         """The engine's own class for ``cls``, which is not in ``types`` yet."""
 
     def created(self, obj: Any) -> None:
-        """A new State or lock exists; called before its ``__init__`` goes on."""
+        """Handle a new State or lock; called before its ``__init__`` continues."""
 
     def enrol(self, thread: Any) -> Any:
-        """Say what the new ``thread`` is ``called``; whose thread makes it, None in setup."""
+        """Set ``called`` of the new ``thread``; return the Thread that makes it, None in setup."""
 
     def spawn(self, thread: Any) -> None:
-        """Have ``thread`` run its ``perform``, and be its ``runner``; within the step that starts it."""
+        """Make ``thread`` run its ``perform``, and set its ``runner``; within the step that starts it."""
 
     def hand_over(self, what: str, value: Any) -> None:
-        """Another thread is given ``value``, by no field; ``what`` it is, in words."""
+        """Another thread gets ``value`` otherwise than by a field; ``what`` describes it in words."""
 
     def outlives(self, what: str) -> None:
-        """``what``, which was made in an execution that is over, is used in this one."""
+        """Report that ``what``, made in an earlier execution, is used in this one."""
 
     def execution(self) -> Any:
-        """What tells the execution, or collision, that the calling thread is in from others."""
+        """A key of the calling thread's execution, or collision."""
 
     def without_numbers(self, make: Callable[[], Any]) -> Any:
-        """What ``make`` makes, as though nothing had been made."""
+        """Return ``make()``; the objects that it makes are not counted."""
 
     def next_hash(self) -> int:
-        """A number for a new object, the same in each execution."""
+        """A hash for a new object, the same in each execution."""
 
     def running(self) -> Any:
-        """The Thread that the calling thread is, or its record; None if it is not the program's."""
+        """The Thread object, or the record, of the calling thread; None if it is not the program's."""
 
     def runs_program(self) -> bool:
-        """Whether the calling thread runs code of the program: a thread's, or setup's."""
+        """Whether the calling thread runs the program's code: that of a thread, or of setup."""
 
     def wait_until(self, predicate: Callable[[], Any]) -> None: ...
 
     def irqs(self, on: bool | None) -> bool:
-        """Switch the calling thread's interrupts on or off (None: neither); whether they were on."""
+        """Switch the calling thread's interrupts on or off (None: neither); return whether they were on."""
 
     def fence(self) -> None:
-        """The calling thread's stores so far are visible before anything that it does next."""
+        """Make the calling thread's stores so far visible before its next operation."""
 
     def check_failed(self, rule: str, message: str) -> None:
-        """Report and unwind the calling thread."""
+        """Report the finding and unwind the calling thread."""
 
 
 eras = itertools.count(1)
-"""Each run takes a number, of which the eras of its executions begin."""
+"""Each run takes a number, with which the eras of its executions begin."""
 
 current: Runtime | None = None
 """The process's runtime, None outside a run.  Written by the thread that holds ``_install_lock``."""
@@ -97,7 +97,7 @@ _install_lock = threading.Lock()
 
 @contextmanager
 def installed(runtime: Runtime) -> Iterator[None]:
-    """Make ``runtime`` the process's runtime; UsageError if one is there."""
+    """Make ``runtime`` the process's runtime; UsageError if there is one already."""
     global current
     if not _install_lock.acquire(blocking=False):
         raise UsageError(
@@ -114,7 +114,7 @@ def installed(runtime: Runtime) -> Iterator[None]:
 
 @contextmanager
 def lent(runtime: Runtime) -> Iterator[None]:
-    """Make ``runtime`` the process's for a while, in the place of one that is installed, if any.
+    """Make ``runtime`` the process's for this block, instead of an installed one.
 
     For a check, which runs while all threads of the run are at rest.
     """
@@ -127,9 +127,9 @@ def lent(runtime: Runtime) -> Iterator[None]:
 
 
 class Outsider:
-    """A thread that no run has, in the place of an engine's own record of a thread.
+    """The record of a thread that belongs to no run.
 
-    It has no name, holds nothing and waits for nothing that a report would tell of.
+    It has no name of its own, and reports say nothing of what it holds or waits for.
     """
 
     index, name = -2, "a thread outside the run"
@@ -137,7 +137,7 @@ class Outsider:
     ready, suspended, irqs = True, False, True
     op: Any = None
     held: ClassVar[deque[Any]] = deque(maxlen=0)
-    """Nobody asks, so nothing is kept."""
+    """Always empty, because nobody reads it."""
 
     def hold(self, lock: Any) -> None: ...
 
@@ -145,7 +145,7 @@ class Outsider:
 
 
 GONE = Outsider()
-"""In the place of a thread that has ended."""
+"""Stands for a thread that has ended."""
 
 
 class _Here(threading.local):
@@ -154,7 +154,7 @@ class _Here(threading.local):
 
 
 here = _Here()
-"""``here.me`` is the calling thread."""
+"""``here.me`` is the record of the calling thread."""
 
 
 def wait_until(predicate: Callable[[], Any]) -> None:
@@ -172,7 +172,7 @@ def wait_until(predicate: Callable[[], Any]) -> None:
 
 
 def irqs(on: bool | None) -> bool:
-    """Switch the calling thread's interrupts on or off (None: neither); whether they were on."""
+    """Switch the calling thread's interrupts on or off (None: neither); return whether they were on."""
     if current is not None:
         return current.irqs(on)
     me = here.me
@@ -198,7 +198,7 @@ def irqs_enabled() -> bool:
 
 
 class _IrqsOff:
-    """Interrupts off for a while, as a context manager."""
+    """Switches interrupts off, as a context manager."""
 
     __slots__ = ("_were_on",)
 
@@ -211,7 +211,7 @@ class _IrqsOff:
 
 
 def irqsave() -> _IrqsOff:
-    """``with rb.irqsave():`` has interrupts off, and puts them back as they were."""
+    """``with rb.irqsave():`` switches interrupts off, and restores their state after."""
     return _IrqsOff()
 
 
@@ -224,8 +224,8 @@ def smp_mb() -> None:
 def smp_wmb() -> None:
     """Everything the calling thread wrote is visible before it goes on (Xen: smp_wmb).
 
-    Unlike Xen, the same as ``smp_mb``: a later read waits too.  So code that has
-    smp_wmb where it needs smp_mb is not found out.
+    Unlike Xen, the same as ``smp_mb``: a later read waits too.  So RaceBench does not
+    find code that has smp_wmb where it needs smp_mb.
     """
     smp_mb()
 

@@ -29,12 +29,12 @@ class Guard:
 class RWLock(Primitive):
     """Many readers or one writer.
 
-    ``fair``, as in Xen and Linux: a writer that waits holds new readers back.  A
-    reader enters once no writer holds the lock and none of those that held it or
-    waited for it when the reader came still does; so a reader that comes again
+    ``fair``, as in Xen and Linux: a writer that waits holds new readers back.  When a
+    reader arrives, it notes the writers that hold the lock or wait for it, and enters once
+    all of these have left and no writer holds the lock; so a reader that takes the lock again
     while a writer waits for it to leave waits for ever.  Which of several waiting
-    writers is next is not fixed.  ``fair=False``: readers are let in whenever no
-    writer holds it, and a writer whenever nobody does.
+    writers is next is not fixed.  ``fair=False``: readers enter whenever no
+    writer holds it, and a writer whenever no other thread does.
     """
 
     kind = "rwlock"
@@ -42,8 +42,8 @@ class RWLock(Primitive):
     def __init__(self, cls: str | None = None, index: int | str | None = None, *, fair: bool = True) -> None:
         super().__init__(cls, index)
         self.fair = fair
-        # Of those who wait `wanting` has the writers, and `behind` for each reader the writers that
-        # must leave before it if the lock is fair; they may come back meanwhile.
+        # `wanting` are the writers that wait.  `behind`, for a fair lock: for each reader that waits, the
+        # writers that must leave before it enters; a writer that comes back later is not among them.
         self.readers: list[Any] = []
         self.writer: Any = None
         self.wanting: list[Any] = []
@@ -77,7 +77,7 @@ class RWLock(Primitive):
     # -- the machine
 
     def ready_for(self, me: Any) -> bool:
-        """To ask is always possible; what becomes of it, and so what it is called, the lock decides."""
+        """Asking is always possible; the lock decides the outcome, and so the name of the step."""
         op = me.op
         if op is ops.ASK_READ or op is ops.REQUEST_READ:
             me.op = ops.REQUEST_READ if self._writers() else ops.ASK_READ
@@ -97,11 +97,11 @@ class RWLock(Primitive):
             return dict.fromkeys((*holder, *insiders(*self.behind.get(me, ()))))
         if self.writer is not None or me.op is not ops.ACQUIRE_WRITE:
             return holder
-        # In an order of their own: who came first among readers is no difference between executions.
+        # Sorted by thread: the order in which readers entered is no difference between executions.
         return sorted(insiders(*self.readers), key=lambda reader: reader.index)
 
     def _writers(self) -> list[Any]:
-        """Who holds the lock for writing, or waits to."""
+        """The threads that hold the lock for writing, or wait for that."""
         return list(self.wanting) if self.writer is None else [self.writer, *self.wanting]
 
     def enlist(self, me: Any) -> None:
@@ -142,13 +142,13 @@ class RWLock(Primitive):
         me.drop(self)
 
     def _gone(self, writer: Any) -> None:
-        """Nobody waits for ``writer`` any more who came before it left."""
+        """Remove ``writer`` from the writers for which readers wait."""
         for writers in self.behind.values():
             if writer in writers:
                 writers.remove(writer)
 
     def abandon(self, me: Any, _: None = None) -> None:
-        """``me`` ended without releasing: let the others go on."""
+        """``me`` ended without releasing: let the other threads continue."""
         if self.writer is me:
             self._leave_write(me, None)
         else:

@@ -17,17 +17,17 @@ class Semaphore(Primitive):
 
     kind = "semaphore"
     most: int | None = None
-    """The count that no release may raise it above, if any."""
+    """The highest count that a release may reach, if any."""
 
     def __init__(self, value: int = 1, cls: str | None = None, index: int | str | None = None) -> None:
         if value < 0:
             raise ValueError("semaphore initial value must be >= 0")
         super().__init__(cls, index)
-        # What it was at first: `detect.past` tells by it whose release an acquire may owe itself to.
+        # The initial count: ``detect.happens_before`` needs it to find the releases before an acquire.
         self.initial = self.count = value
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take one; False if there is none at once (``blocking=False``), or none within ``timeout`` s."""
+        """Take one; False if there is none now (``blocking=False``), or none within ``timeout`` s."""
         taken: bool
         if timeout is None:
             taken = self._block(DOWN, self._down) if blocking else self._step(TRY_DOWN, self._down)
@@ -39,7 +39,7 @@ class Semaphore(Primitive):
         return taken
 
     def release(self, n: int = 1) -> None:
-        """Give ``n`` in one; ValueError if that is too many for a BoundedSemaphore."""
+        """Add ``n`` in one step; ValueError if that is too many for a BoundedSemaphore."""
         if n < 1:
             raise ValueError("n must be one or more")
         if self._step(UP if n == 1 else up(n), self._up, n) is False:
@@ -59,7 +59,7 @@ class Semaphore(Primitive):
         return either(me, self.count > 0)
 
     def takes_back(self, n: int) -> bool:
-        """Whether a release of ``n`` is none too many."""
+        """Whether a release of ``n`` is within the limit."""
         return self.most is None or self.count + n <= self.most
 
     def _down(self, me: Any, _: None) -> bool:
@@ -76,7 +76,7 @@ class Semaphore(Primitive):
 
 
 class BoundedSemaphore(Semaphore):
-    """A semaphore that ``release`` may not raise above what it was at first: ValueError."""
+    """A semaphore that ``release`` may not raise above its initial value: ValueError."""
 
     def __init__(self, value: int = 1, cls: str | None = None, index: int | str | None = None) -> None:
         super().__init__(value, cls, index)

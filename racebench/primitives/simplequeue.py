@@ -1,4 +1,4 @@
-"""``queue.SimpleQueue``, which is written in C, as a program has it."""
+"""``queue.SimpleQueue``, which is written in C, for programs in a run."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _POOLS = "concurrent.futures"
 
 
 def _called_by_a_pool() -> bool:
-    """Whether the caller of the function that asks is code of a pool."""
+    """Whether the caller of the calling function is code of ``concurrent.futures``."""
     return str(sys._getframe(2).f_globals.get("__name__")).startswith(_POOLS)
 
 
 class SimpleQueue(Primitive):
-    """First in, first out, without a limit; its items are what its steps put in and take out.
+    """First in, first out, without a limit; its steps put items in and take them out.
 
-    Who uses one of an execution that is over is told.  But a pool that is collected late
-    puts something into its own, for the sake of its threads, which have ended: that is no
-    step of the present execution.  When it comes is up to the collector and, without the
-    GIL, to whichever thread lets go of the pool last; and nobody learns of it, since of
-    who still uses the pool, or looks into the queue, that is told as well.
+    Using a queue of an earlier execution is reported.  There is one exception: a thread pool
+    that is garbage-collected late puts an item into its own queue, to wake its threads, which
+    have ended.  That is no step of the present execution.  Its time depends on the collector
+    and, without the GIL, on the thread that drops the pool last.  And nobody learns of it:
+    still using such a pool, or looking into the queue, is reported as well.
     """
 
     kind = "queue"
@@ -38,7 +38,7 @@ class SimpleQueue(Primitive):
         self._era = None if now is None else now.era
 
     def _used(self, now: runtime.Runtime | None) -> None:
-        """Say so if it is of an execution that is over; from now on it is of the present one."""
+        """Report the use if the queue is of an earlier execution; from now on it is of the present one."""
         if now is not None and self._era is not None and self._era != now.era:
             self._era = now.era
             now.outlives(self.label())
@@ -57,7 +57,7 @@ class SimpleQueue(Primitive):
     put_nowait = put
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take the oldest item; Empty if there is none now (``block=False``), or for ``timeout`` seconds."""
+        """Take the oldest item; Empty if there is none now (``block=False``), or none for ``timeout`` s."""
         if timeout is not None and block and timeout < 0:
             raise ValueError("'timeout' must be a non-negative number")
         self._used(runtime.current)

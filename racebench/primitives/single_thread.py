@@ -1,4 +1,4 @@
-"""The runtime of one thread while nobody else runs: what would wait never ends."""
+"""The runtime of one thread while no other thread runs: a wait there never ends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Clock:
 
 
 class SingleThread:
-    """A ``Runtime``; a subclass says what becomes of who would wait, and of a check that fails."""
+    """A ``Runtime``; a subclass says what happens on a wait and on a failed check."""
 
     numbers = False
     era = 0
@@ -28,7 +28,7 @@ class SingleThread:
         self.clock = _Clock()
 
     def hangs(self, what: str) -> NoReturn:
-        """Nobody will give it ``what`` it waits for."""
+        """Handle a wait for ``what``, which nobody will provide."""
         raise NotImplementedError
 
     def substitute(self, cls: type) -> Any:
@@ -36,22 +36,22 @@ class SingleThread:
         return cls
 
     def created(self, obj: Any) -> None:
-        """Nobody asks."""
+        """Nothing to do: objects are not numbered."""
 
     def enrol(self, thread: Any) -> None:
-        """Nobody tells it from others."""
+        """Nothing to do: threads need no names here."""
 
     def spawn(self, thread: Any) -> None:
-        """It does not run."""
+        """Nothing to do: the new thread does not run."""
 
     def hand_over(self, what: str, value: Any) -> None:
-        """Nobody is there to get it."""
+        """Nothing to do: no other thread gets it."""
 
     def outlives(self, what: str) -> None:
-        """Nothing is put back."""
+        """Nothing to do: no state is restored."""
 
     def execution(self) -> None:
-        """There is one."""
+        """None: there is only one execution."""
 
     def without_numbers(self, make: Callable[[], Any]) -> Any:
         return make()
@@ -60,7 +60,7 @@ class SingleThread:
         return 0
 
     def running(self) -> None:
-        """No thread runs."""
+        """None: no thread of the program runs."""
 
     def runs_program(self) -> bool:
         return False
@@ -70,11 +70,11 @@ class SingleThread:
             self.hangs("its predicate")
 
     def irqs(self, on: bool | None) -> bool:
-        """Nothing interrupts it."""
+        """Always on: there are no interrupts."""
         return True
 
     def fence(self) -> None:
-        """Nobody else looks."""
+        """Nothing to do: no other thread reads."""
 
     def check_failed(self, rule: str, message: str) -> None:
         self.hangs(f"{rule}: {message}")

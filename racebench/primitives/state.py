@@ -1,8 +1,8 @@
-"""Shared state: the fields of the objects that threads have in common.
+"""Shared state: the fields of the objects that threads share.
 
-Outside a run a ``shared`` field is an ordinary attribute.  During one the
-installed runtime makes each object that is *created* then one of its own, with
-fields that are instrumented properties.  Hence the one rule for users: build the
+Outside a run a ``shared`` field is an ordinary attribute.  During a run the
+installed runtime replaces the class of each object that is *created* then by its own,
+whose fields are instrumented properties.  Hence the one rule for users: build the
 state inside ``setup`` (or inside a thread), not before.
 """
 
@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Field:
     """The declaration of one shared field; see ``shared``.
 
-    Outside a run the field is a plain instance attribute.  Asked of the class it
-    is the default, as ``dataclasses`` asks for it.
+    Outside a run the field is a plain instance attribute.  Read from the class it
+    is the default, which ``dataclasses`` needs.
     """
 
     __slots__ = ("atomic", "default", "delayed", "name")
@@ -42,37 +42,37 @@ def shared(default: T, *, atomic: bool = False, delayed: bool = False) -> T:
     """Declare an instrumented field of a State class.
 
     Each read and each write is one step.  ``atomic=True`` says that the code
-    under test accesses it atomically: exempt from ``data_race``, and ordering.
+    under test accesses it atomically: no ``data_race``, and it orders threads.
 
-    The default is copied whole for each instance.  Under control each use of a
-    list, dict, set or deque that a field has, and of those within it (in one
+    The default is deep-copied for each instance.  Under control each use of a
+    list, dict, set or deque in a field, and of those inside it (in one
     another, in tuples, in frozen dataclasses), is a step too: ``s.seen["k"] += 1``
-    reads the field, reads the dict and writes it, and another thread may come in
-    between.  Each ``next`` of an iteration is one.  So it is with those assigned or
-    put in later, unless something else refers to them as well: a copy of ours would
-    not be what that refers to.  ``data_race`` looks at the field's own reads and
-    writes alone.
+    reads the field, reads the dict and writes it, and another thread may run in
+    between.  Each ``next`` of an iteration is a step.  The same holds for containers that are
+    assigned or put in later, unless something else refers to them as well: then they
+    cannot be replaced by instrumented copies.  ``data_race`` looks only at the field's own
+    reads and writes.
 
-    What else can change in place (an object with attributes, a bytearray, an
-    iterator, a closure) changes unseen.  If two threads touch a field that has such
+    Other objects that can change in place (an object with attributes, a bytearray, an
+    iterator, a closure) change unseen.  If two threads touch a field that has such
     a value, ``explore``, ``verify`` and ``replay`` say so, and find no more than they
-    see: their answer is not CLEAN but UNKNOWN.  So it is if code in C changes a list
-    without asking it, as heapq does.  An object without attributes says that it is one
-    by ``__slots__ = ()``; one that does not change is a frozen dataclass.  Two reads of
-    what changes unseen are searched in both orders, and what is done in between is
-    taken as one step.  ``stress`` has real threads use the real objects, and misses
-    nothing by this.
+    see: their answer is not CLEAN but UNKNOWN.  The same holds if C code changes a list
+    without calling its methods, as heapq does.  A class without attributes declares that
+    by ``__slots__ = ()``; one whose objects never change is a frozen dataclass.  Two reads of
+    a value that changes unseen are searched in both orders, and what happens in between
+    counts as one step.  ``stress`` lets real threads use the real objects, and so misses
+    nothing of this.
 
-    ``delayed=True``: a write may become visible to other threads later than what
-    the writer does after it, as on ARM.  With ``atomic`` too, it is what Linux
-    and Xen write with WRITE_ONCE: no data race by itself, ordering what its
-    writer did before the store and what a reader does after it has seen the value.
+    ``delayed=True``: a write may become visible to other threads later than
+    the writer's next steps, as on ARM.  With ``atomic`` too, it is what Linux
+    and Xen write with WRITE_ONCE: no data race by itself, and it orders what its
+    writer did before the store before what a reader does after it has seen the value.
     Each thread has a first-in first-out buffer for each delayed field of each
     object.  A write goes there (step STORE), and leaves it for all to see in a
     step of the buffer (WRITE), at any time.  The writer itself reads its own
     latest write.  Before a thread goes on from ``smp_wmb`` or ``smp_mb``, takes or
     releases a lock or semaphore, waits on a condition, or is interrupted, and
-    before its handler returns, its buffers have run empty; so they have at
+    before its handler returns, its buffers have run empty; the same at
     the end, before ``check``.  Loads are not delayed, nor are other fields.
     In a run the objects of a class with delayed fields are made in ``setup``.
     """
@@ -87,7 +87,7 @@ _bare = object.__new__
 
 
 def _copier(cls: type, field: Field) -> Callable[[Any, Any], Any]:
-    """What makes the value of a new object from the default of ``field``: a copy, whole."""
+    """A function that makes the value of a new object: a deep copy of the default of ``field``."""
     kept = list(kept_when_copied(field.default))
 
     def copied(default: Any, owner: Any) -> Any:
@@ -139,7 +139,7 @@ class State(Instrumented):
     def label(self) -> str:
         """The name of this object in schedules and reports.
 
-        Must not change during an execution nor read a shared field.  The
+        It must not change during an execution nor read a shared field.  The
         default is the class name, with ``#n`` from the second instance on.
         """
         serial = self.__dict__.get("_rb_serial", "")

@@ -1,8 +1,8 @@
 """Threads that a program starts while it runs.
 
-A thread is known by who made it and as which one: ``main.worker-1`` is the first
-thread around ``worker`` that main made.  That is the same in each execution, whatever
-name the program gives it (a pool counts on from one execution to the next).
+A thread is named after its maker and its number: ``main.worker-1`` is the first
+thread with target ``worker`` that main made.  That is the same in each execution, whatever
+name the program gives it (a pool's numbers go on from one execution to the next).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _DIGITS = re.compile(r"[-_ ]?\d+")
 
 
 def _base(name: str | None, target: Any, cls: type) -> str:
-    """What a thread is called after, without a number."""
+    """The name of a thread, without a number."""
     called = name if name is not None else getattr(target, "__name__", cls.__name__.lower())
     return _DIGITS.sub("", str(called)).strip("_<>") or "thread"
 
@@ -31,9 +31,9 @@ def _base(name: str | None, target: Any, cls: type) -> str:
 class Thread(Primitive):
     """As ``threading.Thread``; in a run it is a thread of the program like any other.
 
-    What its ``run`` raises is a finding (``program.error``), but for SystemExit.  It starts
-    in the step of ``start``, and ends in a step of its own, after which it can be joined.
-    The execution waits for it unless it is a ``daemon``.
+    If its ``run`` raises, that is a finding (``program.error``), except for SystemExit.  It
+    starts in the step of ``start``, and ends in a step of its own, after which it can be
+    joined.  The execution waits for it unless it is a ``daemon``.
     """
 
     kind = "thread"
@@ -82,7 +82,7 @@ class Thread(Primitive):
             self._target(*self._args, **self._kwargs)
 
     def start(self) -> None:
-        """Have it run; RuntimeError if it was started before."""
+        """Start the thread; RuntimeError if it was started before."""
         now = runtime.current
         if now is not None:
             now.hand_over(f"what {self.label()} runs", self._target)
@@ -113,7 +113,7 @@ class Thread(Primitive):
         return () if self.ended or self.runner is None else insiders(self.runner)
 
     def next_woken(self, me: Any) -> list[Any]:
-        """Whom the ``start`` that ``me`` offers would have run."""
+        """The threads that would run if ``me`` made the ``start`` that it offers."""
         return [] if self.started else [self.runner]
 
     def _start(self, me: Any, _: None) -> None:
@@ -127,12 +127,12 @@ class Thread(Primitive):
             threading.Thread(target=self._outside, name=self._name, daemon=self.daemon).start()
 
     def _outside(self) -> None:
-        """What it does outside a run."""
+        """Run the thread outside a run."""
         self.runner = runtime.here.me
         self.perform()
 
     def perform(self) -> None:
-        """Run to the end, in the thread that it was started in."""
+        """Run to the end, in the thread that was started for it."""
         wrong: BaseException | None = None
         try:
             self.run()
@@ -143,7 +143,7 @@ class Thread(Primitive):
         except BaseException as error:
             wrong = error
         finally:
-            # As threading does: its target may have what refers back to it.
+            # As threading does: the target or its arguments may refer back to this object.
             self._target, self._args, self._kwargs = None, (), {}
         self._step(END, self._end)
         if wrong is not None:
@@ -178,7 +178,7 @@ class Timer(Thread):
         self.finished = Event("timer.finished")
 
     def cancel(self) -> None:
-        """Have it not call, if it has not begun to."""
+        """Keep the timer from calling its function, if it has not begun to."""
         self.finished.set()
 
     def run(self) -> None:

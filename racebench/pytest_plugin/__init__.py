@@ -1,9 +1,9 @@
-"""The pytest plugin: options, collection, and who does the rest.
+"""The pytest plugin: options, collection, and hooks that hand over to the other modules.
 
 pytest loads this in every run, so it imports the rest of RaceBench only when
-there is a scenario to collect (``items``) or something was told (``controller``).
-Under xdist, workers have items and the controller merges; without it, one
-process is both.
+there is a scenario to collect (``items``) or a message to handle (``controller``).
+Under xdist the workers run the items and the controller merges; without xdist one
+process does both.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 _VISITS = pytest.StashKey["Visits"]()
 ROUND: pytest.StashKey[Share] = pytest.StashKey()
-"""While tests are collected again for a round of a soak: which."""
+"""The round of a soak for which tests are being collected again."""
 _LARGEST = 1 << 20
 _OPERATIONS = ("threads", "hammer")
 _LEFT_OUT = ("_", ".", "test_")
-# What says in a TOML file with a slip in it that it is a scenario; in Python, both at the start of a line.
+# Patterns that mark a TOML file with a syntax error as a scenario; in Python both start a line.
 _TOML = (
     re.compile(r"^\s*schema\s*=\s*1\s*(#|$)", re.MULTILINE),
     re.compile(r"^\s*\[\s*(threads|hammer)\s*[].]", re.MULTILINE),
@@ -75,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _take_defaults(config: pytest.Config) -> None:
-    """What the command line does not say, the ini file may."""
+    """Use the ini file for options that the command line does not give."""
     if config.getoption("race_time") is None:
         try:
             config.option.race_time = duration(config.getini("race_time"))
@@ -85,7 +85,7 @@ def _take_defaults(config: pytest.Config) -> None:
 
 
 def visits(config: pytest.Config) -> Visits:
-    """What runs items, in the process that has them."""
+    """The object that runs the items of this process."""
     found = config.stash.get(_VISITS, None)
     if found is None:
         from .items import Visits
@@ -101,7 +101,7 @@ def visits(config: pytest.Config) -> Visits:
 def pytest_collect_file(
     file_path: Path, parent: pytest.Collector
 ) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
-    """A scenario file is collected once, as a scenario; a test file stays pytest's."""
+    """Collect a scenario file once, as a scenario; a test file stays pytest's."""
     found = yield
     modules = [c for c in found if isinstance(c, pytest.Module)]
     if modules and not parent.session.isinitpath(file_path):
@@ -122,16 +122,16 @@ def _is_asked_for(path: Path, session: pytest.Session) -> bool:
 
 
 def _are_named(config: pytest.Config) -> bool:
-    """Whether the session's paths are of the command line, and not pytest's own choice.
+    """Whether the session's paths come from the command line, and not from pytest's defaults.
 
-    Only the controller of xdist knows: a worker gets the paths of either on its command line.
+    Only the controller of xdist knows: a worker gets both kinds on its command line.
     """
     given: dict[str, Any] = getattr(config, "workerinput", {})
     return bool(given.get("race_named", config.getoption("file_or_dir")))
 
 
 def is_scenario(path: Path) -> bool:
-    """Whether ``path`` says that it is a scenario file; runs nothing."""
+    """Whether ``path`` looks like a scenario file; runs nothing."""
     if path.suffix not in (".toml", ".py") or path.name.startswith(_LEFT_OUT):
         return False
     try:
@@ -146,7 +146,7 @@ def is_scenario(path: Path) -> bool:
 
 
 def _says_scenario(text: str) -> bool:
-    """Whether TOML is of our schema and has threads; a slip in it is said when it is loaded."""
+    """Whether the TOML has our schema and threads; syntax errors are reported when it is loaded."""
     try:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):
@@ -156,7 +156,7 @@ def _says_scenario(text: str) -> bool:
 
 
 def _defines_scenario(text: str) -> bool:
-    """Whether what looks like a scenario is no mere text; what cannot be parsed is said when it is loaded."""
+    """Whether the Python defines ``variants``; syntax errors are reported when it is loaded."""
     try:
         body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -166,7 +166,7 @@ def _defines_scenario(text: str) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """After -k and -m: what is left is repeated for as long as the soak lasts."""
+    """After -k and -m: repeat the items that are left for as long as the soak lasts."""
     if config.getoption("race_replay"):
         from . import race_replay
 
@@ -179,7 +179,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(trylast=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """In a later round of a soak a race test is collected again, with the round in its name."""
+    """In later rounds of a soak, collect a race test again, with the round in its name."""
     share = metafunc.config.stash.get(ROUND, None)
     if share is not None and getattr(metafunc.function, "racebench_mode", "verify") != "verify":
         metafunc.fixturenames.append("race_round")
@@ -188,7 +188,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
-    """What a race test finds is news, as that of a scenario is."""
+    """Let a race test report its findings as scenario items do."""
     __tracebackhide__ = True
     testing: Any = sys.modules.get("racebench.pytest_plugin.race_test")
     if testing is None:
@@ -202,12 +202,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         testing.running = None
 
 
-# -- what items tell
+# -- messages of items
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: Any) -> tuple[str, str, str] | None:
-    """News of an item that goes on: no test of its own."""
+    """A message of an item that is still running is not the result of a test."""
     return ("", "", "") if report.when == "race" else None
 
 
@@ -219,7 +219,7 @@ class Reporting:
         self.started = time.monotonic()
         self._controller: Controller | None = None
         if config.getoption("race_out") and not config.getoption("collectonly"):
-            # Open the folder now: a run that cannot be stored is refused before it begins.
+            # Open the folder now, so that a run that cannot be stored is refused before it begins.
             self.controller()
 
     def controller(self) -> Controller:
@@ -240,7 +240,7 @@ class Reporting:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """What a worker cannot know; one that replaces another has only the rest of the soak's time."""
+        """Send a worker what it cannot know; a replacement worker gets only the rest of the soak's time."""
         node.workerinput["race_named"] = _are_named(self.config)
         soak_s: float | None = self.config.getoption("soak")
         if soak_s is not None:
@@ -268,10 +268,10 @@ class Reporting:
 
 
 class Forgetting:
-    """Keeps a soak's reports from piling up: pytest's terminal keeps every one to the end.
+    """Keeps reports of a soak from piling up: pytest's terminal reporter keeps every report to the end.
 
-    News is of no use once it is told, and in a worker of xdist, where there is
-    no terminal, no report is.
+    A message is of no use once it is handled; in a worker of xdist, which has no
+    terminal, no report is.
     """
 
     def __init__(self, config: pytest.Config) -> None:

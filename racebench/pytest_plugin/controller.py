@@ -1,4 +1,4 @@
-"""What the reporting process does with what items tell: merge, store, show."""
+"""Merge, store and show the messages of items, in the reporting process."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ..report.stored_run import Pairs, Stored
 from ..report.testrun import failure, in_brief, panels, race_report
 from ..scenario.selection import name_of
 
-# By name: to import it here would tell the plugin that there are race tests.
+# By name: an import here would make the plugin believe that there are race tests.
 _RACE_FAILED = "racebench.pytest_plugin.race_test.RaceFailed"
 
 
 @dataclass(frozen=True)
 class Crash:
-    """What pytest's short summary and JUnit's ``message`` take of a failure: the fields they ask for."""
+    """The fields of a failure that pytest's short summary and JUnit's ``message`` read."""
 
     path: str
     lineno: int
@@ -39,10 +39,10 @@ class Crash:
 
 
 class Told:
-    """A failure that shows what ``draw`` makes in full once and ``line`` elsewhere, as pytest's own do.
+    """A failure that shows the text of ``draw`` once and ``line`` elsewhere, as pytest's own failures do.
 
-    A plain string is repeated whole in the short summary with -vv and wherever CI is set.
-    pytest asks for these methods; the base class that has them is private to it.
+    pytest repeats a plain string whole in the short summary, with -vv and wherever CI is set.
+    It looks for these methods; the base class that defines them is private to pytest.
     """
 
     def __init__(self, nodeid: str, line: str, draw: Callable[[bool], str]) -> None:
@@ -57,17 +57,17 @@ class Told:
 
 
 def _in_brief(report: pytest.TestReport) -> None:
-    """The panel of a race test is not repeated where one line stands for the failure."""
+    """Cut the message of a race test's failure to one line, so that its panel is not repeated."""
     crash = getattr(report.longrepr, "reprcrash", None)
     if crash is not None and crash.message.startswith(_RACE_FAILED):
         crash.message = crash.message.partition("\n")[0].removeprefix(f"{_RACE_FAILED}: ")
 
 
 class Controller:
-    """Hears news, rewrites failures so that they name the stored files, prints the race report.
+    """Handles messages, adds the stored files to failures, prints the race report.
 
-    A folder that can no longer be written ends nothing: it is said once, in ``trouble``,
-    and what was heard is in the report all the same.
+    If the folder can no longer be written, the run goes on: ``trouble`` says so once,
+    and the report has all findings nevertheless.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -95,7 +95,7 @@ class Controller:
             self.trouble = str(error)
 
     def planned(self, ids: Sequence[str]) -> bool:
-        """The items of a session; whether there are scenarios among them."""
+        """Store the plan of a session; return whether there are scenarios among its items."""
         rows = list(self._rows(ids))
         if rows and not self._options:
             plan = Plan(seed=self.config.getoption("race_seed"))
@@ -106,7 +106,7 @@ class Controller:
         return bool(rows)
 
     def _rows(self, ids: Sequence[str]) -> Iterator[dict[str, str]]:
-        """The cells that item ids mean, each once."""
+        """The cells of these item ids, each once."""
         from . import is_scenario
 
         seen: dict[tuple[str, str], None] = {}
@@ -122,7 +122,7 @@ class Controller:
             yield {"scenario": name_of(Path(path_text)), "file": path_text, "protocol": protocol}
 
     def _here(self, file: str) -> Path:
-        """The file of an item id on this machine: a far worker's root may be another than ours."""
+        """The file of an item id on this machine; a remote worker's root may differ from ours."""
         parts = Path(file).parts
         bases = [self.config.rootpath, *(Path(arg).absolute() for arg in self.config.args)]
         for i in range(len(parts)):
@@ -133,7 +133,7 @@ class Controller:
         return bases[0] / file
 
     def heard(self, report: pytest.TestReport) -> None:
-        """Take in the news of an item, out of the report, which pytest keeps."""
+        """Handle the messages in a report, and remove them from it, because pytest keeps reports."""
         for name, text in report.user_properties:
             if name == "race":
                 self._hear(report.nodeid, json.loads(str(text)))
@@ -155,7 +155,7 @@ class Controller:
             self._stored(self.ledger.lost, visit, self._cells[visit], message["lost"])
 
     def shown(self, report: pytest.TestReport) -> None:
-        """Write the failure of a visit anew: here the stored files and the width are known."""
+        """Rewrite the failure of a visit: this process knows the stored files and the terminal's width."""
         failed = self._failed.pop(report.nodeid, None)
         if failed is None:
             _in_brief(report)
@@ -167,7 +167,7 @@ class Controller:
         report.longrepr = Told(report.nodeid, in_brief(cell, mine), draw)  # type: ignore[assignment]
 
     def crashed(self, nodeid: str, report: pytest.TestReport) -> None:
-        """The worker of an item is gone: its findings are not."""
+        """Handle the loss of an item's worker; the findings that it reported are kept."""
         cell = self._cells.get(nodeid)
         if cell is None:
             return
@@ -182,7 +182,7 @@ class Controller:
         report.longrepr = Told(nodeid, crash.partition("\n")[0], draw)  # type: ignore[assignment]
 
     def finish(self, exitstatus: int) -> int:
-        """Store the run; the exit status, which tells of what no item alone could know.
+        """Store the run, and return the exit status, for which all visits of a cell count together.
 
         Shards and rounds of a cell may each be fine, and together have no answer.
         """
@@ -193,7 +193,7 @@ class Controller:
             self._stored(self.ledger.finish, self._run)
         if self.trouble:
             return pytest.ExitCode.INTERNAL_ERROR
-        # Of a race test it is the test that knows: another test may want it to fail.
+        # A race test's own outcome counts, because another test may want it to fail.
         cells = [cell for cell in self._run.cells if "::" not in cell.scenario]
         fine = all(cell.verdict == CellVerdict.AS_EXPECTED.value for cell in cells)
         return exitstatus if fine or exitstatus != pytest.ExitCode.OK else pytest.ExitCode.TESTS_FAILED
@@ -214,7 +214,7 @@ class Controller:
                 terminal.write_line(line)
 
     def _reported(self, run: Run) -> tuple[Run, Pairs]:
-        """The run as it is stored, as ``racebench explain`` reads it; as it was heard, if it is not."""
+        """The stored run, as ``racebench explain`` reads it; or the ledger's, if there is no stored one."""
         if self._folder is not None and not self.trouble:
             try:
                 return read_run(self._root), read_findings(self._root)
@@ -223,7 +223,7 @@ class Controller:
         return run, self.ledger.findings()
 
     def _shown(self, findings: Pairs) -> Pairs:
-        """``findings`` with paths that ``racebench replay`` takes."""
+        """``findings`` with paths that ``racebench replay`` accepts."""
         root = "" if self._folder is None else self._folder.path
         return [(str(Path(root, path)) if path else "", record) for path, record in findings]
 

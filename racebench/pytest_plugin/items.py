@@ -1,4 +1,4 @@
-"""Scenario files as pytest items, and the running of them."""
+"""Collect scenario files as pytest items, and run them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from . import ROUND
 from .race_test import RaceFailed, Running
 
 _AFTER_DEADLINE_S = 15.0
-# Tags that pytest or pytest-timeout would obey.
+# Tags that have a meaning as markers for pytest or pytest-timeout.
 _TAKEN = {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings", "timeout"}
 
 
 class VisitFailed(Exception):
     """A visit that is not as expected; the message is its verdict.
 
-    Panels are for the reporting process, which has been told all it takes for them.
+    The reporting process draws the panels: it has all that they need.
     """
 
 
@@ -94,7 +94,7 @@ class RaceItem(pytest.Item):
 
 @dataclass(frozen=True)
 class _Limit:
-    """What pytest-timeout was told by the user: seconds or None, and whether for this very call."""
+    """The user's limit for pytest-timeout: seconds or None, and whether it was given for this run."""
 
     seconds: float | None
     asked: bool
@@ -118,9 +118,9 @@ class Visits:
             spread(int(number))
 
     def named(self, scenario: Scenario) -> Scenario:
-        """``scenario`` by the name that its results are stored under.
+        """``scenario`` under the name of its stored results.
 
-        RaceBenchError if two files share one, and their folder's too.
+        RaceBenchError if two files have the same name, and their folders too.
         """
         scenario = scenario._replace(name=name_of(scenario.path))
         if self._files.get(scenario.name, scenario).path != scenario.path:
@@ -134,7 +134,7 @@ class Visits:
     # -- rounds
 
     def in_rounds(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
-        """``items``, the race items and tests among them once a round; others stay first and single."""
+        """``items`` with race items and race tests repeated for each round; others stay first and single."""
         mine = [i for i in items if isinstance(i, RaceItem)]
         tests = [i for i in items if _soaks(i)]
         if self.soak_s is not None and (mine or tests) and not self.config.getoption("collectonly"):
@@ -163,7 +163,7 @@ class Visits:
         return self.race_s if self._pace is None else self._pace.next()
 
     def run(self, item: RaceItem) -> None:
-        """The item's work; VisitFailed has the report if it is not as expected."""
+        """Run the item; VisitFailed if it is not as expected."""
 
         def tell(message: dict[str, Any]) -> None:
             news(item, message)
@@ -181,12 +181,12 @@ class Visits:
     # -- pytest-timeout, the backstop
 
     def _set_backstop(self, item: RaceItem) -> None:
-        """A limit of the item's own, beyond our deadline, unless the user has set one."""
+        """Give the item a limit of its own, later than our deadline, unless the user has set one."""
         if self.config.pluginmanager.hasplugin("timeout") and not self._limit.asked:
             item.add_marker(pytest.mark.timeout(self._backstop_s(item), method="thread"))
 
     def _backstop_s(self, item: RaceItem) -> float | None:
-        """By when ``item`` is over or its process ended; None if the user wants no limit."""
+        """Seconds after which ``item`` is over or its process ended; None if the user wants no limit."""
         if self._limit.asked:
             return self._limit.seconds
         seconds = self.race_s if self._pace is None else 4 * self._pace.visit_s
@@ -196,10 +196,10 @@ class Visits:
 
 
 def news(item: pytest.Item, message: dict[str, Any]) -> None:
-    """Tell the reporting process ``message`` now: what is sent survives this one.
+    """Send ``message`` to the reporting process now, so that it survives this process.
 
-    As a report of the item, since that is what pytest and xdist carry; as text,
-    since xdist carries only plain values.
+    It travels as a report of the item, because pytest and xdist carry reports, and as text,
+    because xdist carries only plain values.
     """
     report = pytest.TestReport(
         item.nodeid, item.location, {}, "passed", None, "race",  # type: ignore[arg-type]
@@ -216,13 +216,13 @@ _SHOWN = pytest.StashKey[set[tuple[str, str]]]()
 
 
 def _soaks(item: pytest.Item) -> bool:
-    """Whether ``item`` is a race test that does something else in each round: a proof does not."""
+    """Whether ``item`` is a race test that differs from round to round; a proof does not."""
     mode = getattr(getattr(item, "function", None), "racebench_mode", "verify")
     return isinstance(item, pytest.Function) and mode != "verify"
 
 
 def _again(tests: Sequence[pytest.Item], share: Share) -> Iterator[pytest.Item]:
-    """The same race tests once more, as pytest itself collects them, under ids of their own."""
+    """The same race tests once more, collected by pytest itself, with ids of their own."""
     stash = tests[0].config.stash if tests else pytest.Stash()
     for parent in dict.fromkeys(test.parent for test in tests):
         assert isinstance(parent, pytest.Collector)
@@ -241,7 +241,7 @@ def _again(tests: Sequence[pytest.Item], share: Share) -> Iterator[pytest.Item]:
 
 
 def running(item: pytest.Item) -> Running:
-    """What a race test is told when it runs as ``item``."""
+    """The context of a race test that runs as ``item``."""
     from . import visits
 
     def tell(message: dict[str, Any]) -> None:
@@ -252,7 +252,7 @@ def running(item: pytest.Item) -> Running:
 
         return Running(item.nodeid, tell, replayed=partial(race_replay.replay, item))
     nodeid, share = item.stash.get(_ROUND, (item.nodeid, None))
-    # The first round takes what time it says itself; the others make up for it.
+    # The first round takes the test's own time; the later rounds are shorter or longer for it.
     seconds = visits(item.config).next_s() if _soaks(item) else 0.0
     shown = item.config.stash.setdefault(_SHOWN, set())
     if share is None:
@@ -261,7 +261,7 @@ def running(item: pytest.Item) -> Running:
 
 
 def _timeout_limit(config: pytest.Config) -> _Limit:
-    """What the user told pytest-timeout: on the command line, in the environment, in the ini file."""
+    """The user's limit for pytest-timeout: from the command line, the environment or the ini file."""
     if not config.pluginmanager.hasplugin("timeout"):
         return _Limit(None, False)
     for value in (config.getoption("timeout", None), os.environ.get("PYTEST_TIMEOUT")):

@@ -1,6 +1,6 @@
-"""A race test as a cell: what the merged report and a stored run have of it.
+"""A race test as a cell, for the merged report and the stored run.
 
-Its scenario is the test's own id, its protocol the mode that it runs in.
+Its scenario is the test's own id, its protocol the mode in which it runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Tell = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class RaceTest:
-    """One run of a race test that ``tell`` hears of, as it hears of a scenario's visits."""
+    """One run of a race test; ``tell`` gets the same messages as from a scenario's visits."""
 
     nodeid: str
     mode: str
@@ -31,7 +31,7 @@ class RaceTest:
         self.tell({"begin": self._cell().to_json()})
 
     def over(self, program: Program, result: Result, strategy: str) -> Cell:
-        """Everything of ``result``, whose cell it is."""
+        """Report all of ``result``, and return its cell."""
         for finding in result.findings:
             record = finding_record(self.nodeid, program, self.mode, finding)
             self.tell({"found": record.to_json()})
@@ -50,11 +50,11 @@ class RaceTest:
         return cell
 
     def unexpected(self, cell: Cell, known: Collection[str]) -> None:
-        """The test fails: who reports it draws the findings, but those that are ``known`` from before."""
+        """Report that the test fails; the reporting process draws the findings that are not ``known``."""
         self.tell({"failed": {"cell": cell.to_json(), "known": list(known), "stands": ""}})
 
     def failed(self, error: Exception) -> None:
-        """The program itself is wrong."""
+        """Report that the program itself is wrong."""
         self._done(replace(self._cell(), error=str(error)), {})
 
     def _done(self, cell: Cell, seen: dict[str, dict[str, int]]) -> None:
@@ -66,7 +66,7 @@ class RaceTest:
 
 
 def finding_record(scenario: str, program: Program, mode: str, finding: Finding) -> FindingRecord:
-    """A finding of a program that is no scenario; ``rerun`` is what runs the test again."""
+    """A finding of a program that is no scenario; ``rerun`` is the command that runs the test again."""
     in_test = "::" in scenario
     rerun = shlex.join(["pytest", scenario]) if in_test else ""
     where = ("--scenario", scenario) if in_test else ()

@@ -1,4 +1,4 @@
-"""``--race-replay FINDING``: the schedule of a stored finding, run by the test or item that it is of."""
+"""``--race-replay FINDING``: replay a stored finding's schedule in its own test or item."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..scenario.selection import Target
 from .race_test import RaceFailed
 
 SAID = "race-replay"
-"""The property of a test's report that says what came of it."""
+"""The property of a test's report that holds the outcome of the replay."""
 
 _WIDTH = 100
 _RECORD = pytest.StashKey[FindingRecord]()
 
 
 def configure(config: pytest.Config) -> None:
-    """Read the finding; UsageError if it cannot be run.  Its test need not be named on the command line."""
+    """Read the finding; UsageError if it cannot be replayed.  The command line need not name its test."""
     path = config.getoption("race_replay")
     try:
         record = config.stash[_RECORD] = read_finding(Path(path))
@@ -42,7 +42,7 @@ def configure(config: pytest.Config) -> None:
 
 
 def select(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the test, or the item of a scenario, that the finding is of."""
+    """Keep only the test, or the scenario's item, to which the finding belongs."""
     record = config.stash[_RECORD]
     kept = [item for item in items if _is_of(record, item)]
     if not kept and not config.getoption("collectonly"):
@@ -59,7 +59,7 @@ def _is_of(record: FindingRecord, item: Any) -> bool:
 
 
 def scenario_program(item: Any) -> Program:
-    """The program of an item of a scenario, as that stood when the finding was stored if this is known."""
+    """The program of a scenario's item; the stored text of the scenario is used if there is one."""
     record: FindingRecord = item.config.stash[_RECORD]
     target: Target = item.target
     scenario = target.scenario
@@ -69,7 +69,7 @@ def scenario_program(item: Any) -> Program:
 
 
 def replay(item: pytest.Item, program: Program, fine: Collection[str]) -> None:
-    """Fails if the schedule breaks the rule again and the rule is not among those that are ``fine``."""
+    """Replay, and fail if the schedule breaks the rule again and the rule is not in ``fine``."""
     __tracebackhide__ = True
     record, path = item.config.stash[_RECORD], item.config.getoption("race_replay")
     rule = record.finding.rule

@@ -19,13 +19,13 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Running:
-    """The test that runs now: its id, and who hears of it.
+    """The test that runs now: its id, and who gets its messages.
 
-    In a later round of a soak it also has a seed of its own and its seconds;
-    what it does not find there, the first round has found or missed.  ``replayed``
+    In a later round of a soak it also has its own seed and its seconds; such a round
+    never fails for a missing finding, because the first round has checked that.  ``replayed``
     takes its program and the rules that may break, and runs a stored schedule instead.
-    ``shown`` has what earlier rounds have shown in this session, by test and signature:
-    it is not shown again in full.
+    ``shown`` has the findings of earlier rounds in this session, by test and signature:
+    they are not shown again in full.
     """
 
     nodeid: str
@@ -40,7 +40,7 @@ class Running:
         return self.seed is not None
 
     def adapted(self, mode: str, how: Mapping[str, Any]) -> dict[str, Any]:
-        """``how`` the test is to be run now."""
+        """The arguments ``how``, changed for this round."""
         if not self.again:
             return dict(how)
         endless = {"executions": _ENDLESS} if mode == "explore" else {}
@@ -64,10 +64,10 @@ def race_test(
 ) -> Callable[[Callable[P, Program]], Callable[P, None]]:
     """Turn a function that returns a Program into a test of it.
 
-    ``mode`` is ``explore``, ``verify`` or ``stress``, ``how`` what that
-    function of the API takes besides the program.  The test passes when no
-    rule breaks but those in ``expect`` and ``allow``, and all in ``expect`` do; a
-    ``verify`` that is not complete has no answer, and fails.  Parameters of the function are
+    ``mode`` is ``explore``, ``verify`` or ``stress``, ``how`` are the arguments that this
+    function of the API takes besides the program.  The test passes when no rule breaks
+    except those in ``expect`` and ``allow``, and all in ``expect`` do; a ``verify`` that
+    is not complete has no answer, and fails.  Parameters of the function are
     the test's own, so pytest's fixtures and parametrize work as ever.
 
         @racebench.race_test(mode="verify", seconds=5)
@@ -128,7 +128,7 @@ def _checked(made: object, name: str) -> Program:
 
 
 def _unanswered(cell: Cell, result: Result) -> str:
-    """Why a test is not as expected that has found nothing odd."""
+    """Why a test without an unexpected finding is not as expected."""
     executions = f"after {counted(result.executions, 'execution')}"
     missing = sorted(set(cell.expected) - set(cell.found))
     if missing:
@@ -137,11 +137,11 @@ def _unanswered(cell: Cell, result: Result) -> str:
 
 
 def _broken(program: Program, mode: str, findings: Collection[Finding], drawn: bool) -> str:
-    """What broke in a line; and ``drawn``, where nobody else does so."""
+    """The broken rules in a line; with ``drawn`` also the panels, where no plugin draws them."""
     line = f"{program.name}: {', '.join(dict.fromkeys(f.rule for f in findings))}"
     if not drawn:
         return line
-    # Only a failure needs rich, and `import racebench` is to be quick.
+    # Imported only for a failure, because `import racebench` has to be quick.
     from ..report.testrun import panels
 
     records = [finding_record(program.name, program, mode, f) for f in findings]

@@ -1,6 +1,6 @@
-"""What is stored of a run: Run, Cell, ModeResult and FindingRecord, as JSON and back.
+"""The stored form of a run: Run, Cell, ModeResult and FindingRecord, to JSON and back.
 
-Reading checks everything once, here: whoever has a record need not ask again.
+Reading checks everything once, here: users of a record need not check it again.
 Unknown keys are ignored; a value that is not of the shape that RaceBench writes
 is a ResultError that names the file and the key.  Nothing here runs code or
 opens a file.

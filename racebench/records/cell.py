@@ -1,4 +1,4 @@
-"""A cell as it is stored: what was expected, found and run, and the verdict."""
+"""The stored form of a cell: what was expected, found and run, and the verdict."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..findings import CellVerdict, counted
 from .encoding import NOTHING, encoded
 from .modes import MODES, Counts, ModeResult, summed
 
-# The keys in JSON: what kind of value each has, and the default of those that may be missing.
-# Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
+# The keys in JSON: the kind of each value, and the default if the key may be missing.
+# A key of a table with ``MORE`` is left out if its value is empty.
 _CELL: Mapping[str, tuple[Any, ...]] = {
     "scenario": (str,), "protocol": (str,), "expected": ([str],), "allowed": ([str],), "found": ([str],),
     "verdict": (str,), "settles": ([str], ()), "hammered": (bool, False), "findings": ([str],),
@@ -32,22 +32,22 @@ _CELL_MORE: Mapping[str, tuple[Any, ...]] = {
 CELL_KINDS = {**_CELL, **_CELL_MORE}
 
 DID_NOTHING = "-ENOENT"
-"""What an operation without a code of its own returns if there was nothing for it to do."""
+"""The code of an operation that returns none itself, if it had nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A scenario under a protocol, as run.json has it: what was expected, found and run, and the verdict.
+    """A scenario under a protocol, as in run.json: what was expected, found and run, and the verdict.
 
-    ``proof`` says that only all schedules are an answer.  ``findings`` are paths
-    in the run's folder.  ``unseen`` has, in sentences, what keeps the answer from
-    being whole; ``error`` what is wrong with the program, or with RaceBench if the
+    ``proof`` says that only a search of all schedules is an answer.  ``findings`` are paths
+    in the run's folder.  ``unseen`` says, in sentences, why the answer does not cover
+    the whole program; ``error`` what is wrong with the program, or with RaceBench if the
     cell ``failed``.  ``lost``: the process that ran it is gone.  ``partial``: it
-    was cut off, and ``--resume`` goes on with it.  ``contradicted``: one mode found
-    what another one excludes.  ``calls`` names the functions that its operations call,
-    ``unused`` says in sentences what of the protocol made no difference, and ``instead``
-    is a command that runs what this cell does not.  ``title`` and ``tags`` are the
-    scenario's, and ``phrase`` begins a sentence about the protocol.
+    was cut off, and ``--resume`` continues it.  ``contradicted``: one mode found
+    what another one excludes.  ``calls`` maps operations to the functions that they call,
+    ``unused`` says in sentences which parts of the protocol made no difference, and ``instead``
+    is a command in which the operations that always failed here succeed.  ``title`` and
+    ``tags`` are the scenario's, and ``phrase`` begins a sentence about the protocol.
     """
 
     scenario: str
@@ -92,7 +92,7 @@ class Cell:
 
     @property
     def proved(self) -> bool:
-        """Whether every schedule was run, and nothing went unseen in them."""
+        """Whether every schedule was run, and nothing in them went unseen."""
         return self.verify is not None and self.verify.complete and not self.unseen and not self.lost
 
     @property
@@ -102,12 +102,12 @@ class Cell:
 
     @property
     def returned(self) -> Counts:
-        """How often each operation returned what, in all modes."""
+        """How often each operation returned each code, in all modes."""
         return reduce(summed, (mode.returned for mode in self.modes.values()), {})
 
     @property
     def vacuous(self) -> list[str]:
-        """Why a cell that is clean says less than it seems to, in sentences; nothing if it is not clean."""
+        """Why a clean cell proves less than it seems to, in sentences; empty if it is not clean."""
         if self.found or not self.answered:
             return []
         controlled = [set(mode.idle) for name, mode in self.modes.items() if name != "stress"]
@@ -121,17 +121,17 @@ class Cell:
 
     @property
     def failing(self) -> list[str]:
-        """The operations that never succeeded, as ``returned`` has them."""
+        """The operations that never succeeded, named as in ``returned``."""
         return [op for op, codes in self.returned.items() if all(code[:1] == "-" for code in codes)]
 
     def called(self, operation: str) -> str:
-        """The function that ``operation`` calls, as ``returned`` has it; itself if that is not known."""
+        """The function that ``operation`` (named as in ``returned``) calls; ``operation`` if unknown."""
         return self.calls.get(operation.partition(": ")[2].partition(" ")[0], operation)
 
     def plus(self, more: Cell) -> Cell:
-        """What two visits of one cell have come to; the verdict, and what was found, are still this one's.
+        """Merge the results of two visits of one cell; ``verdict`` and ``found`` stay those of this one.
 
-        Whether only a proof is an answer is said by the visit that has one.
+        If ``more`` has a proof, its ``proof`` says whether only a proof is an answer.
         """
         modes = {mode: mine.plus(more.modes[mode]) for mode, mine in self.modes.items() if mode in more.modes}
         both: dict[str, Any] = {**more.modes, **self.modes, **modes}
@@ -150,17 +150,17 @@ class Cell:
 
     @property
     def answered(self) -> bool:
-        """Whether it was run as far as it was to be, and all of that was seen."""
+        """Whether it was run completely, and all of it could be seen."""
         ran = any(mode.telling for mode in self.modes.values())
         open_ = self.proof or self.partial or self.error or self.unseen or self.lost
         return ran and (self.proved or not open_) and not self.contradicted
 
     def judged(self) -> Cell:
-        """This cell with its verdict: what was found against what was expected.
+        """This cell with its verdict: what was found, compared with what was expected.
 
-        Only a proof makes an expected rule ``missed``; where a proof is asked for,
-        nothing less makes a cell as expected; and of nothing, or of next to nothing,
-        there is no answer.
+        Only a proof makes an expected rule ``missed``.  Where a proof is asked for, the cell
+        cannot be as expected without one.  A cell that ran nothing, or too little to
+        count, has no answer.
         """
         if self.contradicted:
             verdict = CellVerdict.UNKNOWN
@@ -176,13 +176,13 @@ class Cell:
 
     def to_json(self) -> dict[str, Any]:
         modes = {mode: None for mode in MODES} | {m: result.to_json() for m, result in self.modes.items()}
-        # Told in words too; what each operation returned is with the modes.
+        # Stored in words too; the returned codes are stored with the modes.
         said = {"vacuous": self.vacuous} if self.vacuous else {}
         return {**encoded(self, _CELL), **modes, **encoded(self, (), _CELL_MORE), **said}
 
     @staticmethod
     def from_json(value: Any, place: str) -> Cell:
-        """ResultError names what is wrong with ``value``, which ``place`` holds."""
+        """Read ``value``; ResultError names ``place`` and says what is wrong."""
         stored = Fields(value, place)
         modes = {mode: stored.get(mode, dict, None) for mode in MODES}
         fields: dict[str, Any] = {
@@ -194,7 +194,7 @@ class Cell:
 
 
 def did(codes: Iterable[str]) -> str:
-    """What an operation did that returned nothing but ``codes``: "returned -EBUSY", or "did nothing"."""
+    """What an operation did that returned only ``codes``: "returned -EBUSY", or "did nothing"."""
     every = sorted(codes)
     return "did nothing" if every == [DID_NOTHING] else f"returned {' or '.join(every)}"
 

@@ -1,4 +1,4 @@
-"""What all records have in common: the schema, and how their fields are written."""
+"""Common parts of all records: the schema, and how fields are written."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NOTHING: Mapping[str, Any] = {}
 
 
 def has_gil() -> bool:
-    """Whether threads of this Python run one at a time: from 3.13 on it can say, before they all do."""
+    """Whether this Python has the GIL; versions before 3.13 cannot say, and all have it."""
     found: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
     return found
 
 
 def check_schema(value: Mapping[str, Any], place: str) -> None:
-    """ResultError unless ``value`` says a schema that this RaceBench reads."""
+    """ResultError unless this RaceBench can read the schema that ``value`` names."""
     schema = value.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise ResultError(f"{place}: schema: missing or not a number. Give a file that RaceBench stored.")
@@ -30,7 +30,7 @@ def check_schema(value: Mapping[str, Any], place: str) -> None:
 
 
 def encoded(record: Any, keys: Iterable[str], more: Iterable[str] = ()) -> dict[str, Any]:
-    """These fields as JSON has them; of ``more`` only those that say anything."""
+    """Return these fields for JSON; fields of ``more`` only if they are not empty."""
     values = {key: getattr(record, key) for key in (*keys, *more)}
     kept = {key: value for key, value in values.items() if value or key in keys}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}

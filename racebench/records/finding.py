@@ -1,4 +1,4 @@
-"""A finding as it is stored: what broke, its schedule, its evidence."""
+"""The stored form of a finding: what broke, its schedule, its evidence."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..findings import Finding
 from ..trace import Schedule, schedule_from_json, switches
 from .encoding import NOTHING, SCHEMA, encoded
 
-# The keys in JSON: what kind of value each has, and the default of those that may be missing.
-# Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
+# The keys in JSON: the kind of each value, and the default if the key may be missing.
+# A key of a table with ``MORE`` is left out if its value is empty.
 _FINDING: Mapping[str, tuple[Any, ...]] = dict.fromkeys(("rule", "signature", "summary"), (str,))
 _FOUND_BY: Mapping[str, tuple[Any, ...]] = {
     "mode": (str, ""), "strategy": (str, ""), "seed": (int, 0), "after": (int, 0),
@@ -42,13 +42,13 @@ EVIDENCE_KINDS: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class FindingRecord:
-    """A finding of a cell, as ``findings/NNNN.json`` has it.
+    """A finding of a cell, as in ``findings/NNNN.json``.
 
     ``seen`` counts it by mode.  ``source`` is the text of the TOML scenario that its
     schedule belongs to, so that the file can be replayed elsewhere; ``replay_args``
     names the code, if any, that replay must be given on the command line; ``rerun``
-    runs the test again that it is of.  ``ablation`` is the change to the protocol
-    under which it was made.
+    is the command that runs the finding's test again.  ``ablation`` is the change to the
+    protocol under which it was found.
     """
 
     finding: Finding
@@ -75,11 +75,11 @@ class FindingRecord:
         return max(1, sum(self.seen.values()))
 
     def better(self, other: FindingRecord) -> bool:
-        """Whether this one shows the same with the better schedule."""
+        """Whether this one shows the finding with a better schedule than ``other``."""
         return better(self.finding.schedule, other.finding.schedule)
 
     def showing(self, other: FindingRecord) -> FindingRecord:
-        """What ``other`` shows, as found and counted here."""
+        """The schedule and evidence of ``other``, with the ``found_by`` and the counts of this one."""
         mine = self.finding
         shown = replace(
             other.finding, mode=mine.mode, strategy=mine.strategy, seed=mine.seed, after=mine.after
@@ -87,7 +87,7 @@ class FindingRecord:
         return replace(other, finding=shown, seen=self.seen)
 
     def counted(self, seen: Mapping[str, int]) -> FindingRecord:
-        """The same, seen as often more."""
+        """The same record with the counts of ``seen`` added."""
         modes = dict.fromkeys((*self.seen, *seen))
         return replace(self, seen={mode: self.seen.get(mode, 0) + seen.get(mode, 0) for mode in modes})
 
@@ -105,7 +105,7 @@ class FindingRecord:
 
     @staticmethod
     def from_json(value: Any, place: str) -> FindingRecord:
-        """ResultError names what is wrong with ``value``, which ``place`` holds."""
+        """Read ``value``; ResultError names ``place`` and says what is wrong."""
         stored = Fields(value, place)
         by = Fields(stored.get("found_by", dict, NOTHING), f"{place}: found_by").all(_FOUND_BY)
         evidence, count = stored.get("evidence", dict), stored.get("count", int, 1)
@@ -123,13 +123,13 @@ class FindingRecord:
 
 
 def better(new: Schedule, old: Schedule) -> bool:
-    """Whether ``new`` shows a finding better: by fewer switches, then by fewer steps; any beats none."""
+    """Whether ``new`` is the better schedule: fewer switches, then fewer steps; any is better than none."""
     if not new or not old:
         return bool(new) and not old
     return (switches(new), len(new)) < (switches(old), len(old))
 
 
 def _storable(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """``evidence`` that may be stored: what reading would refuse is said to be left out."""
+    """Return ``evidence`` for storing; a value that reading would refuse is replaced by "left out: ..."."""
     wrong = {key: beyond(value, numbers=False) for key, value in evidence.items()}
     return {k: f"left out: {wrong[k]}" if wrong[k] else value for k, value in evidence.items()}

@@ -1,4 +1,4 @@
-"""What one mode of a cell has come to."""
+"""The result of one mode of a cell."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..errors import ResultError
 from ..findings import FEWEST_COLLISIONS, Result, miss_bound
 from .encoding import NOTHING, encoded
 
-# The fields of a ModeResult that each mode has; the keys of stress in JSON, where they are others.
+# The fields of a ModeResult that each mode has.  ``_STRESS_KEYS``: where stress has other keys in JSON.
 _MODE_FIELDS: Mapping[str, Sequence[str]] = {
     "stress": ("executions", "failures", "first_failure", "seconds"),
     "verify": ("complete", "executions", "preemption_bound", "done", "seconds"),
     "explore": ("strategy", "executions", "failures", "first_failure", "seconds", "strategies"),
 }
-# Those that are left out if they have nothing to say.
+# Fields that are left out if they are empty.
 _MODE_MORE = ("returned", "idle")
 _STRESS_KEYS = {"executions": "collisions", "first_failure": "first_failure_s"}
-# The keys in JSON: what kind of value each has, and the default of those that may be missing.
+# The keys in JSON: the kind of each value, and the default if the key may be missing.
 _MODE_KINDS: Mapping[str, tuple[Any, ...]] = {
     **dict.fromkeys(("executions", "failures"), (int,)),
     **dict.fromkeys(("first_failure", "done"), (float, None)),
@@ -42,19 +42,19 @@ def _key(mode: str, name: str) -> str:
 
 
 def mode_kinds(mode: str) -> dict[str, tuple[Any, ...]]:
-    """The keys of ``mode`` in JSON, as they are read."""
+    """The keys of ``mode`` in JSON, with the kinds that reading checks."""
     return {_key(mode, name): _MODE_KINDS[name] for name in (*_MODE_FIELDS[mode], *_MODE_MORE)}
 
 
 @dataclass(frozen=True, slots=True)
 class ModeResult:
-    """What one mode of a cell has come to.
+    """The result of one mode of a cell.
 
     ``first_failure`` is in seconds for stress, and counts executions for explore.
     ``complete``, ``preemption_bound`` and ``done`` are verify's, as in ``Result``;
-    ``strategy`` and ``strategies`` (what each had a share in) are explore's.
-    ``returned`` counts what each operation returned, by name, ``idle`` are the threads
-    that did nothing to what is shared in any execution under control.
+    ``strategy`` and ``strategies`` (the share of each strategy) are explore's.
+    ``returned`` counts the codes that each operation returned, by name; ``idle`` are the
+    threads that did nothing to shared state in any execution under control.
     """
 
     mode: str
@@ -72,7 +72,7 @@ class ModeResult:
 
     @staticmethod
     def of(mode: str, result: Result, strategy: str = "") -> ModeResult:
-        """What the engine's ``result`` says of ``mode``."""
+        """The engine's ``result`` of ``mode``."""
         fields: dict[str, Any] = {
             "executions": result.executions,
             "failures": result.failures,
@@ -94,14 +94,14 @@ class ModeResult:
 
     @property
     def telling(self) -> bool:
-        """Whether it came to enough to say anything."""
+        """Whether it has enough executions to give an answer."""
         fewest = FEWEST_COLLISIONS if self.mode == "stress" and not self.failures else 1
         return self.executions >= fewest
 
     def plus(self, more: ModeResult) -> ModeResult:
-        """Both as one.  Counts add up; of two proofs the one that covers more stands.
+        """Merge two results.  Counts are added; of two proofs the one that covers more is kept.
 
-        What single strategies had a share in does not add up, and is left out.
+        The shares of single strategies cannot be added, and are left out.
         """
         if self.mode == "verify":
             return max(self, more, key=lambda proof: (proof.complete, proof.done or 0, proof.executions))
@@ -126,7 +126,7 @@ class ModeResult:
 
     @staticmethod
     def from_json(mode: str, value: Any, place: str) -> ModeResult:
-        """ResultError if ``value`` is not what ``mode`` stores, or a count is below nothing."""
+        """Read ``value``; ResultError if ``mode`` does not store it so, or a count is negative."""
         stored = Fields(value, place)
         keys = {_key(mode, name): name for name in (*_MODE_FIELDS[mode], *_MODE_MORE)}
         read = stored.all(mode_kinds(mode))
@@ -142,7 +142,7 @@ class ModeResult:
 
 
 def summed(one: Counts, other: Counts) -> dict[str, dict[str, int]]:
-    """How often each operation returned what, in both."""
+    """The counts of both: how often each operation returned each code."""
     total = {operation: dict(codes) for operation, codes in one.items()}
     for operation, codes in other.items():
         of = total.setdefault(operation, {})

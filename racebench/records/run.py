@@ -1,4 +1,4 @@
-"""A whole run as it is stored."""
+"""The stored form of a whole run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .cell import Cell
 from .encoding import NOTHING, SCHEMA, VERSION, encoded
 from .finding import FindingRecord
 
-# The keys in JSON: what kind of value each has, and the default of those that may be missing.
-# Where there is a table with ``MORE``, its keys are left out if they have nothing to say.
+# The keys in JSON: the kind of each value, and the default if the key may be missing.
+# A key of a table with ``MORE`` is left out if its value is empty.
 _RUN: Mapping[str, tuple[Any, ...]] = {
     "racebench": (str, ""), "host": (dict, NOTHING), "options": (dict, NOTHING),
     "wall_s": (float, None), "interrupted": (bool, False),
@@ -23,11 +23,11 @@ RUN_KINDS = {**_RUN, **_RUN_MORE}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A whole run, as run.json has it.
+    """A whole run, as in run.json.
 
-    ``options`` is what it was to do.  ``torn`` counts lines of its journal that a
-    kill has cut, ``fuzz`` has what ``racebench fuzz`` met, ``against`` what is new
-    with each protocol that was held against another.
+    ``options`` is the run's plan.  ``torn`` counts lines of its journal that a
+    kill has cut, ``fuzz`` is the result of ``racebench fuzz``, ``against`` says what is new
+    with each protocol that was compared with a parent.
     """
 
     cells: tuple[Cell, ...]
@@ -46,7 +46,7 @@ class Run:
 
     @staticmethod
     def from_json(value: Any, place: str) -> Run:
-        """ResultError names what is wrong with ``value``, which ``place`` holds."""
+        """Read ``value``; ResultError names ``place`` and says what is wrong."""
         stored = Fields(value, place)
         cells = enumerate(stored.get("cells", list))
         read = tuple(Cell.from_json(cell, f"{place}: cells[{i}]") for i, cell in cells)
@@ -54,7 +54,7 @@ class Run:
 
 
 class StoredRun(NamedTuple):
-    """A run's folder: ``findings`` by their paths in it."""
+    """The content of a run's folder; ``findings`` by their paths in it."""
 
     run: Run
     findings: Mapping[str, FindingRecord]

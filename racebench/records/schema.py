@@ -1,4 +1,4 @@
-"""The JSON of stored runs as JSON Schema, from the same tables that reading checks it against."""
+"""JSON Schema of stored runs, made from the same tables that reading checks."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _STEP = {"type": "array", "items": {"type": "string"}, "minItems": 3, "maxItems"
 
 
 def run_schema() -> dict[str, Any]:
-    """Of ``run.json``, and of what ``--json`` writes."""
+    """The schema of ``run.json``, which ``--json`` writes too."""
     modes = {mode: {"anyOf": [_object(mode_kinds(mode)), {"type": "null"}]} for mode in MODES}
     cell = _object(CELL_KINDS, modes)
     return _file("run.json", _object(RUN_KINDS, {"cells": {"type": "array", "items": cell}}, ["cells"]))
 
 
 def finding_schema() -> dict[str, Any]:
-    """Of ``findings/NNNN.json``.  Evidence may have other names, and most of these may be missing."""
+    """The schema of ``findings/NNNN.json``.  Evidence may have other keys; most of these may be missing."""
     evidence = {"type": "object", "properties": {key: _kind(kind) for key, kind in EVIDENCE_KINDS.items()}}
     more = {
         "found_by": _object(SUMMARY_KINDS["found_by"]),
@@ -49,14 +49,14 @@ def _file(name: str, body: dict[str, Any]) -> dict[str, Any]:
 def _object(
     kinds: Mapping[str, tuple[Any, ...]], more: Mapping[str, Any] | None = None, required: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Keys with (kind,) must be there; those with (kind, default) may be missing."""
+    """A key with (kind,) is required; one with (kind, default) may be missing."""
     properties = {key: _kind(kind[0], nullable=kind[1:] == (None,)) for key, kind in kinds.items()}
     must = [key for key, kind in kinds.items() if len(kind) == 1]
     return {"type": "object", "properties": {**properties, **(more or {})}, "required": [*must, *required]}
 
 
 def _kind(kind: Any, nullable: bool = False) -> dict[str, Any]:
-    """A kind, as ``bounds.fits`` reads it."""
+    """The schema of a kind, as ``bounds.fits`` defines kinds."""
     if kind is object:
         return {}
     if isinstance(kind, type):

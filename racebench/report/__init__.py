@@ -1,4 +1,4 @@
-"""From stored results to something that a person reads.
+"""Turn stored results into reports for people.
 
 Everything here works from plain JSON values and runs nothing.
 """

@@ -1,4 +1,4 @@
-"""Which lock acquisitions are needed."""
+"""The report of an ablation: which lock acquisitions are needed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .tree import Block, Look, Paragraph, Table, Text, command, lines, listed, n
 
 _LOOKS = {"needed": Look.BAD, "not needed": Look.GOOD, "open": Look.WARN}
 _FIRST = {"not needed": 0, "open": 1, "needed": 2}
-"""What may surprise comes first."""
+"""Order of the verdicts: surprising ones come first."""
 _MOST, _LONGEST = 3, 90
 _TITLES = {
     "remove": "each lock acquisition taken away",
@@ -20,10 +20,10 @@ _TITLES = {
 
 
 def against(ablation: Mapping[str, Any], parent: Mapping[str, Any]) -> dict[str, Any]:
-    """``{parent, new, fixed, both, answers, regression}``: what two ablations say, in words.
+    """``{parent, new, fixed, both, answers, regression}``: compare two ablations, in words.
 
     ``new`` is what the first one's protocol breaks as it is and the parent does not, ``fixed``
-    the other way round, and ``answers`` has what is said of their locks by only one.  A
+    the other way round, and ``answers`` has the answers that only one of them gives.  A
     regression is something new, or an answer that is open only in the first.
     """
     mine, theirs = _broken(ablation), _broken(parent)
@@ -47,7 +47,7 @@ def _answered(ablation: Mapping[str, Any]) -> set[str]:
 
 
 def ablation_report(ablation: Mapping[str, Any], folder: str, *, full: bool = True) -> list[Block]:
-    """``ablation`` as the verb stores it: the conclusion, then what is new with it, removals and swaps."""
+    """The stored ``ablation``: the conclusion; with ``full`` also the comparison, removals and swaps."""
     head = list(_headline(ablation, folder))
     return [*head, Paragraph(), *_against(ablation.get("against")), *_ablation(ablation)] if full else head
 
@@ -78,7 +78,7 @@ def _headline(ablation: Mapping[str, Any], folder: str) -> Iterator[Block]:
 
 
 def _worth_showing(answers: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """One answer of each kind before the second of any; what may surprise first."""
+    """One answer of each verdict before the second of any; surprising verdicts first."""
     met = Counter[str]()
     ranked = []
     for answer in answers:

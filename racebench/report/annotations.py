@@ -1,4 +1,4 @@
-"""What is not as expected as lines that GitHub shows at the code: ``::error file=...``."""
+"""Unexpected results as lines that GitHub shows beside the code: ``::error file=...``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .text import clean, joined
 from .tree import known
 
 _MOST = 10
-"""GitHub shows no more of a step."""
+"""GitHub shows no more than this for a step."""
 
 
 def wanted(environment: Mapping[str, str]) -> bool:
@@ -19,7 +19,7 @@ def wanted(environment: Mapping[str, str]) -> bool:
 
 
 def github_lines(stored: Stored) -> list[str]:
-    """One line a finding that nobody expected, one a cell that missed something or has no answer."""
+    """A line for each unexpected finding, and for each cell that missed a rule or has no answer."""
     return list(_lines(stored))[:_MOST]
 
 

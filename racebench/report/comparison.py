@@ -1,4 +1,4 @@
-"""What two runs say differently."""
+"""The report of the differences between two runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .text import clean, count, counted, joined
 from .tree import Block, Look, Paragraph, Section, Text, command, lines, note, row, say, spoken, table
 
 _MOST, _NAMED = 40, 3
-# How often two 95 % intervals of one and the same rate lie apart.
+# The probability that two 95 % intervals of the same rate do not overlap.
 _CHANCE = 0.006
 _SPEED = {
     "none": f"no change beyond the machine's own ({MACHINE}x)",
@@ -20,7 +20,7 @@ _SPEED = {
 
 
 def comparison(compared: Mapping[str, Any], base: str, new: str) -> Iterator[Block]:
-    """What changed, the worst first; what did not, in a line."""
+    """The changes, the worst first, then one line for what did not change."""
     yield command(base, "base:")
     yield command(new, "new: ")
     cells = compared["cells"]
@@ -46,7 +46,7 @@ def _section(title: str, rows: Sequence[Any], drawn: Any) -> Iterator[Section]:
 
 
 def _notes(compared: Mapping[str, Any], still: int) -> Iterator[Paragraph]:
-    """What did not change, and what the comparison is worth."""
+    """What did not change, and how far the comparison can be trusted."""
     if still:
         said = f"{counted(still, 'failure rate')} within the noise (95 % intervals overlap)"
         yield note(said, Look.DIM)

@@ -1,11 +1,10 @@
-"""What differs between two stored runs, as plain data.
+"""The differences between two stored runs, as plain data.
 
 A rate is failures over collisions with its 95 % interval (Wilson); rates whose
-intervals overlap are not said to differ.  The interval counts chance alone:
-a busier machine, another Python or another seed moves rates as well.  Speed
-moves with the machine most of all, in all cells alike, so a ratio says
-something only past ``MACHINE``: between two runs of the same code it was
-seen at 1.25.
+intervals overlap count as equal.  The interval covers chance alone:
+a busier machine, another Python or another seed changes rates as well.  Speed
+changes with the machine most of all, in all cells alike, so a ratio counts
+only beyond ``MACHINE``: 1.25 was seen between two runs of the same code.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ SEEN = {
     "cells": [{"scenario": str, "protocol": str}],
     "count": int,
 }
-"""The kinds of what is told of a signature."""
+"""The kinds of a signature's keys."""
 
 Both = Sequence[tuple[Cell, Cell]]
-"""The cells that both runs have, as they were and as they are."""
+"""The cells that both runs have, in the base run and in the new run."""
 
 
 def compare(base: Stored, new: Stored) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def _signatures(stored: Stored, other: Stored) -> list[dict[str, Any]]:
 
 
 def grouped(findings: Iterable[tuple[str, FindingRecord]]) -> list[dict[str, Any]]:
-    """One a signature, as ``SEEN`` has it: with the path of its first finding, and where it was seen."""
+    """One dict for each signature, as in ``SEEN``: the path of its first finding, and its cells."""
     groups: dict[str, dict[str, Any]] = {}
     for path, record in findings:
         finding = record.finding
@@ -99,7 +98,7 @@ def grouped(findings: Iterable[tuple[str, FindingRecord]]) -> list[dict[str, Any
 
 
 def _within(signature: Mapping[str, Any], cells: Mapping[tuple[str, str], Cell]) -> bool:
-    """Whether a run that has ``cells`` could have seen it where it was seen."""
+    """Whether a run with ``cells`` could have seen the signature in one of its cells."""
     return any((c["scenario"], c["protocol"]) in cells for c in signature["cells"])
 
 
@@ -125,7 +124,7 @@ def _direction(base: Mapping[str, float], new: Mapping[str, float]) -> str:
 
 
 def _schedules(both: Both) -> Iterator[dict[str, Any]]:
-    """Cells proved by both whose number of schedules differs: there is no chance in that."""
+    """Cells proved by both whose number of schedules differs; chance cannot cause that."""
     for before, after in both:
         old, new = before.verify, after.verify
         if old and new and old.complete and new.complete and old.executions != new.executions:
@@ -133,7 +132,7 @@ def _schedules(both: Both) -> Iterator[dict[str, Any]]:
 
 
 def _speed(mode: str, both: Both) -> dict[str, Any] | None:
-    """Per second over the cells that both ran; the median of the cells' ratios and its 95 % interval."""
+    """Executions per second in the cells that both ran; the median of their ratios and its 95 % interval."""
     ran = [(old.modes.get(mode), new.modes.get(mode)) for old, new in both]
     usable = [(old, new) for old, new in ran if old and new and _timed(old) and _timed(new)]
     if not usable:

@@ -1,7 +1,7 @@
-"""What a finding and a cell say, in words that every format uses: no layout, no width.
+"""Findings and cells in words, for every format: no layout, no width.
 
-Every string is free of control characters.  Nothing in the evidence is trusted
-to have the shape that RaceBench writes, beyond what reading it has checked.
+Every string is free of control characters.  The evidence is trusted only as far
+as reading has checked it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _BRIEF = 160
 
 
 class Place(NamedTuple):
-    """``thread`` holds or wants ``lock`` at ``site``; ``more`` says who has it."""
+    """``thread`` holds or wants ``lock`` at ``site``; ``more`` names the holder."""
 
     thread: str
     verb: str
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 def sentence(record: FindingRecord) -> str:
-    """What happened, in one sentence; a ring's detail is in its table."""
+    """What happened, in one sentence; the details of a ring are in its table."""
     finding = record.finding
     ring = finding.evidence.get("ring")
     if not ring or len(ring) < 2 or finding.evidence.get("interrupt"):
@@ -49,7 +49,7 @@ def classes(record: FindingRecord) -> list[str]:
 
 
 def conflict(record: FindingRecord) -> str:
-    """The rule, and what is in conflict with what, in a line: ``data_race on Cache._data: get, evict``."""
+    """The rule and the conflicting functions, in a line: ``data_race on Cache._data: get, evict``."""
     finding, rule = record.finding, clean(record.finding.rule)
     accesses, edges = finding.evidence.get("accesses"), finding.evidence.get("ring")
     if isinstance(accesses, list) and accesses:
@@ -69,13 +69,13 @@ def cell_name(named: Cell | FindingRecord) -> str:
 
 
 def label(record: FindingRecord) -> str:
-    """What became of a prediction: confirmed, unreachable or open; empty for what happened."""
+    """The label of a prediction: confirmed, unreachable or open; empty if the finding happened."""
     confirmation = record.finding.evidence.get("confirmation")
     return clean(confirmation.get("label", "")) if isinstance(confirmation, Mapping) else ""
 
 
 def places(record: FindingRecord) -> Iterator[Place]:
-    """Who holds what, taken where, and wants what, where."""
+    """Which thread holds which lock, taken where, and which lock it wants, where."""
     evidence = record.finding.evidence
     for edge in evidence.get("ring") or evidence.get("waiting") or ():
         thread, wants = clean(edge["thread"]), edge["wants"]
@@ -87,19 +87,19 @@ def places(record: FindingRecord) -> Iterator[Place]:
 
 
 def source(record: FindingRecord, site: str) -> str:
-    """What the function of ``site`` stands for in the source that the model cites; empty if unknown."""
+    """The source in Xen that the function of ``site`` cites; empty if unknown."""
     sources = record.finding.evidence.get("sources")
     return clean(sources.get(site.split(" (")[0], "")) if isinstance(sources, Mapping) else ""
 
 
 def notes(record: FindingRecord) -> Iterator[str]:
-    """What else the evidence tells, a line each."""
+    """The rest of the evidence, a line for each part."""
     evidence = record.finding.evidence
     results = evidence.get("results") or {}
     if results and not any(places(record)):
         yield ", ".join(f"{clean(thread)} returned {clean(value)}" for thread, value in results.items())
     for thread, sites in (evidence.get("stacks") or {}).items():
-        # What is the same again is only counted.
+        # Equal entries in a row are only counted.
         runs = (
             (clean(s), len(list(same))) for s, same in groupby(sites if isinstance(sites, list) else [sites])
         )
@@ -107,7 +107,7 @@ def notes(record: FindingRecord) -> Iterator[str]:
 
 
 def callers(record: FindingRecord) -> tuple[str, str]:
-    """``reachable`` or ``not reachable``, for real callers, and why; both empty where nobody knows."""
+    """``reachable`` or ``not reachable`` by real callers, and why; both empty if unknown."""
     reach = record.finding.evidence.get("callers")
     if not isinstance(reach, Mapping):
         return "", ""
@@ -130,7 +130,7 @@ def seen(record: FindingRecord) -> str:
 
 
 def replay_command(record: FindingRecord, path: str) -> str:
-    """What replays it, or runs the test again that it is of; empty if nothing does."""
+    """The command that replays it, or runs its test again; empty if there is none."""
     if not record.finding.schedule:
         return ""
     if not path or (record.rerun and not record.replay_args):
@@ -147,12 +147,12 @@ def missing(cell: Cell) -> list[str]:
 
 
 def why(cell: Cell) -> str:
-    """What keeps a cell from an answer, "" if nothing is known of that."""
+    """Why a cell has no answer; "" if nothing is known."""
     return clean(cell.error or "; ".join(cell.unseen))
 
 
 def done(cell: Cell) -> str:
-    """What was done for this cell, in a line."""
+    """What was run for this cell, in a line."""
     parts = []
     if cell.stress:
         text = f"stress {counted(cell.stress.executions, 'collision')}, {count(cell.stress.failures)} failed"
@@ -168,7 +168,7 @@ def done(cell: Cell) -> str:
 
 
 def codes(cell: Cell) -> str:
-    """What its operations returned, in a line; empty if they have no codes."""
+    """The codes that its operations returned, in a line; empty if they have none."""
     sentences = []
     for operation, counts in cell.returned.items():
         often = joined(f"{code} ({counted(n, 'time')})" for code, n in counts.items())
@@ -177,7 +177,7 @@ def codes(cell: Cell) -> str:
 
 
 def vacuous(cell: Cell) -> list[str]:
-    """Why it says little that a cell is clean, a line each, and what to run in its place."""
+    """Why a clean cell proves little, a line for each reason, and what to run instead."""
     why = [f"vacuous: {clean(said)}" for said in cell.vacuous]
     return [*why, f"try: {clean(cell.instead)}"] if why and cell.instead else why
 

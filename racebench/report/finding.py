@@ -1,4 +1,4 @@
-"""One finding: what happened, who holds what, what changed, the schedule, how to replay it."""
+"""The report of one finding: what happened, who holds what, what changed, the schedule, how to replay it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .walk import walk
 
 _TITLES = {"mapping": "vIRQs", "descs": "pIRQs", "vcpus": "vCPUs"}
 _LABELS = {"confirmed": ("confirmed", Look.BAD), "unreachable": ("no hang", Look.GOOD)}
-"""What is said of a prediction.  "Unreachable" would be mistaken for what is said of its callers."""
+"""Words for a prediction's label.  "Unreachable" would be mistaken for the callers' label."""
 
 
 def finding_panel(
@@ -50,7 +50,7 @@ def finding_panel(
 def finding_body(
     record: FindingRecord, together: Sequence[FindingRecord] = (), *, full: bool = False
 ) -> list[tree.Block]:
-    """All but what was counted and the command."""
+    """Everything except the counts and the command."""
     places = list(facts.places(record))
     cited = {facts.source(record, place.site) for place in places}
     said = dict.fromkeys(facts.sentence(one) for one in (record, *together))
@@ -68,14 +68,14 @@ def finding_body(
             if what and what not in cited
         ]
         blocks += [shown, *([table(["", ""], calls)] if calls else [])]
-    # What predicted it says what came of the prediction; the rest is of the schedule that is shown.
+    # A finding that predicted this one has the confirmation; the rest is about the schedule shown.
     confirmed = [text for other in together for text in _confirmation(other.finding.evidence)]
     proofs = [*_confirmation(record.finding.evidence), *confirmed, *_reach(record), *_worth(record)]
     return [*blocks, *([Paragraph(lines(proofs))] if proofs else [])]
 
 
 def _waits(record: FindingRecord, places: Sequence[facts.Place]) -> tree.Table:
-    """Who holds what, taken where, and wants what, where."""
+    """Which thread holds which lock, taken where, and which lock it wants, where."""
     rows = []
     last = ""
     for place in places:
@@ -97,7 +97,7 @@ def _waits(record: FindingRecord, places: Sequence[facts.Place]) -> tree.Table:
 
 
 def _changes(evidence: Mapping[str, Any]) -> Iterator[tree.Block]:
-    """What differs between the states before and after."""
+    """The differences between the states before and after."""
     before, after = evidence.get("before"), evidence.get("after")
     if before == after:
         return
@@ -148,14 +148,14 @@ def _confirmation(evidence: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def _reach(record: FindingRecord) -> Iterator[Text]:
-    """Whether real callers bring the threads together, and what keeps them apart."""
+    """Whether real callers can run the threads at once, and what keeps them apart."""
     label, why = facts.callers(record)
     if label:
         yield say(label, Look.BAD if label == "reachable" else Look.GOOD) + say(f": {why}" if why else "")
 
 
 def _worth(record: FindingRecord) -> Iterator[Text]:
-    """How short the schedule is, how much of the program it needs, how near it is to passing."""
+    """The length of the schedule, the part of the program that it needs, the nearest passing schedule."""
     evidence, schedule = record.finding.evidence, record.finding.schedule
     preemptions, replays = evidence.get("preemptions"), evidence.get("replays")
     if isinstance(preemptions, int) and schedule:

@@ -1,4 +1,4 @@
-"""What a fuzz run met."""
+"""The report of a fuzz run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST, _LONGEST = 3, 150
 
 
 def fuzz_report(run: Mapping[str, Any], folder: str, protocol: str, *, full: bool = False) -> list[Block]:
-    """What a fuzz run met: what is new first, with what runs it again; ``protocol`` as it was asked for."""
+    """New signatures first, with commands that run them again; ``protocol`` is the spec as it was given."""
     fuzz = run["fuzz"]
     met = sorted(fuzz["met"], key=lambda m: m["after"])
     known, new = [m for m in met if m["covered"]], [m for m in met if not m["covered"]]

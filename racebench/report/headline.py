@@ -1,4 +1,4 @@
-"""The verdict first: a run's conclusion, what is new or unexpected, the worst findings, where the rest is."""
+"""The verdict first: a run's conclusion, new or unexpected results, the worst findings, where the rest is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def headline(stored: Stored, findings: Sequence[Distinct]) -> Iterator[Block]:
 
 
 def worst_first(stored: Stored, findings: Sequence[Distinct]) -> list[Distinct]:
-    """Without what is proved unreachable."""
+    """The findings without those that are proved unreachable, the worst first."""
     return sorted((one for one in findings if not _harmless(one)), key=_order(stored))
 
 
@@ -40,7 +40,7 @@ def _order(stored: Stored) -> Callable[[Distinct], tuple[bool, bool, bool, int, 
     fine, fresh = is_fine(stored.run.cells), regressions.news(stored.run.against)
 
     def order(one: Distinct) -> tuple[bool, bool, bool, int, bool, int]:
-        """What is new with a protocol first, then what nobody expected, what is new here, the worst."""
+        """First those new with a protocol, then unexpected ones, then those new here, then by gravity."""
         finding = one.record.finding
         unreached = facts.callers(one.record)[0] == "not reachable"
         return (
@@ -56,7 +56,7 @@ def _order(stored: Stored) -> Callable[[Distinct], tuple[bool, bool, bool, int, 
 
 
 def _is_new(one: Distinct, stored: Stored) -> bool:
-    """Whether no older run has seen it that could have."""
+    """Whether this is the only run that has seen it, of those that ran its cells."""
     return stored.history.get(one.record.finding.signature, (0, 0))[0] == 1
 
 
@@ -64,20 +64,20 @@ def _is_new(one: Distinct, stored: Stored) -> bool:
 
 
 def conclusion(stored: Stored, findings: Sequence[Distinct]) -> tuple[str, Look]:
-    """The run in a sentence, and how it is to be taken."""
+    """The run in a sentence, and its look (good, bad, ...)."""
     said, look = _conclusion(stored, findings, worst_first(stored, findings))
     return clipped(said, _LONGEST), look
 
 
 def in_a_line(stored: Stored) -> str:
-    """The conclusion and the run's sum, for a format that has no more room to begin with."""
+    """The conclusion and the summary of a run, for formats with room for only one line."""
     whole = stored.whole or stored
     said, _ = conclusion(whole, distinct(whole))
     return f"{said} {summary(whole.run)}"
 
 
 def _conclusion(stored: Stored, findings: Sequence[Distinct], worst: Sequence[Distinct]) -> tuple[str, Look]:
-    """What nobody expected, else what has no answer, else the worst."""
+    """Unexpected results, else cells without an answer, else the worst finding."""
     cells = stored.run.cells
     held = regressions.conclusions(stored.run.against)
     if held:
@@ -147,11 +147,11 @@ def _clean(cells: Sequence[Cell]) -> str:
 
 
 def _capital(text: str) -> str:
-    """A name keeps its first letter."""
+    """Make the first letter a capital; the rest stays as it is."""
     return text[:1].upper() + text[1:]
 
 
-# -- what else is to be known
+# -- below the conclusion
 
 
 def _counts(cells: Sequence[Cell], findings: Sequence[Distinct], stored: Stored) -> Iterator[Paragraph]:
@@ -173,7 +173,7 @@ def _counts(cells: Sequence[Cell], findings: Sequence[Distinct], stored: Stored)
 
 
 def _finding(one: Distinct, stored: Stored) -> Iterator[Block]:
-    """A line, and the command that shows or replays it."""
+    """A line for the finding, and the command that shows it or runs its test."""
     record = one.record
     steps = counted(len(record.finding.schedule), "step") if record.finding.schedule else "no schedule"
     new = ", new" if _is_new(one, stored) else ""
@@ -186,7 +186,7 @@ def _finding(one: Distinct, stored: Stored) -> Iterator[Block]:
 
 
 def rest(stored: Stored, findings: Sequence[Distinct]) -> Iterator[Block]:
-    """Where the rest is, and how to go on."""
+    """How to see the rest, and how to continue an unfinished run."""
     more = sum(not _harmless(one) for one in findings) - _MOST
     others = f"{counted(more, 'more finding')}, every step and every cell" if more > 0 else "all of it"
     if stored.folder:
@@ -195,6 +195,6 @@ def rest(stored: Stored, findings: Sequence[Distinct]) -> Iterator[Block]:
 
 
 def resumption(stored: Stored) -> Iterator[Block]:
-    """How a run goes on that was cut off."""
+    """The command that resumes a run that was cut off."""
     if stored.folder and unfinished(stored.run):
         yield tree.command(f"racebench run --resume {stored.folder}", "resume with:")

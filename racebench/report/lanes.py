@@ -1,7 +1,7 @@
-"""A schedule as lanes: which steps are worth a row, who calls what, who holds what meanwhile.
+"""A schedule as lanes: which steps get a row, which functions are called, which locks are held.
 
-A step that meets another thread's, or at which it breaks, is never folded, and is
-told with its place, its line of source and the locks that its thread holds.
+A step on a field that two threads share, or at which the rule breaks, is never folded;
+it is shown with its place, its line of source and the locks that its thread holds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Locks = tuple[str, ...]
 
 
 class _Row(NamedTuple):
-    """``before`` and ``after`` are the locks of its thread around it."""
+    """``before`` and ``after`` are the locks that its thread holds before and after it."""
 
     thread: str
     text: Text
@@ -38,7 +38,7 @@ class _Row(NamedTuple):
 
 
 def lanes(record: FindingRecord, *, full: bool = False) -> Lanes:
-    """Unless ``full``, what neither touches a lock nor meets another thread is folded."""
+    """Unless ``full``, steps that touch neither a lock nor a shared field are folded."""
     done = steps(record)
     threads = tuple(dict.fromkeys(clean(name) for name in (*record.threads, *(s["thread"] for s in done))))
     held: dict[str, Locks] = dict.fromkeys(threads, ())
@@ -52,7 +52,7 @@ def lanes(record: FindingRecord, *, full: bool = False) -> Lanes:
 
 
 def functions(shown: Lanes) -> list[str]:
-    """The functions that ``shown`` names, in their order."""
+    """The functions that ``shown`` names, in order."""
     calls = (span.text for moment in shown.moments for span in moment.text if span.look is Look.CALL)
     return list(dict.fromkeys(call.removesuffix("()") for call in calls))
 
@@ -85,7 +85,7 @@ def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_
 
 
 class _Shown(NamedTuple):
-    """Of each step: whether it has a row, whether it is told with its place, the locks held after it."""
+    """For each step: whether it has a row, whether its place is shown, the locks held after it."""
 
     unfolded: Sequence[bool]
     deciding: Collection[int]
@@ -119,7 +119,7 @@ def _block(done: Sequence[Step], block: Sequence[int], shown: _Shown) -> Iterato
 
 
 def _place(step: Step) -> tuple[str, str]:
-    """``cache.py:25`` and what stands there; empty if that was not recorded."""
+    """``cache.py:25`` and the line of source there; empty if not recorded."""
     site, code = clean(step.get("site", "")), clean(step.get("code", ""))
     return site.rpartition(" (")[2].removesuffix(")"), clipped(code, _LONGEST)
 
@@ -133,7 +133,7 @@ def _holding(held: Locks) -> str:
 
 
 def _deciding(record: FindingRecord, done: Sequence[Step]) -> set[int]:
-    """The steps that meet another thread's, that at which it breaks, and where one that passes differs."""
+    """The steps on shared fields, the step at which the rule breaks, and where a passing schedule differs."""
     evidence = record.finding.evidence
     shared, passing = _meeting(done), evidence.get("passing")
     breaks_at = None if record.finding.rule.startswith("deadlock") else len(done) - 1
@@ -143,10 +143,10 @@ def _deciding(record: FindingRecord, done: Sequence[Step]) -> set[int]:
 
 
 def _worth_showing(record: FindingRecord, done: Sequence[Step], deciding: Collection[int]) -> list[bool]:
-    """Of each step whether it is worth a row.
+    """For each step, whether it gets a row.
 
-    Where no thread is interrupted the order of operations is the story, not
-    that of steps: then every write that changes something is told.
+    If no thread is interrupted, the order of whole operations explains the finding, not
+    the order of steps: then every write that changes a value gets a row.
     """
     alone = record.finding.evidence.get("preemptions") == 0
     return [
@@ -162,7 +162,7 @@ def _held(step: Step) -> Locks:
 
 
 def locks_after(done: Sequence[Step]) -> list[Locks]:
-    """The locks each step's thread holds once it is done: what its next step begins with."""
+    """The locks that each step's thread holds after it: those before the thread's next step."""
     after: list[Locks] = []
     following: dict[str, Locks] = {}
     for step in reversed(done):
@@ -177,7 +177,7 @@ def locks_after(done: Sequence[Step]) -> list[Locks]:
 
 
 def _meeting(done: Sequence[Step]) -> set[str]:
-    """The fields that one thread writes and another touches."""
+    """The fields that one thread writes and another one touches."""
     touched: dict[str, set[str]] = {}
     for step in done:
         if step["op"] in _FIELD_OPS:
@@ -192,7 +192,7 @@ def _said(step: Step) -> Text:
 
 
 def _value(step: Step) -> Text:
-    """`` = old`` of a read, ``: old → new`` of a write, ``: new`` of what waits in a store buffer."""
+    """`` = old`` for a read, ``: old → new`` for a write, ``: new`` for a value in a store buffer."""
     old, new = field_value(step["old"]), field_value(step["new"])
     if step["op"] == "read" and old:
         return say(f" = {old}", Look.DIM)

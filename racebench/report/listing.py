@@ -1,4 +1,4 @@
-"""What there is, what runs a function of Xen, and what this machine can do."""
+"""Lists: what there is, what runs a function of Xen, and the figures of this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .text import clean
 from .tree import Block, Column, Fit, Look, Paragraph, Section, Table, listed, note, row, say, table
 
 Named = Sequence[tuple[str, str]]
-"""Names of scenarios, and what each is about."""
+"""Names of scenarios, and their titles."""
 
 _QUIET = 0.05
 
@@ -19,7 +19,7 @@ def listing(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
 
 
 def scenario_list(groups: Sequence[tuple[str, str, Named]], tags: Mapping[str, int]) -> list[Block]:
-    """Each folder's scenarios under a heading with its tag, then the tags and how often each is there."""
+    """Each folder's scenarios under a heading with its tag, then all tags with their counts."""
     often = sorted((tag for tag in tags if tags[tag] > 1), key=lambda tag: (-tags[tag], tag))
     once = sorted((tag for tag in tags if tags[tag] == 1), key=lambda tag: (len(tag), tag))
     often_used = [f"@{tag} {tags[tag]}" for tag in often]
@@ -55,7 +55,7 @@ def _named(named: Named) -> Table:
 def bench_table(
     figures: Mapping[str, float | None], spreads: Mapping[str, float], bars: Mapping[str, tuple[str, bool]]
 ) -> Table:
-    """Figures, by how much each varied, and for those with a bar whether it is met."""
+    """The figures, how much each varied, and whether its bar, if it has one, is met."""
     rows = []
     for key, value in figures.items():
         shown = "none" if value is None else f"{value:,.3f}" if value < 100 else f"{value:,.0f}"
@@ -68,7 +68,7 @@ def bench_table(
 
 
 def bench_busy(share: float | None) -> Block:
-    """What to make of the figures, if others had a ``share`` of the processors meanwhile."""
+    """How to take the figures, if other processes used a ``share`` of the processors."""
     if share is None:
         return note("What else this machine did meanwhile is not known here.")
     if share < _QUIET:

@@ -1,7 +1,7 @@
-"""What goes on while a campaign runs, on a screen that changes.
+"""The progress of a campaign, on a screen that changes.
 
-It is drawn by the thread that runs the campaign, from its events: a thread
-of their own would disturb the ones under test.
+The thread that runs the campaign draws it, from the campaign's events: a thread of
+its own would disturb the threads under test.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Slot:
     sampled: Any = None
 
     def heard(self, progress: Any) -> None:
-        """Keep the newest progress, and once a second how fast it went since, and what failed."""
+        """Keep the newest progress, and once a second the rate and the failures since the last sample."""
         self.progress, before = progress, self.sampled
         began = (0, 0, 0.0) if before is None else (before.executions, before.failures, before.seconds)
         past = progress.seconds - began[2]
@@ -58,7 +58,7 @@ class _Slot:
             self.sampled = progress
 
     def drawn(self, width: int, now: float) -> Group:
-        """Name and verdict in one row, what is measured in another."""
+        """Two rows: name and verdict, then the measured values."""
         outcome = Text("so far", style="yellow" if self.rules else "dim")
         outcome = (words(spoken(self.verdict)) if self.verdict else outcome) + Text(
             f": {joined(self.rules) or 'clean'}"
@@ -87,7 +87,7 @@ def _bar(total: float, completed: float) -> ProgressBar:
 
 
 def _row(*cells: tuple[RenderableType, Any]) -> Table:
-    """A line across the screen; each cell comes with how its column takes it."""
+    """A line across the screen; each cell comes with the options of its column."""
     row = Table.grid(padding=(0, 2), expand=True)
     for _, how in cells:
         row.add_column(no_wrap=True, overflow="ellipsis", **how)
@@ -187,7 +187,7 @@ class LiveScreen(Quiet):
 
 
 class FuzzScreen:
-    """A bar and the newest signature; with ``live`` off a line for each new one."""
+    """A bar and the newest signature; without ``live`` a line for each signature."""
 
     def __init__(self, console: Console, seconds: float, live: bool, clock: Clock = time.monotonic) -> None:
         self._console, self._seconds = console, seconds

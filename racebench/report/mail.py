@@ -1,4 +1,4 @@
-"""A run in one mail: the claim, what it rests on, what breaks, one schedule, how to see it again."""
+"""A run in one mail: the conclusion, what it is based on, what breaks, one schedule, how to replay it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_ROWS, _FEWEST_MOMENTS, _LONGEST_RULE = 10, 4, 28
 
 
 def mail(stored: Stored, about: Sequence[str], width: int) -> list[Block]:
-    """At most 40 lines of ``width`` columns, but for commands, which are to be copied."""
+    """At most 40 lines of ``width`` columns, except commands, which are to be copied."""
     findings = distinct(stored)
     said, _ = conclusion(stored, findings)
     worst = worst_first(stored, findings)[:1]
@@ -35,7 +35,7 @@ def _height(blocks: Sequence[Block], width: int) -> int:
 
 
 def _basis(stored: Stored, about: Sequence[str], width: int) -> Iterable[Block]:
-    """What was run, with what, where."""
+    """What was run, with which protocols, and where."""
     run = stored.run
     protocols = list(dict.fromkeys(cell.protocol for cell in run.cells))
     scenarios = {cell.scenario for cell in run.cells}
@@ -80,7 +80,7 @@ def _broken(stored: Stored, width: int) -> Iterable[Block]:
 
 
 def _few(names: Sequence[str], room: int) -> str:
-    """As many of ``names`` as there is room for, and how many more there are."""
+    """As many of ``names`` as fit, and the number of the others."""
     for n in range(len(names), 0, -1):
         said = joined(names[:n]) + (f" +{len(names) - n}" if n < len(names) else "")
         if len(said) <= room:
@@ -89,7 +89,7 @@ def _few(names: Sequence[str], room: int) -> str:
 
 
 def _lanes(record: FindingRecord, room: int, width: int) -> Iterable[Block]:
-    """Its deciding steps and locks, the last of them if not all have room."""
+    """The finding's deciding steps and locks; only the last of them if not all fit."""
     title = note(f"{clean(record.finding.rule)}: {facts.sentence(record)}")
     whole = lanes(record)
     moments = [_short(m) for m in whole.moments if m.number or any(s.look is Look.BAD for s in m.text)]
@@ -103,7 +103,7 @@ def _lanes(record: FindingRecord, room: int, width: int) -> Iterable[Block]:
 
 
 def _short(moment: Moment) -> Moment:
-    """Without the place and the source."""
+    """The row without its place and source."""
     return moment._replace(text=tree.split(moment.text)[0])
 
 

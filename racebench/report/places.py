@@ -1,4 +1,4 @@
-"""Where in the reader's repository a place is: sites name a file by its last folder alone."""
+"""Find a site's file in the reader's repository: a site names only the last folder and the file."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class Spot(NamedTuple):
 
 
 class Repository:
-    """The files under ``root``; by default the repository that the current folder is in."""
+    """The files under ``root``; by default the repository that contains the current folder."""
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or _root(Path.cwd())
         self._found: Mapping[str, list[Path]] | None = None
 
     def spot(self, site: Any) -> Spot | None:
-        """The place of ``function (file:line)``; None if it is not one."""
+        """The place of ``function (file:line)``; None if ``site`` has another form."""
         match = _SITE.fullmatch(clean(site))
         if match is None:
             return None
         return Spot(match["function"], self.file(match["file"]), max(1, int(match["line"])))
 
     def file(self, named: str) -> str:
-        """``named`` as the repository has it; as it is where it is not there, or there more than once."""
+        """``named``, relative to the repository; unchanged if the repository has no such file, or several."""
         parts = [part for part in re.split(r"[/\\]", clean(named)) if part not in ("", ".", "..")]
         if not parts:
             return "unknown"
@@ -59,7 +59,7 @@ class Repository:
         return here[0].relative_to(self.root).as_posix() if len(here) == 1 else "/".join(parts)
 
     def _files(self) -> Mapping[str, list[Path]]:
-        """The Python files of the repository by their names, looked for once."""
+        """The Python files of the repository by name; searched once."""
         if self._found is None:
             found: dict[str, list[Path]] = {}
             seen = 0
@@ -78,15 +78,15 @@ class Repository:
 
 
 def first_spot(record: FindingRecord, files: Repository) -> Spot | None:
-    """The first of its sites."""
+    """The place of the first of the finding's sites that has one."""
     return next(filter(None, map(files.spot, _sites(record))), None)
 
 
 def _sites(record: FindingRecord) -> Iterator[str]:
-    """Where the rule broke, the most telling place first.
+    """The sites where the rule broke, the most telling first.
 
-    A state that is wrong at the end broke where it was last written: by the
-    protocol's own functions if they wrote it, else by those it shares.
+    A state that is wrong at the end broke where it was last written: in the
+    protocol's own functions if they wrote it, else in shared functions of the model.
     """
     evidence = record.finding.evidence
     yield evidence.get("site", "")
@@ -109,5 +109,5 @@ def accesses(record: FindingRecord) -> list[Mapping[str, Any]]:
 
 
 def _root(here: Path) -> Path:
-    """The nearest folder above that is a repository's; ``here`` if there is none."""
+    """The nearest folder above that is a repository; ``here`` if there is none."""
     return next((place for place in (here, *here.parents) if (place / ".git").exists()), here)

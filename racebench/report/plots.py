@@ -1,4 +1,4 @@
-"""What a picture says better than a table: how a soak went, when failures came, what strategies covered."""
+"""Plots: the course of a soak, the times of first failures, the strategies' coverage."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FEWEST, _MOST_SPANS = 3, 48
 
 
 def soak(progress: Sequence[Progress]) -> Iterator[Bars]:
-    """The rates of collisions and of failures over the time of a run that told enough of itself.
+    """The rates of collisions and failures over time, if the run has stored enough progress.
 
-    What a cell did between two times that it was stored is taken to have come evenly.
+    The progress of a cell between two entries is taken to be even.
     """
     timed = [one for one in progress if one.until > one.since]
     if len(timed) < 2 * _FEWEST:
@@ -38,7 +38,7 @@ def soak(progress: Sequence[Progress]) -> Iterator[Bars]:
 
 
 def first_failures(cells: Sequence[Cell]) -> Iterator[Bars]:
-    """How long it took to the first failure: cells by powers of ten, for each mode that tells it."""
+    """For each mode, the number of cells by the time to their first failure, in powers of ten."""
     for mode, of, said in (("stress", 1000.0, _seconds), ("explore", 1.0, _executions)):
         firsts = [cell.modes[mode].first_failure for cell in cells if mode in cell.modes]
         powers = [max(0, floor(log10(first * of))) for first in firsts if first and first * of > 0]
@@ -57,7 +57,7 @@ def _executions(n: int) -> str:
 
 
 def coverage(classes: Mapping[str, int]) -> Iterator[Bars]:
-    """The classes of schedules that each strategy was first to find."""
+    """The classes of schedules that each strategy was the first to find."""
     if len(classes) > 1 and any(classes.values()):
         yield Bars(
             "classes of schedules found first, by strategy", [(n, float(v)) for n, v in classes.items()]

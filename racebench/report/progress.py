@@ -1,6 +1,6 @@
-"""What goes on while a campaign runs, as plain lines: in a pipe, or where nobody asks.
+"""The progress of a campaign as plain lines: in a pipe, or with --quiet nearly nothing.
 
-Whoever has a terminal gets what is in ``live``, which brings more of rich.
+A terminal gets ``live_screen``, which loads more of rich.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Clock = Callable[[], float]
 
 
 class Quiet:
-    """Says nothing while it runs but what the user has to know."""
+    """Prints only what the user has to know."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -44,7 +44,7 @@ class Quiet:
 
 
 class PlainLines(Quiet):
-    """One line a cell, for pipes and CI logs; more of them while a long cell runs."""
+    """One line for each cell, for pipes and CI logs; more of them while a long cell runs."""
 
     def __init__(self, console: Console, clock: Clock = time.monotonic) -> None:
         super().__init__(console)

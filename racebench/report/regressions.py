@@ -1,22 +1,22 @@
-"""One protocol held against another in the same run: what is new with it, what is fixed, what both have.
+"""Compare one protocol with another in the same run: what is new, what is fixed, what both have.
 
-A finding of the one is that of the other if both have it in the same scenario, by rule
-and signature, but for functions with another name.  Of what a signature names, a
-subclass can change only these: the rule, the fields and the classes of locks mean the
-same in any protocol.  And of functions only two kinds:
+Two findings are the same if both protocols have it in the same scenario with the same rule
+and signature, except for functions with another name.  Of the things that a signature
+names, a subclass can change only function names: rules, fields and lock classes mean the
+same in any protocol.  And there are only two kinds of functions:
 
-- One that the parent has too keeps its name, also where a subclass overrides it: another
-  one in its place is another place.
-- One of the subclass's own, a helper say, is unknown to the parent.  What it does the
-  parent did in a function that does not run any more as it was, so in one that the
-  subclass overrides; had it done it in any other, that would still do it.
+- A function that the parent has too keeps its name, even if a subclass overrides it: a
+  different function name is a different place.
+- A function of the subclass's own, a helper say, is unknown to the parent.  The parent did
+  the same work in a function that no longer runs as it did, so in one that the subclass
+  overrides; if it were in any other function, that would still do it.
 
-So a name of its own may stand for one that it overrides, and for nothing else.  Each
-finding of the parent is taken once, the same names first: a helper through which two
-places now break is one thing more than the parent had.  A ring has no first edge but by
-its names, so it is read from each of them.
+So the name of a function of its own may stand for one that the subclass overrides, and for
+nothing else.  Each finding of the parent is matched once, equal names first: if two places
+now break through one helper, there is one finding more than in the parent.  The first edge
+of a ring depends only on names, so a ring is compared from each of its edges.
 
-What has no answer is neither the same nor fixed, and never counts as nothing new.
+A cell without an answer is neither the same nor fixed, and never counts as nothing new.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _RING, _NEXT = "deadlock.cycle: ", " -> "
 _PLACE = re.compile(r"(?<= in )[\w<>]+")
 
 Lineage = Mapping[str, Any]
-"""``{protocol, parent, own, replaced}``: ids, and names of functions as ``scenario.lineage`` has them."""
+"""``{protocol, parent, own, replaced}``: ids, and names of functions, as in ``scenario.lineage``."""
 
 _LINEAGE = {"protocol": str, "parent": str, "own": [str], "replaced": [str]}
 _ONE = {
@@ -53,12 +53,12 @@ _ONE = {
 
 
 def lineages(stored: Any) -> list[Lineage]:
-    """What the options of a run say of who is held against whom; none if they are not as we write them."""
+    """The lineages in a stored run's options; empty if RaceBench would not write them so."""
     return list(stored) if fits(stored, [_LINEAGE]) else []
 
 
 def planned(options: Mapping[str, Any], protocol: str) -> list[str]:
-    """The scenarios that a run was to run under ``protocol``, as its ``options`` say; none if they do not."""
+    """The scenarios that the run's ``options`` plan under ``protocol``; empty if they have no plan."""
     rows = options.get("cells")
     if not isinstance(rows, list) or not fits(rows, [{"scenario": str, "protocol": str}]):
         return []
@@ -72,12 +72,12 @@ Side = tuple[Iterable[Cell], Pairs, Mapping[str, Any]]
 def against(lineage: Lineage, mine: Side, theirs: Side) -> Any:
     """``{protocol, parent, cells, new, fixed, both, open, idle, regression}``.
 
-    ``mine`` has the cells and findings of the protocol, ``theirs`` of its parent; others
-    among them do not matter.  ``cells`` and ``both`` are numbers: of the protocol's scenarios,
-    and of findings that both have.  What a scenario shows that the parent cannot run is new.
-    ``open`` has the scenarios in which one of the two has no answer, or was not run yet,
+    ``mine`` has the cells and findings of the protocol, ``theirs`` those of its parent; other
+    cells and findings in them are ignored.  ``cells`` and ``both`` are numbers: of the protocol's
+    scenarios, and of findings that both have.  A finding in a scenario that the parent cannot run is
+    new.  ``open`` has the scenarios in which one of the two has no answer, or was not run yet,
     ``idle`` those in which something is fixed, but little happened.  A regression is a new
-    finding, or that the protocol has no answer.
+    finding, or a protocol without an answer.
     """
     protocol, parent = lineage["protocol"], lineage["parent"]
     cells = {cell.scenario: cell for cell in mine[0] if cell.protocol == protocol}
@@ -116,7 +116,7 @@ Same = Callable[[FindingRecord, FindingRecord], bool]
 
 
 def _taken(record: FindingRecord, known: list[tuple[str, FindingRecord]], same: Same) -> bool:
-    """Whether one of ``known`` is the same finding; it is taken out."""
+    """Whether one of ``known`` is the same finding; that one is removed from ``known``."""
     for i, (_, other) in enumerate(known):
         if same(record, other):
             del known[i]
@@ -129,7 +129,7 @@ def _equal(one: FindingRecord, other: FindingRecord) -> bool:
 
 
 def _renamed(lineage: Lineage) -> Same:
-    """Whether two findings are one but for the names of functions, as the top of this file has it."""
+    """A test whether two findings are the same except for function names (see the top of this file)."""
     own = frozenset(lineage["own"])
     stands_for = "|".join(map(re.escape, lineage["replaced"]))
 
@@ -153,7 +153,7 @@ def _renamed(lineage: Lineage) -> Same:
 
 
 def _turns(signature: str) -> Iterator[str]:
-    """A ring from each of its edges on; anything else as it is."""
+    """A ring's signature, starting at each of its edges; any other signature as it is."""
     edges = signature.removeprefix(_RING).split(_NEXT)
     if not signature.startswith(_RING):
         yield signature
@@ -162,11 +162,11 @@ def _turns(signature: str) -> Iterator[str]:
         yield _RING + _NEXT.join(edges[i:] + edges[:i])
 
 
-# -- as it is shown
+# -- blocks of a report
 
 
 def conclusions(stored: Any) -> list[tuple[str, bool]]:
-    """A sentence for each protocol of what a run has of this, and whether it got worse."""
+    """A sentence for each compared protocol of a run, and whether it is a regression."""
     said = []
     for one in stored if fits(stored, [_ONE]) else ():
         new, fixed = len(one["new"]), len(one["fixed"])
@@ -186,7 +186,7 @@ def news(stored: Any) -> set[str]:
 
 
 def sections(stored: Any, path: Callable[[str], str] = str) -> Iterator[Section]:
-    """What a run has of this, a section for each protocol; ``path`` is where one in the run's folder is."""
+    """A section for each compared protocol; ``path`` gives the full path of a finding."""
     for one in stored if fits(stored, [_ONE]) else ():
         placed = {key: [{**s, "finding": path(s["finding"])} for s in one[key]] for key in ("new", "fixed")}
         yield Section(f"{one['protocol']} against {one['parent']}", list(_blocks({**one, **placed})))

@@ -1,4 +1,4 @@
-"""The rules in words: one for a matrix, a clause for a sentence, and how each kind of fault looks."""
+"""The rules in words: one word for a matrix, a clause for a sentence, and the look of each kind of fault."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SIGNS: Mapping[Look, str] = {
     Look.DEADLOCK: "o",
     Look.PREDICTION: "~",
 }
-"""What stands before a rule's word, so that the kinds can be told apart without colours; worst first."""
+"""Signs before a rule's word, so that the kinds can be told apart without colours; worst first."""
 
 
 def family(rule: str) -> Look:
-    """How its kind of fault looks."""
+    """The look of the rule's kind of fault."""
     return _LOOKS[kind(rule)]
 
 

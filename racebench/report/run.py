@@ -87,7 +87,7 @@ def _claims(stored: Stored) -> Iterator[tree.Block]:
 
 
 def _unreachable(stored: Stored) -> set[Key]:
-    """What was predicted, in which cells, and is proved not to happen there."""
+    """The predictions, by cell, that are proved never to happen there."""
     labels: dict[Key, set[str]] = {}
     for _, record in stored.findings:
         labels.setdefault((*record.cell, record.finding.rule), set()).add(label(record))
@@ -109,7 +109,7 @@ def _panel(stored: Stored, one: Distinct, number: int) -> tree.Panel:
 
 
 def _facets(stored: Stored, one: Distinct) -> dict[str, Sequence[str]]:
-    """What the finding may be filtered by."""
+    """The values by which the finding can be filtered."""
     verdicts = {cell.name: known(cell.verdict) for cell in stored.run.cells}
     reach, _ = facts.callers(one.record)
     seen = stored.history.get(one.record.finding.signature)

@@ -1,4 +1,4 @@
-"""A stored run as a report gets it, and what is said of it as a whole."""
+"""A stored run as reports get it, and its summary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 
 class Progress(NamedTuple):
-    """How many collisions a cell had in a span of time, in seconds, and how many of them failed."""
+    """The collisions and failures of a cell in a span of time; the span is in seconds."""
 
     since: float
     until: float
@@ -30,10 +30,10 @@ class Progress(NamedTuple):
 
 @dataclass
 class Distinct:
-    """One signature: its finding, the path that replays it, the other cells it was seen in.
+    """One signature: its finding, the path that replays it, the other cells in which it was seen.
 
-    What is confirmed in one cell and proved unreachable in another is two.  ``with_it``
-    are other signatures that the same schedule shows, or that predicted what it shows.
+    A signature that is confirmed in one cell and proved unreachable in another gives two.
+    ``with_it`` are other signatures that the same schedule shows, or that predicted this one.
     """
 
     path: str
@@ -51,7 +51,7 @@ class Distinct:
         return {record.cell for one in (self, *self.with_it) for _, record in one.found}
 
     def take(self, other: Distinct) -> bool:
-        """Whether ``other`` is shown by this one's schedule; it stands with it from now on."""
+        """Whether this one's schedule also shows ``other``; if so, ``other`` is added to ``with_it``."""
         for path, record in other.found:
             if record.cell == self.record.cell and _together(self.record, record):
                 other.path, other.record = path, record
@@ -64,9 +64,9 @@ class Distinct:
 class Stored:
     """``findings`` are (path inside ``folder``, finding) pairs; ``at`` is when it was stored.
 
-    ``claims`` are what the run says of each claim, ``history`` says of a
-    signature in how many of how many runs it was seen, this one among them.  Where
-    this is not all of it, ``whole`` is.
+    ``claims`` are the run's verdicts on the claims; ``history`` maps a signature to the number
+    of runs that saw it and the number of runs that could have, this one included.  If this is
+    only a part of a run, ``whole`` is all of it.
     """
 
     run: Run
@@ -79,11 +79,11 @@ class Stored:
     progress: Sequence[Progress] = ()
 
     def path(self, path: str) -> str:
-        """``path`` as it is given to a command."""
+        """``path`` as an argument of a command."""
         return str(PurePath(self.folder) / path) if self.folder and path else path
 
     def surprising(self) -> Stored:
-        """The same with nothing in it but what is not as expected."""
+        """The same run, with only the cells that are not as expected."""
         cells = [cell for cell in self.run.cells if cell.verdict != "as_expected"]
         names = {cell.name for cell in cells}
         findings = [pair for pair in self.findings if pair[1].cell in names]
@@ -93,13 +93,13 @@ class Stored:
 
 
 def is_fine(cells: Iterable[Cell]) -> Callable[[FindingRecord], bool]:
-    """Says of a finding of ``cells`` whether it is expected, or allowed."""
+    """A function that says whether a finding of ``cells`` is expected or allowed."""
     fine = {(*cell.name, rule) for cell in cells for rule in (*cell.expected, *cell.allowed)}
     return lambda record: (*record.cell, record.finding.rule) in fine
 
 
 def distinct(stored: Stored) -> list[Distinct]:
-    """One a schedule, those that nobody expected first; of one signature the shortest schedule."""
+    """One for each schedule, unexpected ones first; each signature with its shortest schedule."""
     cells = stored.run.cells
     expected = is_fine(cells)
     place = {cell.name: i for i, cell in enumerate(cells)}
@@ -128,7 +128,7 @@ def distinct(stored: Stored) -> list[Distinct]:
 
 
 def _together(one: FindingRecord, other: FindingRecord) -> bool:
-    """Whether one schedule shows both, or one is the hang that the other predicts."""
+    """Whether one schedule shows both, or one is the deadlock that the other predicts."""
     if "unreachable" in (label(one), label(other)):
         return False
     if one.finding.schedule and one.finding.schedule == other.finding.schedule:
@@ -138,7 +138,7 @@ def _together(one: FindingRecord, other: FindingRecord) -> bool:
 
 
 def unfinished(run: Run) -> int:
-    """How many cells of its plan a run that was cut off has not done."""
+    """How many cells of its plan an interrupted run has not finished."""
     planned = run.options.get("cells")
     if not run.interrupted or not isinstance(planned, list):
         return 0
@@ -147,7 +147,7 @@ def unfinished(run: Run) -> int:
 
 def summary(run: Run) -> str:
     """The run in a line."""
-    # A cell that was cut off has not missed anything yet.
+    # A cell that was cut off has no verdict yet, so it is not counted.
     cut_off = [cell for cell in run.cells if cell.verdict == "unknown" and cell.partial and not cell.lost]
     judged = [cell for cell in run.cells if cell not in cut_off]
     verdicts = Counter(cell.verdict for cell in judged)

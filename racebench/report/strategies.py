@@ -1,4 +1,4 @@
-"""What each strategy of an exploration brought."""
+"""The results of each strategy of an exploration."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _NUMBERS = ("executions", "classes", "hits")
 
 
 def strategies(cells: Sequence[Cell]) -> Table | None:
-    """A row a strategy, the one that hits most often first; ``cells`` added up. None if there are none.
+    """A row for each strategy, summed over ``cells``, the highest hit rate first; None if there are none.
 
-    ``classes`` counts the classes of schedules that it was first to find.  The
-    miss bound of PCT is told for a single cell: the largest probability that a
+    ``classes`` counts the classes of schedules that it was the first to find.  The
+    miss bound of PCT is shown only for a single cell: the largest probability that a
     bug of that depth was missed.
     """
     total: dict[str, dict[str, int]] = {}
@@ -43,7 +43,7 @@ def strategies(cells: Sequence[Cell]) -> Table | None:
 
 
 def classes(cells: Sequence[Cell]) -> dict[str, int]:
-    """How many classes of schedules each strategy was first to find."""
+    """How many classes of schedules each strategy was the first to find."""
     found: dict[str, int] = {}
     for cell in cells:
         for name, counts in _counts(cell):

@@ -30,7 +30,7 @@ STYLES = {
     Look.CALL: "cyan",
     Look.WRITE: "yellow",
     Look.CODE: "italic",
-    # With both colours said, as fit for a light terminal as for a dark one.
+    # Both colours are set, so these look the same in light and dark terminals.
     Look.CORRUPTION: "black on yellow",
     Look.CRASH: "white on red",
     Look.DEADLOCK: "white on magenta",
@@ -44,7 +44,7 @@ _FRAME = 4
 
 
 def show(console: Console, blocks: Sequence[Block], most_panels: int = MOST_PANELS) -> None:
-    """Print ``blocks``; of very many findings only the first in full."""
+    """Print ``blocks``; of very many findings only the first ones in full."""
     panels = 0
     for block in blocks:
         if isinstance(block, tree.Section):
@@ -67,7 +67,7 @@ def show(console: Console, blocks: Sequence[Block], most_panels: int = MOST_PANE
 
 
 def _print_command(console: Console, command: tree.Command) -> None:
-    """In a line of its own if its label leaves no room; the terminal wraps it, for it is to be copied."""
+    """Print a command, in a line of its own if it does not fit; only the terminal wraps it."""
     label, text = command.label, Words(command.text, style="bold" if command.label else "")
     if len(label) + len(command.text) < console.width:
         console.print(Words(f"{label} ") + text if label else text, soft_wrap=True)
@@ -78,7 +78,7 @@ def _print_command(console: Console, command: tree.Command) -> None:
 
 
 def _too_long(panel: tree.Panel, width: int) -> list[tree.Command]:
-    """The commands that do not fit into a frame: they stand below it."""
+    """The commands that do not fit into the frame; they are printed below it."""
     inside = [
         b for block in panel.blocks for b in (block.blocks if isinstance(block, tree.Group) else [block])
     ]
@@ -87,7 +87,7 @@ def _too_long(panel: tree.Panel, width: int) -> list[tree.Command]:
 
 
 def show_run(console: Console, document: tree.Document, *, full: bool = True) -> None:
-    """Print a run, its conclusion first; that is all unless ``full``, with the matrix if it fits."""
+    """Print a run's conclusion; with ``full`` everything, else also the matrix if it fits on the screen."""
     show(console, document.headline)
     if full:
         show(console, document.sections)
@@ -102,7 +102,7 @@ def show_run(console: Console, document: tree.Document, *, full: bool = True) ->
 
 
 def plain(blocks: Sequence[Block], width: int) -> str:
-    """``blocks`` as lines of text, at most ``width`` columns wide but for commands."""
+    """``blocks`` as text, at most ``width`` columns wide except for commands."""
     out = io.StringIO()
     show(screen(out, width), blocks)
     return out.getvalue().rstrip("\n")
@@ -113,7 +113,7 @@ def screen(out: io.StringIO, width: int, *, color: bool = False) -> Console:
 
 
 class Drawn(NamedTuple):
-    """``block`` for rich, in whatever width there is."""
+    """A block that rich draws in the width that it gets."""
 
     block: Block
 
@@ -130,7 +130,7 @@ def _drawn(block: Block, width: int) -> Iterator[RenderableType]:
         case tree.Paragraph(text, indented):
             yield Padding.indent(words(text), 4) if indented else words(text)
         case tree.Command(text, label):
-            # In a frame; one that is too long for it stands below.
+            # Inside a frame; a command that is too long is printed below it.
             if len(label) + 1 + len(text) <= width:
                 yield Words(f"{label} {text}" if label else text, style="bold" if label else "")
         case tree.Legend(items):
@@ -176,7 +176,7 @@ def _table(table: tree.Table) -> Grid:
 
 
 def _stacked(table: tree.Table) -> Iterator[RenderableType]:
-    """A narrow table: each row a line, and what belongs under it."""
+    """A narrow table: each row in one line, its ``under`` columns below it."""
     for row in table.rows:
         under = [column.under for column in table.columns]
         ahead = [words(cell) for cell, below in zip(row.cells, under, strict=True) if not below]
@@ -187,7 +187,7 @@ def _stacked(table: tree.Table) -> Iterator[RenderableType]:
 
 
 def _matrix(matrix: tree.Matrix, width: int) -> Iterator[RenderableType]:
-    """Protocols by name where there is room, else under letters; what does not fit goes into a grid below."""
+    """Protocols by name if they fit, else by letters; columns that do not fit go into a second grid below."""
     letters = [chr(ord("a") + i) if i < 26 else str(i + 1) for i in range(len(matrix.columns))]
     alone = len(matrix.columns) == 1
     rows = [[_square(s, alone) for s in squares] for _, squares in matrix.rows]
@@ -220,20 +220,20 @@ def _matrix(matrix: tree.Matrix, width: int) -> Iterator[RenderableType]:
 
 
 def _square(square: tree.Square | None, alone: bool) -> Words:
-    """Its rules below one another; in a list, beside one another."""
+    """Its rules below one another; in a matrix with one column, beside one another."""
     if square is None:
         return Words(" ")
     return words(tuple(tree.Span(", ") if alone and span is tree.BREAK else span for span in square.text))
 
 
 def _ends(groups: Sequence[str], at: int) -> bool:
-    """Whether a rule follows row ``at``: the group ends there, or so many rows have gone by in it."""
+    """Whether a line is drawn after row ``at``: the group ends there, or every few rows inside it."""
     begins = next((i for i in range(at, 0, -1) if groups[i - 1 : i] != groups[i : i + 1]), 0)
     return groups[at : at + 1] != groups[at + 1 : at + 2] or (at - begins) % _RULED == _RULED - 1
 
 
 def _stacked_name(name: str, width: int) -> list[str]:
-    """The parts of ``name``, as many in a line as the longest of them, or ``width``, has room for."""
+    """Break ``name`` into lines no longer than ``width`` or its longest part."""
     parts = name.replace("_", "_ ").split(" ")
     room = max(width, *map(len, parts))
     lines = [parts[0]]
@@ -252,7 +252,7 @@ def _bars(plot: tree.Bars) -> Words:
 
 
 def _chunks(wide: Sequence[int], room: int) -> list[list[int]]:
-    """The columns in rows of at most ``room``, a gap before each."""
+    """Split the columns into groups that are at most ``room`` wide, with a gap before each column."""
     chunks: list[list[int]] = []
     left = 0
     for i, width in enumerate(wide):
@@ -265,7 +265,7 @@ def _chunks(wide: Sequence[int], room: int) -> list[list[int]]:
 
 
 def _aligned(text: Words) -> Group:
-    """What wraps goes on under where its line begins."""
+    """Let wrapped lines keep the indent of their first line."""
     lines = []
     for line in text.split(allow_blank=True):
         indent = len(line.plain) - len(line.plain.lstrip(" "))
@@ -274,7 +274,7 @@ def _aligned(text: Words) -> Group:
 
 
 def _lanes(lanes: tree.Lanes, width: int) -> Grid:
-    """Too many threads for the width share one column."""
+    """The lanes; if there are too many threads for the width, all share one column."""
     apart = width // max(1, len(lanes.threads)) >= _NARROWEST_LANE
     grid = _headed(expand=True)
     grid.add_column("step", justify="right", style="dim", no_wrap=True)

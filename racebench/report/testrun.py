@@ -29,7 +29,7 @@ def panels(findings: Pairs, width: int, color: bool = False) -> str:
 
 
 def in_brief(cell: Cell, findings: Pairs) -> str:
-    """Why a visit failed, in a line: the rules that nobody expected, and what is in conflict."""
+    """Why a visit failed, in a line: the unexpected rules and the conflicting functions."""
     odd = [record for _, record in findings if record.finding.rule in cell.unexpected]
     lines = dict.fromkeys(facts.conflict(record) for record in odd)
     return "; ".join(lines) or verdict(cell)
@@ -38,9 +38,9 @@ def in_brief(cell: Cell, findings: Pairs) -> str:
 def failure(
     cell: Cell, findings: Pairs, known: Collection[str], stands: str, width: int, color: bool = False
 ) -> str:
-    """Why a visit failed: the verdict, and a panel for each finding that nobody expected.
+    """Why a visit failed: the verdict, and a panel for each unexpected finding.
 
-    ``known`` signatures were shown before, in another visit: a line each.
+    Signatures in ``known`` were shown before, for another visit: a line each.
     """
     fine = {*cell.expected, *cell.allowed}
     odd = [(path, f) for path, f in findings if f.finding.rule not in fine]

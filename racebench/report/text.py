@@ -1,4 +1,4 @@
-"""Strings from files and users' programs, made harmless and short; numbers as people say them."""
+"""Make strings from files and users' programs harmless and short; write numbers for people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def clean(value: Any) -> str:
 
 
 def brief(value: Any) -> str:
-    """The same, and what is in the middle of a very long one left out: a message ends with the remedy."""
+    """``clean``, without the middle of a very long text: a message ends with the remedy."""
     text = str(value)
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
@@ -28,7 +28,7 @@ def brief(value: Any) -> str:
 
 
 def field_value(value: Any) -> str:
-    """The repr of a field's value; an enum member by its name alone."""
+    """The repr of a field's value; an enum member only by its name."""
     return _ENUM.sub(r"\1", clean(value))
 
 
@@ -38,7 +38,7 @@ def count(n: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Seconds as people say them: ``3 ms``, ``1.2 s``, ``4 min 05 s``."""
+    """Seconds in words: ``3 ms``, ``1.2 s``, ``4 min 05 s``."""
     if not isinstance(seconds, (int, float)) or not -1e12 < seconds < 1e12:
         return "-"
     if seconds < 0.9995:
@@ -49,7 +49,7 @@ def duration(seconds: Any) -> str:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A bar for each of ``values``, the largest as high as the line; none for what is nothing."""
+    """A bar for each of ``values``, the largest one as high as the line; a space for 0."""
     most = max(values, default=0) or 1
     return "".join(_BARS[ceil((len(_BARS) - 1) * value / most)] for value in values)
 

@@ -1,7 +1,7 @@
-"""What a report says: a tree of plain values, which each format draws in its own way.
+"""A report as a tree of plain values, which each format draws in its own way.
 
-Every string in it is one clean line: ``say`` is where text from files and from
-users' programs comes in, and a format only escapes what is markup to it.
+Every string in it is one clean line: ``say`` cleans text from files and from users'
+programs.  A format only escapes its own markup.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .text import clean
 
 
 class Look(enum.Enum):
-    """What a piece of text is, from which a format chooses how it looks."""
+    """The meaning of a piece of text; a format chooses its appearance from it."""
 
     PLAIN = ""
     STRONG = "strong"
@@ -28,7 +28,7 @@ class Look(enum.Enum):
     CALL = "call"
     WRITE = "write"
     CODE = "code"
-    # The kinds of faults: each fills its ground.
+    # The kinds of faults: each has a background colour.
     CORRUPTION = "corruption"
     CRASH = "crash"
     DEADLOCK = "deadlock"
@@ -46,7 +46,7 @@ VERDICTS: Mapping[str, Look] = {
 class Span(NamedTuple):
     """A piece of text.
 
-    ``to`` is the anchor of a panel that it leads to, ``title`` says more where there is room.
+    ``to`` is the anchor of the panel to which it links, ``title`` a longer text where there is room.
     """
 
     text: str
@@ -59,7 +59,7 @@ Text = tuple[Span, ...]
 _NONE: Mapping[str, Any] = MappingProxyType({})
 BREAK = Span("\n")
 ARROW = " → "
-"""Between what was and what is."""
+"""Between the old and the new value."""
 
 
 def say(value: Any, look: Look = Look.PLAIN, *, to: str = "", title: str = "") -> Text:
@@ -67,7 +67,7 @@ def say(value: Any, look: Look = Look.PLAIN, *, to: str = "", title: str = "") -
 
 
 def lines(texts: Iterable[Text]) -> Text:
-    """The texts below one another."""
+    """Join texts, each in a line of its own."""
     return tuple(chain.from_iterable((BREAK, *text) for text in texts))[1:]
 
 
@@ -88,14 +88,14 @@ class Paragraph(NamedTuple):
 
 
 class Command(NamedTuple):
-    """What is there to be copied: neither wrapped nor shortened where that can be helped."""
+    """A command to be copied: if possible, it is neither wrapped nor shortened."""
 
     text: str
     label: str = ""
 
 
 class Fit(enum.Enum):
-    """How a column takes its text."""
+    """How the text of a column is fitted."""
 
     WRAPPED = "wrapped"
     WHOLE = "whole"
@@ -103,7 +103,7 @@ class Fit(enum.Enum):
 
 
 class Column(NamedTuple):
-    """``under``: where the table is narrow, it stands below its row."""
+    """``under``: in a narrow table the column's text is below its row."""
 
     title: str = ""
     fit: Fit = Fit.WRAPPED
@@ -116,7 +116,7 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table without any title of a column has no heading."""
+    """A table; it has no heading if no column has a title."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
@@ -133,7 +133,7 @@ class Square(NamedTuple):
 class Matrix(NamedTuple):
     """A row is a name and a square for each of ``columns``; None where nothing was run.
 
-    ``groups`` names, for each row, what it stands together with.
+    ``groups`` has the name of each row's group.
     """
 
     columns: Sequence[str]
@@ -146,10 +146,11 @@ class Legend(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """A row of the lanes: what ``thread`` does, in step ``number`` if it is one.
+    """A row of the lanes: what ``thread`` does, in step ``number`` (0 if it is no step).
 
-    ``held`` has the locks of each thread meanwhile; ``switch`` begins the steps of another thread.
-    Where it stands for several steps that are folded, ``folded`` has their numbers and texts.
+    ``held`` has the locks that each thread holds then; ``switch`` marks the row that begins the
+    steps of another thread.  If the row stands for several folded steps, ``folded`` has their
+    numbers and texts.
     """
 
     thread: str
@@ -161,7 +162,7 @@ class Moment(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """``thread`` waits for ``lock``, which ``holder`` has; empty where nobody else has it."""
+    """``thread`` waits for ``lock``, which ``holder`` holds; empty if no other thread holds it."""
 
     thread: str
     lock: str
@@ -169,9 +170,9 @@ class Wait(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A step, and what is so after it.
+    """A step, and the state after it.
 
-    ``held`` has the locks of each thread; ``left`` is the field that it touched, and its value then.
+    ``held`` has the locks of each thread; ``left`` is the field that the step touched, and its value.
     """
 
     thread: str
@@ -184,9 +185,9 @@ class Frame(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """A schedule to be walked: ``start`` has each field's value before it.
+    """A schedule, step by step; ``start`` has each field's value before it.
 
-    ``passing`` is the nearest schedule that passes, which parts from it after ``at`` steps; or empty.
+    ``passing`` is the nearest schedule that passes, which differs from it after ``at`` steps; or empty.
     """
 
     threads: Sequence[str]
@@ -197,7 +198,7 @@ class Walk(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """A schedule: a column a thread, time going down; where a page can, ``walk`` takes it step by step."""
+    """A schedule: a column for each thread, time going down; a page can step through ``walk``."""
 
     threads: Sequence[str]
     moments: Sequence[Moment]
@@ -205,24 +206,24 @@ class Lanes(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """A plot: a name and a value, 0 or more, for each column of it."""
+    """A plot: a name and a value, 0 or more, for each bar."""
 
     title: str
     bars: Sequence[tuple[str, float]]
 
 
 class Group(NamedTuple):
-    """Blocks that stand close together."""
+    """Blocks without space between them."""
 
     blocks: Sequence[Block]
 
 
 class Panel(NamedTuple):
-    """A finding: its blocks stand apart from one another.
+    """A finding; its blocks have space between them.
 
-    ``anchor`` is where links lead; ``in_short`` says it where there are too many to be drawn,
-    or if it is ``slight``: proved harmless.  ``facets`` has what one may filter by, each with
-    the values that it has here.
+    ``anchor`` is the target of links; ``in_short`` replaces the panel if there are too many,
+    or if it is ``slight``: proved harmless.  ``facets`` has the properties by which it can be
+    filtered, each with its values.
     """
 
     title: str
@@ -236,7 +237,7 @@ class Panel(NamedTuple):
 
 
 class Section(NamedTuple):
-    """``detail``: what a page may fold away, and a terminal leaves out."""
+    """``detail``: a page may fold this section away, and a terminal leaves it out."""
 
     title: str
     blocks: Sequence[Block]
@@ -247,11 +248,11 @@ Block = Paragraph | Command | Table | Matrix | Legend | Lanes | Bars | Group | P
 
 
 class Document(NamedTuple):
-    """A run: ``headline`` is what everybody should read, ``matrix`` all cells at a glance.
+    """A run: ``headline`` is what everybody should read, ``matrix`` shows all cells at a glance.
 
-    ``summary`` is its sum in a line, ``about`` says where and when it was, and ``verdicts``
-    how many cells have each.  ``rest`` leads to what a short form leaves out, ``closing``
-    says where all of it is stored; both say what to do next.
+    ``summary`` is the run in a line, ``about`` says where and when it was, and ``verdicts``
+    counts the cells with each verdict.  ``rest`` says how to see what a short form leaves out,
+    ``closing`` where the run is stored; both say what to do next.
     """
 
     summary: str
@@ -273,7 +274,7 @@ def row(*cells: Text | str, verdict: str = "") -> Row:
 
 
 def listed(rows: Iterable[Row]) -> Table:
-    """A table without a heading: names, and what is said of each."""
+    """A table without a heading: a name and its description in each row."""
     return table([Column(fit=Fit.WHOLE), ""], rows)
 
 
@@ -286,7 +287,7 @@ def command(text: str, label: str = "") -> Command:
 
 
 def known(verdict: str) -> str:
-    """``verdict``, or unknown if it is of another RaceBench's."""
+    """``verdict``, or unknown if this RaceBench does not know it."""
     return verdict if verdict in VERDICTS else "unknown"
 
 

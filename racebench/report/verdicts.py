@@ -32,9 +32,10 @@ Anchors = Mapping[Key, str]
 def verdicts(
     cells: Sequence[Cell], anchors: Anchors, unreachable: Collection[Key] = ()
 ) -> Iterator[tree.Block]:
-    """What the run says of each cell: those not as expected in full, then all in a matrix.
+    """The verdicts of all cells: those not as expected in full, then all in a matrix.
 
-    Few cells get a row each instead of the matrix.  ``unreachable`` is only predicted.
+    Few cells get a row each instead of the matrix.  ``unreachable`` are predictions proved never
+    to happen.
     """
     if len(cells) <= FEW:
         yield cell_table(cells, anchors)
@@ -69,7 +70,7 @@ def _are(cells: Sequence[Cell]) -> str:
 
 
 def _little(cells: Sequence[Cell]) -> Iterator[tree.Row]:
-    """Why little happened, once for the protocols of a scenario of which the same is to be said."""
+    """Why little happened; protocols with the same reasons in a scenario share a row."""
     alike: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
         reasons = (_HOW_OFTEN.sub(" in every execution", clean(line)) for line in cell.vacuous)
@@ -85,7 +86,7 @@ def _vacuous(cell: Cell) -> Text:
 
 
 def _sum(cells: Sequence[Cell]) -> str:
-    """What was done for all of ``cells``."""
+    """What was run for all of ``cells``."""
     stress = [cell.stress for cell in cells if cell.stress]
     proved = sum(cell.verify.complete for cell in cells if cell.verify)
     collisions, failed = sum(s.executions for s in stress), sum(s.failures for s in stress)
@@ -94,7 +95,7 @@ def _sum(cells: Sequence[Cell]) -> str:
 
 
 def cell_table(cells: Sequence[Cell], anchors: Anchors) -> tree.Table:
-    """A row a cell, what surprises first."""
+    """A row for each cell, surprising ones first."""
     under = (Column("broken rules", under=True), Column("what was done", under=True))
     rows = []
     for cell in sorted(cells, key=lambda c: (c.verdict not in ("unexpected", "missed"), *c.name)):
@@ -105,7 +106,7 @@ def cell_table(cells: Sequence[Cell], anchors: Anchors) -> tree.Table:
 
 
 def _rules(cell: Cell, anchors: Anchors) -> Text:
-    """The rules that broke, surprising ones in red, and those that should have."""
+    """The rules that broke, unexpected ones in red, and the expected rules that did not break."""
     texts = []
     for rule in cell.found:
         fine = rule in cell.expected or rule in cell.allowed
@@ -119,7 +120,7 @@ def _rules(cell: Cell, anchors: Anchors) -> Text:
 def at_a_glance(
     cells: Sequence[Cell], anchors: Anchors, unreachable: Collection[Key]
 ) -> Iterator[tree.Block]:
-    """The matrix and what its words and signs mean; nothing of a single cell."""
+    """The matrix, and what its words and signs mean; nothing for a single cell."""
     if len(cells) < 2:
         return
     shown = matrix(cells, anchors, unreachable)
@@ -137,7 +138,7 @@ def _by_gravity(rule: str) -> tuple[int, str]:
 
 
 def matrix(cells: Sequence[Cell], anchors: Anchors, unreachable: Collection[Key] = ()) -> tree.Matrix:
-    """Scenarios down, those with the same tag together, protocols across; a word for each rule that broke."""
+    """Scenarios down, grouped by tag, protocols across; a word for each rule that broke."""
     protocols = list(dict.fromkeys(cell.protocol for cell in cells))
     squares = {cell.name: _square(cell, anchors, unreachable) for cell in cells}
     groups = _groups(cells)
@@ -147,7 +148,7 @@ def matrix(cells: Sequence[Cell], anchors: Anchors, unreachable: Collection[Key]
 
 
 def _groups(cells: Sequence[Cell]) -> dict[str, str]:
-    """The first tag of each scenario that not all of them have, and that it has in common with another."""
+    """The group of each scenario: its first tag that some, but not all, other scenarios share."""
     tags = {cell.scenario: cell.tags for cell in cells}
     often = Counter(tag for some in tags.values() for tag in some)
     telling = {tag for tag, n in often.items() if 1 < n < len(tags)}
@@ -155,7 +156,7 @@ def _groups(cells: Sequence[Cell]) -> dict[str, str]:
 
 
 def _square(cell: Cell, anchors: Anchors, unreachable: Collection[Key]) -> tree.Square:
-    """The colour says what kind of rule broke, the mark that nobody expected it, grey that it is no harm."""
+    """The colour shows the kind of rule, ``!`` that it was unexpected, grey that it is harmless."""
     texts = []
     for rule in sorted(cell.found, key=_by_gravity):
         key = (*cell.name, rule)

@@ -1,9 +1,9 @@
-"""A schedule step by step: what is so after each step, so that a reader can walk it.
+"""A schedule step by step: the state after each step, so that a reader can step through it.
 
-What the evidence does not say is derived from its steps.  A field is worth what
-the last step that touched it left; a thread waits while its next step takes a
-lock that another holds: each thread stands before its next step from the end
-of its last one, so it cannot be elsewhere.
+What the evidence does not contain is derived from its steps.  A field has the value
+that the last step on it left.  A thread waits if its next step takes a lock that another
+thread holds: from the end of its last step each thread stands before its next step,
+so it cannot be elsewhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNKNOWN = "?"
 
 
 def walk(record: FindingRecord) -> Walk | None:
-    """The failing schedule and, if there is one, the nearest that passes; None if nothing can be walked."""
+    """The failing schedule, and the nearest passing one if known; None if there are no steps."""
     failing = steps(record)[:_MOST_STEPS]
     if not failing:
         return None
@@ -35,9 +35,9 @@ def walk(record: FindingRecord) -> Walk | None:
 
 
 def _passing(record: FindingRecord, failing: Sequence[Step]) -> tuple[int, Sequence[Step]]:
-    """Where the nearest passing schedule parts from ``failing``, and all its steps.
+    """The step at which the nearest passing schedule leaves ``failing``, and all its steps.
 
-    A run that was stored without their values has them from the part that both share.
+    If its own steps were not stored, their values are unknown after the common part.
     """
     passing: Any = record.finding.evidence.get("passing")
     if not fits(passing, {"at": int, "schedule": [[str]]}):
@@ -52,7 +52,7 @@ def _passing(record: FindingRecord, failing: Sequence[Step]) -> tuple[int, Seque
 
 
 def _bare(schedule: Sequence[Sequence[str]], before: Sequence[Step]) -> Sequence[Step]:
-    """Steps of which nothing but thread, operation and object is known: the locks follow from them."""
+    """Steps of which only thread, operation and object are known; the locks follow from them."""
     held: dict[str, list[str]] = {}
     for step, after in zip(before, locks_after(before), strict=True):
         held[step["thread"]] = list(after)
@@ -69,7 +69,7 @@ def _bare(schedule: Sequence[Sequence[str]], before: Sequence[Step]) -> Sequence
 
 
 def _ends(record: FindingRecord) -> Mapping[str, Wait]:
-    """What each thread still wants when the failing schedule is over."""
+    """The lock that each thread still wants at the end of the failing schedule."""
     evidence = record.finding.evidence
     if not record.finding.rule.startswith("deadlock"):
         return {}
@@ -82,7 +82,7 @@ def _ends(record: FindingRecord) -> Mapping[str, Wait]:
 
 
 def _start(done: Sequence[Step]) -> dict[str, str]:
-    """What each field is worth before the first step, as far as a step tells it."""
+    """The value of each field before the first step, as far as the steps show it."""
     start: dict[str, str] = {}
     for step in done:
         if step["op"] in ("read", *_CHANGES):
@@ -108,7 +108,7 @@ def _frames(threads: Sequence[str], done: Sequence[Step], ends: Mapping[str, Wai
 
 
 def _coming(done: Sequence[Step]) -> list[dict[str, Step]]:
-    """After each step the next of every thread that has one."""
+    """For each position in the schedule, the next step of every thread that has one."""
     coming: dict[str, Step] = {}
     later = []
     for step in reversed(done):
@@ -123,7 +123,7 @@ def _waits(
     shared: set[tuple[str, str]],
     ends: Mapping[str, Wait],
 ) -> Iterator[Wait]:
-    """Who waits for whom now.  Readers of one lock do not wait for one another."""
+    """Which thread waits for which one now.  Readers of one lock do not wait for each other."""
     for thread in held:
         step = coming.get(thread)
         if step is not None and step["op"] not in TAKES:
@@ -139,7 +139,7 @@ def _waits(
         ]
         yield from (Wait(thread, lock, holder) for holder in holders)
         if step is None and not holders and not coming:
-            # What nobody holds (a condition, a semaphore) and what the thread itself holds.
+            # A condition or semaphore, which no thread holds, or a lock that the thread itself holds.
             yield ends[thread]
 
 
@@ -152,7 +152,7 @@ def _said(step: Step) -> str:
 
 
 def _left(step: Step) -> tuple[str, str] | None:
-    """The field that the step touches, and what it is worth then."""
+    """The field that the step touches, and its value afterwards."""
     if step["op"] in _CHANGES:
         return clean(step["object"]), _value(step["new"]) or _UNKNOWN
     if step["op"] == "read" and step["old"]:

@@ -1,1 +1,1 @@
-"""What runs and what is expected of it: TOML or Python files, selection, a user's own files."""
+"""Scenarios: what runs and what is expected; TOML or Python files, selection, users' files."""

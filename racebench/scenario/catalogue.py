@@ -1,4 +1,4 @@
-"""What there is to run: the bundled scenarios, and which of them run a function of Xen."""
+"""The bundled scenarios, and which of them run a function of Xen."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def groups() -> list[Group]:
 def running(function: str, others: Sequence[str] = ()) -> tuple[list[str], list[Scenario]]:
     """Where Xen has ``function``, as the model cites it, and the scenarios that may run it.
 
-    Runs nothing: the functions that an operation may come to are those that are named in
-    its code, in theirs, and so on.  UsageError if no scenario may run it; ``others`` are
-    words that could have been meant.
+    Runs nothing: the functions that an operation may call are those that its code names,
+    those that their code names, and so on.  UsageError if no scenario may run it; ``others``
+    are words that the user may have meant.
     """
     model = _Model()
     cites = {scenario.name: model.cited(scenario) for scenario in bundled()}
@@ -64,7 +64,7 @@ def running(function: str, others: Sequence[str] = ()) -> tuple[list[str], list[
 
 
 class _Model:
-    """The functions of the vGIC by name: which names each one mentions, and what it cites."""
+    """The functions of the vGIC by name: the names that each one mentions, and what it cites."""
 
     def __init__(self) -> None:
         self._mentioned: dict[str, set[str]] = {}
@@ -80,7 +80,7 @@ class _Model:
                     self._cited.setdefault(node.name, set()).update(cited)
 
     def cited(self, scenario: Scenario) -> set[str]:
-        """The functions of Xen that ``scenario`` may run; a Python one has some in its own file."""
+        """The functions of Xen that ``scenario`` may run; a Python scenario cites some in its own file."""
         threads: list[Sequence[object]] = list(scenario.threads.values())
         threads += scenario.mix.named().values() if scenario.mix is not None else ()
         threads += [ops for program in scenario.variants.values() for ops in program.parts.values()]

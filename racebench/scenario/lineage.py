@@ -1,4 +1,4 @@
-"""What a protocol is derived from, and which functions it has made of those of another."""
+"""The parent of a protocol, and which functions the protocol adds or replaces."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PARENT = "parent"
 
 
 class Lineage(NamedTuple):
-    """``choice`` held against ``parent``.
+    """``choice``, compared with ``parent``.
 
-    ``own`` are the names of functions that the parent does not know.  A signature may
-    name one where the parent's names one of ``replaced``: the parent's functions that
-    do not run as they did.
+    ``own`` are the names of functions that the parent does not have.  ``replaced`` are the
+    parent's functions that the protocol overrides.  A signature may name one of ``own`` where
+    the parent's signature names one of ``replaced``.
     """
 
     choice: Choice
@@ -27,15 +27,15 @@ class Lineage(NamedTuple):
     replaced: tuple[str, ...] = ()
 
     def stored(self) -> dict[str, Any]:
-        """As a run's options have it."""
+        """Return the form in which a run's options store it."""
         names = {"own": list(self.own), "replaced": list(self.replaced)}
         return {"protocol": self.choice.id, "parent": self.parent.id, **names}
 
 
 def lineages(specs: Sequence[str] | None, against: str, variants: Sequence[str] = ()) -> list[Lineage]:
-    """Each of ``specs`` held against the protocol that ``against`` names: ``parent`` is its own.
+    """Compare each of ``specs`` with the protocol ``against``; ``parent`` means its own parent.
 
-    ``variants`` are ids that stand for no class.  UsageError if nothing is left to compare.
+    ``variants`` are ids that are no class.  UsageError if nothing is left to compare.
     """
     if not specs:
         raise UsageError(f"--against {against}: which protocol? Add --protocol P.")
@@ -55,7 +55,7 @@ def _choice(spec: str, variants: Sequence[str]) -> Choice:
 
 
 def _parent(choice: Choice) -> Choice:
-    """The protocol that ``choice`` is derived from: a bundled one, or another class of its file."""
+    """The protocol from which ``choice`` is derived: a bundled one, or another class of its file."""
     if isinstance(choice.code, str):
         raise UsageError(f"{choice.id} is a variant, derived from none. Write --against VARIANT.")
     for cls in choice.code.__mro__[1:]:
@@ -65,15 +65,15 @@ def _parent(choice: Choice) -> Choice:
             return Choice(cls.ID, cls.ID, cls)
         if cls is not vgic.Protocol:
             return _named(choice, cls)
-    # What is derived from the machine's code itself changes the tree as it was.
+    # A class derived from vgic.Protocol itself changes the baseline.
     return load_protocol(vgic.Baseline.ID)
 
 
 def _named(choice: Choice, cls: type[vgic.Protocol]) -> Choice:
-    """``cls`` as it is found again: by its name in the file of ``choice``, if that still means it."""
+    """Load ``cls`` again by its name in the file of ``choice``; UsageError if that is another class."""
     file = choice.spec.rpartition(":")[0]
     base = load_protocol(f"{file}:{cls.__name__}")
-    # The file was run anew, so the class is another object: the same one if its code stands where it did.
+    # The file was run again, so the class is another object: compare where its functions are defined.
     if isinstance(base.code, str) or _places(base.code) != _places(cls) or base.spec == choice.spec:
         raise UsageError(
             f"{choice.spec}: its parent {cls.__name__} is not what {file} calls so in the end. "
@@ -83,7 +83,7 @@ def _named(choice: Choice, cls: type[vgic.Protocol]) -> Choice:
 
 
 def _places(cls: type) -> list[tuple[str, dict[str, tuple[str, int]]]]:
-    """Where the functions of ``cls`` and of what it is derived from stand."""
+    """File and line of the functions of ``cls`` and of its base classes."""
     return [
         (
             base.__qualname__,
@@ -98,11 +98,11 @@ def _places(cls: type) -> list[tuple[str, dict[str, tuple[str, int]]]]:
 
 
 def lineage_of(choice: Choice, parent: Choice | None = None) -> Lineage:
-    """``choice`` held against ``parent``, or against what it is derived from."""
+    """Compare ``choice`` with ``parent``, or with the protocol from which it is derived."""
     parent = _parent(choice) if parent is None else parent
     if isinstance(choice.code, str) or isinstance(parent.code, str):
         return Lineage(choice, parent)
-    # By name, since a file that is run twice makes two classes of one.
+    # Compare names, because a file that is run twice makes two class objects.
     inherited = {(cls.__module__, cls.__qualname__) for cls in parent.code.__mro__}
     mine = [cls for cls in choice.code.__mro__ if (cls.__module__, cls.__qualname__) not in inherited]
     modules = {module for module, _ in inherited}
@@ -113,7 +113,7 @@ def lineage_of(choice: Choice, parent: Choice | None = None) -> Lineage:
         for f in functions
         if f.__module__ not in modules
         for name, value in f.__globals__.items()
-        # Not what the file has imported.
+        # Leave out what the file has imported.
         if isinstance(value, FunctionType) and value.__module__ == f.__module__
     }
     replaced = {name for name in names if hasattr(parent.code, name)}

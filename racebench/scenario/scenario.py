@@ -1,6 +1,6 @@
 """Scenarios: what runs, and what is expected of it under each protocol.
 
-A scenario is a TOML file (``scenario_toml``) or a Python file that defines
+A scenario is a TOML file (``toml.py``) or a Python file that defines
 Programs.  Loading a TOML file never runs code; a Python scenario is run
 because it, or its folder, was named.
 """
@@ -27,8 +27,8 @@ class Scenario(NamedTuple):
 
     ``expect`` and ``allow`` map a protocol (or variant, or ``*``: every one not
     named) to rules.  ``text`` is the TOML file as it stands, empty for Python.
-    With a ``mix`` its threads draw, and there is nothing to verify; with
-    ``history`` the return codes are held against the serial orders.
+    With a ``mix`` its threads draw their operations, and there is nothing to verify; with
+    ``history`` the return codes are compared with those of the serial orders.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Scenario(NamedTuple):
     text: str = ""
 
     def protocols(self) -> list[str]:
-        """The protocols, or variants, that this scenario has something to say about."""
+        """The protocols, or variants, for which this scenario has an expectation."""
         if self.variants:
             return list(self.variants)
         if "*" in self.expect:
@@ -61,7 +61,7 @@ class Scenario(NamedTuple):
         return {op.name for ops in threads.values() for op in ops} & protocol.ABSENT
 
     def exists_under(self, code: str | type[vgic.Protocol]) -> bool:
-        """Whether the tree of a protocol has all that its threads do; a variant has."""
+        """Whether the tree of a protocol has all operations of its threads; always true for a variant."""
         return isinstance(code, str) or not self.absent(code)
 
     def expected(self, protocol: str) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class Scenario(NamedTuple):
         return self.expect.get(protocol, self.expect.get("*", ()))
 
     def allowed(self, protocol: str) -> tuple[str, ...]:
-        """Rules that may be found besides."""
+        """Rules that may be found in addition."""
         return self.allow.get(protocol, self.allow.get("*", ()))
 
     def program(self, protocol: str | type[vgic.Protocol]) -> Program:
@@ -90,7 +90,7 @@ class Scenario(NamedTuple):
         return vgic.build_program(self.name, self.initial, self.threads, code, self.history)
 
     def callers(self, protocol: str | type[vgic.Protocol], finding: Finding) -> dict[str, Any]:
-        """Whether real callers bring the threads of ``finding`` together, and why; empty if nobody knows."""
+        """Whether real callers can run the threads of ``finding`` at once, and why; empty if unknown."""
         if self.initial is None or not self.threads:
             return {}
         needs = finding.evidence.get("needs")
@@ -100,12 +100,12 @@ class Scenario(NamedTuple):
             for name, ops in self.threads.items()
             if name in needed
         }
-        # What waits for one another, or would, overlaps, whatever schedule shows the orders.
+        # Threads that wait for each other (or are predicted to) overlap, whatever the schedule shows.
         overlaps = finding.rule.startswith(("deadlock.", "lock_order."))
         steps = [] if overlaps else [thread for thread, _, _ in finding.schedule]
 
         def apart(one: str, other: str) -> bool:
-            """Whether the first of them made its last step before the other's first."""
+            """Whether ``one`` made its last step before the first of ``other``, or the other way round."""
             turns = [thread for thread in steps if thread in (one, other)]
             return sum(a != b for a, b in pairwise(turns)) <= 1 and bool(turns)
 
@@ -115,7 +115,7 @@ class Scenario(NamedTuple):
 
 
 def load_scenario(path: Path, *, checked: bool = False) -> Scenario:
-    """The scenario in ``path``; ScenarioError names file, key, value and remedy.
+    """Load the scenario in ``path``; ScenarioError names file, key, value and remedy.
 
     ``checked`` is as for ``scenario_from_text``.
     """
@@ -126,10 +126,10 @@ def load_scenario(path: Path, *, checked: bool = False) -> Scenario:
 
 
 def scenario_from_text(path: Path, text: str, *, checked: bool = False) -> Scenario:
-    """The TOML scenario ``text``; errors name ``path``.  Runs no code.
+    """Load the TOML scenario ``text``; errors name ``path``.  Runs no code.
 
-    ``checked``: somebody has seen that it goes with all the protocols that it names, which to see
-    loads each of them and builds their machines.
+    ``checked``: it is known to fit all the protocols that it names.  To check that loads each of
+    them and builds their machines.
     """
     loaded = Loader(path, text)
     initial = loaded.initial()
@@ -187,7 +187,7 @@ def leading_comment(text: str) -> str:
 
 
 def _load_python(path: Path, text: str) -> Scenario:
-    """A Python scenario: runs the file, and reads the names it defines."""
+    """Load a Python scenario: run the file, and read the names that it defines."""
     names = _Names(path, run_file(path, text))
     variants = names.variants()
     return Scenario(
@@ -205,7 +205,7 @@ def _load_python(path: Path, text: str) -> Scenario:
 
 
 class _Names:
-    """What a Python scenario file defines, checked."""
+    """The names that a Python scenario file defines, checked."""
 
     def __init__(self, path: Path, found: Mapping[str, Any]) -> None:
         self.path, self.found = path, found
@@ -243,7 +243,7 @@ class _Names:
         return made
 
     def expect(self, variants: Mapping[str, Program]) -> dict[str, tuple[str, ...]]:
-        """EXPECT; its rules may be the scenario's own, so any name will do."""
+        """Read EXPECT; a scenario may have rules of its own, so any rule name is accepted."""
         value = self.found.get("EXPECT")
         if not isinstance(value, dict):
             remedy = 'Write EXPECT = {"before": ["..."], "after": []}.'

@@ -1,4 +1,4 @@
-"""Which scenarios and protocols a command line means."""
+"""Find the scenarios and protocols that a command line names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_TAG = "@thread"
 
 
 class Choice(NamedTuple):
-    """A protocol as it was asked for: its public id, how to find it again, its class.
+    """A protocol that was asked for: its public id, the spec that finds it again, its class.
 
     For a variant of a Python scenario, ``code`` is the variant's name.
     """
@@ -32,7 +32,7 @@ class Choice(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a cell runs: a scenario under a protocol, or one of its variants."""
+    """What a cell runs: a scenario under a protocol, or one variant of a Python scenario."""
 
     scenario: Scenario
     choice: Choice
@@ -45,7 +45,7 @@ class Target(NamedTuple):
         return self.scenario.program(self.choice.code)
 
     def cell(self, modes: Collection[str]) -> Cell:
-        """The cell of which nothing is known yet; a proof is its answer if ``modes`` ask for one."""
+        """A cell without results; only a proof is its answer if ``modes`` include verify."""
         scenario, protocol = self.scenario, self.choice.id
         return Cell(
             *self.name,
@@ -53,7 +53,7 @@ class Target(NamedTuple):
             tuple(sorted(scenario.allowed(protocol))),
             settles=tuple(scenario.settles),
             hammered=scenario.mix is not None,
-            # Threads that draw do not do the same twice: nothing of them can be proved.
+            # Threads that draw their operations differ from run to run, so nothing about them can be proved.
             proof="verify" in modes and scenario.mix is None,
             title=scenario.title,
             tags=tuple(scenario.tags),
@@ -61,7 +61,7 @@ class Target(NamedTuple):
         )
 
     def _phrase(self) -> str:
-        """What begins a sentence about the protocol; the one of a class does not speak for those derived."""
+        """The beginning of a sentence about the protocol; derived classes do not inherit it."""
         code = self.choice.code
         if isinstance(code, str):
             if self.scenario.variants:
@@ -70,7 +70,7 @@ class Target(NamedTuple):
         return str(vars(code).get("PHRASE", ""))
 
     def record(self, finding: Finding, mode: str, threads: Iterable[str]) -> FindingRecord:
-        """``finding`` of ``mode`` as it is stored, with what it takes to replay it elsewhere."""
+        """The stored form of ``finding``, with what a replay elsewhere needs."""
         scenario, choice = self.scenario, self.choice
         callers = scenario.callers(choice.code, finding)
         if callers:
@@ -104,10 +104,10 @@ def is_bundled(path: Path) -> bool:
 
 
 def stored_name(path: Path) -> str:
-    """How a stored result names the file ``path``, so that it means the same on another machine.
+    """The name of the file ``path`` in a stored result, so that it means the same on another machine.
 
-    A bundled one from the folder of scenarios on, another one from the current
-    folder on if it is below that.
+    It is relative to the folder of bundled scenarios, or to the current folder, if
+    ``path`` is below one of them.
     """
     path = path.resolve()
     for folder in (bundled_root(), Path.cwd()):
@@ -117,27 +117,27 @@ def stored_name(path: Path) -> str:
 
 
 def stored_file(name: str) -> Path:
-    """The file that ``stored_name`` named so; a bundled one comes first."""
+    """The file that has this ``stored_name``; a bundled one comes first."""
     bundled_path = bundled_root() / name
     return bundled_path if is_bundled(bundled_path) and bundled_path.is_file() else Path(name)
 
 
 def scenario_files(folder: Path, stem: str = "*") -> list[Path]:
-    """Every scenario file below ``folder``, sorted; those whose stem is as the pattern ``stem``."""
+    """Every scenario file below ``folder`` whose stem matches the pattern ``stem``, sorted."""
     return sorted(
         p for p in folder.rglob(f"{stem}.*") if p.suffix in SUFFIXES and not p.name.startswith(("_", "."))
     )
 
 
 def bundled(words: Collection[str] = ()) -> list[Scenario]:
-    """The bundled scenarios; with ``words``, of operations, only those whose files name one.
+    """The bundled scenarios; with ``words`` (operations), only those whose files contain one of them.
 
-    They are checked by the tests: not each command has to do that again.
+    The tests check them, so a command need not do it again.
     """
     files = scenario_files(bundled_root())
     if words:
         word = re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\b")
-        # Those in Python have code of their own in the place of operations.
+        # Python scenarios have code in place of operations.
         files = [file for file in files if file.suffix == ".toml" and word.search(read_text(file))]
     return [load_scenario(path, checked=True) for path in files]
 
@@ -145,10 +145,10 @@ def bundled(words: Collection[str] = ()) -> list[Scenario]:
 def select(names: Sequence[str]) -> list[Scenario]:
     """The scenarios that ``names`` mean, each once, in order.
 
-    A name is a bundled scenario's, ``@tag``, a file or a folder; none at all
-    means ``@thread``.  Results are stored by name, so one that two files share
-    gets its folder before it: ``pairs/route_vs_route``.  UsageError if a name
-    means nothing, or if that does not tell two files apart.
+    A name is a bundled scenario's, ``@tag``, a file or a folder; no name at all
+    means ``@thread``.  Results are stored by name, so the second of two scenarios with
+    one name gets its folder before it: ``pairs/route_vs_route``.  UsageError if a name
+    means nothing, or if two files still have the same name.
     """
     chosen: dict[Path, Scenario] = {}
     for name in names or (DEFAULT_TAG,):
@@ -169,22 +169,22 @@ def select(names: Sequence[str]) -> list[Scenario]:
 def bundled_file(name: str, files: Collection[Path] | None = None) -> Path | None:
     """The bundled scenario that ``name`` means: a stem, or folder/stem; None if there is none.
 
-    Of two with one stem it is the one about the claims; the other is folder/stem.
-    ``files`` are all that are bundled, for a caller who asks about many names.
+    If two have the same stem, it means the one about the claims; the other is folder/stem.
+    ``files`` are all bundled files, for a caller that looks up many names.
     """
     wanted = name.replace("-", "_")
     stem = wanted.rpartition("/")[2]
     if files is None:
         files = scenario_files(bundled_root(), escape(stem))
-    # To find a path's folder is dear: only where the stem is the one.
+    # Resolving a path is slow, so compare the stems first.
     named = [f for f in files if f.stem == stem and wanted in (stem, with_folder(f))]
     return min(named, key=lambda f: (f.parent.name != DEFAULT_TAG[1:], f), default=None)
 
 
 def name_of(path: Path, files: Collection[Path] | None = None) -> str:
-    """The name that results of the scenario in ``path`` go by: its stem.
+    """The name of the scenario in ``path`` in results: its stem.
 
-    If another bundled scenario is meant by that, it is folder/stem.  ``files`` as for ``bundled_file``.
+    If that stem means another bundled scenario, it is folder/stem.  ``files`` as for ``bundled_file``.
     """
     path = _original(path.resolve())
     taken = is_bundled(path) and bundled_file(path.stem, files) != path
@@ -192,7 +192,7 @@ def name_of(path: Path, files: Collection[Path] | None = None) -> str:
 
 
 def _original(path: Path) -> Path:
-    """The bundled scenario that ``path`` is a copy of, as xdist makes of a folder for another machine."""
+    """The bundled scenario of which ``path`` is a copy; xdist copies a folder to another machine."""
     bundled_path = bundled_root() / path.parent.name / path.name
     try:
         if bundled_path.is_file() and bundled_path.read_bytes() == path.read_bytes():
@@ -203,13 +203,13 @@ def _original(path: Path) -> Path:
 
 
 def with_folder(path: Path) -> str:
-    """The name of a scenario whose stem another one has too: ``pairs/route_vs_route``."""
+    """The name of a scenario that shares its stem with another one: ``pairs/route_vs_route``."""
     return f"{path.resolve().parent.name}/{path.stem}"
 
 
 def _meant(name: str) -> list[Scenario]:
     if not name:
-        # As a path it is the current folder, whose Python files nobody has named.
+        # As a path, "" is the current folder, and nobody has asked to run its Python files.
         raise UsageError("'' names no scenario. Give a name, @tag, file or folder, or none at all.")
     path = Path(name)
     if path.suffix in SUFFIXES:
@@ -239,7 +239,7 @@ def _tagged(tag: str) -> list[Scenario]:
 
 
 def load_protocol(spec: str) -> Choice:
-    """What ``spec`` means: a bundled id, or ``path/to/file.py:Name``, whose id is ``Name``.
+    """Load ``spec``: a bundled id, or ``path/to/file.py:Name``, whose id is ``Name``.
 
     The file is run.  ScenarioError or UsageError says what to mend.
     """
@@ -265,7 +265,7 @@ def load_protocol(spec: str) -> Choice:
 
 
 def _check_overrides(file: str, code: type[vgic.Protocol]) -> None:
-    """ScenarioError if a function overrides nothing, but nearly does: its locks would never be taken."""
+    """ScenarioError if a function's name is nearly one that it could override: it would never be called."""
     for cls in code.__mro__:
         if cls.__module__.startswith("racebench."):
             break

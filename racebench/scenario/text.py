@@ -1,4 +1,4 @@
-"""A scenario written as the TOML file that ``scenario_toml`` reads."""
+"""Write a scenario as a TOML file, which ``toml.py`` reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WIDTH = 78
 
 
 class Heading(NamedTuple):
-    """What a scenario file says of itself."""
+    """The top of a scenario file."""
 
     title: str
     source: str
@@ -25,7 +25,7 @@ class Heading(NamedTuple):
 def scenario_text(
     heading: Heading, drawn: Drawn, expect: Mapping[str, Sequence[str]], *, history: bool = False
 ) -> str:
-    """The file's whole text; what is as by default is left out."""
+    """The file's whole text; defaults are left out."""
     lines = [("# " + line).rstrip() for line in _wrapped(heading.comment)]
     lines += ["schema = 1", f"title = {_value(heading.title)}", f"source = {_value(heading.source)}"]
     lines += [f"tags = {_value([*heading.tags])}", *(["history = true"] if history else []), ""]
@@ -53,7 +53,7 @@ def _domain(initial: vgic.Initial) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    """Numbers, texts, truth values, and lists of them or of tables, as TOML has them."""
+    """Numbers, strings, booleans, and lists of them or of tables, in TOML."""
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, Mapping):

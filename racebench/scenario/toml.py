@@ -63,7 +63,7 @@ _EXAMPLES = {
 
 
 class Loader:
-    """One TOML file; what is wrong with it is a ScenarioError."""
+    """One TOML file; every fault in it is a ScenarioError."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path, self.text = path, text
@@ -71,7 +71,7 @@ class Loader:
             raise self.error("", "larger than 1 MiB", "A scenario is a page of text.")
         if long_key(text):
             raise self.error("", f"a key of more than {MOST_PARTS} parts", "A scenario has two levels.")
-        # Only here: a child gets its scenario whole, and reads none.
+        # Imported only here: a child gets its scenario pickled and reads no TOML.
         import tomllib
 
         try:
@@ -161,7 +161,7 @@ class Loader:
             hint = meant(str(state), STATES, f"Choose one of {_list(STATES)}.")
             raise self.error("domain.state", f"{_shown(state)} is no state", hint)
         espis = self.number(domain, "espis", "domain", 0, NR_ESPI_IRQS)
-        # What the numbers of the rest are held against.
+        # The numbers in the other keys are checked against these limits.
         bare = vgic.Initial(vcpus, spis, state, espis=espis)
         routed = self.routed(domain.get("routed", []), bare)
         last = NR_LOCAL_IRQS + spis - 1
@@ -220,7 +220,7 @@ class Loader:
         return tuple(made)
 
     def numbers(self, table: Mapping[str, Any], key: str, low: int, high: int) -> tuple[int, ...]:
-        """A list of different numbers of ``low`` to ``high``; empty if it is not there."""
+        """A list of different numbers of ``low`` to ``high``; empty if the key is missing."""
         value = table.get(key, [])
         place = f"domain.{key}"
         if not isinstance(value, list):
@@ -270,7 +270,7 @@ class Loader:
         return self.number(row, "pirq", where, ESPI_BASE_INTID if extended else FIRST_PIRQ, last)
 
     def pending(self, value: Any, bare: vgic.Initial) -> dict[str, Any]:
-        """The fields of Initial that say what is pending, and where."""
+        """The fields of Initial for pending vIRQs, and where they are queued."""
         made, elsewhere = [], []
         active: list[int] = []
         migrating: list[int] = []
@@ -333,7 +333,7 @@ class Loader:
         return rows
 
     def mix(self, initial: vgic.Initial) -> vgic.Mix | None:
-        """The [hammer] table: operations with weights, for threads that draw."""
+        """The [hammer] table: operations with weights, from which threads draw."""
         if "hammer" not in self.data:
             return None
         if "threads" in self.data:

@@ -16,7 +16,7 @@ MAX_BYTES = 1 << 20
 
 
 def read_text(path: Path) -> str:
-    """The text of a scenario or protocol file; ScenarioError if there is none to be had."""
+    """The text of a scenario or protocol file; ScenarioError if it cannot be read."""
     file = str(path)
     try:
         if not path.exists():
@@ -34,11 +34,11 @@ def read_text(path: Path) -> str:
 
 
 def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
-    """The names that a user's Python file defines; ScenarioError if it raises.
+    """Run a user's Python file and return the names that it defines; ScenarioError if it raises.
 
     Leaves no bytecode file beside it.  The module is in ``sys.modules`` only
     while it runs (dataclasses look it up there), so two files of one name do
-    not meet.
+    not interfere.
     """
     module = ModuleType(f"racebench_file_{path.stem}")
     module.__file__ = str(path)
@@ -66,7 +66,7 @@ def run_file(path: Path, text: str | None = None) -> dict[str, Any]:
 
 
 def _line(error: BaseException, path: Path) -> str:
-    """Where in ``path`` the error came from, as ``line 12``; empty if it did not pass through it."""
+    """The line of ``path`` from which the error came, as ``line 12``; empty if it came from elsewhere."""
     line, tb = 0, error.__traceback__
     while tb is not None:
         if tb.tb_frame.f_code.co_filename == str(path):

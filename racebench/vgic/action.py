@@ -1,10 +1,10 @@
-"""Who receives a pIRQ, and whether that is freed: irq.c's ``struct irqaction`` with its ``struct irq_guest``.
+"""Who receives a pIRQ, and whether its action is freed: irq.c's ``struct irqaction``, ``struct irq_guest``.
 
-Guarantees: where actions are looked after, one that is used after it was freed is
-crash.freed, unless its user holds desc.lock: under it an action is taken off its desc
-before it is freed, so whoever finds it there has it.  Such a use is no step.
-Assumes: a protocol of this package uses an action under desc.lock only.  So only in a
-protocol from elsewhere, and where threads give pIRQs back, are actions looked after.
+Guarantees: where freed actions are recorded, a use after free is crash.freed, unless the
+user holds desc.lock.  An action is removed from its desc under desc.lock before it is
+freed, so a thread that finds it there under the lock can use it.  Such a use is no step.
+Assumes: the protocols of this package use an action only under desc.lock.  So freed actions
+are recorded only for a protocol from elsewhere, and if threads give pIRQs back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..primitives import State, check_that, runtime, shared
 
 
 class Freed(State):
-    """The actions that the allocator has back: evidence, not Xen's."""
+    """The actions that were freed: evidence, not Xen's."""
 
     actions: tuple[IrqAction, ...] = shared((), atomic=True)
 
@@ -24,13 +24,13 @@ class Freed(State):
         return "freed"
 
     def add(self, action: IrqAction) -> None:
-        """``xfree``.  Two that free two actions may lose one of them, but not one after the other."""
+        """``xfree``.  Two threads that free at once may lose one action, but not one after the other."""
         self.actions = (*self.actions, action)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IrqAction:
-    """Who receives a pIRQ: domain ``d`` as ``virq``, or Xen itself (d NULL).  ``_desc`` has it, or had.
+    """Who receives a pIRQ: domain ``d`` as ``virq``, or Xen itself (d NULL).  ``_desc`` is its desc, or was.
 
     Compared by identity, as Xen compares ``dev_id`` pointers.
     """
@@ -57,7 +57,7 @@ class IrqAction:
     def _use(self) -> None:
         freed: Any = None if self._d is None else self._d.structures.machine.freed
         me = None if freed is None or runtime.current is None else runtime.current.running()
-        # An audit, which is no thread, looks at what is left.
+        # No thread: an audit is reading the final state.
         if me is None:
             return
         if self._desc is None or self._desc.lock.owner is not me:

@@ -1,6 +1,6 @@
-"""What is wrong with a machine when all threads have ended.
+"""Find what is wrong with a machine when all threads have ended.
 
-The audits of a machine at rest stand beside the rules that they are of, in
+The audits are defined beside the rules that they check, in
 ``racebench.findings.rules``.
 """
 
@@ -18,17 +18,17 @@ AUDITS: tuple[Audit, ...] = audits()
 
 
 def audit(machine: Machine) -> list[Broken]:
-    """Everything that is wrong with ``machine`` at rest, or went wrong on the way there."""
+    """The rules that ``machine`` breaks at rest, and those that were broken on the way there."""
     rows = [row for d in machine.domains.values() for row in d.structures.rows(d)]
     return [*machine.faults.found, *(rule for check in AUDITS for rule in check(machine, rows))]
 
 
 class DoubleSuccess:
-    """Two routes of one vIRQ to different pIRQs both returned 0, no release between.
+    """Checks that two routes of one vIRQ to different pIRQs did not both return 0 without a release between.
 
-    Made once a program, from its operations.  With a successful release of
-    that vIRQ anywhere, the order is not known from return codes alone, and
-    nothing is said.
+    Made once for a program, from its operations.  If a release of that vIRQ
+    succeeded anywhere, the return codes do not show the order, and
+    nothing is reported.
     """
 
     def __init__(self, threads: Mapping[str, tuple[Operation, ...]]) -> None:
@@ -64,6 +64,6 @@ class DoubleSuccess:
 
 
 def _code(results: Results, name: str, i: int) -> int | None:
-    """What operation ``i`` of thread ``name`` returned; -1 if it did not end."""
+    """The return code of operation ``i`` of thread ``name``; -1 if it did not end."""
     codes = results.get(name)
     return codes[i] if codes is not None and i < len(codes) else -1

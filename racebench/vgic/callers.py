@@ -1,12 +1,12 @@
-"""Who calls the operations of a scenario, and what keeps two callers from running at once.
+"""The callers of a scenario's operations, and what keeps two callers from running at once.
 
-The table says of two callers what excludes them, and from which tree to which; of two
-that are not in it nothing does.  A cell asks of the tree that its protocol stands for.
+The table says what excludes two callers, and in which trees; if a pair is not in the table,
+nothing excludes it.  A cell uses the tree for which its protocol stands.
 Only what the model leaves out can make a schedule that it ran unreachable: a domain that
 is paused, RCU, and for operations that are called naked (route, release) the lock and the
 reservation of their caller.  bind, unbind, attach and kill take their locks themselves, and
-a protocol has its own guards, whatever a patch makes of them.  A lock lets two callers come
-one after the other: only a schedule in which they overlap is excluded by it.
+a protocol has its own guards, whatever a patch makes of them.  A lock lets two callers run
+one after the other: it excludes only a schedule in which they overlap.
 Xen: the callers as they are at c447b7308b, and the commits that are named.
 """
 
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from .language import Initial, Operation
 
 TREES = (*("baf2950213", "b857754723", "228ab9992f", "d0887cc6b1", "1c77496bc8", "e263eeaf71", "c447b7308b"),)
-"""The commits between which it makes a difference which tree one asks of, the oldest first."""
+"""The commits at which the answers change, the oldest first."""
 
 MADE_BY: Mapping[str, str] = {
     **dict.fromkeys(("route", "bind"), "bind"),
@@ -35,19 +35,19 @@ MADE_BY: Mapping[str, str] = {
     **dict.fromkeys(("move", "steal"), "a move of a vCPU"),
     "level": "set_irq_level",
 }
-"""The caller of each operation; what is not here (unpause, setup_irq) no sentence is said of."""
+"""The caller of each operation; operations without one (unpause, setup_irq) get no sentence."""
 
 NAKED = frozenset(("route", "release"))
-"""What is called without the locks and reservations of its caller."""
+"""Operations that are called without the locks and reservations of their callers."""
 
 GUEST = ("a register write", "a trap of the guest", "CPU_ON")
 _HOLDS_A_REFERENCE = ("bind", "unbind", "attach", "a move of a vCPU", "set_irq_level")
 
 
 class Exclusion(NamedTuple):
-    """What keeps two callers apart in the trees from ``since`` on, and no longer from ``until`` on.
+    """What keeps two callers apart, in the trees from ``since`` on, and up to but without ``until``.
 
-    ``lock``: one may come after the other.  ``guard``: it is in the protocol, and only told.
+    ``lock``: they may run one after the other.  ``guard``: it is part of the protocol, and only mentioned.
     """
 
     by: str
@@ -101,7 +101,7 @@ _IN_TREE: Mapping[str, str] = {
 
 
 class Reach(NamedTuple):
-    """Whether callers can bring the threads of a finding together, and ``why``, in sentences."""
+    """Whether callers can run the threads of a finding at once, and ``why``, in sentences."""
 
     reachable: bool
     why: tuple[str, ...]
@@ -115,9 +115,9 @@ def reach(
 ) -> Reach:
     """Whether real callers make these operations side by side in ``tree``, one of ``TREES``.
 
-    ``apart(one, other)`` says that two threads came one after the other.  A thread whose
-    operations are all excluded by another's never meets it; of several operations, only
-    some may have overlapped, so a lock is held against two that make one each.
+    ``apart(one, other)`` says that the two threads ran one after the other.  If everything in one
+    thread is excluded by everything in another, the two never run together.  Of several operations
+    only some may have overlapped, so a lock excludes two threads only if each has one operation.
     """
     every = [op for ops in threads.values() for op in ops]
     if not _one_to_one(initial, every):
@@ -139,15 +139,15 @@ def reach(
 
 
 def never_beside(one: str, other: str, tree: str = TREES[-1]) -> bool:
-    """Whether caller ``one`` is never at work beside ``other`` in ``tree``, whatever the protocol does."""
+    """Whether caller ``one`` never runs beside ``other`` in ``tree``, whatever the protocol does."""
     exclusions = _EXCLUDED.get(frozenset((one, other)), ())
     return any(e.holds(tree) and not e.lock and not e.guard for e in exclusions)
 
 
 def _together(one: Operation, other: Operation, tree: str, locks: bool) -> tuple[bool, str] | None:
-    """Whether something excludes the callers of two operations, and what; None if nothing is known of one.
+    """Whether something excludes the callers of two operations, and what; None if one has no known caller.
 
-    ``locks``: a lock of theirs is one that the schedule does not keep to.
+    ``locks``: in the schedule the two overlap, so a lock of both callers would exclude it.
     """
     callers = [MADE_BY.get(one.name), MADE_BY.get(other.name)]
     if None in callers:
@@ -165,7 +165,7 @@ def _together(one: Operation, other: Operation, tree: str, locks: bool) -> tuple
 
 
 def _since(exclusions: Iterable[Exclusion], tree: str) -> str:
-    """What is to be said of two callers that nothing excludes in ``tree``, though it may elsewhere."""
+    """A sentence about two callers that nothing excludes in ``tree``, although another tree may."""
     now = [e.by for e in exclusions if e.holds(tree)]
     if now:
         return now[-1]
@@ -182,7 +182,7 @@ def _number(op: Operation) -> tuple[int, int]:
 
 
 def _one_to_one(initial: Initial, operations: Iterable[Operation]) -> bool:
-    """Whether each vIRQ has one pIRQ and the other way round, as where both are the same number."""
+    """Whether each vIRQ has one pIRQ and each pIRQ one vIRQ, as if both had the same number."""
     routed = {(virq, pirq) for virq, pirq, _ in initial.routed} | set(_routes(operations))
     return len({virq for virq, _ in routed}) == len(routed) == len({pirq for _, pirq in routed})
 

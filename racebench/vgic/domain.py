@@ -2,7 +2,7 @@
 
 Lock order: none of its own.
 Guarantees: flags are plain writes, as in Xen; nothing orders them with routing.
-Assumes: nobody calls in with a lock held.
+Assumes: callers hold no lock.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .state import NULL, Domain, IrqDesc, Vcpu
 from .vgic_v2 import VgicV2
 
 PSCI_SUCCESS, PSCI_ALREADY_ON = 0, -EALREADY
-"""Unlike Xen, whose numbers are PSCI's, these are errno's, as all other codes are."""
+"""Unlike Xen, which uses PSCI's numbers, these are errno numbers, like all other codes."""
 
 
 class Protocol(Irq, Gic, VgicV2, Domctl):
-    """The whole machine's code.  A protocol overrides the functions it changes.
+    """The whole machine's code.  A protocol overrides the functions that it changes.
 
-    ``ID`` and ``SUMMARY`` are what ``racebench list protocols`` shows; ``PHRASE``, if it has
-    one, begins the sentence that says what breaks with it: "without the rank lock".
-    ``ABSENT`` are the operations that its tree does not have, or the model of it; ``ESPIS``:
-    there are extended SPIs; ``TREE`` is the last of callers.TREES that is in it.
+    ``ID`` and ``SUMMARY`` are shown by ``racebench list protocols``; ``PHRASE``, if set,
+    begins the sentence that says what breaks with it: "without the rank lock".
+    ``ABSENT`` are the operations that its tree, or the model of it, does not have; ``ESPIS``:
+    there are extended SPIs; ``TREE`` is the last of callers.TREES that the tree contains.
     """
 
     ID = ""
@@ -56,14 +56,14 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
             d.is_dying = True
 
     def arch_domain_destroy(self, d: Domain) -> None:
-        """Free what ``d`` has.  Xen: arch/arm/domain.c, arch_domain_destroy @ baf2950213."""
+        """Free the domain's resources.  Xen: arch/arm/domain.c, arch_domain_destroy @ baf2950213."""
         self.domain_vgic_free(d)
         d.destroyed = True
 
     def vcpu_kick(self, v: Vcpu) -> None:
-        """``v`` is to look at what it got: it wakes if it sleeps.  Takes and drops its sched lock.
+        """Make ``v`` look at its pending interrupts: it wakes if it sleeps.  Takes and drops its sched lock.
 
-        Unlike Xen, one that runs elsewhere is not told: a scenario says when it traps.
+        Unlike Xen, a vCPU that runs elsewhere is not told: a scenario says when it traps.
         Xen: arch/arm/domain.c, vcpu_kick, and common/sched/core.c, vcpu_unblock, vcpu_wake @ c447b7308b.
         """
         sched = v.sched
@@ -83,7 +83,7 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
         self.arch_move_irqs(v)
 
     def vcpu_steal(self, d: Domain, vcpu: int, pcpu: int) -> None:
-        """credit2 takes a vCPU that does not run to another pCPU, and tells nobody.
+        """credit2 moves a vCPU that does not run to another pCPU, and does not tell the vGIC.
 
         Xen: common/sched/credit2.c, migrate @ c447b7308b.
         """
@@ -92,7 +92,7 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
     def do_psci_cpu_on(self, d: Domain, vcpu: int) -> int:
         """The guest switches a vCPU on, with the call of PSCI 0.1: 0.
 
-        That one does not look whether it is on already; PSCI 0.2's does.
+        That call does not check whether the vCPU is on already; PSCI 0.2's does.
         QUEUED, VISIBLE, ACTIVE, p.lr, the saved LRs and the lines stay as they
         are.  Takes and drops the vCPU's lock, then domain_lock.
         Xen: arch/arm/vpsci.c, do_common_cpu_on @ baf2950213.
@@ -115,7 +115,7 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
     def physical_irq(self, irq: int, current: Vcpu | None) -> None:
         """The device raises its line: it reaches a pCPU only if the line is enabled and not active.
 
-        The test is the GIC's, not Xen's.
+        The GIC makes this test, not Xen.
         """
         desc = self.irq_to_desc(irq)
         if (
@@ -126,17 +126,17 @@ class Protocol(Irq, Gic, VgicV2, Domctl):
             self.do_IRQ(irq, current)
 
     def comes_to(self, desc: IrqDesc, current: Vcpu | None) -> bool:
-        """Whether the line goes to the pCPU of ``current``; to one that runs none of the domain's it may."""
+        """Whether the line goes to the pCPU of ``current``; if that is None (another pCPU), it may."""
         return current is None or desc.affinity == current.processor
 
     def late_irq(self, irq: int) -> None:
-        """A pCPU has acknowledged the interrupt, whatever has become of its line since."""
+        """A pCPU has acknowledged the interrupt already, whatever has happened to its line since."""
         line = self.irq_to_desc(irq).line
         if line is NULL or not self.machine.draws or line.acknowledge():
             self.do_IRQ(irq)
 
     def latched_irq(self, irq: int, current: Vcpu | None) -> bool:
-        """The line fires if its latch is set, and then as by itself; whether it does."""
+        """The line fires as by itself if its latch is set; return whether it does."""
         desc = self.irq_to_desc(irq)
         line = desc.line
         if line.latched and not desc.DISABLED and self.comes_to(desc, current) and line.acknowledge():

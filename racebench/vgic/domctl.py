@@ -1,11 +1,11 @@
 """domctl.c, dt-overlay.c, dm.c: the hypercalls that route, release and inject.
 
-Lock order: the hypercall's own lock (domctl; in ``head`` the caller's caps, to
-read), then what irq.c takes.
+Lock order: the hypercall's own lock (domctl; in ``head`` the caller's caps, for
+reading), then what irq.c takes.
 Guarantees: a vIRQ's bit in allocated_irqs is set before bind routes it.
 Assumes: the caller holds no lock, and a reference to the domain (RCU).
 
-A number is a vIRQ and a pIRQ at once: in every tree these callers pass the same.
+A number is a vIRQ and a pIRQ at once: in every tree these callers pass the same number for both.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .state import NR_LOCAL_IRQS, Domain, IrqType
 
 
 class Domctl(Header):
-    """arch/arm/domctl.c @ baf2950213, and what came later."""
+    """arch/arm/domctl.c @ baf2950213, and later additions."""
 
     def hypercall_lock(self) -> AbstractContextManager[Any]:
-        """What bind and unbind are done under.  Xen: common/domctl.c, do_domctl @ baf2950213."""
+        """The lock that bind and unbind hold.  Xen: common/domctl.c, do_domctl @ baf2950213."""
         return self.machine.host.domctl_lock
 
     def bind_pt_irq(self, d: Domain, irq: int) -> int:
-        """Reserve vIRQ ``irq``, and route pIRQ ``irq`` to it; 0, -EBUSY or what routing returns.
+        """Reserve vIRQ ``irq``, and route pIRQ ``irq`` to it; 0, -EBUSY or the code of routing.
 
         Xen: arch/arm/domctl.c, XEN_DOMCTL_bind_pt_irq @ baf2950213.
         """
@@ -40,7 +40,7 @@ class Domctl(Header):
             return rc
 
     def unbind_pt_irq(self, d: Domain, irq: int) -> int:
-        """Release vIRQ ``irq``, and then its reservation; what releasing returns.
+        """Release vIRQ ``irq``, and then its reservation; the code of releasing.
 
         Xen: arch/arm/domctl.c, XEN_DOMCTL_unbind_pt_irq @ baf2950213.
         """
@@ -51,7 +51,7 @@ class Domctl(Header):
             return rc
 
     def attach_overlay(self, d: Domain, irq: int) -> int:
-        """Give a device's pIRQ ``irq`` to ``d``, which runs; what routing returns.
+        """Give a device's pIRQ ``irq`` to ``d``, which runs; the code of routing.
 
         Whether the vIRQ was reserved before makes no difference, and an error
         undoes nothing.  Unlike Xen, the device has one IRQ, and every domain is
@@ -66,7 +66,7 @@ class Domctl(Header):
             return self.route_irq_to_guest(d, irq, irq)
 
     def irq_set_type(self, irq: int, irq_type: IrqType) -> None:
-        """Say how pIRQ ``irq`` signals, unless that is known.  Takes and drops desc.lock.
+        """Set the type of pIRQ ``irq``, unless it is set.  Takes and drops desc.lock.
 
         Xen: arch/arm/irq.c, irq_set_type @ c447b7308b.
         """
@@ -86,7 +86,7 @@ class Domctl(Header):
         return 0
 
     def vgic_reserve_virq(self, d: Domain, virq: int) -> bool:
-        """Set the bit of ``virq``; False if it is set, or there is no such vIRQ.
+        """Set the bit of ``virq``; False if it is set already, or there is no such vIRQ.
 
         Xen: vgic.c, vgic_reserve_virq @ baf2950213, and for an eSPI @ bdde400c6e.
         """
@@ -95,14 +95,14 @@ class Domctl(Header):
         return not d.allocated_irqs[d.allocated_index(virq)].test_and_set()
 
     def vgic_free_virq(self, d: Domain, virq: int) -> None:
-        """Clear the bit whose number ``virq`` is, an eSPI's number too.
+        """Clear bit number ``virq``; for an eSPI too, whose bit has another number.
 
-        A virtual device's is not the caller's to clear, nor one that another caller has
-        set, unless this one has released what it was set for.
+        A caller must not clear the bit of a virtual device, nor one that another caller has
+        set, unless it has released the vIRQ for which the bit was set.
         Xen: vgic.c, vgic_free_virq @ baf2950213.
         """
         if virq >= d.vgic_num_irqs + d.nr_espis:
-            # Unlike Xen, what lies there in memory is left alone.
+            # Unlike Xen, the memory there is not written.
             message = f"bit {virq} is cleared, of the {d.vgic_num_irqs + d.nr_espis} that allocated_irqs has"
             self.fault("reservation.out_of_bounds", message, "allocated_irqs")
             return

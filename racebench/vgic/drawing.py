@@ -1,16 +1,17 @@
-"""Random small scenarios that a machine can really be in.
+"""Draw random small scenarios in which a real machine can be.
 
-A thread plays one actor, and makes what the table of callers says that it makes, of the
-operations that the protocol's tree has: a vCPU writes registers and ends its own
+A thread plays one actor, and makes the operations that the table of callers gives to that
+actor and that the protocol's tree has: a vCPU writes registers and ends its own
 interrupts, the toolstack routes and releases, a pCPU takes a physical interrupt, the
-scheduler moves a vCPU.  What excludes two callers for good keeps them apart here too.
-Nor is drawn what hardware rules out: a vCPU traps before Xen emulates a register write of
-its, a guest that was never started has enabled nothing, the vCPUs of a dying domain do not run.
+scheduler moves a vCPU.  Two callers that always exclude each other are not drawn together.
+Nor is what the hardware rules out: a vCPU traps before Xen emulates one of its register
+writes, a guest that was never started has enabled nothing, the vCPUs of a dying domain do
+not run.
 
-The toolstack either routes any vIRQ to any pIRQ (route, release), or it is that of today's
-callers, for which a number is a vIRQ and a pIRQ, and which reserve it first.  Where the tree
-has extended SPIs, all numbers of a scenario may be theirs.  The domain may be the hardware
-domain, which nobody kills, and which has no device model.
+The toolstack either routes any vIRQ to any pIRQ (route, release), or it is the one of today's
+callers, for which a number is a vIRQ and a pIRQ, and which reserve it first.  If the tree
+has extended SPIs, all numbers of a scenario may be extended SPIs.  The domain may be the
+hardware domain, which nobody kills, and which has no device model.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ _ROLES: Mapping[str, tuple[float, tuple[str, ...]]] = {
     "model": (0.7, ("set_irq_level",)),
     "rcu": (1, ("domain_vgic_free",)),
 }
-"""Each actor: how often there is one, and as which callers it acts; "" is nobody's in particular."""
+"""Each actor: its weight, and the callers as which it acts; "" is for operations without a caller."""
 _WEIGHTS = {
     **dict.fromkeys(("isenabler", "icenabler"), 4.0),
     **dict.fromkeys(("itargetsr", "eoi"), 3.0),
     **dict.fromkeys(("route", "bind", "irq"), 2.0),
     **dict.fromkeys(("fire", "kill"), 0.4),
 }
-"""How often an actor does what is not drawn as often as most."""
+"""The weights of operations that are not drawn as often as most."""
 _IN_GUEST = frozenset(("eoi", "hweoi", "trap"))
 _ANYWHERE = frozenset(("restore", "irq", "fire"))
 
@@ -64,13 +65,13 @@ def op(name: str, **args: int | tuple[int, ...]) -> Operation:
 
 
 class Drawn(NamedTuple):
-    """A scenario without a name: where it starts, and what its threads do."""
+    """A scenario without a name: its initial state, and the operations of its threads."""
 
     initial: Initial
     threads: Threads
 
     def size(self) -> tuple[int, int, int]:
-        """Operations, threads, and numbers that they and the state before them name."""
+        """The numbers of operations, of threads, and of numbers that they and the initial state name."""
         lists = [v for v in self.initial if isinstance(v, tuple)]
         before = sum(map(len, lists)) + sum(on for _, _, on in self.initial.routed)
         before += bool(self.initial.espis) + self.initial.hardware_domain
@@ -78,14 +79,14 @@ class Drawn(NamedTuple):
         return len(ops), len(self.threads), before + sum(len(n) for op in ops for _, n in op.args)
 
     def key(self) -> tuple[object, ...]:
-        """The same for two that differ in nothing but the names of threads."""
+        """A key that is equal for two scenarios which differ only in the names of threads."""
         return self.initial, tuple(sorted(tuple(map(str, ops)) for ops in self.threads.values()))
 
 
 def draw(
     rng: random.Random, absent: Collection[str] = (), state: str | None = None, espis: bool = False
 ) -> Drawn:
-    """One scenario of two or three threads, without ``absent`` operations; ``state`` fixes the domain's.
+    """Draw a scenario of two or three threads, without ``absent`` operations; ``state`` fixes the domain's.
 
     ``espis``: its numbers may be those of extended SPIs.
     """
@@ -93,10 +94,10 @@ def draw(
 
 
 def played(initial: Initial, vcpu: int, operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
-    """``operations`` of the thread of ``vcpu``, with the ways into the guest and out of it that they need.
+    """Add to the operations of ``vcpu``'s thread the entries into the guest and exits that they need.
 
-    What the guest itself does, it does once it is entered; when Xen emulates a register
-    write, the guest has been left, and its list registers looked at.
+    An operation of the guest itself needs the guest to be entered; before Xen emulates a register
+    write, the guest has been left and its list registers have been examined.
     """
     inside = any(on == "lr" and dict(initial.elsewhere).get(virq, 0) == vcpu for virq, on in initial.pending)
     made: list[Operation] = []
@@ -121,11 +122,11 @@ class _Draw:
         self.names = [name for name in OPERATIONS if name not in absent and self._is_called(name)]
         self.late = set(self.pirqs)
         self.threads: dict[str, tuple[Operation, ...]] = {}
-        # Those that do not run, since somebody moves them.
+        # The vCPUs that do not run, because another thread moves them.
         self.still: set[int] = set()
 
     def _is_called(self, name: str) -> bool:
-        """Whether the toolstack of this scenario has ``name``; the others' operations it always has."""
+        """Whether this scenario's toolstack has ``name``; operations of other actors are always there."""
         if name in NAKED:
             return self.naked
         return not self.naked or MADE_BY.get(name) not in (*_TOOLSTACK[:3], "set_irq_level")
@@ -143,12 +144,12 @@ class _Draw:
         return Drawn(self.initial._replace(down=self._down()), self.threads)
 
     def _down(self) -> tuple[int, ...]:
-        """vCPUs that are switched on, and do nothing before that."""
+        """The vCPUs that are switched on by a thread, and have no thread themselves."""
         ops = [one for ops in self.threads.values() for one in ops]
         asked = {one.value("vcpu") for one in ops if one.name == "cpu_on"}
         return tuple(sorted(n for n in asked if f"vcpu{n}" not in self.threads))
 
-    # -- where it starts
+    # -- the initial state
 
     def _initial(self) -> None:
         rng, running = self.rng, self.state == "running"
@@ -195,10 +196,10 @@ class _Draw:
             routed = any(v == virq for v, _, _ in self.initial.routed)
             self._add(**({"migrating": virq} if on == "lr" and routed else {"elsewhere": (virq, 1)}))
 
-    # -- what the threads do
+    # -- the threads
 
     def _thread(self, name: str) -> tuple[Operation, ...]:
-        """What actor ``name`` does; nothing if it cannot be there beside the others."""
+        """The operations of actor ``name``; none if it cannot run beside the other threads."""
         vcpu = int(name[-1]) if name.startswith("vcpu") else None
         if vcpu is not None and not self._runs(vcpu):
             return ()
@@ -215,16 +216,16 @@ class _Draw:
                     made.append(one)
         if vcpu is None or not made:
             return tuple(made)
-        # The guest of a domain that is still made runs once it is let go.
+        # The guest of a domain that is being created runs after the unpause.
         start = (op("unpause"),) if self.state == "creating" else ()
         return played(self.initial, vcpu, (*start, *made))
 
     def _runs(self, vcpu: int) -> bool:
-        """Whether the guest has ``vcpu`` for a thread: one of a domain that is still made starts first."""
+        """Whether ``vcpu`` can be a thread; while the domain is being created, only vCPU 0 can."""
         return vcpu not in self.still and (self.state == "running" or (self.state == "creating" and not vcpu))
 
     def _of(self, actor: str) -> list[str]:
-        """The operations that ``actor`` may make beside the threads that there are."""
+        """The operations that ``actor`` may make beside the threads drawn so far."""
         callers = _ROLES[actor][1]
         others = {MADE_BY.get(one.name, "") for ops in self.threads.values() for one in ops}
         kept = [c for c in callers if not any(never_beside(c, other) for other in others)]
@@ -240,7 +241,7 @@ class _Draw:
         return [name for name in names if name != "late_irq" or not actor.startswith("vcpu")]
 
     def _operation(self, name: str, vcpu: int | None) -> Operation | None:
-        """``name`` with numbers, by vCPU ``vcpu`` or by somebody else; None if there are none for it."""
+        """``name`` with drawn numbers, by vCPU ``vcpu`` or another actor; None if it has no numbers."""
         args: dict[str, int | tuple[int, ...]] = {}
         for key in OPERATIONS[name]:
             bare = key.rstrip("?*")
@@ -256,7 +257,7 @@ class _Draw:
         if key == "vcpu":
             return self._vcpu(name, vcpu)
         if key == "either":
-            # Only a domain that lives has vCPUs that run, and a thread of them is found by its name.
+            # Only a running domain has vCPUs that run; their threads are found by name.
             alone = vcpu is None and self.state == "running" and rng.random() < 0.3
             return (rng.randrange(self.initial.vcpus),) if alone else ()
         if key == "pirq" and name == "late_irq":
@@ -269,14 +270,14 @@ class _Draw:
         if key == "virq":
             return (rng.choices(self.virqs, (4, 1))[0],)
         if name == "setup_irq":
-            # Xen has looked in the device tree how a line of its own signals.
+            # Xen knows the type of its own lines from the device tree.
             unknown = {line.pirq for line in self.initial.lines if line.type is IrqType.INVALID}
             return tuple(sorted(set(self.pirqs) - unknown))[-1:]
         choices = {"pirq": self.pirqs, "irq": self.pirqs, "pcpu": PCPUS, "priority": (0, 255)}
         return (rng.choices(choices[key], (4, 1) if key == "irq" else None)[0],)
 
     def _vcpu(self, name: str, vcpu: int | None) -> tuple[int, ...]:
-        """The vCPU that operation ``name`` names: itself, another, one that does not run, or none."""
+        """The vCPU that operation ``name`` names: itself, another one, one that does not run, or none."""
         if MADE_BY.get(name) == "a move of a vCPU":
             free = [n for n in range(self.initial.vcpus) if f"vcpu{n}" not in self.threads]
             moved = self.rng.choice(free) if free else None

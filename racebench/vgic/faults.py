@@ -1,4 +1,4 @@
-"""The rules that are broken on the way, where the machine goes on."""
+"""Rules that are broken while the machine goes on."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from ..primitives import State, shared
 
 
 class Faults(State):
-    """What came to light in one execution: evidence, not Xen's.
+    """The rules that broke in one execution: evidence, not Xen's.
 
-    Two threads may add to ``found``.  Each reads it and writes it, so one may be
-    lost between them, but not in the schedules that have them one after the other.
+    Two threads may add to ``found``.  Each reads it and writes it, so one addition may
+    be lost, but not in the schedules in which one thread adds after the other.
     """
 
     found: tuple[Broken, ...] = shared((), atomic=True)

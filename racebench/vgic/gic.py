@@ -34,7 +34,7 @@ class Gic(Header):
         desc.type = irq_type
 
     def gic_set_active_state(self, desc: IrqDesc, active: bool) -> None:
-        """Make the line active, or not.  Enter with desc.lock held.
+        """Make the line active, or inactive.  Enter with desc.lock held.
 
         Xen: gic.h, gic_set_active_state, and gic-v2.c, gicv2_set_active_state @ c447b7308b.
         """
@@ -54,7 +54,7 @@ class Gic(Header):
             desc.line.latched = pending
 
     def gic_read_pending_state(self, desc: IrqDesc) -> bool:
-        """Whether the line is pending.  Unlike Xen, what a device asserts is not kept: only the latch is.
+        """Whether the line is pending.  Unlike Xen, only the latch is kept, not what a device asserts.
 
         Xen: gic.h, gic_read_pending_state @ c447b7308b.
         """
@@ -86,7 +86,7 @@ class Gic(Header):
             return self.map_irq(d, p, desc, priority)
 
     def map_irq(self, d: Domain, p: PendingIrq, desc: IrqDesc, priority: int) -> int:
-        """What the rank lock covers in gic_route_irq_to_guest: test, then set all."""
+        """The part of gic_route_irq_to_guest under the rank lock: test, then set all."""
         if p.desc is not NULL or p.ENABLED:
             return -EBUSY
         self.give_to_guest(d, desc, priority)
@@ -122,7 +122,7 @@ class Gic(Header):
         check_that(p.desc is desc, "crash.assertion", "gic_remove_irq_from_guest: p->desc is not desc")
 
     def unmap_irq(self, d: Domain, p: PendingIrq, desc: IrqDesc) -> int:
-        """What the rank lock covers in gic_remove_irq_from_guest."""
+        """The part of gic_remove_irq_from_guest under the rank lock."""
         ret = self.stop_for_removal(d, desc)
         if ret:
             return ret
@@ -142,7 +142,7 @@ class Gic(Header):
         return -EBUSY if desc.INPROGRESS or not desc.DISABLED else 0
 
     def shutdown_and_deactivate(self, desc: IrqDesc) -> None:
-        """Stop the line, and end for the guest what it has not ended.
+        """Stop the line, and end its interrupt for the guest if that has not.
 
         Enter with desc.lock held.
         """

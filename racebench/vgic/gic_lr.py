@@ -56,7 +56,7 @@ class GicLr(Header):
         p.lr = lr
 
     def gic_add_to_lr_pending(self, v: Vcpu, n: PendingIrq) -> None:
-        """Queue ``n`` for an LR by priority; nothing if it is queued.
+        """Queue ``n`` for an LR by priority; do nothing if it is queued.
 
         Xen: gic.c, gic_add_to_lr_pending @ baf2950213.
         """
@@ -88,9 +88,9 @@ class GicLr(Header):
             self.update_lr_of(v, p)
 
     def update_lr_of(self, v: Vcpu, p: PendingIrq) -> None:
-        """Look at the LR of ``p``, which is taken on trust.
+        """Update the LR that ``p.lr`` names, without checking that it is that of ``p``.
 
-        Unlike Xen, nothing happens if it is not in use: what is there is another's, or nothing.
+        Unlike Xen, nothing happens if the vCPU does not use that LR: another vIRQ's, or none, is in it.
         Xen: gic.c, in gic_raise_inflight_irq @ baf2950213.
         """
         lr = p.lr
@@ -101,7 +101,7 @@ class GicLr(Header):
         self.fault("lr.stale_index", message, "p.lr")
 
     def gic_raise_guest_irq(self, v: Vcpu, p: PendingIrq, current: Vcpu | None = None) -> None:
-        """Give ``p`` a free LR if the vCPU runs here and nobody queues, else queue it.
+        """Give ``p`` a free LR if the vCPU runs here and no vIRQ is queued, else queue it.
 
         Xen: gic.c, gic_raise_guest_irq @ baf2950213.
         """
@@ -114,7 +114,7 @@ class GicLr(Header):
         self.gic_add_to_lr_pending(v, p)
 
     def _free_lr(self, v: Vcpu) -> int | None:
-        """A list register taken for use in lr_mask, None if all are in use."""
+        """Reserve a free list register in lr_mask and return it; None if all are in use."""
         mask = v.lr_mask
         for lr in range(NR_LRS):
             if not mask & (1 << lr):
@@ -159,7 +159,7 @@ class GicLr(Header):
         self.finish_migration(v, p)
 
     def update_active_lr(self, v: Vcpu, i: int, p: PendingIrq) -> None:
-        """The guest is at ``p``, which may have come again: a virtual one becomes pending, too.
+        """The guest is handling ``p``; if it has come again, a virtual one becomes pending too.
 
         Enter with ``v.lock`` held.  Xen: gic.c, in gic_update_one_lr @ baf2950213.
         """
@@ -173,9 +173,9 @@ class GicLr(Header):
                 v.lrs = (*lrs[:i], entry._replace(pending=True), *lrs[i + 1 :])
 
     def guest_hweoi(self, d: Domain, virq: int, vcpu: int | None = None) -> Vcpu | None:
-        """vCPU ``vcpu``, or whichever has ``virq`` in an LR, ends it; that vCPU, None if it is in none.
+        """vCPU ``vcpu`` (None: the one with ``virq`` in an LR) ends ``virq``; return that vCPU, or None.
 
-        The hardware does this, and with the HW bit set deactivates the line at once.
+        The hardware does this, and if the HW bit is set it deactivates the line at once.
         """
         for v in d.vcpu if vcpu is None else (d.vcpu[vcpu],):
             lrs = v.lrs
@@ -197,7 +197,7 @@ class GicLr(Header):
         desc.line.active = False
 
     def finish_migration(self, v: Vcpu, p: PendingIrq) -> None:
-        """A vIRQ that was sent away while it was in an LR has ended: its line follows it.
+        """Move the line of a vIRQ that was sent away while it was in an LR, and has ended.
 
         Xen: in gic_update_one_lr @ baf2950213.
         """
@@ -207,7 +207,7 @@ class GicLr(Header):
             p.MIGRATING = False
 
     def gic_clear_lrs(self, v: Vcpu) -> bool:
-        """``v`` traps: look at each LR in use; whether there is one.  Takes and drops ``v.lock``.
+        """``v`` traps: update each LR in use; return whether there is one.  Takes and drops ``v.lock``.
 
         Xen: gic.c, gic_clear_lrs @ baf2950213.
         """
@@ -221,7 +221,7 @@ class GicLr(Header):
     def gic_restore_pending_irqs(self, v: Vcpu) -> None:
         """Fill LRs from lr_pending, free ones first.  Takes and drops ``v.lock``.
 
-        Unlike Xen, what is evicted is not looked at before the next time.
+        Unlike Xen, an evicted vIRQ is not considered again before the next call.
         Xen: gic.c, gic_restore_pending_irqs @ baf2950213.
         """
         with v.lock:
@@ -229,7 +229,7 @@ class GicLr(Header):
             for p in v.lr_pending:
                 lr = self._free_lr(v)
                 if lr is None:
-                    # Each search goes on where the last one found somebody.
+                    # Each search continues where the last one found a victim.
                     victims = victims or reversed(v.inflight_irqs)
                     lr = self.evict(v, p, victims)
                 if lr is None:
@@ -238,7 +238,7 @@ class GicLr(Header):
                 LR_PENDING.remove(v, p)
 
     def evict(self, v: Vcpu, p: PendingIrq, victims: Iterator[PendingIrq]) -> int | None:
-        """Take an LR for ``p`` from who is less urgent and not at the guest; None if there is nobody.
+        """Free an LR for ``p`` from a less urgent vIRQ that the guest does not handle; None if there is none.
 
         Xen: gic.c, in gic_restore_pending_irqs @ baf2950213.
         """

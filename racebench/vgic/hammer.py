@@ -1,13 +1,13 @@
 """Threads that draw operations from a weighted mix, on domains that live on.
 
 A collision is one *round*: every thread draws its operations, and when all are
-done (the rendezvous) the machine is audited and every return code is held
-against the serial order of the round's operations.  The next round starts
+done (the rendezvous) the machine is audited and every return code is compared
+with the serial orders of the round's operations.  The next round starts
 where this one ended.  A free run keeps a few dozen such domains going side by
-side, each with draws of its own; one that broke a rule is replaced.
+side, each with its own random numbers; one that broke a rule is replaced.
 
-What orders the accesses: a thread's ``rounds`` entry and its random numbers are
-its own during a round and the coordinator's at the rendezvous.
+What orders the accesses: a thread's ``threads`` entry, its random numbers included,
+belongs to the thread during a round and to the coordinator at the rendezvous.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _VIRQ, _DESC = 8, 6
 
 
 class Mix(NamedTuple):
-    """What each thread draws from: operations with weights; ``operations`` of them a round."""
+    """Each thread's operations with weights; a thread draws ``operations`` of them in a round."""
 
     operations: int
     threads: Mapping[str, tuple[tuple[Operation, int], ...]]
@@ -47,7 +47,7 @@ class Mix(NamedTuple):
 
 
 class _Thread:
-    """One thread's part of one machine: its draws, and what this round's returned."""
+    """One thread's part of one machine: its random numbers, and this round's operations and results."""
 
     __slots__ = ("log", "rng")
 
@@ -69,14 +69,14 @@ class HammeredSystem(System):
         self.began = glimpse(self.machine)
 
     def recycle(self) -> bool:
-        """The same machine, as it is, goes into the next round, unless it is spoilt."""
+        """Keep the machine as it is for the next round, unless it is spoilt."""
         return not self.spoilt
 
 
 def build_hammer(name: str, initial: Initial, mix: Mix, protocol: type[Protocol]) -> Program:
-    """A Program for ``stress``; a controlled engine would draw anew in each execution.
+    """A Program for ``stress``; under control each execution would draw other operations.
 
-    A thread's result is what it drew and what that returned, in words.
+    A thread's result is its drawn operations and their results, in words.
     """
     return _Hammer(name, initial, mix, protocol).program()
 
@@ -146,14 +146,14 @@ class _Hammer:
         if any(not is_benign(rule.rule) for rule in rules):
             system.spoilt = True
         else:
-            # What else there is leaves nothing behind: the domain is fit for the next round.
+            # Benign rules change no state, so the domain can be used in the next round.
             for desc in system.machine.descs.values():
                 desc.irqs_on = False
             system.began = now
         return rules
 
     def _history(self, system: HammeredSystem, now: Glimpse) -> list[Broken]:
-        """Hold the round's return codes against every serial order, the one they came in first."""
+        """Compare the round's return codes with every serial order, the order of completion first."""
         serial, threads = system.serial, system.threads.values()
         came = sorted((tick, number, result) for t in threads for number, result, tick in t.log)
         order = [(number, result) for _, number, result in came]
@@ -165,7 +165,7 @@ class _Hammer:
             if every is not None and not every:
                 return [unexplained({name: self._words(t) for name, t in system.threads.items()})]
             system.possible = {end for end in every or () if serial.glimpse(end) == now}
-        # A state that no serial order leads to is the audits' business: a new domain takes over.
+        # No serial order ends in this state: judging it is up to the audits.  A new domain takes over.
         system.spoilt = not system.possible or serial.full
         return []
 
@@ -173,7 +173,7 @@ class _Hammer:
         return [said(self._operations[number], result) for number, result, _ in thread.log]
 
     def _story(self, system: HammeredSystem) -> dict[str, Any]:
-        """The round: how it began, as a scenario would have it, what was drawn and what that returned."""
+        """The round: its initial state as in a scenario file, the drawn operations and their results."""
         initial = expressed(system.began, self.initial)
         return {
             "initial": None if initial is None else domain_table(initial),
@@ -189,7 +189,7 @@ class _Hammer:
 
 
 def expressed(began: Glimpse, initial: Initial) -> Initial | None:
-    """The initial state of a scenario that begins as ``began`` did; None if a file has no words for it."""
+    """The initial state of a scenario that begins as ``began``; None if a scenario file cannot express it."""
     plain = Initial(initial.vcpus, initial.spis, initial.state, down=initial.down)
     if initial._replace(routed=(), pending=(), enabled=()) != plain:
         return None

@@ -1,7 +1,7 @@
-"""How the GIC drives a pIRQ that is Xen's (``host``) or a domain's (``guest``).
+"""The callbacks of a pIRQ that belongs to Xen (``host``) or to a domain (``guest``).
 
 ``enable``, ``disable``, ``startup`` and
-``shutdown`` of host and guest are to be called with desc.lock held.
+``shutdown`` of host and guest must be called with desc.lock held.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .state import HwIrqController, IrqDesc, deactivate
 
 
 class _GicIrqType(HwIrqController):
-    """What the host and guest types share: they drive a real line.
+    """The common part of host and guest: they drive a real line.
 
     Unlike Xen, gicv2.lock is left out: it nests inside everything and covers
     one register write, which here is one step.

@@ -1,6 +1,6 @@
-"""The interrupt controller itself: a pIRQ's line, and what a list register holds.
+"""The interrupt controller itself: the line of a pIRQ, and the content of a list register.
 
-Guarantees: each access is one step, as one access to a register is.  A line that
+Guarantees: each access is one step, like an access to a register.  A line that
 is active does not fire; whether it is enabled and where it goes is in its
 ``irq_desc`` (DISABLED, affinity), which Xen changes with the register.
 Assumes: a list register is touched only by the pCPU that runs its vCPU.
@@ -15,7 +15,7 @@ from ..primitives import Lock, State, shared
 
 
 class ListRegister(NamedTuple):
-    """What one list register holds.  ``pirq`` is set if its HW bit is.
+    """The content of one list register.  ``pirq`` is set if its HW bit is.
 
     Neither ``pending`` nor ``active``: the guest has ended it, and the next
     trap of its vCPU frees the register.
@@ -27,7 +27,7 @@ class ListRegister(NamedTuple):
     active: bool = False
 
     def ended(self) -> ListRegister:
-        """The same once the guest has taken it, if it had not, and ended it."""
+        """The content after the guest has taken the interrupt (if it had not yet) and ended it."""
         return self._replace(pending=self.pending and self.active, active=False)
 
 
@@ -36,7 +36,7 @@ class Line(State):
 
     ``active``: acknowledged, and not deactivated since.  ``latched``: an edge, or
     a write to the distributor's ISPENDR, that no pCPU has acknowledged; what a
-    device asserts is not kept, since a scenario says when it fires.  ``owner`` is
+    device asserts is not kept, because a scenario says when it fires.  ``owner`` is
     (domain, vIRQ) of the present action, kept if ``changes_owner``.
     """
 
@@ -46,8 +46,8 @@ class Line(State):
 
     def __init__(self, irq: int, contended: bool, changes_owner: bool) -> None:
         self.irq, self.contended, self.changes_owner = irq, contended, changes_owner
-        # Unlike in hardware, where one pCPU reads the acknowledge register of an SPI and
-        # the others see it no more.  Nothing is taken with it held.
+        # Unlike in hardware, where an SPI disappears for the other pCPUs once one pCPU has
+        # read the acknowledge register.  No other lock is taken while this one is held.
         self.arbiter: AbstractContextManager[Any] = Lock("line", irq) if contended else nullcontext()
 
     def label(self) -> str:
@@ -56,7 +56,7 @@ class Line(State):
     def acknowledge(self) -> bool:
         """A pCPU reads the acknowledge register; False if the line is active, and does not fire."""
         with self.arbiter:
-            # Where nobody else acknowledges it, it cannot be active.
+            # If no other thread acknowledges the line, it cannot be active.
             if self.contended and self.active:
                 return False
             self.active = True
@@ -64,11 +64,11 @@ class Line(State):
 
 
 class Arrival(State):
-    """One interrupt that comes to the pCPU that runs a vCPU, or to another one: to whichever takes it first.
+    """One interrupt that comes to the pCPU that runs a vCPU or to another pCPU: the first one takes it.
 
     ``pcpu``, one lock for each vCPU, is held while that pCPU is busy: it takes an interrupt only between two
-    operations of the thread that plays the vCPU, for Xen does each with interrupts off.
-    Lock order: ``pcpu`` before all else; nothing is taken with ``lock`` held.
+    operations of the vCPU's thread, because Xen does each of them with interrupts off.
+    Lock order: ``pcpu`` before all else; no lock is taken while ``lock`` is held.
     """
 
     taken: bool = shared(False, atomic=True)
@@ -81,7 +81,7 @@ class Arrival(State):
         return f"arrival[{self.thread}]"
 
     def take(self) -> bool:
-        """Whether the interrupt is the caller's: the first one's."""
+        """Whether the interrupt is the caller's: true for the first call only."""
         with self.lock:
             was = self.taken
             self.taken = True

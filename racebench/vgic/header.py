@@ -12,7 +12,7 @@ from .structures import Structures
 
 
 class Header:
-    """What every mixin can rely on: a machine, and the other files' functions.
+    """The base of every mixin: a machine, and the functions of the other files.
 
     ``irq_desc``, ``pending_irq`` and ``rank_irq`` are the State classes that the
     protocol wants: one whose none handler ends IRQs, one with a lock of its own,
@@ -28,22 +28,22 @@ class Header:
 
     @classmethod
     def structures(cls, machine: Machine) -> Structures:
-        """What this protocol's vGIC keeps; another vGIC brings its own."""
+        """The structures of this protocol's vGIC; another vGIC has its own."""
         return PendingIrqStructures(machine, cls.pending_irq, cls.rank_irq)
 
     def fault(self, rule: str, message: str, field: str) -> None:
-        """``rule`` is broken, and the machine goes on: the check tells it at the end."""
+        """Record that ``rule`` is broken while the machine goes on; the check reports it at the end."""
         faults = self.machine.faults
         faults.found = (*faults.found, broken(rule, message, (field,)))
 
     def check_active(self, desc: IrqDesc, what: str) -> None:
-        """An LR with its HW bit set ends a line; one that is not active cannot be ended."""
+        """Check that the line is active: an LR with its HW bit set ends it, which needs an active line."""
         if desc.line is not NULL and not desc.line.active:
             message = f"{what} as pIRQ {desc.irq}, whose line is not active"
             self.fault("lr.hw_inactive", message, "LR.HW")
 
     def check_owner(self, desc: IrqDesc, d: Domain, virq: int, what: str) -> None:
-        """Whoever ends ``desc`` for ``virq`` means the interrupt of that vIRQ."""
+        """Check that ``desc``, which is being ended for ``virq``, still belongs to that vIRQ."""
         line = desc.line
         if line is not NULL and line.changes_owner and line.owner not in (None, (d.domain_id, virq)):
             message = f"{what}, of pIRQ {desc.irq} for vIRQ {virq}, whose pIRQ it is no longer"

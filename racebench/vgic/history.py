@@ -13,7 +13,7 @@ from .system import System, alone, explained
 
 
 class History:
-    """The rule ``history.not_serializable`` of a program whose threads' operations are known."""
+    """Checks the rule ``history.not_serializable`` for a program whose threads' operations are known."""
 
     def __init__(self, build: Callable[[], System], threads: Mapping[str, tuple[Operation, ...]]) -> None:
         self._threads = threads
@@ -22,7 +22,7 @@ class History:
         self._serial: Serial | None = None
 
     def audit(self, results: Mapping[str, list[Any] | None]) -> Iterator[Broken]:
-        """``results`` has each thread's return codes; without all of them there is no answer."""
+        """``results`` has each thread's return codes; if any are missing, nothing is checked."""
         if self._serial is None:
             self._serial = Serial(self._build, [alone(op) for op in self._operations])
         logs, words = [], {}
@@ -39,7 +39,7 @@ class History:
 
 
 def unexplained(threads: Mapping[str, list[str]]) -> Broken:
-    """``threads`` has what each did and what that returned, in words."""
+    """The finding; ``threads`` has each thread's operations and their results, in words."""
     returned = "; ".join(f"{name}: {', '.join(words)}" for name, words in threads.items())
     message = f"no serial order explains what these returned: {returned}"
     return broken("history.not_serializable", message, ("return codes",))

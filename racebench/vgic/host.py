@@ -1,4 +1,4 @@
-"""What hypercalls and the scheduler keep beside the vGIC, for the scenarios that use it.
+"""The state of hypercalls and the scheduler beside the vGIC, for the scenarios that use it.
 
 Lock order: domctl, overlay, dt_host, caps come before all of the vGIC's; a
 vCPU's sched lock comes after all of them.
@@ -14,7 +14,7 @@ from ..primitives import Lock, RWLock, State, runtime, shared
 class Host(State):
     """The locks of the toolstack's hypercalls.
 
-    ``caps_lock`` is that of the caller's domain, which owns the permissions.
+    ``caps_lock`` is that of the calling domain, which owns the permissions.
     """
 
     def __init__(self) -> None:
@@ -34,13 +34,13 @@ def _caller() -> str:
 
 
 class AllocatedIrq(State):
-    """One bit of a domain's ``allocated_irqs``.  ``device``: a virtual device has it from the start.
+    """One bit of a domain's ``allocated_irqs``.  ``device``: it belongs to a virtual device from the start.
 
-    Unlike Xen, which has an atomic instruction for each access, a lock of the
-    bit stands around those that write; nothing is taken with it held.
-    ``taken`` has the name of the thread that set it, True if that was before the start.
-    Where one thread may clear what another has set, ``released`` has each thread that
-    released the vIRQ, and what was in ``taken`` then.
+    Unlike Xen, which has an atomic instruction for each access, a lock of the bit's own
+    surrounds each write access; no other lock is taken while it is held.
+    ``taken`` is the name of the thread that set it, or True if it was set before the start.
+    If one thread may clear what another has set, ``released`` has each thread that
+    released the vIRQ, and the value of ``taken`` then.
     """
 
     taken: bool | str = shared(False, atomic=True)
@@ -54,35 +54,35 @@ class AllocatedIrq(State):
         return f"allocated_irqs[{self.name}]"
 
     def test_and_set(self) -> bool:
-        """Set it; whether it was set."""
+        """Set it; return whether it was set."""
         with self.lock:
             was = self.taken
-            # Whoever does not get it must not clear it, though Xen's bit is written all the same.
+            # Keep the first owner: a thread that did not get the bit must not clear it (Xen sets it again).
             self.taken = was or _caller()
         return bool(was)
 
     def test_and_clear(self) -> bool | str:
-        """Clear it; what was in it."""
+        """Clear it; return the old value."""
         with self.lock:
             was = self.taken
             self.taken = False
         return was
 
     def release(self) -> None:
-        """The calling thread has released the vIRQ.  Enter with the desc.lock of its pIRQ held."""
+        """Note that the calling thread has released the vIRQ.  Enter with the desc.lock of its pIRQ held."""
         self.released = (*self.released, (_caller(), self.taken))
 
     def is_mine(self, was: bool | str) -> bool:
-        """Whether the calling thread might clear what ``was`` there.
+        """Whether the calling thread may clear the bit, whose value ``was`` this.
 
-        It has set that itself, or released what that was set for.
+        It has set the bit itself, or released the vIRQ for which the bit was set.
         """
         me = _caller()
         return was in (True, me) or (me, was) in self.released
 
 
 class Sched(State):
-    """A vCPU as the scheduler has it.  ``unit`` is gone once the domain's vCPUs are destroyed."""
+    """The scheduler's part of a vCPU.  ``unit`` is gone once the domain's vCPUs are destroyed."""
 
     VPF_blocked: bool = shared(False, atomic=True)
     unit: bool = shared(True, atomic=True)
@@ -95,7 +95,7 @@ class Sched(State):
         return f"sched[{self.name}]"
 
     def clear_blocked(self) -> bool:
-        """``test_and_clear_bit``; no other thread sets it, so that two steps are as good."""
+        """``test_and_clear_bit``; no other thread sets the bit, so two steps are equivalent."""
         if not self.VPF_blocked:
             return False
         self.VPF_blocked = False

@@ -2,7 +2,7 @@
 
 Lock order: desc, then what gic.c and vgic.c take.
 Guarantees: one pIRQ has one owner; ``action`` changes under desc.lock only.
-Assumes: nobody calls in with a desc, rank or vCPU lock held.
+Assumes: callers hold no desc, rank or vCPU lock.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Irq(Header):
     """irq.c @ baf2950213.
 
     ``IRQS_ON``: gic_interrupt enables interrupts before it calls do_IRQ, as it did until
-    3455cd598c (2019).  Everybody else takes desc.lock with them off.
+    3455cd598c (2019).  All other functions take desc.lock with interrupts off.
     """
 
     IRQS_ON: ClassVar[bool] = True
@@ -43,7 +43,7 @@ class Irq(Header):
         return self.machine.descs[irq]
 
     def irq_get_guest_info(self, desc: IrqDesc) -> IrqAction:
-        """To whom the guest IRQ ``desc`` goes.  Enter with desc.lock held.
+        """The receiver of the guest IRQ ``desc``.  Enter with desc.lock held.
 
         Xen: irq.c, irq_get_guest_info @ baf2950213.
         """
@@ -54,9 +54,9 @@ class Irq(Header):
         return action
 
     def irq_set_affinity(self, desc: IrqDesc, pcpu: int) -> None:
-        """Send ``desc``, if there is one, to ``pcpu``.  Takes no lock and asks for none.
+        """Send ``desc``, if there is one, to ``pcpu``.  Takes no lock and asserts none.
 
-        A desc nobody owns has no set_affinity: crash.null_handler.
+        A desc without an owner has no set_affinity: crash.null_handler.
         Xen: irq.c, irq_set_affinity @ baf2950213.
         """
         if desc is not NULL:
@@ -122,7 +122,7 @@ class Irq(Header):
         desc = self.irq_to_desc(irq)
         with desc.lock:
             if desc.action is not action:
-                # Whoever dropped it has freed it, and the caller frees it now.
+                # The thread that dropped the action has freed it, and the caller frees it again now.
                 self.fault("crash.freed", f"the action of pIRQ {irq} is freed a second time", "action")
                 return
             desc.action = NULL
@@ -137,7 +137,7 @@ class Irq(Header):
             self.machine.freed.add(action)
 
     def left_behind(self, desc: IrqDesc) -> None:
-        """What nobody clears when a pIRQ loses its owner.  Enter with desc.lock held."""
+        """Report what nobody clears when a pIRQ loses its owner.  Enter with desc.lock held."""
         line = desc.line
         if line is NULL:
             return
@@ -217,10 +217,10 @@ class Irq(Header):
         return 0
 
     def do_IRQ(self, irq: int, current: Vcpu | None = None) -> None:
-        """pIRQ ``irq``, acknowledged by the pCPU that ran ``current`` (None: another one), is handled there.
+        """Handle pIRQ ``irq`` on the pCPU that acknowledged it; that ran ``current`` (None: another vCPU).
 
         Takes and drops desc.lock; a guest's IRQ is injected with it held.
-        DISABLED is not looked at for a guest's IRQ.
+        DISABLED is not tested for a guest's IRQ.
         Xen: irq.c, do_IRQ @ baf2950213.
         """
         desc = self.irq_to_desc(irq)
@@ -239,7 +239,7 @@ class Irq(Header):
                 again = self._next_xen_action(desc)
 
     def done_at_once(self, desc: IrqDesc, current: Vcpu | None) -> bool:
-        """Acknowledge, and whether that is all: it is a guest's, or nobody's.  Enter with desc.lock held.
+        """Acknowledge; return whether that was all: a guest's IRQ, or nobody's.  Enter with desc.lock held.
 
         Xen: irq.c, in do_IRQ @ baf2950213.
         """
@@ -255,7 +255,7 @@ class Irq(Header):
         return False
 
     def do_guest_irq(self, desc: IrqDesc, current: Vcpu | None) -> None:
-        """A guest's IRQ goes to its vCPU.  Enter with desc.lock held.
+        """Send a guest's IRQ to its vCPU.  Enter with desc.lock held.
 
         Xen: irq.c, in do_IRQ @ baf2950213.
         """
@@ -268,7 +268,7 @@ class Irq(Header):
         self.vgic_vcpu_inject_spi(info.d, info.virq, current)
 
     def _next_xen_action(self, desc: IrqDesc) -> bool:
-        """Whether Xen's handler is to run (again); if not, the IRQ ends here.
+        """Whether Xen's handler has to run (again); if not, the IRQ ends here.
 
         Enter with desc.lock held.  Xen: irq.c, the loop of do_IRQ @ baf2950213.
         """

@@ -52,14 +52,14 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Each operation's arguments: ``?`` may be left out, ``*`` may be a list.
 
-The ``vcpu`` of an interrupt is the one that the pCPU ran which takes it, that of
-ispendr the writer, that of an EOI who ends it (whoever has it in an LR, if it is not
-given): its thread plays that vCPU.  ``irq`` is a vIRQ and a pIRQ.  An interrupt with
+The ``vcpu`` of an interrupt is the one that runs on the pCPU which takes it, that of
+ispendr the writer, that of an EOI the one that ends it (by default the one that has it in
+an LR): the thread plays that vCPU.  ``irq`` is a vIRQ and a pIRQ.  An interrupt with
 ``either`` comes to the pCPU of that vCPU or to another one, and both are explored.
 """
 
 _PLAYS = frozenset(("trap", "restore", "eoi", "hweoi"))
-"""Operations of whoever has the list registers of the ``vcpu`` that they name."""
+"""Operations of the thread that owns the list registers of the ``vcpu`` that they name."""
 
 MAX_PCPU, MAX_PRIORITY, MAX_DOM = 7, 255, 2
 
@@ -81,13 +81,13 @@ class Initial(NamedTuple):
     """The state before the threads start.
 
     ``routed`` has (virq, pirq, enabled), ``pending`` (virq, "lr_pending", "lr"
-    or "inflight"); ``enabled`` are vIRQs that the guest enabled without a pIRQ
-    behind them, ``down`` vCPUs that are not up yet, ``blocked`` those that sleep
+    or "inflight"); ``enabled`` are vIRQs without a pIRQ that the guest has enabled,
+    ``down`` vCPUs that are not up yet, ``blocked`` those that sleep
     until they are kicked; ``state`` is "creating", "running" or "dying".
 
-    ``targets`` has (virq, vcpu) of those that do not go to vCPU 0.  Of what is
-    pending, ``elsewhere`` has (virq, vcpu) of what is not on vCPU 0, ``active``
-    what the guest has taken, ``migrating`` what moves at its EOI.  ``lines`` are
+    ``targets`` has (virq, vcpu) of the vIRQs that do not go to vCPU 0.  Of the pending
+    vIRQs, ``elsewhere`` has (virq, vcpu) of those that are not on vCPU 0, ``active``
+    those that the guest has taken, ``migrating`` those that move at their EOI.  ``lines`` are
     pIRQs whose line is not as at boot, ``reserved`` vIRQs whose bit in
     allocated_irqs is set.
     """
@@ -118,7 +118,7 @@ class Initial(NamedTuple):
 
 
 def domain_table(initial: Initial) -> dict[str, Any]:
-    """``initial`` as the keys of a scenario's [domain]; of a row, what is as by default is left out."""
+    """``initial`` as the keys of a scenario's [domain]; defaults inside a row are left out."""
     elsewhere = dict(initial.elsewhere)
 
     def pending(virq: int, on: str) -> dict[str, Any]:
@@ -163,11 +163,11 @@ class Operation(NamedTuple):
     args: tuple[tuple[str, tuple[int, ...]], ...]
 
     def value(self, key: str) -> int:
-        """The one number of argument ``key``; 1 for a domain that is not named."""
+        """The single number of argument ``key``; 1 for a domain that is not named."""
         return dict(self.args).get(key, (1,))[0]
 
     def maybe(self, key: str) -> int | None:
-        """The one number of argument ``key``, None if it is not given."""
+        """The single number of argument ``key``; None if it is not given."""
         numbers = dict(self.args).get(key)
         return None if numbers is None else numbers[0]
 
@@ -180,7 +180,7 @@ class Operation(NamedTuple):
 
 
 def parse_operation(text: str, file: str, place: str, initial: Initial) -> Operation:
-    """The operation that ``text`` writes; ScenarioError names ``file`` and ``place``."""
+    """Parse ``text`` as an operation; ScenarioError names ``file`` and ``place``."""
 
     def error(what: str, remedy: str) -> ScenarioError:
         return ScenarioError(file, place, what, remedy)
@@ -222,7 +222,7 @@ def parse_operation(text: str, file: str, place: str, initial: Initial) -> Opera
 
 
 def played_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] | None:
-    """What is wrong if two threads play one vCPU, and the remedy: its list registers are its own."""
+    """The fault and its remedy if two threads play one vCPU (only one may touch its LRs); else None."""
     plays: dict[int, str] = {}
     for name, operations in threads.items():
         for op in operations:
@@ -233,7 +233,7 @@ def played_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] 
 
 
 def placed_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] | None:
-    """What is wrong with an interrupt whose place is explored, and the remedy: it is a thread of its own."""
+    """The fault and its remedy if an interrupt with ``either`` is no thread of its own; else None."""
     for name, operations in threads.items():
         for op in operations:
             vcpu = op.maybe("either")
@@ -248,12 +248,12 @@ def placed_twice(threads: Mapping[str, Sequence[Operation]]) -> tuple[str, str] 
 
 
 def _words(rest: str) -> list[str]:
-    """Arguments apart, with blanks inside brackets taken out."""
+    """Split the arguments, without the blanks inside brackets."""
     return re.sub(r"\[[^\]]*\]", lambda m: re.sub(r"\s", "", m[0]), rest).split()
 
 
 def usage(name: str) -> str:
-    """How an operation is written."""
+    """The syntax of an operation."""
     words = [name]
     for key in OPERATIONS[name]:
         bare = key.rstrip("?*")

@@ -40,7 +40,7 @@ class PriorityList:
         setattr(n, self._link, v)
 
     def remove(self, v: Vcpu, n: PendingIrq) -> None:
-        """Unlink ``n``, nothing if it is not linked: ``list_del_init``."""
+        """Unlink ``n``; do nothing if it is not linked: ``list_del_init``."""
         owner: Vcpu = getattr(n, self._link)
         if owner is NULL:
             return

@@ -1,4 +1,4 @@
-"""The structures of the vGIC of 2017: pending_irqs, ranks, and two lists a vCPU."""
+"""The structures of the vGIC of 2017: pending_irqs, ranks, and two lists for each vCPU."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class PendingIrqStructures(Structures):
         return [self.row(d, virq) for virq in d.pending_irqs]
 
     def gone(self, d: Domain, virq: int) -> bool:
-        # VISIBLE is not asked: CPU_ON leaves it set of what another vIRQ takes the LR from.
+        # VISIBLE is not used here: CPU_ON leaves it set, and another vIRQ may then take the LR.
         in_lr = any(lr is not None and lr.virq == virq for v in d.vcpu for lr in v.lrs)
         return d.pending_irqs[virq].inflight_on is NULL and not in_lr
 

@@ -1,4 +1,4 @@
-"""From initial state, operations and a protocol to a Program."""
+"""Build a Program from initial state, operations and a protocol."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .structures import Structures
 from .system import System, compiled
 
 _FIRES = frozenset(("irq", "late_irq", "fire", "eoi", "hweoi", "ispendr"))
-"""Operations that an active line, or one with its latch set, makes a difference to."""
+"""Operations for which it matters whether a line is active or latched."""
 _SENDS = frozenset(("isenabler", "itargetsr", "irouter", "move", "eoi", "trap"))
 """Operations that set a line's affinity."""
 _HYPERCALLS = frozenset(("bind", "unbind", "attach"))
@@ -43,8 +43,8 @@ def build_program(
     """A Program whose threads run their operations on a fresh machine under ``protocol``.
 
     A thread's result is the list of its operations' return codes, None for
-    those that have none.  The check is every audit of the rules; with
-    ``history`` also that some serial order explains the return codes.
+    those that have none.  The check runs every audit of the rules; with
+    ``history`` it also requires that some serial order explains the return codes.
     """
     _check_there(name, threads, protocol)
     builder = MachineBuilder(initial, threads, protocol)
@@ -72,10 +72,10 @@ def build_program(
 def broken_at_start(
     initial: Initial, threads: Mapping[str, Sequence[Operation]], protocol: type[Protocol]
 ) -> Broken | None:
-    """A rule that is broken before any thread starts, if there is one.
+    """A rule that is broken before any thread starts, or None.
 
-    A line that is active at the start is so since the scenario says it, and one that goes
-    to another pCPU than its target's may be where a thread sends it anew.
+    Two rules are excused: a line may be active at the start because the scenario says so, and
+    a line may go to another pCPU than its target's if a thread sets its affinity.
     """
     machine = MachineBuilder(initial, threads, protocol).build().machine
     excused = {"irq.line_dead"}
@@ -85,7 +85,7 @@ def broken_at_start(
 
 
 def _check_there(name: str, threads: Mapping[str, Sequence[Operation]], protocol: type[Protocol]) -> None:
-    """UsageError if ``threads`` do what the tree of ``protocol`` does not have."""
+    """UsageError if ``threads`` have an operation that the tree of ``protocol`` does not have."""
     absent = sorted({op.name for ops in threads.values() for op in ops} & protocol.ABSENT)
     if absent:
         which = protocol.ID or protocol.__name__
@@ -112,7 +112,7 @@ def _smaller(
     protocol: type[Protocol],
     history: bool,
 ) -> Iterator[Program]:
-    """The program with one operation less, or without a thread that has but one."""
+    """The programs with one operation less; a thread without operations is dropped."""
     for thread, ops in threads.items():
         for i in range(len(ops)):
             left = {**threads, thread: ops[:i] + ops[i + 1 :]}
@@ -128,7 +128,7 @@ def _thread(operations: tuple[Operation, ...]) -> Callable[[System], list[Any]]:
 
 
 def _threads(operations: Mapping[str, tuple[Operation, ...]]) -> dict[str, Callable[[System], list[Any]]]:
-    """The threads' code, and a thread more for each interrupt that may come to either of two pCPUs."""
+    """The threads' code, and one more thread for each interrupt that may come to either of two pCPUs."""
     made = {name: _thread(ops) for name, ops in operations.items()}
     for name, ops in operations.items():
         vcpu = ops[0].maybe("either") if ops else None
@@ -150,7 +150,7 @@ def _taken(arrival: str, code: Callable[[System], Any]) -> Callable[[System], li
 def _taken_here(
     arrival: str, vcpu: int, op: Operation, code: Callable[[System], Any]
 ) -> Callable[[System], Any]:
-    """The same on the pCPU that runs vCPU ``vcpu``, if the line goes there: if not, another one takes it."""
+    """Take the interrupt on the pCPU that runs vCPU ``vcpu`` if the line goes there, else on another."""
 
     def take(system: System) -> Any:
         desc = system.machine.descs[op.value("pirq")]
@@ -161,7 +161,7 @@ def _taken_here(
 
 
 def _between(arrival: str, codes: tuple[Callable[[System], Any], ...]) -> Callable[[System], list[Any]]:
-    """A thread that does each thing while no other has its pCPU."""
+    """A thread that makes each call while no other thread holds its pCPU."""
 
     def run(system: System) -> list[Any]:
         pcpu, returned = system.machine.arrivals[arrival].pcpu, []
@@ -181,7 +181,7 @@ def _share_bits(threads: Mapping[str, Sequence[Operation]]) -> bool:
 
 
 class MachineBuilder:
-    """Makes a fresh machine in its initial state, with just what a scenario names."""
+    """Builds a fresh machine in its initial state, with only the objects that a scenario names."""
 
     def __init__(
         self,
@@ -217,7 +217,7 @@ class MachineBuilder:
             if (vcpu := op.maybe("either")) is not None
         }
         self._lines = bool(_FIRES & set(self._names)) or bool(initial.pending)
-        # Threads that draw may take each interrupt any number of times, a late one too.
+        # Threads that draw may take each interrupt any number of times, even a late one.
         self._draws = system is not System
         self._late = {op.value("pirq") for op in operations if op.name == "late_irq"}
         self._shares_bits = _share_bits(threads)
@@ -225,12 +225,12 @@ class MachineBuilder:
         self._frees = bool(_GIVES_BACK & set(self._names)) and not is_bundled(protocol)
         self._taken = [op.value("pirq") for op in operations if op.name in ("irq", "fire")]
         if "destroy" in self._names:
-            # It takes one kind of number for the other (see domain_vgic_free): no thread
-            # is to make that vIRQ.
+            # domain_vgic_free may use a pIRQ number as a vIRQ number.  Make these vIRQs here,
+            # so that no thread makes one.
             self.virqs.update(self.pirqs)
 
     def build(self) -> System:
-        """A machine no thread has touched yet.  No lock is taken."""
+        """Return a machine that no thread has touched yet.  Takes no lock."""
         machine = Machine(self.protocol.irq_desc)
         for pirq in self.pirqs:
             machine.descs[pirq]
@@ -251,7 +251,7 @@ class MachineBuilder:
         return self._system(machine, self.protocol(machine)).remember()
 
     def _vgic(self, machine: Machine, d: Domain) -> None:
-        """What the guest and the toolstack have done to domain 1."""
+        """Apply what the guest and the toolstack have done to domain 1 before the start."""
         initial, structures = self.initial, d.structures
         targets = dict(initial.targets)
         for virq, vcpu in initial.targets:
@@ -274,7 +274,7 @@ class MachineBuilder:
         for virq in initial.reserved:
             bit = d.allocated_irqs[d.allocated_index(virq)]
             bit.taken = True
-            # Nobody has routed it, so a virtual device has it.
+            # Reserved but not routed: it belongs to a virtual device.
             bit.device = structures.desc_of(d, virq) is NULL
         if initial.blocked:
             for v in d.vcpu:
@@ -282,7 +282,7 @@ class MachineBuilder:
                 v.sched.VPF_blocked = v.vcpu_id in initial.blocked
 
     def _physical(self, machine: Machine, d: Domain) -> None:
-        """The lines: as the pIRQs' descs say, as ``initial.lines`` has them, or acknowledged."""
+        """Make the lines, by the pIRQs' descs and ``initial.lines``; a late interrupt's line is active."""
         lines = {line.pirq: line for line in self.initial.lines}
         changes_owner = bool(_GIVES_BACK & set(self._names)) and bool(_GIVES & set(self._names))
         for pirq, desc in machine.descs.items():
@@ -295,7 +295,7 @@ class MachineBuilder:
                 continue
             late = pirq in self._late and not self._draws
             active = desc.INPROGRESS or late or (line is not None and line.active)
-            # If nobody else can have made it active, one who acknowledges it need not look.
+            # If no other thread can have made it active, acknowledging it needs no test.
             others = self._taken.count(pirq) > 1 or "ispendr" in self._names
             contended = active or self._draws or others
             desc.line = Line(pirq, contended, changes_owner)
@@ -313,7 +313,7 @@ class MachineBuilder:
                 v.processor = v.vcpu_id
         if initial.state != "creating":
             d.creation_finished = True
-        # Another domain is one that lives.
+        # The other domain is always running.
         if initial.state == "dying" and dom == 1:
             d.is_dying = True
         if "cpu_on" in self._names:
@@ -327,7 +327,7 @@ class MachineBuilder:
         return d
 
     def _route(self, d: Domain, virq: int, desc: IrqDesc, enabled: bool) -> None:
-        """Leave behind what route, and ISENABLER if ``enabled``, would."""
+        """Set the state that route would leave, and ISENABLER if ``enabled``."""
         desc.action = IrqAction(d, virq, desc)
         desc.handler = GIC_GUEST_IRQ_TYPE
         desc.GUEST = True

@@ -1,7 +1,7 @@
-"""From a drawn scenario to a smaller one that shows the same.
+"""Reduce a drawn scenario to a smaller one that shows the same finding.
 
-Nothing is tried that the machine cannot be in: no guest runs before its unpause, each
-vCPU enters the guest and leaves it as Xen has it, and what is queued for a vCPU is for it.
+Only scenarios are tried in which the machine can be: no guest runs before its unpause, each
+vCPU enters and leaves the guest as in Xen, and what is queued on a vCPU has it as its target.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NUMBERS = frozenset(("virq", "pirq", "irq"))
 
 
 def smallest(drawn: Drawn, shows: Callable[[Drawn], bool]) -> Drawn:
-    """What is left of ``drawn`` when everything is gone without which it ``shows`` the same."""
+    """Reduce ``drawn`` as long as it ``shows`` the finding; return the smallest scenario."""
     while True:
         for candidate in smaller(drawn):
             if shows(candidate):
@@ -31,20 +31,20 @@ def smallest(drawn: Drawn, shows: Callable[[Drawn], bool]) -> Drawn:
 
 
 def smaller(drawn: Drawn) -> Iterator[Drawn]:
-    """What is left of ``drawn`` without one thing, the largest things first."""
+    """``drawn`` with one thing left out, the largest things first."""
     if drawn.initial.state == "creating":
         rest = {
             name: tuple(one for one in ops if one.name != "unpause") for name, ops in drawn.threads.items()
         }
         if rest != dict(drawn.threads) and all(rest.values()):
             yield Drawn(drawn.initial._replace(state="running"), rest)
-    # What a hammered domain has done follows no such rules to begin with.
+    # A round of a hammered domain does not follow these rules from the start.
     possible = _possible if _possible(drawn) else bool
     yield from filter(possible, _less(drawn))
 
 
 def _possible(drawn: Drawn) -> bool:
-    """Whether a machine can be there, and its vCPUs do that."""
+    """Whether a machine can be in this state, and its vCPUs can make these operations."""
     initial, elsewhere, targets = drawn.initial, dict(drawn.initial.elsewhere), dict(drawn.initial.targets)
     for virq, _ in initial.pending:
         if (elsewhere.get(virq, 0) != targets.get(virq, 0)) != (virq in initial.migrating):
@@ -67,7 +67,7 @@ def _less(drawn: Drawn) -> Iterator[Drawn]:
         yield Drawn(less, threads)
     for name, ops in threads.items():
         for i in range(len(ops)):
-            # The way into the guest, or out of it, goes with what it is there for.
+            # Also drop an entry into the guest, or an exit, together with the operation that needs it.
             for more in (1, 2):
                 if len(ops) > more:
                     yield Drawn(initial, {**threads, name: ops[:i] + ops[i + more :]})
@@ -88,7 +88,7 @@ def _less(drawn: Drawn) -> Iterator[Drawn]:
 
 
 def _earlier(initial: Initial) -> Iterator[Initial]:
-    """``initial`` without one thing that was done before."""
+    """``initial`` with one earlier action left out."""
     virqs = dict.fromkeys(_virq(row) for key in _BY_VIRQ for row in getattr(initial, key))
     for keys in (_BY_VIRQ, _QUEUED, _AWAY, ("active",)):
         for virq in virqs:
@@ -107,7 +107,7 @@ def _earlier(initial: Initial) -> Iterator[Initial]:
 
 
 def _done_before(initial: Initial, first: Operation) -> Initial | None:
-    """``initial`` once ``first`` has routed or bound; None if it does not, or is too late."""
+    """``initial`` after the route or bind ``first``; None for other operations, or if it is too late."""
     named = dict(first.args)
     if first.name not in ("route", "bind") or "dom" in named:
         return None
@@ -121,7 +121,7 @@ def _done_before(initial: Initial, first: Operation) -> Initial | None:
 
 
 def _virq(row: Any) -> int:
-    """The vIRQ that a row of one of ``_BY_VIRQ`` is about."""
+    """The vIRQ of a row of one of ``_BY_VIRQ``."""
     number: int = row[0] if isinstance(row, tuple) else row
     return number
 
@@ -143,7 +143,7 @@ def _fewer_numbers(one: Operation) -> Iterator[Operation]:
 
 
 def _renamed(drawn: Drawn) -> Drawn | None:
-    """The same with the first vIRQ and pIRQ in the place of the second, if they are free."""
+    """The same with the first vIRQ and pIRQ in place of the second, if the first ones are free."""
     used = set(_used(drawn))
     pairs = (VIRQS, PIRQS, ESPIS)
     names = {second: first for first, second in pairs if second in used and first not in used}
@@ -151,13 +151,13 @@ def _renamed(drawn: Drawn) -> Drawn | None:
 
 
 def _plain(drawn: Drawn) -> Drawn:
-    """The same with SPIs in the place of extended ones."""
+    """The same with SPIs in place of extended SPIs."""
     less = Drawn(drawn.initial._replace(espis=0), drawn.threads)
     return _with_names(less, dict(zip(ESPIS, PIRQS, strict=True)))
 
 
 def _with_names(drawn: Drawn, names: Mapping[int, int]) -> Drawn:
-    """The same with other numbers for those that are ``names``."""
+    """The same with numbers replaced as in ``names``."""
 
     def named(row: Any) -> Any:
         """``row``, whose first numbers are a vIRQ or pIRQ, or both."""

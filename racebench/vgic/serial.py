@@ -1,8 +1,8 @@
-"""The machine run by one thread: which results some serial order of operations explains.
+"""Run the machine with one thread: which results are explained by some serial order of operations.
 
-The model of what a protocol's operations do one after another is the protocol
-itself, on a machine that only the caller touches.  What an operation does in a
-state is worked out once and remembered.
+The model of a protocol's operations, one after another, is the protocol
+itself, on a machine that only the caller touches.  The result of an operation in a
+state is computed once and cached.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .snapshot import Glimpse, glimpse
 from .system import System, states
 
 Log = Sequence[tuple[int, Any]]
-"""What one thread did: the number of each operation, and what it returned."""
+"""The operations of one thread: the number of each, and its result."""
 
 _MOST_STATES, _MOST_ORDERS = 4_000, 100_000
 
 
 class _WouldHang(Exception):
-    """Alone, an operation waits for something that nobody will give it."""
+    """An operation that runs alone waits for something that nobody will provide."""
 
 
 class _SerialLock(Lock):
@@ -37,7 +37,7 @@ class _SerialLock(Lock):
 
 
 class _Alone(SingleThread):
-    """The runtime of a machine that one thread uses: what would wait raises."""
+    """The runtime of a machine that one thread uses: an operation that would wait raises."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,9 +48,9 @@ class _Alone(SingleThread):
 
 
 class Serial:
-    """What operations do one after another.  States are numbers; 0 is the first.
+    """The results of operations one after another.  States are numbers; 0 is the first.
 
-    Used by one thread at a time, while those of the run are at rest.
+    Used by one thread at a time, while the threads of the run are at rest.
     """
 
     def __init__(self, build: Callable[[], System], codes: Sequence[Callable[[System], Any]]) -> None:
@@ -67,14 +67,14 @@ class Serial:
 
     @property
     def full(self) -> bool:
-        """Whether it knows so many states that another one had better take over."""
+        """Whether it has stored so many states that a new Serial should replace it."""
         return len(self._states) > _MOST_STATES
 
     def glimpse(self, state: int) -> Glimpse:
         return self._glimpses[state]
 
     def _number(self) -> int:
-        """The number of the state that the machine is in."""
+        """The number of the machine's present state."""
         values = [tuple([vars(s)[name] for name in names]) for s, names in self._objects]
         key = tuple([_plain(value) for own in values for value in own])
         number = self._numbers.get(key)
@@ -85,7 +85,7 @@ class Serial:
         return number
 
     def step(self, state: int, code: int) -> tuple[Any, int] | None:
-        """What operation ``code`` returns in ``state``, and the state after; None if it does not end."""
+        """The result of operation ``code`` in ``state``, and the state after it; None if it does not end."""
         key = state, code
         if key not in self._steps:
             self._steps[key] = self._step(state, code)
@@ -100,11 +100,11 @@ class Serial:
         except Exception:
             self._unlock()
             return None
-        # Whoever leaves a lock behind has not come to its end either.
+        # An operation that leaves a lock held has not ended either.
         return None if self._unlock() else (result, self._number())
 
     def _unlock(self) -> bool:
-        """Free every lock that is held; whether there was one."""
+        """Release every lock that is held; return whether there was one."""
         held = [
             lock
             for s, _ in self._objects
@@ -116,7 +116,7 @@ class Serial:
         return bool(held)
 
     def along(self, state: int, order: Iterable[tuple[int, Any]]) -> int | None:
-        """The state after ``order``, if each operation returns there what it returned."""
+        """The state after ``order``, if each operation returns its recorded result there; else None."""
         for code, result in order:
             step = self.step(state, code)
             if step is None or step[0] != result:
@@ -155,7 +155,7 @@ class Serial:
 
 
 def _plain(value: Any) -> Any:
-    """``value`` so that equal states compare equal: an action is what it says."""
+    """``value`` in a form in which equal states compare equal: an action by its content."""
     return (value.d, value.virq) if isinstance(value, IrqAction) else value
 
 

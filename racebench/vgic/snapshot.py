@@ -1,4 +1,4 @@
-"""What a machine looks like, as JSON values for reports."""
+"""The state of a machine, as JSON values for reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _DESC_BITS = ("GUEST", "DISABLED", "INPROGRESS")
 
 
 def snapshot(machine: Machine) -> dict[str, Any]:
-    """Both ends of every mapping, and each vCPU's lists: one row a vIRQ, pIRQ, vCPU."""
+    """Both ends of every mapping, and each vCPU's lists: a row for each vIRQ, pIRQ and vCPU."""
     return {
         "mapping": [row for d in machine.domains.values() for row in _mapping(d)],
         "descs": [
@@ -33,11 +33,11 @@ def snapshot(machine: Machine) -> dict[str, Any]:
 
 
 Glimpse = tuple[tuple[Any, ...], ...]
-"""What is worth knowing of a machine at rest, to tell states apart: a row a vIRQ and pIRQ."""
+"""The state of a machine at rest, as far as it tells states apart: a row for each vIRQ and pIRQ."""
 
 
 def glimpse(machine: Machine) -> Glimpse:
-    """``machine`` as it is now.
+    """The present state of ``machine``.
 
     A vIRQ's row: domain, virq, pirq, enabled, ienable, list, its vCPU, target;
     a pIRQ's: pirq, GUEST, its action's virq, INPROGRESS, DISABLED, affinity.
@@ -70,7 +70,7 @@ def glimpse(machine: Machine) -> Glimpse:
 
 
 def _queue(d: Domain, row: VirqRow) -> tuple[str, int | None]:
-    """On which list the vIRQ is, as scenario files have it, and of which vCPU."""
+    """The list of the vIRQ, named as in scenario files, and the list's vCPU."""
     if row.on is NULL:
         return "", None
     queues = d.structures.queues(row.on)

@@ -1,9 +1,9 @@
 """The state of the machine: what Xen keeps for each interrupt, vCPU and domain.
 
 A field declared with ``atomic=True`` is one that Xen changes by atomic bit
-operations, ``read_atomic``, or that is a hardware register; the others rely on
+operations or ``read_atomic``, or a hardware register; the others rely on
 a lock.  Each bit of Xen's status words is a boolean field of its own.
-Only what a scenario names is made beforehand; the rest appears when touched.
+Only objects that a scenario names are made beforehand; the others are made on first use.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class IrqType(enum.Enum):
 
 
 class OnDemand(dict[int, T]):
-    """A table whose entries are made when first asked for."""
+    """A table whose entries are made on first use."""
 
     __slots__ = ("_make",)
 
@@ -58,14 +58,14 @@ class OnDemand(dict[int, T]):
 
 
 class HwIrqController:
-    """How a pIRQ is driven; this one is the none handler, ``no_irq_type``, of a desc that nobody owns.
+    """The callbacks of a pIRQ; this one is the none handler, ``no_irq_type``, of a desc without an owner.
 
     Every callback does nothing; those of Xen's own and of guests' lines are in handlers.py.
     It has no ``set_affinity`` at all: a call goes through NULL.
     Xen: irq.c, no_irq_type @ baf2950213.
     """
 
-    # None has anything of its own: which one a desc has is all that changes.
+    # No instance has state of its own; a desc only changes which instance it has.
     __slots__ = ()
 
     typename = "none"
@@ -84,12 +84,12 @@ class HwIrqController:
         """Nothing to disable."""
 
     def ack(self, desc: IrqDesc) -> None:
-        """Reading the interrupt acknowledge register has done it."""
+        """Nothing to do: reading the interrupt acknowledge register was the acknowledgement."""
 
     def end(self, desc: IrqDesc) -> None:
         """No priority drop: the pCPU never again takes an IRQ of this priority.
 
-        Unlike Xen, the loss is put on record for the audit.
+        Unlike Xen, the loss is recorded for the audit.
         """
         desc.lost_eoi = True
 
@@ -107,7 +107,7 @@ def deactivate(desc: IrqDesc) -> None:
 
 
 class _EndingIrqType(HwIrqController):
-    """The none handler since 8aa276235b (2019): it ends what nobody owns as host does.
+    """The none handler since 8aa276235b (2019): it ends IRQs without an owner as the host handler does.
 
     Xen: irq.c, no_irq_type @ 8aa276235b.
     """
@@ -148,7 +148,7 @@ class IrqDesc(State):
     def __init__(self, irq: int) -> None:
         self.irq = irq
         self.lock = Lock("desc", irq)
-        # NULL in a scenario in which it cannot become active.
+        # NULL in a scenario in which the line cannot become active.
         self.line: Line = NULL
 
     def label(self) -> str:
@@ -156,7 +156,7 @@ class IrqDesc(State):
 
 
 class EndingIrqDesc(IrqDesc):
-    """The same since 8aa276235b: without an owner its IRQs are ended."""
+    """The same since 8aa276235b: IRQs without an owner are ended."""
 
     no_irq_type = ENDING_NO_IRQ_TYPE
     handler: HwIrqController = shared(ENDING_NO_IRQ_TYPE)
@@ -170,9 +170,9 @@ class PendingIrq(State):
     """
 
     # Unlike Xen, declared atomic: one aligned pointer, which ARM reads and writes
-    # whole.  Xen looks at it without a lock on purpose (release_guest_irq, moves),
-    # and what comes of that has rules of its own: mapping.*, crash.*, data_race on
-    # what it points to.
+    # whole.  Xen reads it without a lock on purpose (release_guest_irq, moves), and the
+    # consequences have rules of their own: mapping.*, crash.*, data_race on the object
+    # to which it points.
     desc: IrqDesc = shared(NULL, atomic=True)
     QUEUED: bool = shared(False, atomic=True)
     ACTIVE: bool = shared(False, atomic=True)
@@ -200,7 +200,7 @@ class LockedPendingIrq(PendingIrq):
 
 
 class RankIrq(State):
-    """What a rank keeps for each of its vIRQs: ``priority[i]`` and ``vcpu[i]``."""
+    """A rank's data for one of its vIRQs: ``priority[i]`` and ``vcpu[i]``."""
 
     priority: int = shared(0)
     vcpu: int = shared(0, atomic=True)
@@ -244,11 +244,11 @@ class Vcpu(State):
     """One virtual CPU.  ``lock`` (its vgic.lock) guards both lists and its LRs.
 
     A list is a tuple of pending_irqs, best priority first.  ``lr_mask`` says
-    which of the list registers ``lrs`` Xen has in use.
+    which of the list registers ``lrs`` Xen uses.
     """
 
     VPF_down: bool = shared(False, atomic=True)
-    # Unlike Xen, declared atomic: one aligned word, read by whoever sets an affinity.
+    # Unlike Xen, declared atomic: one aligned word, read by any thread that sets an affinity.
     processor: int = shared(0, atomic=True)
     inflight_irqs: tuple[PendingIrq, ...] = shared(())
     lr_pending: tuple[PendingIrq, ...] = shared(())
@@ -268,18 +268,18 @@ class Vcpu(State):
 class Domain(State):
     """One guest.  ``lock`` is its vgic.lock, to be taken before any rank lock; ``domain_lock`` is d->lock.
 
-    ``structures`` are those of the vGIC that the domain has: a ``Structures``
-    of structures.py, which knows what is in this file.
+    ``structures`` are those of the domain's vGIC: a ``Structures``
+    of structures.py, which imports this file.
     """
 
     structures: Any
     domain_lock: Lock = NULL
     """Only in a scenario that switches a vCPU on, as nothing else here takes it."""
 
-    # Unlike Xen, declared atomic: single words that anybody reads without a lock.
+    # Unlike Xen, declared atomic: single words that any thread reads without a lock.
     creation_finished: bool = shared(False, atomic=True)
     is_dying: bool = shared(False, atomic=True)
-    # Not Xen's, which frees it all: for the audits.
+    # Not in Xen, which frees the domain: for the audits.
     destroyed: bool = shared(False, atomic=True)
 
     def __init__(
@@ -294,7 +294,7 @@ class Domain(State):
         self.vgic_num_irqs = nr_spis + NR_LOCAL_IRQS
         self.nr_espis = 0
         self.is_hardware_domain = False
-        # For the scenarios that reserve; a set bit at the start belongs to who was there.
+        # For scenarios with reservations; a bit that is set at the start belongs to no thread.
         self.allocated_irqs: OnDemand[AllocatedIrq] = OnDemand(self._make_allocated)
         self.make_pending_irq, self.make_rank_irq = make_pending_irq, make_rank_irq
         self.lock = Lock("dom", domain_id)
@@ -312,7 +312,7 @@ class Domain(State):
         return VgicIrqRank(self, index)
 
     def allocated_index(self, virq: int) -> int:
-        """Which bit of allocated_irqs is that of ``virq``: an eSPI's comes after those of all others.
+        """The index of ``virq``'s bit in allocated_irqs: the bits of eSPIs come after all others.
 
         Xen: vgic.c, in vgic_reserve_virq @ bdde400c6e.
         """
@@ -322,7 +322,7 @@ class Domain(State):
         return AllocatedIrq(self.index(index), device=False)
 
     def index(self, number: int) -> int | str:
-        """``number`` as a lock's index: domain 1 is the one scenarios speak of."""
+        """``number`` as a lock's index; without a prefix for domain 1, the scenario's own."""
         return number if self.domain_id == 1 else f"d{self.domain_id}.{number}"
 
     def label(self) -> str:
@@ -330,7 +330,7 @@ class Domain(State):
 
 
 class Machine:
-    """One host: its pIRQs and its domains, and the ``faults`` that came to light."""
+    """One host: its pIRQs, its domains, and the ``faults`` found on the way."""
 
     __slots__ = (
         "arrivals",
@@ -348,17 +348,17 @@ class Machine:
         self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
         self.domains: dict[int, Domain] = {}
         self.faults = Faults()
-        # Whether a thread frees a domain, so that who uses one has to look.
+        # Whether a thread frees a domain, so that each use has to check for that.
         self.destroys = False
-        # Whether the threads draw what they do: a late interrupt is then acknowledged as it is drawn.
+        # Whether the threads draw their operations: a late interrupt is then acknowledged when drawn.
         self.draws = False
-        # By the thread that takes it: the interrupts whose place is explored.
+        # The interrupts with ``either``, by the name of their thread.
         self.arrivals: dict[str, Arrival] = {}
         # Whether one thread may give back what another has reserved.
         self.shares_bits = False
         # NULL in a scenario without hypercalls.
         self.host: Host = NULL
-        # NULL where no action can be used that is freed.
+        # NULL if no freed action can be used.
         self.freed: Freed = NULL
 
 
@@ -366,7 +366,7 @@ SOURCE_ONLY = "true of the source only: a compiler may merge the two reads of p-
 
 
 def reread(p: PendingIrq) -> IrqDesc:
-    """``p.desc`` once more, as the source has it, where nothing comes between this read and the last.
+    """Read ``p.desc`` again, as the source does, with nothing between this read and the last.
 
     A compiler may merge the two; reads with a lock operation or an opaque call
     between them are real, and are written as they are.  A check that fails

@@ -1,8 +1,8 @@
 """One execution's machine, and what each operation of a scenario does with it.
 
-A machine that comes to rest as it did before is not audited again: an audit reads
-nothing but the fields of ``states`` and what is made once with the machine.  Most
-executions of a scenario end in one of a few ways.
+A machine that ends in a known state is not audited again: an audit reads
+only the fields of ``states`` and what is made once with the machine.  Most
+executions of a scenario end in one of a few states.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from .language import OPERATIONS, Operation
 from .state import NULL, Machine, Vcpu
 
 _MOST_KEPT = 64
-"""Ends of a machine whose audits are kept."""
+"""The number of end states whose audits are cached."""
 
 
 class System:
-    """One execution's machine, the protocol that runs it, and how it was at first.
+    """One execution's machine, the protocol that runs it, and its initial state.
 
-    ``_rb_audited`` has what was broken in the ends that it came to so far.  The threads never
-    use what is called ``_rb_``: only the controlling thread does, between executions, so the
-    engine's pictures leave it out.
+    ``_rb_audited`` caches the broken rules of its end states so far.  The threads never use
+    attributes that begin with ``_rb_``: only the controlling thread does, between executions,
+    so the engine's pictures leave them out.
     """
 
     __slots__ = (
@@ -40,14 +40,14 @@ class System:
         self.machine, self.xen = machine, xen
         self.domain = machine.domains[1]
         self._rb_at_first: list[_Object] = []
-        # What an audit found written, which recycle puts back: between the two nobody runs.
+        # The objects that an audit found changed; recycle restores them.  No thread runs in between.
         self._rb_written: list[_Object] | None = None
         self._rb_audited: dict[Hashable, list[Broken]] = {}
         self._rb_tables: list[dict[int, Any]] = []
         self._rb_sizes: list[int] = []
 
     def recycle(self) -> bool:
-        """Put every object back as it was built; False if threads have made new ones.
+        """Restore every object to its initial state; False if threads have made new objects.
 
         All field values are immutable, so a shallow copy is exact.
         """
@@ -70,7 +70,7 @@ class System:
     def audited(self) -> list[Broken]:
         """``audit`` of the machine at rest."""
         if self._has_grown():
-            # What is new is not among the objects that are compared.
+            # New objects are not among those that are compared.
             self._rb_written = None
             return audit(self.machine)
         written = self._rb_written = self._compared()
@@ -98,9 +98,9 @@ class System:
 
 
 class _Object(NamedTuple):
-    """An object's attributes, those that it had at first, and what gets the values of its fields from them.
+    """An object's attributes, their initial values, and a function that gets the values of its fields.
 
-    ``action_at`` is where among those an action is, -1 if there is none.
+    ``action_at`` is the index of an action among these values, -1 if there is none.
     """
 
     own: dict[str, Any]
@@ -111,15 +111,15 @@ class _Object(NamedTuple):
     @classmethod
     def of(cls, s: State) -> _Object:
         names, own = tuple(s._rb_defaults), vars(s)
-        # The first one twice, since of a single name it would get the bare value.
+        # The first name twice, because with a single name itemgetter returns the bare value.
         get = itemgetter(*names, names[0]) if names else len
         at = list(s._rb_fields).index("action") if "action" in s._rb_fields else -1
         return cls(own, dict(own), get, at)
 
     def end(self) -> Hashable:
-        """Which object it is, and the values of its fields, all of which can be hashed.
+        """The object (by its getter) and the values of its fields, all of which are hashable.
 
-        An action is compared by identity and made anew each time: it is given as what it says.
+        An action is compared by identity but made anew each time, so its content stands for it.
         """
         own, _, get, at = self
         values = get(own)
@@ -152,7 +152,7 @@ def states(machine: Machine) -> Iterator[State]:
 
 
 def _did(anything: bool | None) -> int | None:
-    """The code of what Xen has none for; none either if the protocol does not say (None)."""
+    """The code of an operation for which Xen has none; None if the protocol does not say."""
     return None if anything is None else 0 if anything else -ENOENT
 
 
@@ -205,12 +205,12 @@ def _argument(op: Operation, key: str) -> Any:
 
 
 def explained(op: Operation, code: Any) -> Any:
-    """What of ``code``, which ``op`` returned, a serial order has to explain."""
+    """The part of the code of ``op`` that a serial order has to explain."""
     return None if op.name in HARDWARE else code
 
 
 def compiled(op: Operation) -> Callable[[System], Any]:
-    """``op`` with its numbers bound."""
+    """``op`` as a function of the system, with its numbers bound."""
     code = CODE[op.name]
     keys = OPERATIONS[op.name]
     args = tuple(_argument(op, key) for key in keys)
@@ -218,6 +218,6 @@ def compiled(op: Operation) -> Callable[[System], Any]:
 
 
 def alone(op: Operation) -> Callable[[System], Any]:
-    """The same, for a machine that one thread has: what it returns is what has to be explained."""
+    """The same for a machine with one thread; it returns only what a serial order has to explain."""
     code = compiled(op)
     return code if op.name not in HARDWARE else lambda system: explained(op, code(system))

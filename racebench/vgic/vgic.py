@@ -35,7 +35,7 @@ class Vgic(GicLr):
         return virq < d.vgic_num_irqs
 
     def vgic_is_spi(self, d: Domain, virq: int) -> bool:
-        """Whether ``virq`` is an SPI of ``d``: not one of a vCPU's own."""
+        """Whether ``virq`` is an SPI of ``d``, and not private to a vCPU."""
         return virq >= NR_LOCAL_IRQS and self.vgic_is_valid_line(d, virq)
 
     def vgic_get_target_vcpu(self, v: Vcpu, virq: int) -> Vcpu:
@@ -55,10 +55,10 @@ class Vgic(GicLr):
             return rank.irq[virq & INTERRUPT_RANK_MASK].priority
 
     def vgic_enable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
-        """What newly set ienable bits do.  Enter with the rank lock held.
+        """Apply newly set ienable bits.  Enter with the rank lock held.
 
-        Takes and drops the target's vcpu lock, then the lock of what p.desc
-        points to; p.desc is read afresh each time, also to unlock.
+        Takes and drops the target's vcpu lock, then the lock of the desc to which p.desc
+        points; p.desc is read again each time, also to unlock.
         set_affinity is called without desc.lock.  Unlike Xen, the writer is
         never the target vCPU, and a guest that chooses types wants level (ICFGR).
         Xen: vgic.c, vgic_enable_irqs @ baf2950213.
@@ -83,7 +83,7 @@ class Vgic(GicLr):
                 unlocked.lock.release()
 
     def set_enabled(self, v_target: Vcpu, p: PendingIrq) -> None:
-        """Set ENABLED, then let go on what came before.  Takes and drops ``v_target.lock``.
+        """Set ENABLED, then raise an interrupt that came before.  Takes and drops ``v_target.lock``.
 
         Xen: in vgic_enable_irqs @ baf2950213.
         """
@@ -91,7 +91,7 @@ class Vgic(GicLr):
         self.raise_if_inflight(v_target, p)
 
     def raise_if_inflight(self, v_target: Vcpu, p: PendingIrq) -> None:
-        """An interrupt that came while ``p`` was disabled goes on now.
+        """Raise an interrupt that came while ``p`` was disabled.
 
         Takes and drops ``v_target.lock``.  Xen: in vgic_enable_irqs @ baf2950213.
         """
@@ -104,10 +104,10 @@ class Vgic(GicLr):
             self.gic_raise_guest_irq(v_target, p)
 
     def vgic_disable_irqs(self, d: Domain, virqs: tuple[int, ...]) -> None:
-        """What newly cleared ienable bits do.  Enter with the rank lock held.
+        """Apply newly cleared ienable bits.  Enter with the rank lock held.
 
-        Takes and drops the target's vcpu lock, then the lock of what p.desc
-        points to; p.desc is read afresh each time, also to unlock.
+        Takes and drops the target's vcpu lock, then the lock of the desc to which p.desc
+        points; p.desc is read again each time, also to unlock.
         INPROGRESS stays.
         Xen: vgic.c, vgic_disable_irqs @ baf2950213.
         """
@@ -130,11 +130,11 @@ class Vgic(GicLr):
                 unlocked.lock.release()
 
     def vgic_migrate_irq(self, old: Vcpu, new: Vcpu, virq: int) -> bool:
-        """Move ``virq`` from ``old`` to ``new``; False if a move is going on already.
+        """Move ``virq`` from ``old`` to ``new``; False if a move is in progress already.
 
         Enter with the rank lock held.  Takes and drops ``old.lock``; an IRQ
-        that only waits for an LR is injected afresh, with ``new.lock`` and
-        whatever reading its priority takes.
+        that only waits for an LR is injected again, with ``new.lock`` and
+        the locks that reading its priority takes.
         Xen: vgic.c, vgic_migrate_irq @ baf2950213.
         """
         p = irq_to_pending(old, virq)
@@ -149,7 +149,7 @@ class Vgic(GicLr):
         return True
 
     def migrate_locked(self, old: Vcpu, new: Vcpu, p: PendingIrq) -> bool:
-        """Send the line to ``new``, now or at the EOI; whether ``new`` is to be injected.
+        """Send the line to ``new``, now or at the EOI; return whether to inject it into ``new``.
 
         Enter with ``old.lock`` held.  Xen: in vgic_migrate_irq @ baf2950213.
         """
@@ -169,7 +169,7 @@ class Vgic(GicLr):
     def arch_move_irqs(self, v: Vcpu) -> None:
         """``v`` now runs on another pCPU: its SPIs follow.  Takes no lock at all.
 
-        Where ``v`` runs is read once, before all else: a later move may overtake this one.
+        The pCPU of ``v`` is read once, before all else: a later move may overtake this one.
         Xen: vgic.c, arch_move_irqs @ baf2950213.
         """
         pcpu = v.processor
@@ -179,7 +179,7 @@ class Vgic(GicLr):
                 self.irq_set_affinity(p.desc, pcpu)
 
     def vgic_clear_pending_irqs(self, v: Vcpu) -> None:
-        """Forget what ``v`` has pending, before it starts anew.  Takes and drops ``v.lock``.
+        """Forget the pending vIRQs of ``v``, before it starts anew.  Takes and drops ``v.lock``.
 
         Xen: vgic.c, vgic_clear_pending_irqs @ baf2950213.
         """
@@ -191,7 +191,7 @@ class Vgic(GicLr):
     def vgic_vcpu_inject_irq(self, v: Vcpu, virq: int, current: Vcpu | None = None) -> None:
         """Make ``virq`` pending on ``v``.
 
-        Takes and drops ``v.lock``, and before it what reading the priority takes.
+        Takes and drops ``v.lock``, and before it the locks that reading the priority takes.
         A vCPU that is down drops it: INPROGRESS stays.
         Xen: vgic.c, vgic_vcpu_inject_irq @ baf2950213.
         """
@@ -229,7 +229,7 @@ class Vgic(GicLr):
     def domain_vgic_free(self, d: Domain) -> None:
         """Take back every pIRQ of ``d``; p.desc is read without a lock.
 
-        Unlike Xen, only SPIs that were ever named are looked at.
+        Unlike Xen, only SPIs that were ever named are examined.
         Xen: vgic.c, domain_vgic_free @ baf2950213.
         """
         for virq, p in sorted(d.pending_irqs.items()):

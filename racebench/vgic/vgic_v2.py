@@ -19,7 +19,7 @@ def _bits(virqs: tuple[int, ...]) -> int:
 
 
 class VgicV2(Vgic):
-    """vgic-v2.c @ baf2950213: vgic_v2_distr_mmio_write, one method a register."""
+    """vgic-v2.c @ baf2950213: vgic_v2_distr_mmio_write, one method for each register."""
 
     def rank_of(self, d: Domain, virq: int) -> VgicIrqRank:
         """The rank whose registers hold ``virq``: an address, not a step.

@@ -1,1 +1,1 @@
-"""What several verbs share: option groups, where they print and write, campaigns, stored runs."""
+"""Code that several verbs share: option groups, output, campaigns, stored runs."""

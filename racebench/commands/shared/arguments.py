@@ -1,4 +1,4 @@
-"""Options that several verbs have."""
+"""Options of several verbs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Add = Callable[..., Any]
 
 
 def columns(text: str) -> int:
-    """A width that a report can be read in."""
+    """A width in which a report is readable."""
     value = natural(text)
     if not 40 <= value <= 500:
         raise argparse.ArgumentTypeError("must be 40 to 500")
@@ -24,7 +24,7 @@ def columns(text: str) -> int:
 
 
 def named(text: str) -> str:
-    """What can name a file: an empty variable of a script would mean the current folder."""
+    """The name of a file or folder.  An empty one (an unset shell variable) would mean the current folder."""
     if not text or "\0" in text:
         raise argparse.ArgumentTypeError(f"{text!r} is not the name of a file or folder")
     return text
@@ -35,7 +35,7 @@ def path(text: str) -> Path:
 
 
 def cells(add: Add) -> None:
-    """Which cells, where they are stored, and how much is told."""
+    """Options: which cells, where they are stored, and how much is printed."""
     scenarios(add, "@thread")
     add(
         "--protocol", nargs="+", action="extend", metavar="P",

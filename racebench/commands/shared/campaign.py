@@ -1,4 +1,4 @@
-"""A campaign as the command line runs it, for the verbs that run cells."""
+"""Run a campaign from the command line, for the verbs that run cells."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def chosen(args: argparse.Namespace) -> tuple[list[Target], list[Lineage]]:
-    """What the cells run that the command line names, and who is held against whom in them."""
+    """The targets that the command line names, and which protocols are compared with which parents."""
     project = settings()
     scenarios = select(args.scenario or project.paths)
     protocols = args.protocol or list(project.protocols) or None
@@ -32,7 +32,7 @@ def chosen(args: argparse.Namespace) -> tuple[list[Target], list[Lineage]]:
 
 
 def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Options, stop: Stop) -> int:
-    """Run ``targets``, show what comes of them, and return the exit status."""
+    """Run ``targets``, show the results, and return the exit status."""
     listener: Any = _Listener(args)
     try:
         run = run_campaign(targets, options._replace(command=args.command), listener, stop)
@@ -43,9 +43,9 @@ def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Optio
 
 
 class _Listener:
-    """Hears a campaign, and loads what shows it with the first that is told after its start.
+    """Listens to a campaign; imports the screen with the first message after the start.
 
-    That brings rich, which takes a moment; by then a child is at work, so nobody waits for it.
+    The screen imports rich, which takes a moment; a child is at work by then, so nobody waits for it.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:

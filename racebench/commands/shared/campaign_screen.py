@@ -1,4 +1,4 @@
-"""A campaign as the command line shows it."""
+"""Show a campaign in the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .screen import Output, Screen, fancy
 
 
 class CampaignScreen:
-    """``listener`` shows what goes on, ``conclude`` what came of it."""
+    """``listener`` shows the progress, ``conclude`` the result."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
@@ -29,11 +29,11 @@ class CampaignScreen:
         self.listener = _listener(self._output.progress, args.quiet)
 
     def conclude(self, run: Run, out: Path | None) -> int:
-        """Show what came of ``run``, which is stored in ``out``, and return the exit status."""
+        """Show the result of ``run``, which is stored in ``out``, and return the exit status."""
         args, output = self._args, self._output
         output.json(run.to_json())
         if out is not None:
-            # What is stored is what is shown, as `explain` shows it.
+            # Read the stored run, so that this shows the same as `explain`.
             stored = read_stored(out)
             shown = document(stored.surprising() if args.quiet and args.full else stored)
             show_run(output.answer, shown, full=args.full)
@@ -44,7 +44,7 @@ class CampaignScreen:
 
 
 def _status(run: Run) -> int:
-    """The exit status of ``run``; says what went wrong in which cells."""
+    """Return the exit status of ``run``; print what went wrong in which cells."""
     wrong = [cell for cell in run.cells if cell.error]
     for error in sorted({cell.error for cell in wrong}):
         names = [cell_name(cell) for cell in wrong if cell.error == error]
@@ -66,7 +66,7 @@ def _status(run: Run) -> int:
 def _listener(screen: Screen, quiet: bool) -> Quiet:
     if quiet or not fancy(screen):
         return Quiet(screen) if quiet else PlainLines(screen)
-    # Only where something is drawn: it brings more of rich.
+    # Imported only for a live display, because it loads more of rich.
     from ...report.live_screen import LiveScreen
 
     return LiveScreen(screen)

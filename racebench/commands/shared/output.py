@@ -1,4 +1,4 @@
-"""What verbs write besides what they show: complaints, and the files that they were asked for."""
+"""Other output of the verbs: error lines, and the files that the user asked for."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from .settings import settings
 
 
 def complain(text: str) -> None:
-    """Say one line to the user, who has to do something."""
+    """Print one line to stderr, for a user who has to do something."""
     print(f"racebench: {brief(text)}", file=sys.stderr, flush=True)
 
 
 def forget_stdout() -> None:
-    """Keep the interpreter from complaining of a closed pipe when it exits."""
+    """Keep the interpreter from reporting a closed pipe when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def new_folder(verb: str) -> Path:
-    """``reports/<time>-<verb>``, with a number behind it if that exists; a project may name the folder."""
+    """A new ``reports/<time>-<verb>``, with a number if that exists; a project may rename ``reports``."""
     base = Path(settings().reports) / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{verb}"
     path, n = base, 1
     while path.exists():
@@ -33,7 +33,7 @@ def new_folder(verb: str) -> Path:
 
 
 def write_text(target: str, text: str) -> None:
-    """Write ``text`` to a file; UsageError if that cannot be."""
+    """Write ``text`` to a file; UsageError if that fails."""
     try:
         Path(target).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A stored run, for the verbs that read it and run nothing: explain, report, compare."""
+"""Read a stored run, for the verbs that run nothing: explain, report, compare."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from ...errors import RaceBenchError
 from ...report.stored_run import Progress, Stored
 
 _EXAMPLE = "example"
-"""The folder of the campaign that comes with RaceBench: among the runs of a user it counts for nothing."""
+"""The folder of the example campaign, which comes with RaceBench; it is not one of the user's runs."""
 
 _OLDER_RUNS, _LARGEST = 20, 64 << 20
 
 
 def read_stored(path: Path, *, beside: bool = True) -> Stored:
-    """A run's folder with all its findings; ``beside``: looks at the older runs beside it too.
+    """Read a run's folder with all its findings; ``beside``: also read the older runs beside it.
 
-    ResultError names what is wrong in which file.
+    ResultError names the file and says what is wrong with it.
     """
     run, findings = read_run(path), read_findings(path)
     seen = history(path) if beside else {}
@@ -30,7 +30,7 @@ def read_stored(path: Path, *, beside: bool = True) -> Stored:
 
 
 def _progress(path: Path) -> list[tuple[float, float, int, int]]:
-    """How the run went, if its journal is there: the report needs none."""
+    """The progress of the run, if its journal can be read; a report can do without."""
     journal = path / "journal.jsonl"
     try:
         fits = journal.is_file() and journal.stat().st_size <= _LARGEST
@@ -40,7 +40,7 @@ def _progress(path: Path) -> list[tuple[float, float, int, int]]:
 
 
 def _written(path: Path) -> datetime:
-    """When a run was stored: its last write."""
+    """The time of a run's last write."""
     for name in ("run.json", "journal.jsonl"):
         if (path / name).is_file():
             return datetime.fromtimestamp((path / name).stat().st_mtime, UTC)
@@ -48,13 +48,13 @@ def _written(path: Path) -> datetime:
 
 
 def history(path: Path) -> dict[str, tuple[int, int]]:
-    """In how many of how many runs each signature was seen: this one, and the older ones beside it.
+    """For each signature (n, of): n of so many runs saw it; this run and the older ones beside it.
 
-    Counts the runs that ran a cell in which this run saw the signature.  What
-    cannot be read is no run.
+    Counts the runs that ran a cell in which this run saw the signature.  Runs that
+    cannot be read do not count.
     """
     own = _Seen(path)
-    # Where nothing was seen, older runs have nothing to add, and reading them takes its time.
+    # If this run saw no signature, older runs add nothing, and reading them takes time.
     runs = [own, *_older(path)] if own.cells_of else []
     seen = {}
     for signature, cells in own.cells_of.items():
@@ -76,7 +76,7 @@ class _Seen:
 
 
 def _signatures(path: Path) -> Iterator[tuple[str, str, str]]:
-    """From the journal, which names them all in one file; from the findings if it is gone."""
+    """The keys of all findings: from the journal, which is one file; from the findings if it is gone."""
     journal = path / "journal.jsonl"
     if journal.is_file() and journal.stat().st_size <= _LARGEST:
         yield from read_journal(path).findings

@@ -1,4 +1,4 @@
-"""Where verbs print what they show."""
+"""The output of verbs: the terminal, and the file of ``--json``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .output import forget_stdout, write_text
 
 
 class Screen(Console):
-    """Prints no more once its reader has gone; the run goes on and keeps its exit status."""
+    """A console that prints no more once its reader has gone; the run goes on and keeps its exit status."""
 
     def __init__(self, **how: Any) -> None:
         super().__init__(highlight=False, **how)
@@ -24,9 +24,9 @@ class Screen(Console):
 
 
 class Output:
-    """``answer`` is for what a verb says in the end, ``progress`` for what it says meanwhile.
+    """``answer`` is for a verb's result, ``progress`` for messages before it.
 
-    ``json`` is the file that a verb writes besides; ``-`` has standard output for itself.
+    ``json`` is the file that a verb also writes; with ``-`` nothing else goes to standard output.
     """
 
     def __init__(self, json: str | None, *, quiet: bool = False) -> None:
@@ -36,7 +36,7 @@ class Output:
         self.progress = Screen(stderr=True, quiet=quiet) if alone or quiet else self.answer
 
     def json(self, value: Mapping[str, Any]) -> None:
-        """Write ``value`` where ``--json`` says, if it was given."""
+        """Write ``value`` to the file of ``--json``, if that was given."""
         if self._json == "-":
             print(json.dumps(value, indent=1))
         elif self._json:
@@ -44,5 +44,5 @@ class Output:
 
 
 def fancy(screen: Console) -> bool:
-    """Whether a live display is fit for ``screen``."""
+    """Whether ``screen`` can show a live display."""
     return screen.is_terminal and not screen.is_dumb_terminal and not os.environ.get("CI")

@@ -1,4 +1,4 @@
-"""Defaults of a project's own: the table ``[tool.racebench]`` of pyproject.toml in the current folder."""
+"""A project's defaults: the table ``[tool.racebench]`` of pyproject.toml in the current folder."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FILE = Path("pyproject.toml")
 
 
 class Settings(NamedTuple):
-    """``paths`` and ``protocols`` are what a command line that names none means, code included.
+    """``paths`` and ``protocols`` are used when the command line names none; this may run their code.
 
-    ``time`` is in seconds, or None; ``reports`` is the folder in which runs get theirs.
+    ``time`` is in seconds, or None; ``reports`` is the folder in which new run folders are made.
     """
 
     time: float | None = None
@@ -30,8 +30,8 @@ class Settings(NamedTuple):
 
 
 def settings() -> Settings:
-    """What the project says; UsageError if it is nothing that can be set."""
-    # A project without the file, or with one that is wrong in itself, sets nothing.
+    """Read the project's settings; UsageError if a setting is unknown or wrong."""
+    # Without the file, or with one that is not TOML, the defaults hold.
     try:
         return _settings(FILE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -40,7 +40,7 @@ def settings() -> Settings:
 
 @cache
 def _settings(text: str) -> Settings:
-    """What ``text`` sets; several options of a command line ask."""
+    """Parse ``text``; cached, because several options of a command line need it."""
     try:
         table = tomllib.loads(text).get("tool", {}).get("racebench", {})
     except (ValueError, RecursionError, AttributeError):

@@ -1,13 +1,13 @@
-"""Rules: a file a family; a rule's family is the part of its name before the dot.
+"""Rules: one file for each family; a rule's family is the part of its name before the dot.
 
-A module here has ``RULES``, what each rule means and how reports say it, the
-``KIND`` of fault that breaking one is, and perhaps ``AUDITS`` of a machine at rest,
-which look for it; nothing else needs to be edited.  A family is imported when
+A module here has ``RULES`` (the meaning of each rule and its words in reports), the
+``KIND`` of fault that a broken rule is, and optionally ``AUDITS``, which look for broken
+rules in a machine at rest; nothing else needs to be edited.  A family is imported when
 one of its rules is asked for.
 
-Rules and audits stand among the words, which import nothing of the machine: reports,
-scenarios and the engines need what a rule is, and do not know the vGIC.  An audit
-asks a machine for what it has, so its types are not known here.
+Rules and audits belong to the layer that imports nothing of the machine: reports,
+scenarios and the engines need the rules, and do not know the vGIC.  An audit
+only uses attributes of the machine, so the machine's types are not known here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .. import Broken
 
 
 class Kind(enum.Enum):
-    """What kind of fault it is when a rule breaks, the worst first."""
+    """The kind of fault of a broken rule, the worst first."""
 
     CORRUPTION = "corruption"
     CRASH = "crash"
@@ -35,11 +35,11 @@ class Kind(enum.Enum):
 
 
 class Rule(NamedTuple):
-    """``broken_when`` says when, ``word`` is for a matrix, ``clause`` for a sentence.
+    """``broken_when`` defines the rule, ``word`` is for a matrix, ``clause`` for a sentence.
 
-    ``kind`` is its own, if not its family's.  ``benign``: code breaks it wherever it
-    runs, though nothing goes wrong by it.  Who breaks no other rule passes, and nobody asks
-    which schedules do not break it.
+    ``kind`` is set if it differs from the family's.  ``benign``: code breaks the rule wherever
+    it runs, though nothing goes wrong by it.  An execution that breaks no other rule passes,
+    and the search for schedules that pass ignores this rule.
     """
 
     broken_when: str
@@ -74,13 +74,13 @@ def audits() -> tuple[Audit, ...]:
 
 
 def known(name: str) -> Rule | None:
-    """The rule of that name; None if it is a program's own."""
+    """The rule of that name; None if it is one of a program's own."""
     family = name.partition(".")[0]
     return _module(family).RULES.get(name) if family in families() else None
 
 
 def kind(name: str) -> Kind:
-    """What kind of fault breaking it is; of a rule in no family, something is corrupted."""
+    """The kind of fault of a broken rule; CORRUPTION for a rule of no family."""
     rule, family = known(name), name.partition(".")[0]
     if rule is not None and rule.kind is not None:
         return rule.kind

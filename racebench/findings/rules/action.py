@@ -1,4 +1,4 @@
-"""What a pIRQ keeps of a guest."""
+"""The guest's action of a pIRQ."""
 
 from __future__ import annotations
 

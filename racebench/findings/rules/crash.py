@@ -1,4 +1,4 @@
-"""What crashes Xen."""
+"""Faults that crash Xen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accesses that nothing orders."""
+"""Unordered accesses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads that wait for one another, or for ever."""
+"""Threads that wait for each other, or for ever."""
 
 from __future__ import annotations
 

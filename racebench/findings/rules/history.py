@@ -1,4 +1,4 @@
-"""What operations returned, taken together."""
+"""The return codes of all operations, taken together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An interrupt that is lost, stuck, or at the wrong place."""
+"""An interrupt that is lost, stuck, or in the wrong place."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def lost_eoi(machine: Machine, rows: Rows) -> Iterator[Broken]:
 
 
 def wrong_vcpu(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """What is inflight is on its target's list."""
+    """A vIRQ that is inflight is on its target's list."""
     for row in rows:
         if row.displaced:
             message = (
@@ -87,7 +87,7 @@ def wrong_affinity(machine: Machine, rows: Rows) -> Iterator[Broken]:
 
 
 def stuck_inprogress(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """What is in progress can still be ended by somebody."""
+    """If a pIRQ is INPROGRESS, something can still end it."""
     for irq, desc in machine.descs.items():
         if not desc.INPROGRESS:
             continue
@@ -104,7 +104,7 @@ def stuck_inprogress(machine: Machine, rows: Rows) -> Iterator[Broken]:
 
 
 def lost(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """What the guest is to get is on its way to it."""
+    """A pending vIRQ is on its way to the guest."""
     for row in rows:
         if row.stranded and (row.target is None or not row.target.VPF_down):
             message = f"vIRQ {row.virq} is pending, but in no LR, and nothing will put it into one"
@@ -112,7 +112,7 @@ def lost(machine: Machine, rows: Rows) -> Iterator[Broken]:
 
 
 def line_dead(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """Somebody is left who deactivates a line that is active: else it never fires again."""
+    """If a line is active, something will deactivate it; else it never fires again."""
     active = [
         (irq, desc) for irq, desc in machine.descs.items() if desc.line is not None and desc.line.active
     ]

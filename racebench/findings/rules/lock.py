@@ -24,7 +24,7 @@ RULES = {
 
 
 def irqs_on(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """No desc.lock was held with interrupts on; all but do_IRQ take it with them off."""
+    """No desc.lock was held with interrupts on; all functions but do_IRQ take it with them off."""
     for irq, desc in machine.descs.items():
         if desc.irqs_on:
             message = f"do_IRQ held desc[{irq}] with interrupts on, and others take it with them off"

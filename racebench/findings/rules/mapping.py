@@ -1,4 +1,4 @@
-"""Which vIRQ and which pIRQ belong together, and whether both are enabled."""
+"""The mapping between vIRQs and pIRQs, and whether both sides are enabled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RULES = {
 
 
 def corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """Every GUEST desc and its vIRQ point at each other, and no other has a guest's action."""
+    """Every GUEST desc and its vIRQ point at each other, and no other desc has a guest's action."""
     for irq, desc in machine.descs.items():
         action = desc.action
         if not desc.GUEST:
@@ -68,7 +68,7 @@ def corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
 
 
 def lost_enable(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """The guest's enable and the line's agree."""
+    """The guest's enable bit and the line's state agree."""
     for row in rows:
         desc = row.desc
         if desc is None:
@@ -82,7 +82,7 @@ def lost_enable(machine: Machine, rows: Rows) -> Iterator[Broken]:
 
 
 def ienable_mismatch(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """The register the guest reads says what is so."""
+    """The register that the guest reads agrees with ENABLED."""
     for row in rows:
         if row.ienable is not row.enabled:
             message = f"vIRQ {row.virq}: ienable is {int(row.ienable)}, ENABLED is {int(row.enabled)}"

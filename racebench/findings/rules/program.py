@@ -1,4 +1,4 @@
-"""What goes wrong in the code under test itself."""
+"""Errors of the code under test itself."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ RULES = {
 
 
 def reservations(machine: Machine, rows: Rows) -> Iterator[Broken]:
-    """A bit of allocated_irqs is set exactly for what somebody has routed, or has as a device.
+    """A bit of allocated_irqs is set exactly if a vIRQ is routed or belongs to a virtual device.
 
-    It is freed with its domain.
+    The bits are freed with their domain.
     """
     for row in rows if any(d.allocated_irqs for d in machine.domains.values()) else ():
         d = row.d

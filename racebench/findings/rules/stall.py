@@ -1,4 +1,4 @@
-"""Threads that do not come to their end."""
+"""Threads that do not end."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Formats of a stored run: one file each, found by its name.
 
-A module here has ``render(stored)``, or ``render(stored, width)`` and the
-``WIDTH`` it has unless asked; its docstring's first line says what it is.
+A module here has ``render(stored)``, or ``render(stored, width)`` and the default
+``WIDTH``; the first line of its docstring is the option's help text.
 ``racebench report`` gets an option of its name; nothing else needs to be edited.
 """
 
@@ -16,7 +16,7 @@ from ..stored_run import Stored
 
 
 class Format(NamedTuple):
-    """``width`` is None for what has no lines."""
+    """``width`` is None for a format without lines."""
 
     name: str
     about: str
@@ -24,12 +24,12 @@ class Format(NamedTuple):
     render: Callable[..., str]
 
     def text(self, stored: Stored, width: int | None = None) -> str:
-        """The file's text; ``width`` in place of the format's own, where it has one."""
+        """The file's text; ``width`` replaces the format's default width, if it has one."""
         return self.render(stored) if self.width is None else self.render(stored, width or self.width)
 
 
 def formats() -> list[Format]:
-    """All that there are, by name."""
+    """All formats, by name."""
     found = []
     for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
         module = importlib.import_module(f"{__name__}.{name}")

@@ -1,7 +1,7 @@
 """JUnit XML for CI: a cell is a test case.
 
-The suite's first property is the run's conclusion.  Written so that Jenkins', GitLab's and
-Ant's schemas all accept it.  A cell without an answer is an error, not skipped: unknown
+The suite's first property is the run's conclusion.  The schemas of Jenkins, GitLab and
+Ant all accept it.  A cell without an answer is an error, not skipped: unknown
 never counts as clean.
 """
 

@@ -1,7 +1,7 @@
 """Plain text for a mailing list or a pull request.
 
-All that comes from a file stands in indented blocks, in which Markdown obeys
-nothing; the few headings that quote a file are escaped.
+Text that comes from a file stands in indented blocks, where Markdown has no
+markup; the few headings that quote a file are escaped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ACTIVE = re.compile(r"([\\`*{}\[\]<>#+!|~&@$^=]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-
 
 
 def render(stored: Stored, width: int) -> str:
-    """No line is longer than ``width``, but for commands; what is ``brief`` is a mail of one screen."""
+    """No line is longer than ``width``, except commands; a ``brief`` run is a mail of one screen."""
     report = document(stored)
     if stored.whole is not None:
         return "\n".join(_indented(mail(stored.whole, report.about, width - len(_INDENT)), width)) + "\n"
@@ -63,7 +63,7 @@ def _heading(before: str, text: str, width: int) -> str:
 
 
 def _indented(blocks: Sequence[tree.Block], width: int) -> Iterator[str]:
-    """Nothing in it is markup."""
+    """The blocks as an indented block, in which nothing is markup."""
     lines = (line.rstrip().replace("─", "-") for line in plain(blocks, width - len(_INDENT)).split("\n"))
     text = "\n".join(_INDENT + line if line else "" for line in lines).strip("\n")
     if text:

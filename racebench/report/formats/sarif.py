@@ -53,7 +53,7 @@ def _text(value: Any) -> str:
 
 
 def _message(text: str) -> dict[str, str]:
-    """Plain: neither an embedded link nor a placeholder."""
+    """Plain text: neither an embedded link nor a placeholder."""
     return {"text": re.sub(r"\{(?=\d)", "{ ", _text(text).replace("](", "] ("))}
 
 
@@ -84,7 +84,7 @@ def _result(record: FindingRecord, rules: list[str], expected: bool, files: Repo
 
 
 def _places(record: FindingRecord) -> Iterator[tuple[str, str]]:
-    """The other places that the finding speaks of, and what happens there."""
+    """The other places that the finding names, and what happens there."""
     for place in facts.places(record):
         yield place.site, f"{place.thread} {place.verb} {place.lock}"
     for access in accesses(record):
@@ -92,7 +92,7 @@ def _places(record: FindingRecord) -> Iterator[tuple[str, str]]:
 
 
 def _location(record: FindingRecord, files: Repository) -> dict[str, Any]:
-    """The first of its sites; a finding without any is at its scenario."""
+    """The first of the finding's sites; its scenario if it has none."""
     if place := _at(first_spot(record, files)):
         return place
     name = re.split(r"[/\\]", record.scenario_file or record.scenario)[-1]
@@ -119,7 +119,7 @@ def _uri(file: str) -> str:
 
 
 def _flow(record: FindingRecord, files: Repository) -> list[dict[str, Any]]:
-    """The schedule as a flow per thread: locks taken and given, fields written, and what is written read."""
+    """A flow for each thread: locks taken and released, fields written, and reads of written fields."""
     done = steps(record)[:_MOST_STEPS]
     written = {step["object"] for step in done if step["op"] == "write"}
     flows: dict[str, list[dict[str, Any]]] = {}

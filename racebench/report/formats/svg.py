@@ -17,7 +17,7 @@ _LEAST, _MOST_CHARS, _MOST_ROWS, _MOST_LANES, _COLOURS = 26, 64, 400, 12, 6
 
 
 def render(stored: Stored) -> str:
-    """It loads nothing; without a finding it says how the run went."""
+    """The picture loads nothing; without a finding it shows the run's summary."""
     report = document(stored)
     panels = [
         panel for section in report.sections for panel in section.blocks if isinstance(panel, tree.Panel)
@@ -39,7 +39,7 @@ def _lanes(blocks: Iterable[tree.Block]) -> Iterator[tree.Lanes]:
 
 
 def _sentences(panel: tree.Panel) -> Iterator[str]:
-    """What a panel says in its first block."""
+    """The paragraphs of a panel's first block."""
     for block in panel.blocks[:1]:
         inner = block.blocks if isinstance(block, tree.Group) else [block]
         yield from (_plain(one.text) for one in inner if isinstance(one, tree.Paragraph))
@@ -96,7 +96,7 @@ class _Picture:
         )
 
     def _columns(self, shown: tree.Lanes | None, threads: Sequence[str]) -> list[float]:
-        """Where each lane begins, and the last ends: as wide as what is said in it."""
+        """The left edge of each lane, and the right edge of the last: as wide as the text in it."""
         left = [float(_SIDE + _NUMBER)]
         for thread, slots in zip(threads, self._slots, strict=True):
             mine = [moment for moment in shown.moments if moment.thread == thread] if shown else []
@@ -155,7 +155,7 @@ class _Picture:
             self._y += _ROW
 
     def _wait(self, wait: tree.Wait, threads: Sequence[str], at: int) -> None:
-        """An arrow below the lanes from who waits to whom it waits for."""
+        """Draw an arrow below the lanes, from the waiting thread to the holder."""
         if wait.thread not in threads or wait.holder not in threads:
             return
         top, self._y = self._y if not at else self._floor, self._y + _ARROW
@@ -185,7 +185,7 @@ class _Picture:
 
 
 def _spans(text: tree.Text) -> str:
-    """As much of ``text`` as there is room for, each piece in its colour."""
+    """As much of ``text`` as fits, each piece in its colour."""
     room, parts = _MOST_CHARS, []
     for span in text:
         if room < 1:

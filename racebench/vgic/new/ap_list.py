@@ -2,11 +2,11 @@
 
 Lock order: ap_list (two of them: the lower vcpu_id first), then irq_lock.
 Guarantees: a vIRQ is on the ap_list of ``irq.vcpu`` and on no other.
-Assumes: whoever queues holds at most a desc.lock; one thread at a time plays a
-given vCPU, for only the pCPU that runs it prunes its list.
+Assumes: a thread that queues holds at most a desc.lock; one thread at a time plays a
+given vCPU, because only the pCPU that runs it prunes its list.
 
-An ap_list_lock is not taken with an irq_lock held, so whoever finds that a vIRQ
-must be queued drops its irq_lock, takes both, and looks again.
+An ap_list_lock is not taken with an irq_lock held, so a thread that finds that a vIRQ
+must be queued drops its irq_lock, takes both, and checks again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .state import VgicCpu, VgicIrq, irq_is_pending, vgic_dist, vgic_get_irq
 
 
 def list_add_tail(v: VgicCpu, irq: VgicIrq) -> None:
-    """Enter with both locks held.  A vIRQ that is there already is list.corrupted."""
+    """Add ``irq``; it is list.corrupted if it is there already.  Enter with both locks held."""
     entries = v.ap_list
     check_that(
         irq not in entries, "list.corrupted", f"vIRQ {irq.intid} is put on ap_list of vCPU {v.vcpu_id} twice"
@@ -27,7 +27,7 @@ def list_add_tail(v: VgicCpu, irq: VgicIrq) -> None:
 
 
 def list_del(v: VgicCpu, irq: VgicIrq) -> None:
-    """Enter with both locks held.  A vIRQ that is not there is list.corrupted."""
+    """Remove ``irq``; it is list.corrupted if it is not there.  Enter with both locks held."""
     entries = v.ap_list
     check_that(irq in entries, "list.corrupted", f"vIRQ {irq.intid} is not on ap_list of vCPU {v.vcpu_id}")
     v.ap_list = tuple(other for other in entries if other is not irq)
@@ -42,7 +42,7 @@ def vgic_target_oracle(irq: VgicIrq) -> VgicCpu:
     if irq.active:
         return irq.vcpu or irq.target_vcpu
     nobody: VgicCpu = NULL
-    # A distributor that is off hands nothing out.
+    # A distributor that is off delivers nothing.
     if irq.enabled and irq_is_pending(irq) and vgic_dist(irq.domain).enabled:
         return irq.target_vcpu
     return nobody
@@ -54,7 +54,7 @@ class ApList(Header):
     def vgic_inject_irq(self, d: Domain, virq: int, level: bool = True) -> None:
         """The line of SPI ``virq`` is high now, or low.  Takes and drops irq_lock, then ap_list and irq_lock.
 
-        Whether its vCPU is up is not looked at.
+        It does not test whether the vCPU is up.
         Xen: vgic/vgic.c, vgic_inject_irq @ RELEASE-4.11.0 and c447b7308b.
         """
         irq = vgic_get_irq(d, virq)
@@ -82,10 +82,10 @@ class ApList(Header):
             v = vgic_target_oracle(irq)
             if irq.vcpu is not NULL or v is NULL:
                 irq.irq_lock.release()
-                # On its list it may be already ended in its LR, and come again.
+                # A vIRQ on a list may have been ended in its LR already, and come again.
                 break
             irq.irq_lock.release()
-            # It may be disabled, aimed elsewhere or queued by another CPU here.
+            # Another CPU may disable it, change its target or queue it here.
             with v.ap_list_lock, irq.irq_lock:
                 if irq.vcpu is NULL and vgic_target_oracle(irq) is v:
                     list_add_tail(v, irq)
@@ -96,7 +96,7 @@ class ApList(Header):
             self.vcpu_kick(v)
 
     def vgic_prune_ap_list(self, v: VgicCpu) -> None:
-        """Take off ``v``'s list what is done with, and move what is another's.
+        """Remove finished vIRQs from ``v``'s list, and move those that have another target.
 
         Takes and drops ap_list_lock with one irq_lock at a time, and to move a
         vIRQ both vCPUs' ap_list_locks.
@@ -106,14 +106,14 @@ class ApList(Header):
             irq, target = found
             first, second = sorted((v, target), key=lambda vcpu: vcpu.vcpu_id)
             with first.ap_list_lock, second.ap_list_lock, irq.irq_lock:
-                # All locks were dropped: it may be meant for yet another vCPU by now.
+                # All locks were dropped: it may have yet another target by now.
                 if vgic_target_oracle(irq) is target:
                     list_del(v, irq)
                     irq.vcpu = target
                     list_add_tail(target, irq)
 
     def _next_to_move(self, v: VgicCpu) -> tuple[VgicIrq, VgicCpu] | None:
-        """Drop what is done with; the first vIRQ that is meant for another vCPU."""
+        """Remove finished vIRQs; return the first vIRQ that has another target, and that vCPU."""
         with v.ap_list_lock:
             for irq in v.ap_list:
                 with irq.irq_lock:

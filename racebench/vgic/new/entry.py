@@ -1,8 +1,8 @@
-"""Where irq.c, traps.c and PSCI come into the new vGIC.
+"""The entry points of the new vGIC for irq.c, traps.c and PSCI.
 
 Lock order: none of its own.
 Guarantees: every way into the guest empties the LRs first, and then fills them.
-Assumes: do_IRQ enters with desc.lock held, the others with nothing.
+Assumes: do_IRQ enters with desc.lock held, the others with no lock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .mmio import Mmio
 
 
 class Entry(Mmio, ListRegisters):
-    """What callers of vgic.c, vgic-v2.c and gic-vgic.c find in their place."""
+    """The functions that replace those of vgic.c, vgic-v2.c and gic-vgic.c for their callers."""
 
     def release_guest_irq(self, d: Domain, virq: int) -> int:
         """As at baseline, but asks the vGIC for the desc, once.  Takes and drops irq_lock first.
@@ -37,20 +37,20 @@ class Entry(Mmio, ListRegisters):
         self.vgic_inject_irq(d, virq)
 
     def vgic_clear_pending_irqs(self, v: Vcpu) -> None:
-        """Nothing: what ``v`` had pending it keeps.
+        """Do nothing: ``v`` keeps its pending vIRQs.
 
         Xen: vgic/vgic.c, vgic_clear_pending_irqs @ RELEASE-4.11.0 and c447b7308b, where a
         comment doubts the need.
         """
 
     def guest_eoi(self, d: Domain, virq: int, vcpu: int | None = None) -> None:
-        """The guest ends ``virq``, then its vCPU traps and goes on."""
+        """The guest ends ``virq``, then its vCPU traps and enters the guest again."""
         v = self.guest_hweoi(d, virq, vcpu)
         if v is not None:
             self.gic_restore_pending_irqs(v)
 
     def gic_clear_lrs(self, v: Vcpu) -> bool:
-        """``v`` leaves the guest; whether there was anything for it.
+        """``v`` leaves the guest; return whether there was any vIRQ on its list.
 
         Unlike Xen, the operation has the name that it had before RELEASE-4.11.0.
         Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0 and c447b7308b.

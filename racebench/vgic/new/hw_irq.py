@@ -21,10 +21,10 @@ class HwIrq(Header):
     """vgic/vgic.c @ RELEASE-4.11.0 and c447b7308b, the part about hardware interrupts."""
 
     def vgic_connect_hw_irq(self, d: Domain, virq: int, desc: IrqDesc, connect: bool) -> int:
-        """Tie SPI ``virq`` to ``desc``, or to nothing; 0, -EBUSY or -EINVAL.
+        """Connect SPI ``virq`` to ``desc``, or disconnect it; 0, -EBUSY or -EINVAL.
 
-        Enter with desc.lock held; takes and drops irq_lock.  The handler is
-        not the guest's yet when others see ``hw``.
+        Enter with desc.lock held; takes and drops irq_lock.  When other threads
+        see ``hw``, the handler is not the guest's yet.
         Xen: vgic/vgic.c, vgic_connect_hw_irq @ RELEASE-4.11.0 and c447b7308b.
         """
         irq = vgic_get_irq(d, virq)
@@ -69,14 +69,14 @@ class HwIrq(Header):
         return desc
 
     def vgic_sync_hardware_irq(self, d: Domain, desc: IrqDesc, irq: VgicIrq) -> None:
-        """Bring the line to what ``irq`` says now.  Takes and drops desc.lock, irq_lock inside.
+        """Set the line as ``irq`` now requires.  Takes and drops desc.lock, irq_lock inside.
 
-        Nothing was held before: that ``desc`` is still ``irq``'s is asserted.
+        No lock was held before, so it asserts that ``desc`` still belongs to ``irq``.
         Xen: vgic/vgic.c, vgic_sync_hardware_irq @ RELEASE-4.11.0 and c447b7308b.
         """
         with desc.lock, irq.irq_lock:
             self.assert_connected(irq, desc, "vgic_sync_hardware_irq")
-            # Read afresh: of two register writes the last to sync is not the last to have written.
+            # Read again: of two register writes the one that syncs last need not be the one that wrote last.
             if irq.enabled:
                 if self.irq_type_set_by_domain(d) and desc.DISABLED:
                     self.gic_set_irq_type(desc, irq.config)
@@ -88,7 +88,7 @@ class HwIrq(Header):
                 desc.handler.disable(desc)
 
     def assert_connected(self, irq: VgicIrq, desc: IrqDesc, where: str) -> None:
-        """What a register write asserts that has looked ``desc`` up and dropped irq_lock.
+        """The assertion of a register write that has looked up ``desc`` and dropped irq_lock.
 
         Enter with desc.lock and irq_lock held.
         """

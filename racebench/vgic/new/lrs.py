@@ -21,7 +21,7 @@ class ListRegisters(ApList, HwIrq):
     """vgic/vgic-v2.c @ RELEASE-4.11.0 and c447b7308b, and the functions of vgic/vgic.c around it."""
 
     def vgic_sync_from_lrs(self, vcpu: Vcpu) -> bool:
-        """``vcpu`` has left the guest; whether anything is on its list, which is looked at without a lock.
+        """``vcpu`` has left the guest; return whether anything is on its list, which is read without a lock.
 
         Xen: vgic/vgic.c, vgic_sync_from_lrs @ RELEASE-4.11.0 and c447b7308b.
         """
@@ -49,7 +49,7 @@ class ListRegisters(ApList, HwIrq):
         v.used_lrs = 0
 
     def _fold(self, irq: VgicIrq, entry: ListRegister) -> None:
-        """One LR's turn in vgic_v2_fold_lr_state."""
+        """Fold one LR, in vgic_v2_fold_lr_state."""
         ended = not (entry.pending or entry.active)
         desc = NULL
         # Read with no lock, since desc comes before irq_lock: Xen has it that a
@@ -65,7 +65,7 @@ class ListRegisters(ApList, HwIrq):
             if ended and irq.hw:
                 check_that(hw, "crash.null_desc", "vgic_v2_fold_lr_state: hw has become true")
                 if desc is not NULL:
-                    # Only that there is a pIRQ is looked at again, not which one.
+                    # It is only checked again that there is a pIRQ, not which one.
                     self.check_owner(desc, irq.domain, irq.intid, "INPROGRESS is cleared")
                     desc.INPROGRESS = False
             irq.active = entry.active
@@ -79,9 +79,9 @@ class ListRegisters(ApList, HwIrq):
                 self._resample(irq, desc)
 
     def _resample(self, irq: VgicIrq, desc: IrqDesc) -> None:
-        """The guest has not taken a level interrupt: is it still asserted?  Enter with both locks held.
+        """Is a level interrupt that the guest has not taken still asserted?  Enter with both locks held.
 
-        If not, the line is deactivated: else nobody would hear of it when it rises again.
+        If not, the line is deactivated: otherwise nobody would notice when it rises again.
         """
         check_that(desc is not NULL, "crash.assertion", "gic_set_active_state: _IRQ_GUEST is clear of an SGI")
         irq.line_level = self.gic_read_pending_state(desc)
@@ -90,7 +90,7 @@ class ListRegisters(ApList, HwIrq):
             self.gic_set_active_state(desc, False)
 
     def vgic_sync_to_lrs(self, vcpu: Vcpu) -> None:
-        """``vcpu`` enters the guest.  Its list is first looked at without a lock.
+        """``vcpu`` enters the guest.  Its list is first read without a lock.
 
         Takes and drops ap_list_lock with one irq_lock at a time.
         Xen: vgic/vgic.c, vgic_sync_to_lrs, vgic_flush_lr_state @ RELEASE-4.11.0 and c447b7308b.
@@ -124,13 +124,13 @@ class ListRegisters(ApList, HwIrq):
         if irq.hw:
             desc = self.irq_to_desc(irq.hwintid)
             self.check_active(desc, f"vIRQ {irq.intid} is put into an LR")
-            # Xen means no hardware interrupt to be pending and active, but asks once more
-            # whether it is pending, when an edge's latch is clear: so one may be both.
+            # In Xen no hardware interrupt should be pending and active.  But Xen tests pending a
+            # second time, when an edge's latch is already clear: so an edge may be both.
             if active and not edge and irq_is_pending(irq):
                 pending = False
             entry = ListRegister(irq.intid, desc.irq, pending, active)
             if pending and not edge:
-                # It comes back, if it has to, when the guest leaves: see _resample.
+                # It is raised again, if necessary, when the vCPU leaves the guest: see _resample.
                 irq.line_level = False
         entries = v.lrs
         v.lrs = (*entries[:lr], entry, *entries[lr + 1 :])

@@ -60,7 +60,7 @@ class Mmio(ApList, HwIrq):
         """A write to GICD_ITARGETSR that sends ``virq`` to ``vcpu``.
 
         Takes and drops irq_lock; set_affinity is called without desc.lock.
-        The vIRQ is not queued: one that was pending for no vCPU goes on
+        The vIRQ is not queued: if it was pending without a target, it keeps
         waiting.  Unlike Xen, the write is one byte, as GICv2 allows.
         Xen: vgic/vgic-mmio-v2.c, vgic_mmio_write_target @ RELEASE-4.11.0 and c447b7308b.
         """

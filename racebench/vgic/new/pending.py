@@ -30,8 +30,8 @@ class PendingRegisters(ApList, HwIrq):
             irq.pending_latch = True
             desc = self.irq_to_desc(irq.hwintid) if irq.hw else NULL
             self.vgic_queue_irq_unlock(irq)
-            # The line is not active yet, so that the guest could end it: the vIRQ
-            # may be in an LR, may even have ended there, and the line may fire.
+            # The line is not active yet as it must be for the guest to end it.  The vIRQ may
+            # already be in an LR, may even have ended there, and the line may fire.
             if desc is NULL:
                 continue
             with desc.lock, irq.irq_lock:
@@ -49,7 +49,7 @@ class PendingRegisters(ApList, HwIrq):
             with irq.irq_lock:
                 irq.pending_latch = False
                 desc = self.irq_to_desc(irq.hwintid) if irq.hw else NULL
-            # It may come again here, or be taken, or end.
+            # Here the vIRQ may come again, be taken by the guest, or end.
             if desc is NULL:
                 continue
             with desc.lock, irq.irq_lock:
@@ -57,6 +57,6 @@ class PendingRegisters(ApList, HwIrq):
                 if irq_is_pending(irq):
                     continue
                 self.gic_set_pending_state(desc, False)
-                # ``active`` says what was so when the vCPU last left the guest.
+                # ``active`` is the state when the vCPU last left the guest.
                 if not irq.active:
                     self.gic_set_active_state(desc, False)

@@ -1,7 +1,7 @@
-"""What the new vGIC keeps: a vgic_irq for each vIRQ, an ap_list for each vCPU.
+"""The state of the new vGIC: a vgic_irq for each vIRQ, an ap_list for each vCPU.
 
 No operation writes GICD_ICFGR or GICD_CTLR: ``config`` and the distributor's
-``enabled`` are what they were at the start, and reading them is no step.
+``enabled`` keep their initial values, and reading them is no step.
 Unlike Xen, there are neither LPIs nor the references they need.
 """
 
@@ -19,8 +19,8 @@ class VgicIrq(State):
     ``irq_lock`` guards every field.  ``hw`` says that the pIRQ ``hwintid`` is
     behind it.  ``vcpu`` is the one on whose ap_list it is (that vCPU's
     ap_list_lock guards it too), ``target_vcpu`` the one the guest wants: they
-    may differ until ``vcpu`` next leaves the guest.  ``config`` is edge, as Xen makes
-    it, unless whoever builds the machine says level: then ``line_level`` counts too.
+    may differ until ``vcpu`` next leaves the guest.  ``config`` is edge, as Xen initialises
+    it, unless the machine's builder sets level: then ``line_level`` counts too.
     """
 
     config = IrqType.EDGE_RISING
@@ -47,9 +47,9 @@ class VgicIrq(State):
 class VgicCpu(Vcpu):
     """One vCPU with its ``struct vgic_cpu``.
 
-    ``ap_list`` holds its active or pending vIRQs, in order of arrival, and what
-    lately was one.  ``ap_list_lock`` guards it, but for the test whether it is
-    empty, which Xen makes without (it says why that is harmless).  The first
+    ``ap_list`` holds its active or pending vIRQs, in order of arrival, and vIRQs that
+    were so until recently.  ``ap_list_lock`` guards it, except for the test whether it is
+    empty, which Xen makes without the lock (and says why that is harmless).  The first
     ``used_lrs`` of ``lrs`` are in use; only the pCPU that runs the vCPU touches
     them.  Unlike Xen, the fields of the vGIC of 2017 are there too, unused.
     """
@@ -71,7 +71,7 @@ class VgicDist(Domain):
     def __init__(self, domain_id: int, vcpus: int, nr_spis: int) -> None:
         super().__init__(domain_id, vcpus, nr_spis)
         self.spis: OnDemand[VgicIrq] = OnDemand(self._make_irq)
-        # A function of the other vGIC that gets here by mistake fails at once.
+        # A function of the other vGIC that is called here by mistake fails at once.
         del self.pending_irqs, self.ranks
 
     def make_vcpu(self, vcpu_id: int) -> Vcpu:

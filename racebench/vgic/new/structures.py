@@ -48,7 +48,7 @@ class NewVgicStructures(Structures):
         irq.targets, irq.target_vcpu = 1 << v.vcpu_id, vgic_cpu(v)
 
     def migrate_at_start(self, d: Domain, virq: int) -> None:
-        """Nothing: it is moved to its target by the next trap, whoever wrote the register."""
+        """Do nothing: the next trap moves it to its target, whichever vCPU wrote the register."""
 
     def make_pending(self, v: Vcpu, virq: int, where: str, active: bool = False) -> None:
         irq, v = vgic_get_irq(v.domain, virq), vgic_cpu(v)
@@ -63,7 +63,7 @@ class NewVgicStructures(Structures):
         else:
             irq.pending_latch = True
         if where != "inflight" or irq.enabled:
-            # What came while it was disabled is on no list: enabling it queues it.
+            # An interrupt that came while it was disabled is on no list: enabling it queues it.
             v.ap_list = (*v.ap_list, irq)
             irq.vcpu = v
 
@@ -86,11 +86,11 @@ class NewVgicStructures(Structures):
             virq,
             self.desc_of(d, virq),
             enabled=irq.enabled,
-            # The register is this very bit.
+            # The register reads this same bit.
             ienable=irq.enabled,
             on=irq.vcpu,
             target=irq.target_vcpu,
-            # The next time its vCPU leaves the guest it is moved.
+            # It is moved the next time its vCPU leaves the guest.
             displaced=False,
             # ITARGETSR moves the line at once.
             settled=True,
@@ -102,8 +102,8 @@ class NewVgicStructures(Structures):
         return [self.row(d, virq) for virq in vgic_dist(d).spis]
 
     def gone(self, d: Domain, virq: int) -> bool:
-        # On no list, and nothing is due that would put it on one: enabling
-        # it does, but neither aiming it elsewhere nor its (active) line.
+        # It is on no list, and nothing will put it on one: enabling it would,
+        # but a new target does not, nor does its line, which is active.
         irq = vgic_get_irq(d, virq)
         deliverable = irq.enabled and irq.target_vcpu is not NULL
         return irq.vcpu is NULL and (not irq_is_pending(irq) or deliverable)
@@ -113,7 +113,7 @@ class NewVgicStructures(Structures):
         return irq_is_pending(irq) or irq.active
 
     def disagreement(self, d: Domain, virq: int) -> str:
-        # Where a domain is freed its vCPUs' lists go before its vIRQs.
+        # When a domain is freed, its vCPUs' lists are freed before its vIRQs.
         if d.destroyed:
             return ""
         irq = vgic_get_irq(d, virq)

@@ -21,7 +21,7 @@ def protocol_ids() -> tuple[str, ...]:
 
 
 def is_bundled(code: type[Protocol]) -> bool:
-    """Whether ``code`` is one of this package's, and not a user's."""
+    """Whether ``code`` belongs to this package, and not to a user."""
     return code.__module__.rpartition(".")[0] == __name__
 
 
@@ -30,7 +30,7 @@ def protocol(name: str) -> type[Protocol]:
 
     UsageError names the closest one if there is none.
     """
-    # A function of its own: what is kept in a cache, a user's threads would share unseen.
+    # Not the cached function itself: its cache would count as state that threads share unseen.
     return _found(name)
 
 

@@ -12,7 +12,7 @@ from ..domain import Protocol
 
 
 class Baseline(Protocol):
-    """Every function as Xen had it."""
+    """Every function as in Xen."""
 
     ID = "baseline"
     SUMMARY = "the tree at baf2950213: desc, then rank, around both routing functions"

@@ -4,8 +4,8 @@ Lock order: desc -> rank (route, release), desc -> vcpu (do_IRQ), rank -> vcpu
 and rank -> desc (enable, disable).  handler, GUEST, type and priority change
 after the rank lock is dropped, under desc.lock.
 
-That tree has 5f66da6590, 9c34e21429 and c84e4b2dd4 (June 2017) too: what
-concerns a pending_irq is done under the vCPU lock.
+That tree has 5f66da6590, 9c34e21429 and c84e4b2dd4 (June 2017) too: they access
+a pending_irq under the vCPU lock.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .lockfree_priority import LockfreePriority
 
 
 class ConnectHwIrq(LockfreePriority):
-    """Connecting and disconnecting is a function of the vGIC; the rest is the GIC's."""
+    """The vGIC has a function that connects and disconnects; the GIC does the rest."""
 
     ID = "connect_hw_irq"
     SUMMARY = "ec2a2f1de4 + 8635491581: the rank lock only around testing and writing p.desc"

@@ -11,7 +11,7 @@ from .domain_lock import DomainLock
 
 
 class DomainLockMmio(DomainLock):
-    """Whatever changes a mapping or follows one excludes all the others."""
+    """Every operation that changes a mapping or depends on one excludes all the others."""
 
     ID = "domain_lock_mmio"
     SUMMARY = "domain_lock, also around GICD_ISENABLER and GICD_ICENABLER writes"

@@ -5,10 +5,10 @@ rank -> vcpu, rank -> desc and rank -> sched (register writes).  caps, or domctl
 overlay and dt_host, come before all of them.  ISPENDR takes desc alone;
 moves and the first reads of release and ISPENDR take nothing.
 
-What is not here is as in route_while_running, the tree of 2024:
+Functions that are not defined here are those of route_while_running, the tree of 2024:
 
 - irq.c: route_irq_to_guest, release_guest_irq, release_irq, do_IRQ, no_irq_type;
-- gic.c: gic_route_irq_to_guest, gic_remove_irq_from_guest, which asks for
+- gic.c: gic_route_irq_to_guest, gic_remove_irq_from_guest, which tests
   is_dying before it writes anything;
 - gic-vgic.c: vgic_connect_hw_irq, gic_set_lr, gic_raise_guest_irq,
   gic_raise_inflight_irq, gic_update_one_lr, gic_restore_pending_irqs;
@@ -38,7 +38,7 @@ class Head(RouteWhileRunning):
     ABSENT: ClassVar[frozenset[str]] = frozenset()
 
     def hypercall_lock(self) -> AbstractContextManager[Any]:
-        """The caller's caps_lock, to read: it excludes no other bind or unbind.
+        """The caller's caps_lock, for reading: it excludes no other bind or unbind.
 
         Xen: arch/arm/domctl.c, arch_do_domctl @ c447b7308b; e263eeaf71, 329edc090d.
         """

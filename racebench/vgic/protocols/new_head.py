@@ -5,9 +5,9 @@ release, enable, disable, ISPENDR, ICPENDR, a vCPU that leaves the guest),
 ap_list -> irq_lock; desc -> sched (do_IRQ).  caps, or domctl, overlay and
 dt_host, come before all of them.  Two ap_list_locks: the lower vcpu_id first.
 
-irq.c, gic.c and the callers are those of head.  In vgic/ nothing has changed since
-RELEASE-4.11.0 but what is here: routing is no longer refused while the domain
-runs, so that "write-once" in vgic-v2.c no longer is so.
+irq.c, gic.c and the callers are those of head.  Since RELEASE-4.11.0 only the functions
+here have changed in vgic/: routing is no longer refused while the domain
+runs, so that "write-once" in vgic-v2.c no longer holds.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ class NewHead(PendingRegisters, Entry, Head):
     def may_connect_irq(self, irq: VgicIrq) -> bool:
         """Also not while it is active or pending.  Enter with irq_lock held.
 
-        Neither its level nor its ap_list is looked at, and ``active`` is what was
-        so when its vCPU last left the guest.
+        Neither its level nor its ap_list is tested, and ``active`` is the state
+        when its vCPU last left the guest.
         Xen: vgic/vgic.c, in vgic_connect_hw_irq @ c447b7308b.
         """
         return super().may_connect_irq(irq) and not irq.active and not irq.pending_latch
 
     def vcpu_vgic_free(self, v: Vcpu) -> None:
-        """Forget ``v``'s ap_list, with no lock: who is adding to it adds to a list that changes.
+        """Empty ``v``'s ap_list, without a lock: another thread may be adding to the list meanwhile.
 
         Xen: vgic/vgic-init.c, vcpu_vgic_free @ c447b7308b.
         """

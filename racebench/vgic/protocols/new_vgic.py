@@ -2,12 +2,12 @@
 
 Lock order: desc -> ap_list -> irq_lock (do_IRQ), desc -> irq_lock (route,
 release, enable, disable, a vCPU that leaves the guest), ap_list -> irq_lock.
-Xen's own list (vgic.c) has ap_list before desc.  do_IRQ does not keep to it; no
-harm, for nobody takes a desc with an ap_list_lock held.  Two ap_list_locks: the
+Xen's own list (vgic.c) has ap_list before desc.  do_IRQ does not follow it; this is
+harmless, because nobody takes a desc with an ap_list_lock held.  Two ap_list_locks: the
 lower vcpu_id first.
 
 irq.c and gic.c are those of creation_guard, guard included: the new vGIC came
-into the tree after it, and without it asserts what is not so.
+into the tree after it, and its assertions do not hold without it.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from .no_rank_lock import NoRankLock
 
 
 class NoRankLockGuard(NoRankLock):
-    """The guard keeps routing away from the running guest, not from itself."""
+    """The guard excludes routing while the guest runs, but not other routing."""
 
     ID = "no_rank_lock_guard"
     SUMMARY = "RFC 01/10 + K7: route only before creation_finished, release only if is_dying"

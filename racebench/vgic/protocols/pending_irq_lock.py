@@ -4,7 +4,7 @@ Lock order: rank -> p, rank -> desc -> p (enable, disable), desc -> p (route,
 release), desc -> vcpu (do_IRQ), rank -> vcpu.  Nobody takes desc with p held.
 
 A register write must take desc before p, but learns from p which desc: it
-looks under p, drops p, takes desc, takes p again and looks whether it is
+reads p.desc under p, drops p, takes desc, takes p again and checks that p.desc is
 still that desc.  The shape of a later series, from memory.
 """
 

@@ -11,7 +11,7 @@ from .pending_irq_lock import PendingIrqLock
 
 
 class PendingIrqLockNested(PendingIrqLock):
-    """No second look is needed, and the old deadlock is back with another lock."""
+    """No second check is needed, but the old deadlock is back with another lock."""
 
     ID = "pending_irq_lock_nested"
     SUMMARY = "pending_irq_lock with p kept while desc is taken"

@@ -46,7 +46,7 @@ class RouteWhileRunning(CreationGuard):
     def write_ispendr(self, d: Domain, virqs: tuple[int, ...], current: Vcpu | None) -> None:
         """One write to GICD_ISPENDR that sets the bits of ``virqs``, by ``current`` if that matters.
 
-        Takes and drops the lock of what p.desc points to, which is read afresh
+        Takes and drops the lock of the desc to which p.desc points, which is read again
         each time, and sets the line's latch; without a pIRQ injects.  No rank lock.
         Xen: vgic.c, vgic_set_irqs_pending @ 067935804a.
         """
@@ -68,7 +68,7 @@ class RouteWhileRunning(CreationGuard):
             unlocked.lock.release()
 
     def write_icpendr(self, d: Domain, virqs: tuple[int, ...]) -> None:
-        """One write to GICD_ICPENDR: it is looked at, and ignored.  Takes and drops vcpu.
+        """One write to GICD_ICPENDR: Xen tests the vIRQs, and ignores the write.  Takes and drops vcpu.
 
         Xen: vgic.c, vgic_check_inflight_irqs_pending @ 23ec1ebc8a.
         """
@@ -91,7 +91,7 @@ class RouteWhileRunning(CreationGuard):
                 desc.handler.end(desc)
                 return
             desc.INPROGRESS = True
-            # The read alone: what Xen's own handler does with it, without the lock, is not modelled.
+            # Only the read: what Xen's own handler then does without the lock is not modelled.
             desc.action  # noqa: B018
         with desc.lock:
             desc.INPROGRESS = False

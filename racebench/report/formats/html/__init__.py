@@ -46,7 +46,7 @@ def render(stored: Stored) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """A Content-Security-Policy: this style and this script, and nothing from anywhere."""
+    """A Content-Security-Policy: allow this style and this script, and nothing else from anywhere."""
     digests = (hashlib.sha256(text.encode("utf-8")).digest() for text in (style, script))
     style_hash, script_hash = (f"'sha256-{base64.b64encode(digest).decode('ascii')}'" for digest in digests)
     return (

@@ -13,7 +13,7 @@ from .words import escaped, spans, wide
 
 
 def block(shown: Block, anchor: str = "") -> str:
-    """``anchor`` is that of the panel that it stands in."""
+    """Draw a block; ``anchor`` is that of the panel that contains it."""
     match shown:
         case tree.Paragraph(text):
             return f"<p>{spans(text)}</p>" if text else ""

@@ -1,4 +1,4 @@
-"""What a reader may choose findings and cells by, for who has a script to obey them."""
+"""The form by which a reader filters findings and cells; it needs the page's script."""
 
 from __future__ import annotations
 

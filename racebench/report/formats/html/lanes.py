@@ -1,7 +1,7 @@
-"""A schedule as a table: a lane a thread, time going down, beside it the locks that are held.
+"""A schedule as a table: a lane for each thread, time going down, and bars for the locks held.
 
-Steps that are folded unfold in their lane, without a script.  The stepper's script makes
-each step's number the link to it: without the script there is nowhere to go.
+Folded steps unfold in their lane, without a script.  The stepper's script turns
+each step's number into a link to it; without the script there is no stepper to link to.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _SLOTS, _COLOURS = 6, 6
 
 
 def lanes(shown: tree.Lanes, anchor: str = "") -> str:
-    """Beside what each thread does stands a bar for each lock that it holds meanwhile."""
+    """Draw the lanes; beside a thread's steps there is a bar for each lock that it holds."""
     threads = shown.threads[:_MOST_THREADS]
-    # In its lane a lock has a place, in all lanes a colour.
+    # A lock has a place of its own in each lane, and the same colour in all lanes.
     slots: list[dict[str, int]] = [{} for _ in threads]
     colours: dict[str, int] = {}
     for moment in shown.moments:
@@ -36,14 +36,14 @@ def lanes(shown: tree.Lanes, anchor: str = "") -> str:
         rows.append(f"<tr{kind}><td>{moment.number or ''}</td>{cells}</tr>")
     left_out = len(shown.moments) - _MOST_MOMENTS
     more = f"\n<p>{left_out:,} more rows: racebench explain --full</p>" if left_out > 0 else ""
-    # Every lane leaves the same room for bars, so that it is said once.
+    # Every lane leaves the same room for bars, so one class on the table sets it.
     room = min(max(map(len, slots), default=0), _SLOTS)
     table = wide(f"lanes p{room}", f"<tr><th>step</th>{heads}</tr>", rows)
     return (stepper(shown.walk, anchor) if shown.walk and anchor else "") + table + more + _legend(colours)
 
 
 def _lane(held: Iterable[str], said: str, slots: Mapping[str, int], colours: Mapping[str, int]) -> str:
-    """``said`` is what the lane's thread does, empty if it is another's turn."""
+    """One cell; ``said`` is what the lane's thread does, empty if another thread takes the step."""
     bars = "".join(
         f'<i class="{_colour(colours[lock])} s{min(slots[lock], _SLOTS - 1)}"></i>' for lock in held
     )
@@ -59,7 +59,7 @@ def _said(moment: tree.Moment) -> str:
 
 
 def _legend(colours: Mapping[str, int]) -> str:
-    """Which lock a bar stands for: said once, since there is a bar a lock in every row."""
+    """Which lock each colour stands for; once, because every row may have a bar for every lock."""
     locks = " ".join(f'<b class="{_colour(n)}">{escaped(lock)}</b>' for lock, n in colours.items())
     return f'\n<p class="locks">held: {locks}</p>' if locks else ""
 

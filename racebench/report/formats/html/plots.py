@@ -1,4 +1,4 @@
-"""Bars as a small picture in the page."""
+"""Bar charts, as small pictures in the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WIDE, _HIGH, _TOP, _FOOT, _EDGE, _LABELLED, _LONGEST = 720, 110, 16, 20, 24, 12
 
 
 def bars(shown: tree.Bars) -> str:
-    """A column a value, the highest as high as there is room; few are labelled each, many at both ends."""
+    """A bar for each value; with few bars each has a label, with many only the first and the last."""
     most = max(value for _, value in shown.bars) or 1.0
     room = _WIDE / len(shown.bars)
     highest = [value for _, value in shown.bars].index(most) if any(value for _, value in shown.bars) else -1
@@ -18,7 +18,7 @@ def bars(shown: tree.Bars) -> str:
     parts = []
     for i, (label, value) in enumerate(shown.bars):
         high = (_HIGH - _TOP - _FOOT) * value / most
-        # What is there is seen, however small.
+        # A value above 0 stays visible, however small it is.
         high = max(high, 1.0) if value else 0.0
         x, y, said = i * room, _HIGH - _FOOT - high, escaped(f"{label}: {_number(value)}")
         wide = max(1.0, min(room - 2, 90))
@@ -31,7 +31,7 @@ def bars(shown: tree.Bars) -> str:
             name = escaped(clipped(label, _LONGEST))
             parts.append(f'<text class="label" x="{middle:.1f}" y="{_HIGH - 5}">{name}</text>')
         if value and (few or i == highest):
-            # At an edge it must not stick out.
+            # Keep the text inside the picture at its edges.
             place = min(_WIDE - _EDGE, max(_EDGE, middle))
             parts.append(f'<text class="value" x="{place:.1f}" y="{y - 4:.1f}">{_number(value)}</text>')
     if not few:

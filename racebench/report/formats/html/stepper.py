@@ -1,4 +1,4 @@
-"""A schedule to be walked: what the page's script is given of it."""
+"""The data of a schedule through which the page's script steps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def stepper(walk: Walk, anchor: str) -> str:
         "passing": list(_steps(walk.passing, walk.threads, places, walk.at)),
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    # In a script element nothing is escaped: no text in it may look like the element's end.
+    # A script element has no escapes, so no text in it may look like the element's end.
     text = text.replace("<", "\\u003c")
     script = f'<script type="application/json">{text}</script>'
     return f'<div class="stepper" data-anchor="{anchor}">{script}</div>\n'
@@ -31,12 +31,13 @@ def stepper(walk: Walk, anchor: str) -> str:
 def _steps(
     frames: Sequence[Frame], threads: Sequence[str], places: Mapping[str, int], since: int
 ) -> Iterator[list[Any]]:
-    """[thread, what it does, value, place, its locks, waits, what its field is worth then] of each.
+    """[thread, what it does, value, place, its locks, waits, its field's value afterwards] of each step.
 
-    Threads and places are told by their place in their list.  But for the waits, each a thread,
-    a lock and its holder or -1, nothing changes in a step for the other threads.  0 stands for
-    the locks that it held before, and for the worth of a step without a field.  What ends a step
-    is left out where it says no more: locks as before, no waits, the worth that the value names.
+    Threads and places are given as indexes into their lists.  In a step nothing changes for
+    the other threads except the waits: each is a thread, a lock and its holder or -1.  0 stands
+    for the locks that the thread held before, and for the value of a step without a field.
+    Last items are left out where they are as usual: the same locks, no waits, the value that the
+    step wrote or read.
     """
     number = {name: i for i, name in enumerate(threads)}
     before = frames[since - 1].held if since else [()] * len(threads)

@@ -34,7 +34,7 @@ def _span(span: tree.Span) -> str:
 
 
 def wide(kind: str, head: str, rows: Iterable[str]) -> str:
-    """A table that scrolls by itself where it is wider than the page."""
+    """A table that scrolls by itself if it is wider than the page."""
     body = "\n".join(rows)
     return (
         f'<div class="wide"><table class="{kind}"><thead>{head}</thead>\n<tbody>{body}</tbody></table></div>'
