@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from errno import ENOENT
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -56,7 +57,7 @@ class System:
             if self._has_grown():
                 return False
             written = self._compared()
-        for own, first, _, _ in written:
+        for _, own, first, _, _ in written:
             own.update(first)
         return True
 
@@ -65,7 +66,7 @@ class System:
 
     def _compared(self) -> list[_Object]:
         """The objects that are not as they were at first."""
-        return [one for one in self._rb_at_first if one[0] != one[1]]
+        return [one for one in self._rb_at_first if one[1] != one[2]]
 
     def audited(self) -> list[Broken]:
         """``audit`` of the machine at rest."""
@@ -93,39 +94,48 @@ class System:
         for d in machine.domains.values():
             self._rb_tables += (*d.structures.tables(d), d.allocated_irqs)
         self._rb_sizes = [len(table) for table in self._rb_tables]
-        self._rb_at_first = [_Object.of(s) for s in states(machine)]
+        self._rb_at_first = [_Object.of(i, s) for i, s in enumerate(states(machine))]
         return self
 
 
 class _Object(NamedTuple):
-    """An object's attributes, their initial values, and a function that gets the values of its fields.
+    """The ``number``-th object: its attributes, their initial values, and a function that gets its fields.
 
-    ``action_at`` is the index of an action among these values, -1 if there is none.
+    ``action_at`` is the index of an action among the values of the fields, -1 if there is none.
     """
 
+    number: int
     own: dict[str, Any]
     first: dict[str, Any]
     get: Callable[[dict[str, Any]], Any]
     action_at: int
 
     @classmethod
-    def of(cls, s: State) -> _Object:
-        names, own = tuple(s._rb_defaults), vars(s)
-        # The first name twice, because with a single name itemgetter returns the bare value.
-        get = itemgetter(*names, names[0]) if names else len
-        at = list(s._rb_fields).index("action") if "action" in s._rb_fields else -1
-        return cls(own, dict(own), get, at)
+    def of(cls, number: int, s: State) -> _Object:
+        own: dict[str, Any] = vars(s)
+        kind: type = type(s)
+        return cls(number, own, dict(own), *_getter(kind))
 
     def end(self) -> Hashable:
-        """The object (by its getter) and the values of its fields, all of which are hashable.
+        """The object's number and the values of its fields, all of which are hashable.
 
         An action is compared by identity but made anew each time, so its content stands for it.
         """
-        own, _, get, at = self
+        number, own, _, get, at = self
         values = get(own)
         if at < 0 or values[at] is NULL:
-            return get, values
-        return get, values[:at], values[at].said, values[at + 1 :]
+            return number, values
+        return number, values[:at], values[at].said, values[at + 1 :]
+
+
+# A run's own classes live as long as the run: it is not kept alive by more than a few of them.
+@lru_cache(maxsize=64)
+def _getter(cls: Any) -> tuple[Callable[[dict[str, Any]], Any], int]:
+    """What gets the fields of an object of ``cls`` from its attributes, and where among them an action is."""
+    names = tuple(cls._rb_defaults)
+    at = list(cls._rb_fields).index("action") if "action" in cls._rb_fields else -1
+    # The first name twice, because with a single name itemgetter returns the bare value.
+    return (itemgetter(*names, names[0]) if names else len), at
 
 
 def system_states(system: System) -> Iterator[State]:

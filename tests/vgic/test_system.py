@@ -62,7 +62,7 @@ def test_what_an_audit_found_written_is_all_that_there_is_to_put_back(under: str
     def check(system: System, results: dict[str, Any]) -> list[Broken]:
         said = system.audited()
         # An end is told by its fields: nobody writes anything else.
-        for own, first, _, _ in system._rb_at_first:
+        for _, own, first, _, _ in system._rb_at_first:
             fields = [name for name in own if name not in first or own[name] != first[name]]
             assert all(name.startswith(SLOT) for name in fields)
         return said
