@@ -1,4 +1,4 @@
-"""What a run could not see, in sentences, and what that does to its answer."""
+"""What a run could not see, in sentences, and how that lowers its answer."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ NOTHING = (
 
 
 def outlives(what: str) -> str:
-    """Said of ``what``, which was made in an execution that is over, and is used in another one."""
+    """The sentence about ``what``, which was made in an earlier execution and is used in a later one."""
     return (
         f"{what} outlives an execution, and what it keeps is not put back for the next one: make it in setup"
     )
 
 
 class BlindSpots:
-    """Keeps the sentences of one run, and who touched what in its present execution.
+    """Keeps the sentences of one run, and which thread touched what in the present execution.
 
-    ``say`` may be called by any thread: one assignment to a dict.
+    Any thread may call ``say``: it is one assignment to a dict.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class BlindSpots:
         self._by: dict[Any, tuple[Any, set[int]]] = {}
 
     def say(self, sentence: str) -> None:
-        """From now on the run has no proof: ``sentence`` says why, without a full stop."""
+        """Add ``sentence``, the reason why the run is no proof; without a full stop."""
         self._said[sentence] = None
 
     def sentences(self) -> list[str]:
@@ -44,17 +44,18 @@ class BlindSpots:
         return bool(self._said)
 
     def begin(self) -> None:
-        """A new execution: nobody has touched anything."""
+        """Start an execution: no thread has touched anything."""
         self._by.clear()
 
     def touched(self, who: int, obj: Any, field: str, what: Iterable[Any]) -> bool:
-        """Thread ``who`` got at ``what``, which ``field`` of ``obj`` has; whether another did before it.
+        """Note that thread ``who`` got the objects ``what`` from ``field`` of ``obj``.
 
-        One thing that two fields have is one.
+        Return whether another thread got one of them, or used that field.  An object in two fields counts as
+        one.
         """
         shared = False
         for key, kept in ((id(obj), field), obj), *((id(one), one) for one in what):
-            # What is kept here stays alive, so its id is not another's.
+            # The object stays alive while it is kept here, so no other one gets its id.
             _, by = self._by.setdefault(key, (kept, set()))
             by.add(who)
             shared = shared or len(by) > 1
@@ -62,7 +63,7 @@ class BlindSpots:
 
 
 def judged(result: Result, *blind_spots: Iterable[str]) -> Result:
-    """``result`` as it is worth with its ``blind_spots``: findings stay, nothing is proved."""
+    """Return ``result`` lowered by its ``blind_spots``: findings stay, nothing is proved."""
     sentences = tuple(sorted({sentence for some in blind_spots for sentence in some}))
     stats = {**result.stats, "unseen": sentences}
     if not sentences:

@@ -1,4 +1,4 @@
-"""Which function of the real source a function under test stands for, as its docstring says.
+"""Find which function of the real source a function under test stands for, by its docstring.
 
 A docstring with ``Xen: irq.c, release_guest_irq @ baf2950213`` cites it.  A
 function that cites nothing is a part of the one that called it.
@@ -17,7 +17,7 @@ _MOST = 200
 
 
 def cited(code: CodeType) -> str:
-    """What ``code`` stands for; empty if it does not say."""
+    """The source that ``code`` cites; empty if it cites none."""
     doc = code.co_consts[0] if code.co_consts else None
     if not isinstance(doc, str):
         return ""
@@ -30,13 +30,13 @@ def cited(code: CodeType) -> str:
 
 
 class Citations:
-    """What each function met so far stands for, by its name."""
+    """The source of each function seen so far, by its name."""
 
     def __init__(self) -> None:
         self.sources: dict[str, str] = {}
 
     def cite(self, frame: FrameType | None) -> None:
-        """Look at the functions under test from ``frame`` outwards."""
+        """Note the sources of the functions under test from ``frame`` outwards."""
         parts = []
         while frame is not None:
             code = frame.f_code

@@ -1,7 +1,7 @@
-"""Which delayed fields a program has: asked of one setup before a run.
+"""Find the delayed fields of a program, by one setup before a run.
 
 Programs without any are known at once in a process that declares none, and
-otherwise by one more setup, and run exactly as if there were no store buffers.
+otherwise by one more setup; they run exactly as if there were no store buffers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .numbering import Numbers
 
 
 class _Looker(SingleThread, Numbers):
-    """A runtime that only looks at what setup makes."""
+    """A runtime that only records what setup makes."""
 
     numbers = True
 
@@ -37,7 +37,7 @@ class _Looker(SingleThread, Numbers):
 def delayed_fields(program: Program) -> list[tuple[Any, str, str]]:
     """(number of the object, field, both in words) of each delayed field that setup makes.
 
-    Empty also if setup raises: the run will say so.
+    Empty also if setup raises: the run will report that.
     """
     if not state.delays_declared:
         return []
@@ -60,7 +60,7 @@ def delayed_fields(program: Program) -> list[tuple[Any, str, str]]:
 def only_controlled(program: Program) -> str:
     """Why ``program`` cannot run freely, in a sentence; empty if it can.
 
-    No real thread can be interrupted where we say, or keep a store back.
+    A real thread cannot be interrupted at a chosen place, or made to delay a store.
     """
     what = ["interrupts"] if program.interrupts else []
     what += ["delayed fields"] if delayed_fields(program) else []
@@ -73,7 +73,7 @@ def only_controlled(program: Program) -> str:
 
 
 def late(cls: type) -> ProgramError:
-    """Said of an object with delayed fields that setup did not make."""
+    """The error about an object with delayed fields that setup did not make."""
     return ProgramError(
         f"{cls.__name__} has delayed fields, and not all its objects are made in setup, "
         "the same each time. Make them there."

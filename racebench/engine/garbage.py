@@ -1,14 +1,14 @@
-"""The garbage collector, kept out of the way of a run.
+"""Keep the garbage collector out of the way of a run.
 
-Each execution leaves a little cyclic garbage.  Left to itself the collector
-walks the whole process again and again to find it, which costs more than the
-executions.  Here what exists before the run is set aside, and the youngest
-generation, where all the garbage is, is collected at points of our choosing.
-Where there turns out to be next to none they lie ever further apart.
+Each execution leaves a little cyclic garbage.  The automatic collector would walk the
+whole process again and again to find it, which costs more than the executions.
+So the objects that exist before the run are set aside (gc.freeze), and the youngest
+generation, which holds all the garbage, is collected at times of our choosing.
+If there is hardly any, the collections get further and further apart.
 
 A run leaves rings of objects too: its threads, its states, the classes made
-for it.  They go when it is over, while all that was there before is still set
-aside: once that comes back they would count as old, and stay for hours.
+for it.  They are collected when it is over, while the earlier objects are still set
+aside: once these come back, the rings would count as old, and stay for hours.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import ParamSpec, TypeVar
 
-# Runs of one process come one after another: a run owns it (primitives.installed).
+# Only one run at a time owns the process (primitives.installed), so no lock is needed.
 _inside = False
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -31,10 +31,10 @@ _SHARE, _LONGEST = 0.02, 64
 
 
 class Collector:
-    """Collects at some of the times when it is told that it may; now and then the older generations too.
+    """Collects on some calls of ``collect``; now and then the older generations too.
 
-    Where garbage is scarce, a collection waits until it is a small share of the time, as well: a Python
-    without generations walks everything that the run has made each time.
+    If garbage is scarce, a collection also waits until its cost is a small share of the time: a Python
+    without generations walks all that the run has made each time.
     """
 
     def __init__(self) -> None:
@@ -62,10 +62,10 @@ class Collector:
 
 @contextmanager
 def tamed() -> Iterator[Collector]:
-    """No automatic collection in the block; all as before after it.
+    """Switch automatic collection off in this block; the settings are restored after it.
 
-    What the block leaves behind is collected at its end.  In a block within a
-    block only the outer one does anything.
+    The garbage of the block is collected at its end.  Inside another such block
+    this does nothing.
     """
     global _inside
     if _inside:
@@ -86,7 +86,7 @@ def tamed() -> Iterator[Collector]:
 
 
 def leaves_nothing(run: Callable[_P, _T]) -> Callable[_P, _T]:
-    """``run`` in a block of its own: when it is over, so is all that it made but its result."""
+    """Run ``run`` in a ``tamed`` block: when it ends, all that it made is freed, except its result."""
 
     @functools.wraps(run)
     def alone(*args: _P.args, **how: _P.kwargs) -> _T:

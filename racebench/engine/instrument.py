@@ -1,7 +1,7 @@
-"""Instrumented twins of State classes, and names for what they hold.
+"""Instrumented twins of State classes, and texts for their values.
 
 A twin is a subclass whose shared fields are properties.  Their accessors are
-generated, one small function a field, because a generated accessor with the
+generated, one small function for each field, because an accessor with the
 attribute name written into it costs half of a general one.  Each is compiled once
 for all fields; for one field the names in its code are replaced.
 """
@@ -24,7 +24,7 @@ SLOT = "_rb_"
 """Prefix under which a twin keeps a field's value."""
 
 VALUE = "_rb_value"
-"""What accessors call the attribute that keeps the field's value, whichever field it is."""
+"""The placeholder in an accessor's code for the attribute that keeps the field's value."""
 
 _MAX_SHOWN = 80
 
@@ -33,15 +33,15 @@ Copier = Callable[[Any, Any], Any]
 
 
 class Twins:
-    """Makes and remembers the twins of one engine.
+    """Makes and caches the twins of one engine.
 
     ``namespace`` is the globals of the accessors; ``body(field) -> (getter, setter,
     names)`` gives their lines: all of the getter's, and those of the setter that run
-    before the plain write, or for a delayed field in place of it.  ``names`` are what
-    stands in the field's own accessors for globals that the lines name.
-    ``copier(field, copy)`` gives what makes the value of a new object from a default
-    that is to be copied.
-    Not thread-safe on purpose: classes are first met in ``setup``, or by the
+    before the plain write, or for a delayed field instead of it.  ``names`` maps global
+    names in these lines to the names that the field's own accessors use.
+    ``copier(field, copy)`` gives the function that makes a new object's value from a default
+    that has to be copied.
+    Not thread-safe on purpose: a class is first used in ``setup``, or by the
     one thread that runs; two free threads that race here make equal twins.
     """
 
@@ -96,7 +96,7 @@ class Twins:
         return property(getter, setter)
 
 
-# Compiling costs more than all else of a twin.
+# Cached, because compiling is the most expensive part of making a twin.
 @functools.lru_cache(maxsize=64)
 def _accessors(getting: str, setting: str) -> tuple[CodeType, CodeType]:
     """The code of a getter and a setter."""
@@ -107,7 +107,7 @@ def _accessors(getting: str, setting: str) -> tuple[CodeType, CodeType]:
 
 
 def derived(cls: type, types: Mapping[type, type]) -> type:
-    """A user's own subclass of a primitive, over the engine's class for that primitive."""
+    """A user's subclass of a primitive, combined with the engine's class for that primitive."""
     for base in cls.__mro__[1:]:
         if base in types:
             return type(cls.__name__, (cls, types[base]), {"__module__": cls.__module__})
@@ -119,11 +119,11 @@ class _Showing(threading.local):
 
 
 showing = _Showing()
-"""Whether the calling thread is in ``show``: what it looks at then is no step of the program."""
+"""Whether the calling thread is in ``show``: its reads are then no steps of the program."""
 
 
 def show(value: Any, depth: int = 2) -> str:
-    """``value`` for a report: labels for our objects, never an address.  It may be anything."""
+    """``value`` for a report, whatever it is: labels for our objects, never an address."""
     before, showing.now = showing.now, True
     try:
         return exactly(_shown(value, depth))
@@ -159,14 +159,14 @@ def _shown(value: Any, depth: int) -> str:
 
 
 def _inside(value: Any) -> Iterator[Any]:
-    """What is in ``value``, without a step if to look there is one."""
+    """The items of ``value``, read without making a step even if reading them would be one."""
     base = next(cls for cls in (list, tuple, set, frozenset, deque) if isinstance(value, cls))
     found: Iterator[Any] = base.__iter__(value)
     return found
 
 
 def _repr(value: Any) -> str:
-    """``repr``, which may be a user's own and raise."""
+    """``repr``, which may be a user's and raise."""
     try:
         return repr(value)
     except KeyboardInterrupt:
@@ -185,7 +185,8 @@ def line_of(code: CodeType, lasti: int) -> int:
 
 def site_of(code: CodeType, lasti: int) -> Site:
     """The place of instruction ``lasti``, its file shortened to the last two parts."""
-    # All that it is made of.  The code itself is no key: it equals that of another file, and lives on here.
+    # Everything that a site depends on.  Not the code itself: code of another file may be equal to it,
+    # and the cache would keep it alive.
     key = code.co_filename, code.co_name, code.co_firstlineno, code.co_linetable, lasti
     site = _sites.get(key)
     if site is None:

@@ -1,4 +1,4 @@
-"""What both engines keep of a thread of the program: the locks that it holds."""
+"""The part of a thread's record that both engines have: the locks that it holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .osthreads import caller_frame
 
 
 class Member:
-    """A thread of the program.  ``held`` is its own: only it, or who unwinds it, writes there.
+    """A thread of the program.  Only the thread itself, or the one that unwinds it, writes ``held``.
 
     ``held`` has the locks that it holds, outermost first, each with the code and
     instruction that took it.  ``waits_at`` is where it waits, if it has noted that itself.
@@ -21,13 +21,13 @@ class Member:
     waits_at: tuple[CodeType, int] | None = None
 
     def hold(self, lock: Any) -> None:
-        """It has just taken ``lock``, in the code under test that called."""
+        """Note that it has just taken ``lock``, in the code under test that called."""
         frame = caller_frame(2)
         if frame is not None:
             self.held.append((lock, frame.f_code, frame.f_lasti))
 
     def drop(self, lock: Any) -> None:
-        """Take ``lock`` off what it holds: its latest entry."""
+        """Remove the latest entry of ``lock`` from ``held``."""
         held = self.held
         if held and held[-1][0] is lock:
             held.pop()

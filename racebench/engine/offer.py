@@ -1,4 +1,4 @@
-"""What a strategy sees of a task: who it is, and what it is about to do."""
+"""The view that a strategy has of a task: its name, and its next operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engines ask of the operating system's threads."""
+"""The engines' functions for threads of the operating system."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..trace import Site
 from .instrument import site_of
 
 OURS = "racebench-"
-"""What the names of RaceBench's own threads begin with."""
+"""The prefix of the names of RaceBench's own threads."""
 
 STALL_S = 5.0
 """Seconds without a step after which a thread counts as hung."""
@@ -35,11 +35,11 @@ class _Starting(threading.local):
 
 
 starting = _Starting()
-"""Whether the calling thread starts one of ours: what ``threading`` makes for that is no program's."""
+"""Whether the calling thread starts one of ours: objects made for that are not the program's."""
 
 
 def started(run: Callable[..., None], name: str, *args: Any) -> threading.Thread:
-    """A daemon thread that calls ``run(*args)``; ProgramError if Python can start none."""
+    """Start a daemon thread that calls ``run(*args)``; ProgramError if Python cannot start one."""
     starting.now = True
     try:
         thread = threading.Thread(target=run, args=args, name=OURS + name, daemon=True)
@@ -53,12 +53,12 @@ def started(run: Callable[..., None], name: str, *args: Any) -> threading.Thread
 
 
 def is_ours(filename: str) -> bool:
-    """Whether a frame is RaceBench's own plumbing, not the code under test."""
+    """Whether a frame belongs to RaceBench, and not to the code under test."""
     return filename.startswith(_OWN)
 
 
 def is_engine(filename: str) -> bool:
-    """Whether a frame is where steps are made; primitives outside a run make none."""
+    """Whether a frame belongs to code that makes steps; primitives outside a run make none."""
     return filename.startswith((_OWN[0], _OWN[-1]))
 
 
@@ -100,7 +100,7 @@ def frame_of(thread: threading.Thread | None) -> FrameType | None:
 
 
 def site_in(thread: threading.Thread | None) -> Site | None:
-    """Where in the code under test ``thread`` is now; None if nowhere."""
+    """The present place of ``thread`` in the code under test; None if it is in none."""
     frame = innermost(frame_of(thread))
     return None if frame is None else site_of(frame.f_code, frame.f_lasti)
 
@@ -117,24 +117,24 @@ def interrupt(thread: threading.Thread) -> None:
 
 
 def spare(thread: threading.Thread) -> None:
-    """Take back what ``interrupt`` asked, if ``thread`` has not heard it yet."""
+    """Withdraw the request of ``interrupt``, if ``thread`` has not got it yet."""
     if thread.ident is not None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), None)
 
 
 def sleep_for_ever() -> NoReturn:
-    """For a thread that heeds no exception: it costs no time so, and the process may end all the same."""
+    """Block for ever, for a thread that ignores exceptions: it uses no CPU, and the process can still end."""
     gate = threading.Lock()
     while True:
         gate.acquire()
 
 
 def take_lost_interrupts() -> None:
-    """Have the interpreter forget interrupts whose threads ended before they came.
+    """Clear interrupts in the interpreter whose threads ended before they got them.
 
-    CPython 3.11 looks for such a one for ever, at each call of any thread, and a
-    thread that is traced or profiled comes no further: it goes on once somebody took an
-    exception of that kind.
+    CPython 3.11 looks for the target of such an interrupt for ever, at each call in any
+    thread, and a thread that is traced or profiled makes no progress.  It ends once some thread
+    has received an exception of that kind.
     """
     with suppress(ThreadAbort):
         interrupt(threading.current_thread())
@@ -144,7 +144,7 @@ def take_lost_interrupts() -> None:
 
 @contextmanager
 def switch_interval_restored() -> Iterator[None]:
-    """Put ``sys.setswitchinterval`` back after the block."""
+    """Restore ``sys.setswitchinterval`` after the block."""
     before = sys.getswitchinterval()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Processes that run side by side, each on a CPU of its own."""
+"""CPUs for processes that run side by side, one for each."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ..records.encoding import has_gil
 
 
 def spread(n: int) -> None:
-    """This process is number ``n`` of several side by side: it pins itself to a CPU of its own, if it can."""
+    """Make this process number ``n`` of several: its runs are pinned to a CPU of its own, if possible."""
     global _place
     _place = n
 
 
 def place() -> int:
-    """The number of this process among those side by side; of one that was told none, the system's own."""
+    """The number of this process among those side by side; the process id if it was given none."""
     return _place
 
 
@@ -25,7 +25,7 @@ _place = os.getpid()
 
 @contextmanager
 def pinned() -> Iterator[None]:
-    """Keep the calling thread, and threads it starts, on one CPU; put it back after."""
+    """Keep the calling thread, and threads it starts, on one CPU; restore the CPUs after the block."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return
@@ -42,9 +42,9 @@ def pinned() -> Iterator[None]:
 
 
 def together() -> AbstractContextManager[None]:
-    """``pinned`` where a GIL lets one thread run at a time anyway.
+    """``pinned`` where a GIL lets only one thread run at a time.
 
-    Spread over CPUs they would gain nothing, and pay at each turn: the other CPU has to be woken,
-    and has nothing of the states in its cache.
+    On several CPUs such threads would gain nothing and pay at each switch: the other CPU has to be
+    woken, and has none of the states in its cache.
     """
     return pinned() if has_gil() else nullcontext()

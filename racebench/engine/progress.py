@@ -1,4 +1,4 @@
-"""How far a run is, for whoever watches it."""
+"""How far a run is, for its observers."""
 
 from __future__ import annotations
 

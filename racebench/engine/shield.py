@@ -1,12 +1,12 @@
-"""Signals kept back while they would cut an execution in two.
+"""Hold signals back while they would cut an execution in two.
 
 Python runs a signal's handler in the main thread between any two bytecodes, and
-the handler of Ctrl-C raises there.  Between giving the floor to the first thread
-of an execution and having it back from the last, nobody could put things right
-after that.  An execution is short, and one that hangs is ended by the watchdog,
+the handler of Ctrl-C raises there.  Between handing the floor to an execution's first
+thread and getting it back from the last one, no code could repair the state after such an
+exception.  An execution is short, and the watchdog ends one that hangs,
 so the signal waits.
 
-Everything here is the main thread's alone.
+Only the main thread uses this module.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 
 class Shield:
-    """While it is entered a signal is kept; then its handler is called, which may raise."""
+    """While it is entered, a signal is kept; at its exit the signal's handler is called, which may raise."""
 
     def __init__(self) -> None:
         self._up = False
@@ -28,7 +28,7 @@ class Shield:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """In between the handlers of Ctrl-C and SIGTERM; nothing outside the main thread, which has them."""
+        """Wrap the handlers of Ctrl-C and SIGTERM; does nothing outside the main thread, which runs them."""
         if threading.current_thread() is threading.main_thread():
             for name in ("SIGINT", "SIGTERM"):
                 number = getattr(signal, name)
@@ -40,7 +40,7 @@ class Shield:
             yield
         finally:
             for number, handler in self._handlers.items():
-                # A program's own, that it has put here meanwhile, is not ours to take away.
+                # The program may have installed a handler of its own meanwhile: leave that one.
                 if signal.getsignal(number) == self._handle:
                     signal.signal(number, handler)
 

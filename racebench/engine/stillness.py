@@ -1,13 +1,13 @@
-"""A thread that makes no steps: whether it computes or blocks, and on what.
+"""A thread that makes no steps: whether it computes or blocks, and in what.
 
-The processor time of a thread that blocks does not grow, so blocking is told from
-computing after two seconds, by ``Watch``; without such a clock (outside Linux, mostly)
-both take as long.  What it blocks in are the frames of the standard library above the
-user's own, or else the call that the user's line makes.
+The CPU time of a blocked thread does not grow, so ``Watch`` tells blocking from
+computing after two seconds; without such a clock (mostly outside Linux)
+both take the same time.  The frames of the standard library above the user's own
+show in what it blocks, or else the call in the user's line.
 
-Some calls end by themselves, a sleep or a wait with a timeout, and some wait for
-something outside, a pool, a process or a socket.  Neither can be known to last for
-ever: ``Place.ends`` says that nothing more can be said.
+Some calls end by themselves (a sleep, a wait with a timeout), and some wait for
+something outside (a pool, a process, a socket).  Neither can be known to last for
+ever: ``Place.ends`` says that nothing more can be concluded.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ REMEDY = "Use racebench's own Lock, Condition, Semaphore or wait_until instead"
 
 
 def own_clock() -> int | None:
-    """The clock of the calling thread's processor time, if there is such a thing here.
+    """The clock of the calling thread's CPU time, if there is one on this system.
 
-    Only a thread itself may ask: of one that has ended it is undefined what comes.
+    Only a thread itself may ask for it: for a thread that has ended the result is undefined.
     """
     if not hasattr(time, "pthread_getcpuclockid"):
         return None
@@ -47,7 +47,7 @@ def own_clock() -> int | None:
 
 
 def processor_s(clock: int | None) -> float | None:
-    """What ``clock`` shows; None without one, or if its thread has ended."""
+    """The time of ``clock``; None without one, or if its thread has ended."""
     if clock is None:
         return None
     try:
@@ -57,9 +57,9 @@ def processor_s(clock: int | None) -> float | None:
 
 
 class Watch:
-    """Looks at one thread again and again; ``mark`` is what a step of its own would change.
+    """Looks at one thread again and again; a step of the thread changes ``mark``.
 
-    Time counts as it is looked at: while the whole process is stopped nobody looks.
+    Only the time between looks counts, in small pieces: while the process is stopped it does not look.
     """
 
     def __init__(self, stall_s: float) -> None:
@@ -99,7 +99,7 @@ class Watch:
 
 
 class Place(NamedTuple):
-    """Where a thread is that makes no steps: ``what`` it is in, called at ``site``."""
+    """The place of a thread that makes no steps: ``what`` it is in, called at ``site``."""
 
     what: str
     site: Site
@@ -121,7 +121,7 @@ def frames_of(thread: threading.Thread | None) -> list[FrameType]:
 
 
 def place_of(frames: Sequence[FrameType]) -> Place:
-    """What the innermost ``frames`` say."""
+    """The place that the innermost ``frames`` show."""
     above: list[FrameType] = []
     for frame in frames:
         if not _is_pythons(frame.f_code.co_filename):
@@ -129,7 +129,7 @@ def place_of(frames: Sequence[FrameType]) -> Place:
         above.append(frame)
     theirs = [f for f in frames[len(above) :] if not is_ours(f.f_code.co_filename)]
     if not theirs:
-        # No code of Python's: the thread's function itself is what it is in.
+        # No Python code of the user's: the thread's function itself is C code.
         return Place("what it runs", UNKNOWN_SITE, True)
     site = site_of(theirs[0].f_code, theirs[0].f_lasti)
     if above:

@@ -1,12 +1,12 @@
-"""Threads that are not the program's, and touch what is.
+"""Strangers: threads that are not the program's, but make its steps.
 
-A step belongs to the thread that makes it.  One that a pool, a timer or setup has
-started is held back by nobody and chosen by nobody: taken for a step of whoever
-has the floor it would be put into schedules that nobody can run again.  So each
-step compares the calling thread with the one that it should be.
+A step belongs to the thread that makes it.  A thread that a pool, a timer or setup has
+started is neither held back nor chosen by the scheduler: if its steps counted as steps of
+the thread that has the floor, they would get into schedules that nobody can replay.  So
+each step compares the calling thread with the expected one.
 
-Guarantees: a stranger writes nothing of the run, not even without the GIL: what
-it did is kept under a lock of its own, the first time only, and it is unwound.
+Guarantees: a stranger writes nothing of the run, not even without the GIL: its first
+step is recorded under a lock of its own, and it is unwound.
 The run ends with a ProgramError, raised by the thread that controls it.
 """
 
@@ -27,18 +27,18 @@ _REMEDY = "RaceBench neither sees nor holds back such a thread: start it as one 
 
 
 class Strangers:
-    """Keeps the first step of a thread that is not the program's."""
+    """Records the first step of a thread that is not the program's."""
 
     def __init__(self, program: str) -> None:
         self._program = program
         self._control = threading.get_ident()
         self._mutex = threading.Lock()
         self._said = ""
-        # Threads that were there before can wait for nothing that this run does.
+        # Threads that existed before the run cannot wait for anything in this run.
         self._before = {thread.ident for thread in threading.enumerate()}
 
     def caught(self, what: str) -> NoReturn:
-        """The calling thread made the step ``what``; unwinds it."""
+        """Record that the calling thread made the step ``what``, and unwind it."""
         name, site = _name(), caller_site()
         who = f"{self._program}: the thread {name!r}, which is none of the program's,"
         said = f"{who} makes the step `{what}` in {site}. {_REMEDY}."
@@ -46,18 +46,18 @@ class Strangers:
             self._said = self._said or said
         if threading.get_ident() in (self._control, threading.main_thread().ident):
             raise ProgramError(said)
-        # Of all exceptions the one at which a thread ends in silence.
+        # The only exception with which a thread ends silently.
         raise SystemExit(said)
 
     def check(self) -> None:
-        """ProgramError if there was one; for the thread that controls the run."""
+        """ProgramError if there was a stranger; for the thread that controls the run."""
         with self._mutex:
             said = self._said
         if said:
             raise ProgramError(said)
 
     def alive(self) -> list[str]:
-        """The names of threads that came since the run began, but for its own."""
+        """The names of threads that started since the run began, without its own."""
         return [
             thread.name
             for thread in threading.enumerate()
@@ -66,7 +66,7 @@ class Strangers:
 
 
 def impure(what: str) -> ProgramError:
-    """Said of a predicate that does more than look."""
+    """The error about a predicate that does more than read."""
     return ProgramError(
         f"the predicate of a wait_until makes the step {what}. It must only read: take the lock, or write, "
         "after the wait, or use a Condition"
@@ -74,7 +74,7 @@ def impure(what: str) -> ProgramError:
 
 
 def step_name(op: Op, obj: Any) -> str:
-    """``write Counter.x``, as schedules have it; a label of the user's may raise anything."""
+    """``write Counter.x``, as in schedules; a user's label may raise anything."""
     try:
         return f"{op.kind.value} {object_name(op, obj)}"
     except Exception:
@@ -82,7 +82,7 @@ def step_name(op: Op, obj: Any) -> str:
 
 
 def called() -> str:
-    """What the calling code asked of us, from the outermost frame of ours on its stack."""
+    """The operation that the calling code asked for, from RaceBench's outermost frame on its stack."""
     frame, last = sys._getframe(1), None
     while frame is not None and is_ours(frame.f_code.co_filename):
         frame, last = frame.f_back, frame  # type: ignore[assignment]
@@ -96,7 +96,7 @@ def called() -> str:
 
 
 def call_name(obj: Any, depth: int) -> str:
-    """``acquire lock``: the method of ``obj`` that is ``depth`` calls above, in the same words."""
+    """``acquire lock``: the method of ``obj`` that is ``depth`` calls above, in the same form."""
     return _does(sys._getframe(depth).f_code.co_name, obj)
 
 
@@ -111,7 +111,7 @@ def _does(method: str, obj: Any) -> str:
 
 
 def _name() -> str:
-    """The name of the calling thread; ``current_thread`` would make one up for what it has not started."""
+    """The name of the calling thread; ``current_thread`` would invent one for an unknown thread."""
     me = threading.get_ident()
     known = [thread.name for thread in threading.enumerate() if thread.ident == me]
     return known[0] if known else f"thread {me}"

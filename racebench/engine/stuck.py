@@ -1,8 +1,8 @@
-"""Who waits for whom, and what an execution that went wrong has to say.
+"""Which thread waits for which, and the evidence of a faulty execution.
 
 Both engines keep, for each thread, what it holds (with the code that took it)
 and what it wants; the functions here turn that into evidence.  They only read:
-the caller makes sure that nothing moves meanwhile (controlled: it holds the
+the caller makes sure that nothing changes meanwhile (controlled: it has the
 floor; free: it holds the wait-for graph's mutex and the ring is asleep).
 """
 
@@ -24,11 +24,11 @@ UNKNOWN_SITE = Site("?", "?", 0)
 _MOST_FRAMES = 24
 
 CPU = "cpu"
-"""The class of what a thread under a handler waits for: its processor."""
+"""The class of the processor, for which an interrupted thread waits."""
 
 
 class Waiter(Protocol):
-    """A thread of the program, as either engine keeps it."""
+    """The record of a thread of the program, in either engine."""
 
     name: str
     obj: Any
@@ -38,7 +38,7 @@ class Waiter(Protocol):
 
     @property
     def suspended(self) -> bool:
-        """Whether another task runs a handler in its place."""
+        """Whether another task runs a handler on its processor."""
 
     @property
     def handling(self) -> tuple[str, int]:
@@ -46,9 +46,9 @@ class Waiter(Protocol):
 
 
 class Fault:
-    """Something that went wrong at step ``at`` of an execution.
+    """A fault found at step ``at`` of an execution.
 
-    ``by`` are the threads that it is about, by index; ``past`` the steps that
+    ``by`` are the threads concerned, by index; ``past`` the steps that
     show it, if those are not simply the first ``at``.
     """
 
@@ -65,16 +65,16 @@ class Fault:
 
 
 class Polled:
-    """What a thread waits for by asking again and again: its stack may show the question.
+    """The object of a wait that asks again and again; the thread's stack may then show the question.
 
-    ``site`` is where it began to wait.
+    ``site`` is where the wait began.
     """
 
     site: Site
 
 
 def wanted_site(task: Waiter) -> Site:
-    """Where ``task`` waits: the innermost frame of its stack that is not ours."""
+    """Where ``task`` waits: the innermost frame of the code under test."""
     if isinstance(task.obj, Polled):
         return task.obj.site
     if task.waits_at is not None:
@@ -91,7 +91,7 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
     path: list[Any] = []
     seen: set[int] = set()
     if me.obj is not None and waits(me) and any(owner is me for owner in me.obj.owners_for(me)):
-        # Also if it is in another ring besides: which one is told must not depend on who came first.
+        # Also if it is in another ring too: the report must not depend on which thread came first.
         return [me]
 
     def walk(task: Any) -> bool:
@@ -112,14 +112,14 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
 
 
 def is_closed(ring: list[Any]) -> bool:
-    """Whether nobody outside ``ring`` can let one of its threads go on."""
+    """Whether no thread outside ``ring`` can release one of its threads."""
     return all(getattr(task.obj, "strict", True) for task in ring)
 
 
 def ring_fault(me: Waiter, ring: list[Any], at: int) -> Fault:
-    """The deadlock that ``me``'s new want closes: ``ring`` as ``find_ring`` gave it.
+    """The deadlock that the new wait of ``me`` closes; ``ring`` is the result of ``find_ring``.
 
-    A thread that a handler of the ring has interrupted waits for its return.
+    A thread that a handler in the ring has interrupted waits for the handler's return.
     """
     following = ring[1:] + ring[:1]
     if not [task for task in ring[1:] if not task.suspended]:
@@ -150,7 +150,7 @@ def ring_fault(me: Waiter, ring: list[Any], at: int) -> Fault:
 
 
 def _is_behind(holder: Waiter, lock: Any) -> bool:
-    """Whether ``holder`` has not got ``lock``, but waits for it, and as a writer holds readers back."""
+    """Whether ``holder`` only waits for ``lock``, as a writer that holds readers back."""
     return holder.obj is lock and not any(held is lock for held, _, _ in holder.held)
 
 
@@ -186,7 +186,7 @@ def _edge(
 
 
 def _interrupted(task: Waiter, handler: str, site: Site, last: int | None = None) -> dict[str, Any]:
-    """How a ring tells of the thread under ``handler``."""
+    """The entry of a ring for the thread interrupted by ``handler``."""
     wants = {"lock": f"{handler} to return", "class": CPU, "site": str(site)}
     return {"thread": task.name, "holds": _holds(task, 0, last), "wants": wants}
 
@@ -199,7 +199,7 @@ def _taken(task: Waiter, lock: Any) -> Site:
 
 
 def _self_fault(me: Any, holder: Any, at: int) -> Fault:
-    """``me`` wants what it holds, or what ``holder`` does: the thread that it interrupts."""
+    """``me`` wants what it holds itself, or what ``holder``, the thread that it interrupts, holds."""
     lock = me.obj
     wants, taken = wanted_site(me), _taken(holder, lock)
     handling, below = me.handling
@@ -235,7 +235,7 @@ def _is_below(me: Any, holder: Any, lock: Any) -> bool:
 def wait_fault(stuck: Sequence[Any], faults: Iterable[Fault], at: int) -> list[Fault]:
     """``deadlock.wait`` for an execution that ended with ``stuck`` threads.
 
-    Empty when a fault that was seen before already explains why they wait: a
+    Empty if a fault that was found before already explains why they wait: a
     ring, a crash, a hang, or a thread that ended with a lock.
     """
     explained = ("deadlock.", "lock.leaked", "stall.", "program.error")
@@ -319,7 +319,7 @@ def livelock_fault(running: Sequence[str], bound: str, at: int) -> Fault:
 
 
 def hang_fault(task: Any, at: int, stack: tuple[Site, ...]) -> Fault:
-    """A thread makes no steps and does not come back."""
+    """A thread makes no steps and does not return."""
     where = str(stack[-1]) if stack else "unknown"
     function = stack[-1].function if stack else "?"
     return Fault(
@@ -333,7 +333,7 @@ def hang_fault(task: Any, at: int, stack: tuple[Site, ...]) -> Fault:
 
 
 def _frames(stack: Sequence[Site]) -> list[str]:
-    """``stack`` for a report; of a deep recursion both ends."""
+    """``stack`` for a report; only both ends of a deep recursion."""
     frames = [str(site) for site in stack]
     left_out = len(frames) - _MOST_FRAMES
     if left_out <= 0:

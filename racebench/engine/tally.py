@@ -1,4 +1,4 @@
-"""From finished executions to findings: one a signature, counted.  Both engines count here."""
+"""Turn finished executions into findings: one for each signature, with its count.  Both engines use this."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CODES = frozenset((int, type(None)))
 
 
 class Ended(Protocol):
-    """One finished execution: its steps, and what went wrong."""
+    """One finished execution: its steps, faults and broken rules."""
 
     log: Any
     faults: Any
@@ -26,7 +26,7 @@ class Ended(Protocol):
 
 
 def signature_of(broken: Broken) -> str:
-    """Rule and fields; without fields, rule and message with its numbers taken out."""
+    """Rule and fields; without fields, the rule and its message with numbers replaced."""
     if broken.fields:
         return f"{broken.rule}: {', '.join(broken.fields)}"
     return f"{broken.rule}: {_NUMBER.sub('N', broken.message)}"
@@ -38,7 +38,7 @@ def schedule_of(log: Log, end: int | None = None) -> Schedule:
 
 
 class Seen:
-    """One signature: how often it came, by which strategies, and its best schedule so far."""
+    """One signature: how often it was seen, by which strategies, and its best schedule so far."""
 
     __slots__ = (
         *(
@@ -72,8 +72,8 @@ class Seen:
 class Tally:
     """Counts findings by signature; memory grows with signatures, not executions.
 
-    ``first`` is after how many executions one failed, ``first_alarm`` after how
-    many a detector said something; ``guarded`` has what breaks no rule.
+    ``first`` is the number of executions until one failed, ``first_alarm`` until a detector raised
+    an alarm; ``guarded`` has the alarms that break no rule.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Tally:
         self._returned: dict[tuple[str, tuple[int | None, ...]], int] = {}
 
     def returns(self, thread: str, results: Iterable[Any]) -> None:
-        """Count what ``thread`` returned in some executions, if that is a list of its operations' codes."""
+        """Count the results of ``thread`` in some executions, if they are lists of its operations' codes."""
         often: dict[tuple[Any, ...], int] = {}
         try:
             for result in results:
@@ -93,7 +93,7 @@ class Tally:
                     codes = tuple(result)
                     often[codes] = often.get(codes, 0) + 1
         except Exception:
-            # Not codes, and what they are does not bear to be compared.
+            # These are no codes, and cannot be compared or hashed.
             return
         for codes, n in often.items():
             if _CODES.issuperset(map(type, codes)):
@@ -115,7 +115,7 @@ class Tally:
         return counts
 
     def add(self, ended: Ended, after: int, by: str) -> bool:
-        """Take in execution number ``after``, of strategy ``by``; True if it broke a rule not seen before."""
+        """Count execution number ``after``, of strategy ``by``; True if it broke a rule not seen before."""
         if not ended.faults and not ended.broken:
             return False
         self.failures += 1
@@ -133,7 +133,7 @@ class Tally:
         return new
 
     def alarm(self, alarm: Alarm, log: Log, after: int, by: str) -> None:
-        """Take in what a detector says of an execution with this ``log``."""
+        """Count a detector's alarm about an execution with this ``log``."""
         if alarm.guarded:
             self.guarded.setdefault(alarm.signature, alarm.message)
             return
@@ -149,7 +149,7 @@ class Tally:
             return True
         known.count += 1
         known.by[by] = known.by.get(by, 0) + 1
-        # Names are made only for what may be shorter: most failures of a long search are not.
+        # Names are made only if the schedule may be shorter, which is rare in a long search.
         if (len(log) if end is None else end) <= len(known.schedule):
             schedule = schedule_of(log, end)
             if (switches(schedule), len(schedule)) < (switches(known.schedule), len(known.schedule)):
@@ -157,11 +157,11 @@ class Tally:
         return False
 
     def ordered(self) -> list[Seen]:
-        """What was seen: what happened first, then what detectors say."""
+        """All signatures: first what happened, then the detectors' alarms."""
         return sorted(self.seen.values(), key=lambda seen: seen.alarm)
 
     def findings(self, mode: str, seed: int) -> tuple[Finding, ...]:
-        """What was seen as findings, as they were found."""
+        """All signatures as findings, without completed evidence."""
         return tuple(seen.finding(mode, seed) for seen in self.ordered())
 
     @property

@@ -1,7 +1,7 @@
-"""Where every thread of this process stands: what it holds, wants, and is doing.
+"""The state of every thread of this process: what it holds and wants, and its stack.
 
 For the report of a run that does not end, so nothing here waits for a lock of
-the run's, and what is read may be a step old.
+the run, and the data may be a step old.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _OURS = str(Path(__file__).parents[1]) + os.sep
 
 
 def dump_threads() -> str:
-    """Each thread but the caller's with its named locks and its stack, as text.
+    """Each thread except the caller with its named locks and its stack, as text.
 
-    Takes no lock.  Threads of a run going on come first.
+    Takes no lock.  Threads of a run in progress come first.
     """
     runtime: Any = installed.current
     members = getattr(runtime, "workers", None) or getattr(runtime, "tasks", None) or ()
@@ -44,7 +44,7 @@ def dump_threads() -> str:
 
 
 def where_main_is() -> str:
-    """The place in the function that we have called in the main thread; in our own if there is none."""
+    """The place in the function that RaceBench has called in the main thread; else a place in RaceBench."""
     frame = sys._current_frames().get(threading.main_thread().ident or 0)
     if frame is None:
         return "?"
@@ -54,7 +54,7 @@ def where_main_is() -> str:
 
 
 def _stack(innermost: FrameType | None) -> list[str]:
-    """Its innermost frames as a traceback shows them, without the module for that, which takes a moment."""
+    """The innermost frames, as in a traceback; without the ``traceback`` module, which is slow to load."""
     shown: list[str] = []
     frame = innermost
     while frame is not None and len(shown) < _INNERMOST:

@@ -1,14 +1,13 @@
-"""Which of the containers in a value are a field's own, so that tracked copies may take their place.
+"""Replaces a field's own containers in a value by tracked copies.
 
-A copy is not what others have who refer to the container too, and the program
-would mean something else with it.  So each container that can be reached is
-counted: how often from within, and how often at all (its reference count, which
-is exact: of a container that anybody refers to, somebody owns a reference).  If
-the two differ something else has it; then it stays as it is, and so does what can
-be reached through it.
+If other code refers to a container too, it would not see the copy, and the program would mean
+something else.  So for each container that can be reached the references are counted: those from
+within the value, and all of them (its reference count, which is exact: each reference to a container
+is owned by somebody).  If the two numbers differ, something else refers to the container; then the
+container stays as it is, and so does everything that can be reached through it.
 
-What is rebuilt beside the containers themselves are tuples, and the fields of
-frozen dataclasses, which the copies are put into.
+Besides the containers, tuples are rebuilt, and fields of frozen dataclasses are set, so that they
+refer to the copies.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from .containers import Containers, trackable
 from .contents import fill, held_by, replace
 
 Make = Callable[[Any], Any]
-"""An empty tracked container like the one given."""
+"""Makes an empty tracked container of the same kind as its argument."""
 
 
 class _Node:
-    """A value that is walked into; ``inner`` references to it come from within."""
+    """A value whose parts are visited; ``inner`` counts the references to it from within the graph."""
 
     __slots__ = ("building", "inner", "lost", "made", "value")
 
@@ -42,14 +41,14 @@ class _Node:
 
 
 class Graph:
-    """What can be reached from some values, all of which are held before any is adopted."""
+    """The values that can be reached from some roots; all roots are held before any is adopted."""
 
     def __init__(self, fixed: Collection[type]) -> None:
         self._fixed = fixed
         self._nodes: dict[int, _Node] = {}
 
     def hold(self, value: Any, inner: bool) -> None:
-        """``value`` is reached; ``inner`` says that the reference is one that counts."""
+        """Add ``value`` and what it leads to; ``inner``: the reference to ``value`` itself is counted."""
         to_do = [(value, inner)]
         del value
         while to_do:
@@ -63,12 +62,16 @@ class Graph:
             node.inner += counts
 
     def hold_within(self, tracked: Any) -> None:
-        """What has been put into a tracked container is reached."""
+        """Add what is in a tracked container."""
         for child in held_by(tracked):
             self.hold(child, True)
 
     def find_shared(self, root: Any = None, spare: bool = True) -> None:
-        """Find what something else has too; ``root``, whose references were not counted, if not ``spare``."""
+        """Find the values that something else refers to.
+
+        The references to ``root`` were not counted: it is shared if it is not ``spare``, or if a value that
+        was reached from it refers to it.
+        """
         lost = []
         for node in self._nodes.values():
             if node.value is root:
@@ -85,7 +88,10 @@ class Graph:
                     lost.append(below)
 
     def adopted(self, value: Any, make: Make, loose: list[Any]) -> Any:
-        """``value`` with tracked containers in the place of its own; ``loose`` gets what changes unseen."""
+        """Return ``value`` with tracked containers in the place of its own.
+
+        ``loose`` receives the objects in it that can change unseen.
+        """
         if type(value) in self._fixed:
             return value
         node = self._nodes.get(id(value))
@@ -99,7 +105,7 @@ class Graph:
         return node.made
 
     def adopt_within(self, tracked: Any, make: Make) -> None:
-        """As ``adopted``, for what has been put into ``tracked``, which keeps what changes unseen."""
+        """Adopt what is in ``tracked``, which keeps the objects that can change unseen."""
         within = tracked._rb_leaves
         if isinstance(tracked, dict):
             for key in dict.keys(tracked):
@@ -136,7 +142,7 @@ def _walked(value: Any) -> bool:
 
 
 def _children(value: Any) -> Any:
-    """What it holds: something to go over."""
+    """Return an iterable over the objects that ``value`` holds."""
     if type(value) is dict:
         return value.values()
     if trackable(value) or isinstance(value, tuple):
@@ -145,15 +151,15 @@ def _children(value: Any) -> Any:
 
 
 _OURS = 2
-"""References to a node's value that come with asking for them: the node's, and the argument."""
+"""The references to a node's value that counting itself needs: the node's, and ``getrefcount``'s argument."""
 
 
 def alone(value: Any) -> bool:
-    """Whether nothing refers to ``value`` but the call that the caller of this one is.
+    """Return whether only the call of our caller refers to ``value``.
 
-    The references of the call itself are always as many for each way to come
-    there; they were counted once, below.  A Python that counts as many for what is
-    still referred to elsewhere gets no for an answer.
+    The number of references of such a call itself is constant for each kind of call; it was measured once,
+    below.  In a Python version that counts as many for a value that something else refers to as well, the
+    answer is always False.
     """
     frame = sys._getframe(2)
     if frame.f_code.co_filename == classes.__file__:
@@ -166,7 +172,10 @@ _STORES = {dis.opmap[name] for name in ("STORE_SUBSCR", "STORE_ATTR")}
 
 
 def _count_in_cell() -> int:
-    """The same for what is assigned to an attribute of an instrumented object."""
+    """Return the references to a value that is assigned to an attribute of an instrumented object.
+
+    -1 if the number does not tell whether something else refers to the value.
+    """
     counted: list[int] = []
     other: list[Any] = []
 
@@ -189,7 +198,7 @@ def _count_in_cell() -> int:
 
 
 def _count() -> tuple[int, int]:
-    """The references to a value that is put in by a call, and by an assignment; -1 if they tell nothing."""
+    """Return the references to a value put in by a call, and by an assignment; -1 if they tell nothing."""
 
     def counted(value: Any) -> bool:
         counting.counted = getrefcount(value)

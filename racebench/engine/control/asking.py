@@ -1,4 +1,4 @@
-"""Who makes the next step: how a strategy is asked, and for how many steps its answer holds."""
+"""Which thread makes the next step: when the strategy is asked, and for how many steps its answer holds."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from .task import Task
 
 
 class Asking(Late):
-    """The part of the floor that knows who can go on, and asks which of them does; the floor holder's.
+    """The part of the floor that knows which threads can go on and asks the strategy; the floor holder's.
 
-    ``free`` counts down the steps that the thread which has the floor makes before anybody is
-    asked: since it is alone, or since the strategy's last answer holds for them, ``lent`` of them.
-    They are ``waiting`` while a thread that has been chosen is yet to come to its first step.
+    ``free`` counts down the steps that the thread with the floor makes before the strategy is asked
+    again: because no other thread can go on, or because the strategy's last answer holds for ``lent``
+    steps.  While a chosen thread has not reached its first step yet, the number is kept in ``waiting``.
 
-    ``draining`` makes of a strategy one that has the steps of store buffers done, if the
-    program has any; ``always`` says that it is asked even when only one task can go on.
-    ``starter`` has just started threads, which come to their first steps now.
+    ``draining`` wraps a strategy so that it also performs the steps of store buffers, if the program has
+    any; ``always``: the strategy is asked even when only one task can go on.
+    ``starter`` is the task that has just started threads, which now run to their first steps.
     """
 
     __slots__ = (
@@ -39,7 +39,7 @@ class Asking(Late):
         self.draining: Callable[[Chooser, bool], Chooser] | None = None
 
     def prepare_asking(self, limit: int) -> None:
-        """Nobody has been asked yet; the execution may have ``limit`` steps."""
+        """Forget the last execution's answers; the new execution may have ``limit`` steps."""
         self.enabled: list[Task] = []
         self.many = False
         self.free = self.lent = self.waiting = 0
@@ -54,33 +54,33 @@ class Asking(Late):
         raise NotImplementedError
 
     def follow(self, strategy: Chooser, always_ask: bool) -> None:
-        """``strategy`` decides who runs; ``always_ask`` has it asked even when only one task can."""
+        """Let ``strategy`` decide who runs; ``always_ask``: ask it even when only one task can go on."""
         self._strategy, self.always = strategy, always_ask
         if self.draining is not None:
-            # It is asked at every step, so that it never has to be told of a buffer's.
+            # It is asked at every step, so it need not be informed about the steps of a buffer.
             self._strategy, self.always = self.draining(strategy, always_ask), True
         self.acquaint()
 
     def acquaint(self) -> None:
-        """Tell a strategy that counts threads of those that the program has started for the first time."""
+        """Inform a strategy that counts threads about threads that no execution has started before."""
         strategy: Any = getattr(self, "_strategy", None)
         while getattr(strategy, "threads", len(self.tasks)) < len(self.tasks):
             strategy.joined()
 
     def take_over(self, strategy: Chooser) -> None:
-        """As ``follow``, in the middle of an execution."""
+        """Follow ``strategy`` from the middle of an execution on."""
         self.ask_again()
         self.follow(strategy, self.always)
         if not self.unstarted:
             self.pick = self.asked()
 
     def asked(self) -> Callable[[list[Task], Task | None], Task]:
-        """How the strategy is asked: by the one of its members that has begun, if it is made of others."""
+        """Return the function that asks the strategy; of a portfolio, the member that has begun is asked."""
         self._answer: Any = getattr(self._strategy, "member", self._strategy)
         return self._ask if hasattr(self._answer, "stay") else self._strategy.pick
 
     def _ask(self, enabled: list[Task], current: Task | None) -> Task:
-        """Ask a strategy whose answer may hold for more steps than one."""
+        """Ask a strategy whose answer may hold for several steps."""
         self.ask_again()
         chosen: Task = self._answer.pick(enabled, current)
         if self._answer.stay:
@@ -88,20 +88,20 @@ class Asking(Late):
         return chosen
 
     def _room(self) -> int:
-        """After the next step: how many may be made at which there is nothing to be done but to make them."""
+        """Return how many steps after the next one need nothing but being logged."""
         if self.watchers or self.recorder is not None:
             return 0
         return max(0, self.limit - len(self.log) - 1)
 
     def ask_again(self) -> None:
-        """Ask at the next step, for however many the last answer was."""
+        """Ask at the next step, even if the strategy's last answer would hold for more steps."""
         if self.lent:
             self._answer.stay -= self.lent - self.free - self.waiting
             self.lent = 0
         self.free = self.waiting = 0
 
     def refresh(self) -> None:
-        """Recompute who can run after readiness changed."""
+        """Compute anew which tasks can run, after readiness changed."""
         self.ask_again()
         self.enabled = enabled = [t for t in self.tasks if t.ready]
         self.many = len(enabled) > 1 or self.always or bool(self.unstarted)

@@ -1,15 +1,15 @@
 """How the threads of an execution come to their first steps.
 
-All start at once: each is to offer its first step before anybody makes one.  To have
-every thread run up to there costs a hand-over a thread.  But what comes before the first
-step depends on nothing that an execution can change, so the first offer is the same each
-time: from the second execution on it stands in for a thread that is *fresh*, and the
-thread itself is woken once that is chosen.  It must then come to the very same offer.
+All threads start at once: each offers its first step before any of them makes one.  Running every
+thread to that point costs one hand-over per thread.  But nothing that an execution can change
+influences what comes before the first step, so the first offer is the same each time.  From the
+second execution on the known offer stands in for a thread, which is then called *fresh*; the thread
+itself is woken once its first step is chosen.  It must then make the very same offer.
 
-Only offers are known so that are always possible, or a take of a mutex, whose state says
-whether it is: on an object of setup's, which has the same number in each execution.  And
-only where nothing was seen to change without steps: what is read before the first step
-would be read later.
+An offer is kept only if it is always possible, or takes a mutex, whose state says whether it is
+possible; and only if it is on an object that setup made, which has the same number in each execution.
+And only if no change without a step was seen: otherwise code before the first step would read such
+a value later than it should.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _ON_LOCKS = ACQUIRE, TRY_ACQUIRE, LOCKED
 
 
 class Beginning(Asking):
-    """The part of the floor that brings threads to their first steps; owned by the floor holder."""
+    """The part of the floor that brings threads to their first steps; the floor holder's."""
 
     __slots__ = ()
 
     threads: list[Task]
 
     def start(self, limit: int, known: bool) -> Task:
-        """The first thread to come, which has the floor from now on; the execution may have ``limit`` steps.
+        """Return the first thread to run, which has the floor from now on.
 
-        ``known``: but for the last one, which then is where all others would have left off, they
-        need not run to their first offers where those are known.
+        The execution may have ``limit`` steps.  ``known``: threads whose first offer is known need not run up
+        to it.  The last thread always does, since it is the one that would have run last.
         """
         self.limit = limit
         threads, unstarted = self.threads, self.unstarted
@@ -46,7 +46,7 @@ class Beginning(Asking):
             coming.append(threads[-1])
         else:
             coming = threads[:]
-        # Those that setup has started come last.
+        # The threads that setup has started come last.
         coming += unstarted
         first, self.unstarted = coming[0], coming[:0:-1]
         self.pick = self._first_pick
@@ -55,7 +55,7 @@ class Beginning(Asking):
         return first
 
     def born(self, task: Task) -> None:
-        """``task`` has just been started: it comes to its first step before anybody makes another."""
+        """Let ``task``, just started, run to its first step before any other thread makes a step."""
         self.unstarted.append(task)
         if self.current is not None:
             self.starter = self.current
@@ -63,7 +63,7 @@ class Beginning(Asking):
             self.pick, self.many = self._first_pick, True
 
     def _first_pick(self, enabled: list[Task], current: Task | None) -> Task:
-        """Until each thread has made its first offer, start the next one."""
+        """Start the next thread, until each of them has made its first offer."""
         if self.unstarted:
             return self.unstarted.pop()
         if self.ending:
@@ -73,14 +73,14 @@ class Beginning(Asking):
         self.pick = self.asked()
         self.refresh()
         if self.starter is not None:
-            # It made the last step.
+            # The starter made the last step.
             current, self.starter = self.starter if self.starter.ready else None, None
         return self.pick(self.enabled, current) if self.many else self.enabled[0]
 
     # -- fresh threads
 
     def _learn(self) -> None:
-        """Keep what each thread offers first: all have done so, and nobody has made a step."""
+        """Keep each thread's first offer: all have made it, and no thread has made a step."""
         for task in self.threads:
             if task.first is None and task.alive and not task.varies:
                 op, obj = task.op, task.obj
@@ -91,7 +91,7 @@ class Beginning(Asking):
                         task.first = op, n
 
     def _stands(self, task: Task) -> bool:
-        """Whether the first offer of ``task``, which is known, now stands in for it."""
+        """Let the known first offer of ``task`` stand in for it; return whether it can."""
         assert task.first is not None
         op, n = task.first
         obj = self._numbered(n)
@@ -103,11 +103,11 @@ class Beginning(Asking):
         return True
 
     def _numbered(self, n: Any) -> Any:
-        """What setup has made as its ``n``-th, if it has."""
+        """Return the object that setup made with number ``n``; None if there is none."""
         return self.made[n] if type(n) is int and n < len(self.made) else None
 
     def arrived(self, me: Task, op: Op, obj: Any) -> bool:
-        """A fresh thread offers its first step; whether that is the one it was chosen for."""
+        """Note the first offer of a fresh thread; return whether it is the one that was predicted."""
         me.fresh = False
         self.free, self.waiting = self.waiting, 0
         if me.first is not None and me.first[0] is op and self._numbered(me.first[1]) is obj:
@@ -117,14 +117,14 @@ class Beginning(Asking):
         return False
 
     def ended_fresh(self, me: Task) -> None:
-        """A fresh thread has ended without a step."""
+        """Note that a fresh thread has ended without a step."""
         me.fresh = False
         self.ask_again()
         if not me.aborted:
             self._differs(me)
 
     def _differs(self, me: Task) -> None:
-        """``me`` does not begin as it did before: from now on it is not believed to."""
+        """Note that ``me`` began otherwise than before: from now on its first offer is not predicted."""
         me.first, me.varies = None, True
         if self.always:
             error = ProgramError(
@@ -134,5 +134,5 @@ class Beginning(Asking):
             self.fail(me, error)
 
     def unbegun(self) -> Task | None:
-        """When nobody can go on: a fresh thread, so that it comes to where it waits."""
+        """Return a fresh thread to wake when no thread can go on, so that it waits at its first step."""
         return next((task for task in self.threads if task.fresh and not task.suspended), None)

@@ -1,9 +1,9 @@
 """Threads that the program starts while it runs, under control.
 
-Each has a task and an OS thread of its own, found by its name and kept from one
-execution to the next.  Who starts one appends it to the floor's ``unstarted``: before
-anybody makes another step it comes to its first, as all threads do when an execution
-begins.  All of it is owned by whoever has the floor.
+Each has a task and an OS thread of its own, found by its name and kept from one execution to the
+next.  The thread that starts another appends it to the floor's ``unstarted``: the new thread runs to
+its first step before any thread makes another step, as all threads do when an execution begins.  All
+of this belongs to the thread that has the floor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MOST = 1_000
 
 
 class Children:
-    """``tasks`` has all that any execution has met, by name; ``hire`` gives one an OS thread."""
+    """The started threads; ``tasks`` has all executions' by name; ``hire`` gives a task an OS thread."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
@@ -28,7 +28,7 @@ class Children:
         self.hire: Callable[[Task], None] = lambda task: None
 
     def enrol(self, thread: Thread) -> Task | None:
-        """Name ``thread`` after the one that makes it, and as the how-manieth around its function."""
+        """Name ``thread`` after the thread that makes it, its function and a running number."""
         s = self._floor
         me = s.caller(thread)
         who = "setup" if me is None else me.name
@@ -39,7 +39,7 @@ class Children:
         return me
 
     def named(self, name: str) -> Task:
-        """The task of the child ``name``, which may be one that no execution has met yet."""
+        """Return the task of the child ``name``; make it if no execution has had it yet."""
         task = self.tasks.get(name)
         if task is None:
             s = self._floor
@@ -51,7 +51,7 @@ class Children:
         return task
 
     def spawn(self, thread: Thread) -> None:
-        """Within the step that starts it: ``thread`` runs before the next step is chosen."""
+        """Start ``thread`` within the current step; it runs before the next step is chosen."""
         s, task = self._floor, thread.runner
         if s.draining is not None:
             self._refuse(
@@ -67,7 +67,7 @@ class Children:
         s.born(task)
 
     def _refuse(self, why: str) -> NoReturn:
-        """End the run, whatever the program catches."""
+        """End the run with an error, whatever exceptions the program catches."""
         s = self._floor
         error = ProgramError(f"{s.program.name}: {why}")
         if s.current is None:

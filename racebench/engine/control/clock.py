@@ -11,7 +11,7 @@ from .task import Task
 
 
 class Clock:
-    """What moves only with a sleep or a timeout: a step on it makes ``Floor.now`` later, or reads it."""
+    """The program's time, advanced only by sleeps and timeouts: a step advances or reads ``Floor.now``."""
 
     _rb_id = cls = name = "clock"
 

@@ -1,17 +1,16 @@
 """Lists, dicts, sets and deques whose every use is a step, for the controlled scheduler.
 
-``s.seen[k] += 1`` reads a field once and then the dict twice; between those two
-another thread may come.  So what a field has of these classes is copied into one
-of the classes made here.  They are real lists, dicts, sets and deques, and what
-leaves them by copying is a plain one.
+``s.seen[k] += 1`` reads a field once and then uses the dict twice; another thread may run between
+those two uses.  So a container of these classes in a field is copied into one of the classes made
+here.  They are real lists, dicts, sets and deques; a copy that the program makes of one is a plain
+container.
 
-What C code asks of them comes through the methods overridden here: iteration,
-``list(x)``, ``sorted``, ``json``, ``pickle``, operators from either side.  Two
-things do not.  A few functions change a list that they are given as it lies in
-memory (heapq): each use compares what is there with what the last one left, and
-says so if it differs.  And a set that is handed to another set (``set(x)``,
-``plain |= x``) is read as it lies: this is one with the step before it, which is
-the read of the field if the program has not kept the set across a step.
+What C code asks of them comes through the methods overridden here: iteration, ``list(x)``,
+``sorted``, ``json``, ``pickle``, operators from either side.  Two cases do not.  A few functions
+(heapq) change a list directly in memory: each use compares the content with what the last use left,
+and reports a difference.  And a set that is passed to another set (``set(x)``, ``plain |= x``) is
+read directly in memory: that read belongs to the step before it, which is the read of the field
+unless the program has kept the set across a step.
 """
 
 from __future__ import annotations
@@ -32,39 +31,39 @@ _COMPARED = "__eq__ __ne__ __lt__ __le__ __gt__ __ge__"
 _COMBINED = "__and__ __or__ __sub__ __xor__ __rand__ __ror__ __rsub__ __rxor__"
 _OF_VIEW = f"__len__ __contains__ {_COMPARED} {_COMBINED} __repr__ isdisjoint"
 _OF_ROW = f"__len__ __getitem__ __contains__ {_COMPARED} __add__ __mul__ __rmul__ __repr__ copy count index"
-"""What lists and deques are read by."""
+"""The methods by which lists and deques are read."""
 
 Use = Callable[[Any, Op], None]
 
 _IN_A_LIST = 2
-"""References to what one list has and nothing else: the list's, and the argument that is asked about."""
+"""The references to a value that only one list has: the list's, and ``getrefcount``'s argument."""
 
 
 class Fields(Protocol):
-    """Who hears of the uses."""
+    """Is informed of each use."""
 
     def used(self, container: Any, op: Op) -> None:
         """Called before each use: ``op`` is the container's ``_rb_read`` or ``_rb_write``."""
 
     def changed_unseen(self, container: Any) -> None:
-        """It has been changed since its last use."""
+        """Called if ``container`` has been changed since its last use."""
 
     def taken_in(self, container: Any, value: Any, spare: bool) -> Any:
-        """What is put into ``container`` for ``value``; ``spare``: nothing else refers to that."""
+        """Return what is put into ``container`` for ``value``; ``spare``: nothing else refers to it."""
 
     def alone(self, value: Any) -> bool:
-        """Whether nothing refers to ``value`` but the call that the caller of this one is."""
+        """See ``adoption.alone``."""
 
 
 class Containers:
-    """Makes the containers of one scheduler; ``fields`` hears of their uses."""
+    """Makes the containers of one scheduler; ``fields`` is informed of their uses."""
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
         self.classes: dict[type, type] = {}
 
     def empty(self, like: Any, owner: State, read: Op, write: Op) -> Any:
-        """An empty one of the class of ``like``, which a field of ``owner`` has."""
+        """Return an empty container of the class of ``like``, for a field of ``owner``."""
         cls = type(like)
         made = self.classes.get(cls)
         if made is None:
@@ -112,7 +111,7 @@ def _reading(base: type, name: str, use: Use, fields: Fields) -> Any:
     def read(self: Any, *args: Any, **kwargs: Any) -> Any:
         args = _gathered(self, args, use, name in _OF_SETS)
         use(self, self._rb_read)
-        # A copy gives plain ones where Python would make another of our class.
+        # A copy returns plain containers where Python would make another one of our class.
         return plain(self if name in _OF_ONE else plain_copy(self), *args, **kwargs)
 
     return read
@@ -184,10 +183,10 @@ def _putting_all(base: type, name: str, use: Use, fields: Fields) -> Any:
         else:
             values = list(args[0])
         del args, kwargs
-        # What is put in was gathered first, with steps of its own: this step is the change itself.
+        # The new values were gathered before, with steps of their own: this step is the change itself.
         use(self, self._rb_write)
         for i in range(len(values)):
-            # What came in a list that nobody else has is now in ours alone.
+            # A value that came in a temporary list is now only in ours.
             spare = getrefcount(values[i]) == _IN_A_LIST
             values[i] = fields.taken_in(self, values[i], spare)
         try:
@@ -200,7 +199,7 @@ def _putting_all(base: type, name: str, use: Use, fields: Fields) -> Any:
 
 _WHOLE = {list, tuple, dict, set, frozenset, deque, str, bytes, bytearray, range}
 _BY_ONE = {"update": "add", "difference_update": "discard"}
-"""The methods of sets that change it with each value that comes."""
+"""The methods of sets that change the set with each value of their argument."""
 _OF_SETS = {
     *("difference", "intersection", "isdisjoint", "issubset", "issuperset", "symmetric_difference", "union"),
     *("intersection_update", "symmetric_difference_update"),
@@ -209,12 +208,12 @@ _OF_SETS = {
 
 
 def _makes_steps(arg: Any) -> bool:
-    """Whether code of the program may run for each value of ``arg``, and others come in between."""
+    """Return whether iterating ``arg`` may run the program's code, so that other threads may run too."""
     return type(arg) not in _WHOLE and not hasattr(arg, "_rb_owner")
 
 
 def _put_one_by_one(self: Any, name: str, arg: Any) -> None:
-    """As C does it: each value is put in before the next is asked for."""
+    """Put the values in as C code does: each is put in before the next one is fetched."""
     if isinstance(self, dict):
         if hasattr(arg, "keys"):
             for key in arg.keys():
@@ -228,9 +227,9 @@ def _put_one_by_one(self: Any, name: str, arg: Any) -> None:
 
 
 def _gathered(self: Any, args: tuple[Any, ...], use: Use, iterables: bool) -> tuple[Any, ...]:
-    """``args`` as C code is to get them: one of ours as it is at a step of its own, an iterable at its end.
+    """Return ``args`` ready for C code: copies of tracked containers, lists of what iterators give.
 
-    Before the step of ``self``, since what the method does is done then.
+    Each copy is a step.  All is done before the step of ``self``, to which the method's effect belongs.
     """
     made = []
     for arg in args:
@@ -253,7 +252,10 @@ def _added_to(base: type, name: str, use: Use, fields: Fields) -> Any:
 
 def _sorting(base: type, name: str, use: Use, fields: Fields) -> Any:
     def sort(self: Any, **how: Any) -> None:
-        """As ``list.sort``: it is empty meanwhile.  What compares may make steps, so the end is one too."""
+        """Sort as ``list.sort``, during which the list is empty.
+
+        A comparison may make steps, so the end of the sort is a step too.
+        """
         use(self, self._rb_write)
         items = plain_copy(self)
         steps = how.get("key") is not None or not all(type(one) in ATOMS for one in items)
@@ -277,14 +279,14 @@ def _sorting(base: type, name: str, use: Use, fields: Fields) -> Any:
 
 
 class _View:
-    """A dict's keys, values or items, live; ``_plain`` is Python's own view."""
+    """A live view of a dict's keys, values or items; ``_plain`` is Python's own view."""
 
     _over: Any
     _plain: Any
 
 
 class _Steps(Iterator[Any]):
-    """An iterator each ``next`` of which is a step, on what it goes over."""
+    """An iterator each ``next`` of which is a step on the container that it iterates."""
 
     __slots__ = ("_over", "_plain", "_use")
 
@@ -300,7 +302,7 @@ def _iterating(base: type, name: str, use: Use, fields: Fields) -> Any:
     plain = getattr(base, name)
 
     def begin(self: Any) -> Iterator[Any]:
-        # To begin is to look: a dict or set then knows how long it must stay.
+        # Beginning an iteration reads the container: a dict or set then fixes its size.
         use(self, self._rb_read)
         return _Steps(self, plain(self), use)
 

@@ -1,4 +1,4 @@
-"""What is in a tracked container, looked at and put in without a step."""
+"""Reads and changes the content of a tracked container without a step."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 
 
 def fill(tracked: Any, values: Iterable[Any]) -> None:
-    """Put ``values``, of a dict its pairs, into an empty container without a step."""
+    """Put ``values`` (the pairs of a dict) into an empty container without a step."""
     base = type(tracked).__base__
     getattr(base, "update" if base in (dict, set) else "extend")(tracked, values)
     leave(tracked)
 
 
 def leave(tracked: Any) -> None:
-    """What is in ``tracked`` now is what its last use has left."""
+    """Remember the present content of ``tracked`` as what its last use left."""
     tracked._rb_left = _content(tracked)
 
 
 def held_by(tracked: Any) -> Iterable[Any]:
-    """What is in ``tracked``, of a dict its values, without a step."""
+    """Return the values in ``tracked`` (of a dict, without its keys), without a step."""
     base: Any = type(tracked).__base__
     inside: Iterable[Any] = dict.values(tracked) if base is dict else base.__iter__(tracked)
     return inside
 
 
 def replace(tracked: Any, by: Callable[[Any], Any]) -> None:
-    """Put ``by(one)`` in the place of each one that is in ``tracked``, without a step."""
+    """Put ``by(one)`` in the place of each value in ``tracked``, without a step."""
     base: Any = type(tracked).__base__
     if base is set:
         for one in set.__iter__(tracked):
@@ -40,12 +40,12 @@ def replace(tracked: Any, by: Callable[[Any], Any]) -> None:
 
 
 def forget(tracked: Any) -> None:
-    """What its last use has left: to be told anew."""
+    """Forget what the last use of ``tracked`` left; ``leave`` will set it anew."""
     tracked._rb_left = ()
 
 
 def untouched(tracked: Any) -> bool:
-    """Whether it is as its last use has left it."""
+    """Return whether the content is what the last use of ``tracked`` left."""
     left, now = tracked._rb_left, _content(tracked)
     return len(left) == len(now) and all(map(is_, left, now))
 

@@ -1,6 +1,6 @@
-"""How an execution ends: waited for, judged, and unwound.
+"""How an execution ends: the engine waits for it, judges it and unwinds its threads.
 
-All of it is done by the controlling thread, with the floor given back to it.
+All of it is done by the controlling thread, after the floor was given back to it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Ending:
         self._overseer = Overseer(floor, stall_s)
 
     def conclude(self) -> None:
-        """Keep the results, and what the check says if all have come to their ends."""
+        """Keep the results, and run the check if all threads have ended normally."""
         s, outcome = self._floor, self._floor.outcome
         outcome.results = {t.name: t.result for t in s.threads}
         if s.crashed or outcome.faults or s.ending or s.lost:
@@ -37,7 +37,7 @@ class Ending:
             outcome.faults.append(error_fault("check", error, len(s.log)))
 
     def await_end(self) -> None:
-        """Wait for the execution, then unwind whoever did not end."""
+        """Wait for the end of the execution, then unwind the threads that did not end."""
         s = self._floor
         interrupted: KeyboardInterrupt | None = None
         while True:
@@ -50,7 +50,7 @@ class Ending:
                 s.ending = True
                 s.limit = -1
                 if s.current is None:
-                    # It is over.  The interrupt may have come with the floor already taken back.
+                    # The execution is over.  The interrupt may have come after the floor was taken back.
                     s.control.acquire(timeout=1.0)
                     break
         self._overseer.conclude(judged=interrupted is None)
@@ -72,7 +72,7 @@ class Ending:
             self._abort(started)
 
     def _stuck(self, started: list[Task]) -> None:
-        """Nobody can move, and ``started`` have not ended: that is a deadlock unless all of them may wait."""
+        """Report a deadlock of ``started``, which cannot move, unless all of them may wait for ever."""
         s = self._floor
         if all(task.onto is None and not task.suspended and task.daemon for task in started):
             # Before they unwind, which may change the state.
@@ -82,8 +82,8 @@ class Ending:
         if self._wait_for_a_clock(waiting):
             return
         faults, at = s.outcome.faults, len(s.log)
-        # A ring is told when its last thread blocks, but for one that a handler suspended just then,
-        # and one that others could open: none of them is left now, unless one has crashed.
+        # A cycle is reported when its last thread blocks, unless a handler suspended a thread of it at that
+        # moment or another thread could open it: no such thread is left now, unless one has crashed.
         for task in waiting:
             ring = find_ring(task)
             if ring is not None and s.crashed and not is_closed(ring):
@@ -94,9 +94,9 @@ class Ending:
         faults.extend(wait_fault(waiting, faults, at))
 
     def _wait_for_a_clock(self, waiting: list[Task]) -> bool:
-        """Whether a predicate that one of ``waiting`` waits for asks what time it is.
+        """Return whether one of ``waiting`` waits for a predicate that reads the time.
 
-        No step moves that: the thread would go on one day, and perhaps others after it.
+        No step changes the time: in reality the thread would go on at some time, and then perhaps others.
         """
         s = self._floor
         for task in waiting:
@@ -112,11 +112,11 @@ class Ending:
         return False
 
     def _abort(self, started: list[Task]) -> None:
-        """Unwind ``started``; what each of them still waits for is noted first."""
+        """Unwind ``started``; first note what each of them still waits for."""
         s = self._floor
         for task in started:
             offered = task.offer()
-            # A sleeper has nothing to offer until somebody lets it go; nor has one that could move.
+            # A sleeper has no offer until another thread wakes it; a thread that could move is not blocked.
             could = task.ready and not task.suspended
             task.blocked = None if could or offered[0] in _UNOFFERED else offered
             if s.recorder is not None and task.blocked is not None:

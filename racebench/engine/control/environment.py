@@ -1,14 +1,14 @@
 """What threads have in common outside the program's objects: files, the environment, sockets, processes.
 
-No walk comes to it, and no step announces it.  All of it is got at by functions written in
-C, of a few modules; so in the executions of which pictures are taken each thread is
-profiled for calls of those.  Two threads that make some may communicate so, and which of
-them only look is not known: there is no proof.  A single one has it for itself.
+The walk over the program's objects does not reach them, and no step announces their use.  They are
+used through functions written in C, of a few modules; so in the executions of which pictures are taken
+each thread is profiled for calls of those functions.  Two threads that make such calls may communicate
+by them, and it is not known which calls only read: then there is no proof.  If only one thread makes
+such calls, they are its own.
 
-Not counted are imports, what is written to a log or to standard output or error, and what
-says the same at any time, as ``getpid``.  Not noticed: a call that those executions do not
-come to, and what C code does by itself, as ``for line in file`` with a file that was open
-before.
+Not counted are imports, output to a log or to standard output or error, and functions that always
+return the same, as ``getpid``.  Not noticed: a call that those executions do not reach, and what C code
+does by itself, as ``for line in file`` with a file that was opened before.
 """
 
 from __future__ import annotations
@@ -43,13 +43,16 @@ _IN_MEMORY = (io.StringIO, io.BytesIO)
 
 
 class Environment:
-    """The calls of the threads of one execution; each writes only its own entry, and one runs at a time."""
+    """The calls of the threads of one execution.
+
+    Each thread writes only its own entry, and one thread runs at a time.
+    """
 
     def __init__(self) -> None:
         self._by: dict[str, str] = {}
 
     def called(self, thread: str, frame: FrameType, function: Any) -> None:
-        """``thread`` calls ``function``, which is written in C."""
+        """Note that ``thread`` calls ``function``, which is written in C."""
         if thread not in self._by and _is_outside(function):
             place = _place(frame)
             if place is not None:
@@ -66,7 +69,7 @@ class Environment:
 
 
 class Clocks:
-    """Whether code asks what time it is."""
+    """Notes whether code reads the time."""
 
     asked = False
 
@@ -76,7 +79,7 @@ class Clocks:
 
 
 def _hooked(get: Callable[[], Any], put: Callable[[Any], None], hook: Any, call: Callable[[], Any]) -> None:
-    """``call()`` with ``hook`` in this thread, and what was there put back."""
+    """Run ``call()`` with ``hook`` set in this thread, then restore the previous hook."""
     before = get()
     put(hook)
     try:
@@ -100,7 +103,7 @@ def _is_outside(called: Any) -> bool:
 
 
 def _module_of(called: Any) -> str:
-    """The module of a function in C, or of the class that it is a method of."""
+    """Return the module of a function written in C, or of the class whose method it is."""
     module = getattr(called, "__module__", None)
     if module is None:
         of = getattr(called, "__self__", None)
@@ -109,7 +112,7 @@ def _module_of(called: Any) -> str:
 
 
 def _place(frame: FrameType) -> str | None:
-    """Where the program's code is that brought it about; None if that is not the program's."""
+    """Return the place in the program's code that caused the call; None if other code did."""
     at: FrameType | None = frame
     while at is not None and is_library(at.f_code):
         if str(at.f_globals.get("__name__")).partition(".")[0] in _NOT_THE_PROGRAMS:

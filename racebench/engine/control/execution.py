@@ -1,4 +1,4 @@
-"""What one execution is given and gives: who chooses its steps, who listens to it, and its outcome."""
+"""What one execution gets and returns: the chooser of its steps, its listener, and its outcome."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Chooser(Protocol):
     """Decides who runs; see ``strategies/``."""
 
     def begin(self) -> None:
-        """A new execution starts."""
+        """Start a new execution."""
 
     def pick(self, enabled: list[Task], current: Task | None) -> Any:
-        """The task that makes the next step; called when there is a choice."""
+        """Return the task that makes the next step; called when there is a choice."""
 
 
 class Listener(Protocol):
-    """Hears what predicates look at, that a sleeper may wake unasked, that a thread asks for the time.
+    """Is informed of what predicates read, that a sleeper may wake spuriously, that a thread reads the time.
 
-    ``grown`` once any of these is new to it.
+    ``grown`` is set once any of these is new to it.
     """
 
     grown: bool
@@ -37,10 +37,11 @@ class Listener(Protocol):
 
 
 class Outcome:
-    """One finished execution: its log, faults, and what the check said.
+    """One finished execution: its log, its faults and the result of the check.
 
     ``parts`` has the steps of each real execution in it, if it went on after a crash.
-    ``unfair`` says who spun while others were kept waiting, if it ended only once all took turns.
+    ``unfair`` says which thread spun while others had to wait, if the execution ended only after all threads
+    took turns.
     """
 
     __slots__ = ("before", "broken", "faults", "log", "parts", "results", "state", "unfair")

@@ -1,11 +1,10 @@
-"""What becomes of an execution that does not end: was it the program, or who was let run?
+"""Decides about an execution that does not end: is it the program's fault, or the schedule's?
 
-A thread that spins over a shared field ends as soon as the one that it waits
-for has run.  A strategy that never lets that one run makes an execution without
-end of a program without fault.  So an execution that is too long goes on with
-the threads taking turns.  Whoever can move and has not moved for longest is
-next; that is fair, so a program whose every fair execution ends now ends.  One
-that still does not is a livelock.
+A thread that spins on a shared field ends as soon as the thread that it waits for has run.  A strategy
+that never lets the other thread run makes an endless execution of a correct program.  So an execution
+that is too long goes on with the threads taking turns: the next thread is the one that can move and has
+not moved for longest.  That is fair, so a program whose every fair execution ends now ends.  An
+execution that still does not end is a livelock.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ _TRIES = (Kind.TRY_ACQUIRE, Kind.TRY_DOWN, Kind.LOCKED)
 
 
 class InTurn:
-    """The thread that has waited longest for its turn."""
+    """A strategy that chooses the thread that has waited longest for its turn."""
 
     def __init__(self) -> None:
         self._turn = 0
         self._had: dict[Task, int] = {}
 
     def begin(self) -> None:
-        """It takes over in the middle of an execution."""
+        """Do nothing: it takes over in the middle of an execution."""
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         had = self._had
@@ -41,7 +40,7 @@ class InTurn:
 
 
 def spinning(log: Sequence[tuple[Task, Op, Any]]) -> str:
-    """Who goes round in circles at the end of ``log``, and on what, in a sentence."""
+    """Return a sentence that says which thread spins at the end of ``log``, and on what."""
     latest = [step for step in log[-_LATEST:] if step[0].fifo is None]
     [(task, _)] = Counter(task for task, _, _ in latest).most_common(1)
     names = Counter((object_name(op, obj), op.kind in _TRIES) for by, op, obj in latest if by is task)

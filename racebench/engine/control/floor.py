@@ -1,18 +1,18 @@
 """The floor: what all threads of an execution share, and how one of them makes a step.
 
-Every worker sleeps on its own baton (a real lock).  The thread that holds the
-floor decides who runs next, in its own stack: there is no scheduler thread, so
-a step that does not switch costs no hand-over at all.
+Every worker sleeps on its own baton (a real lock).  The thread that holds the floor decides in its own
+stack which thread runs next: there is no scheduler thread, so a step that does not switch costs no
+hand-over at all.
 
 Guarantees:
-- Exactly one thread touches the floor and program state at any time; releasing
-  a baton and acquiring it orders all accesses, with or without a GIL.
-- Everything the next thread reads (``current``, the log, the offers) is written
-  before its baton is released.
+- Exactly one thread touches the floor and program state at any time; releasing a baton and acquiring
+  it orders all accesses, with or without a GIL.
+- Everything the next thread reads (``current``, the log, the offers) is written before its baton is
+  released.
 
-A thread *offers* an operation and performs it only when it is chosen, so the
-strategy sees what each thread is about to do, and an offer that cannot be met
-(a lock that is held) is known before anything blocks.
+A thread *offers* an operation and performs it only when it is chosen, so the strategy sees what each
+thread is about to do, and an offer that cannot be met (a lock that is held) is known before anything
+blocks.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ from .task import Task
 
 
 class Floor(Beginning):
-    """What the threads of ``program`` share; but for what is said of it, owned by the floor holder.
+    """What the threads of ``program`` share; the floor holder's, except where another rule is given here.
 
-    ``ghost`` says what a failed check does: end the execution (False), or stop
-    its thread for ever while the others go on, which is what exhaustive search
-    needs to see the steps that could have come before.  ``relation`` hears what
-    predicates look at, during such a search.
+    ``ghost`` says what a failed check does: end the execution (False), or stop its thread for ever while
+    the others go on, which exhaustive search needs to see the steps that could have come before.
+    ``relation`` is informed of what predicates read during such a search.
 
-    Once it is ``closing`` only daemons are left.  They go on until they wait, and a sleep or
-    a timeout that one begins from then on has no end: one that polls would go on for ever.
-    ``endless`` names one that was kept from it so.
+    ``closing``: only daemons are left.  They go on until they wait, and a sleep or a timeout that begins
+    from then on does not end: a daemon that polls would go on for ever.  ``endless`` names a daemon that
+    was stopped so.
 
-    Whoever has no floor any more takes ``control``; ``ours`` and ``workers`` (by
-    their ids) say whose thread one is, ``fork`` guards who is set out.
+    A thread that gives the floor back releases ``control``, for which the controlling thread waits.
+    ``ours`` and ``workers`` (by their ids) say which OS threads belong to the run, ``fork`` guards which
+    tasks are set ``out``.
     """
 
     # With more attributes than CPython keeps without a dict, each look at one would cost more.
@@ -81,7 +81,7 @@ class Floor(Beginning):
         self.prepare()
 
     def prepare(self) -> None:
-        """Everything that is kept of an execution is as it is before a new one."""
+        """Reset everything that is kept of an execution, for a new one."""
         self.clear()
         self.current: Task | None = None
         self.prepare_asking(self.max_steps)
@@ -98,7 +98,7 @@ class Floor(Beginning):
     # -- whose thread calls
 
     def caller(self, obj: Any = None) -> Task | None:
-        """The task that calls, None in setup and check; a thread that is neither does not get that far."""
+        """Return the calling task, None in setup and check; refuse a call from any other thread."""
         me = self.current
         if me is not None:
             if get_ident() != me.ident:
@@ -110,7 +110,7 @@ class Floor(Beginning):
             raise impure(call_name(obj, 2))
         return None
 
-    # -- what is found on the way
+    # -- findings during the execution
 
     def check_failed(self, rule: str, message: str) -> None:
         task = self.caller()
@@ -129,16 +129,17 @@ class Floor(Beginning):
         raise ThreadAbort
 
     def say(self, fault: Fault, *tasks: Task) -> None:
-        """Keep ``fault``, which is about what ``tasks`` did last."""
+        """Keep ``fault``, which is about the last steps of ``tasks``."""
         fault.by = tuple(task.index for task in tasks)
         self.outcome.faults.append(fault)
 
     # -- one step
 
     def point(self, op: Op, obj: Any) -> None:
-        """Offer ``op`` on ``obj``; returns when the caller may perform it."""
-        # Read without a lock.  It names the calling thread only while that has the floor: whoever hands
-        # the floor over writes it before the baton is released, and a thread without it never finds itself.
+        """Offer ``op`` on ``obj``; return when the caller may perform it."""
+        # Read without a lock.  It names the calling thread only while that thread has the floor: the thread
+        # that hands the floor over writes it before it releases the baton, so a thread without the floor
+        # never finds itself here.
         me = self.current
         if self.free and me is not None and get_ident() == me.ident:
             self.free -= 1
@@ -158,7 +159,7 @@ class Floor(Beginning):
         if me.aborted:
             self.unwinding(me)
             if me.fresh:
-                # It has been begun only to unwind, and gets no further.
+                # It was started only to unwind, and must make no step.
                 raise ThreadAbort
             return
         if me.fresh and self.arrived(me, op, obj):
@@ -184,7 +185,7 @@ class Floor(Beginning):
         log.append((me, op, obj))
 
     def block_or_go(self, me: Task) -> None:
-        """As ``point``, for an offer already made that may not be ready."""
+        """Do the same as ``point`` for an offer that is already made and may not be ready."""
         if self.free and me.ready and me.op.other is None and me.op is not WAKE:
             self.free -= 1
             self.log.append((me, me.op, me.obj))
@@ -205,7 +206,7 @@ class Floor(Beginning):
         chosen: Task | None
         try:
             if me.ready and me.op is not WAKE:
-                # As at any point: it is one of `enabled`, which is as it was left by the last change.
+                # As in `point`: it is one of `enabled`, which is as the last change left it.
                 chosen = self.pick(self.enabled, me) if self.many else me
             else:
                 chosen = self.next(me if me.ready else None)
@@ -220,7 +221,7 @@ class Floor(Beginning):
         log.append((me, me.op, me.obj))
 
     def _record(self, recorder: StepRecorder, me: Task, op: Op, obj: Any) -> None:
-        """Values are shown in the program's own words, which may take locks: that is none of its steps."""
+        """Record a step; showing values runs the program's code, which may take locks: those are no steps."""
         self.current = None
         try:
             recorder.step(me, op, obj)
@@ -228,7 +229,7 @@ class Floor(Beginning):
             self.current = me
 
     def object_changed(self, obj: Any, me: Task) -> None:
-        """``me`` changed ``obj``: see whose offer on it can be met now."""
+        """Note that ``me`` changed ``obj``: find out which offers on it can be met now."""
         me.obj = None
         changed = False
         for task in self.tasks:
@@ -253,23 +254,23 @@ class Floor(Beginning):
 
     def _switch(self, me: Task, chosen: Task) -> None:
         self.give(chosen)
-        # A baton is a lock that is held while its thread sleeps: should ours be released before we come
-        # to this line, the release is not lost, and the acquire goes through at once.  What the others
-        # wrote while they had the floor, `aborted` too, is ordered before it by that release.
+        # A baton is a lock that is held while its thread sleeps: if ours is released before we reach this
+        # line, the release is not lost, and the acquire succeeds at once.  What the other threads wrote
+        # while they had the floor, `aborted` too, happens before this acquire because of that release.
         me.baton.acquire()
         if me.aborted:
             raise ThreadAbort
 
     def give(self, chosen: Task) -> None:
-        """Hand the floor over to ``chosen``, which runs from the release on: all is published before it."""
+        """Hand the floor over to ``chosen``, which runs after the release; all writes are made before it."""
         if chosen.fresh:
             self.waiting, self.free = self.free, 0
         self.current = chosen
         chosen.baton.release()
 
     def _leave(self, me: Task) -> None:
-        """Nobody can run: give the floor back and sleep until aborted."""
-        # Before the release, from which on whoever waits in `control` has the floor.
+        """Give the floor back, since no thread can run, and sleep until aborted."""
+        # Before the release, after which the thread that waits in `control` has the floor.
         self.current = None
         self.control.release()
         me.baton.acquire()
@@ -277,21 +278,21 @@ class Floor(Beginning):
             raise ThreadAbort
 
     def fail(self, me: Task, error: BaseException) -> NoReturn:
-        """A strategy ended the execution, or failed: then ``run`` raises ``error``.
+        """End the execution because a strategy ended it or failed: ``run`` then raises ``error``.
 
-        The error must not travel through the code under test, which may catch
-        it.  From here ``me`` makes no more steps while it unwinds.
+        The error must not travel through the code under test, which may catch it.  From here ``me`` makes no
+        more steps while it unwinds.
         """
         if isinstance(error, RecursionError):
-            # The program's, not the strategy's; to be told where there is stack again.
+            # The program's error, not the strategy's; it is reported where there is stack again.
             self.too_deep = error
         elif not isinstance(error, ThreadAbort):
             self.error = error
-        # A crash before this lets the others go on after a thread is aborted; this does not.
+        # After a crash the others may go on when a thread is aborted; after this they may not.
         self._end_with(me)
 
     def _end_with(self, me: Task) -> NoReturn:
-        """End the execution from within ``me``, and keep what it could not do."""
+        """End the execution from within ``me``, and keep the offer that could not be met."""
         if not me.ready and me.op is not SLEEP and me.op is not PASS:
             me.blocked = me.op, me.obj
         self.ask_again()
@@ -301,7 +302,7 @@ class Floor(Beginning):
     # -- picking
 
     def next(self, current: Task | None) -> Task | None:
-        """Who runs next when the caller may be unable to; None if nobody can."""
+        """Return the task that runs next when the caller may be unable to; None if no task can."""
         if self.unstarted:
             return self.unstarted.pop()
         if self.ending:
@@ -314,9 +315,9 @@ class Floor(Beginning):
         return self.pick(self.enabled, current) if self.many else self.enabled[0]
 
     def see_sleepers(self) -> None:
-        """Where only sleepers who may wake unasked are left: if they do not, this is the end.
+        """Note a possible deadlock if the only threads that can go on are sleepers that may wake spuriously.
 
-        They will, and the execution has an end of its own; this one is told with it.
+        They will wake, and the execution has another end; the fault is reported along with it.
         """
         if not self.enabled or any(task.op is not WAKE for task in self.enabled):
             return
@@ -326,7 +327,7 @@ class Floor(Beginning):
             self.might_end.append(fault)
 
     def _overrun(self, me: Task) -> None:
-        """Too many steps: let all have their turns, and if it does not end then, it never does."""
+        """Handle too many steps: let all threads take turns; after too many again, report a livelock."""
         if self.limit >= 0 and not self.outcome.unfair:
             self.outcome.unfair = spinning(self.log)
             self.limit += self.max_steps
@@ -335,7 +336,7 @@ class Floor(Beginning):
         if self.limit >= 0:
             self.outcome.unfair = ""
             running = [task.name for task in self.tasks if task.alive]
-            # What came before the turns shows it as well.
+            # The steps before the threads took turns show it as well.
             at = self.limit - self.max_steps
             self.outcome.faults.append(livelock_fault(running, f"{len(self.log)} steps", at))
         self._end_with(me)

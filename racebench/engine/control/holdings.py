@@ -1,10 +1,9 @@
 """What the shared fields of a controlled run hold: tracked, fixed, or changing unseen.
 
-A value comes into a field by its default, in setup or from a thread.  Its own
-containers become tracked ones then, those of setup when setup is over: only
-then is it known what still refers to them.  What is left that can change
-unseen makes two reads of the field conflict, and the threads that get at it are
-counted: two of them, and the run cannot say what it has not seen.
+A value comes into a field by its default, in setup or from a thread.  At that moment its own
+containers become tracked ones; those of setup when setup is over, because only then is it known what
+still refers to them.  An object that remains and can change unseen makes two reads of the field
+conflict, and the threads that read it are counted: if there are two, the result says what was not seen.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _REMEDY = (
 _EXCEPTIONS = [
     one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, BaseException)
 ]
-"""What is known of Python's own: nobody changes one that somebody else may have, too."""
+"""Python's own exception classes: code does not change an exception that other code may have too."""
 
 
 _STEP = """me = floor.current
@@ -42,8 +41,8 @@ _STEP = """me = floor.current
         floor.log.append((me, {op}, self))
     else:
         point({op}, self)"""
-"""What an accessor does first: ``Floor.point``, whose way for steps that nobody is asked for is taken
-in place.  Most steps of most programs are such, and the call would be the dearest part of them."""
+"""What an accessor does first: ``Floor.point``, with its path for steps without a choice inlined.
+Most steps of most programs take that path, and the call would be the most expensive part of them."""
 
 
 _LOOSE = "if type(value) not in fixed and not all_fixed(value):"
@@ -61,7 +60,7 @@ _DELAYED = (
 
 
 class Holdings:
-    """The values in the fields of one scheduler's objects; owned by the floor holder."""
+    """The values in the fields of one scheduler's objects; the floor holder's."""
 
     def __init__(self, scheduler: Floor) -> None:
         self.scheduler = scheduler
@@ -77,7 +76,7 @@ class Holdings:
             "noticed": self._noticed,
             "alone": alone,
         }
-        """What the accessors call by name."""
+        """The names that the accessors use."""
         self._fixed: set[type] = self.names["fixed"]
         self._varied: set[type] = set()
         self._containers = Containers(self)
@@ -89,18 +88,18 @@ class Holdings:
         self._bare: list[tuple[Any, str]] = []
 
     def begin(self) -> None:
-        """A new execution."""
+        """Start a new execution."""
         self.blind_spots.begin()
         self._of_setup.clear()
         self._tracked.clear()
         self._bare.clear()
 
     def see(self, classes: Iterable[type]) -> None:
-        """All that changes in objects of ``classes`` is fields of theirs."""
+        """Note that everything that changes in objects of ``classes`` is in their fields."""
         self._fixed.update(classes, (threading.Thread, threading.Timer), _EXCEPTIONS)
 
     def setup_is_over(self) -> None:
-        """Take over what setup has put into fields, and into the containers that they had by default."""
+        """Take over what setup has put into fields, and into the containers that fields had by default."""
         tracked = list(self._tracked)
         if not self._of_setup and not tracked:
             return
@@ -122,11 +121,11 @@ class Holdings:
 
     @property
     def has_containers(self) -> bool:
-        """Whether a field of this execution has had one that is tracked."""
+        """Whether a field of this execution has had a tracked container."""
         return bool(self._tracked)
 
     def execution_is_over(self) -> None:
-        """What was done after the last step that would have shown it."""
+        """Report changes that were made after the last step that would have shown them."""
         for one, sentence in self._bare:
             if not is_bare(one):
                 self.blind_spots.say(sentence)
@@ -148,7 +147,7 @@ class Holdings:
         return (*(_DELAYED if declared.delayed else _PLAIN), own)
 
     def copier(self, declared: Field, copy: Copier) -> Copier:
-        """What makes the value of a new object: a copy of the default, its containers tracked."""
+        """Return the function that makes a new object's value: the default, with tracked containers."""
         if declared.delayed:
             return copy
         read = self._reads[declared]
@@ -163,14 +162,14 @@ class Holdings:
         return copied
 
     def _met(self, read: Op, obj: State, value: Any) -> None:
-        """The field that ``read`` reads has ``value``, which may change."""
+        """Note that the field that ``read`` reads has ``value``, which may change."""
         bare: list[Any] = []
         found = self._noticed(read, value, bare)
         if found or bare:
             self._touched(obj, read.field, found + bare)
 
     def _all_fixed(self, value: Any) -> bool:
-        """Whether all that ``value`` refers to is of classes known to be fixed: quick, for most values."""
+        """Return whether all that ``value`` refers to is of classes known to be fixed; mostly quick."""
         cls = type(value)
         try:
             inside = self._getters[cls]
@@ -185,7 +184,7 @@ class Holdings:
         return True
 
     def _noticed(self, read: Op, value: Any, bare: list[Any] | None = None) -> list[Any]:
-        """What can change unseen in ``value``, which a field has; ``bare`` as for ``leaves``."""
+        """Return what can change unseen in ``value``, which a field has; ``bare`` as for ``leaves``."""
         if self._is_fixed(type(value)):
             return []
         found = leaves(value, self._fixed, bare)
@@ -194,7 +193,7 @@ class Holdings:
         return found
 
     def _may_be_changed(self, read: Op) -> None:
-        """Who makes the step ``read`` may change what it reads, up to its next step."""
+        """Let ``read`` conflict with itself: its thread may change what it reads, up to its next step."""
         relation = self.scheduler.relation
         if relation is not None and not read.conflicts:
             relation.grown = True
@@ -208,7 +207,7 @@ class Holdings:
         return known
 
     def _brought(self, read: Op, obj: State, value: Any, spare: bool) -> Any:
-        """What a field gets for ``value``, which may change; ``spare``: nothing else refers to it."""
+        """Return what a field gets for ``value``, which may change; ``spare``: nothing else refers to it."""
         if self._is_fixed(type(value)):
             return value
         if self.scheduler.current is None:
@@ -260,7 +259,7 @@ class Holdings:
             self._touched(container._rb_owner, op.field, found)
 
     def changed_unseen(self, container: Any) -> None:
-        # What setup does to it is where an execution begins.
+        # A change by setup is part of the initial state.
         if self.scheduler.current is not None:
             self._say_changed(container)
             leave(container)
@@ -287,7 +286,7 @@ class Holdings:
 
     alone = staticmethod(alone)
 
-    # -- who gets at it
+    # -- which threads read it
 
     def _touched(self, obj: State, field: str, found: list[Any]) -> None:
         s = self.scheduler

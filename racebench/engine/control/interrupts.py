@@ -1,13 +1,12 @@
-"""Interrupts under control: a handler that takes the place of the thread it interrupts.
+"""Interrupts under control: a handler runs in the place of the thread that it interrupts.
 
-A handler has a worker of its own, but what the program sees is one processor:
-from the step INTERRUPT to the step RETURN the interrupted thread cannot move.
-What that thread holds stays its own, so a handler that wants one of its locks
-waits for a thread that waits for the handler.
+A handler has a worker of its own, but the program sees one processor: from the step INTERRUPT to the
+step RETURN the interrupted thread cannot move.  That thread keeps the locks that it holds, so a handler
+that wants one of them waits for a thread that waits for the handler.
 
-For a search an interrupt is a thread like any other, whose first step does not
-commute with the interrupted thread's steps and cannot be made while that has
-interrupts off or another handler runs there.
+For a search an interrupt is a thread like any other; its first step does not commute with the
+interrupted thread's steps, and cannot be made while that thread has interrupts off or another handler
+runs there.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .task import Cpu, Task
 
 
 def tasks_of(program: Program, tasks: list[Task]) -> list[Task]:
-    """A task for each interrupt of ``program``; ``tasks`` are its threads."""
+    """Return a task for each interrupt of ``program``; ``tasks`` are its threads."""
     by_name = {task.name: task for task in tasks}
     made: list[Task] = []
     for name, (thread, handler) in program.interrupts.items():
@@ -36,7 +35,7 @@ def tasks_of(program: Program, tasks: list[Task]) -> list[Task]:
 
 
 def offer(task: Task) -> None:
-    """Before an execution: the interrupt may come from the first step on."""
+    """Prepare ``task`` before an execution: the interrupt may come from the first step on."""
     assert task.onto is not None
     task.onto.reset()
     task.op, task.obj, task.ready = ops.INTERRUPT, task.onto, True
@@ -44,7 +43,7 @@ def offer(task: Task) -> None:
 
 
 def switch(s: Floor, on: bool | None) -> bool:
-    """Switch the running thread's interrupts; whether they were on."""
+    """Switch the running thread's interrupts on or off; return whether they were on."""
     me = s.caller()
     if me is None:
         return True
@@ -60,7 +59,7 @@ def switch(s: Floor, on: bool | None) -> bool:
 
 
 def handle(s: Floor, task: Task) -> None:
-    """Run ``task``'s handler in place of the thread that it interrupts; the step is chosen."""
+    """Run the handler of ``task`` in place of the thread that it interrupts; its step has been chosen."""
     cpu = task.onto
     assert cpu is not None
     if s.recorder is not None:

@@ -1,4 +1,4 @@
-"""Steps that come from who has no floor: a stranger, a thread that was set aside, one that unwinds."""
+"""Steps from a thread without the floor: a stranger, a thread that was set aside, one that unwinds."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..strangers import Strangers
 from .task import Task
 
 _MOST_LATE = 10_000
-"""Steps that a thread may make while it unwinds: as many as the longest execution has."""
+"""The number of steps that a thread may make while it unwinds: that of the longest execution."""
 
 
 class Late(Numbers):
-    """The part of the floor that sends them away."""
+    """The part of the floor that refuses their steps."""
 
     __slots__ = ("ending",)
 
@@ -33,13 +33,13 @@ class Late(Numbers):
     ending: bool
 
     def not_running(self, what: str) -> None:
-        """The calling thread makes the step ``what`` without the floor; returns if it has it after all."""
+        """Refuse the step ``what`` of a caller without the floor; return if it has the floor after all."""
         task = self.workers.get(get_ident())
         if task is None:
             if self.ours:
                 self.strangers.caught(what)
             return
-        # The overseer may only be looking.
+        # The overseer may be only looking, without setting the task aside.
         with self.fork:
             if not task.out:
                 return
@@ -49,10 +49,10 @@ class Late(Numbers):
         raise ThreadAbort
 
     def unwinding(self, me: Task) -> None:
-        """``me`` makes a step though it was told to end: cleaning up, unless it goes on and on.
+        """Allow a step of ``me`` that was told to end: it cleans up, but may not go on for ever.
 
-        Then its code catches every exception there is, and no other would help.  It has
-        the floor, so it says so itself, gives the floor back and never wakes again.
+        After too many steps its code evidently catches every exception, and another one would not help.  It
+        has the floor, so it reports this itself, gives the floor back and never wakes again.
         """
         me.late += 1
         if me.late <= _MOST_LATE:

@@ -1,8 +1,8 @@
-"""What an execution is looked at for that no step announces.
+"""Looks for changes in an execution that no step announces.
 
-In an execution now and then: pictures of what the threads can reach, before and
-after and at its steps, and what they have in common outside the program's objects.
-In a few more, if something had changed: who uses it.
+In some of the executions: pictures of what the threads can reach, before, after and at the steps, and
+calls by which threads communicate outside the program's objects.  If something had changed, a few more
+executions are traced, to see which threads use it.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from .task import Task
 
 _STEPS = {Floor.point.__code__, Floor.block_or_go.__code__}
 _LOOKS = 64
-"""Steps of one execution that are looked at one after another; from there on ever fewer are."""
+"""The number of first steps of one execution that are all looked at; later ever fewer are."""
 _CLOSELY = 3
-"""The first executions, of which the steps are looked at."""
+"""The number of first executions whose steps are looked at."""
 _LARGE = 2_000
-"""From so many places on a look is dear."""
+"""With this many places a look is expensive."""
 TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
 _SHARES_NOTHING = {*TOUCHES_NOTHING, Kind.START, Kind.END, Kind.JOIN}
 
 
 class _Again(Anyone):
-    """A strategy: ``tasks`` in their order, as far as they can go on; from there anyone."""
+    """A strategy that runs ``tasks`` in their order, as far as they can go on; after that as ``Anyone``."""
 
     def __init__(self, tasks: list[Task]) -> None:
         super().__init__()
@@ -54,13 +54,12 @@ class _Again(Anyone):
 class Lookout:
     """Looks at the executions of one scheduler; all but ``watch`` is the controlling thread's.
 
-    ``changing`` is what pictures have shown to change, but for what a search has shown to be
-    ``ordered`` by the steps it may be used unseen.  ``watch`` calls a
-    thread's part in the present execution, looking at it, if it is looked at;
-    the workers read it after a release of a baton, all of which come after
-    ``before`` has set it.
-    ``looks``: whether pictures are taken, which is in vain where nobody asks.
-    ``execute`` runs an execution more under a strategy, which is asked at each step.
+    ``changing`` are the places that pictures have shown to change; ``ordered`` are those whose uses a search
+    has shown to be ordered by the steps, so that they may be used unseen.  ``watch`` calls a thread's part
+    in the present execution under observation, if the execution is looked at; the workers read it after a
+    release of a baton, and ``before`` sets it before all such releases.
+    ``looks``: whether pictures are taken; they are useless if nobody asks for the result.
+    ``execute`` runs one more execution under a strategy, which is asked at each step.
     """
 
     def __init__(self, floor: Floor, looks: bool, execute: Callable[[Chooser], Any]) -> None:
@@ -76,7 +75,7 @@ class Lookout:
         self._picture: Picture | None = None
 
     def before(self, state: Any) -> Picture | None:
-        """Look at what the first step finds; the picture is for ``after``."""
+        """Look at the state before the first step; the picture is for ``after``."""
         s, uses = self._floor, self.uses
         if uses is not None:
             uses.begin(s.log, partial(Picture, s.program, state, self._known))
@@ -94,18 +93,18 @@ class Lookout:
 
     @property
     def sees_all(self) -> bool:
-        """Whether the present execution is not looked at, and those that were showed nothing unseen."""
+        """Whether this execution is not looked at, and the observed executions showed nothing unseen."""
         return self._looks and self.watch is None and not (self.changing or self._floor.blind_spots.anything)
 
     def handed(self, what: str, value: Any) -> None:
-        """A thread is given ``value``, which others may have as well; asked by whoever has the floor."""
+        """Note that a thread is given ``value``, which others may have too; called by the floor holder."""
         if self._picture is not None:
             self._picture.add(what, value)
 
     def look(self, task: Task, picture: Picture, frame: FrameType, event: str, called: Any) -> None:
-        """What ``sys.setprofile`` calls in the thread of ``task``, which has the floor: one has it at a time.
+        """Handle an event of ``sys.setprofile`` in the thread of ``task``, which alone has the floor.
 
-        The overseer knows by the name that a thread in here is on its way.
+        The overseer knows by this function's name that a thread in it is about to go on.
         """
         if event == "c_call":
             self._environment.called(task.name, frame, called)
@@ -120,7 +119,7 @@ class Lookout:
             self.changing |= picture.changed()
 
     def after(self, before: Picture | None) -> None:
-        """Look at what the execution has left."""
+        """Look at the state that the execution has left."""
         s = self._floor
         if before is not None:
             changed = before.changed()
@@ -139,9 +138,10 @@ class Lookout:
             self._touched = steps or any(task.blocked is not None for task in s.tasks)
 
     def trace(self) -> Uses:
-        """Who uses what is ``changing``, from a few executions more.
+        """Return which threads use the places in ``changing``, from a few more executions.
 
-        Those that have shown it are run again: in another order it may not change, or by another thread.
+        The executions that showed a change run again: in another order the place may not change, or another
+        thread may change it.
         """
         with self.traced() as uses:
             # Twice: Python 3.13 may trace no instruction in the first call of a function that is traced.
@@ -151,7 +151,7 @@ class Lookout:
 
     @contextmanager
     def traced(self) -> Iterator[Uses]:
-        """Each execution is traced meanwhile."""
+        """Trace each execution inside the ``with`` block."""
         self.uses = uses = Uses.of(self.changing)
         osthreads.take_lost_interrupts()
         try:
@@ -160,7 +160,7 @@ class Lookout:
             self.uses = None
 
     def conclude(self, fit: bool) -> None:
-        """The run is over: say what was not seen; ``fit``: whether there may be more executions."""
+        """Report at the end of the run what was not seen; ``fit``: whether there may be more executions."""
         if self._floor.runs and not self._touched:
             self._floor.blind_spots.say(NOTHING)
         doubtful = self.changing - self.ordered

@@ -1,4 +1,4 @@
-"""One object, as pictures have it: what it has, and whose it is.  None of its own code runs."""
+"""One object in a picture: its parts and its owner.  None of the object's own code runs."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _ROOT = str(Path(__file__).parents[2]) + os.sep
 _LIBRARY = os.path.dirname(os.__file__)
 NOTHING = object()
 _OF_THREADS = frozenset(vars(threading.Thread()))
-"""What Python itself keeps in a thread: what it was given to run is handed over when it starts."""
+"""The attributes that Python itself keeps in a thread; the function to run is handed over at its start."""
 
 
 class Items(list[Any]):
-    """What a container holds."""
+    """The content of a container."""
 
 
 def same(one: Any, other: Any) -> bool:
     if type(one) is Items and type(other) is Items:
-        # Nearly always the very same objects: a loop in C sees that, and no value is compared.
+        # Nearly always they are the very same objects: a loop in C finds that without comparing values.
         return len(one) == len(other) and (all(map(is_, one, other)) or all(map(_same_value, one, other)))
     return one is not NOTHING and _same_value(one, other)
 
@@ -53,9 +53,9 @@ def _same_value(one: Any, other: Any) -> bool:
 
 
 def is_hidden(cls: type) -> bool:
-    """Whether an instance of ``cls`` has something to change that no attribute or item shows.
+    """Return whether instances of ``cls`` can change without any attribute or item showing it.
 
-    An iterator, a buffer, a generator of random numbers: what it is like cannot be compared.
+    For example an iterator, a buffer or a random number generator: its inner state cannot be compared.
     """
     if issubclass(cls, (*VALUES, State)) or never_changes(cls):
         return False
@@ -65,7 +65,7 @@ def is_hidden(cls: type) -> bool:
 
 
 def referred(value: Any) -> Iterator[Any]:
-    """What an object that itself stays as it is leads to."""
+    """Return the objects that an object which does not change itself refers to."""
     if isinstance(value, functools.partial):
         yield from (value.func, value.args, value.keywords, vars(value))
     elif isinstance(value, property):
@@ -81,22 +81,22 @@ def referred(value: Any) -> Iterator[Any]:
 
 
 def led_to(value: Any) -> Iterator[Any]:
-    """What a thread that has ``value``, an object of its own, can come to by it."""
+    """Return what a thread can reach through ``value``, an object of its own."""
     if isinstance(value, types.FunctionType):
         yield from map(content_of, value.__closure__ or ())
         yield from defaults_of(value)
     elif isinstance(value, types.GeneratorType) and not is_library(value.gi_code):
-        return  # It is looked at as it runs.
+        return  # Its variables are looked at while it runs.
     elif type(value) not in VALUES and not isinstance(value, (type, types.ModuleType, types.CodeType)):
         yield from gc.get_referents(value)
 
 
 @functools.lru_cache(maxsize=4096)
 def names_in(code: types.CodeType) -> frozenset[str]:
-    """The names in ``code`` and in the code inside it; a string may be one, for ``getattr`` or a dict.
+    """Return the names in ``code`` and nested code; a string may be one, for ``getattr`` or a dict.
 
-    A name that nobody can write is not the program's: pytest puts such into code
-    that asserts, and they lead to all that pytest has.
+    A name that cannot be written in source code is not the program's: pytest puts such names into code that
+    asserts, and they lead to everything that pytest has.
     """
     strings = (one for one in code.co_consts if type(one) is str)
     names = frozenset(name for name in (*code.co_names, *strings) if not name.startswith("@"))
@@ -107,7 +107,7 @@ def names_in(code: types.CodeType) -> frozenset[str]:
 
 
 def is_library(code: types.CodeType) -> bool:
-    """Whether ``code`` is Python's own, which is taken to look after itself."""
+    """Return whether ``code`` is Python's own, which is assumed to be correct by itself."""
     name = code.co_filename
     return name.startswith("<frozen ") or (name.startswith(_LIBRARY) and "site-packages" not in name)
 
@@ -117,34 +117,35 @@ def is_library_module(module: str) -> bool:
 
 
 def is_of_the_program(module: str) -> bool:
-    """Whether it is neither Python's own nor installed."""
+    """Return whether ``module`` is neither Python's own nor installed."""
     installed = "site-packages" in (getattr(sys.modules.get(module), "__file__", "") or "")
     return not is_library_module(module) and not installed
 
 
 @functools.cache
 def is_our_module(module: str) -> bool:
-    """Whether it is of RaceBench's package, the machine under test included: that keeps all in its states."""
+    """Return whether ``module`` is RaceBench's; machines under test in it keep all in their states."""
     return module.partition(".")[0] == _PACKAGE
 
 
 class Kind(enum.IntEnum):
-    """What of an object is looked at, beside a name where there is one."""
+    """The kind of part of an object, beside its name if it has one."""
 
     ITEMS = enum.auto()
     CELL = enum.auto()
     DEFAULTS = enum.auto()
     HIDDEN = enum.auto()
-    """Something that cannot be compared, and so counts as changed."""
+    """A part that cannot be compared, and so counts as changed."""
     ATTRIBUTE = enum.auto()
     MEMBER = enum.auto()
     """A global, or an attribute of a module, a class or a function."""
 
 
 class Spot(NamedTuple):
-    """One way to a value: ``what`` it is in words, "" if each use is a step, and its ``name`` in code.
+    """One way to a value: ``what`` describes it, "" if each use is a step; ``name`` is its name in code.
 
-    ``inside``: it is in what the name stands for, so that who only reads the name may change it.
+    ``inside``: the value is inside what the name stands for, so code that only reads the name may change
+    it.
     """
 
     what: str
@@ -156,12 +157,12 @@ class Spot(NamedTuple):
 
 
 class Code(NamedTuple):
-    """What a function's code says, whatever its cells, defaults and attributes hold."""
+    """What a function's code alone says, whatever its cells, defaults and attributes hold."""
 
     names: frozenset[str]
-    """Empty if it is of RaceBench's package, whose modules and classes have nothing that changes."""
+    """Empty if the code is RaceBench's, whose modules and classes have nothing that changes."""
     is_seen: bool
-    """Whether it is neither Python's own nor RaceBench's, so that what it may touch counts."""
+    """Whether the code is neither Python's own nor RaceBench's, so that what it may touch counts."""
 
 
 class Shape(NamedTuple):
@@ -171,22 +172,22 @@ class Shape(NamedTuple):
     """All slots that an instance has."""
     has_dict: bool
     ours: frozenset[str]
-    """The attributes of a primitive that RaceBench's own code uses; what it is called is the user's."""
+    """The attributes of a primitive that RaceBench's own code uses, except its name, which is the user's."""
     fields: frozenset[str]
     """The attributes that hold the fields of a state."""
     is_hidden: bool
     is_silent: bool
-    """Whether an instance is RaceBench's own, or a log, whose lines are for people."""
+    """Whether instances are RaceBench's own, or loggers, whose lines are only for people."""
     is_library: bool
     ways: dict[str, Spot]
-    """By its name, the way to an attribute, whatever leads to the instance; filled as they are met."""
+    """By attribute name, the way to it, whatever leads to the instance; filled during the walk."""
 
 
 class Known:
-    """What code and classes say of themselves, for the pictures of one program: each is asked once."""
+    """The facts about code and classes that the pictures of one program need; each is computed once."""
 
     def __init__(self) -> None:
-        # By id, with what has the id: code that is equal may be of another file.
+        # By id, together with the object that has the id: equal code may be of another file.
         self._code: dict[int, tuple[types.CodeType, Code]] = {}
         self._shapes: dict[type, Shape] = {}
 
@@ -233,7 +234,7 @@ def _used_by_racebench(cls: type) -> frozenset[str]:
 
 
 def items_of(value: Any) -> Items:
-    """What a container holds, by the method of the built-in class that it is."""
+    """Return the content of a container, read by the method of its built-in base class."""
     cls = type(value)
     if issubclass(cls, dict):
         return Items(chain.from_iterable(list(dict.items(value))))
@@ -245,7 +246,7 @@ def items_of(value: Any) -> Items:
 
 
 def dict_of(value: Any) -> dict[str, Any]:
-    """The attributes that an object has of its own, by name; none of the object's code runs."""
+    """Return the object's own attributes by name; none of the object's code runs."""
     try:
         found: dict[str, Any] = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -283,4 +284,4 @@ NOW: dict[Kind, Callable[[Any, Any], Any]] = {
     Kind.ATTRIBUTE: lambda value, name: dict_of(value).get(name, NOTHING),
     Kind.MEMBER: _member,
 }
-"""What is there now, of an object and a name; for an attribute that is in no slot."""
+"""Returns the present part of an object, by a name; an attribute only if it is in no slot."""

@@ -1,30 +1,28 @@
-"""Waiting for a controlled execution to end, and what is done about a thread that makes no steps.
+"""Waits for a controlled execution to end, and deals with a thread that makes no steps.
 
-The thread that has the floor may block on something that RaceBench does not see: a raw
-lock, a queue, the result of a pool.  Then it may wait for another thread of the program,
-which RaceBench itself holds back.  Which of the two it is cannot be read off it; so it is
-tried out.  The thread is set aside, and the others go on to their ends.
+The thread that has the floor may block on something that RaceBench does not see: a raw lock, a queue,
+the result of a pool.  Then it may wait for another thread of the program, which RaceBench itself holds
+back.  The two cases look the same from outside; so it is tried out.  The thread is set aside, and the
+others go on to their ends.
 
-- If it comes back meanwhile, it waited for one of them: the program is correct, as far
-  as anybody knows, and its schedules are not RaceBench's to choose: a ProgramError.
-- If all others have ended, or wait for ever, and it does not come back, nobody in the
-  program will help it any more: a hang, ``stall.hang``.  So it is with one that computes
-  without an end.
-- If it sleeps, waits with a timeout, or waits for something outside the program (a pool,
-  a process, a socket, a thread that setup or another thread has started), it may come
-  back at any time: a ProgramError, since nothing is known.
+- If it comes back meanwhile, it waited for one of them: the program is correct, as far as is known, but
+  RaceBench cannot choose its schedules: a ProgramError.
+- If all others have ended, or wait for ever, and it does not come back, no thread of the program will
+  help it any more: a hang, ``stall.hang``.  The same holds for a thread that computes without end.
+- If it sleeps, waits with a timeout, or waits for something outside the program (a pool, a process, a
+  socket, a thread that setup or another thread has started), it may come back at any time: a
+  ProgramError, since nothing is known.
 
-What the others did in the meantime is forgotten: no schedule of ours leads there.
+What the others did in the meantime is discarded: no controlled schedule leads there.
 
-How the floor is taken from a thread that may come back at any moment: each step compares
-the calling thread with ``ident`` of the task that has the floor, and whoever is not that
-one waits for ``fork`` and asks whether it has been set ``out``.  So we hold ``fork``,
-change ``ident``, and then look at the thread's frames, for which Python lets all threads
-stand still (or has the GIL).  Is the thread in no code of ours at that moment, and has it
-made no step since it was last looked at, then it has not begun one, and the next one that
-it begins will see the other ``ident``.  Otherwise it is coming back, and gets it again.
-A thread that is out touches nothing of the scheduler's any more, and says on ``back``
-that it has unwound.
+How the floor is taken from a thread that may come back at any moment: each step compares the calling
+thread with ``ident`` of the task that has the floor; a thread with another id waits for ``fork`` and
+checks whether it was set ``out``.  So the overseer holds ``fork``, changes ``ident``, and then looks at
+the thread's frames, while Python stops all threads (or has the GIL).  If the thread is in no code of
+the engine at that moment, and has made no step since the last look, then it has not begun a step, and
+the next step that it begins will see the changed ``ident``.  Otherwise it is coming back, and gets the
+floor again.  A thread that is out touches nothing of the scheduler any more, and releases ``back`` once
+it has unwound.
 """
 
 from __future__ import annotations
@@ -43,16 +41,16 @@ from .task import Task
 
 _BACK_S = 1.0
 PLAY = "play"
-"""The method that calls a thread's function: what is above it in a stack is the program's."""
+"""The method that calls a thread's function: the frames above it in a stack are the program's."""
 
 LOOK = "look"
-"""The function that a traced or profiled thread calls in between, anywhere in the program's own code."""
+"""The function that a traced or profiled thread calls at any point of the program's own code."""
 
 _RESTS = ("_switch", "_leave", "_work")
 
 
 class _Out:
-    """A task that was set aside; ``inside`` says that it is in code that a step of ours has called."""
+    """A task that was set aside; ``inside``: it is in code that a step of RaceBench has called."""
 
     def __init__(self, task: Task, frames: list[FrameType], blocks: bool, inside: bool) -> None:
         self.task, self.blocks, self.inside = task, blocks, inside
@@ -63,7 +61,7 @@ class _Out:
 
 
 class Overseer:
-    """The controlling thread's part in the executions of ``scheduler``."""
+    """The controlling thread's part in the executions of the scheduler."""
 
     def __init__(self, floor: Floor, stall_s: float) -> None:
         self._s, self._stall_s = floor, stall_s
@@ -72,7 +70,7 @@ class Overseer:
         self._late = False
 
     def await_end(self, stall_s: float) -> None:
-        """Wait until nobody can go on any more; KeyboardInterrupt goes through."""
+        """Wait until no thread can go on any more; a KeyboardInterrupt is passed on."""
         while True:
             blocks = self._wait(stall_s)
             if blocks is None:
@@ -81,7 +79,7 @@ class Overseer:
                 return
 
     def abort(self, task: Task) -> None:
-        """Have ``task``, which is asleep, unwind."""
+        """Let ``task``, which is asleep, unwind."""
         s = self._s
         s.ask_again()
         task.aborted = True
@@ -92,14 +90,14 @@ class Overseer:
             if blocks is None:
                 return
             if self._set_aside(blocks):
-                # Others are still to be unwound, and may have what it waits for.
+                # Other threads still have to be unwound, and one may hold what it waits for.
                 s.current = None
                 return
 
     def conclude(self, judged: bool) -> None:
-        """The execution is over, but for those that are out: say what they are about, and end them.
+        """At the end of the execution, report on the threads that are out, and end them.
 
-        ``judged`` says that the others have ended by themselves.
+        ``judged``: the others have ended by themselves.
         """
         out, self._out = self._out, []
         if not out:
@@ -121,7 +119,7 @@ class Overseer:
     # -- one thread without steps
 
     def _wait(self, stall_s: float) -> bool | None:
-        """None once the floor is given back; else the running task makes no steps: whether it blocks."""
+        """Return None once the floor is given back; else, if its holder makes no steps, whether it blocks."""
         s = self._s
         watch: Watch | None = None
         while not s.control.acquire(timeout=min(LOOK_S, stall_s)):
@@ -134,7 +132,7 @@ class Overseer:
         return None
 
     def _running(self) -> Task | None:
-        """The task that has the floor, which nobody has in name while it evaluates a predicate."""
+        """Return the task that runs; while it evaluates a predicate, ``current`` names no task."""
         s = self._s
         if s.current is not None:
             return s.current
@@ -145,7 +143,7 @@ class Overseer:
         return None
 
     def _set_aside(self, blocks: bool) -> bool:
-        """Take the floor from the running task; False if it is just coming back."""
+        """Take the floor from the running task; return False if the task is just coming back."""
         s = self._s
         floor, steps = s.current, len(s.log)
         task = self._running()
@@ -174,10 +172,10 @@ class Overseer:
         return True
 
     def _go_on(self) -> bool:
-        """Give the floor to another task; False if nobody can take it."""
+        """Give the floor to another task; return False if no task can take it."""
         s = self._s
         if self._out[-1].inside or s.ending:
-            # In the middle of a step of ours, which nobody may go on from; or others only unwind.
+            # It is in the middle of a step, so no other thread may go on; or the others only unwind.
             s.current = None
             return False
         s.take_over(Anyone())
@@ -188,7 +186,7 @@ class Overseer:
         s.give(chosen)
         return True
 
-    # -- what became of them
+    # -- the outcome of the threads set aside
 
     def _await_back(self, out: list[_Out], seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -197,7 +195,7 @@ class Overseer:
                 one.back = one.task.back.acquire(timeout=max(0.0, until - time.monotonic()))
 
     def _refusal(self, out: list[_Out], endless: bool) -> ProgramError | None:
-        """The error if it is not known that the program hangs; ``endless``: others did not end."""
+        """Return the error if it is not certain that the program hangs; ``endless``: others did not end."""
         name = self._s.program.name
         for one in out:
             what = f"{name}: {one.task.name} {one.how}, which RaceBench does not see"
@@ -215,7 +213,7 @@ class Overseer:
         return ProgramError(f"{what}. {REMEDY}.")
 
     def _not_unwound(self, out: list[_Out]) -> None:
-        """Of threads that were told to unwind, and neither did so nor made steps."""
+        """Report threads that were told to unwind, but neither did so nor made steps."""
         s = self._s
         for one in out:
             if one.blocks:
@@ -233,7 +231,7 @@ class Overseer:
         return fault
 
     def _end(self, out: list[_Out]) -> None:
-        """Unwind those that have not come back; who does not heed that is lost."""
+        """Unwind the threads that have not come back; one that does not react is lost."""
         s = self._s
         for one in out:
             if not one.back and one.task.thread is not None:
@@ -246,14 +244,14 @@ class Overseer:
                 s.lost.append(task.name)
                 continue
             assert task.thread is not None
-            # It sleeps, and what it has not heeded yet it must not hear in the next execution.
+            # It sleeps; an interrupt that it has not seen yet must not reach it in the next execution.
             osthreads.spare(task.thread)
             task.out, task.ident = False, task.thread.ident or 0
             s.ours |= {task.ident}
 
 
 class Anyone:
-    """A strategy: all in turn, so that nobody waits for one who goes on and on."""
+    """A strategy that takes all threads in turn, so that none waits for one that runs for ever."""
 
     def __init__(self) -> None:
         self._turn = 0
@@ -266,15 +264,15 @@ class Anyone:
 
 
 def _own(frames: list[FrameType]) -> list[FrameType]:
-    """``frames`` without the look that the thread may be in: it makes no step."""
+    """Return ``frames`` without those of ``LOOK``, which the thread may be in without making a step."""
     looks = (f.f_code.co_name == LOOK and is_engine(f.f_code.co_filename) for f in frames)
     return frames[max((i + 1 for i, look in enumerate(looks) if look), default=0) :]
 
 
 def _ours_above(frames: list[FrameType]) -> int | None:
-    """How deep in ``frames`` the innermost code of the engine is; None if only below the program's own.
+    """Return the index of the engine's innermost frame above the program's function; None if there is none.
 
-    Below a thread's function there is the worker's loop, and Python's own beginning of a thread.
+    Below a thread's function are the worker's loop and Python's own start of a thread.
     """
     last = len(frames) - 1
     while last >= 0 and frames[last].f_code.co_filename.endswith("threading.py"):
@@ -282,7 +280,7 @@ def _ours_above(frames: list[FrameType]) -> int | None:
     while last >= 0 and frames[last].f_code.co_name != PLAY:
         last -= 1
     if last <= 0:
-        # Nothing above it: a thread whose function is not Python's, or none at all.
+        # No frame above it: the thread's function is not written in Python, or there is none.
         return None if last == 0 else 0
     return next((i for i in range(last) if is_engine(frames[i].f_code.co_filename)), None)
 

@@ -1,14 +1,14 @@
 """Pictures of what the threads of a program can reach and no step announces.
 
-A walk from the state and from the threads' functions meets every object that they can
-come to: by attributes, items, variables around a function, its defaults, the globals that
-its code names, the dicts of classes and modules, properties, bound methods, weak
-references.  What is shared by a field is left out, since its steps announce it, and so is
-what RaceBench keeps in a lock.  When the execution is over each place is looked at again.
+A walk from the state and from the threads' functions visits every object that they can reach: by
+attributes, items, variables around a function, its defaults, the globals that its code names, the dicts
+of classes and modules, properties, bound methods, weak references.  What a field holds is left out,
+since the field's steps announce it, and so is what RaceBench keeps in a lock.  After the execution each
+place is looked at again.
 
-An object may be reached in several ways, and code may use any of them: a place has all
-the names that lead to it.  What only one thread's function leads to, by a variable around
-it or a default, is that thread's own.  No code of the user's runs here.
+An object may be reached in several ways, and code may use any of them: a place has all the names that
+lead to it.  An object that only one thread's function leads to, by a variable around it or a default,
+is that thread's own.  No user code runs here.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from .objects import NOTHING, NOW, Kind, Spot
 
 _MOST = 50_000
 _COMMON = -1
-"""The owner of what the state, a global, a class or a module leads to; else it is a thread's number."""
+"""The owner of what the state, a global, a class or a module leads to; other owners are thread numbers."""
 
 
 class Place(NamedTuple):
-    """What was changed: in words, and the names that code may have used for it."""
+    """A changed place: its description, and the names that code may have used for it."""
 
     what: str
     names: frozenset[str]
     loose: bool
     certain: bool
-    """Whether it was changed for sure, and is not only what cannot be compared."""
+    """Whether it was changed for sure; False if it only cannot be compared."""
 
     @classmethod
     def of(cls, spots: set[Spot], certain: bool) -> Place | None:
-        """None if each way to it is a step."""
+        """Return the place; None if each way to it is a step."""
         plain = min((spot for spot in spots if spot.what), default=None)
         names = frozenset(spot.name for spot in spots if spot.name)
         loose = any(spot.inside for spot in spots)
@@ -51,7 +51,7 @@ class Place(NamedTuple):
 
 
 class _Space(NamedTuple):
-    """A dict of globals, or a class: ``whole``, or only what of it some code names."""
+    """A dict of globals, or a class: ``whole``, or only the members that some code names."""
 
     holder: Any
     called: str
@@ -63,9 +63,9 @@ _At = tuple[int, Kind, str]
 
 
 class Picture:
-    """What was met, and by place, which is an object's id and what of it, the value there and the ways to it.
+    """The visited objects, and for each place (an object's id and part) its value and the ways to it.
 
-    All that was met is kept, so that an id is not another's.
+    All visited objects are kept alive, so that no other object gets the same id.
     """
 
     def __init__(self, program: Program, state: Any, known: objects.Known) -> None:
@@ -82,7 +82,7 @@ class Picture:
         self._looked: dict[int, tuple[bool, int]] = {}
         self._objects: dict[int, tuple[Any, set[Spot]]] = {}
         self._inside_of: dict[int, list[tuple[Spot, Any]]] = {}
-        """By an object's id: what its attributes lead to, if each has one way whatever led to the object."""
+        """By an object's id: what its attributes lead to, if their ways are the same whatever led to it."""
         self._dicts: set[int] = set()
         self._bare: list[types.FunctionType] = []
         self._given: dict[type, dict[str, Any]] = {}
@@ -94,8 +94,8 @@ class Picture:
         self._walk()
 
     def add(self, what: str, value: Any) -> None:
-        """Add what ``value``, which a thread has been given, leads to now: another thread may have it too."""
-        # What was met may lead elsewhere by now.
+        """Add what ``value``, which a thread was given, leads to now: another thread may have it too."""
+        # A visited object may lead to others by now.
         self._inside_of.clear()
         self._go(Spot(what, ""), value, _COMMON)
         self._prepared = False
@@ -103,13 +103,13 @@ class Picture:
 
     @property
     def size(self) -> int:
-        """How many places there are."""
+        """The number of places."""
         return len(self._values)
 
     def used_by(self, value: Any) -> frozenset[str]:
-        """The names of the shared objects that code which has ``value`` may use without naming them.
+        """Return the names of the shared objects that code which has ``value`` may use without naming them.
 
-        A value that was met itself is used by the names of its attributes, unless it is such an object.
+        A value that the walk has visited is used by the names of its attributes, unless it is such an object.
         """
         names: set[str] = set()
         left, seen = [value], {id(value)}
@@ -134,7 +134,7 @@ class Picture:
         return inside
 
     def _prepare(self) -> None:
-        """Sort what ``has_changed`` looks at by how it is got at."""
+        """Sort the places that ``has_changed`` looks at by how they are read."""
         self._plain, self._rest, self._prepared = [], [], True
         for at, before in self._values.items():
             value, kind, name = self._met[at[0]], at[1], at[2]
@@ -151,7 +151,7 @@ class Picture:
                 self._rest.append((NOW[kind], value, name, before))
 
     def has_changed(self) -> bool:
-        """Whether a place that was met has changed, each told once: asked at steps, so it is quick."""
+        """Return whether a place has changed; each change counts once.  Called at steps, so it is quick."""
         if not self._prepared:
             self._prepare()
         plain = [one for one in self._plain if one[0].get(one[1], NOTHING) is one[2]]
@@ -161,9 +161,9 @@ class Picture:
         return changed
 
     def changed(self) -> set[Place]:
-        """Where it is no longer as it was, but for what only one thread can reach.
+        """Return the places that have changed, except those that only one thread can reach.
 
-        What a thread has made and filled is new, not changed.
+        An object that a thread has made and filled is new, not changed.
         """
         ways = [
             (self._spots[at], at[1] is not Kind.HIDDEN)
@@ -192,7 +192,7 @@ class Picture:
         return {place for spots, certain in ways if (place := Place.of(spots, certain)) is not None}
 
     def _is_open(self, holder: int) -> bool:
-        """Whether several threads can reach it, and not as the dict of an object that was met itself."""
+        """Return whether several threads can reach it, and it is not the dict of a visited object."""
         owners = self._owners[holder]
         return (_COMMON in owners or len(owners) > 1) and holder not in self._dicts
 
@@ -216,10 +216,10 @@ class Picture:
             self._look(spot, value, owner)
 
     def _more_names(self) -> bool:
-        """Whether code that was met meanwhile names more of a module or a class than was looked at."""
+        """Return whether code that was visited since names more members of a module or class."""
         for space in list(self._spaces.values()):
             at = id(space.holder)
-            # All of a class is there at first; of the others more may be named by now.
+            # Of a class all members are known at first; of the others more may be named by now.
             known = space.whole, 0 if space.whole and isinstance(space.holder, type) else len(self._names)
             if self._looked.get(at) == known:
                 continue
@@ -236,7 +236,7 @@ class Picture:
 
     def _note(self, holder: Any, kind: Kind, name: str, spot: Spot, value: Any) -> None:
         at = id(holder), kind, name
-        # Met again later on, it may have changed by then.
+        # The first value is kept: when the object is visited again, it may have changed.
         self._values.setdefault(at, value)
         self._spots.setdefault(at, set()).add(spot)
 
@@ -262,7 +262,7 @@ class Picture:
         elif value is sys.modules:
             self._enter(value, "the module ", None)
         elif issubclass(cls, (dict, *objects.ITEMS)):
-            # Each use of a tracked container is a step, though what it holds may have more.
+            # Each use of a tracked container is a step, but what it holds may have parts without steps.
             spot = _NOWHERE if hasattr(cls, "_rb_owner") else spot.within()
             items = objects.items_of(value)
             self._note(value, Kind.ITEMS, "", spot, items)
@@ -296,7 +296,7 @@ class Picture:
             self._go(way, one, owner)
 
     def _own(self, value: Any) -> list[tuple[str, Any]]:
-        """The attributes that ``value`` itself has in its slots and its dict, except RaceBench's own."""
+        """Return the attributes in the slots and the dict of ``value`` itself, except RaceBench's own."""
         shape = self._known.shape(type(value))
         found = []
         for name, slot in shape.slots.items():
@@ -315,10 +315,10 @@ class Picture:
         ]
 
     def _way(self, value: Any, name: str, spot: Spot) -> Spot:
-        """The way to the attribute ``name`` of ``value``, to which there is ``spot``."""
+        """Return the way to the attribute ``name`` of ``value``; ``spot`` is the way to ``value``."""
         shape = self._known.shape(type(value))
         if shape.is_library and not name.startswith(SLOT):
-            # Code of Python's own is not followed: its object is used by the name that led to it.
+            # Python's own code is not followed: its object is used by the name that led to it.
             return spot.within()
         way = shape.ways.get(name)
         if way is None:
@@ -353,7 +353,10 @@ class Picture:
     # -- namespaces
 
     def _enter(self, holder: Any, called: str, module: str | None) -> None:
-        """What ``holder`` has, of ``module``: if that is Python's own, or None, only what some code names."""
+        """Look at the members of ``holder``, of ``module``.
+
+        If the module is Python's own, installed, or None, only the members that some code names count.
+        """
         if module == "builtins" or (module is not None and objects.is_our_module(module)):
             return
         self._meet(holder, _COMMON)
@@ -373,6 +376,6 @@ class Picture:
             special = name[:2] == name[-2:] == "__" and not isinstance(one, types.ModuleType)
             if special or name.startswith(("_rb_", "_abc_")):
                 continue
-            # A function that nobody names nobody calls; a class may be asked for its own by an operator.
+            # A function that no code names is not called; an operator may use a method of a class unnamed.
             if is_class or name in self._names or not isinstance(one, objects.CODE):
                 yield name, one, Spot(f"{space.called}{name}{suffix}", name)

@@ -1,37 +1,35 @@
-"""What changes in an execution without a step, and which threads use it.
+"""Finds what changes in an execution without a step, and which threads use it.
 
-Nothing announces such a change, and to look at each access would cost every program
-dear.  So pictures are taken of what the threads can reach, before and after a few of
-the executions (the first, second, fourth, eighth...): what differs was changed by some
-thread.  Only then a few executions more are traced, by the instruction, for who uses it.
+Nothing announces such a change, and looking at each access would slow every program down.  So pictures
+are taken of what the threads can reach, before and after a few of the executions (the first, second,
+fourth, eighth...): a place that differs was changed by some thread.  Only then a few more executions
+are traced, by the instruction, to see which threads use it.
 
-What one thread alone uses is its own, and says nothing about the proof.  Nor does what
-is used with one lock held, always the same: the steps of the lock are searched in all
-their orders, so all orders of the uses are.  What else one thread changes and another
-one uses too is what schedules would have to be about, and are not: the answer is
-unknown, and names it.  That may be a false alarm, for two threads that fill a list
-which nobody looks at; the other way round a proof could be wrong.  Not noticed: a use that
-a few executions do not come to, and a change that is undone before its thread's next step.
-Objects are told apart by the names of their attributes only.
+A place that only one thread uses is its own, and does not weaken the proof.  Nor does a place that is
+used with one lock held, always the same: the steps of the lock are searched in all their orders, so all
+orders of the uses are.  If one thread changes any other place and another thread uses it too, schedules
+would have to order these uses, and do not: the answer is unknown, and names the place.  That may be a
+false alarm, for two threads that fill a list which nobody reads; but the opposite choice could make a
+proof wrong.  Not noticed: a use that a few executions do not reach, and a change that is undone before
+its thread's next step.  Objects are told apart by the names of their attributes only.
 
-A container, or what else has changed inside, may be got by its name with the lock held and
-used by a variable, a result or an iterator afterwards.  So what a variable that is read, or
-a call that returns, leads to is looked up in a picture of that moment, if fewer locks are
-held than at the uses before: what the state leads to no more, one thread has taken out.
+A container, or another object that has changed inside, may be fetched by its name with the lock held
+and used by a variable, a result or an iterator afterwards.  So what a variable that is read, or a call
+that returns, leads to is looked up in a picture of that moment, if fewer locks are held than at the uses
+before: what the state no longer leads to was taken out by one thread.
 
-**Hand-overs.** Where there is a doubt, small programs are looked at closer
-(``search.ordering``).  Take the uses for steps, two of which conflict if they are of one
-place, by different threads, and one writes.  If in each execution that a complete search
-has run the steps order all such pairs, then the uses add neither to the order nor a race:
-all that the search has reversed is what it would have had to reverse had it known them, so
-it has missed nothing.  That is asked of every execution, not of a few, and so finds the
-pair that another order of a lock leaves unordered.  A use lies between its thread's step
-before it and the next one, and comes before another use only if that next step happens
-before (or is) the last step before the other one.  Who gets hold of a container, or says a
-name as a string, may use it without the name from then on: that lasts until the thread has
-ended.  So a value that is handed over by a semaphore, a condition, an event, a barrier, a
-start or a join is seen to be; a list is by a start or a join only.  What is not certain to
-have changed, or not by a store that is seen, stays a doubt.
+**Hand-overs.** In case of doubt, small programs are examined more closely (``search.ordering``).
+Regard the uses as steps, two of which conflict if they are of one place, by different threads, and one
+writes.  If in each execution that a complete search has run the steps order all such pairs, then the
+uses add neither to the order nor a race: the search has reversed all that it would have had to reverse
+had it known them, so it has missed nothing.  That is checked in every execution, not in a few, and so
+finds the pair that another order of a lock leaves unordered.  A use lies between its thread's step
+before it and the next one, and comes before another use only if that next step happens before (or is)
+the last step before the other use.  A thread that gets a container, or has a name as a string, may use
+it without the name from then on: that lasts until the thread has ended.  So the ordering is seen for a
+value that is handed over by a semaphore, a condition, an event, a barrier, a start or a join; for a list
+only by a start or a join.  A place that is not certain to have changed, or changed by something else
+than a store that is seen, stays doubtful.
 """
 
 from __future__ import annotations
@@ -54,9 +52,9 @@ _STORES = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "DELETE_G
 
 
 class Use(NamedTuple):
-    """That thread ``proc`` uses ``name`` when ``at`` steps have been made.
+    """Thread ``proc`` uses ``name`` when ``at`` steps have been made.
 
-    ``writes``: it may.  ``kept``: it may again later, until it ends, without the name.
+    ``writes``: it may write.  ``kept``: it may use it again without the name, until it ends.
     """
 
     name: str
@@ -67,11 +65,11 @@ class Use(NamedTuple):
 
 
 class Uses:
-    """Who uses each of some names, and where: the first place that writes it, or else that reads it.
+    """Which threads use each of some names, and where: the first place that writes it, or else that reads it.
 
-    ``stored`` has the names that an instruction stores to, ``latest`` the uses in the present
-    execution.  ``under`` has the locks that were held at all uses.  Whoever reads a name that is
-    ``loose`` may change what it names.
+    ``stored`` has the names that an instruction stores to, ``latest`` the uses in the present execution.
+    ``under`` has the locks that were held at all uses.  A thread that reads a ``loose`` name may change
+    what the name stands for.
     """
 
     __slots__ = ("_log", "_picture", "by", "latest", "loose", "names", "stored", "under")
@@ -91,17 +89,17 @@ class Uses:
         return cls(names, frozenset(name for place in places if place.loose for name in place.names))
 
     def begin(self, log: Sized, picture: Callable[[], Picture]) -> None:
-        """An execution begins, whose steps are appended to ``log``; ``picture`` takes one of the present."""
+        """Start an execution, whose steps are appended to ``log``; ``picture`` takes a present picture."""
         self._log, self._picture, self.latest = log, picture, set()
 
     def tracer(self, task: Any) -> Callable[[FrameType, str, Any], Any]:
-        """What ``sys.settrace`` is to have in the thread of ``task``; one thread runs at a time."""
+        """Return the trace function for the thread of ``task``; one thread runs at a time."""
 
         def look(frame: FrameType, event: str, argument: Any) -> Any:
             if event == "call":
                 if is_ours(frame.f_code.co_filename) or is_library(frame.f_code):
                     return None
-                # By the instruction: a lock may be taken in the middle of a line.
+                # Trace by the instruction: a lock may be taken in the middle of a line.
                 frame.f_trace_opcodes, frame.f_trace_lines = True, False
             elif event == "opcode":
                 name, writes, said = _names(frame.f_code).get(frame.f_lasti, ("", False, False))
@@ -118,9 +116,9 @@ class Uses:
         return look
 
     def _had(self, value: Any, task: Any, frame: FrameType) -> None:
-        """The thread uses ``value``, which it has got by a loose name before, or hands it to its caller.
+        """Note that the thread uses ``value``, fetched by a loose name before, or returns it to its caller.
 
-        What the state leads to no more, since it was taken out, is the thread's alone.
+        A value that the state no longer leads to was taken out, and is the thread's own.
         """
         if type(value) in VALUES or self._picture is None:
             return
@@ -142,14 +140,14 @@ class Uses:
 
     @staticmethod
     def _held(task: Any, looks: bool) -> frozenset[str]:
-        """The locks that guard a use by ``task``, which only ``looks``, or may change what it has."""
-        # A read-write lock that is shared with other readers guards against no other writer.
+        """Return the locks that guard a use by ``task``; ``looks``: it only reads and changes nothing."""
+        # A read-write lock that its readers share does not exclude another thread's change.
         return frozenset(
             lock.name for lock, _, _ in task.held if looks or getattr(lock, "writer", task) is task
         )
 
     def sentences(self, places: set[Place], all_of_them: bool = False) -> list[str]:
-        """A sentence for each of ``places`` that two threads use with no lock in common, or of all."""
+        """Return a sentence for each of ``places`` that two threads use with no common lock, or for all."""
         sentences = []
         for place in sorted(places, key=lambda place: place.what):
             users: dict[str, tuple[bool, str]] = {}
@@ -157,7 +155,7 @@ class Uses:
                 for thread, use in self.by.get(name, {}).items():
                     users[thread] = max(use, users.get(thread, use), key=lambda use: use[0])
             locks = [self.under[name] for name in place.names if name in self.under]
-            # Changed, and nobody was seen to use it: by another name, as with ``vars``.
+            # It was changed, but no use was seen: it was used by another name, as with ``vars``.
             hidden = place.certain and not users
             if all_of_them or hidden or (len(users) > 1 and not frozenset.intersection(*locks)):
                 ordered = sorted(users.items(), key=lambda item: (not item[1][0], item[0]))
@@ -172,7 +170,7 @@ class Uses:
 
 @functools.lru_cache(maxsize=4096)
 def _names(code: CodeType) -> Mapping[int, tuple[str, bool, bool]]:
-    """By offset, the name that an instruction has; whether it stores there, or has it as a string only."""
+    """Return by offset an instruction's name, whether it stores to it, and whether it is only a string."""
     return {
         instruction.offset: (
             str(instruction.argval),
@@ -188,7 +186,7 @@ def _names(code: CodeType) -> Mapping[int, tuple[str, bool, bool]]:
 
 @functools.lru_cache(maxsize=4096)
 def _variables(code: CodeType) -> Mapping[int, tuple[str, ...]]:
-    """By offset, the local variables, or those around, that an instruction reads."""
+    """Return by offset the local or enclosing variables that an instruction reads."""
     return {
         instruction.offset: instruction.argval if type(instruction.argval) is tuple else (instruction.argval,)
         for instruction in dis.get_instructions(code)

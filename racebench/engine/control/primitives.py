@@ -1,8 +1,8 @@
-"""The primitives' runtime under control: each operation is offered first, and done when it is chosen.
+"""The primitives' runtime under control: each operation is offered first, and performed when it is chosen.
 
-Everything here runs with the floor, so the state machines need no lock: whoever
-passes the floor on orders what it did before all that the next one does.  A
-mutex takes its real lock as well, without blocking, once it is known to be free.
+Everything here runs with the floor, so the state machines need no lock: when a thread passes the floor
+on, all that it did happens before all that the next one does.  A mutex takes its real lock as well,
+without blocking, once it is known to be free.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .task import Task
 
 
 class Controlled(Primitive):
-    """What takes the place of the runtime outside a run, bound to a scheduler by a subclass."""
+    """Replaces the runtime that is used outside a run; a subclass binds it to a scheduler."""
 
     _s: ClassVar[Floor]
 
@@ -53,7 +53,7 @@ class Controlled(Primitive):
         me = s.current
         if me is None:
             return self._alone(op, effect, arg, timeout)
-        # Whoever comes with another's task is stopped before it changes anything.
+        # A thread that is not the one with the floor is stopped before it changes anything.
         if get_ident() != me.ident:
             s.not_running(step_name(op, self))
         if me.aborted:
@@ -74,12 +74,12 @@ class Controlled(Primitive):
         return result
 
     def _asked(self, me: Task, ask: Op) -> bool:
-        """Ask, in a step of its own; False if ``me`` now waits where all can see it."""
+        """Make ``ask`` a step of its own; return False if ``me`` now waits, and all threads can see it."""
         s = self._s
         me.op, me.obj, me.ready = ask, self, True
         self.ready_for(me)
         s.block_or_go(me)
-        # Which of the two this step is depends on the lock when it comes.
+        # Which of the two operations this step is depends on the lock at that time.
         if me.op is ask:
             return True
         self.enlist(me)
@@ -87,7 +87,7 @@ class Controlled(Primitive):
         return False
 
     def _alone(self, op: Op, effect: Effect, arg: Any, timeout: float | None = None) -> Any:
-        """The same in setup and check, where there is nobody to wait for."""
+        """Perform ``op`` in setup or check, where there is no thread to wait for."""
         self._s.point(op, self)
         me = here.me
         me.op = op
@@ -98,7 +98,7 @@ class Controlled(Primitive):
         return effect(me, arg)
 
     def _misuse(self, me: Any) -> None:  # type: ignore[override]
-        """A finding; the release is ignored."""
+        """Report a finding; the release is ignored."""
         self._s.say(misuse_fault(me, self, caller_site(), len(self._s.log)), me)
 
 
@@ -135,7 +135,7 @@ class ControlledLock(Controlled, Lock):
 
 
 class ControlledCondition(Controlled, Condition):
-    """A condition whose sleepers, once notified, offer to take the lock: to wake is no step of its own."""
+    """A condition whose sleepers, once notified, offer to take the lock: waking is no step of its own."""
 
     def notify(self, n: int = 1) -> None:
         self._step_of(ops.NOTIFY, n)
@@ -155,7 +155,7 @@ class ControlledCondition(Controlled, Condition):
             raise ProgramError(f"{step_name(ops.SLEEP, self)} outside the program's threads would never end")
         me.op, me.obj = self._asleep(me, timeout is not None), self
         me.ready = me.op is not ops.SLEEP
-        # Notified, our offer has become ACQUIRE on the lock: see `_notify`.
+        # If we were notified, our offer has become ACQUIRE on the lock: see `_notify`.
         s.block_or_go(me)
         late = me.op is ops.LATE_SLEEP
         if late and timeout is not None:
@@ -167,7 +167,7 @@ class ControlledCondition(Controlled, Condition):
             me.op, me.obj = ops.ACQUIRE, lock
             me.ready = lock.ready_for(me)
             s.block_or_go(me)
-        # Only now off the list, if it is still there: all who look at the list hold the lock.
+        # Leave the list only now, if `me` is still in it: all threads that read the list hold the lock.
         self.quit(me)
         lock.grant(me, _getframe(0))
         lock.depth = depth
@@ -175,7 +175,7 @@ class ControlledCondition(Controlled, Condition):
         return not late
 
     def _asleep(self, me: Task, timed: bool) -> Op:
-        """What ``me`` offers until it is notified."""
+        """Return what ``me`` offers until it is notified."""
         if timed and not self._s.closing:
             return ops.LATE_SLEEP
         unasked = self.spurious and self._rb_id not in me.roused  # type: ignore[attr-defined]
@@ -196,7 +196,7 @@ class ControlledCondition(Controlled, Condition):
         return woken
 
     def next_woken(self, me: Task) -> list[Task]:
-        """Whom the notification that ``me`` offers would wake now: not who is awake, having timed out."""
+        """Return the tasks that the notification offered by ``me`` would wake: not those that timed out."""
         if self.lock.owner is not me:
             return []
         return [task for task in self.waiters[: me.asked] if task.offer()[1] is self]
@@ -204,12 +204,12 @@ class ControlledCondition(Controlled, Condition):
 
 class ControlledEvent(Controlled, Event):
     def next_woken(self, me: Task) -> list[Task]:
-        """Whom the ``set`` that ``me`` offers would let go."""
+        """Return the tasks that the ``set`` offered by ``me`` would let go."""
         return list(self.waiters)
 
 
 class Predicate:
-    """What a thread in ``wait_until`` waits for."""
+    """The predicate that a thread in ``wait_until`` waits for."""
 
     __slots__ = ("key", "me", "reads", "test")
 
@@ -218,16 +218,16 @@ class Predicate:
     def __init__(self, test: Callable[[], Any], me: Task) -> None:
         self.test, self.me = test, me
         self.reads: list[tuple[Op, Any]] = []
-        # One for all waits of a thread in one function: what each of them looks at, all may.
+        # One key for all waits of a thread in one function: what one of them reads, each of them may read.
         self.key = ("wait_until", me.index), getattr(test, "__code__", type(test))
 
     @property
     def _rb_id(self) -> Any:
-        """What its last evaluation has read: two waits of a thread for the same are one to a search."""
+        """What its last evaluation has read: a search treats equal waits of one thread as one."""
         return tuple([(obj._rb_id, op.field) for op, obj in self.reads])
 
     def holds(self, s: Floor) -> bool:
-        """Evaluate without making steps; one that raises holds, and raises in its thread."""
+        """Evaluate without making steps; a predicate that raises holds, and raises in its thread."""
         floor, s.current = s.current, None
         s.spy = self.reads = []
         s.seeing = self.me
@@ -254,7 +254,7 @@ class Predicate:
 
 
 def wait_until(s: Floor, test: Callable[[], Any]) -> None:
-    """Offer to go on, and be chosen only while ``test()`` is true."""
+    """Offer to go on; the offer can be chosen only while ``test()`` is true."""
     me = s.caller()
     if me is None:
         if not test():
@@ -281,7 +281,7 @@ def wait_until(s: Floor, test: Callable[[], Any]) -> None:
 
 
 def substitutes(s: Floor, fence: Callable[[], None] | None) -> dict[type, type]:
-    """The base of every primitive under ``s``, and the classes of those that need more than that.
+    """Return the base of every primitive under ``s``, and the classes of those that need more than the base.
 
     ``fence`` comes before each step that is a barrier, if the program has store buffers.
     """
@@ -298,7 +298,7 @@ def substitutes(s: Floor, fence: Callable[[], None] | None) -> dict[type, type]:
 
 
 def fencing(base: Any, fence: Callable[[], None]) -> type:
-    """``base`` for a program with store buffers: they run empty before a thread takes, gives or waits."""
+    """Return ``base`` with store buffers: they run empty before a thread takes, gives or waits."""
 
     class Fencing(base):  # type: ignore[misc]
         def _step(self, op: Op, effect: Effect, arg: Any = None) -> Any:

@@ -22,8 +22,8 @@ def _site_of_function(function: Any) -> Site:
 class StepRecorder:
     """Keeps every step with its place, its locks and the field's value around it.
 
-    A value is read straight from the object, without a step.  What a write
-    left is read when the next step begins: nobody else runs in between.
+    A value is read directly from the object, without a step.  The value that a write left is read when the
+    next step begins: no other thread runs in between.
     """
 
     def __init__(self) -> None:
@@ -34,20 +34,20 @@ class StepRecorder:
 
     @property
     def sources(self) -> dict[str, str]:
-        """What each function on the way to a step stands for, by its name."""
+        """By its name, what each function on the way to a step stands for."""
         return self._citations.sources
 
     def step(self, task: Task, op: Op, obj: Any) -> None:
         self.end()
         if task.fifo is not None:
-            # A buffer is no function either: it is told as the place of the store.
+            # A buffer has no function either: its step is shown at the place of the store.
             site, file = task.fifo.places.popleft()
         else:
             frame = caller_frame(2)
             self._citations.cite(frame)
             theirs = innermost(frame)
             if theirs is None:
-                # An interrupt comes and goes in no function: it is told as its handler's.
+                # An interrupt comes and returns in no function: the step is shown at its handler.
                 site, file = _site_of_function(task.function), ""
             else:
                 site, file = site_of(theirs.f_code, theirs.f_lasti), theirs.f_code.co_filename
@@ -62,14 +62,14 @@ class StepRecorder:
         self.steps.append(step)
 
     def stored(self, places: deque[tuple[Site, str]], value: Any) -> None:
-        """The step just told was a store: what went into the buffer, and from where."""
+        """Note that the last step was a store: the value that went into the buffer, and its place."""
         step = self.steps[-1]
         step.new = show(value)
         places.append((step.site, step.file))
         self._last = None
 
     def blocked(self, task: Task) -> None:
-        """``task`` still waits when the execution ends; its stack is as it waits."""
+        """Note that ``task`` still waits when the execution ends; its stack shows where it waits."""
         self.wanted[task.name] = wanted_site(task)
         self._citations.cite(frame_of(task.thread))
 

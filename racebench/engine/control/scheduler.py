@@ -1,8 +1,8 @@
 """The controlled engine: real OS threads that run one at a time, one execution after another.
 
-The scheduler puts its parts together and leads them through an execution: the
-floor, which the threads share; their workers; the values that fields hold; the
-lookout for what no step announces; the end.
+The scheduler puts its parts together and leads them through an execution: the floor, which the threads
+share; their workers; the values that fields hold; the lookout for changes that no step announces; the
+end.
 """
 
 from __future__ import annotations
@@ -48,16 +48,15 @@ _COLLECT_EVERY = 64
 _MOST_HASHES = 1_000
 
 _MOST_HANGS = 2
-"""One ends the search; another one, and nothing more is run to explain what was found."""
+"""The first hang ends the search; after the second nothing more is run to explain the findings."""
 
 
 class Scheduler:
-    """Runs one Program's threads, one execution after another; it is the runtime meanwhile.
+    """Runs one Program's threads, one execution after another; meanwhile it is the runtime.
 
-    Use as a context manager: it owns the worker threads, the process's runtime
-    and, where the OS offers it, the caller's CPU affinity, and puts all back.
-    ``looks``: also for what no step announces, which is in vain where nobody
-    asks what was unseen.
+    Use as a context manager: it owns the worker threads, the process's runtime and, where the OS offers it,
+    the caller's CPU affinity, and restores all of them.
+    ``looks``: also look for changes that no step announces, which is useless if nobody asks what was unseen.
     """
 
     numbers: bool = True
@@ -125,11 +124,11 @@ class Scheduler:
         self.blind_spots.say(f"{self.program.name}: {outlives(what)}")
 
     def execution(self) -> int:
-        """The number of the present execution."""
+        """Return the number of the present execution."""
         return self.floor.runs
 
     def without_numbers(self, make: Callable[[], Any]) -> Any:
-        """What ``make`` makes, of which nobody counts how many there are."""
+        """Return what ``make`` makes; the objects that it makes are not counted."""
         self.numbers = False
         try:
             return make()
@@ -155,10 +154,10 @@ class Scheduler:
     # -- executions, from the controlling thread
 
     def run(self, strategy: Chooser, *, always_ask: bool = False) -> Outcome:
-        """One execution under ``strategy``.
+        """Run one execution under ``strategy``.
 
         ``always_ask`` has the strategy asked even when only one task can run.
-        Raises what a strategy or a replay raised; HarnessBug if we erred.
+        Raises what a strategy or a replay raised; HarnessBug if RaceBench erred.
         """
         floor = self.floor
         floor.runs += 1
@@ -168,7 +167,7 @@ class Scheduler:
         outcome = floor.outcome
         before = self.lookout.before(outcome.state)
         strategy.begin()
-        # A recording is followed to its end, however long it is.
+        # A recorded schedule is followed to its end, however long it is.
         known = self.lookout.sees_all and floor.recorder is None and self.buffers is None
         first = floor.start(max(floor.limit, getattr(strategy, "length", 0)), known)
         with self._shield:
@@ -191,7 +190,7 @@ class Scheduler:
         return outcome
 
     def _set_up(self, strategy: Chooser, always_ask: bool) -> None:
-        """Everything as it is before the first step, with a state of its own."""
+        """Reset everything as it is before the first step, with a state of its own."""
         floor = self.floor
         floor.prepare()
         self._holdings.begin()
@@ -207,7 +206,7 @@ class Scheduler:
             floor.outcome.before = self.program.pictured(floor.outcome.state)
 
     def order(self, schedule: Schedule) -> list[int]:
-        """Which task, by index, makes each step of ``schedule``."""
+        """Return the index of the task that makes each step of ``schedule``."""
         index = {task.name: task.index for task in self.tasks}
         return [index[name] if name in index else self.children.named(name).index for name, _, _ in schedule]
 
@@ -215,8 +214,8 @@ class Scheduler:
     def fit(self) -> bool:
         """Whether another execution is worth its price: a thread that makes no steps costs seconds.
 
-        One that ran out of stack inside a strategy counts as well: what the
-        strategy knows of that execution may be wrong.
+        An execution that ran out of stack inside a strategy counts as well: what the strategy knows of it
+        may be wrong.
         """
         return not self.lost and self.floor.hangs < _MOST_HANGS
 
@@ -248,7 +247,7 @@ class Scheduler:
             finally:
                 with self._shield:
                     self._workers.close(self._stall_s)
-                # What outlives the run, as a queue that library code has put somewhere, has the floor.
+                # An object that outlives the run, as a queue that library code keeps, refers to the floor.
                 self.floor.prepare()
                 self._holdings.begin()
                 for task in self.tasks:

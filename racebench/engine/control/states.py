@@ -1,13 +1,12 @@
-"""The state of each execution: made by setup, or the last one put back to what setup made.
+"""The state of each execution: made by setup, or the last one restored to what setup made.
 
-Setup makes the same in every execution, and for a machine of some size that costs
-more than all the steps.  A program that has ``recycle`` puts back the little that its
-threads have changed.
+Setup makes the same state in every execution, and for a large machine that costs more than all the
+steps.  A program that has ``recycle`` restores the little that its threads have changed.
 
-What ``recycle`` says is not merely believed: each State and primitive of setup's must
-have the attributes that it had then, or the next state is made anew.  So one that
-forgets something costs time, and not the proof.  Containers that fields have are not
-compared: with such there is no recycling.
+The result of ``recycle`` is checked: each State and primitive that setup made must have the attributes
+that it had then, or the next state is made anew.  So a ``recycle`` that forgets something costs time,
+but does not spoil the proof.  Containers in fields are not compared: if there are any, states are not
+recycled.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from .holdings import Holdings
 class States:
     """The states of one scheduler's executions; the controlling thread's, between executions.
 
-    ``setting_up`` says that setup runs.
+    ``setting_up``: setup runs now.
     """
 
     def __init__(self, floor: Floor, holdings: Holdings, recycles: bool) -> None:
@@ -33,7 +32,7 @@ class States:
         self._given: Any = None
 
     def next(self) -> Any:
-        """A state that no thread has touched, numbered as every one is."""
+        """Return a state that no thread has touched, with its objects numbered as always."""
         if self._fit:
             self._fit = False
             if self._floor.program.recycled(self._state) and self._is_as_at_first():
@@ -52,7 +51,7 @@ class States:
         return self._state
 
     def execution_is_over(self) -> None:
-        """Only what is left by threads that all came to their ends is a ``recycle``'s to put back."""
+        """Note whether ``recycle`` may restore the state: only if all threads came to their ends."""
         s = self._floor
         self._fit = (
             self._recycles
@@ -66,14 +65,15 @@ class States:
                 return True
             return all(map(_is_or_stands_for, self._at_first, self._objects))
         except Exception:
-            # A user's own comparison, of what is not the same object any more.
+            # A user's own comparison raised, for a value that is no longer the same object.
             return False
 
 
 def _is_or_stands_for(first: dict[str, Any], obj: Any) -> bool:
-    """Whether ``obj`` has what it had at first, but for what its class has for all, and it now for itself.
+    """Return whether ``obj`` has what it had at first.
 
-    That is kept in ``first``, for the next time.
+    An attribute that it now has itself, with the value that its class has for all, is no difference; it is
+    kept in ``first``, for the next time.
     """
     for name, value in vars(obj).items():
         if name not in first and getattr(type(obj), name, _NOTHING) == value:

@@ -1,19 +1,18 @@
 """Store buffers under control: a write to a delayed field waits for a step of its own.
 
-Each thread and interrupt has, for each delayed field of each object, a first-in
-first-out buffer that is an actor of its own: the search chooses when it puts
-its oldest value where all can see it.  Such a step is an ordinary WRITE of the
-field, at that place of the log.  It needs no OS thread: whoever has the floor
-performs it.
+Each thread and interrupt has, for each delayed field of each object, a first-in first-out buffer that is
+an actor of its own: the search chooses when it makes its oldest value visible to all threads.  Such a
+step is an ordinary WRITE of the field, at that place of the log.  It needs no OS thread: the thread that
+has the floor performs it.
 
 What is ordered, beside the accesses to the field itself:
 - a store comes before the WRITE of its value, which it makes possible;
-- a fence, and an interrupt that comes, come after every WRITE of what the thread
-  stored before: they are not ready until its buffers are empty.
-A read is a step on the field also when the reader's own buffer answers it, so
-that the WRITE may still come before it, and another thread's after that.
-A fence is a step only for a thread that has stored since its last one: that
-depends on what the thread did, never on when its buffers ran empty.
+- a fence, and an interrupt that comes, come after every WRITE of what the thread stored before: they are
+  not ready until its buffers are empty.
+A read is a step on the field also when the reader's own buffer answers it, so that the WRITE may still
+come before it, and another thread's after that.
+A fence is a step only for a thread that has stored since its last one: that depends on what the thread
+did, never on when its buffers ran empty.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from .task import Buffer, Fifo, Task
 
 
 class Buffers:
-    """All store buffers of one scheduler; owned by the floor holder."""
+    """All store buffers of one scheduler; the floor holder's."""
 
     def __init__(self, scheduler: Floor, fields: list[tuple[Any, str, str]]) -> None:
         self.scheduler = scheduler
@@ -51,7 +50,7 @@ class Buffers:
         self.actors = made
 
     def reset(self) -> None:
-        """Before an execution: nothing is stored, and no object is known yet."""
+        """Empty all buffers and forget the objects, before an execution."""
         for buffer in self.buffers:
             buffer.reset()
         for fifo in self.fifos.values():
@@ -73,7 +72,7 @@ class Buffers:
     # -- what the accessors of delayed fields do
 
     def load(self, op: Op, obj: Any) -> Any:
-        """The thread's own latest store if it still waits, else what all see."""
+        """Return the thread's own latest store if it is still in the buffer, else what all threads see."""
         s = self.scheduler
         s.point(op, obj)
         me = s.current if s.current is not None else s.seeing
@@ -104,7 +103,7 @@ class Buffers:
         s.refresh()
 
     def fence(self) -> None:
-        """The running thread goes on once its buffers are empty."""
+        """Let the running thread go on once its buffers are empty."""
         s = self.scheduler
         me = s.caller()
         if me is None or me.aborted or me.buffer is None or not me.buffer.stored:
@@ -118,7 +117,7 @@ class Buffers:
     # -- the steps of the buffers
 
     def drain(self, fifo: Fifo) -> None:
-        """``fifo``'s actor was chosen: its oldest value becomes visible."""
+        """Make the oldest value of ``fifo`` visible, since its actor was chosen."""
         s, actor, obj = self.scheduler, fifo.actor, fifo.into
         if s.recorder is not None:
             s.recorder.step(actor, fifo.op, obj)
@@ -135,7 +134,7 @@ class Buffers:
         s.refresh()
 
     def _changed(self, buffer: Buffer) -> None:
-        """The buffer is empty, or no longer: see who can go on, or come."""
+        """Find out which tasks can go on, or come, after the buffer became empty or no longer is."""
         waited = [obj for obj in (buffer, buffer.task.cpu) if obj is not None]
         for task in self.scheduler.tasks:
             if any(task.obj is obj for obj in waited):
@@ -143,7 +142,7 @@ class Buffers:
 
 
 class Draining:
-    """A strategy, with the steps of the buffers that it chooses done on the way."""
+    """A strategy that also performs the steps of the buffers that it chooses."""
 
     def __init__(self, buffers: Buffers, strategy: Chooser, always_ask: bool) -> None:
         self.buffers, self.strategy, self.always_ask = buffers, strategy, always_ask
@@ -152,7 +151,7 @@ class Draining:
         self.strategy.begin()
 
     def pick(self, enabled: list[Task], current: Task | None) -> Any:
-        """Who goes on; None if nobody can once the buffers have been at work."""
+        """Return the task that goes on; None if no task can after the steps of the buffers."""
         s = self.buffers.scheduler
         while s.enabled:
             chosen = s.enabled[0]
@@ -162,6 +161,6 @@ class Draining:
                 return chosen
             self.buffers.drain(chosen.fifo)
             current = chosen
-            # That may have been the last that anybody could do.
+            # After this step the only threads that can go on may be sleepers.
             s.see_sleepers()
         return None

@@ -1,6 +1,6 @@
-"""A thread under control, and what goes with it: its processor, and the buffers of its stores.
+"""A thread under control, with its processor and the buffers of its stores.
 
-All of it is owned by the floor holder, between executions by the controlling thread.
+All of it belongs to the floor holder, between executions to the controlling thread.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from ..stuck import CPU
 class Task(Member):
     """One thread of the program.
 
-    ``op`` and ``obj`` are its offer; ``ready`` says that the offer can be met
-    now, ``blocked`` is the one that was still unmet when the execution ended.
-    ``cpu`` is what its interrupts come to, None if it has none; ``onto`` is the
-    processor that an interrupt's own task comes to.
-    ``buffer`` has its stores to delayed fields, if the program has any; ``fifo``
-    is what the task of a store buffer itself puts forth.  ``asked`` says how many
-    sleepers it is about to wake, ``roused`` on which conditions it woke unasked, ``late``
-    how many steps it made after it was told to end.
-    A ``child`` is started by another thread of the program, and lives from then on; ``runs``
-    is the Thread that it is.
-    ``first`` is what it offers first, if that is known: an operation, and the number of an object;
-    ``fresh`` says that this stands in for it in the present execution, ``varies`` that it was not always so.
-    ``ident`` is its OS thread's, 0 while the overseer looks at it; when that has set
-    it ``out``, ``back`` is released once it has unwound.
+    ``op`` and ``obj`` are its offer; ``ready``: the offer can be met now; ``blocked`` is the offer that
+    was still unmet when the execution ended.
+    ``cpu`` is the processor on which interrupts come to it, None if none can; ``onto`` is the processor that
+    an interrupt's own task comes to.
+    ``buffer`` has its stores to delayed fields, if the program has any; ``fifo`` is the buffer whose steps
+    the task of a store buffer makes.  ``asked`` says how many sleepers it is about to wake, ``roused`` on
+    which conditions it woke spuriously, ``late`` how many steps it made after it was told to end.
+    A ``child`` is started by another thread of the program, and lives from then on; ``runs`` is its Thread
+    object.
+    ``first`` is its first offer, if that is known: an operation, and the number of an object; ``fresh``:
+    this offer stands in for the thread in the present execution; ``varies``: it was not always the same.
+    ``ident`` is the id of its OS thread, 0 while the overseer looks at it; after the overseer has set it
+    ``out``, ``back`` is released once it has unwound.
     """
 
     __slots__ = (
@@ -92,11 +91,11 @@ class Task(Member):
 
     @property
     def handling(self) -> tuple[str, int]:
-        """The interrupt that this task is, "" if it is a thread; all it holds it took itself."""
+        """The name of the interrupt that this task is, "" for a thread; 0, since it took all its locks."""
         return ("" if self.onto is None else self.name), 0
 
     def offer(self) -> tuple[Op, Any]:
-        """What it offers, or will again once the handler that runs in its place has returned."""
+        """Return its offer, or the one that it makes again once the handler in its place has returned."""
         if self.suspended and self.cpu is not None and self.cpu.saved is not None:
             return self.cpu.saved
         return self.op, self.obj
@@ -108,10 +107,10 @@ class Task(Member):
 
 
 class Cpu:
-    """The processor under a thread that an interrupt can come to.
+    """The processor of a thread that an interrupt can come to.
 
-    ``handler`` is the interrupt that runs on it, ``saved`` the offer of the
-    thread that is suspended meanwhile, ``watched`` whether it was a predicate's.
+    ``handler`` is the interrupt that runs on it, ``saved`` the offer of the thread that is suspended
+    meanwhile; ``watched``: that offer waits for a predicate.
     """
 
     __slots__ = ("_rb_id", "handler", "saved", "task", "watched")
@@ -138,7 +137,7 @@ class Cpu:
             victim = self.task
             if victim.buffer is not None and victim.buffer.pending:
                 return False
-            # A thread that crashed has taken its processor with it.
+            # After a thread has crashed, no interrupt comes on its processor.
             return victim.irqs and self.handler is None and not victim.aborted
         return task.op is not SUSPENDED
 
@@ -147,9 +146,9 @@ class Cpu:
 
 
 class Buffer:
-    """What one thread has stored: ``pending`` values are on the way to ``fifos``' fields.
+    """The stores of one thread: ``pending`` values are on the way to the fields of ``fifos``.
 
-    ``stored`` says that the thread has stored since its last fence.
+    ``stored``: the thread has stored since its last fence.
     """
 
     __slots__ = ("_rb_id", "fifos", "pending", "stored", "task")
@@ -181,8 +180,8 @@ class Fifo:
     """The stores of one thread to one delayed field of one object.
 
     ``into`` and ``op`` are the object, as it is in this execution, and the WRITE.
-    ``made`` and ``done`` count stores and WRITEs in this execution; a recorded
-    one has the place of each store in ``places``.
+    ``made`` and ``done`` count stores and WRITEs in this execution; in a recorded execution ``places`` has
+    the place of each store.
     """
 
     __slots__ = ("actor", "buffer", "done", "field", "into", "made", "op", "places", "values")

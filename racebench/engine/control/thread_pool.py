@@ -1,8 +1,8 @@
-"""The OS threads that the program's functions run on, one for each thread and interrupt.
+"""The OS threads that run the program's functions, one for each thread and interrupt.
 
-A worker sleeps on its baton between executions, and has the floor from when that
-is released.  An execution ends with every worker asleep on its baton, whatever
-the program did, or the worker is reported lost.
+A worker sleeps on its baton between executions, and has the floor from the release of the baton on.  An
+execution ends with every worker asleep on its baton, whatever the program did, or the worker is
+reported lost.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ThreadPool:
             self.hire(task)
 
     def hire(self, task: Task) -> None:
-        """Give ``task`` an OS thread; for whoever has the floor."""
+        """Give ``task`` an OS thread; called by the floor holder."""
         s = self._floor
         task.thread = osthreads.started(self._work, task.name, task)
         task.ident = task.thread.ident or 0
@@ -43,7 +43,7 @@ class ThreadPool:
         s.ours |= {task.ident}
 
     def close(self, stall_s: float) -> None:
-        """End them; one that is lost ends when it comes back."""
+        """End the workers; a worker that is lost ends when it comes back."""
         s = self._floor
         self._closing = True
         s.ours = frozenset()
@@ -64,7 +64,7 @@ class ThreadPool:
                     self._perform(task)
 
     def _perform(self, task: Task) -> None:
-        """``task``'s part in an execution; it has the floor."""
+        """Run the part of ``task`` in an execution; it has the floor."""
         s = self._floor
         error = self._played(task)
         if task.ident != get_ident():
@@ -78,16 +78,16 @@ class ThreadPool:
             s.hangs += error is not None
         if error is not None:
             s.say(error_fault(task.name, error, len(s.log)), task)
-            # By its traceback it has all that the function had.
+            # Its traceback keeps all objects of the function alive.
             error = None
         self._finish(task)
 
     def _played(self, task: Task) -> BaseException | None:
-        """What the function of ``task`` raised, if anything.
+        """Run the function of ``task``; return the exception that it raised, if any.
 
-        A frame of its own: who has passed the floor on must have nothing left of the
-        execution.  The last reference to a pool, say, would go in the midst of the
-        next one, and what its end sets off would count as a step of that.
+        It has a frame of its own: a thread that has passed the floor on must keep nothing of the execution.
+        Otherwise the last reference to a pool, for example, would go in the middle of the next execution, and
+        what its end causes would count as a step of that execution.
         """
         watch = self._lookout.watch
         try:
@@ -102,14 +102,14 @@ class ThreadPool:
         return None
 
     def play(self, task: Task) -> None:
-        """Run the function of ``task``: what is above this in a stack is the program's."""
+        """Run the function of ``task``; the frames above this one in a stack are the program's."""
         if task.onto is None:
             task.result = task.function(self._floor.outcome.state)
         else:
             interrupts.handle(self._floor, task)
 
     def _left(self, task: Task) -> None:
-        """``task`` ends with locks."""
+        """Handle the locks that ``task`` still holds at its end."""
         s = self._floor
         for lock, _, _ in tuple(task.held):
             if not getattr(lock, "strict", True):
@@ -118,7 +118,7 @@ class ThreadPool:
             s.say(leak_fault(task, len(s.log)), task)
 
     def _finish(self, task: Task) -> None:
-        """``task`` is over: pass the floor on; the caller then sleeps on its baton."""
+        """End ``task`` and pass the floor on; the caller then sleeps on its baton."""
         s = self._floor
         if task.held:
             self._left(task)
@@ -147,9 +147,9 @@ class ThreadPool:
             except Exception as error:
                 s.error, s.ending = error, True
         elif s.crashed and s.unstarted:
-            # All threads start at once: what they do before their first step a crash does not prevent.
+            # All threads start at once: a crash does not prevent what they do before their first step.
             chosen = s.unstarted.pop()
-        # The last thing that this thread does with the floor: who gets it runs beside us from here on.
+        # This thread uses the floor for the last time: the next holder runs in parallel from here on.
         if chosen is not None:
             s.give(chosen)
         else:

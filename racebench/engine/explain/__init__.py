@@ -1,1 +1,1 @@
-"""From a signature to a finding: shrink, replay, confirm, and which lock is needed."""
+"""From a signature to a finding: shrink, replay, confirm, and find which locks are needed."""

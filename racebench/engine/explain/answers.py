@@ -1,4 +1,4 @@
-"""explore, verify and reproduce: a search under control, and what it found explained."""
+"""explore, verify and reproduce: a search under control, then the explanation of its findings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def explore(program: Program, strategy: str, plan: Plan) -> Result:
 @leaves_nothing
 def verify(program: Program, preemptions: int | None, plan: Plan) -> Result:
     """Run ``program`` in every schedule; see ``modes.verify``."""
-    # There is no proof without an execution.
+    # A proof needs at least one execution.
     executions = None if plan.executions is None else max(1, plan.executions)
     plan = plan._replace(executions=executions, least=max(1, plan.least))
     return _answered(program, plan, lambda scheduler: Proof(scheduler, preemptions))
@@ -44,10 +44,10 @@ def verify(program: Program, preemptions: int | None, plan: Plan) -> Result:
 
 @leaves_nothing
 def reproduce(program: Program, wanted: Sequence[Finding], plan: Plan) -> dict[str, Finding]:
-    """Search under control for all of ``wanted`` at once; what came again, by the signature wanted.
+    """Search under control for all of ``wanted`` at once; return those found again, by the wanted signature.
 
-    Nothing else is worked on.  The same signature is preferred; when the budget is
-    over, another finding of the same rule will do, and goes by the signature that
+    Other findings are ignored.  The same signature is preferred; when the budget is
+    over, another finding of the same rule is accepted, and stored under the signature that
     was wanted.
     """
     met = like(wanted, _answered(program, plan, _walk(Portfolio, plan.seed), wanted).findings)
@@ -63,9 +63,9 @@ def _walk(kind: type[Strategy], seed: int) -> Callable[[Scheduler], Source]:
 
 
 def like(wanted: Sequence[Finding], met: Sequence[Any]) -> dict[str, Any]:
-    """By each signature ``wanted``, that of ``met`` which has it, or else one of the same rule.
+    """Map each signature ``wanted`` to the one of ``met`` that has it, or else to another of the same rule.
 
-    One that is wanted itself stands for no other.
+    One whose own signature is wanted does not stand for another.
     """
     by_name = {one.signature: one for one in met}
     names = {finding.signature for finding in wanted}
@@ -80,7 +80,7 @@ def _answered(
     source_of: Callable[[Scheduler], Source],
     wanted: Sequence[Finding] | None = None,
 ) -> Result:
-    """What a search comes to that ends, if something is ``wanted``, once all of it is met."""
+    """Run a search and conclude it; if something is ``wanted``, the search ends once all of it is found."""
     names = None if wanted is None else {finding.signature for finding in wanted}
     loop = Loop(plan, lambda tally: names is not None and names <= tally.seen.keys())
     with Scheduler(program, stall_s=plan.stall_s) as scheduler:
@@ -99,7 +99,7 @@ def _answered(
         end = Ending(interrupted, loop.until)
         found = end.concluded(scheduler, seen, source.mode, plan)
         if source.complete and any(finding.rule == INVERSION for finding in found):
-            # What was not seen may be just what hangs.
+            # Something that was not seen may cause the predicted deadlock.
             scheduler.lookout.conclude(scheduler.fit)
         complete = source.complete and not scheduler.blind_spots.sentences()
         found = end.better(found, lambda: labelled(scheduler, found, complete, source.executions, end.until))

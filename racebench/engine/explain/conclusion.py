@@ -1,4 +1,4 @@
-"""From a tallied signature to a finding that convinces: shrunk, replayed, compared, explained."""
+"""From a counted signature to a convincing finding: shrunk, replayed, compared, explained."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ T = TypeVar("T")
 
 
 class Ending:
-    """The work on findings after a search, which an interrupt ends and no finding.
+    """The work on findings after a search; an interrupt ends it, and no finding is lost.
 
-    It has what is left of the search's time, ``until``, and a few seconds at
-    the least, shared out among the findings.  When that is over each still gets
-    its evidence, which takes a few executions; after an interrupt, not even
-    that.  ``interrupted`` says whether someone ended the search, or this.
+    It has the rest of the search's time, ``until``, and at least a few seconds,
+    shared out among the findings.  When that is over, each finding still gets
+    its evidence, which takes a few executions; after an interrupt not even
+    that.  ``interrupted`` says whether someone ended the search, or this work.
     """
 
     def __init__(self, interrupted: bool, until: float = 0.0) -> None:
@@ -44,7 +44,7 @@ class Ending:
         self.until = least if interrupted else max(until, least)
 
     def better(self, as_it_is: T, better: Callable[[], T]) -> T:
-        """What ``better`` makes, or ``as_it_is`` if it is ended or the program does not bear it."""
+        """The result of ``better``, or ``as_it_is`` if the work was ended or the program cannot be run so."""
         if self.interrupted and perf_counter() >= self.until:
             return as_it_is
         try:
@@ -61,7 +61,7 @@ class Ending:
         """A finding for each of ``all_seen``, with the shortest schedule and its evidence."""
         found, trials = [], Trials(scheduler, plan.detect)
         for n, seen in enumerate(all_seen):
-            # One share more than there are findings: what comes after them needs time too.
+            # One share more than there are findings, for the work that follows.
             shares = len(all_seen) - n + 1
             now = perf_counter()
             until = now + max(0.0, self.until - now) / shares
@@ -75,9 +75,9 @@ class Ending:
 
 
 def concluded(trials: Trials, seen: Seen, finding: Finding, detect: Detect, until: float) -> Finding:
-    """``finding``, which is ``seen``'s, with its evidence and the shortest schedule found ``until`` then.
+    """Complete ``finding`` of ``seen``: its evidence, and the shortest schedule found before ``until``.
 
-    A program that does not do the same twice keeps what it has, and the
+    If the program does not do the same twice, the finding stays as it is, and the
     evidence says so.
     """
     scheduler = trials.scheduler
@@ -102,7 +102,7 @@ def concluded(trials: Trials, seen: Seen, finding: Finding, detect: Detect, unti
 
 
 def _rest(scheduler: Scheduler, passing: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The recorded steps of a passing schedule from where it parts; none if it does not come again.
+    """The recorded steps of a passing schedule from where it differs; none if the replay fails.
 
     Without their lines of code: the place of each is enough here.
     """
@@ -115,7 +115,7 @@ def _rest(scheduler: Scheduler, passing: Mapping[str, Any]) -> list[dict[str, An
 
 
 def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int]:
-    """[how many strict replays showed the same signature, of how many]."""
+    """[how many strict replays showed the same signature, number of replays]."""
     same = tried = 0
     while tried < REPLAYS and scheduler.fit:
         tried += 1
@@ -132,11 +132,11 @@ def _replays(scheduler: Scheduler, finding: Finding, detect: Detect) -> list[int
 def with_needs(
     program: Program, findings: tuple[Finding, ...], detect: Detect, until: float
 ) -> tuple[Finding, ...]:
-    """``findings``, each with the fewest threads and operations that still show it, as evidence.
+    """Add to each of ``findings`` the fewest threads and operations that still show it.
 
-    Not to be called during a run: each smaller program gets one of its own.
-    Where a thread hangs nothing is tried: a smaller program would hang as well.
-    ``until`` then no more are tried, and a finding keeps what it has.
+    Not to be called during a run: each smaller program gets a run of its own.
+    If a thread hangs, nothing is tried, because a smaller program would hang as well.
+    After ``until`` no more programs are tried, and a finding stays as it is.
     """
     if any(finding.rule == "stall.hang" for finding in findings):
         return findings
@@ -147,7 +147,7 @@ def _with_needs(program: Program, finding: Finding, detect: Detect, until: float
     if finding.rule.startswith(_UNSHRINKABLE) or not finding.schedule:
         return finding
     if program.smaller is None:
-        # A stranger's check and threads may not bear to be run without one another.
+        # The check and the threads of a user's program may need each other: run no smaller program.
         names = {thread for thread, _, _ in finding.schedule}
         names |= {thread for name, (thread, _) in program.interrupts.items() if name in names}
         needs: dict[str, Any] = {name: [] for name in program.actors if name in names}
@@ -161,7 +161,7 @@ def _with_needs(program: Program, finding: Finding, detect: Detect, until: float
 
 
 def _less(program: Program, signature: str, detect: Detect, until: float) -> Program | None:
-    """A smaller program that still shows ``signature``; None if none does, or was tried ``until`` then."""
+    """A smaller program that still shows ``signature``; None if none does, or none is found in time."""
     for candidate in program.smaller() if program.smaller is not None else ():
         left = until - perf_counter()
         if left <= 0:

@@ -1,4 +1,4 @@
-"""From a predicted inversion to a hang, or to the proof that there is none."""
+"""Confirm a predicted inversion by a deadlock, or prove that there is none."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def labelled(
     """``findings`` with each inversion labelled confirmed, unreachable or open.
 
     ``complete`` says that all of the program's schedules were run, in so many
-    ``executions``; what needs steering is tried ``until`` then.
+    ``executions``; steered executions are tried until ``until``.
     """
     hangs = {_ring(f.evidence): f for f in findings if f.rule in HANGS}
     return tuple(
@@ -36,11 +36,11 @@ def labelled(
 
 
 def _ring(evidence: Mapping[str, Any]) -> tuple[str, ...]:
-    """The lock classes wanted around a ring, from the least on; of one on one processor, that first."""
+    """The lock classes wanted around a ring, starting at the smallest; at the interrupt's if there is one."""
     classes = [entry["wants"]["class"] for entry in evidence.get("ring", ())]
     if evidence.get("interrupt"):
         return tuple(classes)
-    # A thread under a handler wants no lock, but its processor.
+    # An interrupted thread wants no lock, but its processor.
     classes = [cls for cls in classes if cls != CPU]
     if not classes:
         return ()
@@ -48,9 +48,9 @@ def _ring(evidence: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _through(evidence: Mapping[str, Any], hangs: Iterable[Finding]) -> Finding | None:
-    """A hang in which the interrupt of ``evidence`` waits for its lock, and a thread for it.
+    """A deadlock in which the interrupt of ``evidence`` waits for its lock, and a thread for the interrupt.
 
-    Others may be between: a fair lock's reader waits behind a writer that waits for the
+    Other threads may be in between: a fair lock's reader waits behind a writer that waits for the
     interrupted thread.
     """
     if not evidence.get("interrupt"):
@@ -97,7 +97,7 @@ def _with(finding: Finding, label: str, why: str, **more: Any) -> Finding:
 def _steered(
     scheduler: Scheduler, finding: Finding, ring: Sequence[str], until: float
 ) -> tuple[int, tuple[str, list[list[str]]] | None]:
-    """How often it was steered; signature and schedule of a hang around ``ring``, if that led to one."""
+    """The number of steered executions; signature and schedule of a deadlock around ``ring``, or None."""
     runs = Runs(scheduler, _strategy(finding.evidence), always_ask=True)
     if not scheduler.fit or perf_counter() >= until:
         return 0, None
@@ -110,11 +110,11 @@ def _steered(
 
 
 def _strategy(evidence: Mapping[str, Any]) -> Steering | Striking:
-    """What leads to the hang that ``evidence`` predicts."""
+    """The strategy that leads to the deadlock that ``evidence`` predicts."""
     ring = evidence["ring"]
     if evidence.get("interrupt"):
         interrupt, _ = ring
         return Striking(interrupt["thread"], interrupt["wants"]["class"])
-    # A writer that only waits holds nothing: it comes when it comes.
+    # A writer that only waits holds nothing, so it is not steered.
     edges = {e["thread"]: (e["holds"][0]["class"], e["wants"]["class"]) for e in ring if e["holds"]}
     return Steering(edges)

@@ -1,4 +1,4 @@
-"""The canonical schedule with deviations: how shrinking writes a schedule down."""
+"""A schedule as deviations from the canonical one, which shrinking works on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Place = tuple[int, int]
 
 
 def deviations_of(order: Iterable[int]) -> dict[Place, int]:
-    """Every switch in ``order``, the threads that made its steps, by the place at which it happens."""
+    """Every switch between threads in ``order``, by the place at which it happens."""
     made = Counter[int]()
     found: dict[Place, int] = {}
     last = -1
@@ -25,12 +25,12 @@ def deviations_of(order: Iterable[int]) -> dict[Place, int]:
 
 
 class Deviating:
-    """Each thread runs until it blocks or ends, except where ``deviations`` say who is next.
+    """Each thread runs until it blocks or ends, except where ``deviations`` name the next thread.
 
-    A place is counted in a thread's own steps, so taking one deviation away
-    leaves the others where they are.  One that cannot be followed is passed by.
-    ``preempted`` has the steps made by another thread than the last, which could
-    have gone on.
+    A place is counted in a thread's own steps, so removing one deviation
+    leaves the others where they are.  A deviation that cannot be followed is skipped.
+    ``preempted`` has the steps that were made by another thread than the last one,
+    although the last one could have continued.
     """
 
     def __init__(self, deviations: Mapping[Place, int]) -> None:

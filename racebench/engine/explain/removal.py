@@ -1,19 +1,18 @@
-"""A program with one of its lock acquisitions taken away, or two swapped.
+"""A program with one of its lock acquisitions removed, or two swapped.
 
 A site is a function and a lock class: ``gic_route_irq_to_guest``, ``rank``.
 The locks of a state are replaced by ones that know where they are taken, so
 any program can be changed without touching its code, a user's as well.
 
-Lock order: whatever the program's is, less a site, or with two of them the
-other way round.
-Guarantees: an assertion that a lock is held is not broken by its being taken
-away: to the thread that would hold it ``locked()`` answers as if it did.  To
-others the lock is free, which it is: they must not see what no step has done.
-A try whose lock is taken away succeeds.  Of pairs only those count in which both
-wait: a try cannot be waited for, so there is no other way round.
+Lock order: that of the program, without a site, or with two sites swapped.
+Guarantees: removing an acquisition does not break an assertion that the lock is held:
+to the thread that would hold it ``locked()`` answers as if it did.  To other threads
+the lock is free, as it is: they must not see what no step has done.
+A try whose lock is removed succeeds.  Only pairs count in which both acquisitions
+wait: a try never waits, so it has no other order.
 Assumes: the inner lock of a swapped pair is the one that was taken there, under
-that outer lock, when the unchanged protocol was watched.  Where it turns out to
-be another, ``Watch.astray`` says that the change was not what it is called.
+that outer lock, when the unchanged protocol was watched.  If it turns out to
+be another one, ``Watch.astray`` says that the change was not the intended one.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ class Change(NamedTuple):
 
 
 class Mark(enum.Enum):
-    """What an acquisition did: see WatchedLock."""
+    """The effect of an acquisition: see WatchedLock."""
 
     TAKEN = enum.auto()
     LEFT_OUT = enum.auto()
@@ -73,13 +72,13 @@ class Mark(enum.Enum):
 
 @dataclass
 class Watch:
-    """Where locks are taken, and what is to be changed there.
+    """Records where locks are taken, and holds the change to make there.
 
     ``sites`` and ``pairs`` (outer, inner) grow as code runs; ``taken`` maps an
-    outer site and its lock's name to the name of the inner lock.  Written by
-    whoever runs: single items are added, which needs no lock, and nothing is
+    outer site, an inner site and the outer lock's name to the name of the inner lock.  Running
+    threads write it: they add single items, which needs no lock, and nothing is
     read before the run is over.  ``astray`` says that the inner lock of the
-    changed pair was met under its outer one without having been taken early.
+    changed pair was taken under its outer one without having been taken early.
     """
 
     change: Change | None = None
@@ -92,9 +91,9 @@ class Watch:
 
 
 class WatchedLock(Lock):
-    """A lock that asks its ``watch`` what to do at the site that takes it.
+    """A lock that follows its ``watch`` at the site that takes it.
 
-    ``marks`` has for each thread, innermost last, what its acquisitions did;
+    ``marks`` has for each thread, innermost last, the effects of its acquisitions;
     only the thread itself touches its own list.
     """
 
@@ -141,7 +140,7 @@ class WatchedLock(Lock):
         return self._note(inner, site)
 
     def _early(self) -> None:
-        """Taken before the lock that the code takes first."""
+        """Take this lock before the lock that the code takes first."""
         self.frames_between = 3
         super().acquire()
         self.frames_between = 2
@@ -180,7 +179,7 @@ class WatchedLock(Lock):
             mark._late()
 
     def _late(self) -> None:
-        """The outer lock of a swapped pair is free: so is the one taken before it."""
+        """Release the lock that was taken early: the outer lock of the swapped pair is free now."""
         marks = self._mine()
         if Mark.EARLY in marks:
             marks.remove(Mark.EARLY)
@@ -199,7 +198,7 @@ def _caller() -> str:
 
 
 def watched(program: Program, watch: Watch, states: Callable[[Any], Iterable[State]]) -> Program:
-    """``program`` with ``watch`` looking at every Lock in ``states(state)``, the parts of its state."""
+    """``program`` with ``watch`` on every Lock in ``states(state)``, the parts of its state."""
 
     class Own(WatchedLock):
         pass

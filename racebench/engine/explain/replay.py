@@ -1,4 +1,4 @@
-"""Strict replay, and the evidence that a replay brings."""
+"""Strict replay, and the evidence from a replay."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNREPLAYABLE = ("stall.hang", "stall.livelock")
 
 
 class Replay:
-    """The recorded thread, if it offers the recorded operation; else ReplayDiverged.
+    """Picks the recorded thread if it offers the recorded operation; else ReplayDiverged.
 
     A recording may stop in mid-execution (a deadlock, a crash); the execution
     is then ended there.
@@ -79,10 +79,10 @@ def replay(program: Program, schedule: Schedule, *, detect: Detect = nothing) ->
 
 
 def recorded(scheduler: Scheduler, schedule: Schedule) -> tuple[Outcome, StepRecorder]:
-    """One strict replay with every step recorded."""
+    """Make one strict replay with every step recorded."""
     names = {task.name for task in scheduler.tasks}
     for i, (thread, op, obj) in enumerate(schedule):
-        # Those that setup or a thread starts are called after it.
+        # Threads started by setup or by a thread have a dot in their names.
         if thread not in names and "." not in thread:
             raise ReplayDiverged(i, (thread, op, obj), {}, schedule[max(0, i - 5) : i])
     strategy = Replay(schedule)
@@ -98,7 +98,7 @@ def recorded(scheduler: Scheduler, schedule: Schedule) -> tuple[Outcome, StepRec
 def completed(scheduler: Scheduler, finding: Finding, detect: Detect = nothing) -> Finding:
     """``finding`` with steps, values and snapshots from one more, recorded replay.
 
-    A program that does not do the same twice keeps what it has, and the
+    If the program does not do the same twice, the finding stays as it is, and the
     evidence says so.
     """
     if finding.rule in _UNREPLAYABLE or not scheduler.fit:
@@ -115,7 +115,7 @@ def _with_evidence(
 ) -> Finding:
     program = scheduler.program
     evidence: dict[str, Any] = dict(finding.evidence)
-    # Only now is it known where each step is: have the detectors say it again with places.
+    # Only now are the places of steps known: run the detectors again, to get them into the text.
     for execution in executions_of(scheduler, outcome, recorder):
         for alarm in detect(execution):
             if alarm.signature == finding.signature:

@@ -1,9 +1,9 @@
-"""From a failing schedule to the shortest that still fails the same way.
+"""Shrink a failing schedule to the shortest that still fails the same way.
 
 A schedule is written as deviations from the canonical one (each thread runs
-until it blocks or ends); delta debugging (Zeller 1999) takes away what is not
-needed, then the places that are left are moved, then all schedules with fewer
-preemptions are tried.  What counts is the signature, nothing else.
+until it blocks or ends).  Delta debugging (Zeller 1999) removes deviations that are not
+needed, then the remaining ones are moved, then all schedules with fewer
+preemptions are tried.  Only the signature has to stay the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOST_BRANCHES = 300
 
 
 class Shrinker:
-    """Shrinks one finding on a running scheduler: to ``best``, which ``_deviations`` lead to."""
+    """Shrinks one finding on a running scheduler; ``_deviations`` lead to ``best``."""
 
     best: Shrunk
 
@@ -34,7 +34,7 @@ class Shrinker:
         self._deadline = min(until, perf_counter() + SECONDS)
 
     def go(self) -> Shrunk | None:
-        """The shortest schedule found in time; None if the finding did not come again at all."""
+        """The shortest schedule found in time; None if the finding was not found again at all."""
         self._deviations = deviations_of(self.scheduler.order(self.seen.schedule))
         best = self._tried(self._deviations)
         if best is None:
@@ -52,7 +52,7 @@ class Shrinker:
         return self.trials.along(deviations, self.seen.alarm).get(self.seen.signature)
 
     def _better(self, deviations: Deviations, as_good: bool = False) -> bool:
-        """Whether ``deviations`` lead to what is better than the best, or as good; then they are kept."""
+        """Keep ``deviations`` if their result is better than the best, or as good; return whether it is."""
         found = self._tried(deviations)
         if found is None or found.measure > self.best.measure:
             return False
@@ -64,13 +64,13 @@ class Shrinker:
     # -- fewer switches
 
     def _fewer(self) -> None:
-        """Take away chunks of deviations, then ever smaller ones, while the rule still breaks."""
+        """Remove chunks of deviations, then smaller and smaller ones, while the rule still breaks."""
         size = max(1, len(self._deviations) // 2)
         while self._deviations and self._in_time():
             removed, at = False, 0
             while at < len(self._deviations) and self._in_time():
                 places = list(self._deviations.items())
-                # One deviation fewer is worth it even where the schedule stays as long.
+                # Fewer deviations are better even if the schedule does not get shorter.
                 if self._better(dict(places[:at] + places[at + size :]), as_good=True):
                     removed = True
                 else:
@@ -82,7 +82,7 @@ class Shrinker:
     # -- fewer steps
 
     def _moved(self) -> None:
-        """Move each switch to an earlier or later step of its thread while that is shorter."""
+        """Move each switch to an earlier or later step of its thread if the schedule gets shorter."""
         for place, other in list(self._deviations.items()):
             thread, made = place
             if thread < 0:
@@ -97,7 +97,7 @@ class Shrinker:
                 if self._better(moved):
                     place, made = (thread, elsewhere), elsewhere
 
-    # -- as few preemptions as can be
+    # -- as few preemptions as possible
 
     def _bounded(self) -> None:
         """Search all schedules with fewer preemptions than the best, as far as the budget goes."""
@@ -116,10 +116,10 @@ class Shrinker:
 def nearest_passing(
     scheduler: Scheduler, schedule: Schedule, until: float = float("inf")
 ) -> dict[str, Any] | None:
-    """The clean schedule that shares the longest beginning with ``schedule``, looked for ``until`` then.
+    """The clean schedule that shares the longest prefix with ``schedule``, searched until ``until``.
 
-    One that breaks nothing but benign rules is clean here.
-    As stored: the schedule, the step at which they part, and what each does
+    A schedule that breaks only benign rules counts as clean here.
+    In stored form: the schedule, the step at which they differ, and each one's step
     there; None if none was found.
     """
     order = scheduler.order(schedule)

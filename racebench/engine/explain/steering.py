@@ -1,4 +1,4 @@
-"""Towards one predicted hang."""
+"""Steer executions towards one predicted deadlock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WANTS = {Kind.ACQUIRE, Kind.ACQUIRE_READ, Kind.ACQUIRE_WRITE}
 
 
 class Steering(Strategy):
-    """Threads of the ring stop where they hold their lock and want the next; others go on.
+    """Holds back threads of the ring where they hold their lock and want the next; others run.
 
     ``ring`` maps a thread's name to the lock classes (held, wanted).
     """
@@ -32,13 +32,13 @@ class Steering(Strategy):
         if edge is None or task.op.kind not in _WANTS:
             return False
         held, wanted = edge
-        # An interrupt holds what the thread below it holds.
+        # An interrupt also holds the locks of the thread that it interrupts.
         locks = (*([] if below is None else below.held), *task.held)
         return bool(task.obj.cls == wanted and any(lock.cls == held for lock, _, _ in locks))
 
 
 class Striking(Strategy):
-    """The interrupt comes where its thread holds a lock of the class that it wants; else anybody."""
+    """Lets the interrupt come where its thread holds a lock of the class that it wants; else random."""
 
     def __init__(self, interrupt: str, cls: str) -> None:
         super().__init__(0, 1)

@@ -1,4 +1,4 @@
-"""What a program changes unseen: the free run cannot tell, and a proof may be contradicted by it."""
+"""What a program changes unseen: the free run cannot detect it, and it may explain a contradicted proof."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EXECUTIONS = 8
 
 @leaves_nothing
 def suspected(program: Program) -> list[str]:
-    """A sentence for each place that some thread changes with no step, whoever else uses it."""
+    """A sentence for each place that some thread changes without a step, whether or not others use it."""
     with Scheduler(program) as scheduler:
         for _ in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS):
             pass
@@ -24,9 +24,9 @@ def suspected(program: Program) -> list[str]:
 
 @leaves_nothing
 def overlooked(program: Program) -> list[str]:
-    """What keeps an answer about ``program`` from being whole, from a few executions under control.
+    """Sentences about what an answer about ``program`` cannot cover, from a few controlled executions.
 
-    Not that a thread spins: that is in the way of a search only.
+    Without those about spinning threads: spinning only hinders a search.
     """
     with Scheduler(program) as scheduler:
         spins = {outcome.unfair for outcome in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS)}

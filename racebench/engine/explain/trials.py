@@ -1,4 +1,4 @@
-"""Executions that shrinking has made, each at most once: several findings of a cell ask for the same ones."""
+"""The executions that shrinking has made, each at most once: findings of one cell share many of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Measure = tuple[int, int]
 
 
 class Shrunk(NamedTuple):
-    """A schedule that still breaks the rule: ``preemptions`` in it, and whether fewer cannot do."""
+    """A schedule that still breaks the rule: its ``preemptions``, and whether that is the fewest possible."""
 
     schedule: Schedule
     preemptions: int
@@ -35,7 +35,7 @@ class Shrunk(NamedTuple):
 
 
 class Trials:
-    """Runs schedules on one scheduler and says by signature what they show; only alarms need ``detect``."""
+    """Runs schedules on one scheduler, and returns what they show by signature; alarms need ``detect``."""
 
     def __init__(self, scheduler: Scheduler, detect: Detect = nothing) -> None:
         self.scheduler, self._detect = scheduler, detect
@@ -43,7 +43,7 @@ class Trials:
         self._searches: dict[tuple[bool, int], _Search] = {}
 
     def along(self, deviations: Deviations, alarm: bool) -> Mapping[str, Shrunk]:
-        """What the schedule with ``deviations`` shows."""
+        """What the schedule with ``deviations`` shows, by signature."""
         key = alarm, frozenset(deviations.items())
         known = self._along.get(key)
         if known is None:
@@ -55,9 +55,9 @@ class Trials:
         return known
 
     def within(self, bound: int, signature: str, alarm: bool, until: float) -> tuple[Shrunk | None, bool]:
-        """A schedule of at most ``bound`` preemptions that shows ``signature``, and whether all were run.
+        """A schedule with at most ``bound`` preemptions that shows ``signature``, and whether all were run.
 
-        None if there is none among the first so many, or it was not met ``until`` then.
+        None if there is none among the first ``_MOST_BOUNDED``, or none was found before ``until``.
         """
         search = self._searches.setdefault((alarm, bound), _Search(self.scheduler, bound))
         while signature not in search.found:
@@ -72,7 +72,7 @@ class Trials:
 
     def _shown(self, outcome: Outcome, preempted: list[int], alarm: bool) -> dict[str, Shrunk]:
         tally = shown(self.scheduler, outcome, self._detect if alarm else nothing)
-        # What the execution went on to do is not part of the schedule.
+        # Preemptions after the end of the schedule do not count.
         return {
             name: Shrunk(
                 seen.schedule,
@@ -86,7 +86,7 @@ class Trials:
 
 
 class _Search:
-    """All schedules of at most ``bound`` preemptions, run as far as they were asked for."""
+    """All schedules with at most ``bound`` preemptions, run as far as was needed."""
 
     def __init__(self, scheduler: Scheduler, bound: int) -> None:
         self.bounded = PreemptionBounded(scheduler, bound)

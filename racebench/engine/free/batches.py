@@ -1,20 +1,20 @@
-"""How many collisions a free-running batch has."""
+"""Decides how many collisions a free-running batch has."""
 
 from __future__ import annotations
 
-# A batch's states are walked by setup, by each thread and by the check: they
-# had better all stay in the processor's cache.
+# Setup, each thread and the check go through all states of a batch: the states
+# should stay in the processor's cache.
 LEAST, LARGEST, _BATCH_S = 32, 512, 0.003
 
-# Budget and progress are looked at between batches: a slow program gets less than LEAST.
+# Budget and progress are checked between batches: a slow program gets fewer collisions than LEAST.
 _LONGEST_S = 0.1
 
 
 class Batches:
-    """The size of the next batch under each setting, from what the ones before took.
+    """The size of the next batch under each setting, computed from the time of the earlier batches.
 
-    The very first collision is a batch of its own, and says how slow the
-    program is.  Used by the coordinator alone.
+    The very first collision is a batch of its own, and tells how slow the program is.  Used by the
+    coordinator alone.
     """
 
     def __init__(self, settings: int) -> None:
@@ -22,11 +22,11 @@ class Batches:
         self._measured = False
 
     def next(self, at: int) -> int:
-        """Collisions in the next batch under setting ``at``."""
+        """Return the number of collisions in the next batch under setting ``at``."""
         return self._sizes[at]
 
     def took(self, at: int, size: int, seconds: float) -> None:
-        """A batch of ``size`` collisions under setting ``at`` took ``seconds``, which is above 0."""
+        """Note that a batch of ``size`` collisions under setting ``at`` took ``seconds``, more than 0."""
         least = max(1, min(LEAST, int(size * _LONGEST_S / seconds)))
         if not self._measured:
             self._measured = True

@@ -1,10 +1,9 @@
 """Threads that the program starts in a free run.
 
-Each runs on a worker of a pool, in the collision of whoever has started it.  What
-orders the accesses: a worker is taken, given its collision and counted as ``living``
-under ``Waits.mutex``, in the step that starts it, so nobody ever judges that collision
-without it; it is put back under the same mutex.  ``go`` orders what is written to it
-before it runs.  Its ``faults`` are read once ``living`` is 0.
+Each runs on a worker of a pool, in the collision of the thread that has started it.  What orders the
+accesses: a worker is taken, given its collision and counted as ``living`` under ``Waits.mutex``, in the
+step that starts it, so that collision is never judged without it; it is put back under the same mutex.
+``go`` orders what is written to it before it runs.  Its ``faults`` are read once ``living`` is 0.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _MOST = 1_000
 
 
 class Children:
-    """The pool; ``everyone`` are all workers of the run, and grows by those that are hired."""
+    """The pool; ``everyone`` has all workers of the run, and each worker that is hired is added to it."""
 
     def __init__(self, name: str, everyone: list[Worker], local: Local, seed: int) -> None:
         self._program, self._everyone, self._local, self._seed = name, everyone, local, seed
@@ -39,24 +38,24 @@ class Children:
         self.ended: Callable[[Worker], None] = lambda me: None
         self.part_over: Callable[[int], None] = lambda slot: None
         self.tick: Callable[[], int] = lambda: 0
-        # Those that a setup has started, for each collision of the batch.
+        # The threads that setup has started, for each collision of the batch.
         self.waiting: list[list[Thread]] = []
         self._begun: list[Thread] = []
 
     # -- setup: the coordinator's, while the workers sleep
 
     def clear(self, recycled: int) -> None:
-        """A new batch begins with so many states that no setup makes."""
+        """Start a new batch, in which ``recycled`` states are not made by setup."""
         self.waiting = [[] for _ in range(recycled)]
 
     def set_up(self) -> None:
-        """A setup is over: what the next one starts is another collision's."""
+        """Note that a setup is over: the threads that the next one starts are another collision's."""
         self.waiting.append(self._begun)
         self._begun = []
         self._made.clear()
 
     def enrol(self, thread: Thread) -> Worker | None:
-        """Name ``thread`` after the one that makes it, and as the how-manieth around its function."""
+        """Name ``thread`` after the thread that makes it, its function and a running number."""
         me = self._local.worker
         if me is None:
             who, made = "setup", self._made
@@ -70,7 +69,7 @@ class Children:
         return me
 
     def spawn(self, thread: Thread) -> None:
-        """Within the step that starts it; in setup it is kept until its collision begins."""
+        """Start ``thread`` within the current step; in setup keep it until its collision begins."""
         me = self._local.worker
         if me is None:
             self._begun.append(thread)
@@ -78,7 +77,7 @@ class Children:
             self._launch(thread, me.batch, me.slot)
 
     def begin(self, me: Worker, slot: int) -> None:
-        """``me``, one certain worker, comes to collision ``slot``: so do those that its setup started."""
+        """Launch the threads that setup started for collision ``slot``, which the first worker begins."""
         for thread in self.waiting[slot]:
             with self.mutex:
                 self._launch(thread, me.batch, slot)
@@ -143,7 +142,10 @@ class Children:
             self.part_over(slot)
 
     def await_all(self, seconds: float) -> bool:
-        """Whether all have ended; waits for that so long.  Asked once no worker can start any more."""
+        """Wait at most ``seconds`` until all have ended; return whether they have.
+
+        Called once no worker can start any more.
+        """
         with self.mutex:
             if not self.living:
                 return True

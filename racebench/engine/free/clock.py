@@ -1,8 +1,8 @@
-"""The clock of a free run: timeouts are short in real time, and as long as the program says by this clock.
+"""The clock of a free run: timeouts are short in real time, and by this clock as long as the program says.
 
-A timeout of any length ends after a few milliseconds, a longer one later than a shorter one;
-but one in four comes at once, since what is waited for seldom takes that long.  See
-``primitives.clock`` for why that is no false alarm.
+A timeout of any length ends after a few milliseconds, a longer one later than a shorter one; but one in
+four ends at once, since an awaited event seldom takes that long.  See ``primitives.clock`` for why that
+is no false alarm.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ _AT_ONCE = 0.25
 
 
 def shortened(seconds: float) -> float:
-    """How long such a timeout really takes: longer for a longer one, but never long."""
+    """Return how long a timeout of ``seconds`` really takes: longer for a longer one, but never long."""
     return _UNIT_S * math.log2(1 + seconds / _UNIT_S) if seconds > 0 else 0.0
 
 
 def patience(seconds: float, rng: random.Random) -> float:
-    """How long one who is blocked, and has so much time, really waits."""
+    """Return how long a blocked thread with a timeout of ``seconds`` really waits."""
     return 0.0 if rng.random() < _AT_ONCE else shortened(seconds)
 
 
 class Clock:
-    """Real time, and what sleeps and timeouts have skipped of it; ``_mutex`` orders who skips some.
+    """Real time plus the time that sleeps and timeouts have skipped; ``_mutex`` orders the additions.
 
-    ``dismissed`` says whether the caller is a daemon for whom nobody waits any more.
+    ``dismissed`` returns whether the caller is a daemon for which no other thread waits any more.
     """
 
     def __init__(self, dismissed: Callable[[], bool]) -> None:
@@ -44,7 +44,7 @@ class Clock:
         return time.monotonic() + self._skipped
 
     def passed(self, seconds: float) -> None:
-        """A wait of so many ``seconds`` is over."""
+        """Add ``seconds``: a wait of that length is over."""
         with self._mutex:
             self._skipped += max(0.0, seconds)
 

@@ -1,10 +1,10 @@
-"""Waiting at a lock that is let go of before long.
+"""Waiting at a lock that is released soon.
 
-A thread that parks goes on some 10 us after the lock is free for it, one that looks after less
-than half a us; and what threads of a free run wait for comes soon: the other one has a few steps
-to go.  So where they really run side by side, and each has a CPU, they look before they park.
-A look is a try at the lock itself, which is still all that orders who lets go before who goes on.
-Where they do not, the looks would take the CPU from whom they wait for.
+A thread that parks goes on about 10 us after the lock is free, a thread that polls after less than half
+a us; and what threads of a free run wait for comes soon: the other thread has a few steps to go.  So
+where the threads really run in parallel, and each has a CPU, they poll before they park.  A poll is a try
+at the lock itself, which still is all that orders the release before the acquire.  Where they do not run
+in parallel, polling would take the CPU from the thread that they wait for.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _LOOKS = 300
 
 
 def looks(threads: int) -> int:
-    """How often each of so many ``threads`` looks before it parks."""
+    """Return how often each of ``threads`` threads polls before it parks."""
     return _LOOKS if not has_gil() and cpus() >= threads else 0
 
 
 def cpus() -> int:
-    """On how many CPUs this process may run."""
+    """Return on how many CPUs this process may run."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def passed(gate: threading.Lock, looks: int, timeout: float = -1) -> bool:
-    """Take ``gate``, after so many looks parked; False if it was not free for ``timeout`` seconds of that."""
+    """Take ``gate``: try ``looks`` times, then park; False after ``timeout`` seconds of parking in vain."""
     for _ in repeat(None, looks):
         if gate.acquire(False):
             return True

@@ -1,8 +1,8 @@
 """Mutexes in the free run: real locks that really block, with one try as the fast path.
 
-What each shared access is ordered by: ``owner`` and the owner's ``held`` are written
-by the thread that has the real lock.  Others read ``owner`` under ``Waits.mutex``;
-why a stale value does no harm is argued in waits.py.
+What each shared access is ordered by: ``owner`` and the owner's ``held`` are written by the thread that
+has the real lock.  Others read ``owner`` under ``Waits.mutex``; waits.py explains why a stale value does
+no harm.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from .worker import Local, Worker
 
 
 class FreeMutex(Free, Lock):
-    """All of a mutex but its fast path."""
+    """A mutex without its fast path."""
 
     counts = False
-    """Whether one release need not give it up."""
+    """Whether acquires are counted, so that one release need not free the lock."""
 
     def __init__(self, cls: str | None = None, index: int | str | None = None) -> None:
-        # One call less than through the base: a machine makes many locks.
+        # It saves a call of the base class: a machine makes many locks.
         self.cls = cls or self._called()
         self.index = index
         self.real = real = RealLock()
         self._get, self._put = real.acquire, real.release
 
     def taken_outside(self, blocking: bool, timeout: float) -> bool:
-        """By setup or check, which have the machine to themselves: nobody would let go in time."""
+        """Take the lock in setup or check, which run alone: no thread would release it in time."""
         self._run.outside()
         return super().acquire(checked(blocking, timeout) is None)
 
@@ -51,8 +51,9 @@ class FreeMutex(Free, Lock):
         run = self._run
         run.waits.enter(me, self)
         passed(self.real, run.noise.looks)
-        # Until the caller has written itself as its owner the lock has none.  Who walks by meanwhile sees
-        # no ring here, and rightly: this thread goes on.  A ring through it closes when it next enters.
+        # The lock has no owner until the caller has written itself as owner.  A thread that walks the graph
+        # meanwhile sees no cycle here, correctly: this thread goes on.  A cycle through it closes when it
+        # enters the next time.
         run.waits.leave(me)
         if me.aborted:
             self._let_go(me)
@@ -63,14 +64,14 @@ class FreeMutex(Free, Lock):
         if seconds is None:
             taken: bool = self.acquire()
         else:
-            # Blocked for so long at most: no lock is asked for in an order that could close a ring.
+            # It blocks for a limited time: this lock order can close no cycle.
             taken = self.acquire(False) or (seconds > 0 and self._wait_for(me, seconds))
         if taken:
             self.held_from(_getframe(2))
         return taken
 
     def _wait_for(self, me: Worker, seconds: float) -> bool:
-        """Known to nobody as waiting: it goes on before long, whoever has the lock."""
+        """Wait without entering the wait-for graph: the thread goes on soon, whoever has the lock."""
         if not self.real.acquire(timeout=patience(seconds, me.rng)):
             self._run.clock.passed(seconds)
             return False
@@ -84,7 +85,7 @@ class FreeMutex(Free, Lock):
             self._misuse(me)
             return
         me.drop(self)
-        # Before the real release: the next owner writes itself right after, and this must not undo it.
+        # Before the real release: the next owner writes itself right after it, and must not be overwritten.
         self.owner = None
         self._let_go(me)
 
@@ -95,7 +96,7 @@ class FreeMutex(Free, Lock):
             self._not_had(me)
 
     def _not_had(self, me: Worker) -> None:
-        """The run may have given up this thread and freed its lock, so do not free the real one twice."""
+        """Ignore a failed release if the run gave this thread up and freed its lock; else raise."""
         if not (me.lost or me.aborted):
             raise
 
@@ -112,16 +113,16 @@ class FreeMutex(Free, Lock):
         return self.owner is not None
 
     def abandon(self, worker: Worker) -> None:
-        """The owner ended without releasing: let the others go on."""
+        """Free the lock of an owner that ended without releasing it, so that the others go on."""
         self.owner = None
         self.real.release()
 
 
 class FreePlain:
-    """What differs for a lock that anybody may give back.
+    """The difference for a lock that any thread may release.
 
-    The list of what its owner holds is that thread's own: it is told to look by ``lent``,
-    and no order of locks is noted before it has.
+    The list of the locks that the owner holds belongs to that thread: ``lent`` tells it to update the list,
+    which it does before it notes any lock order.
     """
 
     owner: Any
@@ -145,7 +146,7 @@ class FreePlain:
 
 
 class Reentrant(FreeMutex):
-    """What its holder does before the fast path, over a class that has that."""
+    """Handles the holder's nested acquires before the fast path, over a class that has that path."""
 
     depth = 0
 
@@ -176,20 +177,20 @@ class Reentrant(FreeMutex):
         super().abandon(worker)
 
 
-# The two functions below have the run's own of these, with its ``namespace``.
+# The two functions below get the run's own values of these names from its ``namespace``.
 local = Local()
 noisy = False
 
 
 def noise() -> None:
-    """A noisy step."""
+    """Make a noisy step."""
 
 
 def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
     me = local.worker
     if me is None:
         return bool(self.taken_outside(blocking, timeout))
-    # By identity: nothing is as cheap, and another -1 comes to the same.
+    # Compared by identity: that is cheapest, and another -1 has the same result.
     if timeout is not FOREVER:
         timed: bool = self._timed(me, blocking, timeout)
         return timed
@@ -225,7 +226,7 @@ def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> N
     if self.counts or self.owner is not me or not held or held[-1][0] is not self:
         self.drop(me)
         return
-    # As ``drop`` does it, without a call for each part.
+    # It does what ``drop`` does, without a call for each part.
     held.pop()
     self.owner = None
     try:
@@ -235,10 +236,10 @@ def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> N
 
 
 def _fast_path(run: Run) -> dict[str, Callable[..., Any]]:
-    """``acquire`` and ``release`` of the mutexes of ``run``.
+    """Return ``acquire`` and ``release`` of the mutexes of ``run``.
 
-    They have its namespace for their globals: those are looked up faster than what a closure
-    keeps, and where there is no GIL a closure's cell is locked at each look, by both threads at once.
+    Their globals are the run's namespace: globals are looked up faster than the variables of a closure, and
+    where there is no GIL each access locks a closure's cell, for both threads at once.
     """
     names = globals()
     for name in {*acquire.__code__.co_names, *release.__code__.co_names} & names.keys():
@@ -251,7 +252,7 @@ def _fast_path(run: Run) -> dict[str, Callable[..., Any]]:
 
 
 def mutexes(run: Run, base: type) -> dict[type, type]:
-    """The free run's ``Lock`` and ``RLock``."""
+    """Return the free run's ``Lock`` and ``RLock``."""
     path = _fast_path(run)
     lock = type("FreeLock", (FreeMutex, base), path)
     again = type("FreeRLock", (FreeMutex, RLock, base), {**path, "counts": True})

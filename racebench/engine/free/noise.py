@@ -1,16 +1,14 @@
-"""Noise: what makes free-running threads collide.
+"""Noise: it makes free-running threads collide.
 
-Under a GIL two threads hardly ever meet in the middle of an operation, so
-each batch of collisions runs under one *setting*: a switch interval, and what
-a thread does every so many steps.  The best setting differs by program,
-Python build and machine, so it is learnt: time goes to the setting that
-breaks rules fastest, the rest is shared out evenly.  Every signature has one vote, divided
-among the settings that show it: what each collision breaks does not outvote what is rare.
+Under a GIL two threads hardly ever meet in the middle of an operation, so each batch of collisions runs
+under one *setting*: a switch interval, and what a thread does after a number of steps.  The best setting
+differs by program, Python build and machine, so it is learnt: time goes to the setting that breaks rules
+fastest, the rest is shared out evenly.  Every signature has one vote, divided among the settings that
+show it: a finding that each collision shows does not outvote a rare one.
 
-``HOLD`` is the strongest: the thread that is ahead stops in mid-operation
-until another one has come to the same collision and gone a random number of
-steps into it, has passed it, or waits for a lock; the other is then held in
-its turn.  It needs neither luck nor a sleep of the right length.  At most one
+``HOLD`` is the strongest: the thread that is ahead stops in mid-operation until another thread has come
+to the same collision and gone a random number of steps into it, has passed it, or waits for a lock; then
+the other thread is held in its turn.  It needs neither luck nor a sleep of the right length.  At most one
 thread is held at a time, and never longer than ``HOLD_S``.
 """
 
@@ -67,7 +65,7 @@ SETTINGS = (
 
 
 class Adviser:
-    """Chooses the setting of each batch from what the batches so far brought.
+    """Chooses the setting of each batch by the findings of the earlier batches.
 
     Owned by the coordinating thread.
     """
@@ -80,7 +78,7 @@ class Adviser:
         self._turn = 0
 
     def choose(self) -> int:
-        """The index of the next setting: every other batch the best, else the least tried."""
+        """Return the index of the next setting: every other batch the best, else the least tried."""
         self._turn += 1
         best = max(range(len(self.settings)), key=self._rate)
         if self.failures[best] and self._turn % 2:
@@ -92,7 +90,7 @@ class Adviser:
         return votes / self.seconds[i] if self.seconds[i] else 0.0
 
     def learn(self, i: int, seconds: float, failures: Counter[str]) -> None:
-        """A batch under setting ``i`` took ``seconds``; ``failures`` by signature."""
+        """Note that a batch under setting ``i`` took ``seconds``; ``failures`` by signature."""
         self.seconds[i] += seconds
         self.failures[i] += failures
         self._all += failures
@@ -101,9 +99,9 @@ class Adviser:
 class Noise:
     """What workers do at noisy steps of the running batch.
 
-    Lock order: ``_mutex`` is innermost.  ``held`` is written under it; whoever
-    takes a thread off ``held`` opens its gate once.  A gate that is opened
-    late, after the hold timed out, is drained when its owner is held again.
+    Lock order: ``_mutex`` is innermost.  ``held`` is written under it; the thread that takes a worker off
+    ``held`` opens the worker's gate once.  A gate that is opened late, after the hold timed out, is drained
+    when its owner is held again.
     """
 
     def __init__(self, workers: Sequence[Worker]) -> None:
@@ -117,7 +115,7 @@ class Noise:
         me.fuel = int(rng.random() * 2 * self.setting.period) + 1
 
     def jolt(self, me: Worker) -> None:
-        """``me`` has used up its fuel."""
+        """Jolt ``me``, which has used up its fuel."""
         if me.aborted and me.obj is None:
             raise ThreadAbort
         self.refuel(me, me.rng)
@@ -148,7 +146,7 @@ class Noise:
                     self.held = None
 
     def _somebody_comes_to(self, me: Worker) -> bool:
-        # A loop, since this is asked at every jolt, and a generator costs more than all its work.
+        # A loop, since this runs at every jolt, and a generator would cost more than the work itself.
         for w in self.workers:  # noqa: SIM110
             if w is not me and w.slot <= me.slot and w.awake:
                 return True
@@ -162,7 +160,7 @@ class Noise:
             _open(held.hold_back)
 
     def pass_by(self, me: Worker, slot: int) -> None:
-        """``me`` has ended ``slot``: if another is held there or before, change places."""
+        """Change places with a thread that is held in ``slot`` or before, since ``me`` has ended ``slot``."""
         held = self.held
         if held is not None and held is not me and held.slot <= slot:
             self.let_go()

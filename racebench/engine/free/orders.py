@@ -1,4 +1,4 @@
-"""The orders in which threads of the free run nest locks: what the detector of inversions gets to see.
+"""The orders in which threads of the free run nest locks: the input of the lock-order detector.
 
 Only a worker writes its ``chains``; the coordinator reads them between batches.
 """
@@ -14,10 +14,10 @@ from .worker import Worker
 
 
 def note(me: Worker, lock: Any, mode: bool = True, again: bool = False) -> None:
-    """``me`` is about to want ``lock`` with others held: keep each such chain once.
+    """Note that ``me``, which holds other locks, is about to take ``lock``; each such chain is kept once.
 
-    A fair read-write lock is noted by its writers with nothing held too, since they
-    hold readers back; ``again`` says that a reader has it already.
+    The writers of a fair read-write lock are noted with no lock held too, since they hold readers back;
+    ``again``: a reader has the lock already.
     """
     if me.lent:
         me.lent = False
@@ -37,7 +37,7 @@ def note(me: Worker, lock: Any, mode: bool = True, again: bool = False) -> None:
 
 
 def _chain(me: Worker, lock: Any, mode: bool) -> list[LockEdge]:
-    """The edges from each lock that ``me`` holds to ``lock``.
+    """Return the edges from each lock that ``me`` holds to ``lock``.
 
     Locks of one class without an index cannot be told apart here: no edge.
     """

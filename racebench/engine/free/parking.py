@@ -1,8 +1,8 @@
 """The primitives' runtime in the free run, for all but mutexes.
 
-A primitive is looked at and changed under ``Waits.mutex``, for a few instructions and
-never while sleeping: that orders all accesses to it.  Who cannot go on is parked there,
-where it is seen as waiting; see waits.py.
+A primitive is read and changed under ``Waits.mutex``, for a few instructions and never while sleeping:
+that orders all accesses to it.  A thread that cannot go on is parked there, and is seen as waiting; see
+waits.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .waits import Waits
 from .worker import Local, Ticket, Worker
 
 _SPURIOUS = 0.25
-"""How likely a wait that may end unasked does."""
+"""The probability that a wait which may end spuriously does so."""
 
 
 class Run(Protocol):
@@ -48,7 +48,7 @@ class Run(Protocol):
 
 
 class Free(Primitive):
-    """What takes the place of the runtime outside a run, bound to a free run by a subclass."""
+    """Replaces the runtime that is used outside a run; a subclass binds it to a free run."""
 
     _run: ClassVar[Run]
     noisy = True
@@ -72,7 +72,7 @@ class Free(Primitive):
         me = run.local.worker
         if me is None:
             run.outside()
-            # Setup and check have the machine to themselves: what has not come by now never will.
+            # Setup and check run alone: what has not come by now never will.
             return super()._block(op, effect, arg, ask, None if timeout is None else 0.0)
         if self.noisy:
             run.maybe_step()
@@ -88,17 +88,17 @@ class Free(Primitive):
         return result
 
     def _misuse(self, me: Any) -> None:  # type: ignore[override]
-        """A finding; the release is ignored."""
+        """Report a finding; the release is ignored."""
         if not me.aborted:
             me.faults.append((me.slot, misuse_fault(me, self, caller_site(), self._run.tick())))
 
     def stuck_for(self, worker: Worker) -> bool:
-        """With the mutex, where who waits has not got what it waits for."""
+        """Return True: under the mutex, a worker that waits has not got what it waits for."""
         return True
 
 
 class FreeThread(Free, Thread):
-    """To start and to join touches nothing that is shared, which noisy steps are counted for."""
+    """A thread whose start and join are not counted as noisy steps: they touch nothing that is shared."""
 
     noisy = False
 
@@ -116,7 +116,7 @@ class FreeRWLock(Free, RWLock):
 
 
 class FreeCondition(Free, Condition):
-    """A condition that wakes unasked at random, if it may."""
+    """A condition that wakes spuriously at random, if it may."""
 
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
@@ -132,7 +132,7 @@ class FreeCondition(Free, Condition):
         return True
 
     def _unasked(self, me: Worker) -> bool:
-        """Whether this wait of ``me`` ends by itself, as one in a collision may; then it waits no more."""
+        """Return whether this wait of ``me`` ends spuriously, as one per collision may; if so, end it."""
         now = me.batch, me.slot
         with self._run.waits.mutex:
             if self._roused.get(me) == now or me.rng.random() >= _SPURIOUS:
@@ -143,7 +143,7 @@ class FreeCondition(Free, Condition):
 
 
 class Predicate(Polled):
-    """What a thread in ``wait_until`` waits for, at ``site``."""
+    """The predicate that a thread in ``wait_until`` waits for, at ``site``."""
 
     cls = "wait_until"
     name = "its predicate"
@@ -158,12 +158,12 @@ class Predicate(Polled):
         return ()
 
     def stuck_for(self, worker: Worker) -> bool:
-        """Evaluated by whoever asks, who holds the mutex: so without noise."""
+        """Evaluate the predicate without noise, since the caller holds the mutex."""
         return not self._run.quietly(self._test)
 
 
 def wait_until(run: Run, test: Callable[[], Any]) -> None:
-    """Spin, but be known as waiting, so that a wait without end is a finding."""
+    """Spin, but be registered as waiting, so that a wait without end is a finding."""
     me = run.local.worker
     if me is None:
         run.outside()

@@ -8,7 +8,7 @@ from .parking import Free, FreeCondition, FreeRWLock, FreeThread, Run
 
 
 def substitutes(run: Run) -> dict[type, type]:
-    """The base of every primitive in ``run``, and the classes of those that need more than that."""
+    """Return the base of every primitive in ``run``, and the classes of those that need more."""
     base: type = type("Free", (Free,), {"_run": run})
     return {
         Primitive: base,

@@ -1,18 +1,16 @@
-"""The free-running engine: the same program on OS threads that nothing holds back.
+"""The free-running engine: the same program on OS threads that run without control.
 
-A batch is many independent collisions: the coordinator sets up that many
-states, every worker runs its thread function on each of them in order, and
-the coordinator checks them all.  One barrier a batch, not one a collision.
+A batch is many independent collisions: the coordinator sets up that many states, every worker runs its
+thread function on each of them in order, and the coordinator checks them all.  So there is one barrier
+per batch, not one per collision.
 
 What orders the accesses:
-- states, setting and a worker's counters are written by the coordinator while
-  all workers sleep on their ``go`` lock, and by their worker otherwise; ``go``
-  and ``done`` order the two.
-- ``slot`` (the collision a worker is in) is written by its worker and read by
-  others without a lock: it only grows within a batch, so an old value means
-  "may still come", which is the safe side.
-- ``faults`` of a worker are appended by the worker, or by a thread that holds
-  ``Waits.mutex`` while the worker sleeps, and read at rest.
+- states, setting and a worker's counters are written by the coordinator while all workers sleep on their
+  ``go`` lock, and by their worker otherwise; ``go`` and ``done`` order the two.
+- ``slot`` (the collision a worker is in) is written by its worker and read by others without a lock: it
+  only grows within a batch, so an old value means "may still come", which is the safe side.
+- ``faults`` of a worker are appended by the worker, or by a thread that holds ``Waits.mutex`` while the
+  worker sleeps, and read at rest.
 """
 
 from __future__ import annotations
@@ -48,7 +46,7 @@ _STEP = """if noisy:
             me.fuel -= 1
         else:
             noise()"""
-"""What an accessor does first: ``FreeRun.step``, whose way for steps that jolt nobody is taken in place."""
+"""What an accessor does first: ``FreeRun.step``, with its path for steps without a jolt inlined."""
 
 
 def _accessor(declared: Field) -> tuple[str, str, dict[str, str]]:
@@ -83,7 +81,7 @@ class FreeRun:
         self.stopping = self._closing = self._setting_up = False
         self.stalled = threading.Event()
         self.strangers, self.blind_spots = Strangers(program.name), BlindSpots()
-        # Who may touch the state of a collision besides the workers: we, and later the watchdog.
+        # The threads that may touch a collision's state besides the workers: this one, later the watchdog.
         self.allowed = {threading.get_ident()}
         self.refusal = ""
         self.touched = False
@@ -110,13 +108,13 @@ class FreeRun:
         wait_until(self, predicate)
 
     def hand_over(self, what: str, value: Any) -> None:
-        """Threads that nobody holds back use the real objects, seen or not."""
+        """Do nothing: uncontrolled threads use the real objects, seen or not."""
 
     def outlives(self, what: str) -> None:
-        """One era has all the collisions, and what was made in another one is as real as any."""
+        """Do nothing: one era has all the collisions, and an object made in another one is as real as any."""
 
     def execution(self) -> Any:
-        """The batch and collision that the calling thread is in."""
+        """Return the batch and collision that the calling thread is in."""
         me = self.local.worker
         return None if me is None else (me.batch, me.slot)
 
@@ -145,10 +143,10 @@ class FreeRun:
         return were
 
     def fence(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing: no store is kept back."""
 
     def outside(self) -> None:
-        """The caller is no worker: it is to be the coordinator or the watchdog."""
+        """Refuse a caller that is neither a worker nor the coordinator nor the watchdog."""
         if threading.get_ident() not in self.allowed and not self._closing:
             self.strangers.caught(called())
 
@@ -165,7 +163,7 @@ class FreeRun:
     # -- what workers do
 
     def step(self) -> None:
-        """A noisy step: count down to the next jolt."""
+        """Make a noisy step: count down to the next jolt."""
         me = self.local.worker
         if me is None:
             self.outside()
@@ -183,7 +181,7 @@ class FreeRun:
         self.namespace["noisy"] = noisy
 
     def quietly(self, test: Callable[[], Any]) -> bool:
-        """``test()`` without noise in the calling thread; True if it raises."""
+        """Return ``test()``, evaluated without noise in the calling thread; True if it raises."""
         me = self.local.worker
         fuel = 0 if me is None else me.fuel
         if me is not None:
@@ -203,13 +201,13 @@ class FreeRun:
         self.noise.refuel(me, me.rng)
 
     def _ended(self, me: Worker) -> None:
-        """A thread that was started is over."""
+        """Handle the end of a thread that the program started."""
         if me.held:
             self._leaked(me, me.slot)
         self.noise.let_go()
 
     def _dismissed(self) -> bool:
-        """Whether the caller is a daemon, and all who are none have left its collision."""
+        """Return whether the caller is a daemon, and all non-daemons have left its collision."""
         me = self.local.worker
         if me is None or not me.daemon:
             return False
@@ -229,7 +227,7 @@ class FreeRun:
                 # The watchdog's interrupt came between two collisions.
                 me.aborted = False
             if me.lost:
-                # Nobody waits for us any more, and what we held is taken from us.
+                # No thread waits for us any more, and the locks that we held were taken from us.
                 return
             me.slot = len(self.states)
             me.idle = True
@@ -284,7 +282,7 @@ class FreeRun:
     # -- what the coordinator does
 
     def end_early(self) -> None:
-        """A worker stalled: the run ends with what is known."""
+        """End the run with what is known, since a worker stalled."""
         self.stopping = True
         self.stalled.set()
 
@@ -298,14 +296,14 @@ class FreeRun:
         for worker in self.everyone:
             if worker.child and worker.idle:
                 worker.function = None
-            # One that is lost ends when it comes back.
+            # A worker that is lost ends when it comes back.
             worker.go.release()
         for worker in self.everyone:
             if not worker.lost and worker.thread is not None:
                 worker.thread.join()
 
     def forget(self) -> None:
-        """The run is over: what outlives it, as a queue that library code has put somewhere, has it."""
+        """Drop the run's objects at its end: library code may keep a queue, and through it the run."""
         self.states, self.spent = [], []
         self.children.clear(0)
         for worker in self.everyone:
@@ -314,7 +312,7 @@ class FreeRun:
                 worker.function = None
 
     def retire(self) -> None:
-        """Drop the states of the batch that was checked, but for those fit to be used again."""
+        """Drop the states of the batch that was checked, except those fit to be used again."""
         if self.program.recycle is not None:
             spoilt = {slot for worker in self.everyone for slot, _ in worker.faults}
             fit = [s for slot, s in enumerate(self.states) if slot not in spoilt]
@@ -322,7 +320,7 @@ class FreeRun:
         self.states = []
 
     def prepare(self, size: int) -> None:
-        """States for ``size`` collisions; ProgramError if setup or recycle raises."""
+        """Make states for ``size`` collisions; ProgramError if setup or recycle raises."""
         fresh = self.program.fresh
         again, self.spent = self.spent[:size], self.spent[size:]
         self.states = [state for state in again if self.program.recycled(state)]
@@ -344,10 +342,10 @@ class FreeRun:
             self.noise.refuel(worker, worker.rng)
 
     def collide(self) -> bool:
-        """Run the prepared batch; False if the run must end."""
+        """Run the prepared batch; return False if the run must end."""
         fuel = [worker.fuel for worker in self.workers]
         whole = self._collided()
-        # Each noisy step takes some.
+        # Each noisy step uses some fuel.
         self.touched = (
             self.touched or self.children.touched or fuel != [worker.fuel for worker in self.workers]
         )

@@ -25,7 +25,7 @@ from .watchdog import Watchdog
 
 
 class How(TypedDict, total=False):
-    """Who hears how far it is, and how long a thread may go without a step."""
+    """The receiver of progress, and how long a thread may go without a step."""
 
     progress: ProgressCall | None
     stall_s: float
@@ -43,7 +43,7 @@ def stress(
 ) -> Result:
     """Hammer ``program`` on free-running OS threads for ``seconds``; see ``modes.stress``.
 
-    ``rings`` says which orders of locks are inversions.  What runs under control only is not run.
+    ``rings`` says which lock orders are inversions.  A program that runs only under control is not run.
     """
     refused = only_controlled(program)
     if refused:
@@ -88,7 +88,7 @@ class Stress:
             run.start()
             watchdog.start()
             try:
-                # Collisions are counted first: on a busy machine the threads may take all the time to start.
+                # The collisions are checked first: on a busy machine thread starts may take all the time.
                 least = FEWEST_COLLISIONS if seconds > 0 else 0
                 while tally.collisions < least or perf_counter() - self._started < seconds:
                     if not self._one_batch() or (stop_on_first and tally.failures):
@@ -118,7 +118,7 @@ class Stress:
         size = self.batches.next(at)
         run.noise.setting = setting
         started = perf_counter()
-        # Only noisy steps are looked at: in the first setup too, for a thread that it starts.
+        # Only noisy steps are checked for stray threads: in the first setup too, for a thread that it starts.
         run.set_noisy(not self.tally.collisions)
         run.prepare(size)
         sys.setswitchinterval(setting.switch_interval_s)
@@ -135,7 +135,7 @@ class Stress:
         return whole
 
     def _drain(self) -> None:
-        """After Ctrl-C: let the workers end their collision, and keep what they found."""
+        """Let the workers end their collision after Ctrl-C, and keep what they found."""
         run = self.run
         run.stopping = True
         run.noise.let_go()

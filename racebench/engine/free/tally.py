@@ -1,4 +1,4 @@
-"""From a batch of free-running collisions to findings."""
+"""Makes findings from a batch of free-running collisions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ..stuck import Fault, error_fault
 from ..tally import Log, Tally
 
 Rings = Callable[[Sequence[LockEdge]], list[Alarm]]
-"""What tells inversions from orders; the engine knows no detector."""
+"""Finds the inversions among lock orders; the engine knows no detector."""
 
 
 def no_rings(edges: Sequence[LockEdge]) -> list[Alarm]:
-    """No order is an inversion."""
+    """Report no lock order as an inversion."""
     return []
 
 
@@ -42,7 +42,7 @@ class Batch(Protocol):
 
 @dataclass
 class _Collision:
-    """One collision: what went wrong, which has no steps."""
+    """One collision: what went wrong in it; it has no steps."""
 
     faults: list[Fault]
     broken: tuple[Broken, ...] = ()
@@ -50,7 +50,7 @@ class _Collision:
 
 
 class FreeTally(Tally):
-    """Counts what collisions broke, by signature.  Used by the coordinator, at rest."""
+    """Counts what collisions broke, by signature; used by the coordinator, at rest."""
 
     def __init__(self, program: Program, run: Batch, rings: Rings = no_rings) -> None:
         super().__init__()
@@ -58,11 +58,11 @@ class FreeTally(Tally):
         self.collisions = 0
         self.first_s: float | None = None
         self._chains = 0
-        # One that has a story is another each time: its parts are not what its threads did.
+        # A program with a story differs each time: its parts do not say what its threads did.
         self._codes = bool(program.parts) and program.story is None
 
     def take(self, size: int, started: float) -> Counter[str]:
-        """Take in the batch that has just run; returns how often each signature came in it."""
+        """Add the batch that has just run; return how often each signature came in it."""
         faults: dict[int, list[Fault]] = {}
         for worker in self.run.everyone:
             for slot, fault in worker.faults:
@@ -98,7 +98,7 @@ class FreeTally(Tally):
             self._failed(_Collision([], broken), slot, started)
 
     def _failed(self, collision: _Collision, slot: int, started: float) -> None:
-        """Collision ``slot`` of this batch broke a rule: those before it, and it, were needed for that."""
+        """Count collision ``slot`` of this batch, which broke a rule, after all the collisions before it."""
         if self.first is None:
             self.first_s = perf_counter() - started
         number = self.collisions + slot + 1
@@ -120,8 +120,8 @@ class FreeTally(Tally):
     def _orders(self) -> None:
         """Look at the orders in which locks were nested, if there are new ones.
 
-        Workers are at rest, so their ``chains`` are ours; a lost worker's may
-        grow while we copy it, which dict.copy survives.
+        Workers are at rest, so only this thread uses their ``chains``; a lost worker's may grow while it is
+        copied, which dict.copy survives.
         """
         chains = sum(len(worker.chains) for worker in self.run.everyone)
         if chains == self._chains:
@@ -131,13 +131,13 @@ class FreeTally(Tally):
             edge for worker in self.run.everyone for chain in worker.chains.copy().values() for edge in chain
         ]
         for alarm in self.rings(edges):
-            # An order is known from then on: to look at it again counts nothing.
+            # A known lock order is not counted again.
             if alarm.guarded or alarm.signature not in self.seen:
                 self.alarm(alarm, (), self.collisions, "free")
 
 
 def _until_doom(faults: list[Fault]) -> Iterator[Fault]:
-    """What happened in one collision, up to the first thing that spoils the rest."""
+    """Yield the faults of one collision, up to the first one after which the rest means nothing."""
     for fault in sorted(faults, key=lambda e: e.at):
         yield fault
         if fault.crash or fault.rule.startswith(_ENDS_THE_STORY):

@@ -2,37 +2,34 @@
 
 Lock order: `Waits.mutex` is innermost; nothing blocks while it is held.
 
-Why a ring is seen exactly when it closes: a thread enters itself as waiting
-under the mutex, and then walks from what it wants to the owner, to what that
-one wants, and so on.  Of the threads of a ring one enters last.  The others
-entered before (the mutex orders their entries before its walk), and each
-wrote itself as owner of what it holds before it entered, in its own program
-order.  So the last one sees the whole ring.
+Why a cycle is seen exactly when it closes: a thread enters itself as waiting under the mutex, and then
+walks from the lock that it wants to the owner, to the lock that the owner wants, and so on.  Of the
+threads of a cycle one enters last.  The others entered before (the mutex orders their entries before its
+walk), and each wrote itself as owner of what it holds before it entered, in its own program order.  So
+the last one sees the whole cycle.
 
-Why what it sees is true: an owner that is entered as waiting is asleep, or
-about to be, and cannot release; its entry is removed only when it has got
-what it wanted, which nobody in the ring can give it.
+Why what it sees is true: an owner that is entered as waiting is asleep, or about to be, and cannot
+release; its entry is removed only when it has got what it wanted, which no thread in the cycle can give
+it.
 
-Why a collision that is called stuck is: first every worker is seen to be past
-it or entered as waiting, which both stay so while the mutex is held, and so none
-of them runs the program; then each is asked what it waits for.  Asked on the
-way, one could wait for a lock whose owner lets go of it and passes before its
-turn comes.
+Why a collision that is called stuck is stuck: first every worker is seen to be past it or entered as
+waiting; both stay true while the mutex is held, and so none of them runs the program; then each is asked
+what it waits for.  If they were asked one by one on the way, a worker could wait for a lock whose owner
+releases it and passes before its turn comes.
 
-Why a wait with a timeout is no part of this: it ends by itself, so who waits for it waits
-for somebody who moves, and it closes no ring.  A mutex that is taken with a timeout does
-not enter at all; any other is a sleeper, which ``waits`` says is none.
+Why a wait with a timeout is not part of this: it ends by itself, so a thread that waits for such a
+waiter waits for a thread that moves, and the wait closes no cycle.  A mutex that is taken with a timeout
+does not enter at all; any other wait with a timeout is a sleeper, for which ``Worker.waits`` is False.
 
-Why nobody is woken by a lie: the last thread never goes to sleep.  It unwinds
-and releases what it holds as anybody would; that wakes its predecessor, which
-finds itself aborted, releases in turn, and so on round the ring.  Only who is
-parked has to be poked.
+Why no thread is woken wrongly: the last thread never goes to sleep.  It unwinds and releases what it
+holds as any thread would; that wakes its predecessor, which finds itself aborted, releases in turn, and
+so on round the cycle.  Only a parked thread has to be woken explicitly.
 
-A mutex blocks by its real lock.  All other primitives are state machines that are
-only looked at or changed with the mutex: who cannot go on is parked in the same
-breath, and whoever makes it possible does for the sleeper what that wanted, takes
-it off the sleepers and opens its gate.  So nobody is ever seen as waiting for what
-it has, or as running while it waits, and no wake-up comes between a look and a sleep.
+A mutex blocks by its real lock.  All other primitives are state machines that are only read or changed
+under the mutex: a thread that cannot go on is parked in the same critical section, and the thread that
+makes it possible performs the sleeper's operation for it, takes it off the sleepers and opens its gate.
+So no thread is ever seen as waiting for what it has, or as running while it waits, and no wake-up comes
+between the check and the sleep.
 """
 
 from __future__ import annotations
@@ -53,7 +50,7 @@ from .worker import Ticket, Worker
 
 
 class Waits:
-    """Who waits for what, over the workers of one stress run."""
+    """Which worker waits for what, in one stress run."""
 
     def __init__(
         self,
@@ -69,21 +66,21 @@ class Waits:
         self._tick = tick
 
     def enter(self, me: Worker, obj: Any) -> None:
-        """``me`` is about to sleep on ``obj``; ThreadAbort if that can never end."""
+        """Note that ``me`` is about to sleep on ``obj``; ThreadAbort if that sleep can never end."""
         with self.mutex:
             self._enter(me, obj)
-        # Known as asleep first, so that nobody is held back any more to wait for us.
+        # Only after we are known as asleep, so that no thread is held back any more to wait for us.
         self._on_block(me)
 
     def _enter(self, me: Worker, obj: Any) -> None:
         started = time.perf_counter_ns()
         if me.aborted:
             raise ThreadAbort
-        # Entered before the walk, and both in one hold of the mutex: of a ring's threads one enters last,
+        # It enters before the walk, both under one hold of the mutex: of a cycle's threads one enters last,
         # and that one finds all the others.
         me.obj = obj
         self.sleepers.append(me)
-        # To be told from its stack, all threads would have to stand still where there is no GIL.
+        # Without a GIL, reading the place from another thread's stack would have to stop all threads.
         frame = caller_frame(2)
         me.waits_at = None if frame is None else (frame.f_code, frame.f_lasti)
         ring = find_ring(me, _waits) if me.waits else None
@@ -98,7 +95,7 @@ class Waits:
             raise ThreadAbort
 
     def leave(self, me: Worker) -> None:
-        """``me`` has what it wanted, or gives up."""
+        """Note that ``me`` has what it wanted, or gives up."""
         with self.mutex:
             self._leave(me)
 
@@ -109,7 +106,7 @@ class Waits:
     # -- state machines, all with the mutex but `sleep`
 
     def change(self, me: Worker, obj: Primitive, effect: Effect, arg: Any) -> Any:
-        """Do ``effect`` to ``obj``, and let those go on who then can: first come, first served."""
+        """Apply ``effect`` to ``obj``, then let the sleepers go on that can: first come, first served."""
         result = effect(me, arg)
         for worker in tuple(self.sleepers):
             ticket = worker.parked
@@ -120,32 +117,32 @@ class Waits:
         return result
 
     def park(self, me: Worker, obj: Primitive, ticket: Ticket) -> None:
-        """``me`` cannot go on, and is about to ``sleep``; ThreadAbort if it never could."""
+        """Note that ``me`` cannot go on, and is about to ``sleep``; ThreadAbort if it never could go on."""
         me.parked = ticket
         obj.enlist(me)
         try:
             self._enter(me, obj)
         except ThreadAbort:
             if me.parked is None:
-                # Its gate was opened with all the others': nobody is to find it open later.
+                # Its gate was opened with all the others': close it, so that it is not found open later.
                 me.gate.acquire()
             me.parked = None
             self.change(me, obj, obj.quit, None)
             raise
 
     def sleep(self, me: Worker, obj: Primitive, ticket: Ticket) -> Any:
-        """Until somebody has done for ``me`` what it wanted, and what came of that; without the mutex."""
+        """Sleep, without the mutex, until a thread has done the operation of ``me``; return its result."""
         self._on_block(me)
         if ticket.timeout is None:
             me.gate.acquire()
         elif not me.gate.acquire(timeout=patience(ticket.timeout, me.rng)):
             with self.mutex:
-                # Still parked, so nobody has done it, nor opened the gate, and with the mutex nobody will.
+                # Still parked: no thread has done the operation or opened the gate, and none can meanwhile.
                 if me.parked is not None and obj.may_expire():
                     me.parked = None
                     self._leave(me)
                     return self.change(me, obj, obj.expire, None)
-                # Somebody has, or will before long: nothing lets a timeout wait but what is going on.
+                # A thread has done it, or will do so soon: only an operation in progress delays a timeout.
                 ticket.timeout = None
                 if me.parked is not None:
                     self._look(me.slot)
@@ -158,20 +155,20 @@ class Waits:
         raise ThreadAbort
 
     def part_over(self, slot: int) -> None:
-        """A thread has ended its part of collision ``slot``: are the others stuck for good?"""
+        """Check whether the others are stuck, since a thread has ended its part of collision ``slot``."""
         with self.mutex:
             self._look(slot)
 
     def look_at_all(self) -> None:
-        """For the watchdog: look at every collision that somebody sleeps in."""
+        """Check every collision in which a thread sleeps; for the watchdog."""
         with self.mutex:
             for slot in {w.slot for w in self.workers if w.obj is not None}:
                 self._look(slot)
 
     def give_up(self, lost: Worker) -> None:
-        """The run ends without ``lost``: all that sleep unwind, and what it holds is let go of.
+        """End the run without ``lost``: all sleepers unwind, and the locks that it holds are freed.
 
-        Should it come back just now, a lock may be released twice; the second time says nothing.
+        If it comes back at this moment, a lock may be released twice; the second release is ignored.
         """
         with self.mutex:
             for worker in self.workers:
@@ -183,7 +180,7 @@ class Waits:
                 lock.abandon(lost)
 
     def _break(self, me: Worker, ring: list[Any]) -> None:
-        """Copy the evidence first: once anybody unwinds, the story changes."""
+        """Break a deadlock; the evidence is copied first, since it changes once a thread unwinds."""
         fault = ring_fault(me, ring, self._tick())
         me.faults.append((me.slot, fault))
         for worker in ring:
@@ -192,9 +189,9 @@ class Waits:
                 self._poke(worker)
 
     def _look(self, slot: int) -> None:
-        """With the mutex: abort the sleepers of ``slot`` if nobody there can move any more.
+        """Abort the sleepers of ``slot`` if no thread there can move any more; under the mutex.
 
-        Daemons may wait for ever: if nobody else does, that ends the collision and is no fault.
+        Daemons may wait for ever: if only daemons wait, that ends the collision and is no fault.
         """
         asleep = []
         for worker in self.workers:
@@ -204,7 +201,7 @@ class Waits:
             if worker.slot < slot or not worker.waits or worker.aborted:
                 return
             asleep.append(worker)
-        # Only now, with everybody known to be past or asleep, does an answer stay true.
+        # Only now, when all workers are known to be past or asleep, does an answer stay true.
         if not asleep or not all([worker.obj.stuck_for(worker) for worker in asleep]):
             return
         if not all(worker.daemon for worker in asleep):
@@ -212,7 +209,7 @@ class Waits:
             for worker in asleep:
                 ring = find_ring(worker, _waits)
                 if ring is not None:
-                    # One of locks that others could have let go of.
+                    # A cycle of locks that other threads could have released.
                     worker.faults.append((slot, ring_fault(worker, ring, self._tick())))
                     break
             known = [fault for w in self.workers for at, fault in w.faults if at == slot]
@@ -225,11 +222,11 @@ class Waits:
     def _poke(worker: Worker) -> None:
         """Wake a sleeper that no release will wake."""
         if worker.parked is not None:
-            # With the mutex: nobody can grant what is no longer parked, so its gate is opened only once.
+            # Under the mutex: only a parked worker is granted anything, so its gate is opened only once.
             worker.parked = None
             worker.gate.release()
         elif isinstance(getattr(worker.obj, "owner", None), Outsider):
-            # Setup left a mutex locked: nobody in the run would ever release it.
+            # Setup left a mutex locked: no thread of the run would ever release it.
             worker.obj.abandon(worker)
 
 

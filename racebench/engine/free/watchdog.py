@@ -1,10 +1,9 @@
-"""The watchdog of the free run: catches what is not a lock.
+"""The watchdog of the free run: it finds stalls that are not caused by locks.
 
-Deadlocks are known when their ring closes (waits.py).  This thread looks a
-few times a second for what nothing announces: collisions whose last runner
-left while others sleep, threads that go on stepping without an end, threads
-that make no step and do not come back.  It reads progress without locks; a
-stale read only delays it by one look.
+Deadlocks are known when their cycle closes (waits.py).  This thread looks a few times a second for what
+nothing announces: collisions whose last runner left while others sleep, threads that make steps without
+end, threads that make no step and do not come back.  It reads progress without locks; a stale read only
+delays it by one look.
 """
 
 from __future__ import annotations
@@ -45,17 +44,17 @@ class Watchdog:
         try:
             self._watch_on()
         except Exception as error:
-            # Without a watchdog a hang would be for ever: end the run, and say why.
+            # Without a watchdog a hang would last for ever: end the run, and report why.
             self._run.watchdog_error = error
             self._run.end_early()
 
     def _watch_on(self) -> None:
-        # A predicate of wait_until is evaluated by whoever asks.
+        # A predicate of wait_until is evaluated by the thread that checks it.
         self._run.allowed.add(threading.get_ident())
         while not self._stop.wait(LOOK_S):
             if self._run.waits.sleepers:
                 self._run.waits.look_at_all()
-            # A thread of the program may hire one more at any moment: whom we judge we have looked at.
+            # A thread of the program may hire one more at any moment: only those looked at are judged.
             everyone = tuple(self._run.everyone)
             for worker in everyone:
                 self._look(worker)
@@ -70,7 +69,7 @@ class Watchdog:
         )
 
     def _judge(self, worker: Worker) -> None:
-        """Whether ``worker`` will not go on: one that blocks may wait for any other that still moves."""
+        """Handle ``worker`` if it will not go on; one that blocks may wait for any other that still moves."""
         watch = self._watches[worker]
         if watch.blocks:
             if not all(self._has_stopped(w) for w in self._run.everyone):
@@ -82,18 +81,18 @@ class Watchdog:
         self._stalled(worker, blocks)
 
     def _has_stopped(self, worker: Worker) -> bool:
-        """Whether it rests or blocks; one that was hired since the last look has only begun."""
+        """Return whether it rests or blocks; a worker hired since the last look has only begun."""
         if worker.idle or worker.obj is not None:
             return True
         watch = self._watches.get(worker)
         return watch is not None and watch.blocks
 
     def _stalled(self, worker: Worker, blocks: bool = False) -> None:
-        """``worker`` has been in one collision for too long: steps, or none?"""
+        """Find out whether ``worker``, in one collision for too long, makes steps; then end the run."""
         run, thread = self._run, worker.thread
         where = (worker.batch, worker.slot)
         run.set_noisy(True)
-        # Whatever the worker makes of this, it is another number if it steps at all.
+        # If the worker makes a step at all, this number changes.
         worker.fuel = _MUCH
         self._stop.wait(0.05)
         if (worker.batch, worker.slot) != where or worker.idle:
@@ -114,14 +113,14 @@ class Watchdog:
                 worker.lost = True
                 run.waits.give_up(worker)
                 break
-            # Its count-down is no atomic step, and may overwrite what we say: say it until it is heard.
+            # The worker's count-down is not atomic and may overwrite this: repeat until it takes effect.
             worker.fuel = 0
             run.set_noisy(True)
             self._stop.wait(_SAY_S)
         run.end_early()
 
     def _hangs(self, worker: Worker, blocks: bool) -> None:
-        """``worker`` makes no steps; nobody holds anybody back, so that is a hang if nothing can end it."""
+        """Report that ``worker`` makes no steps: that is a hang, unless it may go on later."""
         run = self._run
         frames = frames_of(worker.thread)
         place = place_of(frames)

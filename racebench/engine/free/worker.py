@@ -15,10 +15,10 @@ from ..stuck import Fault
 
 
 class Ticket:
-    """A sleep that ends when somebody else does for the sleeper what it waits for: ``effect``.
+    """A sleep that ends when another thread performs ``effect``, the sleeper's operation, for it.
 
-    Or by itself after ``timeout`` seconds, if that is given.  Written with ``Waits.mutex``;
-    the gate orders ``granted`` and ``result`` before the sleeper reads them.
+    Or by itself after ``timeout`` seconds, if that is given.  Written with ``Waits.mutex``; the gate orders
+    ``granted`` and ``result`` before the sleeper reads them.
     """
 
     __slots__ = ("arg", "effect", "granted", "result", "timeout")
@@ -32,13 +32,13 @@ class Ticket:
 class Worker(Member):
     """One thread of the program, kept for the whole run.
 
-    ``obj`` is what it waits for and ``parked`` says that somebody must open its
-    ``gate`` then: both are written with ``Waits.mutex``.  So is ``op``, what it is
-    about to do to a primitive that is no mutex.
+    ``obj`` is what it waits for; if ``parked`` is set, another thread must open its ``gate``: both are
+    written with ``Waits.mutex``.  So is ``op``, the operation that it is about to perform on a primitive that
+    is no mutex.
     A ``child`` is idle until another thread starts it.
     """
 
-    # What few ever get is the class's: an object of more than 30 attributes is slower to look them up.
+    # Rare attributes are the class's: in an object of more than 30 attributes each look-up is slower.
     child = lent = False
     filled = 0
     runs: Any = None
@@ -53,7 +53,7 @@ class Worker(Member):
         daemon: bool = False,
     ) -> None:
         self.index, self.name, self.function, self.daemon = index, name, function, daemon
-        # What it has made of threads, by what they are called after, in which collision.
+        # How many threads it has made of each class, and in which collision.
         self.made: Counter[str] = Counter()
         self.made_in = -1, -1
         self.rng = random.Random(seed * 1_000_003 + index)
@@ -80,17 +80,17 @@ class Worker(Member):
 
     @property
     def waits(self) -> bool:
-        """With ``Waits.mutex``: whether it waits for as long as it takes; one that times out will go on."""
+        """Whether it waits without a timeout; one with a timeout will go on.  Read with ``Waits.mutex``."""
         return self.obj is not None and (self.parked is None or self.parked.timeout is None)
 
     @property
     def awake(self) -> bool:
-        """Whether this worker can still come to somebody who waits for it."""
+        """Whether this worker can still reach a thread that waits for it."""
         return not self.idle and self.obj is None
 
 
 class Local(threading.local):
-    """``worker`` is the calling thread's, None if it is none of the run's."""
+    """``worker`` is the calling thread's worker, None if the thread is not of the run."""
 
     worker: Worker | None = None
 

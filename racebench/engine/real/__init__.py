@@ -1,1 +1,1 @@
-"""Code that does not know RaceBench: in a run it finds our ``threading``, ``queue`` and ``time``."""
+"""Support for code that does not know RaceBench: in a run it gets our ``threading``, ``queue``, ``time``."""

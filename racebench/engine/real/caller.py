@@ -1,4 +1,4 @@
-"""Whose code calls."""
+"""Whether the calling code is the program's."""
 
 from __future__ import annotations
 

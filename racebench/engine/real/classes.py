@@ -1,15 +1,15 @@
-"""Attributes of classes that know nothing of RaceBench, as shared fields, for the time of a run.
+"""Turn attributes of ordinary classes into shared fields for the time of a run.
 
-Beside each object of such a class that a program makes there is a State, its *cell*, and
-the object's attributes are fields of that: so each engine treats them as it treats any
+For each object of such a class that a program makes there is a State, its *cell*, and
+the object's attributes are fields of the cell: so each engine treats them like any
 field, lists and dicts in them included.  For that the class gets a descriptor for each
-name that its objects may have (``names``).  A name that is not found so stays a plain
-attribute, which is told as such if it changes.
+name that its objects may have (``names``).  A name that is not found this way stays a plain
+attribute; a change of it is reported as unseen.
 
 The cell is kept in the object itself, in its dict or in its first slot.  An object that was
-made before the run has none, and keeps its plain attributes; one that outlives an
-execution is told, since what it keeps is not put back.  A read of an attribute that is
-missing is a read of the field.
+made before the run has no cell, and keeps its plain attributes.  An object that outlives an
+execution is reported, because its values are not restored.  A read of a missing attribute
+is a read of the field.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _cell_class(cls: type, names: frozenset[str], atomic: bool) -> type:
 class Attributes:
     """The instrumented classes of one run: which attributes of each, and whether they are atomic.
 
-    ``say`` is told of objects that outlive an execution.
+    ``say`` is called about objects that outlive an execution.
     """
 
     def __init__(self, names: Mapping[type, tuple[frozenset[str], bool]], say: Callable[[str], None]) -> None:
@@ -60,7 +60,7 @@ class Attributes:
         }
 
     def _kind(self, cls: type) -> tuple[type, types.MemberDescriptorType | None]:
-        """The cells that objects of ``cls`` have, and the slot that one is kept in; None: in the dict."""
+        """The cell class for objects of ``cls``, and the slot that keeps a cell (None: the dict)."""
         kind = self._cells.get(cls)
         if kind is None:
             bases = [base for base in cls.__mro__ if base in self._names]
@@ -73,7 +73,7 @@ class Attributes:
         return kind
 
     def cell_of(self, obj: Any) -> Any:
-        """The cell of ``obj``, made now if the program is making that; None if it was there before."""
+        """The cell of ``obj``, made now if the program is making the object; None if that is older."""
         make, slot = self._kind(type(obj))
         if slot is None:
             cell = obj.__dict__.get(_CELL)
@@ -91,7 +91,7 @@ class Attributes:
         cell = make()
         cell.__dict__[_ERA] = now.era
         if slot is None:
-            # Not by ``setattr``: what its class does then is for the program's own.
+            # Not by ``setattr``, which a program's class may override.
             return obj.__dict__.setdefault(_CELL, cell)
         slot.__set__(obj, cell)
         return cell
@@ -106,7 +106,7 @@ class Attributes:
 
     @contextmanager
     def installed(self) -> Iterator[None]:
-        """Have the classes' attributes be fields; undone afterwards."""
+        """Make the classes' attributes fields in this block."""
         with ExitStack() as undo:
             for cls, (names, _) in self._names.items():
                 changed: dict[str, Any] = {
@@ -125,7 +125,7 @@ _NONE: tuple[frozenset[str], bool] = frozenset(), False
 
 
 class Attribute:
-    """One attribute of the objects of a class; ``before`` is what the class itself has by that name."""
+    """The descriptor of one attribute; ``before`` is the class's own value under that name."""
 
     def __init__(self, all_of_them: Attributes, name: str, before: Any) -> None:
         self._cell_of, self.name, self.before = all_of_them.cell_of, name, before
@@ -178,7 +178,7 @@ def _in_slot(slot: types.MemberDescriptorType, obj: Any) -> Any:
 
 
 def _init(all_of_them: Attributes, cls: Any) -> Any:
-    """The ``__init__`` that gives a new object its cell: who makes it decides what it is called."""
+    """An ``__init__`` that gives a new object its cell: the thread that makes it determines its name."""
     own = vars(cls).get("__init__")
 
     @functools.wraps(cls.__init__)
@@ -219,5 +219,5 @@ def _put_back(cls: type, name: str, before: Any) -> None:
 
 
 def targeted(cls: type, only: str, atomic: bool) -> tuple[frozenset[str], bool]:
-    """What is to be seen of ``cls``: the attribute ``only``, or all; and whether it is atomic."""
+    """The attributes of ``cls`` to instrument, ``only`` one or all; and whether they are atomic."""
     return frozenset([only]) if only else attributes(cls), atomic

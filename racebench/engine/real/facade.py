@@ -1,7 +1,7 @@
-"""``threading.Thread`` in a program: the object stays, what it does is a Thread of ours.
+"""``threading.Thread`` in a program: the object stays, but a Thread of ours does its work.
 
-Its class cannot be replaced, since others are derived from it.  So for the time of a run
-its ``__init__``, ``start``, ``join`` and ``is_alive`` ask who calls, as a stand-in does.
+Its class cannot be replaced, because other classes are derived from it.  So for the time of
+a run its ``__init__``, ``start``, ``join`` and ``is_alive`` test who calls, as a stand-in does.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ..osthreads import OURS
 _GIVEN = re.compile(r"Thread-\d+(?: \((.*)\))?")
 _OWN, _HASH = "_rb_thread", "_rb_hash"
 _EXIT_JOINS = "concurrent.futures"
-"""Who joins the threads that it started when the interpreter ends: until then they may wait."""
+"""The package that joins its threads only when the interpreter ends: until then they may wait."""
 
 
 def _called(thread: threading.Thread) -> str:
-    """What a thread is called after: a name of its own, its function, or its class."""
+    """The name of a thread: one given to it, or that of its function or its class."""
     given = _GIVEN.fullmatch(thread.name)
     if given is None:
         return thread.name
@@ -33,7 +33,7 @@ def _called(thread: threading.Thread) -> str:
 
 
 def _own(thread: threading.Thread, by: str = "") -> Thread:
-    """Our thread in the place of ``thread``, which the module ``by`` starts."""
+    """Our Thread that stands for ``thread``, which code of the module ``by`` starts."""
     own: Thread | None = vars(thread).get(_OWN)
     if own is None:
         waits = by.startswith(_EXIT_JOINS)
@@ -44,7 +44,7 @@ def _own(thread: threading.Thread, by: str = "") -> Thread:
 
 
 class Own:
-    """One of the program's own threads, as ``threading.current_thread`` has it."""
+    """One of the program's own threads, as ``threading.current_thread`` returns it."""
 
     def __init__(self, name: str, daemon: bool) -> None:
         self.name, self.daemon = name, daemon
@@ -59,11 +59,11 @@ class _Here(threading.local):
 
 
 _here = _Here()
-"""``_here.own`` is the calling thread's, which is one and the same as long as it lives."""
+"""``_here.own`` is the object of the calling thread, the same one as long as the thread lives."""
 
 
 def current_thread() -> Any:
-    """The object that the program knows the calling thread by."""
+    """The object by which the program knows the calling thread."""
     now = runtime.current
     own = None if now is None else now.running()
     if own is None:
@@ -79,12 +79,12 @@ _REAL_CURRENT = threading.current_thread
 
 
 def _has_ended(timeout: float | None = None) -> None:
-    """The ``join`` of a thread whose run is over: it has none in the system that could be waited for."""
+    """The ``join`` of a thread whose run is over: there is no system thread to wait for."""
 
 
 @contextmanager
 def faced(inside: Callable[[], bool]) -> Iterator[None]:
-    """Have the threads of ``threading`` that the program makes be ours."""
+    """Run threads of ``threading`` that the program makes as our Threads."""
     cls: Any = threading.Thread
     real = {name: getattr(cls, name) for name in ("__init__", "start", "join", "is_alive")}
     started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
@@ -117,9 +117,9 @@ def faced(inside: Callable[[], bool]) -> Iterator[None]:
         real["__init__"](self, *args, **how)
 
     def hashed(self: threading.Thread) -> int:
-        # A set of threads is gone through in the order of their hashes: not of addresses, which
-        # differ from one execution to the next.  Given when it is made, by whom that is known;
-        # a hash must be the same for whoever asks, and one of our own asks for its own as it starts.
+        # A set of threads is iterated in the order of their hashes, so these must not be addresses, which
+        # differ from one execution to the next.  The hash is set in ``__init__``, where it is known whether
+        # the program makes the thread.  It must not depend on the caller: RaceBench's threads call this too.
         own: int | None = vars(self).get(_HASH)
         return object.__hash__(self) if own is None else own
 
@@ -128,7 +128,7 @@ def faced(inside: Callable[[], bool]) -> Iterator[None]:
         yield
     finally:
         for thread in list(started):
-            # Who joins all threads of his when the interpreter ends knows only of these.
+            # A package that joins all its threads when the interpreter ends has only these objects.
             if type(thread).join is join:
                 vars(thread)["join"] = _has_ended
         cls.__init__, cls.start, cls.join, cls.is_alive = real.values()

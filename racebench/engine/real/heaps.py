@@ -7,7 +7,7 @@ from typing import Any
 
 
 def heappush(heap: list[Any], item: Any) -> None:
-    """Put ``item`` where it belongs on its way from the last leaf to the root."""
+    """Add ``item`` as the last leaf, and move it up towards the root to its place."""
     heap.append(item)
     at = len(heap) - 1
     while at:
@@ -20,7 +20,7 @@ def heappush(heap: list[Any], item: Any) -> None:
 
 
 def heappop(heap: list[Any]) -> Any:
-    """Take the least item; the last one finds its place from the root."""
+    """Remove the least item; the last leaf moves down from the root to its place."""
     last = heap.pop()
     size = len(heap)
     if not size:
@@ -39,7 +39,7 @@ def heappop(heap: list[Any]) -> Any:
 
 
 def heapify(heap: list[Any]) -> None:
-    """Sorted it is a heap too."""
+    """Sort the list: a sorted list is a heap."""
     heap.sort()
 
 

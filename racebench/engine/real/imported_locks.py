@@ -1,7 +1,7 @@
-"""Locks that were made before the run, by a module, a class or a descriptor, and are used in it.
+"""Locks that a module, a class or a descriptor made before the run, and that the program uses.
 
-A program's threads get one of ours in the place of such a lock, a new one in each execution
-(in the free run: in each collision); everybody else gets the lock itself.
+The program's threads get one of our locks in place of such a lock, a new one in each execution
+(in the free run: in each collision); all other threads get the lock itself.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _MOST = 10_000
 
 
 class ImportedLock:
-    """In the place of ``real``, which is called ``name``.
+    """Stands for ``real``, which is called ``name``.
 
-    ``_ours`` by execution: under control one thread runs at a time, in the free run
-    ``setdefault`` decides between two that come at once.
+    ``_ours`` by execution: under control one thread runs at a time; in the free run
+    ``setdefault`` decides between two threads that come at once.
     """
 
     def __init__(self, real: Any, name: str) -> None:
@@ -66,7 +66,7 @@ class ImportedLock:
 
 @contextmanager
 def locks_replaced(holders: list[tuple[Any, str]]) -> Iterator[None]:
-    """Replace the locks that each of ``holders`` (an object, and its name in words) has by ours."""
+    """Replace the locks in each of ``holders`` (an object, and its name in words) in this block."""
     with ExitStack() as undo:
         for holder, called in holders:
             for name, value in list(vars(holder).items()):

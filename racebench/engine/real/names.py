@@ -12,7 +12,7 @@ from ...primitives import Primitive, State
 
 _READS = {"LOAD_ATTR", "LOAD_METHOD"}
 _STORES = {"STORE_ATTR", "DELETE_ATTR"}
-# To read a function's instructions takes a while: most of a module have none of these.
+# Reading a function's instructions is slow, and most functions of a module have none of these.
 _USES = {dis.opmap[name] for name in _READS | _STORES if name in dis.opmap}
 _HEAP, _IMMUTABLE = 1 << 9, 1 << 8
 _TAKEN = {*dir(State), "__slots__"}
@@ -25,7 +25,7 @@ def _in_code(code: types.CodeType) -> tuple[frozenset[str], frozenset[str]]:
     reads: set[str] = set()
     own, before = code.co_varnames[:1], None
     for one in dis.get_instructions(code) if _USES & {*code.co_code[::2]} else ():
-        # What is only read counts if it is the function's own object that has it.
+        # A name that is only read counts if it is read from the function's first argument.
         names = before if isinstance(before, tuple) else (before,)
         if one.opname in _STORES:
             stores.add(str(one.argval))
@@ -50,7 +50,7 @@ def _codes(values: Iterable[object]) -> Iterator[types.CodeType]:
 
 @functools.lru_cache(maxsize=512)
 def attributes(cls: type) -> frozenset[str]:
-    """The names that may be those of attributes of an object of ``cls``; asked before any is replaced."""
+    """The possible attribute names of objects of ``cls``; must be called before any is replaced."""
     found: set[str] = set()
     for base in cls.__mro__[:-1]:
         own = vars(base)
@@ -66,7 +66,7 @@ def attributes(cls: type) -> frozenset[str]:
 
 
 def _is_data(cls: type, name: str) -> bool:
-    """Whether ``name`` can be an attribute of the objects, not something that the class does."""
+    """Whether ``name`` can be an attribute of the objects, and is no method or other descriptor."""
     known = next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
     if isinstance(known, types.MemberDescriptorType):
         return True
@@ -81,7 +81,7 @@ def _names_used(code: types.CodeType) -> Iterator[str]:
 
 
 def closed(cls: type) -> str:
-    """Why the attributes of the objects of ``cls`` cannot be seen, in words; empty if they can."""
+    """Why the attributes of objects of ``cls`` cannot be instrumented, in words; empty if they can."""
     holds = cls.__dictoffset__ or any(
         isinstance(one, types.MemberDescriptorType) for one in vars(cls).values()
     )

@@ -1,9 +1,9 @@
-"""All that code which knows nothing of RaceBench finds changed while a run lasts.
+"""All changes for code that knows nothing of RaceBench, for the time of a run.
 
-``Program.instrument`` names classes and modules; those of the standard library whose
-attributes are used by several threads are always among them, as far as they are loaded.
-Their attributes are atomic fields: that CPython reads and writes an attribute whole is
-what they rely on.
+``Program.instrument`` names classes and modules.  Those of the standard library whose
+attributes several threads use are always among them, if they are loaded.
+Their attributes are atomic fields, because they rely on CPython to read and write
+an attribute in one piece.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _LIBRARY = {
 
 
 class Targets:
-    """What ``program`` has instrumented: ``classes`` with the one attribute meant, and ``modules``.
+    """The targets of ``program``: ``classes`` with the single attribute meant ("": all), and ``modules``.
 
-    ``closed`` says of other classes why they cannot be.
+    ``closed`` says why other named classes cannot be instrumented.
     """
 
     def __init__(self, program: Program) -> None:
@@ -59,7 +59,7 @@ class Targets:
         if isinstance(target, ModuleType):
             self.modules.append(target)
             for cls in vars(target).values():
-                # Of a whole module only those that can be: the others were not asked for by name.
+                # In a whole module skip classes that cannot be instrumented: they were not named themselves.
                 if isinstance(cls, type) and cls.__module__ == target.__name__ and not closed(cls):
                     self.classes[cls] = ""
             return
@@ -71,7 +71,7 @@ class Targets:
 
 
 def _library() -> list[type]:
-    """Those classes of the standard library that are always seen, of modules that are loaded."""
+    """The classes of the standard library that are always instrumented, of loaded modules."""
     found = []
     for where, names in _LIBRARY.items():
         module = sys.modules.get(where)
@@ -88,9 +88,9 @@ def _no_abort(record: Any) -> bool:
 
 @contextmanager
 def installed(program: Program, say: Callable[[str], None]) -> Iterator[list[type]]:
-    """Have ``program`` run with ``threading``, ``queue`` and ``time`` of ours; all is undone afterwards.
+    """Give ``program`` our ``threading``, ``queue`` and ``time`` in this block.
 
-    Gives the classes all of whose attributes are seen.  ``say`` is told what cannot be.
+    Yields the classes whose attributes are all instrumented.  ``say`` is called about what cannot be.
     """
     targets = Targets(program)
     for cls, why in targets.closed.items():
@@ -108,7 +108,7 @@ def installed(program: Program, say: Callable[[str], None]) -> Iterator[list[typ
         )
         stack.enter_context(locks_replaced(list(holders.values())))
         if "concurrent.futures" in sys.modules:
-            # A pool tells of whatever ends its threads; that we end one is nobody's fault.
+            # A pool logs any exception that ends its threads; ours, which unwinds one, is no error.
             import logging
 
             pools = logging.getLogger("concurrent.futures")

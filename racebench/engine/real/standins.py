@@ -1,13 +1,14 @@
-"""Stand-ins for what ``threading``, ``queue``, ``time`` and ``heapq`` offer, for the time of a run.
+"""Stand-ins for functions and classes of ``threading``, ``queue``, ``time`` and ``heapq``, during a run.
 
 Library code finds them wherever it finds the real thing: as an attribute of the module,
-or as a global of its own since ``from threading import Lock``.  So for the time of a run
-each such global of each module is replaced.  A stand-in asks who calls: code of the
-program gets RaceBench's own, everybody else (another thread of the process, RaceBench
-itself) the real one.  Afterwards each global is what it was.
+or as a global of its own after ``from threading import Lock``.  So for the time of a run
+each such global of each module is replaced.  A stand-in tests who calls: code of the
+program gets RaceBench's version, everybody else (another thread of the process, RaceBench
+itself) the real one.  Afterwards each global is restored.
 
-Not found are those kept elsewhere than in a module: as a default of an argument, or in a
-class.  What blocks in such a one is told by its name and place (see ``stillness``).
+References that are kept elsewhere than in a module (as an argument's default, in a
+class) are not found.  If a thread blocks in one, its name and place are reported
+(see ``stillness``).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _lock() -> Any:
     if isinstance(waits, _REAL_CONDITION) and not isinstance(
         getattr(waits.acquire, "__self__", None), Primitive
     ):
-        # The wait of a condition over a real lock, made before the run: all of it is real then.
+        # The wait of a condition over a real lock that was made before the run needs a real lock too.
         return _thread.allocate_lock()
     return PlainLock()
 
@@ -50,7 +51,7 @@ def _rlock(*args: Any) -> RLock:
 
 
 def _condition(lock: Any = None) -> Any:
-    # Over a real lock, made before the run, it has to be a real one.
+    # A condition over a real lock that was made before the run has to be real too.
     return (
         _REAL_CONDITION(lock)
         if lock is not None and not isinstance(lock, (PlainLock, RLock))
@@ -95,7 +96,7 @@ _OURS: list[tuple[Any, Any]] = [
 
 
 class Standin:
-    """In the place of ``real``, a class or a function: ``ours`` for the program's code."""
+    """Stands for ``real``, a class or a function: the program's code gets ``ours``."""
 
     __slots__ = ("ours", "real")
 
@@ -127,14 +128,14 @@ class Standin:
 
 
 _STANDINS = {id(real): Standin(real, ours) for real, ours in _OURS}
-"""By the id of the real thing, which each of them keeps alive."""
+"""By the id of the real object, which each stand-in keeps alive."""
 
 _places: dict[str, tuple[int, tuple[str, ...]]] = {}
-"""By module: how many globals it had when it was last looked at, and which of them are to be replaced."""
+"""By module: the number of its globals when last examined, and the names of those to replace."""
 
 
 def _found() -> Iterator[tuple[dict[str, Any], str]]:
-    """Where in all modules but ours there is something to be replaced."""
+    """The globals, in all modules but ours, that have to be replaced."""
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == _PACKAGE or type(module) is not ModuleType:
             continue
@@ -149,7 +150,7 @@ def _found() -> Iterator[tuple[dict[str, Any], str]]:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Have the program's code find ours, as long as a run lasts; what was there is put back."""
+    """Give the program's code our versions in this block; the globals are restored afterwards."""
     replaced: list[tuple[dict[str, Any], str, Standin]] = []
     try:
         for own, name in _found():

@@ -1,6 +1,6 @@
-"""Strategies: one file each.  A strategy only decides who makes the next step.
+"""Strategies: one file each.  A strategy only decides which thread makes the next step.
 
-A module here has one Strategy subclass, which goes by the module's name;
+A module here has one Strategy subclass, which has the module's name;
 nothing else needs to be edited.
 """
 
@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
 
-# By name: one of the modules here is called as the library's.
+# ``from random import Random``, because a module of this package is also called ``random``.
 from random import Random
 from typing import Any
 
@@ -24,10 +24,11 @@ class Strategy:
     ``rng`` is seeded once, so the choices of n executions are a prefix of
     those of n + 1.  Only ``random()`` and ``getrandbits()`` are drawn from it:
     they are the same on every Python version.
-    One that has chosen may set ``stay``: it would choose the same at so many more steps as
-    long as the same threads can run, and the one that does offers no timeout and no sleep.
-    Whoever makes such steps without asking takes them off ``stay`` before it asks again, and
-    at the end.  If nobody does, the strategy is asked at each step.
+    After a choice a strategy may set ``stay``: the number of following steps at which it would
+    choose the same thread, as long as the same threads can run and that thread offers no
+    timeout and no sleep.  A caller that makes such steps without calling ``pick`` subtracts
+    them from ``stay`` before it calls ``pick`` again, and at the end.  A caller may also ignore
+    ``stay`` and call ``pick`` at each step.
     """
 
     def __init__(self, seed: int, threads: int) -> None:
@@ -37,29 +38,29 @@ class Strategy:
         self.name = type(self).__module__.rpartition(".")[2]
 
     def joined(self) -> None:
-        """The program has started one more thread, for the first time; its index is the next."""
+        """Handle one more thread that the program has started for the first time; its index is the next."""
         self.threads += 1
 
     @property
     def member(self) -> Strategy:
-        """Whose the last execution was: its own, if it is not made of others."""
+        """The strategy that chose the last execution: itself, unless it consists of others."""
         return self
 
     def begin(self) -> None:
-        """A new execution starts."""
+        """Start a new execution."""
 
     def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
-        """One of ``enabled``; ``current`` made the last step, None if it cannot go on."""
+        """Return one of ``enabled``; ``current`` made the last step, None if it cannot continue."""
         raise NotImplementedError
 
     def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
-        """The execution is over; ``found`` says whether a rule broke."""
+        """End the execution; ``found`` says whether a rule broke."""
 
     def reward(self, new: bool) -> None:
-        """The last execution showed something new, or did not."""
+        """Learn whether the last execution showed something new."""
 
     def statistics(self) -> Mapping[str, Any]:
-        """What it has to say of its executions, for a report."""
+        """Statistics of its executions, for a report."""
         return {}
 
     def below(self, n: int) -> int:

@@ -31,7 +31,7 @@ class Pct(Strategy):
         super().__init__(seed, threads)
         self.k = 0
         self.drawn: list[Counter[int]] = [Counter(), Counter(), Counter()]
-        """For d = 1, 2, 3: how many executions drew their change points from so many steps."""
+        """For d = 1, 2, 3: how many executions drew their change points from each number of steps."""
         self._run = -1
         self._choices = self._granted = 0
         self._next, self._lowered = 0, 0.0
@@ -51,7 +51,7 @@ class Pct(Strategy):
 
     def joined(self) -> None:
         super().joined()
-        # Among those that nothing has lowered, anywhere.
+        # A random place among the priorities that no change point has lowered.
         self._priority.append(self._run % 3 + 1 + self.rng.random() * self.threads)
 
     def _shuffled(self, first: int, end: int) -> list[float]:
@@ -66,7 +66,7 @@ class Pct(Strategy):
     def _change_points(self, n: int, k: int) -> list[tuple[int, float]]:
         """``n`` distinct choices of 1..k, the earliest last, each with the priority that it gives.
 
-        Who is held back first need not be let go first: every order of priorities can come.
+        The thread that is lowered first need not be raised first: every order of priorities is possible.
         """
         if n == 1:
             return [(self.below(k) + 1, 0)]
@@ -76,7 +76,7 @@ class Pct(Strategy):
         return list(zip(sorted(points, reverse=True), self._shuffled(0, n), strict=True))
 
     def _go_on(self) -> None:
-        """To the next change point; 0 is none."""
+        """Go to the next change point; 0 means none."""
         self._next, self._lowered = self._points.pop() if self._points else (0, 0.0)
 
     def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
@@ -88,7 +88,7 @@ class Pct(Strategy):
             best = self._first(enabled)
         self._granted = (self._next or _FOREVER) - self._choices - 1
         if best.op.kind is Kind.TIMEOUT or best.op.kind is Kind.PAUSE:
-            # Whoever waits again and again would keep everybody else from what it waits for.
+            # A thread that times out again and again would keep the others from making what it waits for.
             self._priority[best.index] = min(self._priority) - 1
             self._granted = 0
         self.stay = self._granted
@@ -112,8 +112,8 @@ class Pct(Strategy):
     def miss_bound(self) -> list[float]:
         """For d = 1, 2, 3: the largest probability that a bug of that depth was missed.
 
-        A bug within the longest execution seen, that is: change points drawn from
-        fewer steps than it has promise nothing.
+        It holds for a bug within the longest execution seen: change points drawn from
+        fewer steps than that guarantee nothing.
         """
         bounds = []
         for d, drawn in enumerate(self.drawn, 1):

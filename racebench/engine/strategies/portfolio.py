@@ -58,6 +58,6 @@ class Portfolio(Strategy):
         self._member.end(log, found)
 
     def reward(self, new: bool) -> None:
-        """The last execution was, or was not, worth its while."""
+        """Learn whether the last execution was worthwhile."""
         at = self.members.index(self._member)
         self._worth[at] += ((1.0 if new else 0.0) - self._worth[at]) / 32

@@ -28,7 +28,7 @@ class Pos(Strategy):
     def pick(self, enabled: Sequence[Offer], current: Offer | None) -> Offer:
         score, draw = self._score, self.rng.random
         if current is not None and current is not self._last:
-            # It made steps without a choice: what it offers now is new.
+            # It made steps without a choice, so its present offer is new.
             score[current.index] = draw()
         best = enabled[0]
         for task in enabled:

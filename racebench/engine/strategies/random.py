@@ -10,17 +10,17 @@ from ..offer import Offer
 from . import Strategy
 
 _AHEAD = 64
-"""Numbers that are drawn at once."""
+"""How many numbers are drawn at once."""
 
 _NOBODY = 1.0
-"""No number that is drawn: with it a choice would be beyond the last."""
+"""A sentinel that ``random()`` never returns: as a choice it would be beyond the last."""
 
 
 class RandomWalk(Strategy):
     """Any enabled thread, each equally likely.
 
-    Each choice takes the next number of the generator.  How long the walk stays with a
-    thread is read off those that come; the ones it did not stay for are taken again.
+    Each choice takes the next number of the generator.  The following numbers show how long
+    the walk stays with a thread; numbers that were not used are taken again.
     """
 
     def __init__(self, seed: int, threads: int) -> None:

@@ -9,8 +9,8 @@ from ...trace import Kind, Op
 from ..offer import Offer
 from . import Strategy
 
-# Giving back comes after taking: the order of the takes is all there is to choose.
-# Stores and fences are a thread's own: what meets others is what leaves its buffer.
+# A release follows its acquire: only the order of acquires is a choice.
+# Stores and fences affect only their thread: other threads see what leaves its buffer.
 _RELEASES = frozenset({Kind.RELEASE, Kind.RELEASE_READ, Kind.RELEASE_WRITE, Kind.UP, Kind.STORE, Kind.FENCE})
 
 
@@ -18,10 +18,10 @@ class Surw(Strategy):
     """Uniform over the orders of one interesting set of operations, chosen afresh per run.
 
     The set is the accesses to one field, or the acquires of one lock class,
-    that two threads use and one changes; a set is chosen as often as it is
-    large.  Who makes the next interesting step is drawn in proportion to what
-    each thread has left of them, by the most it made in an execution so far;
-    the others are withheld when they come to theirs.  All other operations run
+    that two threads use and one changes; a set is chosen in proportion to its
+    size.  The thread that makes the next interesting step is drawn in proportion to the
+    number of them that it has left, estimated by the most it made in an execution so far;
+    the other threads are held back before theirs.  All other operations run
     by a random priority per operation.
 
     Unlike the paper, no execution is spent on counting alone: until two
@@ -57,7 +57,7 @@ class Surw(Strategy):
         super().joined()
         self._all = range(self.threads)
         self._rank.append(self.rng.random())
-        # The present choice may be one of the counts.
+        # The present choice may be one of these rows.
         rows = [*self._counts.values(), *([self._left] if self._left else ())]
         for row in {id(row): row for row in rows}.values():
             row.append(0)
@@ -68,7 +68,7 @@ class Surw(Strategy):
         best = self._foremost(enabled)
         while best is None or (self._turn < 0 and self._interesting(best.op, best.obj)):
             if best is None:
-                # Whose turn it is cannot move: draw again among those who can.
+                # The thread whose turn it is cannot move: draw again among those that can.
                 self._turn = self._draw([task.index for task in enabled])
             else:
                 self._left[best.index] = self._left[best.index] or 1
@@ -82,7 +82,7 @@ class Surw(Strategy):
         return best
 
     def _foremost(self, enabled: Sequence[Offer]) -> Offer | None:
-        """The best by rank, without those who are in front of a step that is another's turn."""
+        """The best by rank, without threads whose next step is interesting while it is another's turn."""
         turn, rank, best, highest = self._turn, self._rank, None, -1.0
         for task in enabled:
             index = task.index
@@ -98,7 +98,7 @@ class Surw(Strategy):
         return bool(self._lock) and obj.cls == self._lock and op.kind not in _RELEASES
 
     def _draw(self, indexes: Sequence[int]) -> int:
-        """One of ``indexes``, in proportion to what is left; if nothing is, each equally likely."""
+        """One of ``indexes``, in proportion to the steps left; if none are left, each equally likely."""
         left = self._left
         total = sum([left[index] for index in indexes])
         if not total:
