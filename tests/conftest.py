@@ -11,11 +11,14 @@ import pytest
 
 from racebench.engine.explain import answers, conclusion
 
+from . import warm
 from .inner import ROOT
+from .warm import starts_anew as starts_anew
 
 # Many tests start a Python of their own.  Where Python is told to write no bytecode, each of them
 # would compile all of RaceBench again, which costs more than what it is started for.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+warm.serve()
 
 
 def _ours() -> set[str]:

@@ -228,6 +228,7 @@ def test_only_the_last_call_is_made_without_a_process_of_its_own(last: bool) -> 
 
 
 @needs_fork
+@pytest.mark.usefixtures("starts_anew")
 def test_rubbish_in_the_pipe_costs_one_call() -> None:
     became = run(Asked((writes_rubbish,), (answer, 1)))
     assert became["writes_rubbish"].startswith("lost: its process wrote into the pipe")

@@ -331,6 +331,7 @@ def test_a_resumed_run_keeps_the_cells_that_are_not_asked_for_again(
 # -- in processes, with the real engines
 
 
+@pytest.mark.usefixtures("starts_anew")
 @pytest.mark.parametrize("before", [None, "0"])
 def test_a_process_imports_nothing_from_the_current_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str | None

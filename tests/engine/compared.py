@@ -96,11 +96,10 @@ def mismatches(
             yield Mismatch(order, frozenset(wanted - found), frozenset(found - wanted))
 
 
-def both_ways(sketch: Sketch, turn: int) -> tuple[tuple[str, ...], ...]:
-    """An order of the threads' names and its reverse, so that each two come both ways; all in ``turn``."""
+def turn(sketch: Sketch, n: int) -> tuple[str, ...]:
+    """The ``n``-th order of the threads' names, of all in turn."""
     orders = list(permutations(name for name, _ in sketch.threads))
-    one = orders[turn % len(orders)]
-    return tuple({one: None, one[::-1]: None})
+    return orders[n % len(orders)]
 
 
 def unshown(sketch: Sketch, reached: Reached) -> list[str]:

@@ -15,6 +15,7 @@ import racebench as rb
 from racebench import engine
 from racebench.engine.control import scheduler as controlled
 from racebench.engine.control.overseer import Overseer
+from racebench.engine.free import stress as free_stress
 
 
 class Counter(rb.State):
@@ -340,12 +341,15 @@ def test_a_picture_that_cannot_be_stored_is_the_programs_error(part: str, value:
 @pytest.mark.parametrize(
     "run",
     # A fork for each execution: a few are enough.
-    [verify, lambda p: rb.explore(p, executions=3), lambda p: rb.stress(p, seconds=0.01)],
+    [verify, lambda p: rb.explore(p, executions=3), lambda p: rb.stress(p, seconds=1e-6)],
     ids=["verify", "explore", "stress"],
 )
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_setup_that_forks_comes_back_once(run: Any, tmp_path: Path) -> None:
+def test_a_setup_that_forks_comes_back_once(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The other process would search as well, and fork in each execution."""
+    monkeypatch.setattr(free_stress, "FEWEST_COLLISIONS", 1)
     called, children = tmp_path / "called", []
 
     def forks() -> Counter:

@@ -256,16 +256,15 @@ def test_a_run_without_scenarios_pays_almost_nothing(inner: Pytester) -> None:
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_is_said_and_ends_nothing(inner: Pytester) -> None:
     write(inner, account__py=PYTHON)
-    # From the second finding on the journal is on a device that is always full.
+    # After the first finding, which may be the only one, the journal is on a device that is always full.
     inner.makeconftest("""
         import os
         from racebench.campaign.store import RunFolder
-        add, stored = RunFolder.add_finding, []
+        add = RunFolder.add_finding
         def add_finding(self, record):
-            if stored:
-                os.dup2(os.open("/dev/full", os.O_WRONLY), self._journal.fileno())
-            stored.append(record)
-            return add(self, record)
+            stored = add(self, record)
+            os.dup2(os.open("/dev/full", os.O_WRONLY), self._journal.fileno())
+            return stored
         RunFolder.add_finding = add_finding
     """)
     out = inner.path / "out"
