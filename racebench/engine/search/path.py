@@ -16,18 +16,17 @@ _WAITS = {Kind.TIMEOUT, Kind.PAUSE}
 class Node:
     """A state on the path being explored: what goes on here, and what is left to do.
 
-    ``tree[0]`` is the branch being explored, ``done`` counts those before it.
+    ``tree[0]`` is the branch being explored.
     ``asleep`` has the threads whose step from here needs no further exploration,
     by index.  ``ready`` are the tasks that can move, and ``state`` is what
     ``Relation.state`` says, both as they are in the execution that runs now.
     ``unsettled`` are the races of its step that each execution has to ask again.
     """
 
-    __slots__ = ("asleep", "done", "ready", "state", "tree", "unsettled")
+    __slots__ = ("asleep", "ready", "state", "tree", "unsettled")
 
     def __init__(self, tree: list[Branch], asleep: dict[int, Event], ready: list[Task], state: State) -> None:
         self.tree, self.asleep, self.ready, self.state = tree, asleep, ready, state
-        self.done = 0
         self.unsettled: list[Any] = []
 
 

@@ -59,6 +59,8 @@ class Proof:
         if not self._now.advance():
             self.complete = self._now.complete and not self._polls()
             return False
+        if self._now is self.search:
+            self.search.look_ahead()
         self._left -= 1
         if self.preemptions is None and not self._left:
             self._now = self.ladder if self._now is self.search else self.search
