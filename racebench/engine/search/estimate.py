@@ -38,7 +38,7 @@ from ..control.task import Task
 from .path import Node
 from .relation import Event, Key, Relation, dependent
 
-_EVERY, _FEW, _OFTEN = 8, 64, 512
+_EVERY, _FEW, _OFTEN = 12, 64, 256
 """One walk after so many executions and whenever they have doubled; from so many on one in as many; and
 later one whenever they have grown by that part."""
 
@@ -49,15 +49,31 @@ _UNLIKELY = 0.02
 class _Ahead:
     """What one thread was seen to do from some step of its own on."""
 
-    __slots__ = ("reads", "unasked", "writes")
+    __slots__ = ("_known", "reads", "unasked", "writes")
 
     def __init__(self) -> None:
+        self._known: dict[Event, bool] = {}
         self.reads: set[Key] = set()
         self.writes: set[Key] = set()
         self.unasked: set[Key] = set()
         """What it has used in steps that are possible always."""
 
+    def add(self, event: Event, after: _Ahead) -> None:
+        """It makes ``event``, and goes on as ``after``."""
+        self._known.clear()
+        self.reads.update(after.reads, event.reads)
+        self.writes.update(after.writes, event.writes)
+        self.unasked.update(after.unasked)
+        if event.guard is None and event.kind is not Kind.RELEASE:
+            self.unasked.update(event.reads, event.writes)
+
     def wakes(self, event: Event) -> bool:
+        known = self._known.get(event)
+        if known is None:
+            known = self._known[event] = self._conflicts(event)
+        return known
+
+    def _conflicts(self, event: Event) -> bool:
         # Who waits for a lock cannot come before its release: only who tries it can.
         if event.kind is Kind.RELEASE:
             return not self.unasked.isdisjoint(event.writes)
@@ -102,11 +118,7 @@ class Estimate:
             known += [_Ahead() for _ in range(len(own) - len(known))]
             after = _NOTHING
             for ahead, event in zip(reversed(known[: len(own)]), reversed(own), strict=True):
-                ahead.reads.update(after.reads, event.reads)
-                ahead.writes.update(after.writes, event.writes)
-                ahead.unasked.update(after.unasked)
-                if event.guard is None and event.kind is not Kind.RELEASE:
-                    ahead.unasked.update(event.reads, event.writes)
+                ahead.add(event, after)
                 after = ahead
 
     def walked(self, executions: int) -> None:
@@ -162,10 +174,11 @@ class Estimate:
         """Choose one of ``events``, in the rest of which those before it sleep."""
         like_steps, alike, sleepers = [], [], []
         asleep = dict(self._asleep)
+        ahead = {proc: self._from(proc) for proc in self._ahead}
         for event in events:
             left = {proc: other for proc, other in asleep.items() if not dependent(other, event)}
             sleepers.append(left)
-            chance = 1.0 if self._awakens(left, event.proc) else _UNLIKELY
+            chance = 1.0 if not left or _may_wake(left, ahead) else _UNLIKELY
             alike.append(chance)
             to_come = len(self._ahead.get(event.proc, ())) - self._made.get(event.proc, 0)
             like_steps.append(chance * max(1, to_come))
@@ -182,19 +195,25 @@ class Estimate:
         at = self._random.random() * sum(chances)
         return next((i for i, end in enumerate(accumulate(chances)) if at < end), len(chances) - 1)
 
-    def _awakens(self, asleep: dict[int, Event], going: int) -> bool:
-        """Whether all who are ``asleep`` may be woken, after a step of ``going``: else there is no end."""
-        left = dict(asleep)
-        ahead = [self._from(proc, going) for proc in self._ahead if proc not in left]
-        while left:
-            woken = [proc for proc, event in left.items() if any(steps.wakes(event) for steps in ahead)]
-            if not woken:
-                return False
-            for proc in woken:
-                del left[proc]
-            ahead = [self._from(proc, going) for proc in woken]
-        return True
-
-    def _from(self, proc: int, going: int) -> _Ahead:
-        known, made = self._ahead.get(proc, ()), self._made.get(proc, 0) + (proc == going)
+    def _from(self, proc: int) -> _Ahead:
+        known, made = self._ahead[proc], self._made.get(proc, 0)
         return known[made] if made < len(known) else _NOTHING
+
+
+def _may_wake(asleep: dict[int, Event], ahead: dict[int, _Ahead]) -> bool:
+    """Whether all who are ``asleep`` may be woken: else there is no end."""
+    left = dict(asleep)
+    awake = [steps for proc, steps in ahead.items() if proc not in left]
+    while left:
+        woken = []
+        for proc, event in left.items():
+            for steps in awake:
+                if steps.wakes(event):
+                    woken.append(proc)
+                    break
+        if not woken:
+            return False
+        for proc in woken:
+            del left[proc]
+        awake = [ahead[proc] for proc in woken if proc in ahead]
+    return True
