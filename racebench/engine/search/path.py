@@ -10,7 +10,7 @@ from ..control.task import Task
 from .relation import Event, Relation, State, dependent
 from .wakeup import Branch
 
-_WAITS = {Kind.TIMEOUT, Kind.PAUSE}
+WAITS = {Kind.TIMEOUT, Kind.PAUSE}
 
 
 class Node:
@@ -100,12 +100,12 @@ class Exhaustive:
 
     def _free(self, enabled: list[Task], current: Task | None, asleep: dict[int, Event]) -> Task | None:
         """Not a timeout nor a sleep, if there is anything else: who waits again and again has no end."""
-        late = current is not None and current.op.kind in _WAITS
+        late = current is not None and current.op.kind in WAITS
         if current is not None and not late and current.ready and current.index not in asleep:
             return current
         awake = [task for task in enabled if task.index not in asleep]
         for task in awake:
-            if task.op.kind not in _WAITS:
+            if task.op.kind not in WAITS:
                 return task
         return awake[0] if awake else None
 
