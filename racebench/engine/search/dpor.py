@@ -22,7 +22,7 @@ from ..control.execution import Chooser
 from ..control.scheduler import Outcome, Scheduler
 from .estimate import Estimate
 from .evidence import real
-from .path import Exhaustive, Node, Trial
+from .path import Exhaustive, Trial
 from .races import History
 from .relation import NOTIFIES, Event, Relation
 from .wakeup import covered, insert, place, position
@@ -56,7 +56,8 @@ class Search:
             )
         self.relation.renew()
         self.strategy = Exhaustive(self.relation)
-        self.estimate = Estimate()
+        self.estimate = Estimate(self.relation, self.strategy.stack)
+        self._hung: Outcome | None = None
         self.executions = self.redundant = 0
         self.complete = False
         # Where the execution that runs next leaves the one before.
@@ -65,6 +66,9 @@ class Search:
 
     def execute(self) -> Outcome | None:
         """Run the next execution; None if it turned out to be explored already."""
+        if self._hung is not None:
+            self.executions += 1
+            return self._hung
         while True:
             outcome = self._run(self.strategy)
             if not self.relation.grown:
@@ -92,23 +96,14 @@ class Search:
             if self.relation.grown:
                 self._restart()
                 return True
-        stack, estimate = self.strategy.stack, self.estimate
-        estimate.entered(len(stack), self.executions)
+        stack = self.strategy.stack
         while stack:
             node = stack[-1]
-            if not node.done and len(node.tree) == 1:
-                # As most are: nobody will look at it again.
-                estimate.passed(max(1, len(node.ready) - len(node.asleep)))
-                stack.pop()
-                continue
-            node.done += 1
             explored = node.tree.pop(0)
-            node.asleep[explored.event.proc] = explored.event
-            estimate.explored(self.executions)
             if node.tree:
+                node.asleep[explored.event.proc] = explored.event
                 self._fresh = len(stack) - 1
                 return True
-            estimate.left(_candidates(node))
             stack.pop()
         self.complete = True
         return False
@@ -188,10 +183,25 @@ class Search:
         self._refused.add(order)
         return False
 
+    def look_ahead(self) -> None:
+        """Between two executions: have the estimate walk into what is left, when it is time."""
+        scheduler, estimate = self.scheduler, self.estimate
+        if not estimate.due(self.executions):
+            return
+        estimate.learn(self.history.events)
+        before = scheduler.floor.hangs
+        outcome = self._run(estimate)
+        estimate.walked(self.executions)
+        if scheduler.lost or scheduler.floor.hangs > before:
+            # The search has to end with that, so it is its next execution; what a crash may have
+            # spoilt is left out.
+            outcome.faults = [fault for fault in outcome.faults if fault.rule == "stall.hang"]
+            outcome.parts = []
+            self._hung = outcome
+
     def done(self) -> float:
         """An estimate of the share of all that is explored, 0..1."""
-        path = [(n.done, n.done + len(n.tree), _candidates(n)) for n in self.strategy.stack]
-        return self.estimate.share(path)
+        return 1.0 if self.complete else self.estimate.share(self.executions)
 
 
 def _settled(firsts: Iterable[Event], sequence: Sequence[Event], before: int) -> bool:
@@ -201,8 +211,3 @@ def _settled(firsts: Iterable[Event], sequence: Sequence[Event], before: int) ->
     """
     found = (position(event, sequence) for event in firsts)
     return any(i is not None and 0 <= i <= before for i in found)
-
-
-def _candidates(node: Node) -> int:
-    """How many steps could be tried from ``node``: of tasks that can move and did not sleep at first."""
-    return max(1, len(node.ready) - len(node.asleep) + node.done)

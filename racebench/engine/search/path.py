@@ -10,24 +10,23 @@ from ..control.task import Task
 from .relation import Event, Relation, State, dependent
 from .wakeup import Branch
 
-_WAITS = {Kind.TIMEOUT, Kind.PAUSE}
+WAITS = {Kind.TIMEOUT, Kind.PAUSE}
 
 
 class Node:
     """A state on the path being explored: what goes on here, and what is left to do.
 
-    ``tree[0]`` is the branch being explored, ``done`` counts those before it.
+    ``tree[0]`` is the branch being explored.
     ``asleep`` has the threads whose step from here needs no further exploration,
     by index.  ``ready`` are the tasks that can move, and ``state`` is what
     ``Relation.state`` says, both as they are in the execution that runs now.
     ``unsettled`` are the races of its step that each execution has to ask again.
     """
 
-    __slots__ = ("asleep", "done", "ready", "state", "tree", "unsettled")
+    __slots__ = ("asleep", "ready", "state", "tree", "unsettled")
 
     def __init__(self, tree: list[Branch], asleep: dict[int, Event], ready: list[Task], state: State) -> None:
         self.tree, self.asleep, self.ready, self.state = tree, asleep, ready, state
-        self.done = 0
         self.unsettled: list[Any] = []
 
 
@@ -101,12 +100,12 @@ class Exhaustive:
 
     def _free(self, enabled: list[Task], current: Task | None, asleep: dict[int, Event]) -> Task | None:
         """Not a timeout nor a sleep, if there is anything else: who waits again and again has no end."""
-        late = current is not None and current.op.kind in _WAITS
+        late = current is not None and current.op.kind in WAITS
         if current is not None and not late and current.ready and current.index not in asleep:
             return current
         awake = [task for task in enabled if task.index not in asleep]
         for task in awake:
-            if task.op.kind not in _WAITS:
+            if task.op.kind not in WAITS:
                 return task
         return awake[0] if awake else None
 

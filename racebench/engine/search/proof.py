@@ -3,7 +3,8 @@
 The reduced search covers one execution of each equivalence class and ends
 first on any program of ordinary size.  A program that outlasts ``_ALONE``
 executions is also searched with 0, 1, 2, ... preemptions, turn about, so that
-a budget that ends too early leaves a bounded proof.  Turns are counted in
+a budget that ends too early leaves a bounded proof.  Before that a sweep looks for
+what one early choice shows: both searches would come to it last.  Turns are counted in
 executions, never in seconds: the same budget does the same work.
 """
 
@@ -17,9 +18,10 @@ from ..tally import schedule_of
 from .dpor import Search
 from .evidence import results_shown
 from .ordering import ordered
-from .preemption_bound import Ladder
+from .preemption_bound import Ladder, Sweep
 
 _ALONE = 2_000
+_SWEPT = 2_000
 _TURN = 500
 _FEW, _AGAIN = 20, 4
 _TRACED, _MOST_TRACED = 500, 1_000
@@ -35,33 +37,45 @@ class Proof:
         self.scheduler, self.preemptions = scheduler, preemptions
         self.search = Search(scheduler)
         self.ladder = Ladder(scheduler, preemptions)
+        self.sweep = Sweep(scheduler, _SWEPT)
         self.complete = False
         self.restarts = 0
-        self._now: Search | Ladder = self.search if preemptions is None else self.ladder
+        self._now: Search | Sweep | Ladder = self.search if preemptions is None else self.ladder
         self._left = _ALONE
         self._outcome: Outcome | None = None
 
     @property
     def executions(self) -> int:
         """All that were run; once the reduced search has covered everything, its own: one a class."""
-        return self.search.executions + (0 if self.search.complete else self.ladder.executions)
+        others = self.sweep.executions + self.ladder.executions
+        return self.search.executions + (0 if self.search.complete else others)
 
     def execute(self) -> Outcome | None:
         self._outcome = self._now.execute()
-        if not self.ladder.executions:
-            # What the ladder has met is not run again, so from then on nothing is forgotten.
+        if not (self.sweep.executions or self.ladder.executions):
+            # What the others have met is not run again, so from then on nothing is forgotten.
             self.restarts = self.search.restarts
         return self._outcome
 
     def advance(self) -> bool:
         if self._outcome is not None and self._endless(self._outcome):
             return False
-        if not self._now.advance():
-            self.complete = self._now.complete and not self._polls()
+        now = self._now
+        if isinstance(now, Sweep):
+            if not now.advance():
+                self._now, self._left = self.ladder, _TURN
+            return True
+        if not now.advance():
+            self.complete = now.complete and not self._polls()
             return False
+        if now is self.search:
+            self.search.look_ahead()
         self._left -= 1
         if self.preemptions is None and not self._left:
-            self._now = self.ladder if self._now is self.search else self.search
+            if now is self.ladder:
+                self._now = self.search
+            else:
+                self._now = self.ladder if self.sweep.executions else self.sweep
             self._left = _TURN
         return True
 

@@ -10,8 +10,10 @@ import pytest
 
 import racebench as rb
 from racebench.engine.search.loop import outcomes
-from racebench.engine.search.preemption_bound import Ladder, PreemptionBounded
+from racebench.engine.search.preemption_bound import Ladder, PreemptionBounded, Sweep
 from racebench.primitives import ops
+
+from .. import bugs
 
 
 class Counters:
@@ -71,6 +73,52 @@ def test_preempted_are_the_steps_made_in_the_place_of_another() -> None:
     assert met["aabb"] == []
     assert met["abba"] == [1]
     assert met["abab"] == [1, 2]
+
+
+def test_a_sweep_makes_one_choice_otherwise_the_earliest_first() -> None:
+    sweep = Sweep(Counters(2, 2, 2), 100)  # type: ignore[arg-type]
+    assert [*outcomes(sweep)] == ["aabbcc", "bbaacc", "ccaabb", "abbacc", "accabb", "aaccbb", "aabccb"]
+    assert sweep.executions == 7
+
+
+def test_a_sweep_ends_once_there_were_enough() -> None:
+    sweep = Sweep(Counters(2, 2, 2), 3)  # type: ignore[arg-type]
+    assert [*outcomes(sweep)] == ["aabbcc", "bbaacc", "ccaabb"]
+
+
+FOUND_BY_A_SWEEP = {"reorder_5": 2_009, "reorder_10": 2_019, "reorder_20": 2_030, "twostage_20": 2_030}
+
+
+@pytest.mark.parametrize("name", FOUND_BY_A_SWEEP)
+def test_what_one_early_choice_shows_is_found_before_many_threads_drown_it(name: str) -> None:
+    """Depth first an early choice is the last that is made otherwise."""
+    result = rb.verify(bugs.BUGS[name], max_executions=2_050)
+    assert result.first_failure == FOUND_BY_A_SWEEP[name]
+
+
+def test_a_sweep_finds_nothing_where_there_is_nothing() -> None:
+    """reorder_10, but nobody sees half of what a setter does."""
+
+    class Pair(rb.State):
+        a = rb.shared(0)
+        b = rb.shared(0)
+
+        def __init__(self) -> None:
+            self.lock = rb.Lock("pair")
+
+    def setter(s: Pair) -> None:
+        with s.lock:
+            s.a = 1
+            s.b = -1
+
+    def checker(s: Pair) -> None:
+        with s.lock:
+            rb.check_that(s.a == -s.b, "reorder.half", "a is set and b is not")
+
+    threads = {**{f"set{i}": setter for i in range(9)}, "check": checker}
+    result = rb.verify(rb.Program("healthy", setup=Pair, threads=threads), max_executions=2_400)
+    assert (result.verdict, result.executions) == (rb.Verdict.UNKNOWN, 2_400)
+    assert not result.findings
 
 
 def test_a_ladder_goes_on_to_the_bound_that_keeps_nothing_out() -> None:

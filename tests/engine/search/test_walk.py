@@ -89,10 +89,30 @@ def test_a_portfolio_gives_most_turns_to_the_member_that_earns_them(wanted: str)
     assert all(100 < n < 300 for n in turns.values())
 
 
-def test_a_portfolio_begins_with_two_turns_in_three_for_surw() -> None:
-    """And with those of all others in between."""
-    turns = Rewarded(0, 2).pay("surw", 9)
-    assert turns == {"random": 1, "pct": 1, "pos": 1, "surw": 6}
+def test_a_portfolio_begins_with_eight_turns_in_thirteen_for_surw() -> None:
+    """And with those of all others in between, three of them of POS."""
+    turns = Rewarded(0, 2).pay("surw", 13)
+    assert turns == {"random": 1, "pct": 1, "pos": 3, "surw": 8}
+
+
+def test_the_first_turns_of_a_portfolio_are_of_those_who_meet_a_cheap_bug() -> None:
+    portfolio = Rewarded(0, 2)
+    first = [[*portfolio.pay("", 1)] for _ in range(3)]
+    assert first == [["surw"], ["random"], ["pos"]]
+
+
+def test_surw_counts_what_threads_did_in_the_turns_of_others() -> None:
+    """Else each turn of another would be one that it has still to learn from."""
+    program = p.abba()
+    with Scheduler(program) as scheduler:
+        walk = Walk(scheduler, Portfolio(0, len(scheduler.tasks)))
+        walk.execute()
+        surw = walk.strategy.members[-1]  # type: ignore[attr-defined]
+        counted = surw._counts
+        surw._counts = {}
+        walk.execute()
+        assert walk.by != "surw"
+        assert surw._counts.keys() == counted.keys()
 
 
 def test_a_portfolio_that_earns_nothing_starves_nobody() -> None:
