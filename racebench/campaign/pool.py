@@ -10,7 +10,8 @@ call that it was in, and this process nothing.  How things end, one way each:
   thread there is interrupted, the engine turns that into its result so far,
   and the call is done.  If that takes more than ``grace_s``, the child is killed.
 - Such times do not pass while the machine is too busy to let the call run
-  (meter.py); a call that waits for ever, or spins, is late all the same.
+  (meter.py), unless an outer watchdog goes by the clock; a call that waits for ever,
+  or spins, is late all the same.
 - A call whose process is killed, exits or crashes is lost; the messages that it
   sent before count.  A child that is gone is noticed by waiting for it, not by
   the end of its pipe, which a process that its program forked may keep open.
@@ -51,7 +52,8 @@ class Job(NamedTuple):
     """A call, the employer's key for it, and the seconds in which it must be over (None: no limit).
 
     ``renewed``: the seconds start anew with each message of the call.  A cancelled job is
-    killed if it is not over ``grace_s`` later.
+    killed if it is not over ``grace_s`` later.  ``by_clock``: all seconds count, also those in
+    which the machine keeps the call waiting, because somebody else's watchdog counts so too.
     """
 
     asker: Any
@@ -59,6 +61,7 @@ class Job(NamedTuple):
     limit_s: float | None = None
     grace_s: float = GRACE_S
     renewed: bool = False
+    by_clock: bool = False
 
 
 class Employer(Protocol):
@@ -122,7 +125,8 @@ class _Child:
             return False
         elapsed = now - self.counted
         if elapsed >= min(self.left, _COUNT_S):
-            self.left -= self.meter.lap(elapsed)
+            by_clock = self.job is not None and self.job.by_clock
+            self.left -= elapsed if by_clock else self.meter.lap(elapsed)
             self.counted = now
         return self.left <= 0
 

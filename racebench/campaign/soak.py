@@ -119,7 +119,8 @@ class Visitor:
             # The visit has to be over, killed if need be, before the outer watchdog ends everything.
             allowed, grace_s = min(allowed, 0.6 * limit_s), min(grace_s, 0.2 * limit_s)
         call = Call(in_child, (Place.of(target), plan, seconds * _REPRODUCE_SHARE, known))
-        one = _One(Job(target, call, allowed, grace_s), target.cell(self.plan.modes), share, memory, tell)
+        job = Job(target, call, allowed, grace_s, by_clock=limit_s is not None)
+        one = _One(job, target.cell(self.plan.modes), share, memory, tell)
         with self._stop.on_signals():
             self._pool.run(one)
         return one.visit

@@ -292,9 +292,11 @@ def test_a_call_that_goes_on_is_late_only_if_its_time_is_not_renewed(
         assert child.cancelled is not renewed
 
 
-@pytest.mark.parametrize(("share", "is_late"), [(1.0, True), (0.1, False)])
-def test_a_call_that_the_machine_keeps_waiting_is_not_late(
-    monkeypatch: pytest.MonkeyPatch, share: float, is_late: bool
+@pytest.mark.parametrize(
+    ("share", "by_clock", "is_late"), [(1.0, False, True), (0.1, False, False), (0.1, True, True)]
+)
+def test_a_call_that_the_machine_keeps_waiting_is_late_only_by_the_clock(
+    monkeypatch: pytest.MonkeyPatch, share: float, by_clock: bool, is_late: bool
 ) -> None:
     """Nothing is heard of it for 5.6 s, of which it had a tenth, or all."""
     now = [0.0]
@@ -305,7 +307,7 @@ def test_a_call_that_the_machine_keeps_waiting_is_not_late(
         now[0] += 0.7
 
     asked = Asked()
-    asked.waiting.append(Job("tells", Call(tells), 1.0))
+    asked.waiting.append(Job("tells", Call(tells), 1.0, by_clock=by_clock))
     asked.on_told = passes
     with Pool(1, Stop()) as pool:
         [child] = pool._children

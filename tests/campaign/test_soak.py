@@ -12,6 +12,7 @@ from racebench import vgic
 from racebench.campaign import cell_run as cell_module
 from racebench.campaign import soak
 from racebench.campaign.cell import Plan
+from racebench.campaign.pool import Job
 from racebench.campaign.share import Share
 from racebench.campaign.soak import MOST_VISITS, Pace, Visitor, deadline_s, rounds_for
 from racebench.scenario.selection import Target
@@ -159,3 +160,29 @@ def test_a_visit_of_threads_that_draw_proves_nothing(tmp_path: Path, monkeypatch
     assert runs.visit(drawn, FIRST, 0.0, told.append).passed
     assert [mode for mode, _ in fake.calls] == ["stress"]
     assert told[-1]["done"]["hammered"]
+
+
+@pytest.mark.parametrize("limit_s", [None, 10.0])
+def test_a_visit_is_over_before_an_outer_watchdog_by_the_clock_of_that(
+    tmp_path: Path, monkeypatch: Patch, limit_s: float | None
+) -> None:
+    """Such a watchdog counts also the seconds in which the machine is too busy to let the visit run."""
+    jobs: list[Job] = []
+
+    class Watched(Here):
+        def run(self, employer: Any) -> None:
+            def next_job(free: int, real: Any = employer.next_job) -> Job | None:
+                job: Job | None = real(free)
+                jobs.extend([] if job is None else [job])
+                return job
+
+            employer.next_job = next_job
+            super().run(employer)
+
+    runs, _ = visitor(monkeypatch, stress=result())
+    monkeypatch.setattr(soak, "Pool", Watched)
+    runs.visit(target(tmp_path, "no_rank_lock"), LATER, 0.0, lambda _: None, limit_s)
+    [job] = jobs
+    assert job.by_clock is (limit_s is not None)
+    assert job.limit_s is not None
+    assert limit_s is None or job.limit_s + job.grace_s < limit_s

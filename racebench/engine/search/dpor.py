@@ -23,14 +23,14 @@ from ..control.scheduler import Outcome, Scheduler
 from .estimate import Estimate
 from .evidence import real
 from .path import Exhaustive, Trial
-from .races import History
+from .races import PartialOrder
 from .relation import NOTIFIES, Event, Relation
 from .wakeup import covered, insert, place, position
 
 _MOST_RESTARTS = 1_000
 
 _Race = tuple[int, list[int], bool, Event, int]
-"""A race as ``History`` reports it, the step that has it, and at which place that came (the end: never)."""
+"""A race as ``PartialOrder`` reports it, its second step, and the place of that (the end: it never came)."""
 
 
 class Search:
@@ -74,12 +74,12 @@ class Search:
             if not self.relation.grown:
                 break
             self._restart()
-        self.history, self._races = self._followed()
+        self.partial_order, self._races = self._followed()
         if self.strategy.asleep_at_end:
             self.redundant += 1
             return None
         self.executions += 1
-        return real(outcome, self.history) if self.scheduler.floor.crashed else outcome
+        return real(outcome, self.partial_order) if self.scheduler.floor.crashed else outcome
 
     def _run(self, strategy: Chooser) -> Outcome:
         scheduler = self.scheduler
@@ -108,13 +108,13 @@ class Search:
         self.complete = True
         return False
 
-    def _followed(self) -> tuple[History, list[_Race]]:
-        """The history of the execution that has just run, and its races.
+    def _followed(self) -> tuple[PartialOrder, list[_Race]]:
+        """The partial order of the execution that has just run, and its races.
 
         Only steps from where this execution left the last one bring new races.
         An old one is asked again as long as the steps after it matter to it.
         """
-        history = History(self.relation, len(self.scheduler.tasks))
+        partial_order = PartialOrder(self.relation, len(self.scheduler.tasks))
         races: list[_Race] = []
         taken_away: list[tuple[int, Event, int]] = []
         for i, node in enumerate(self.strategy.stack):
@@ -122,24 +122,24 @@ class Search:
             if event.rare and event.kind in NOTIFIES:
                 for sleeper, late in node.state:
                     if late is not None:
-                        taken_away.append((i, late, history.last[sleeper]))
-            found = history.add(event, node.state, node.ready, fresh)
-            if fresh and (found or node.unsettled):
-                node.unsettled = [(*race, event, i) for race in found]
-            if node.unsettled:
-                races += node.unsettled
+                        taken_away.append((i, late, partial_order.last[sleeper]))
+            found = partial_order.add(event, node.state, node.ready, fresh)
+            if fresh and (found or node.open_races):
+                node.open_races = [(*race, event, i) for race in found]
+            if node.open_races:
+                races += node.open_races
         end = len(self.strategy.stack)
         for i, late, past in taken_away:
-            race = history.taken_away(i, late, past)
+            race = partial_order.taken_away(i, late, past)
             if race is not None:
                 races.append((*race, late, end))
         for task in self.scheduler.tasks:
             if task.blocked is not None:
                 task.op, task.obj = task.blocked
                 event = self.relation.of(task)
-                found = history.races_of(event, self.relation.state(task))
+                found = partial_order.races_of(event, self.relation.state(task))
                 races += [(*race, event, end) for race in found]
-        return history, races
+        return partial_order, races
 
     def _reverse(self, e: int, steps: list[int], sure: bool, event: Event, at: int) -> None:
         """Have ``event``, which came as step ``at``, come before step ``e`` in some execution to come.
@@ -152,22 +152,22 @@ class Search:
         all that it leads to has the other order there, and where a thread hangs
         nothing ever reverses that.
         """
-        stack, events = self.strategy.stack, self.history.events
+        stack, events = self.strategy.stack, self.partial_order.events
         node = stack[e]
         before = [events[i] for i in steps]
-        sequence = [*before, event, *(events[i] for i in self.history.rest(e, steps, at))]
-        settled = _settled(node.asleep.values(), sequence, len(before))
+        sequence = [*before, event, *(events[i] for i in self.partial_order.rest(e, steps, at))]
+        planned = _is_planned(node.asleep.values(), sequence, len(before))
         if not covered(sequence, node.asleep.values()):
             found = place(node.tree, sequence)
             if found is not None:
                 if sure or self._possible(e, [*before, event]):
                     insert(*found)
                 else:
-                    settled = True
-            settled = settled or _settled((branch.event for branch in node.tree), sequence, len(before))
-        if settled and at < len(stack):
+                    planned = True
+            planned = planned or _is_planned((branch.event for branch in node.tree), sequence, len(before))
+        if planned and at < len(stack):
             mine = (e, steps, sure, event, at)
-            stack[at].unsettled = [race for race in stack[at].unsettled if race != mine]
+            stack[at].open_races = [race for race in stack[at].open_races if race != mine]
 
     def _possible(self, e: int, sequence: list[Event]) -> bool:
         """Whether the last of ``sequence`` can move after the others, from the state before step ``e``."""
@@ -188,7 +188,7 @@ class Search:
         scheduler, estimate = self.scheduler, self.estimate
         if not estimate.due(self.executions):
             return
-        estimate.learn(self.history.events)
+        estimate.learn(self.partial_order.events)
         before = scheduler.floor.hangs
         outcome = self._run(estimate)
         estimate.walked(self.executions)
@@ -204,7 +204,7 @@ class Search:
         return 1.0 if self.complete else self.estimate.share(self.executions)
 
 
-def _settled(firsts: Iterable[Event], sequence: Sequence[Event], before: int) -> bool:
+def _is_planned(firsts: Iterable[Event], sequence: Sequence[Event], before: int) -> bool:
     """Whether one of ``firsts`` can go first whatever may come after the reversed step.
 
     It can if it is one of the ``before`` steps that come before that, or is that step.

@@ -19,7 +19,7 @@ from ..control.scheduler import Outcome, Scheduler
 from ..instrument import show
 from ..stuck import UNKNOWN_SITE, Fault
 from ..tally import Tally
-from .races import History
+from .races import PartialOrder
 
 Detect = Callable[[Execution], list[Alarm]]
 """What looks at an execution for the engines, which know no detector."""
@@ -30,10 +30,12 @@ def nothing(execution: Execution) -> list[Alarm]:
     return []
 
 
-def real(outcome: Outcome, history: History) -> Outcome:
+def real(outcome: Outcome, partial_order: PartialOrder) -> Outcome:
     """``outcome`` of an execution that went on after a crash, without what no real execution shows."""
     crashes = {_last(outcome, fault.by[0], fault.at) for fault in outcome.faults if fault.crash}
-    at_start = [fault for fault in outcome.faults if fault.crash and not _pasts(outcome, fault, history)]
+    at_start = [
+        fault for fault in outcome.faults if fault.crash and not _pasts(outcome, fault, partial_order)
+    ]
     spoilt = sum(1 << i for i in crashes if i >= 0)
     kept, parts = [], []
     for n, fault in enumerate(outcome.faults):
@@ -41,7 +43,7 @@ def real(outcome: Outcome, history: History) -> Outcome:
             if fault.rule == "stall.hang":
                 kept.append(fault)
             continue
-        past = _pasts(outcome, fault, history)
+        past = _pasts(outcome, fault, partial_order)
         # The step of its own crash is in a crash's past; and in that of what the thread
         # said after the same step, before it crashed.
         last = _last(outcome, fault.by[0], fault.at)
@@ -58,7 +60,7 @@ def real(outcome: Outcome, history: History) -> Outcome:
             fault.past = tuple(i for i in range(len(outcome.log)) if past >> i & 1)
             kept.append(fault)
             if fault.crash:
-                free = [i for i, before in enumerate(history.before) if not before & spoilt]
+                free = [i for i, before in enumerate(partial_order.before) if not before & spoilt]
                 parts.append([*free, fault.past[-1]])
     outcome.faults = kept
     outcome.parts = parts
@@ -70,13 +72,13 @@ def _last(outcome: Outcome, proc: int, at: int) -> int:
     return next((i for i in range(at - 1, -1, -1) if outcome.log[i][0].index == proc), -1)
 
 
-def _pasts(outcome: Outcome, fault: Fault, history: History) -> int:
+def _pasts(outcome: Outcome, fault: Fault, partial_order: PartialOrder) -> int:
     """The steps that come before ``fault``, as bits: all those in the past of the threads it is about."""
     past = 0
     for proc in fault.by:
         last = _last(outcome, proc, fault.at)
         if last >= 0:
-            past |= history.before[last]
+            past |= partial_order.before[last]
     return past
 
 

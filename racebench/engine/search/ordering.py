@@ -18,7 +18,7 @@ from ..control.pictures import Place
 from ..control.plain_accesses import Use
 from ..control.scheduler import Scheduler
 from .dpor import Search
-from .races import History
+from .races import PartialOrder
 from .relation import Relation
 
 _TIMES = 2
@@ -67,8 +67,8 @@ def _searched(scheduler: Scheduler, relation: Relation, most: int, left: set[Pla
                 if outcome is not None:
                     if outcome.faults:
                         return set()
-                    spans = _spans(uses.latest, search.history)
-                    left = {place for place in left if _has_one_order(place, spans, search.history)}
+                    spans = _spans(uses.latest, search.partial_order)
+                    left = {place for place in left if _has_one_order(place, spans, search.partial_order)}
                 going_on = bool(left) and search.advance()
                 if not scheduler.fit or (going_on and search.executions + search.redundant >= most):
                     return set()
@@ -77,33 +77,33 @@ def _searched(scheduler: Scheduler, relation: Relation, most: int, left: set[Pla
     return {place for place in left if place.loose or place.names & stored}
 
 
-def _spans(uses: set[Use], history: History) -> dict[str, set[_Span]]:
+def _spans(uses: set[Use], partial_order: PartialOrder) -> dict[str, set[_Span]]:
     """By name, all uses in one execution."""
     steps: dict[int, list[int]] = {}
-    for i, event in enumerate(history.events):
+    for i, event in enumerate(partial_order.events):
         steps.setdefault(event.proc, []).append(i)
     spans: dict[str, set[_Span]] = {}
     for use in uses:
         own = steps.get(use.proc, [])
-        after = max((i for i in own if i < use.at), default=history.started(use.proc))
+        after = max((i for i in own if i < use.at), default=partial_order.started(use.proc))
         before = min((i for i in own if i >= use.at), default=-1)
         if use.kept:
             # The thread may use it again as long as it runs.
-            before = own[-1] if own and history.events[own[-1]].kind is Kind.END else -1
+            before = own[-1] if own and partial_order.events[own[-1]].kind is Kind.END else -1
         spans.setdefault(use.name, set()).add(_Span(use.proc, after, before, use.writes))
     return spans
 
 
-def _has_one_order(place: Place, spans: dict[str, set[_Span]], history: History) -> bool:
+def _has_one_order(place: Place, spans: dict[str, set[_Span]], partial_order: PartialOrder) -> bool:
     uses: Sequence[_Span] = [span for name in place.names for span in spans.get(name, ())]
     return all(
         one.proc == other.proc
         or not (one.writes or other.writes)
-        or _comes_first(one, other, history)
-        or _comes_first(other, one, history)
+        or _comes_first(one, other, partial_order)
+        or _comes_first(other, one, partial_order)
         for one, other in combinations(uses, 2)
     )
 
 
-def _comes_first(one: _Span, other: _Span, history: History) -> bool:
-    return one.before >= 0 and other.after >= 0 and history.after(one.before, other.after)
+def _comes_first(one: _Span, other: _Span, partial_order: PartialOrder) -> bool:
+    return one.before >= 0 and other.after >= 0 and partial_order.after(one.before, other.after)

@@ -20,14 +20,14 @@ class Node:
     ``asleep`` has the threads whose step from here needs no further exploration,
     by index.  ``ready`` are the tasks that can move, and ``state`` is what
     ``Relation.state`` says, both as they are in the execution that runs now.
-    ``unsettled`` are the races of its step that each execution has to ask again.
+    ``open_races`` are the races of its step that each execution has to ask again.
     """
 
-    __slots__ = ("asleep", "ready", "state", "tree", "unsettled")
+    __slots__ = ("asleep", "open_races", "ready", "state", "tree")
 
     def __init__(self, tree: list[Branch], asleep: dict[int, Event], ready: list[Task], state: State) -> None:
         self.tree, self.asleep, self.ready, self.state = tree, asleep, ready, state
-        self.unsettled: list[Any] = []
+        self.open_races: list[Any] = []
 
 
 class Exhaustive:

@@ -33,7 +33,7 @@ Race = tuple[int, list[int], bool]
 """The step to come after, the steps of the execution to come before; whether that is surely possible."""
 
 
-class History:
+class PartialOrder:
     """What happens before what in one execution; grows step by step, and reports races.
 
     ``before[i]`` has a bit for step ``i`` and for each step that happens before it.

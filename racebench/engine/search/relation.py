@@ -183,7 +183,7 @@ class Event:
     """One step: thread index, operation, the keys that it reads and writes.
 
     ``guard`` is the one of these keys that decides whether it is possible, None if it always is.
-    ``offer`` is the operation, whatever may come of it; ``rare`` marks what History treats apart.
+    ``offer`` is the operation, whatever may come of it; ``rare`` marks what PartialOrder treats apart.
     """
 
     __slots__ = ("guard", "ident", "kind", "offer", "op", "proc", "rare", "reads", "writes")

@@ -1,4 +1,4 @@
-"""What a history keeps of each key, and of each processor to which interrupts come."""
+"""What a partial order keeps of each key, and of each processor to which interrupts come."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from racebench.engine.search.races import History, Race
+from racebench.engine.search.races import PartialOrder, Race
 from racebench.engine.search.relation import Event
 from racebench.primitives import ops
 from racebench.trace import Kind, Op
@@ -69,7 +69,7 @@ class Written:
 
     def __post_init__(self) -> None:
         relation: Any = SimpleNamespace(buffered=False, cpus={})
-        self.history = History(relation, 4)
+        self.partial_order = PartialOrder(relation, 4)
         self._owners: dict[str, int] = {}
 
     def races(self, *steps: str) -> list[Race]:
@@ -77,14 +77,14 @@ class Written:
         found: list[Race] = []
         for step in steps:
             made = event(step)
-            found = self.history.add(made, self._state(made), (), True)
+            found = self.partial_order.add(made, self._state(made), (), True)
             self._make(made)
         return found
 
     def blocked(self, step: str) -> list[Race]:
         """The races of a step that nobody lets happen."""
         made = event(step)
-        return self.history.races_of(made, self._state(made))
+        return self.partial_order.races_of(made, self._state(made))
 
     def _state(self, made: Event) -> Any:
         if made.ident in self.counts:
