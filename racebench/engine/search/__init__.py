@@ -1,1 +1,1 @@
-"""Which schedule comes next, and when all have been seen."""
+"""Chooses which schedule comes next, and knows when all have been run."""

@@ -1,9 +1,8 @@
 """Equivalence classes of executions: a canonical hash of the partial order.
 
-Two executions are equivalent when each can be turned into the other by
-swapping neighbouring steps that commute (Mazurkiewicz).  A step's hash is made
-of its thread's previous step and of the last steps that it depends on; the
-last hash of every thread says which class it is.  Hashes hold within one
+Two executions are equivalent when each can be turned into the other by swapping neighbouring steps that
+commute (Mazurkiewicz).  A step's hash is made of its thread's previous step and of the last steps that
+it depends on; the last hashes of all threads together identify the class.  Hashes are valid within one
 process only.
 """
 
@@ -20,14 +19,14 @@ MOST = 1 << 18
 
 
 _TRIED = 64
-"""Executions in a row, about, none of which repeats another, until that is not asked any more."""
+"""After about so many executions in a row without a repetition, repetitions are no longer looked for."""
 
 _Cells = dict[Any, list[int]]
-"""By object and field: the last write's hash, and the sum of those of the reads since."""
+"""By object and field: the last write's hash, and the sum of the hashes of the reads since."""
 
 
 def class_of(log: list[tuple[Any, Op, Any]], threads: int) -> int:
-    """The class of the execution with this ``log``, as a 64-bit hash."""
+    """Return the class of the execution with this ``log``, as a 64-bit hash."""
     last = [0] * threads
     cells: _Cells = {}
     known = cells.get
@@ -53,7 +52,7 @@ def class_of(log: list[tuple[Any, Op, Any]], threads: int) -> int:
             last[i] = mine
         else:
             mine = last[i] = hash((last[i], op, ident, written))
-            # Reads of one key commute: their sum does not tell their order.
+            # Reads of one key commute: a sum does not depend on their order.
             cell[1] = read + mine & 0xFFFFFFFFFFFFFFFF
     return hash(tuple(last))
 
@@ -63,7 +62,7 @@ def _cell(cells: _Cells, key: Any) -> list[int]:
 
 
 def _nested(op: Op, obj: Any, last: list[int], cells: _Cells, mine: int) -> int:
-    """A step that touches more: a wait its lock; an interrupt, coming and going, its processor's thread."""
+    """Hash a step that also touches a lock (a wait) or a thread (a start, an interrupt or its return)."""
     if op.kind is Kind.START:
         last[obj.runner.index] = hash((mine, last[obj.runner.index]))
     elif op.kind is Kind.WAIT:
@@ -77,17 +76,17 @@ def _nested(op: Op, obj: Any, last: list[int], cells: _Cells, mine: int) -> int:
 
 
 def _emptied(cells: _Cells, buffer: Any) -> int:
-    """What came out of a buffer since this was asked last."""
+    """Return the hash of what came out of a buffer since the last call."""
     cell = _cell(cells, buffer)
     came, cell[1] = cell[1], 0
     return came
 
 
 def _buffered(task: Any, op: Op, obj: Any, before: int, cells: _Cells) -> int:
-    """A step into a store buffer, out of one, or that waits for one to be empty.
+    """Hash a step into a store buffer, out of one, or one that waits until a buffer is empty.
 
-    What a buffer's steps have in common is kept as if they read it, and its
-    stores, oldest first, as if each wrote a place of its own.
+    What a buffer's steps have in common is kept as if they read it, and its stores, oldest first, as if each
+    wrote a place of its own.
     """
     if op.kind is Kind.FENCE:
         return hash((before, _emptied(cells, obj)))
@@ -116,7 +115,7 @@ def _read(cells: _Cells, obj: Any, op: Op, before: int) -> int:
 
 
 class Classes:
-    """Which classes were seen, up to ``MOST`` of them."""
+    """The classes seen so far, up to ``MOST`` of them."""
 
     def __init__(self, threads: Sized) -> None:
         self._threads = threads
@@ -129,7 +128,7 @@ class Classes:
         return len(self._seen)
 
     def new(self, log: list[tuple[Any, Op, Any]], whole: bool = False) -> bool:
-        """Whether the execution is of a class not seen before; ``whole``: all its threads have ended."""
+        """Return whether the execution is of a new class; ``whole``: all its threads have ended."""
         if whole and self._patience and self._repeats(log):
             return False
         found = class_of(log, len(self._threads))
@@ -140,7 +139,7 @@ class Classes:
         return True
 
     def _repeats(self, log: list[tuple[Any, Op, Any]]) -> bool:
-        """Whether the steps that matter were made before in this order, which costs a third of the class."""
+        """Return whether the relevant steps were made before in this order; costs a third of ``class_of``."""
         trace = self._matter.of(log)
         if trace in self._traces:
             self._patience = min(_TRIED, self._patience + 2)

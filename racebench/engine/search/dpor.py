@@ -1,16 +1,14 @@
 """Optimal dynamic partial order reduction: the search, execution by execution.
 
-After Abdulla, Aronis, Jonsson and Sagonas (see ``wakeup``): each maximal
-execution runs once per equivalence class of schedules.  Races found in one
-execution put the reversed order into the wakeup tree of the state where it
-begins; sleep sets keep equivalent orders out.  Memory is bounded by the depth
-of an execution, not by their number.
+After Abdulla, Aronis, Jonsson and Sagonas (see ``wakeup``): each maximal execution runs once per
+equivalence class of schedules.  Races found in one execution put the reversed order into the wakeup tree
+of the state where it begins; sleep sets keep equivalent orders out.  Memory is bounded by the depth of an
+execution, not by the number of executions.
 
-Guarantees: at the end every class of the relation was run.  One execution a
-class for programs of locks and fields.  Where the guard of a step has to be
-tried (see ``races``), the execution that tries it is counted as ``redundant``;
-so is one that turns out to have been explored.  The latter are searched for
-races like all others.
+Guarantees: at the end every class of the relation was run.  Programs of locks and fields take one
+execution per class.  Where the guard of a step has to be tried (see ``races``), the execution that tries
+it is counted as ``redundant``; so is an execution that turns out to have been explored.  The latter are
+searched for races like all others.
 """
 
 from __future__ import annotations
@@ -36,9 +34,8 @@ _Race = tuple[int, list[int], bool, Event, int]
 class Search:
     """The state of an unbounded search between two executions.
 
-    ``restarts`` counts how often it began anew, all that it had done forgotten.
-    What the ``relation`` of an earlier search of the same program has learnt holds
-    for this one.
+    ``restarts`` counts how often the search began anew, with all its results discarded.  What the
+    ``relation`` of an earlier search of the same program has learnt is used by this one too.
     """
 
     def __init__(self, scheduler: Scheduler, relation: Relation | None = None) -> None:
@@ -60,7 +57,7 @@ class Search:
         self._hung: Outcome | None = None
         self.executions = self.redundant = 0
         self.complete = False
-        # Where the execution that runs next leaves the one before.
+        # The depth at which the next execution leaves the one before.
         self._fresh = 0
         self._refused: set[tuple[int, ...]] = set()
 
@@ -90,7 +87,7 @@ class Search:
             scheduler.floor.ghost, scheduler.floor.relation = False, None
 
     def advance(self) -> bool:
-        """Take in the races of the execution that has just run; False when all is explored."""
+        """Process the races of the execution that has just run; return False when all is explored."""
         for race in self._races:
             self._reverse(*race)
             if self.relation.grown:
@@ -111,8 +108,8 @@ class Search:
     def _followed(self) -> tuple[PartialOrder, list[_Race]]:
         """The partial order of the execution that has just run, and its races.
 
-        Only steps from where this execution left the last one bring new races.
-        An old one is asked again as long as the steps after it matter to it.
+        Only steps after the point where this execution left the last one bring new races.  An old race is
+        checked again as long as the steps after it matter to it.
         """
         partial_order = PartialOrder(self.relation, len(self.scheduler.tasks))
         races: list[_Race] = []
@@ -142,15 +139,13 @@ class Search:
         return partial_order, races
 
     def _reverse(self, e: int, steps: list[int], sure: bool, event: Event, at: int) -> None:
-        """Have ``event``, which came as step ``at``, come before step ``e`` in some execution to come.
+        """Plan an execution in which ``event``, which came as step ``at``, comes before step ``e``.
 
-        It comes after ``steps`` and before whatever of the rest of this execution
-        does not happen after ``e``: an execution that has them all is what has
-        to be run.  To leave the rest out would be wrong.
-        A step that conflicts with none of ``steps`` may stand for the new
-        execution (it can go first in it), and yet conflict with the rest: then
-        all that it leads to has the other order there, and where a thread hangs
-        nothing ever reverses that.
+        It comes after ``steps`` and before every later step of this execution that does not happen after
+        ``e``: an execution that has them all has to be run.  To leave the later steps out would be wrong.
+        A step that conflicts with none of ``steps`` may stand for the new execution (it can go first in it),
+        and yet conflict with the later ones: then everything after it has the other order there, and where a
+        thread hangs nothing ever reverses that.
         """
         stack, events = self.strategy.stack, self.partial_order.events
         node = stack[e]
@@ -170,7 +165,7 @@ class Search:
             stack[at].open_races = [race for race in stack[at].open_races if race != mine]
 
     def _possible(self, e: int, sequence: list[Event]) -> bool:
-        """Whether the last of ``sequence`` can move after the others, from the state before step ``e``."""
+        """Return whether the last of ``sequence`` can move after the others, from the state before ``e``."""
         before = [node.tree[0].event.proc for node in self.strategy.stack[:e]]
         order = (*before, *(event.proc for event in sequence))
         if order in self._refused:
@@ -207,7 +202,7 @@ class Search:
 def _is_planned(firsts: Iterable[Event], sequence: Sequence[Event], before: int) -> bool:
     """Whether one of ``firsts`` can go first whatever may come after the reversed step.
 
-    It can if it is one of the ``before`` steps that come before that, or is that step.
+    It can if it is the reversed step, or one of the ``before`` steps that come before it.
     """
     found = (position(event, sequence) for event in firsts)
     return any(i is not None and 0 <= i <= before for i in found)

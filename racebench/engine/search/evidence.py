@@ -1,11 +1,10 @@
-"""What of a finished execution is real, and what detectors may look at.
+"""Decides which part of a finished execution is real, and what detectors may look at.
 
-A crash stops the machine.  Exhaustive search lets the other threads go on after
-one, to see the steps that could have come before it (see ``relation``).  What
-happens then happens in no real execution if it comes after the crash: after the
-step with which the thread crashed.  What does not come after any crash happens
-in a real one too: the execution of just the steps in its past.  So every fault
-keeps its own past as its schedule, and one with a crash in its past is dropped.
+A crash stops the machine.  Exhaustive search lets the other threads go on after a crash, to see the
+steps that could have come before it (see ``relation``).  What then comes after the crash (after the step
+with which the thread crashed) happens in no real execution.  What does not come after any crash happens
+in a real execution too: the one of just the steps in its past.  So every fault keeps its own past as its
+schedule, and a fault with a crash in its past is dropped.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from ..tally import Tally
 from .races import PartialOrder
 
 Detect = Callable[[Execution], list[Alarm]]
-"""What looks at an execution for the engines, which know no detector."""
+"""Looks at an execution for the engines, which know no detector."""
 
 
 def nothing(execution: Execution) -> list[Alarm]:
-    """The detector that sees nothing."""
+    """Detect nothing."""
     return []
 
 
@@ -52,7 +51,7 @@ def real(outcome: Outcome, partial_order: PartialOrder) -> Outcome:
         )
         own = 1 << last if ends and past else 0
         if at_start:
-            # Threads crash before they make a step: nothing comes before that.
+            # Threads crash before they make a step: nothing comes before such a crash.
             if fault.crash and not past:
                 fault.past = ()
                 kept.append(fault)
@@ -68,7 +67,7 @@ def real(outcome: Outcome, partial_order: PartialOrder) -> Outcome:
 
 
 def _last(outcome: Outcome, proc: int, at: int) -> int:
-    """The last step of thread ``proc`` before step ``at``; -1 if it made none."""
+    """Return the last step of thread ``proc`` before step ``at``; -1 if it made none."""
     return next((i for i in range(at - 1, -1, -1) if outcome.log[i][0].index == proc), -1)
 
 
@@ -85,7 +84,7 @@ def _pasts(outcome: Outcome, fault: Fault, partial_order: PartialOrder) -> int:
 def executions_of(
     scheduler: Scheduler, outcome: Outcome, recorder: StepRecorder | None = None
 ) -> list[Execution]:
-    """The executions in ``outcome``: one, or one for each crash that others outlived."""
+    """Return the executions in ``outcome``: one, or one for each crash after which other threads went on."""
     log = outcome.log
     n = len(scheduler.tasks)
     sites = [] if recorder is None else [step.site for step in recorder.steps]
@@ -101,14 +100,14 @@ def executions_of(
 
 
 def look(tally: Tally, detect: Detect, scheduler: Scheduler, outcome: Outcome, after: int, by: str) -> None:
-    """Have ``detect`` look at an execution, and count what it says."""
+    """Let ``detect`` look at an execution, and count its alarms."""
     for execution in executions_of(scheduler, outcome):
         for alarm in detect(execution):
             tally.alarm(alarm, execution.steps, after, by)
 
 
 def shown(scheduler: Scheduler, outcome: Outcome, detect: Detect) -> Tally:
-    """What one execution shows."""
+    """Return what one execution shows."""
     tally = Tally()
     tally.add(outcome, 1, "replay")
     look(tally, detect, scheduler, outcome, 1, "replay")
@@ -116,5 +115,5 @@ def shown(scheduler: Scheduler, outcome: Outcome, detect: Detect) -> Tally:
 
 
 def results_shown(outcome: Outcome) -> dict[str, str]:
-    """Each thread's result, for a report."""
+    """Return each thread's result as text, for a report."""
     return {name: show(value) for name, value in outcome.results.items()}

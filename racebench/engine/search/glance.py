@@ -1,4 +1,4 @@
-"""Short searches that only say what they met: no shrinking, no replay, no evidence."""
+"""Short searches that only report which signatures came: no shrinking, no replay, no evidence."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from .walk import Walk
 
 _NOTHING_NEW = 40
 _PROVED = 60
-"""Most small programs are searched to the end in so many executions, fewer than a walk takes to give up."""
+"""Most small programs are searched completely in this many executions, before a walk would give up."""
 
 
 @leaves_nothing
 def glance(program: Program, plan: Plan, wanted: str = "") -> Tally:
-    """What the executions of ``plan`` broke, and what operations returned in them.
+    """Return what the executions of ``plan`` broke, and what operations returned in them.
 
-    Ends early once 40 executions in a row were of classes seen before, or
-    ``wanted`` was met.
+    Ends early once 40 executions in a row were of classes seen before, or ``wanted`` came.
     """
     with Scheduler(program, looks=False) as scheduler:
         walk = Walk(scheduler, Portfolio(plan.seed, len(scheduler.tasks)))
         loop = Loop(
             plan,
-            # Not worth waiting for a thread that hangs.
+            # It is not worth waiting for a thread that hangs.
             lambda tally: bool(
                 walk.stale >= _NOTHING_NEW or wanted in tally.seen or scheduler.lost or scheduler.floor.hangs
             ),
@@ -41,7 +40,7 @@ def glance(program: Program, plan: Plan, wanted: str = "") -> Tally:
 
 @leaves_nothing
 def shows(program: Program, signature: str, plan: Plan) -> bool:
-    """Whether ``program`` shows ``signature`` in any schedule if they are few, else in those of ``plan``."""
+    """Return whether ``program`` shows ``signature``, in any schedule if they are few, else in ``plan``."""
     until = perf_counter() + (float("inf") if plan.seconds is None else plan.seconds)
     with Scheduler(program, looks=False) as scheduler:
         proof, tally = Proof(scheduler), Tally()

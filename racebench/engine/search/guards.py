@@ -1,8 +1,8 @@
-"""What keeps a guarded step from coming at a place of an execution, made of some of its steps.
+"""Finds what prevents a guarded step at a place of an execution that is made of some of its steps.
 
-``there`` are the steps on the guard's key that come before that place, in order;
-``latest`` are the same from the last one back.  Each function names those of them
-without which the step could come; none if it can.
+``there`` are the steps on the guard's key that come before that place, in order; ``latest`` are the same
+steps from the last one back.  Each function returns those of them without which the step could come;
+none if it can.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .relation import Event, State
 
 
 def handler(latest: Iterable[int], events: Sequence[Event]) -> list[int]:
-    """The interrupt that is handled on the thread's processor."""
+    """Return the interrupt that is being handled on the thread's processor."""
     for i in latest:
         return [] if events[i].kind is Kind.RETURN else [i]
     return []
@@ -23,13 +23,16 @@ def handler(latest: Iterable[int], events: Sequence[Event]) -> list[int]:
 def holder(
     latest: Iterable[int], events: Sequence[Event], states: Sequence[State], first: State
 ) -> list[int]:
-    """The take after which a lock is held, whose holder was ``first`` to begin with; -1 if that is why."""
+    """Return the take because of which a lock is held; -1 if its holder at the beginning still holds it.
+
+    ``first`` is the holder at the beginning.
+    """
     for i in latest:
         kind = events[i].kind
         if kind is Kind.RELEASE:
             return []
         if kind is Kind.WAIT:
-            # One that is misused changes nothing.
+            # A misused wait changes nothing.
             if states[i]:
                 return []
             continue
@@ -40,10 +43,13 @@ def holder(
 
 
 def taker(there: Iterable[int], states: Sequence[State], count: int) -> list[int]:
-    """The last step down after which a semaphore is at 0, ``count`` at first; -1 if that is not there."""
+    """Return the last step down, after which a semaphore is at 0; -1 if no step there is one.
+
+    ``count`` is the count at the beginning.
+    """
     last = -1
     for i in there:
-        # As it was in the execution: what is left out comes after all that is there.
+        # `states` holds as in the execution: the steps left out come after all that are there.
         before, count = states[i]
         if count < before:
             last = i
@@ -51,7 +57,7 @@ def taker(there: Iterable[int], states: Sequence[State], count: int) -> list[int
 
 
 def readers_and_writer(there: Iterable[int], events: Sequence[Event], writing: bool) -> list[int]:
-    """The takes after which a read-write lock keeps a writer, or a reader, out."""
+    """Return the takes because of which a read-write lock keeps a writer, or a reader, out."""
     held: dict[int, list[int]] = {}
     writer: list[int] = []
     for i in there:

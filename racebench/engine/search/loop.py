@@ -1,8 +1,7 @@
-"""The search loop: run the next schedule, look at what came of it, count it, until that is enough.
+"""The search loop: run the next schedule, judge its result, count it, until that is enough.
 
-All that searches under control goes through here.  Searches differ in where the
-next schedule comes from (a ``Source``), in what is enough, and in what an end of
-the schedules proves.
+All searches under control go through here.  They differ in where the next schedule comes from (a
+``Source``), in what is enough, and in what the end of the schedules proves.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ _FOREVER = float("inf")
 
 
 class Plan(NamedTuple):
-    """What a search may cost, and who looks on.
+    """What a search may cost, and who is informed.
 
-    ``executions`` and ``seconds`` at the most, if given, but ``least`` executions whatever the
-    clock says; ``stop_on_first`` ends it once a rule is broken.  ``detect`` looks at one
-    execution of each class.  ``stall_s`` is how long a thread may go without a step.
+    At most ``executions`` and ``seconds``, if given, but at least ``least`` executions whatever the clock
+    says; ``stop_on_first`` ends it once a rule is broken.  ``detect`` looks at one execution of each class.
+    ``stall_s`` is how long a thread may go without a step.
     """
 
     executions: int | None = None
@@ -43,29 +42,30 @@ Ran = TypeVar("Ran", bound=Outcome | None, covariant=True)
 
 
 class Schedules(Protocol[Ran]):
-    """What has a next schedule.  ``executions`` counts those that were run."""
+    """Has a next schedule; ``executions`` counts those that were run."""
 
     @property
     def executions(self) -> int: ...
 
     def execute(self) -> Ran:
-        """Run the next one; None if it turned out to be explored already."""
+        """Run the next one; return None if it turned out to be explored already."""
 
     def advance(self) -> bool:
-        """Go on to the one after; False when there is none."""
+        """Go on to the next schedule; return False when there is none."""
 
 
 def outcomes(
     source: Schedules[Ran], most: float = _FOREVER, until: float = _FOREVER, least: int = 1
 ) -> Iterator[Ran]:
-    """What came of each schedule of ``source``: at most ``most``, and after ``least`` of them ``until`` then.
+    """Yield the outcome of each schedule of ``source``.
 
-    Whoever takes them has done with one before the next is chosen.
+    At most ``most`` schedules are run; once ``least`` were run, the time ``until`` ends it too.  The caller
+    has finished with one outcome before the next schedule is chosen.
     """
     while True:
         yield source.execute()
-        # In this order: to go on, the source may have to take in the races of the last execution,
-        # and only then is it known whether that was all, however little time is left.
+        # In this order: to go on, the source may have to process the races of the last execution, and only
+        # then is it known whether any schedule is left, however little time is left.
         if not source.advance() or source.executions >= most:
             return
         if source.executions >= least and perf_counter() >= until:
@@ -73,11 +73,11 @@ def outcomes(
 
 
 class Source(Schedules[Outcome | None], Protocol):
-    """The schedules of a whole search, and what it says of them.
+    """The schedules of a whole search, and what it knows of them.
 
-    ``complete`` says that they were all there are, ``clean`` that so many without
-    a finding are an answer.  ``restarts`` counts how often what had been run was
-    forgotten, to be run again.  ``by`` is the strategy of the last execution.
+    ``complete``: they were all there are; ``clean``: so many without a finding are an answer.  ``restarts``
+    counts how often all executions were discarded, to be run again.  ``by`` is the strategy of the last
+    execution.
     """
 
     mode: str
@@ -91,26 +91,26 @@ class Source(Schedules[Outcome | None], Protocol):
     def clean(self) -> bool: ...
 
     def novel(self, outcome: Outcome) -> bool:
-        """Whether the last execution is of a class that was not seen before."""
+        """Return whether the last execution is of a class that was not seen before."""
 
     def brought(self, found: bool, new: bool) -> None:
-        """The last execution broke a rule, or did not, and one not seen before."""
+        """Note whether the last execution broke a rule, and whether with a new signature."""
 
     def over(self, found: bool) -> None:
-        """The search has ended, with a finding or without one."""
+        """Note that the search has ended, with a finding or without one."""
 
     def note(self, seconds: float, found: bool) -> str:
-        """What is known after so many seconds, in words."""
+        """Return in words what is known after so many seconds."""
 
     def stats(self, seconds: float, found: bool) -> Mapping[str, Any]:
-        """The same for a report."""
+        """Return the same for a report."""
 
 
 class Loop:
-    """One search: ``tally`` has what it met, in ``steps`` steps, ``idle`` the threads that
-    did nothing to what is shared in any of them.
+    """One search: ``tally`` has what it found, in ``steps`` steps.
 
-    ``until`` is when its time is over; ``seconds`` how long it took.
+    ``idle`` has the threads that did nothing to shared objects in any of them.  ``until`` is the end of its
+    time; ``seconds`` is how long it took.
     """
 
     def __init__(self, plan: Plan, enough: Callable[[Tally], bool] = lambda tally: False) -> None:
@@ -123,16 +123,16 @@ class Loop:
         self.seconds = 0.0
 
     def run(self, scheduler: Scheduler, source: Source) -> None:
-        """Run the schedules of ``source``; KeyboardInterrupt and ProgramError leave what was met."""
+        """Run the schedules of ``source``; after KeyboardInterrupt or ProgramError what was found is kept."""
         if self._most <= 0 or (self.until <= self.started and not self.plan.least):
             return
         program = scheduler.program
-        # One that is there to be interrupted does its part by that.
+        # A thread that is interrupted takes part in that way.
         self.idle = set(program.threads) - {thread for thread, _ in program.interrupts.values()}
         try:
             for outcome in outcomes(source, self._most, self.until, self.plan.least):
-                # Counted before it is told, and told before the next: who ends the run from a callback
-                # loses nothing.
+                # Count before the report, and report before the next one: a callback that ends the run loses
+                # nothing.
                 if outcome is not None:
                     self._take(scheduler, source, outcome)
                     if self._stops():
@@ -147,7 +147,7 @@ class Loop:
 
     def _take(self, scheduler: Scheduler, source: Source, outcome: Outcome) -> None:
         if source.restarts > self._restarts:
-            # All that was met will be met again, and counted then.
+            # All that was found will be found again, and counted then.
             self._restarts = source.restarts
             self.tally, self.steps = Tally(), 0
         self.steps += len(outcome.log)

@@ -1,18 +1,16 @@
 """Which steps of a program can matter to the class of an execution, by all that were seen so far.
 
-A step on what only one thread ever touches, or what nobody ever changes, commutes with
-every step of every other thread.  Let two executions, in which each thread came to its
-end, have the same other steps in the same order.  Then each thread reads the same in
-both, step by step: what it shares with others was written in the same order, and what
-it does not share it has written itself.  So each thread makes the same steps in both,
-and two steps that conflict come in the same order: both are of one class.
+A step on an object that only one thread ever touches, or that no thread ever changes, commutes with
+every step of every other thread.  Let two executions, in which each thread came to its end, have the same
+other steps in the same order.  Then each thread reads the same values in both, step by step: what it
+shares with others was written in the same order, and the rest it has written itself.  So each thread
+makes the same steps in both, and two steps that conflict come in the same order: both are of one class.
 
-What is known grows: a thread that touches for the first time what was another's makes a
-step that was never seen, so the execution that has it is no repetition of any, and from
-there on the steps of both matter.
+The knowledge grows: a thread that touches another thread's object for the first time makes a step that
+was never seen, so its execution repeats no other, and from then on the steps of both threads matter.
 
-Interrupts come between any two steps of a thread, stores leave their buffers there, and
-what time it is any sleep or timeout changes: in a program that has such, every step matters.
+Interrupts come between any two steps of a thread, stores leave their buffers there, and any sleep or
+timeout changes the time: in a program that has such steps, every step matters.
 """
 
 from __future__ import annotations
@@ -22,10 +20,10 @@ from typing import Any
 from ...trace import Kind, Op
 
 _MOST = 1 << 13
-"""Steps that are told from each other."""
+"""The largest number of different steps that are kept."""
 
 _ANYWHERE = {Kind.INTERRUPT, Kind.RETURN, Kind.TIMEOUT, Kind.PAUSE, Kind.CLOCK}
-"""What has an effect on steps on other objects."""
+"""The operations that affect steps on other objects."""
 
 _SHARED = -1
 
@@ -34,7 +32,7 @@ _Step = tuple[int, Op, bool, Any]
 
 
 class Matter:
-    """The steps that were seen; those of ``_quiet`` matter to nobody but their thread."""
+    """The steps that were seen; the steps in ``_quiet`` matter only to their own thread."""
 
     def __init__(self) -> None:
         self._quiet: set[_Step] = set()
@@ -45,11 +43,11 @@ class Matter:
 
     @property
     def many(self) -> bool:
-        """Whether there are more than it is worth to keep."""
+        """Whether there are more steps than are worth keeping."""
         return len(self._steps) > _MOST
 
     def of(self, log: list[tuple[Any, Op, Any]]) -> int:
-        """A hash of those steps of an execution that may matter, in their order."""
+        """Return a hash of those steps of an execution that may matter, in their order."""
         quiet = self._quiet
         return hash(
             tuple(
@@ -62,7 +60,7 @@ class Matter:
         )
 
     def learn(self, log: list[tuple[Any, Op, Any]]) -> bool:
-        """Take in the steps of an execution; True if some turn out to matter that did not seem to."""
+        """Add the steps of an execution; return True if some matter that did not seem to."""
         steps, grown = self._steps, False
         for task, op, obj in log:
             step = task.index, op, op.conflicts, obj._rb_id
@@ -82,7 +80,7 @@ class Matter:
         return lost
 
     def _key(self, index: int, op: Op, obj: Any) -> Any:
-        """What a step touches; None if it matters in any case."""
+        """Return the object and field that a step touches; None if the step matters in any case."""
         if op.kind is Kind.WAIT_UNTIL:
             for look, read in obj.reads:
                 self._use(_SHARED, (read._rb_id, look.field), True)

@@ -1,9 +1,9 @@
-"""Whether what no step announces is ordered by the steps all the same, in every schedule.
+"""Whether accesses that no step announces are ordered by the steps all the same, in every schedule.
 
-A search for every schedule is made, traced, and in each execution all uses of a place are
-held against the order of the steps: if of any two by different threads, one of which
-writes, one happens before the other, the place is harmless.  ``control.plain`` says why
-that is enough, and what counts as a use.
+All schedules are searched and traced, and in each execution all uses of a place are compared with the
+order of the steps: if of any two by different threads, one of which writes, one happens before the
+other, the place is harmless.  ``control.plain_accesses`` says why that is enough, and what counts as a
+use.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TIMES = 2
 
 
 class _Span(NamedTuple):
-    """One use: whose, and the steps between which it surely is; -1 where there is none."""
+    """One use: its thread, and the steps between which it surely is; -1 where there is none."""
 
     proc: int
     after: int
@@ -35,27 +35,27 @@ class _Span(NamedTuple):
 
 
 def ordered(scheduler: Scheduler, relation: Relation, most: int) -> set[Place]:
-    """The places that are harmless; none if the search takes more than ``most`` executions, or finds a fault.
+    """Return the harmless places; none if the search takes over ``most`` executions, or finds a fault.
 
-    Tracing makes each of them cost much more than usual.
+    Tracing makes each execution cost much more than usual.
     """
     lookout = scheduler.lookout
-    # Of what code has no name for, nobody knows who uses it.
+    # If code has no name for a place, it is unknown which threads use it.
     left = {place for place in lookout.changing if place.certain and place.names}
     if not left:
         return left
-    # What a lock guards needs no search.
+    # A place that a lock guards needs no search.
     seen = lookout.trace()
     left = {place for place in left if seen.sentences({place})}
     try:
         return _searched(scheduler, relation, most, left)
     except ProgramError:
-        # It does not do the same twice, perhaps for what it uses unseen.
+        # The program does not do the same twice, perhaps because of what it uses unseen.
         return set()
 
 
 def _searched(scheduler: Scheduler, relation: Relation, most: int, left: set[Place]) -> set[Place]:
-    """Those of the places ``left`` that each execution has in one order."""
+    """Return those of the places ``left`` whose uses each execution orders."""
     lookout = scheduler.lookout
     stored: set[str] = set()
     for _ in range(_TIMES):
@@ -73,7 +73,7 @@ def _searched(scheduler: Scheduler, relation: Relation, most: int, left: set[Pla
                 if not scheduler.fit or (going_on and search.executions + search.redundant >= most):
                     return set()
             stored |= uses.stored
-    # What changed with no store to be seen was changed in a way that is not traced.
+    # A place that changed without a traced store was changed in a way that tracing does not show.
     return {place for place in left if place.loose or place.names & stored}
 
 

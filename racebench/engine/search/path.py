@@ -1,4 +1,4 @@
-"""The strategy of exhaustive search: along the stack, then into the new."""
+"""The strategy of exhaustive search: along the stack, then into unexplored states."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WAITS = {Kind.TIMEOUT, Kind.PAUSE}
 
 
 class Node:
-    """A state on the path being explored: what goes on here, and what is left to do.
+    """A state on the path being explored: the present branch, and what is left to do.
 
     ``tree[0]`` is the branch being explored.
     ``asleep`` has the threads whose step from here needs no further exploration,
@@ -67,7 +67,7 @@ class Exhaustive:
         else:
             tree = [Branch(event)]
         self.stack.append(Node(tree, asleep, enabled, self.relation.state(chosen)))
-        # Last of all: a program that recurses without end runs out of stack in here.
+        # This comes last: a program that recurses without end runs out of stack in here.
         self._depth = depth + 1
         return chosen
 
@@ -78,7 +78,7 @@ class Exhaustive:
                 event = self.relation.of(task)
                 if event.offer is not wanted.offer or event.ident != wanted.ident:
                     break
-                # What decides about others, and a predicate's own object, are this execution's.
+                # The state and a predicate's own object must be those of this execution.
                 node.tree[0].event = event
                 node.ready = enabled
                 node.state = self.relation.state(task)
@@ -92,7 +92,7 @@ class Exhaustive:
         )
 
     def _guided(self, tree: list[Branch], enabled: list[Task]) -> Task:
-        """Who the wakeup tree wants next."""
+        """Return the task that the wakeup tree wants next."""
         for task in enabled:
             if task.index == tree[0].event.proc:
                 return task
@@ -111,7 +111,7 @@ class Exhaustive:
 
 
 class Trial:
-    """Follows ``order``, thread by thread, and sees who could go on then: ``able``, by index."""
+    """Follows ``order``, thread by thread; then ``able`` has the indices of the threads that could go on."""
 
     def __init__(self, order: list[int]) -> None:
         self._order = order

@@ -1,7 +1,7 @@
 """Search with a bound on preemptions: every schedule that stays within it.
 
-No reduction: within a small bound the schedules are few, and a reduction that
-is sound without a bound is not with one.
+No reduction: within a small bound the schedules are few, and a reduction that is sound without a bound
+is not sound with one.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from ..control.task import Task
 from .path import WAITS
 
 _MOST_POWER = 8
-"""More preemptions to spare are not used up in an execution that is short enough to be searched."""
+"""In an execution that is short enough to be searched, more spare preemptions are not used up."""
 _LITTLE = 1e-3
 
 
 class _Choice:
-    """Who may go on at one step, in the order to be tried; the first is being tried.
+    """The threads that may go on at one step, in the order to be tried; the first is being tried.
 
-    ``spare`` preemptions are left before it.  Where a thread ``goes_on`` it is the
-    first, and to choose another is a preemption; so many were ``barred``, none
-    being left.  It was ``entered`` after so many executions, and its present
-    branch ``begun``.
+    ``spare`` preemptions are left before it.  Where the last thread ``goes_on``, it is the first, and to
+    choose another is a preemption; if no preemption was left, ``barred`` others were excluded.  The choice
+    was ``entered`` after so many executions, and its present branch ``begun``.
     """
 
     __slots__ = ("barred", "begun", "done", "entered", "goes_on", "left", "spare")
@@ -37,12 +36,11 @@ class _Choice:
 
 
 class PreemptionBounded:
-    """Depth-first over all schedules with at most ``bound`` preemptions.
+    """Depth-first search over all schedules with at most ``bound`` preemptions.
 
-    A preemption is a step by another thread than the last, which could have gone
-    on; an interrupt and a store that leaves its buffer are such steps as well.  A
-    thread that could only time out waits: to go on with another is none.
-    ``preempted`` has those of the execution that has just run.
+    A preemption is a step by another thread than the last, which could have gone on; an interrupt and a
+    store that leaves its buffer are such steps as well.  A thread that could only time out waits: to go on
+    with another is no preemption.  ``preempted`` has the preemptions of the execution that has just run.
     """
 
     redundant = 0
@@ -56,7 +54,7 @@ class PreemptionBounded:
         self.preempted: list[int] = []
         self.cut = self.complete = False
         self.barred = 0
-        """Schedules with one more preemption: about one for each that goes on where it was barred."""
+        """The schedules with one more preemption: about one for each schedule that passes a barred choice."""
         self._sizes: dict[int, list[float]] = {}
 
     def begin(self) -> None:
@@ -81,13 +79,13 @@ class PreemptionBounded:
         return by_index[chosen]
 
     def _choice(self, enabled: list[int], goes_on: bool) -> _Choice:
-        """The last thread first; the others only if a switch is free or still allowed."""
+        """Return the last thread first; the others only if a switch is free or still allowed."""
         at, spare = self.executions, self.bound - self.used
         if self._last is None or not goes_on:
             return _Choice(enabled, spare, False, 0, at)
         others = [i for i in enabled if i != self._last]
         if not spare:
-            # Something lies beyond the bound: this search alone proves no more.
+            # Some schedules lie beyond the bound: this search alone proves no more.
             self.cut = self.cut or bool(others)
             return _Choice([self._last], 0, True, len(others), at)
         return _Choice([self._last, *others], spare, True, 0, at)
@@ -98,7 +96,7 @@ class PreemptionBounded:
         return outcome
 
     def advance(self) -> bool:
-        """Go to the next schedule; False when there is none."""
+        """Go to the next schedule; return False when there is none."""
         length = len(self._path)
         while self._path:
             choice = self._path[-1]
@@ -118,10 +116,10 @@ class PreemptionBounded:
         return False
 
     def total(self) -> float:
-        """An estimate of all executions: done, and for each branch that is left what such branches take.
+        """Return an estimate of all executions: those done, and for each open branch what such branches take.
 
-        A branch with preemptions to spare can place each of them at any later step,
-        so its size grows with a power of what is left of the execution.
+        A branch with preemptions to spare can place each of them at any later step, so its size grows with a
+        power of the remaining length of the execution.
         """
         total, length = 1.0, len(self._path)
         for depth in range(length - 1, -1, -1):
@@ -135,7 +133,10 @@ class PreemptionBounded:
         return total
 
     def _size(self, spare: int, length: int) -> float:
-        """About how many executions follow a preemption that leaves ``spare`` ones, so far from the end."""
+        """Return about how many executions follow a preemption, ``length`` steps from the end.
+
+        ``spare`` preemptions are left after it.
+        """
         spare = min(spare, _MOST_POWER)
         for known in range(spare, -1, -1):
             if known in self._sizes:
@@ -144,7 +145,7 @@ class PreemptionBounded:
         return float(length**spare)
 
     def done(self) -> float:
-        """An estimate of the share that is explored, 0..1."""
+        """Return an estimate of the explored share, 0..1."""
         return 1.0 if self.complete else min(1.0, self.executions / self.total())
 
 
@@ -207,11 +208,9 @@ def _straight(enabled: list[Task], current: Task | None) -> Task:
 class Ladder:
     """Bounds 0, 1, 2, ... in turn, up to ``last`` if that is given.
 
-    ``bound`` is the one being searched, ``proved`` the largest that was covered.
-    Of those covered ``_sizes`` has how many executions each took, and ``_next`` is
-    how many the next one is likely to take.
-    A bound that kept nothing out has covered every schedule: the search is
-    ``complete``.
+    ``bound`` is the one being searched, ``proved`` the largest that was covered.  ``_sizes`` has how many
+    executions each covered bound took, and ``_next`` how many the next one is likely to take.
+    A bound that kept nothing out has covered every schedule: the search is ``complete``.
     """
 
     def __init__(self, scheduler: Scheduler, last: int | None = None) -> None:
@@ -232,7 +231,7 @@ class Ladder:
         return self._rung.execute()
 
     def advance(self) -> bool:
-        """Go to the next schedule, or the next bound; False when there is none."""
+        """Go to the next schedule, or the next bound; return False when there is none."""
         rung = self._rung
         if rung.advance():
             return True
@@ -250,7 +249,7 @@ class Ladder:
         return True
 
     def done(self) -> float:
-        """An estimate of the share that is explored of all up to the last bound, or to the present one."""
+        """Return an estimate of the explored share of all up to the last bound, or to the present one."""
         rung, expected = self._rung, [*self._sizes]
         share = rung.done()
         expected.append(rung.executions / share if share else self._next)
@@ -259,7 +258,7 @@ class Ladder:
         return self.executions / sum(expected)
 
     def _beyond(self, expected: list[float], barred: float) -> Iterator[float]:
-        """How large the bounds to come are about, after ``expected`` ones and so many schedules barred."""
+        """Yield about how large the later bounds are, after ``expected`` ones and ``barred`` schedules."""
         assert self.last is not None
         size = expected[-1]
         before = size - (expected[-2] if len(expected) > 1 else 0.0)

@@ -1,4 +1,4 @@
-"""Every schedule, and at any moment what is proved so far.
+"""Searches every schedule, and knows at any moment what is proved so far.
 
 The reduced search covers one execution of each equivalence class and ends
 first on any program of ordinary size.  A program that outlasts ``_ALONE``
@@ -80,12 +80,12 @@ class Proof:
         return True
 
     def _endless(self, outcome: Outcome) -> bool:
-        """Whether there are schedules without end, which no search can run."""
+        """Return whether there are schedules without end, which no search can run."""
         stalled = any(fault.rule.startswith("stall.") for fault in outcome.faults)
         return bool(self.scheduler.lost or self.scheduler.floor.hangs or outcome.unfair or stalled)
 
     def _polls(self) -> bool:
-        """Whether a daemon was kept from going on for ever; says so."""
+        """Report a daemon that was stopped from going on for ever; return whether there is one."""
         program, endless = self.scheduler.program, self.scheduler.floor.endless
         if endless:
             self.scheduler.blind_spots.say(
@@ -95,16 +95,16 @@ class Proof:
         return bool(endless)
 
     def novel(self, outcome: Outcome) -> bool:
-        """Each is; in a bounded search that is not known, and not worth finding out."""
+        """Return True: in the reduced search each is new; in a bounded one it is not worth finding out."""
         return True
 
     def brought(self, found: bool, new: bool) -> None:
-        """Every schedule is run, whatever it brings."""
+        """Do nothing: every schedule is run, whatever it shows."""
 
     def over(self, found: bool) -> None:
-        """See whether what changes unseen is ordered by what is seen; and whether all is done the same twice.
+        """Check whether unseen changes are ordered by the steps, and whether the program is deterministic.
 
-        The second is asked of a proof of few executions, which cannot have seen it.
+        The second is checked for a proof of few executions, which cannot have noticed it.
         """
         if not self.complete or found:
             return
@@ -113,7 +113,7 @@ class Proof:
         if self.executions > _FEW:
             return
         met = set()
-        # It is no proof if this is interrupted.
+        # If this is interrupted, there is no proof.
         self.complete = False
         for _ in range(_AGAIN):
             outcome = Search(self.scheduler, self.search.relation).execute()
@@ -140,7 +140,7 @@ class Proof:
         return self.complete or self.bounded
 
     def _done(self) -> float:
-        """About the share of all schedules that is covered, 0..1."""
+        """Return about the covered share of all schedules, 0..1."""
         if self.clean:
             return 1.0
         return self.ladder.done() if self.preemptions is not None else self.search.done()

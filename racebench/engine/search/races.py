@@ -1,21 +1,18 @@
-"""Happens-before over one execution, and its races: which steps can come the other way round.
+"""Happens-before over one execution, and its races: which steps can come in the other order.
 
-A race is a pair of conflicting steps of different threads (see ``relation``)
-with nothing ordered between them, which another schedule can reverse.  A step
-that is always possible races with the last step on each of its keys that it
-conflicts with.  One that has a guard (a take, a wait) cannot come before what
-made it possible: a release and the take that it lets in have no other order.
-Such a step looks further back, to the last moment at which it was possible: a
-take that follows a release races with the take before that.  A step that is
-still impossible when the execution ends looks back in the same way.
+A race is a pair of conflicting steps of different threads (see ``relation``) with nothing ordered between
+them, which another schedule can reverse.  A step that is always possible races with the last step on each
+of its keys that it conflicts with.  A step that has a guard (a take, a wait) cannot come before the step
+that made it possible: a release and the take that it lets in have no other order.  Such a step looks
+further back, to the last moment at which it was possible: a take that follows a release races with the
+take before that.  A step that is still impossible when the execution ends looks back in the same way.
 
-Reversed, the step comes after all that does not happen after its partner.  If
-that would leave it impossible, because some thread holds its lock there, or is
-in an interrupt, then what makes it so is left out, with all that follows from
-it (``reversal``).  Where a guard cannot be known without being tried (a
-predicate or a barrier, before its thread came to it) the reversal is proposed as not sure,
-and the search tries it: a wakeup tree must hold nothing that is impossible, since
-what is taken for the same would be lost with it.
+Reversed, the step comes after all that does not happen after its partner.  If that would leave it
+impossible, because some thread holds its lock there, or is in an interrupt, then the steps that make it
+impossible are left out, with all that follows from them (``reversal``).  Where a guard cannot be known
+without being tried (a predicate or a barrier, before its thread came to it) the reversal is proposed as
+not sure, and the search tries it: a wakeup tree must hold nothing that is impossible, since sequences
+taken for equivalent would be lost with it.
 """
 
 from __future__ import annotations
@@ -30,7 +27,7 @@ from .relation import NOTIFIES, TRIED, Event, Key, Relation, State
 from .uses import Processor, Uses
 
 Race = tuple[int, list[int], bool]
-"""The step to come after, the steps of the execution to come before; whether that is surely possible."""
+"""The step to come after, the steps to come before; whether that order is surely possible."""
 
 
 class PartialOrder:
@@ -48,13 +45,16 @@ class PartialOrder:
         self._now: State = None
         self._ready: list[Sequence[Task]] = []
         self._uses: dict[Key, Uses] = {}
-        # An interrupt waits for its thread's stores, of which nothing is kept here.
+        # An interrupt waits for its thread's stores, which are not kept here.
         self._buffered = relation.buffered
         self._by_thread = {proc: Processor(key) for proc, key in relation.cpus.items()}
         self._by_key = {cpu.key: cpu for cpu in self._by_thread.values()}
 
     def add(self, event: Event, state: State, ready: Sequence[Task], races: bool = False) -> list[Race]:
-        """Append ``event``, before which there was ``state`` and ``ready`` could move; its races if asked."""
+        """Append ``event``; return its races if ``races`` is set.
+
+        Before it the state was ``state``, and the tasks ``ready`` could move.
+        """
         uses, proc, index = self._uses, event.proc, len(self.events)
         own, others = self.last[proc], 0
         for key in event.reads:
@@ -68,8 +68,8 @@ class PartialOrder:
                 use = uses[key] = Uses()
             others |= use.before_write | use.before_reads
         found = _NO_RACES
-        # All steps that it conflicts with are among `others`: most often its thread knows them all.
-        # Where interrupts come it conflicts with more than its keys say.
+        # All steps that it conflicts with are among `others`: most often they already happen before its
+        # thread's last step.  Where interrupts come it conflicts with more than its keys say.
         if races and (others & ~own or self._by_thread):
             found = self.races_of(event, state)
         self.last[proc] = before = own | others | 1 << index
@@ -86,7 +86,7 @@ class PartialOrder:
             use = uses[key]
             use.writes.append(index)
             use.before_write = before
-            # What comes after this write comes after those reads too: they need not be asked any more.
+            # Steps after this write come after those reads too: the reads are no longer needed.
             use.before_reads = 0
             use.reads.clear()
         if event.rare:
@@ -96,7 +96,7 @@ class PartialOrder:
         return found
 
     def _rare(self, event: Event, index: int) -> None:
-        """What the sleepers do next comes after a notification; a read-write lock remembers all its steps."""
+        """Order the sleepers' next steps after a notification; a read-write lock remembers all its steps."""
         if event.kind in NOTIFIES:
             for woken, _ in self._states[index]:
                 self.last[woken] |= self.before[index]
@@ -107,7 +107,7 @@ class PartialOrder:
             self._uses[key].all.append(index)
 
     def _follow(self, event: Event, index: int) -> None:
-        """Keep account of the processors."""
+        """Update the processors."""
         if event.kind is Kind.INTERRUPT or event.kind is Kind.RETURN:
             cpu = self._by_key[event.writes[0]]
             cpu.came.append(index)
@@ -122,11 +122,11 @@ class PartialOrder:
                 own.masked = event.kind is Kind.IRQS_OFF
 
     def after(self, e: int, i: int) -> bool:
-        """Whether step ``i`` is step ``e`` or happens after it."""
+        """Return whether step ``i`` is step ``e`` or happens after it."""
         return bool(self.before[i] >> e & 1)
 
     def started(self, proc: int) -> int:
-        """The step that has started thread ``proc``; -1 if it was there from the beginning."""
+        """Return the step that has started thread ``proc``; -1 if it was there from the beginning."""
         for i, event in enumerate(self.events):
             if event.kind is Kind.START and any(woken == proc for woken, _ in self._states[i]):
                 return i
@@ -135,7 +135,7 @@ class PartialOrder:
     # -- races
 
     def races_of(self, event: Event, state: State) -> list[Race]:
-        """The steps that ``event``, coming next or never, races with; ``state`` is as it is now."""
+        """Return the races of ``event``, which comes next or never; ``state`` is the present state."""
         self._now = state
         if event.guard is None and not self._by_thread:
             before = self._stored(event, self.last[event.proc])
@@ -143,11 +143,11 @@ class PartialOrder:
         return list(self._rarer(event))
 
     def _rarer(self, event: Event) -> Iterator[Race]:
-        """The races of a step that has a guard, or of any where interrupts come."""
+        """Yield the races of a step that has a guard, or of any step where interrupts come."""
         kind, before = event.kind, self.last[event.proc]
         if kind is Kind.RETURN or kind is Kind.INTERRUPT:
-            # Beside the processor only a sleeper who wakes unasked does not commute with them.
-            # Whether the processor lets them come is to be tried.
+            # Besides the processor only a sleeper that wakes spuriously does not commute with them.
+            # Whether the processor lets them come has to be tried.
             yield from ((i, steps, False) for i, steps, _ in self._plain(event.reads, (), event, before))
         if kind is Kind.RETURN:
             return
@@ -162,7 +162,7 @@ class PartialOrder:
                 races = self._with_interrupt(cpu, event, before)
                 yield from races
                 if any(sure for _, _, sure in races):
-                    # Whatever else it races with, it does so too where the interrupt has not come yet.
+                    # Its other races exist as well where the interrupt has not come yet.
                     if self.events[cpu.came[-1]].kind is not Kind.RETURN:
                         return
                     before |= self._uses[cpu.key].before_write
@@ -182,7 +182,7 @@ class PartialOrder:
             yield from self._plain(reads, writes, event, before)
 
     def _stored(self, event: Event, before: int) -> int:
-        """``before``, and the steps of store buffers that ``event`` cannot come before."""
+        """Return ``before`` and the steps of store buffers that ``event`` cannot come before."""
         if event.op.drains:
             return before | self._of(event.reads[0]).before_write
         if event.kind is Kind.FENCE:
@@ -195,11 +195,11 @@ class PartialOrder:
     def _plain(
         self, reads: tuple[Key, ...], writes: tuple[Key, ...], event: Event, before: int
     ) -> list[Race]:
-        """The last step on each key that ``event`` could come before, if none between is another such."""
+        """Return the last step on each key that ``event`` could come before, with no other such between."""
         candidates: list[int] = []
         uses = self._uses
-        # Of the writes of a key only the last: those before it happen before it, so to come
-        # before one of them is to come before it first, which is a race of its own.
+        # Of the writes of a key only the last one: the earlier writes happen before it, so to come before
+        # one of them is to come before the last one first, which is a race of its own.
         for key in reads:
             use = uses.get(key)
             if use is not None:
@@ -212,7 +212,7 @@ class PartialOrder:
         if len(candidates) > 1:
             candidates = sorted(set(candidates), reverse=True)
         races: list[Race] = []
-        # From the latest on: one that happens before another candidate is raced with where that one is.
+        # From the latest back: a candidate that happens before another one is handled at the other's race.
         for i in candidates:
             if not before >> i & 1:
                 before |= self.before[i]
@@ -222,22 +222,22 @@ class PartialOrder:
         return races
 
     def _guarded(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
-        """Back on ``guard`` to the last step before which ``event`` was possible."""
+        """Look back on ``guard`` to the last step before which ``event`` was possible."""
         use = self._of(guard)
         met = False
-        # Readers are not ordered among themselves: any of them may be the one to come after.
+        # Readers are not ordered among themselves: the step may come before any of them.
         order = use.writes
         if guard in event.writes:
             order = use.all if event.rare else use.writes + use.reads
         for i in reversed(order):
             writes = guard in self.events[i].writes
             if before >> i & 1:
-                # All that was done to the guard up to a write that we come after, we come after as well.
+                # We come after this write, and so after all earlier steps on the guard as well.
                 if writes:
                     break
                 continue
-            # Past the first that it can come before only readers are of interest: they are not
-            # ordered among themselves, but every one is before the next write back.
+            # After the first step that it can come before, only readers are of interest: they are not ordered
+            # among themselves, but each of them is later than the next write back.
             found = None if met and writes else self.reversal(i, event)
             if found is not None:
                 met = True
@@ -246,12 +246,12 @@ class PartialOrder:
                 break
 
     def _awaited(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
-        """Back to the last write before which ``event`` was possible; each before which that is not known."""
+        """Yield the last write before which ``event`` was possible, and later ones where that is unknown."""
         proc, arrived = event.proc, self._arrived[event.proc]
         for i in reversed(self._of(guard).writes):
             if before >> i & 1:
                 return
-            # Was the thread there at step i, the engine had evaluated its predicate, and `ready` says how.
+            # If the thread was there at step i, the engine had evaluated its predicate: see `ready`.
             known = i >= arrived and not self._suspended(proc, i)
             possible = known and any(task.index == proc for task in self._ready[i])
             if possible or not known:
@@ -262,7 +262,7 @@ class PartialOrder:
                 return
 
     def _joined(self, event: Event, guard: Key, before: int) -> Iterator[Race]:
-        """The starts of a thread before which ``event``, which joins it, could come, and fail."""
+        """Yield the starts of a thread before which ``event``, which joins it, could come, and fail."""
         for i in reversed(self._of(guard).writes):
             if before >> i & 1:
                 return
@@ -271,7 +271,7 @@ class PartialOrder:
                 yield i, found[0], False
 
     def _with_interrupt(self, cpu: Processor, event: Event, before: int) -> list[Race]:
-        """The race of a thread's step with the last interrupt that came before it."""
+        """Return the race of a thread's step with the last interrupt that came before it."""
         came = next(i for i in reversed(cpu.came) if self.events[i].kind is Kind.INTERRUPT)
         if before >> came & 1:
             return []
@@ -281,7 +281,7 @@ class PartialOrder:
         steps, sure = found
         if event.kind is not Kind.WAIT_UNTIL:
             return [(came, steps, sure and event.op not in TRIED)]
-        # What its predicate was meanwhile nobody has looked at: it may be true after any part of this.
+        # The predicate was not evaluated meanwhile: it may be true after any part of these steps.
         cuts = [i for i in self._of(event.reads[0]).writes if i in steps]
         kept = [[j for j in steps if not self.before[j] >> cut & 1] for cut in cuts]
         return [(came, part, False) for part in (*kept, steps)]
@@ -289,21 +289,22 @@ class PartialOrder:
     # -- reversals
 
     def rest(self, e: int, steps: Sequence[int], at: int) -> list[int]:
-        """The steps after ``at`` that happen after none of those from ``e`` to there but ``steps``."""
+        """Return the steps after ``at`` that happen after none of those from ``e`` on except ``steps``."""
         left_out = (1 << at) - (1 << e)
         for i in steps:
             left_out &= ~(1 << i)
         return [i for i in range(at + 1, len(self.before)) if not self.before[i] & left_out]
 
     def _others(self, e: int) -> list[int]:
-        """The steps after ``e`` that do not happen after it."""
+        """Return the steps after ``e`` that do not happen after it."""
         before = self.before
         return [i for i in range(e + 1, len(before)) if not before[i] >> e & 1]
 
     def taken_away(self, at: int, event: Event, past: int) -> tuple[int, list[int], bool] | None:
-        """The race of ``event`` with step ``at``, which took it away; its thread had ``past`` before it then.
+        """Return the race of ``event`` with step ``at``, which took it away.
 
-        If a handler ran in its place when that came, it can only have come before the handler.
+        ``past`` has the steps that came before its thread's next step at that time.  If a handler ran in the
+        thread's place when ``at`` came, ``event`` can only have come before the handler.
         """
         found = self.reversal(at, event, past)
         if found is not None or not self._by_thread:
@@ -315,11 +316,11 @@ class PartialOrder:
     def reversal(
         self, e: int, event: Event, past: int | None = None, without: int | None = None
     ) -> tuple[list[int], bool] | None:
-        """The steps after ``e`` to be made before ``event`` comes, and then ``e``; None if it cannot.
+        """Return the steps after ``e`` to be made before ``event``, and then ``e``; None if it cannot be.
 
-        And whether these are simply all that do not happen after ``e``.  ``past`` is what
-        comes before ``event`` in any case, if that is not all that its thread has done;
-        ``without`` a step to be left out, with what follows from it.
+        The second value: whether these are simply all that do not happen after ``e``.  ``past`` is what comes
+        before ``event`` in any case, if that is not all that its thread has done; ``without`` is a step to be
+        left out, with what follows from it.
         """
         steps, all_of_them = self._others(e), True
         if past is None:
@@ -332,18 +333,18 @@ class PartialOrder:
             blocker = self._blocker(event, e, steps)
             if blocker is None:
                 return steps, all_of_them
-            # Before step e already, or needed for the thread to get here at all: it cannot be left out.
+            # It comes before step e, or the thread needs it to get here at all: it cannot be left out.
             if blocker < 0 or past >> blocker & 1:
                 return None
             all_of_them = False
-            # With the blocker goes all that happens after it, so what is left can still be executed; and
-            # each turn takes at least one step away, so there is an end.
+            # All that happens after the blocker is left out too, so the rest can still be executed; and each
+            # turn removes at least one step, so the loop ends.
             steps = [i for i in steps if not self.before[i] >> blocker & 1]
 
     def _blocker(self, event: Event, e: int, steps: list[int]) -> int | None:
-        """What keeps ``event`` from coming after ``steps``, which follow what is before ``e``.
+        """Return what keeps ``event`` from coming after ``steps``, which follow what is before ``e``.
 
-        The last of them that does; -1 if one before ``e`` does; None if nothing does.
+        It is the last of the steps that do; -1 if one before ``e`` does; None if none does.
         """
         events, states = self.events, self._states
         found: list[int] = []
@@ -356,7 +357,7 @@ class PartialOrder:
                 first = states[use.writes[0]] if use.writes else self._now
                 found = guards.holder(_there(reversed(use.writes), e, steps), events, states, first)
             elif event.kind is Kind.DOWN:
-                # What nobody has used yet is as it was at first.
+                # A semaphore that no step has used yet is as it was at first.
                 first, _ = states[use.writes[0]] if use.writes else self._now
                 found = guards.taker(_there(use.writes, e, steps), states, first)
             else:
@@ -367,7 +368,7 @@ class PartialOrder:
         return max(found) if min(found) > e else -1
 
     def _suspended(self, proc: int, i: int) -> bool:
-        """Whether an interrupt ran on the thread's processor when step ``i`` came."""
+        """Return whether an interrupt ran on the thread's processor when step ``i`` came."""
         cpu = self._by_thread.get(proc)
         if cpu is None:
             return False
@@ -379,7 +380,7 @@ class PartialOrder:
 
 
 def _there(indices: Iterable[int], e: int, steps: list[int]) -> Iterator[int]:
-    """Those of ``indices`` that are made where all before ``e`` is, and then ``steps``."""
+    """Yield those of ``indices`` that are made where all steps before ``e``, and then ``steps``, are made."""
     return (i for i in indices if i < e or i in steps)
 
 

@@ -36,7 +36,7 @@ state: that is what the search needs, and all that it needs.
       release                 lock                          see below
     write lock: the same                  lock              see below
     wait                                  condition, lock   always
-    wake unasked (spurious)               condition, sleep  not notified yet
+    wake spuriously                       condition, sleep  not notified yet
     any step, if there are
       conditions of that kind (also) sleep
     notify, notify_all                    condition         always
@@ -68,7 +68,7 @@ state: that is what the search needs, and all that it needs.
       join, look              thread                        always
     sleep, or any timeout, if
       threads ask for the time            (also) clock
-    to ask for the time         clock                       always
+    reading the time            clock                       always
     wait_until                predicate                     the predicate is true
     store into a buffer                   that store        always
     store leaves its buffer   that store,
@@ -92,41 +92,42 @@ Notes, in the order of the table:
   on in a second step.  Which of the two happens depends on the lock alone.
 - A condition's sleepers wake in the order in which they came, so waits and
   notifications on one condition are all ordered.  A notification also comes
-  before all that its sleeper does next.  To wake unasked conflicts with every
-  step there is: an execution in which all others have done what they can and
-  the sleeper does not wake has to be seen, just before it does.
-- **Timeouts.**  A wait with a timeout ends by it whenever the scheduler says: see
-  ``primitives.clock`` for why every order of them is one of real time.  Where what it
-  waits for leaves no mark by waiting (a lock, a semaphore) it is one step, always
+  before all that its sleeper does next.  A spurious wake-up conflicts with every
+  other step: the search has to run an execution in which all others have done what
+  they can before the sleeper wakes, so that a deadlock just before is seen.
+- **Timeouts.**  A wait with a timeout may time out whenever the scheduler says: see
+  ``primitives.clock`` for why every order of timeouts is one of real time.  If a waiter
+  leaves no mark on the object (a lock, a semaphore), the wait is one step, always
   possible: granted if it can be, else too late.  To wait longer is to make that
   step later, so it is a try, and conflicts like one.
-  A sleeper of a condition and one who waits for an event is seen to wait, and may
-  time out until it is notified, or the event set: that takes the timeout away, as it
-  does a wake-up unasked, so the two conflict, and after it the search looks back for
-  the timeout that could have come.  Timeouts of two sleepers commute: neither is
-  off the list before it has the lock again.  There a notification may still find it,
-  and is lost; but whoever notifies holds that lock, so the takes order the two, and
-  such a notification comes before nothing that the late one does.
-- Timeouts and sleeps move the clock.  That matters only to who asks for the time; once
-  any thread has, the search starts again with it (as with predicates, below).
-- A thread that was let go by an event has nothing more to wait for: it passes,
-  whatever becomes of the event.  What it does next comes after the ``set``.
-- **Barriers.**  Whether one can arrive or leave depends on all that was done to the
-  barrier, so all its steps are ordered, looks included, and where a step could have
-  come is tried (``races``).
-- **Threads that are started.**  All that one does comes after the step that starts it, as
-  what a sleeper does comes after a notification.  A join comes after the end, and has no
-  other order with it; but before the start, where it fails, it may have come.  What may
-  time out is possible always, so it conflicts with the end like any look.
+  A thread that sleeps on a condition or waits for an event is seen to wait, and may time
+  out until it is notified, or the event is set: that takes the timeout away, as it does
+  a spurious wake-up, so the two conflict, and after it the search looks back for
+  the timeout that could have come.  Timeouts of two sleepers commute: neither leaves
+  the list before it has the lock again.  Until then a notification may still find it,
+  and is lost; but the notifier holds that lock, so the takes order the two, and
+  such a notification comes before nothing that the late sleeper does.
+- Timeouts and sleeps move the clock.  That matters only to a thread that reads the time;
+  once any thread has, the search starts again with that conflict (as with predicates, below).
+- A thread that was released by an event has nothing more to wait for: it passes,
+  whatever happens to the event then.  What it does next comes after the ``set``.
+- **Barriers.**  Whether a thread can arrive or leave depends on all earlier steps on the
+  barrier, so all its steps are ordered, looks included, and the search tries where a
+  step could have come (``races``).
+- **Threads that are started.**  All that such a thread does comes after the step that
+  starts it, as what a sleeper does comes after a notification.  A join comes after the
+  end, and has no other order with it; but it may have come before the start, where it
+  fails.  A join with a timeout is always possible, so it conflicts with the end like any
+  look.
 - **Predicates.**  What a predicate reads differs from state to state
   (``a and b``, ``ref.x``, ``lock.locked()``).  Each has a key of its own, which
   is written by every step that writes anything that *any* evaluation has read
   so far, in any execution.  So all such steps are ordered among themselves, and
   every order of them, with the predicate evaluated after each, is run.  The
-  search learns the set as it goes: when it grows, what was decided before may be
+  search learns the set as it goes: when it grows, earlier decisions may be
   wrong, and the search starts again (``Relation.grown``).  For a predicate over
   one field nothing is lost by this; over several fields writes that would
-  commute do not: the search is no longer optimal there, and sound.
+  commute do not: there the search is no longer optimal, but still sound.
 - **A crash** (a failed ``check_that``) stops the machine.  The search lets the
   other threads go on, since what they do then they also do in executions in
   which that crash has not come yet.  A fault counts only if no crash is in its
@@ -146,13 +147,14 @@ from ..control.scheduler import Scheduler
 from ..control.task import Task
 
 Key = tuple[Any, Any]
-"""(what identifies the object, the same in every execution; the field, or "")."""
+"""(the identity of the object, the same in every execution; the field, or "")."""
 
 State = Any
-"""What a lock was like before a step: who holds it (-1: nobody, -2: nobody any more).
+"""The state of an object before a step.
 
-A semaphore's counts before and after.  For a wait, whether its thread holds the lock.
-For a notification, a set or a start, whom it wakes: (index, the step that it takes away or None)."""
+For a lock, the index of its holder (-1: none, -2: a thread that has ended or is outside the run).  For a
+semaphore, the counts before and after.  For a wait, whether its thread holds the lock.  For a
+notification, a set or a start, the threads that it wakes: (index, the step that it takes away or None)."""
 
 _READS = {
     *(Kind.READ, Kind.LOCKED, Kind.ACQUIRE_READ, Kind.RELEASE_READ, Kind.REQUEST_READ),
@@ -171,7 +173,7 @@ TRIED = {
     *(ops.WAIT_UNTIL, ops.ENTER_READ, ops.ARRIVE, ops.ABORT, ops.RESET, ops.JOIN),
     *(ops.LEAVE, ops.LATE_LEAVE, ops.LATE_LEAVE.other),
 }
-"""Whose guard is not known from the history alone."""
+"""The operations whose guard is not known from the history alone."""
 _GUARDED = {*(ops.ACQUIRE, ops.DOWN, ops.GET, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE), *TRIED}
 _OFFERS = {ops.REQUEST_READ: ops.ASK_READ, ops.REQUEST_WRITE: ops.ASK_WRITE, ops.AWAIT: ops.ASK_EVENT}
 _LATE = ops.LATE_ACQUIRE, ops.LATE_DOWN, ops.LATE_GET, ops.LATE_PASS, ops.LATE_LEAVE, ops.LATE_JOIN
@@ -201,7 +203,7 @@ class Event:
 class Relation:
     """Makes events, and keeps those that are the same in every execution.
 
-    Owned by whoever has the floor; it is asked about what a thread offers now.
+    Owned by the floor holder; it is asked about what a thread offers now.
     """
 
     def __init__(self, scheduler: Scheduler) -> None:
@@ -210,7 +212,7 @@ class Relation:
         }
         self.buffered = scheduler.buffers is not None
         self.grown = False
-        """Whether a predicate has looked at something new since ``renew``."""
+        """Whether a predicate has read something new since ``renew``, or a new kind of step has come."""
         self._rousable = self._clocked = False
         self._looked: dict[Key, set[Key]] = {}
         self._watching: dict[Key, tuple[Key, ...]] = {}
@@ -219,7 +221,7 @@ class Relation:
     # -- predicates
 
     def look(self, predicate: Key, reads: Iterable[tuple[Op, Any]]) -> None:
-        """``predicate`` was evaluated and read ``reads``."""
+        """Note that ``predicate`` was evaluated and read ``reads``."""
         looked = self._looked.setdefault(predicate, set())
         for op, obj in reads:
             key = (obj._rb_id, op.field)
@@ -229,17 +231,17 @@ class Relation:
                 self.grown = True
 
     def rousable(self) -> None:
-        """A thread sleeps that may wake unasked."""
+        """Note that a thread sleeps that may wake spuriously."""
         if not self._rousable:
             self._rousable = self.grown = True
 
     def clocked(self) -> None:
-        """A thread asks for the time."""
+        """Note that a thread reads the time."""
         if not self._clocked:
             self._clocked = self.grown = True
 
     def renew(self) -> None:
-        """Forget the events made before it was known what predicates look at: a search starts."""
+        """Forget the events made before it was known what predicates read, since a search starts."""
         if self.grown:
             self._known.clear()
         self.grown = False
@@ -247,7 +249,7 @@ class Relation:
     # -- events
 
     def of(self, task: Task) -> Event:
-        """The event of ``task`` doing what it offers."""
+        """Return the event of ``task`` performing what it offers."""
         op, obj, proc = task.op, task.obj, task.index
         if op.apart:
             if op.kind is not Kind.WAIT_UNTIL:
@@ -262,7 +264,7 @@ class Relation:
         return event
 
     def _seen(self, event: Event) -> Event:
-        """``event``, which a sleeper who wakes unasked does not commute with."""
+        """Return ``event`` with the key by which it conflicts with spurious wake-ups."""
         if self._rousable:
             if event.op is ops.WAKE:
                 event.writes += (_ROUSED,)
@@ -271,7 +273,7 @@ class Relation:
         return event
 
     def state(self, task: Task) -> State:
-        """What decides, before ``task`` does what it offers, who may use the same object."""
+        """Return the state that decides, before ``task`` does what it offers, who may use the same object."""
         op = task.op
         if op.is_field:
             return None
@@ -289,7 +291,7 @@ class Relation:
         return None
 
     def _wake(self, sleeper: Task, condition: Any) -> Event | None:
-        """The step of ``sleeper`` that a notification takes away, if it could go on without."""
+        """Return the step of ``sleeper`` that a notification takes away, if it could go on without one."""
         op, _ = sleeper.offer()
         return self._seen(self._made(sleeper, op, condition, "")) if op in _TAKEN_AWAY else None
 
@@ -299,7 +301,7 @@ class Relation:
         key = (obj._rb_id, op.field)
         clock = (_CLOCK,) if self._clocked and op.kind in _TAKES_TIME else ()
         if how is _ALONE or op is ops.PAUSE:
-            # Not even a guard: its own processor comes with it below.
+            # It has no guard either: the thread's own processor is added to its keys below.
             event = Event(task.index, op, obj._rb_id, (), ())
             event.writes = self._also(task.index, clock)
             return event
@@ -318,7 +320,7 @@ class Relation:
         return Event(task.index, op, obj._rb_id, reads, self._also(task.index, writes + clock))
 
     def _also(self, proc: int, writes: tuple[Key, ...]) -> tuple[Key, ...]:
-        """``writes``, and what is written with them: predicates that look there, the thread's processor."""
+        """Return ``writes`` with the keys written along: the predicates that read them, the processor."""
         also = [predicate for key in writes for predicate in self._watching.get(key, ())]
         cpu = self.cpus.get(proc)
         if cpu is not None:
@@ -326,7 +328,7 @@ class Relation:
         return tuple(dict.fromkeys((*writes, *also))) if also else writes
 
     def _stored(self, task: Task, op: Op, obj: Any) -> Event:
-        """A step into a store buffer, out of one, or that waits for one to be empty."""
+        """Return the event of a step into a store buffer, out of one, or that waits until one is empty."""
         if op.kind is Kind.STORE:
             fifo = obj._rb_fifos[task.index, op.field]
             key = (fifo.actor.index, fifo.made), "store"
@@ -346,7 +348,7 @@ _TAKES_TIME = {Kind.TIMEOUT, Kind.PAUSE}
 
 
 def _standing(task: Task, kind: Kind, obj: Any) -> str:
-    """What the thread's own past makes of an operation on a lock or condition; "" if nothing special."""
+    """Return what kind of operation the thread's own past makes of it; "" if nothing special."""
     if kind in _SLEEP:
         return "" if obj.lock.owner is task or not obj.lock.strict else _MISUSED
     if kind is Kind.RELEASE_READ or kind is Kind.RELEASE_WRITE:
@@ -367,7 +369,7 @@ def _standing(task: Task, kind: Kind, obj: Any) -> str:
 
 
 def dependent(a: Event, b: Event) -> bool:
-    """Whether ``a`` and ``b`` do not commute."""
+    """Return whether ``a`` and ``b`` do not commute."""
     if a.proc == b.proc:
         return True
     for key in a.writes:

@@ -6,12 +6,11 @@ from .relation import Key
 
 
 class Uses:
-    """The steps on one key so far: indices into the execution, and what came before them.
+    """The steps on one key so far: indices into the execution, and the steps that happened before them.
 
-    ``writes`` has every write; ``reads`` the reads since the last one; ``all``, of a
-    read-write lock, every step.
-    ``before_write`` and ``before_reads`` have all up to the last write and up
-    to the reads since, as bits.
+    ``writes`` has every write; ``reads`` the reads since the last one; ``all`` every step, for a read-write
+    lock only.  ``before_write`` and ``before_reads`` have as bits all steps up to the last write and up to
+    the reads since.
     """
 
     __slots__ = ("all", "before_reads", "before_write", "reads", "writes")
@@ -24,10 +23,10 @@ class Uses:
 
 
 class Processor:
-    """What came to one processor: the interrupts and returns, in order, and where one could have come.
+    """The interrupts and returns on one processor, in order, and where an interrupt could have come.
 
-    ``open`` is the last step on it before which an interrupt could have come,
-    -1 before there is one; ``masked`` says that its thread has interrupts off.
+    ``open`` is the last step on it before which an interrupt could have come, -1 if there is none yet;
+    ``masked``: its thread has interrupts off.
     """
 
     __slots__ = ("came", "key", "masked", "open")

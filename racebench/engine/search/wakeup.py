@@ -22,25 +22,25 @@ class Branch:
 
 
 def position(event: Event, sequence: Sequence[Event]) -> int | None:
-    """Where ``event``'s thread first steps in ``sequence``, if it can go first there.
+    """Return the index of the first step of the event's thread in ``sequence``, if it can go first there.
 
-    -1 if the thread makes no step there but its event commutes with all of it;
-    None if the thread is no weak initial of the sequence.
+    -1 if the thread makes no step there but its event commutes with all of it; None if the thread is no weak
+    initial of the sequence.
     """
     for i, other in enumerate(sequence):
         if other.proc == event.proc:
-            # Its first step there is the one that it offers now: that depends on its own past alone.
+            # Its thread offers that same first step now: it depends on its own past alone.
             return None if any(dependent(other, sequence[j]) for j in range(i)) else i
     return None if any(dependent(event, other) for other in sequence) else -1
 
 
 def covered(sequence: Sequence[Event], asleep: Iterable[Event]) -> bool:
-    """Whether a thread in the sleep set could go first: the sequence was explored."""
+    """Return whether a thread in the sleep set could go first: then the sequence was explored."""
     return any(position(event, sequence) is not None for event in asleep)
 
 
 def place(tree: list[Branch], sequence: list[Event]) -> tuple[list[Branch], list[Event]] | None:
-    """Where ``sequence`` belongs in ``tree``, and what of it is new there; None if its like is there."""
+    """Return where ``sequence`` belongs in ``tree``, and its new part; None if the tree has an equivalent."""
     rest = list(sequence)
     while True:
         for branch in tree:
@@ -49,20 +49,21 @@ def place(tree: list[Branch], sequence: list[Event]) -> tuple[list[Branch], list
                 continue
             if at >= 0:
                 del rest[at]
-            # From a leaf on the search finds its own way and reverses what it meets, so a leaf stands
-            # for all that begins like it; and with nothing left the tree has the whole sequence.
+            # Below a leaf the search chooses freely and reverses the races that it finds, so a leaf stands
+            # for all sequences that begin like it; and with nothing left the tree has the whole sequence.
             if not branch.children or not rest:
                 return None
             tree = branch.children
             break
         else:
-            # Last of its siblings: those before it will sleep by then, and keep it from what is theirs.
+            # The last sibling: those before it sleep by then, so that it does not repeat what is theirs.
             return tree, rest
 
 
 def insert(tree: list[Branch], rest: list[Event]) -> None:
-    """Add ``rest`` where ``place`` said."""
-    # Nothing there is like it, so it is one new line: a later sequence branches off where it differs.
+    """Add ``rest`` at the place that ``place`` returned."""
+    # No branch there is like it, so it becomes one new line: a later sequence branches off where it
+    # differs.
     for event in rest:
         branch = Branch(event)
         tree.append(branch)

@@ -1,4 +1,4 @@
-"""The schedules that a strategy draws."""
+"""Runs the schedules that a strategy draws."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .ordering import ordered
 from .relation import Relation
 
 _TRACED = 100
-"""Executions of a search for every schedule, where the walk itself proves nothing."""
+"""The most executions for a complete search for unordered accesses; the walk itself proves nothing."""
 
 
 class _Row:
-    """What one strategy's executions brought.  ``classes`` counts those it was first to find."""
+    """The results of one strategy's executions; ``classes`` counts those that it was first to find."""
 
     def __init__(self, strategy: Strategy) -> None:
         self.strategy = strategy
@@ -45,19 +45,19 @@ class Runs:
 
     def execute(self) -> Outcome:
         outcome = self.scheduler.run(self.chooser, always_ask=self.always_ask)
-        # Only now: one that was interrupted is none.
+        # Only now: an interrupted execution does not count.
         self.executions += 1
         return outcome
 
     def advance(self) -> bool:
-        # Where a thread hung once the next execution would most likely hang as well.
+        # If a thread hung once, the next execution would most likely hang as well.
         return not (self.scheduler.lost or self.scheduler.floor.hangs > self._hangs)
 
 
 class Walk(Runs):
     """Schedules without an end: however many there were, they prove nothing.
 
-    ``stale`` executions in a row were of classes seen before.
+    The last ``stale`` executions in a row were of classes seen before.
     """
 
     mode = "explore"
@@ -86,7 +86,7 @@ class Walk(Runs):
         return outcome
 
     def advance(self) -> bool:
-        # One that hangs and breaks nothing by it is slow to unwind, no more.
+        # A hang that breaks no rule only means that a thread is slow to unwind.
         return not self._found or super().advance()
 
     def novel(self, outcome: Outcome) -> bool:
@@ -106,7 +106,7 @@ class Walk(Runs):
         row.hits += found
 
     def over(self, found: bool) -> None:
-        """See whether what changes unseen is ordered by what is seen, if that is asked of few schedules."""
+        """Check whether unseen changes are ordered by the steps, if few schedules are enough for that."""
         if not found and super().advance():
             self.scheduler.lookout.ordered = ordered(self.scheduler, Relation(self.scheduler), _TRACED)
 
