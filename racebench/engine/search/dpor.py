@@ -62,7 +62,7 @@ class Search:
         self._refused: set[tuple[int, ...]] = set()
 
     def execute(self) -> Outcome | None:
-        """Run the next execution; None if it turned out to be explored already."""
+        """Run the next execution; return None if it turned out to be explored already."""
         if self._hung is not None:
             self.executions += 1
             return self._hung
@@ -179,7 +179,7 @@ class Search:
         return False
 
     def look_ahead(self) -> None:
-        """Between two executions: have the estimate walk into what is left, when it is time."""
+        """Let the estimate walk into the unexplored part between two executions, when it is due."""
         scheduler, estimate = self.scheduler, self.estimate
         if not estimate.due(self.executions):
             return
@@ -188,14 +188,14 @@ class Search:
         outcome = self._run(estimate)
         estimate.walked(self.executions)
         if scheduler.lost or scheduler.floor.hangs > before:
-            # The search has to end with that, so it is its next execution; what a crash may have
-            # spoilt is left out.
+            # The search has to end with this hang, so the walk becomes its next execution, without the faults
+            # that a crash may have caused.
             outcome.faults = [fault for fault in outcome.faults if fault.rule == "stall.hang"]
             outcome.parts = []
             self._hung = outcome
 
     def done(self) -> float:
-        """An estimate of the share of all that is explored, 0..1."""
+        """Return an estimate of the explored share of everything, 0..1."""
         return 1.0 if self.complete else self.estimate.share(self.executions)
 
 

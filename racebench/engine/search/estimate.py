@@ -1,28 +1,27 @@
-"""How much of a search tree is left, from walks into what is not explored yet.
+"""Estimates how much of a search tree is left, by walks into its unexplored part.
 
-After Knuth, "Estimating the efficiency of backtrack programs" (1975), and Chen,
-"Heuristic sampling" (1992).  A walk chooses at each state one of the branches that
-are left there, and multiplies what their chances were: one over the chance of the
-whole walk is, on average, how many executions are left.  It is so for whatever
-chances, and for a tree of any shape.  The tree is that of sleep sets: each class has
-one way to its end in it, and a walk that comes to where all sleep has found none.
+After Knuth, "Estimating the efficiency of backtrack programs" (1975), and Chen, "Heuristic sampling"
+(1992).  A walk chooses at each state one of the branches that are left there, and multiplies the chances
+of its choices: one over the chance of the whole walk is, on average, the number of executions that are
+left.  That is true for any chances, and for a tree of any shape.  The tree is that of sleep sets: it has
+exactly one path to its end for each class, and a walk that reaches a state where all threads sleep has
+found none.
 
-What has been run and what is left are the same number in all, at any time, so all
-walks estimate one number, and the estimate is their mean.
+The executions run and the executions left have the same sum at any time, so all walks estimate one
+number, and the estimate is their mean.
 
-How far a walk is off is a matter of the chances.  What they assume does not make the
-estimate wrong where it does not hold, only slower to become right:
+How far a walk is off depends on the chances.  If their assumptions do not hold, the estimate is not
+wrong, but converges more slowly:
 
-- A thread has as many branches behind it as it has steps to come, by the most that it
-  was seen to make.  So it is where all steps conflict.  Where a thread takes a long
-  way in few orders only it is not, so every other walk takes all threads to be alike;
-  and what a walk comes to is weighed by the chance of both kinds to come there, which
-  is never much worse than the better of them (Veach and Guibas, 1995).
-- A thread does again what it was seen to do: who sleeps is unlikely to be woken if
-  nobody has such a step to come.
+- A thread has as many branches below it as it has steps to come, at most as many as it was seen to make.
+  That is true where all steps conflict.  It is not where a thread takes a long way in few orders only, so
+  every other walk treats all threads alike; and the result of a walk is weighed by the chance of both
+  kinds of walk to reach it, which is never much worse than the better of them (Veach and Guibas, 1995).
+- A thread does again what it was seen to do: a sleeping thread is unlikely to be woken if no other thread
+  has a step to come that conflicts.
 
-Of a class that is a large part of all and that walks hardly ever come to they find too
-few, and once they do, too many for a while.
+If walks hardly ever reach a part of the tree that has many of the executions, the estimate is too low,
+and once they reach it, too high for a while.
 """
 
 from __future__ import annotations
@@ -39,15 +38,15 @@ from .path import Node
 from .relation import Event, Key, Relation, dependent
 
 _EVERY, _FEW, _OFTEN = 12, 64, 256
-"""One walk after so many executions and whenever they have doubled; from so many on one in as many; and
-later one whenever they have grown by that part."""
+"""The first walk comes after ``_EVERY`` executions, then one whenever their number has doubled; from
+``_FEW`` on one every ``_EVERY`` executions; later one whenever they have grown by 1/``_OFTEN``."""
 
 _UNLIKELY = 0.02
-"""The chance of what seems to lead nowhere, as a part of what it would have otherwise."""
+"""The factor by which the chance of a branch is reduced that seems to lead nowhere."""
 
 
 class _Ahead:
-    """What one thread was seen to do from some step of its own on."""
+    """What one thread was seen to do from one of its steps on."""
 
     __slots__ = ("_known", "reads", "unasked", "writes")
 
@@ -56,10 +55,10 @@ class _Ahead:
         self.reads: set[Key] = set()
         self.writes: set[Key] = set()
         self.unasked: set[Key] = set()
-        """What it has used in steps that are possible always."""
+        """The keys that it has used in steps that are always possible."""
 
     def add(self, event: Event, after: _Ahead) -> None:
-        """It makes ``event``, and goes on as ``after``."""
+        """Note that the thread makes ``event``, and goes on as ``after``."""
         self._known.clear()
         self.reads.update(after.reads, event.reads)
         self.writes.update(after.writes, event.writes)
@@ -74,7 +73,7 @@ class _Ahead:
         return known
 
     def _conflicts(self, event: Event) -> bool:
-        # Who waits for a lock cannot come before its release: only who tries it can.
+        # A thread that waits for a lock cannot come before its release: only one that tries it can.
         if event.kind is Kind.RELEASE:
             return not self.unasked.isdisjoint(event.writes)
         writes = self.writes
@@ -89,10 +88,10 @@ _NOTHING = _Ahead()
 
 
 class Estimate:
-    """Walks into what is left, and what they say.
+    """Walks into the unexplored part, and their results.
 
-    ``relation`` and ``stack`` are the search's.  As a strategy it makes one walk: along
-    the stack, and somewhere off it.
+    ``relation`` and ``stack`` are the search's.  As a strategy it makes one walk: along the stack, and
+    leaves it somewhere.
     """
 
     def __init__(self, relation: Relation, stack: list[Node]) -> None:
@@ -105,11 +104,11 @@ class Estimate:
         self._by_steps = False
 
     def due(self, executions: int) -> bool:
-        """Whether it is time for another walk."""
+        """Return whether it is time for another walk."""
         return executions >= self._next
 
     def learn(self, events: Iterable[Event]) -> None:
-        """Take in what the threads did in an execution."""
+        """Note what the threads did in an execution."""
         made: dict[int, list[Event]] = {}
         for event in events:
             made.setdefault(event.proc, []).append(event)
@@ -122,17 +121,17 @@ class Estimate:
                 after = ahead
 
     def walked(self, executions: int) -> None:
-        """A walk is over, after so many executions."""
+        """Note that a walk is over, after ``executions`` executions."""
         self._next = executions + (executions if executions < _FEW else max(_EVERY, executions // _OFTEN))
-        # Had the other kind of walk come this way, that would count as well.
+        # The other kind of walk could have come this way too, which counts as well.
         both = sum(self._chances) / 2
         self._total += executions + (0.0 if self._lost else 1 / both if both else float("inf"))
         self._walks += 1
 
     def share(self, executions: int) -> float:
-        """About the share that is explored, 0..1, after so many executions.
+        """Return about the explored share, 0..1, after ``executions`` executions.
 
-        Before the first walk the last execution stands for one.
+        Before the first walk the last execution is used as one.
         """
         if self._walks:
             total = self._total / self._walks
@@ -159,19 +158,19 @@ class Estimate:
             first = next((task for task in enabled if task.index == node.tree[0].event.proc), None)
         tasks = [task for task in enabled if task.index not in self._asleep]
         if first in tasks:
-            # What is on the path sleeps in what is off it; and who goes on is woken least by others.
+            # The branch on the path sleeps in those off it; a thread that goes on is woken least by others.
             tasks.remove(first)
             tasks.insert(0, first)
         if not tasks:
             self._lost = True
             raise ThreadAbort
         chosen = self._chosen([self._relation.of(task) for task in tasks])
-        # Off the path, or at its end, below which all is left.
+        # The walk leaves the path, or is at its end, below which everything is left.
         self._depth = depth + 1 if on_path and not chosen else len(self._stack)
         return tasks[chosen]
 
     def _chosen(self, events: Sequence[Event]) -> int:
-        """Choose one of ``events``, in the rest of which those before it sleep."""
+        """Choose one of ``events``; below the chosen one, the events before it in the list sleep."""
         like_steps, alike, sleepers = [], [], []
         asleep = dict(self._asleep)
         ahead = {proc: self._from(proc) for proc in self._ahead}
@@ -201,7 +200,7 @@ class Estimate:
 
 
 def _may_wake(asleep: dict[int, Event], ahead: dict[int, _Ahead]) -> bool:
-    """Whether all who are ``asleep`` may be woken: else there is no end."""
+    """Return whether all threads in ``asleep`` may be woken; otherwise the walk finds no end."""
     left = dict(asleep)
     awake = [steps for proc, steps in ahead.items() if proc not in left]
     while left:

@@ -99,7 +99,7 @@ class Exhaustive:
         raise self._different(tree[0].event)
 
     def _free(self, enabled: list[Task], current: Task | None, asleep: dict[int, Event]) -> Task | None:
-        """Not a timeout nor a sleep, if there is anything else: who waits again and again has no end."""
+        """Choose a task not asleep; a timeout or a sleep last, since repeated waits may have no end."""
         late = current is not None and current.op.kind in WAITS
         if current is not None and not late and current.ready and current.index not in asleep:
             return current

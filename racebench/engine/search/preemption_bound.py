@@ -150,19 +150,19 @@ class PreemptionBounded:
 
 
 class Sweep:
-    """The schedules that make one choice unlike the straight one, which goes on with a thread while it can.
+    """The schedules that differ in one choice from the straight one, where a thread goes on while it can.
 
-    The earliest choices come first, ``most`` schedules at most.  It proves nothing, and finds
-    what a single choice shows.  Depth first such a choice is reached last if it is an early one:
-    ten threads that never preempt one another have three million orders.  (The first turn of a
-    limited discrepancy search: Harvey and Ginsberg, 1995.)
+    The earliest choices come first, at most ``most`` schedules.  It proves nothing, but finds the faults
+    that a single choice shows.  A depth-first search reaches such a choice last if it is an early one: ten
+    threads that never preempt one another have three million orders.  (The first round of a limited
+    discrepancy search: Harvey and Ginsberg, 1995.)
     """
 
     def __init__(self, scheduler: Scheduler, most: int) -> None:
         self.scheduler, self.most = scheduler, most
         self.executions = 0
         self._others: list[int] = []
-        # The straight schedule has no choice to be made otherwise.
+        # The first schedule is the straight one, without a different choice.
         self._at, self._which = -1, 0
         self._depth = 0
 
@@ -172,7 +172,7 @@ class Sweep:
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         depth = self._depth
         self._depth += 1
-        # Before the first step nobody goes on, whoever may have come last.
+        # Before the first step no thread goes on, whatever `current` says.
         straight = _straight(enabled, current if depth else None)
         if self._at < 0:
             self._others.append(len(enabled) - 1)
@@ -189,7 +189,7 @@ class Sweep:
         return outcome
 
     def advance(self) -> bool:
-        """Go to the next schedule; False when there is none, or there were enough."""
+        """Go to the next schedule; return False when there is none, or enough were run."""
         self._which += 1
         while self._at < 0 or self._which >= self._others[self._at]:
             self._at, self._which = self._at + 1, 0
@@ -199,7 +199,7 @@ class Sweep:
 
 
 def _straight(enabled: list[Task], current: Task | None) -> Task:
-    """Who goes on if nobody is preempted, and nobody waits who need not."""
+    """Return the task that goes on if none is preempted, and none waits that need not."""
     if current is not None and current in enabled and current.op.kind not in WAITS:
         return current
     return next((task for task in enabled if task.op.kind not in WAITS), enabled[0])

@@ -46,14 +46,14 @@ class Proof:
 
     @property
     def executions(self) -> int:
-        """All that were run; once the reduced search has covered everything, its own: one a class."""
+        """All that were run; once the reduced search is complete, only its own: one per class."""
         others = self.sweep.executions + self.ladder.executions
         return self.search.executions + (0 if self.search.complete else others)
 
     def execute(self) -> Outcome | None:
         self._outcome = self._now.execute()
         if not (self.sweep.executions or self.ladder.executions):
-            # What the others have met is not run again, so from then on nothing is forgotten.
+            # The executions of the others are not run again, so from then on nothing is discarded.
             self.restarts = self.search.restarts
         return self._outcome
 

@@ -15,12 +15,12 @@ from .surw import Surw
 
 _MEMBERS: tuple[type[Strategy], ...] = (RandomWalk, Pct, Pos, Surw)
 _WEIGHTS = 1.0, 1.0, 3.0, 8.0
-"""SURW comes first by far where a bug lies deep, and POS is the best of the others or nearly so: with
-eight turns in thirteen for the one and three for the other the portfolio needs at most half as much
-again as the best of its members (tests/engine/README.md)."""
+"""SURW is by far the fastest where a bug lies deep, and POS is the best of the others or nearly so: with
+eight turns in thirteen for SURW and three for POS, the portfolio needs at most half as much again as
+the best of its members (tests/engine/README.md)."""
 _FIRST = 3, 0, 2
-"""The first turns.  A bug that any order in two or three shows is met soonest at random: SURW, which knows
-nothing yet, walks so too.  These turns are not given in addition: each has so much less due."""
+"""The first turns.  A bug that every second or third order shows is found soonest at random, and SURW
+walks at random as long as it knows nothing.  These turns count: each member gets that many fewer later."""
 
 
 class Portfolio(Strategy):
@@ -64,7 +64,7 @@ class Portfolio(Strategy):
             member.joined()
 
     def end(self, log: Iterable[tuple[Offer, Op, Any]], found: bool) -> None:
-        # SURW counts what threads do, whoever let them.
+        # SURW counts what threads do, whichever strategy chose them.
         for member in self.members:
             member.end(log, found)
 
