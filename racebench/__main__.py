@@ -19,7 +19,7 @@ def main() -> int:
     """The command line's process; its exit status."""
     gc.set_threshold(_LOADED)
     status = 1
-    # What is registered first is called last: whoever else registers something is heard before.
+    # The function registered first is called last: after all functions that others register.
     atexit.register(lambda: _end(status))
     try:
         status = _run()

@@ -1,11 +1,10 @@
 """Searches every schedule, and knows at any moment what is proved so far.
 
-The reduced search covers one execution of each equivalence class and ends
-first on any program of ordinary size.  A program that outlasts ``_ALONE``
-executions is also searched with 0, 1, 2, ... preemptions, turn about, so that
-a budget that ends too early leaves a bounded proof.  Before that a sweep looks for
-what one early choice shows: both searches would come to it last.  Turns are counted in
-executions, never in seconds: the same budget does the same work.
+The reduced search covers one execution of each equivalence class and ends first on any program of
+ordinary size.  A program that outlasts ``_ALONE`` executions is also searched with 0, 1, 2, ...
+preemptions, in alternation, so that a budget that ends too early leaves a bounded proof.  Before that a
+sweep looks for faults that a single early choice shows: both searches would reach such a choice last.
+Turns are counted in executions, never in seconds: the same budget does the same work.
 """
 
 from __future__ import annotations
