@@ -106,7 +106,7 @@ class Search:
         return False
 
     def _followed(self) -> tuple[PartialOrder, list[_Race]]:
-        """The partial order of the execution that has just run, and its races.
+        """Return the partial order of the execution that has just run, and its races.
 
         Only steps after the point where this execution left the last one bring new races.  An old race is
         checked again as long as the steps after it matter to it.
@@ -200,7 +200,7 @@ class Search:
 
 
 def _is_planned(firsts: Iterable[Event], sequence: Sequence[Event], before: int) -> bool:
-    """Whether one of ``firsts`` can go first whatever may come after the reversed step.
+    """Return whether one of ``firsts`` can go first, whatever comes after the reversed step.
 
     It can if it is the reversed step, or one of the ``before`` steps that come before it.
     """

@@ -30,7 +30,7 @@ def nothing(execution: Execution) -> list[Alarm]:
 
 
 def real(outcome: Outcome, partial_order: PartialOrder) -> Outcome:
-    """``outcome`` of an execution that went on after a crash, without what no real execution shows."""
+    """Return ``outcome`` of an execution that went on after a crash, without what no real execution shows."""
     crashes = {_last(outcome, fault.by[0], fault.at) for fault in outcome.faults if fault.crash}
     at_start = [
         fault for fault in outcome.faults if fault.crash and not _pasts(outcome, fault, partial_order)
@@ -72,7 +72,7 @@ def _last(outcome: Outcome, proc: int, at: int) -> int:
 
 
 def _pasts(outcome: Outcome, fault: Fault, partial_order: PartialOrder) -> int:
-    """The steps that come before ``fault``, as bits: all those in the past of the threads it is about."""
+    """Return as bits the steps before ``fault``: all those in the past of the threads that it is about."""
     past = 0
     for proc in fault.by:
         last = _last(outcome, proc, fault.at)

@@ -78,7 +78,7 @@ def _searched(scheduler: Scheduler, relation: Relation, most: int, left: set[Pla
 
 
 def _spans(uses: set[Use], partial_order: PartialOrder) -> dict[str, set[_Span]]:
-    """By name, all uses in one execution."""
+    """Return by name all uses in one execution."""
     steps: dict[int, list[int]] = {}
     for i, event in enumerate(partial_order.events):
         steps.setdefault(event.proc, []).append(i)

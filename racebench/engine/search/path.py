@@ -16,11 +16,10 @@ WAITS = {Kind.TIMEOUT, Kind.PAUSE}
 class Node:
     """A state on the path being explored: the present branch, and what is left to do.
 
-    ``tree[0]`` is the branch being explored.
-    ``asleep`` has the threads whose step from here needs no further exploration,
-    by index.  ``ready`` are the tasks that can move, and ``state`` is what
-    ``Relation.state`` says, both as they are in the execution that runs now.
-    ``open_races`` are the races of its step that each execution has to ask again.
+    ``tree[0]`` is the branch being explored.  ``asleep`` has the threads whose step from here needs no
+    further exploration, by index.  ``ready`` are the tasks that can move, and ``state`` is the result of
+    ``Relation.state``, both as they are in the execution that runs now.
+    ``open_races`` are the races of its step that have to be checked again after each execution.
     """
 
     __slots__ = ("asleep", "open_races", "ready", "state", "tree")

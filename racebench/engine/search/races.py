@@ -31,7 +31,7 @@ Race = tuple[int, list[int], bool]
 
 
 class PartialOrder:
-    """What happens before what in one execution; grows step by step, and reports races.
+    """The happens-before order of one execution; grows step by step, and reports races.
 
     ``before[i]`` has a bit for step ``i`` and for each step that happens before it.
     """

@@ -173,7 +173,7 @@ TRIED = {
     *(ops.WAIT_UNTIL, ops.ENTER_READ, ops.ARRIVE, ops.ABORT, ops.RESET, ops.JOIN),
     *(ops.LEAVE, ops.LATE_LEAVE, ops.LATE_LEAVE.other),
 }
-"""The operations whose guard is not known from the history alone."""
+"""The operations whose guard is not known from the partial order alone."""
 _GUARDED = {*(ops.ACQUIRE, ops.DOWN, ops.GET, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE), *TRIED}
 _OFFERS = {ops.REQUEST_READ: ops.ASK_READ, ops.REQUEST_WRITE: ops.ASK_WRITE, ops.AWAIT: ops.ASK_EVENT}
 _LATE = ops.LATE_ACQUIRE, ops.LATE_DOWN, ops.LATE_GET, ops.LATE_PASS, ops.LATE_LEAVE, ops.LATE_JOIN
