@@ -66,14 +66,14 @@ def test_who_holds_the_lock_in_the_steps_before_is_left_out_with_what_follows() 
     assert written.races(*steps) == []
     assert written.races("b take L") == [(3, [], True)]
     # And before a's take: c's first step may come first, its own take not.
-    assert written.partial_order.reversal(0, written.history.events[-1]) == ([1], True)
+    assert written.partial_order.reversal(0, written.partial_order.events[-1]) == ([1], True)
 
 
 def test_a_take_cannot_come_before_a_take_of_what_is_held_there() -> None:
     """a holds L from before step 1 on: the take of L has no place next to that step."""
     written = Written()
     written.races("a take L", "a write x", "a free L", "b take L")
-    assert written.partial_order.reversal(1, written.history.events[3]) is None
+    assert written.partial_order.reversal(1, written.partial_order.events[3]) is None
 
 
 def test_who_holds_the_lock_cannot_be_left_out_if_the_thread_needs_it() -> None:
