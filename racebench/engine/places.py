@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-
-from ..records.encoding import has_gil
+from contextlib import contextmanager
 
 
 def spread(n: int) -> None:
@@ -39,12 +37,3 @@ def pinned() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def together() -> AbstractContextManager[None]:
-    """``pinned`` where a GIL lets only one thread run at a time.
-
-    On several CPUs such threads would gain nothing and pay at each switch: the other CPU has to be
-    woken, and has none of the states in its cache.
-    """
-    return pinned() if has_gil() else nullcontext()

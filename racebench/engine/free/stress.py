@@ -14,7 +14,6 @@ from .. import osthreads
 from ..blind_spots import NOTHING, judged
 from ..delays import only_controlled
 from ..garbage import leaves_nothing, tamed
-from ..places import together
 from ..progress import PROGRESS_S, Progress, ProgressCall
 from ..real import run as real
 from .batches import Batches
@@ -79,7 +78,6 @@ class Stress:
         self._started = self._report_at = perf_counter()
         watchdog = Watchdog(run, self._stall_s)
         with (
-            together(),
             installed(run),
             real.installed(self.program, run.blind_spots.say),
             osthreads.switch_interval_restored(),
