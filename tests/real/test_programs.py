@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import types
 from typing import Any
 
 import pytest
@@ -55,3 +57,21 @@ def test_all_is_undone() -> None:
     assert threading.Lock is type(threading.Lock()) or threading.Lock().__class__.__name__ == "lock"
     assert not [name for name, value in vars(Account).items() if isinstance(value, property)]
     assert threading.Thread.start.__module__ == "threading"
+
+
+class Made(rb.State):
+    lock = rb.shared(None)
+
+
+@pytest.mark.parametrize("imported", ["Lock", "Lock as L"])
+def test_a_module_that_takes_the_place_of_another_is_looked_at_anew(
+    monkeypatch: pytest.MonkeyPatch, imported: str
+) -> None:
+    """All have as many globals, and this one calls the same class by another name than the one before."""
+    for names in ("Lock as Old", imported):
+        module = types.ModuleType("twice_there")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(f"from threading import {names}\ndef made():\n    return {names.split()[-1]}()", vars(module))
+        seen: list[type] = []
+        rb.verify(rb.Program("twice", Made, {"a": lambda s, module=module: seen.append(type(module.made()))}))
+        assert seen and all(issubclass(cls, rb.Lock) for cls in seen)

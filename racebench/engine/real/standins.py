@@ -19,6 +19,7 @@ import queue
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
@@ -130,8 +131,10 @@ class Standin:
 _STANDINS = {id(real): Standin(real, ours) for real, ours in _OURS}
 """By the id of the real object, which each stand-in keeps alive."""
 
-_places: dict[str, tuple[int, tuple[str, ...]]] = {}
-"""By module: the number of its globals when last examined, and the names of those to replace."""
+_places: dict[str, tuple[weakref.ref[ModuleType], int, tuple[str, ...]]] = {}
+"""By name: the module, the number of its globals when last examined, and the names of those to replace."""
+
+_UNKNOWN: tuple[Callable[[], Any], int, tuple[str, ...]] = (lambda: None), -1, ()
 
 
 def _found() -> Iterator[tuple[dict[str, Any], str]]:
@@ -140,10 +143,11 @@ def _found() -> Iterator[tuple[dict[str, Any], str]]:
         if name.partition(".")[0] == _PACKAGE or type(module) is not ModuleType:
             continue
         own = vars(module)
-        size, names = _places.get(name, (-1, ()))
-        if size != len(own):
+        known, size, names = _places.get(name, _UNKNOWN)
+        # Another module may have come in the place of one of that name.
+        if size != len(own) or known() is not module:
             names = tuple([n for n, value in list(own.items()) if id(value) in _STANDINS])
-            _places[name] = len(own), names
+            _places[name] = weakref.ref(module), len(own), names
         for one in names:
             yield own, one
 
