@@ -15,6 +15,7 @@ import pytest
 import racebench as rb
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.search.dpor import Search
+from racebench.engine.search.estimate import Estimate
 from racebench.engine.search.preemption_bound import Ladder
 
 from .. import bugs
@@ -207,6 +208,28 @@ def test_a_bound_beyond_all_that_can_be_used_is_estimated_too() -> None:
     total, shares = bounded(THREE, 10**9)
     assert total == 180
     assert all(0.9 <= share <= 20.0 for share in shares), shares
+
+
+def test_a_walk_that_hangs_is_the_last_execution_of_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search alone comes to the hang in a later execution; a walk comes to it between two of them."""
+
+    def spins(s: Any) -> None:
+        while s.x == 0 and s.y == 0:
+            while True:
+                pass
+
+    threads = {"adds": sets("y", value=2), "spins": spins, "sets": sets("x", "y")}
+    monkeypatch.setattr(Estimate, "due", lambda self, executions: True)
+    with Scheduler(rb.Program("hangs", Plain, threads), stall_s=0.2) as scheduler:
+        search = Search(scheduler)
+        first = search.execute()
+        assert first is not None and not first.faults and search.advance()
+        # Walks are drawn, always alike: some go where the search has not been yet.
+        while not scheduler.floor.hangs:
+            search.look_ahead()
+        hung = search.execute()
+        assert hung is not None and [fault.rule for fault in hung.faults] == ["stall.hang"]
+        assert search.executions == 2 and not search.complete
 
 
 def main() -> None:
