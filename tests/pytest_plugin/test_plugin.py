@@ -288,7 +288,7 @@ def test_a_killed_controller_leaves_a_journal_that_can_be_read_and_resumed(
     ) as pytest_:
         try:
             while pytest_.poll() is None and not (
-                out.exists() and read_journal(out).findings and read_journal(out).cells
+                (out / "journal.jsonl").exists() and read_journal(out).findings and read_journal(out).cells
             ):
                 time.sleep(0.05)
         finally:
