@@ -20,8 +20,9 @@ from ..errors import exactly
 from ..primitives import Field, Primitive, State
 from ..trace import Site
 
-SLOT = "_rb_"
-"""Prefix under which a twin keeps a field's value."""
+SLOT = "_rb_field "
+"""Prefix under which a twin keeps a field's value.  No code can write such a name: a field called ``id`` must
+not be taken for the number that RaceBench itself gives each object."""
 
 VALUE = "_rb_value"
 """The placeholder in an accessor's code for the attribute that keeps the field's value."""

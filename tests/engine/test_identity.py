@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench.engine.instrument import SLOT
 
 
 class Plain(rb.State):
@@ -61,7 +62,7 @@ class Answers(Plain):
 
 class Stubborn(Plain):
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in ("x", "_rb_x"):
+        if name not in ("x", f"{SLOT}x"):
             raise AttributeError(name)
         super().__setattr__(name, value)
 

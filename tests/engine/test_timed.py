@@ -27,7 +27,7 @@ def test_a_bug_is_found_under_control_and_its_replay_shows_it(name: str) -> None
 @pytest.mark.parametrize("name", BUGGY)
 def test_a_bug_is_met_in_stress(name: str) -> None:
     program, rule = BUGGY[name]
-    # Until it is met: on the rarest it takes about 10,000 collisions, however long a busy machine needs for them.
+    # Until it is met: the rarest takes about 10,000 collisions, for which a busy machine needs a while.
     assert [f.rule for f in rb.stress(program, seconds=500, stop_on_first=True).findings][:1] == [rule]
 
 

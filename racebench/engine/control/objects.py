@@ -37,6 +37,24 @@ _OF_THREADS = frozenset(vars(threading.Thread()))
 """The attributes that Python itself keeps in a thread; the function to run is handed over at its start."""
 
 
+BOOKKEEPING = frozenset(
+    f"_rb_{name}"
+    for name in (
+        *("cell", "copied", "defaults", "delayed", "era", "field", "fields", "fifos", "hash", "id", "leaves"),
+        *("left", "owner", "read", "serial", "thread", "variant_of", "write"),
+    )
+)
+"""The attributes in which RaceBench keeps what it knows of a user's object or class."""
+
+
+def is_bookkeeping(value: Any, name: str) -> bool:
+    """Return whether RaceBench keeps its own in the attribute ``name`` of ``value``.
+
+    In objects of its own classes that is any name that begins so.
+    """
+    return name in BOOKKEEPING or (name.startswith("_rb_") and is_our_module(type(value).__module__))
+
+
 class Items(list[Any]):
     """The content of a container."""
 

@@ -311,7 +311,9 @@ class Picture:
         return [
             (name, one)
             for name, one in found
-            if type(name) is str and name not in ours and (name in fields or not name.startswith("_rb_"))
+            if type(name) is str
+            and name not in ours
+            and (name in fields or not name.startswith("_rb_") or not objects.is_bookkeeping(value, name))
         ]
 
     def _way(self, value: Any, name: str, spot: Spot) -> Spot:
@@ -374,7 +376,7 @@ class Picture:
             if type(name) is not str or isinstance(one, (Field, types.MemberDescriptorType)):
                 continue
             special = name[:2] == name[-2:] == "__" and not isinstance(one, types.ModuleType)
-            if special or name.startswith(("_rb_", "_abc_")):
+            if special or name in objects.BOOKKEEPING or name.startswith("_abc_"):
                 continue
             # A function that no code names is not called; an operator may use a method of a class unnamed.
             if is_class or name in self._names or not isinstance(one, objects.CODE):
