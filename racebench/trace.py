@@ -128,7 +128,12 @@ class Op:
 
 def object_name(op: Op, obj: Any) -> str:
     """The name of the object of ``op`` in a schedule."""
-    return f"{obj.label()}.{op.field}" if op.is_field else str(obj.label())
+    return f"{label_of(obj)}.{op.field}" if op.is_field else str(obj.label())
+
+
+def label_of(state: Any) -> str:
+    """What the class of ``state`` calls it, even if the object has an attribute called label."""
+    return str(type(state).label(state))
 
 
 class Actor(Protocol):

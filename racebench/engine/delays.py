@@ -12,6 +12,7 @@ from ..errors import ProgramError
 from ..primitives import State, lent, state
 from ..primitives.single_thread import SingleThread
 from ..program import Program
+from ..trace import label_of
 from .numbering import Numbers
 
 
@@ -50,7 +51,7 @@ def delayed_fields(program: Program) -> list[tuple[Any, str, str]]:
     found: dict[str, tuple[Any, str, str]] = {}
     for obj in looker.met:
         for name in obj._rb_delayed:
-            text = f"{obj.label()}.{name}"
+            text = f"{label_of(obj)}.{name}"
             if text in found:
                 text += f" ({len(found)})"
             found[text] = (obj._rb_id, name, text)  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import exactly
 from ..primitives import Field, Primitive, State
-from ..trace import Site
+from ..trace import Site, label_of
 
 SLOT = "_rb_field "
 """Prefix under which a twin keeps a field's value.  No code can write such a name: a field called ``id`` must
@@ -137,7 +137,9 @@ def show(value: Any, depth: int = 2) -> str:
 
 
 def _shown(value: Any, depth: int) -> str:
-    if isinstance(value, (State, Primitive)):
+    if isinstance(value, State):
+        return label_of(value)
+    if isinstance(value, Primitive):
         return value.label()
     if isinstance(value, enum.Enum):
         return value.name

@@ -116,6 +116,10 @@ class State(Instrumented):
             return
         fields = dict(cls._rb_fields)
         fields.update({k: v for k, v in cls.__dict__.items() if isinstance(v, Field)})
+        if "label" in fields:
+            raise UsageError(
+                f"{cls.__name__}.label: reports name the object by that. Give the field another name."
+            )
         cls._rb_fields = fields
         cls._rb_defaults = {name: f.default for name, f in fields.items()}
         cls._rb_delayed = tuple(name for name, f in fields.items() if f.delayed)

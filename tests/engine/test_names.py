@@ -94,3 +94,21 @@ def test_a_class_attribute_that_looks_like_ours_is_no_less_seen(name: str) -> No
 
     result = rb.verify(rb.Program("names", cls, {"a": adds, "b": adds}))
     assert any(name in sentence for sentence in result.stats["unseen"])
+
+
+class Labelled(rb.State):
+    n = rb.shared(0)
+
+    def __init__(self) -> None:
+        self.label = "the account"  # type: ignore[method-assign,assignment]
+
+
+def test_an_attribute_called_label_hides_no_name() -> None:
+    result = rb.verify(_program(Labelled, "n"))
+    assert [finding.rule for finding in result.findings] == ["counter.lost", "data_race"]
+    assert {name for _, kind, name in result.findings[0].schedule if kind == "write"} == {"Labelled.n"}
+
+
+def test_a_field_called_label_is_refused() -> None:
+    with pytest.raises(rb.UsageError, match=r"Named\.label: reports name the object by that"):
+        type("Named", (rb.State,), {"label": rb.shared("")})

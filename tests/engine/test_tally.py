@@ -15,9 +15,14 @@ from racebench.trace import Kind, Op
 WRITE = Op(Kind.WRITE, "x")
 
 
+class Named:
+    def label(self) -> str:
+        return "state"
+
+
 def log(threads: str) -> list[tuple[Any, Op, Any]]:
     """One write by each of ``threads``, in this order."""
-    obj = SimpleNamespace(label=lambda: "state")
+    obj = Named()
     return [(SimpleNamespace(name=name, index=ord(name) - ord("a")), WRITE, obj) for name in threads]
 
 

@@ -18,7 +18,7 @@ from ...primitives import Condition, Event, Lock, Primitive, RLock, ops
 from ...primitives.locks import FOREVER, checked
 from ...primitives.primitive import Effect
 from ...primitives.runtime import here
-from ...trace import Kind, Op
+from ...trace import Kind, Op, object_name
 from ..osthreads import caller_site
 from ..strangers import step_name
 from ..stuck import misuse_fault
@@ -244,7 +244,7 @@ class Predicate:
         s.fail(s.current or self.me, wrong)
 
     def label(self) -> str:
-        names = (f"{obj.label()}.{op.field}" if op.is_field else obj.label() for op, obj in self.reads)
+        names = (object_name(op, obj) for op, obj in self.reads)
         return ", ".join(dict.fromkeys(names)) or "nothing shared"
 
     name = property(label)
