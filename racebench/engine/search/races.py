@@ -271,20 +271,29 @@ class PartialOrder:
                 yield i, found[0], False
 
     def _with_interrupt(self, cpu: Processor, event: Event, before: int) -> list[Race]:
-        """Return the race of a thread's step with the last interrupt that came before it."""
-        came = next(i for i in reversed(cpu.came) if self.events[i].kind is Kind.INTERRUPT)
-        if before >> came & 1:
-            return []
-        found = self.reversal(came, event)
-        if found is None:
-            return []
-        steps, sure = found
-        if event.kind is not Kind.WAIT_UNTIL:
-            return [(came, steps, sure and event.op not in TRIED)]
-        # The predicate was not evaluated meanwhile: it may be true after any part of these steps.
-        cuts = [i for i in self._of(event.reads[0]).writes if i in steps]
-        kept = [[j for j in steps if not self.before[j] >> cut & 1] for cut in cuts]
-        return [(came, part, False) for part in (*kept, steps)]
+        """Return the races of a thread's step with the interrupts that came since the thread's last step.
+
+        A handler may have taken what the step needs, so that it is possible only before an earlier one.
+        Where a thread hangs nothing else reverses that: all are looked at, until it is surely possible.
+        """
+        races: list[Race] = []
+        for came in reversed(cpu.came):
+            if before >> came & 1:
+                break
+            found = self.reversal(came, event) if self.events[came].kind is Kind.INTERRUPT else None
+            if found is None:
+                continue
+            steps, sure = found
+            if event.kind is not Kind.WAIT_UNTIL:
+                races.append((came, steps, sure and event.op not in TRIED))
+            else:
+                # The predicate was not evaluated meanwhile: it may be true after any part of these steps.
+                cuts = [i for i in self._of(event.reads[0]).writes if i in steps]
+                parts = [[j for j in steps if not self.before[j] >> cut & 1] for cut in cuts]
+                races += [(came, part, False) for part in (*parts, steps)]
+            if races[-1][2]:
+                break
+        return races
 
     # -- reversals
 
@@ -304,14 +313,17 @@ class PartialOrder:
         """Return the race of ``event`` with step ``at``, which took it away.
 
         ``past`` has the steps that came before its thread's next step at that time.  If a handler ran in the
-        thread's place when ``at`` came, ``event`` can only have come before the handler.
+        thread's place when ``at`` came, ``event`` can only have come before a handler.
         """
         found = self.reversal(at, event, past)
-        if found is not None or not self._by_thread:
-            return None if found is None else (at, *found)
-        came = max(i for i in self._by_thread[event.proc].came if i < at)
-        found = self.reversal(came, event, past, at)
-        return None if found is None else (came, *found)
+        if found is not None:
+            return at, *found
+        for came in reversed(self._by_thread[event.proc].came if self._by_thread else []):
+            if came < at and self.events[came].kind is Kind.INTERRUPT and not past >> came & 1:
+                found = self.reversal(came, event, past, at)
+                if found is not None:
+                    return came, *found
+        return None
 
     def reversal(
         self, e: int, event: Event, past: int | None = None, without: int | None = None

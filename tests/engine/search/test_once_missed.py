@@ -26,6 +26,10 @@ def two(one: Any, other: Any, *third: Any, **more: Any) -> Sketch:
     return Sketch((("t0", one), ("t1", other), *((f"t{i + 2}", b) for i, b in enumerate(third))), **more)
 
 
+def both_to_t0(step: Any) -> Any:
+    return ("irq0", "t0", (step,)), ("irq1", "t0", (step,))
+
+
 SET_X, READ_X = ("write", "x", 1), ("read", "x")
 TAKE = (lock("a"),)
 TAKE_R = (lock("r"),)
@@ -57,6 +61,12 @@ PROGRAMS = {
     ),
     "a second down before it": two((("down",),), (("up",), ("down",), ("down",), ("trydown", ()))),
     "one that an up made possible": two((("down",),), (("up",), ("trydown", (("trydown", ()),))), count=0),
+    "a down that a handler makes impossible, in the place of which another handler hangs": two(
+        (("down",),), (SET_X, ("up",)), interrupts=both_to_t0(("down",)), delayed=("x",), count=0
+    ),
+    "and one of a bounded semaphore": two(
+        (("bdown",),), (SET_X, ("bup", 1)), interrupts=both_to_t0(("bdown",)), delayed=("x",), count=1
+    ),
     "a predicate that looks at a lock": two((("until", "unlocked", "a"),), (("take", "a"),)),
     "whose holder waits for it": two(
         (lock("b", ("until", "ge", "x", 1)),), (("until", "unlocked", "b"), SET_X)
