@@ -92,7 +92,7 @@ FOUND_BY_A_SWEEP = {"reorder_5": 2_009, "reorder_10": 2_019, "reorder_20": 2_030
 @pytest.mark.parametrize("name", FOUND_BY_A_SWEEP)
 def test_what_one_early_choice_shows_is_found_before_many_threads_drown_it(name: str) -> None:
     """Depth first an early choice is the last that is made otherwise."""
-    result = rb.verify(bugs.BUGS[name], max_executions=2_050)
+    result = rb.verify(bugs.BUGS[name], max_executions=2_050, seconds=500)
     assert result.first_failure == FOUND_BY_A_SWEEP[name]
 
 
