@@ -138,8 +138,8 @@ class Picture:
         self._plain, self._rest, self._prepared = [], [], True
         for at, before in self._values.items():
             value, kind, name = self._met[at[0]], at[1], at[2]
-            is_silent = kind is not Kind.HIDDEN and any(spot.what for spot in self._spots[at])
-            if not is_silent or not self._is_open(at[0]) or isinstance(value, (tuple, frozenset)):
+            unannounced = kind is not Kind.HIDDEN and any(spot.what for spot in self._spots[at])
+            if not unannounced or not self._is_open(at[0]) or isinstance(value, (tuple, frozenset)):
                 continue
             slot = self._known.shape(type(value)).slots.get(name) if kind is Kind.ATTRIBUTE else None
             held = objects.dict_of(value) if kind is Kind.ATTRIBUTE else value
