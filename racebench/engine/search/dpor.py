@@ -19,13 +19,16 @@ from ...errors import ProgramError
 from ..control.execution import Chooser
 from ..control.scheduler import Outcome, Scheduler
 from .estimate import Estimate
+from .event import NOTIFIES, Event
 from .evidence import real
 from .path import Exhaustive, Trial
 from .races import PartialOrder
-from .relation import NOTIFIES, Event, Relation
+from .relation import Relation
 from .wakeup import covered, insert, place, position
 
 _MOST_RESTARTS = 1_000
+_KNOWN = 8
+"""After so many executions it is known which steps are quiet."""
 
 _Race = tuple[int, list[int], bool, Event, int]
 """A race as ``PartialOrder`` reports it, its second step, and the place of that (the end: it never came)."""
@@ -71,12 +74,24 @@ class Search:
             if not self.relation.grown:
                 break
             self._restart()
-        self.partial_order, self._races = self._followed()
+        self._order, self._races = self._followed()
         if self.strategy.asleep_at_end:
             self.redundant += 1
             return None
         self.executions += 1
         return real(outcome, self.partial_order) if self.scheduler.floor.crashed else outcome
+
+    @property
+    def partial_order(self) -> PartialOrder:
+        """The partial order of all steps of the execution that has just run."""
+        if not any(node.along for node in self.strategy.stack):
+            return self._order
+        whole = PartialOrder(self.relation, len(self.scheduler.tasks))
+        for node in self.strategy.stack:
+            whole.add(node.tree[0].event, node.state, node.ready)
+            for event in node.along:
+                whole.add(event, None, node.ready)
+        return whole
 
     def _run(self, strategy: Chooser) -> Outcome:
         scheduler = self.scheduler
@@ -98,6 +113,10 @@ class Search:
             node = stack[-1]
             explored = node.tree.pop(0)
             if node.tree:
+                if self.executions == _KNOWN and self.relation.abridge(self._order.events):
+                    self._restart()
+                    return True
+                node.along = []
                 node.asleep[explored.event.proc] = explored.event
                 self._fresh = len(stack) - 1
                 return True
@@ -106,7 +125,7 @@ class Search:
         return False
 
     def _followed(self) -> tuple[PartialOrder, list[_Race]]:
-        """Return the partial order of the execution that has just run, and its races.
+        """Return the partial order of the nodes of the execution that has just run, and its races.
 
         Only steps after the point where this execution left the last one bring new races.  An old race is
         checked again as long as the steps after it matter to it.
@@ -114,6 +133,7 @@ class Search:
         partial_order = PartialOrder(self.relation, len(self.scheduler.tasks))
         races: list[_Race] = []
         taken_away: list[tuple[int, Event, int]] = []
+        self._check_along()
         for i, node in enumerate(self.strategy.stack):
             event, fresh = node.tree[0].event, i >= self._fresh
             if event.rare and event.kind in NOTIFIES:
@@ -138,6 +158,16 @@ class Search:
                 races += [(*race, event, end) for race in found]
         return partial_order, races
 
+    def _check_along(self) -> None:
+        """Check that the steps for which nobody was asked are those of the execution before."""
+        log, at = self.scheduler.floor.log, 0
+        for node in self.strategy.stack[: self._fresh]:
+            at += 1
+            for event in node.along:
+                if at >= len(log) or log[at][1] is not event.op or log[at][2]._rb_id != event.ident:
+                    raise self.strategy.different(event)
+                at += 1
+
     def _reverse(self, e: int, steps: list[int], sure: bool, event: Event, at: int) -> None:
         """Plan an execution in which ``event``, which came as step ``at``, comes before step ``e``.
 
@@ -147,10 +177,10 @@ class Search:
         and yet conflict with the later ones: then everything after it has the other order there, and where a
         thread hangs nothing ever reverses that.
         """
-        stack, events = self.strategy.stack, self.partial_order.events
+        stack, events = self.strategy.stack, self._order.events
         node = stack[e]
         before = [events[i] for i in steps]
-        sequence = [*before, event, *(events[i] for i in self.partial_order.rest(e, steps, at))]
+        sequence = [*before, event, *(events[i] for i in self._order.rest(e, steps, at))]
         planned = _is_planned(node.asleep.values(), sequence, len(before))
         if not covered(sequence, node.asleep.values()):
             found = place(node.tree, sequence)
@@ -170,7 +200,7 @@ class Search:
         order = (*before, *(event.proc for event in sequence))
         if order in self._refused:
             return False
-        trial = Trial(list(order[:-1]))
+        trial = Trial(self.relation, list(order[:-1]))
         self._run(trial)
         self.redundant += 1
         if order[-1] in trial.able:
@@ -183,7 +213,7 @@ class Search:
         scheduler, estimate = self.scheduler, self.estimate
         if not estimate.due(self.executions):
             return
-        estimate.learn(self.partial_order.events)
+        estimate.learn(self._order.events)
         before = scheduler.floor.hangs
         outcome = self._run(estimate)
         estimate.walked(self.executions)

@@ -34,8 +34,9 @@ from random import Random
 from ...errors import ThreadAbort
 from ...trace import Kind
 from ..control.task import Task
+from .event import Event, Key, dependent
 from .path import Node
-from .relation import Event, Key, Relation, dependent
+from .relation import Relation
 
 _EVERY, _FEW, _OFTEN = 12, 64, 256
 """The first walk comes after ``_EVERY`` executions, then one whenever their number has doubled; from
@@ -150,6 +151,8 @@ class Estimate:
         self._made: dict[int, int] = {}
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
+        if current is not None and self._made and self._relation.along(current):
+            return current
         depth, first = self._depth, current
         on_path = depth < len(self._stack)
         if on_path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ...trace import Kind
-from .relation import Event, State
+from .event import Event, State
 
 
 def handler(latest: Iterable[int], events: Sequence[Event]) -> list[int]:

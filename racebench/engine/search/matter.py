@@ -18,14 +18,13 @@ from __future__ import annotations
 from typing import Any
 
 from ...trace import Kind, Op
+from .sharing import ALL, Sharing
 
 _MOST = 1 << 13
 """The largest number of different steps that are kept."""
 
 _ANYWHERE = {Kind.INTERRUPT, Kind.RETURN, Kind.TIMEOUT, Kind.PAUSE, Kind.CLOCK}
 """The operations that affect steps on other objects."""
-
-_SHARED = -1
 
 _Step = tuple[int, Op, bool, Any]
 """Thread, operation, whether it conflicts, and the object's number."""
@@ -37,8 +36,7 @@ class Matter:
     def __init__(self) -> None:
         self._quiet: set[_Step] = set()
         self._steps: dict[_Step, Any] = {}
-        self._users: dict[Any, int] = {}
-        self._changed: set[Any] = set()
+        self._sharing = Sharing()
         self._all = False
 
     @property
@@ -69,11 +67,9 @@ class Matter:
                 steps[step] = self._key(task.index, op, obj)
         if not grown:
             return False
-        users, changed = self._users, self._changed
+        sharing = self._sharing
         quiet = {
-            step
-            for step, key in steps.items()
-            if key is not None and not self._all and (users[key] != _SHARED or key not in changed)
+            step for step, key in steps.items() if key is not None and not self._all and sharing.quiet(key)
         }
         lost = not self._quiet <= quiet
         self._quiet = quiet
@@ -83,19 +79,13 @@ class Matter:
         """Return the object and field that a step touches; None if the step matters in any case."""
         if op.kind is Kind.WAIT_UNTIL:
             for look, read in obj.reads:
-                self._use(_SHARED, (read._rb_id, look.field), True)
+                self._sharing.use(ALL, (read._rb_id, look.field), True)
             return None
         if op.apart or op.kind in _ANYWHERE:
             self._all = True
             return None
         key = obj._rb_id, op.field
-        self._use(index, key, op.conflicts)
+        self._sharing.use(index, key, op.conflicts)
         if op.kind is Kind.WAIT:
-            self._use(_SHARED, (obj.lock._rb_id, ""), True)
+            self._sharing.use(ALL, (obj.lock._rb_id, ""), True)
         return None if op.nested or op.kind is Kind.WAKE else key
-
-    def _use(self, index: int, key: Any, conflicts: bool) -> None:
-        if self._users.setdefault(key, index) != index:
-            self._users[key] = _SHARED
-        if conflicts:
-            self._changed.add(key)

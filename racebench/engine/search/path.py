@@ -7,7 +7,8 @@ from typing import Any
 from ...errors import ProgramError, ThreadAbort
 from ...trace import Kind
 from ..control.task import Task
-from .relation import Event, Relation, State, dependent
+from .event import Event, State, dependent
+from .relation import Relation
 from .wakeup import Branch
 
 WAITS = {Kind.TIMEOUT, Kind.PAUSE}
@@ -20,34 +21,47 @@ class Node:
     further exploration, by index.  ``ready`` are the tasks that can move, and ``state`` is the result of
     ``Relation.state``, both as they are in the execution that runs now.
     ``open_races`` are the races of its step that have to be checked again after each execution.
+    ``along`` are the steps that its thread makes along with the branch being explored.
     """
 
-    __slots__ = ("asleep", "open_races", "ready", "state", "tree")
+    __slots__ = ("along", "asleep", "open_races", "ready", "state", "tree")
 
     def __init__(self, tree: list[Branch], asleep: dict[int, Event], ready: list[Task], state: State) -> None:
         self.tree, self.asleep, self.ready, self.state = tree, asleep, ready, state
         self.open_races: list[Any] = []
+        self.along: list[Event] = []
 
 
 class Exhaustive:
-    """Follows the stack of nodes; beyond its end takes the least preempting step not asleep."""
+    """Follows the stack of nodes; beyond its end takes the least preempting step not asleep.
+
+    The steps along with a node's step are no nodes.  On the stack they are known, so that an answer there
+    holds for all of them (``stay``, as in ``Strategy``).
+    """
 
     def __init__(self, relation: Relation) -> None:
         self.stack: list[Node] = []
         self.relation = relation
         self.asleep_at_end = False
-        self._depth = 0
+        self._depth = self.stay = 0
 
     def begin(self) -> None:
-        self._depth = 0
+        self._depth = self.stay = 0
         self.asleep_at_end = False
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         depth = self._depth
+        if self.stay:
+            return self._stays(self.stack[depth - 1], current)
         if depth < len(self.stack):
-            known = self._along(self.stack[depth], enabled)
+            known = self._known(self.stack[depth], enabled)
             self._depth = depth + 1
+            self.stay = len(self.stack[depth].along)
             return known
+        along = self.relation.along(current) if depth else None
+        if current is not None and along is not None:
+            self.stack[-1].along.append(along)
+            return current
         asleep: dict[int, Event] = {}
         tree: list[Branch] = []
         if depth:
@@ -70,7 +84,13 @@ class Exhaustive:
         self._depth = depth + 1
         return chosen
 
-    def _along(self, node: Node, enabled: list[Task]) -> Task:
+    def _stays(self, node: Node, current: Task | None) -> Task:
+        if current is None or current.index != node.tree[0].event.proc:
+            raise self.different(node.tree[0].event)
+        self.stay -= 1
+        return current
+
+    def _known(self, node: Node, enabled: list[Task]) -> Task:
         wanted = node.tree[0].event
         for task in enabled:
             if task.index == wanted.proc:
@@ -82,9 +102,9 @@ class Exhaustive:
                 node.ready = enabled
                 node.state = self.relation.state(task)
                 return task
-        raise self._different(wanted)
+        raise self.different(wanted)
 
-    def _different(self, wanted: Event) -> ProgramError:
+    def different(self, wanted: Event) -> ProgramError:
         return ProgramError(
             f"the program is not deterministic: at step {self._depth} thread {wanted.proc} does not offer "
             "what it offered before. Verify needs a program that depends on the schedule alone."
@@ -95,7 +115,7 @@ class Exhaustive:
         for task in enabled:
             if task.index == tree[0].event.proc:
                 return task
-        raise self._different(tree[0].event)
+        raise self.different(tree[0].event)
 
     def _free(self, enabled: list[Task], current: Task | None, asleep: dict[int, Event]) -> Task | None:
         """Choose a task not asleep; a timeout or a sleep last, since repeated waits may have no end."""
@@ -112,8 +132,8 @@ class Exhaustive:
 class Trial:
     """Follows ``order``, thread by thread; then ``able`` has the indices of the threads that could go on."""
 
-    def __init__(self, order: list[int]) -> None:
-        self._order = order
+    def __init__(self, relation: Relation, order: list[int]) -> None:
+        self._relation, self._order = relation, order
         self._at = 0
         self.able: set[int] = set()
 
@@ -121,6 +141,8 @@ class Trial:
         self._at = 0
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
+        if current is not None and self._at and self._relation.along(current):
+            return current
         if self._at < len(self._order):
             wanted = self._order[self._at]
             self._at += 1

@@ -23,7 +23,8 @@ from ...primitives import ops
 from ...trace import Kind
 from ..control.task import Task
 from . import guards
-from .relation import NOTIFIES, TRIED, Event, Key, Relation, State
+from .event import NOTIFIES, TRIED, Event, Key, State
+from .relation import Relation
 from .uses import Processor, Uses
 
 Race = tuple[int, list[int], bool]
@@ -384,10 +385,7 @@ class PartialOrder:
         cpu = self._by_thread.get(proc)
         if cpu is None:
             return False
-        last = None
-        for at in cpu.came:
-            if at < i:
-                last = at
+        last = next((at for at in reversed(cpu.came) if at < i), None)
         return last is not None and self.events[last].kind is Kind.INTERRUPT
 
 

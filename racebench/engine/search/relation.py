@@ -145,16 +145,8 @@ from ...primitives import ops
 from ...trace import Kind, Op
 from ..control.scheduler import Scheduler
 from ..control.task import Task
-
-Key = tuple[Any, Any]
-"""(the identity of the object, the same in every execution; the field, or "")."""
-
-State = Any
-"""The state of an object before a step.
-
-For a lock, the index of its holder (-1: none, -2: a thread that has ended or is outside the run).  For a
-semaphore, the counts before and after.  For a wait, whether its thread holds the lock.  For a
-notification, a set or a start, the threads that it wakes: (index, the step that it takes away or None)."""
+from .event import NOTIFIES, Event, Key, State
+from .quiet import Quiet, Step
 
 _READS = {
     *(Kind.READ, Kind.LOCKED, Kind.ACQUIRE_READ, Kind.RELEASE_READ, Kind.REQUEST_READ),
@@ -162,42 +154,8 @@ _READS = {
 }
 _MUTEX = {Kind.ACQUIRE, Kind.TRY_ACQUIRE, Kind.RELEASE}
 _COUNTS = {Kind.DOWN, Kind.TRY_DOWN, Kind.UP}
-NOTIFIES = {Kind.NOTIFY, Kind.NOTIFY_ALL, Kind.SET, Kind.START}
 _SLEEP = {Kind.WAIT, Kind.NOTIFY, Kind.NOTIFY_ALL}
-READS_AND_WRITES = {
-    *(Kind.ACQUIRE_READ, Kind.REQUEST_READ, Kind.RELEASE_READ),
-    *(Kind.ACQUIRE_WRITE, Kind.REQUEST_WRITE, Kind.RELEASE_WRITE),
-}
-_RARE = {*NOTIFIES, *READS_AND_WRITES}
-TRIED = {
-    *(ops.WAIT_UNTIL, ops.ENTER_READ, ops.ARRIVE, ops.ABORT, ops.RESET, ops.JOIN),
-    *(ops.LEAVE, ops.LATE_LEAVE, ops.LATE_LEAVE.other),
-}
-"""The operations whose guard is not known from the partial order alone."""
-_GUARDED = {*(ops.ACQUIRE, ops.DOWN, ops.GET, ops.ACQUIRE_READ, ops.ACQUIRE_WRITE), *TRIED}
-_OFFERS = {ops.REQUEST_READ: ops.ASK_READ, ops.REQUEST_WRITE: ops.ASK_WRITE, ops.AWAIT: ops.ASK_EVENT}
-_LATE = ops.LATE_ACQUIRE, ops.LATE_DOWN, ops.LATE_GET, ops.LATE_PASS, ops.LATE_LEAVE, ops.LATE_JOIN
-_OFFERS |= {late: late.other or late for late in _LATE}
 _TAKEN_AWAY = {ops.WAKE, ops.LATE_SLEEP, ops.LATE_PASS}
-
-
-class Event:
-    """One step: thread index, operation, the keys that it reads and writes.
-
-    ``guard`` is the one of these keys that decides whether it is possible, None if it always is.
-    ``offer`` is the operation, whatever may come of it; ``rare`` marks what PartialOrder treats apart.
-    """
-
-    __slots__ = ("guard", "ident", "kind", "offer", "op", "proc", "rare", "reads", "writes")
-
-    def __init__(
-        self, proc: int, op: Op, ident: Any, reads: tuple[Key, ...], writes: tuple[Key, ...]
-    ) -> None:
-        self.proc, self.op, self.kind, self.ident = proc, op, op.does, ident
-        self.reads, self.writes = reads, writes
-        self.offer = _OFFERS.get(op, op)
-        self.rare = op.does in _RARE
-        self.guard: Key | None = (reads or writes)[0] if op in _GUARDED and (reads or writes) else None
 
 
 class Relation:
@@ -212,13 +170,14 @@ class Relation:
         }
         self.buffered = scheduler.buffers is not None
         self.grown = False
-        """Whether a predicate has read something new since ``renew``, or a new kind of step has come."""
+        """Whether something has come since ``renew`` that makes steps conflict which did not before."""
         self._rousable = self._clocked = False
+        self._quiet = Quiet()
         self._looked: dict[Key, set[Key]] = {}
         self._watching: dict[Key, tuple[Key, ...]] = {}
-        self._known: dict[Any, Event] = {}
+        self._known: dict[Step, Event] = {}
 
-    # -- predicates
+    # -- what the search learns
 
     def look(self, predicate: Key, reads: Iterable[tuple[Op, Any]]) -> None:
         """Note that ``predicate`` was evaluated and read ``reads``."""
@@ -241,10 +200,16 @@ class Relation:
             self._clocked = self.grown = True
 
     def renew(self) -> None:
-        """Forget the events made before it was known what predicates read, since a search starts."""
+        """Forget the events made before all of this was known, since a search starts."""
         if self.grown:
+            self._quiet.choose(self._known)
             self._known.clear()
         self.grown = False
+
+    def abridge(self, events: Iterable[Event]) -> bool:
+        """Return whether a new search has fewer nodes, judging by the ``events`` of an execution."""
+        self.grown = not (self.cpus or self.buffered) and self._quiet.begin(self._known, events)
+        return self.grown
 
     # -- events
 
@@ -258,18 +223,28 @@ class Relation:
             return self._seen(Event(proc, op, None, (obj.key,), own))
         ident = obj._rb_id
         how = op.conflicts if op.is_field else _standing(task, op.does, obj)
-        event = self._known.get((proc, op, ident, how))
+        step = proc, op, ident, how
+        event = self._known.get(step)
         if event is None:
-            event = self._known[proc, op, ident, how] = self._seen(self._made(task, op, obj, how))
+            event = self._known[step] = self._seen(self._made(task, op, obj, how))
+            event.along = self._quiet.has(step, event)
         return event
 
+    def along(self, last: Task | None) -> Event | None:
+        """Return the step that the task ``last`` makes along with the last step, which it made; or None."""
+        if last is None or not self._quiet.any or last.op.apart:
+            return None
+        event = self.of(last)
+        return event if event.along else None
+
     def _seen(self, event: Event) -> Event:
-        """Return ``event`` with the key by which it conflicts with spurious wake-ups."""
+        """Return ``event`` with the key by which it conflicts with spurious wake-ups; note what it uses."""
         if self._rousable:
             if event.op is ops.WAKE:
                 event.writes += (_ROUSED,)
             else:
                 event.reads += (_ROUSED,)
+        self.grown |= self._quiet.use(event)
         return event
 
     def state(self, task: Task) -> State:
@@ -366,13 +341,3 @@ def _standing(task: Task, kind: Kind, obj: Any) -> str:
     if not again or (owner is not task and not (obj.recursive and obj.depth > 1)):
         return _MISUSED
     return _ALONE if obj.recursive and obj.depth > 1 else ""
-
-
-def dependent(a: Event, b: Event) -> bool:
-    """Return whether ``a`` and ``b`` do not commute."""
-    if a.proc == b.proc:
-        return True
-    for key in a.writes:
-        if key in b.writes or key in b.reads:
-            return True
-    return any(key in b.writes for key in a.reads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .relation import Key
+from .event import Key
 
 
 class Uses:

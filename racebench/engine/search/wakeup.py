@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .relation import Event, dependent
+from .event import Event, dependent
 
 
 class Branch:

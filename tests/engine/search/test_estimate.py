@@ -169,7 +169,7 @@ def estimated(search: Any) -> tuple[int, list[float]]:
     while more:
         search.execute()
         more = search.advance()
-        if more:
+        if more and search.executions:
             if isinstance(search, Search):
                 search.look_ahead()
             estimates[search.executions] = search.executions / search.done()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from racebench.engine.search.relation import Event
+from racebench.engine.search.event import Event
 from racebench.engine.search.wakeup import Branch, covered, insert, place, position
 
 from .written import event, events

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from racebench.engine.search.event import Event
 from racebench.engine.search.races import PartialOrder, Race
-from racebench.engine.search.relation import Event
 from racebench.primitives import ops
 from racebench.trace import Kind, Op
 
