@@ -38,7 +38,7 @@ def test_verify_is_right(name: str) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_explore_is_right_and_what_it_finds_is_replayed(name: str) -> None:
     small = PROGRAMS[name]
-    result = rb.explore(program(small), executions=80, seed=1)
+    result = rb.explore(program(small), executions=200, seed=1)
     assert bool(result.findings) == bool(small.finds)
     for finding in result.findings[:1]:
         again = rb.replay(program(small), finding.schedule)

@@ -29,11 +29,12 @@ class Portfolio(Strategy):
     Shares follow a count of what each member's executions brought (a new
     class of executions, or a broken rule), never a clock, so the same seed
     gives the same schedules.  No member falls below an eighth of the first.
+    Each member has the seed itself, as when it is used alone: so the two are compared fairly.
     """
 
     def __init__(self, seed: int, threads: int) -> None:
         super().__init__(seed, threads)
-        self.members = [cls(seed * 8191 + i, threads) for i, cls in enumerate(_MEMBERS)]
+        self.members = [cls(seed, threads) for cls in _MEMBERS]
         self._member = self.members[0]
         self._credit = [0.0] * len(self.members)
         self._worth = [1.0] * len(self.members)
