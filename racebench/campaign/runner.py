@@ -1,6 +1,6 @@
 """Campaigns: cells x modes x budgets x processes, stored as they go.
 
-Everything is stored before the listener gets it: what was shown is still there after kill -9.
+Everything is stored before it is told: what was shown is still there after kill -9.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import engine
 from ..errors import RaceBenchError, UsageError
 from ..records import Cell, FindingRecord, Run
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Target, choices, load_protocol
-from .cell import CellResult, Earlier, Plan, failed, limit_s
+from .cell import CellResult, Earlier, Plan, Tell, failed, limit_s
 from .child import Call
 from .ledger import ALONE, CellName, Ledger
-from .place import Place
+from .place import Place, in_child
 from .pool import Job, Pool
-from .remote import in_child
 from .resume import plan_record, plan_row
 from .share import Share
 from .stop import Stop
@@ -32,23 +30,6 @@ if TYPE_CHECKING:
     from ..report.regressions import Lineage
 
 _WORTH_HELP_S, _MOST_LOSSES = 0.5, 5
-
-
-class Listener(Protocol):
-    """Listens to a campaign; implemented by a user interface."""
-
-    def started(self, cells: int, seconds: float) -> None: ...
-
-    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
-
-    def finding(self, path: str, record: FindingRecord) -> None:
-        """A finding was stored under ``path`` (empty without a folder); again when it has more evidence."""
-
-    def cell_done(self, cell: Cell) -> None: ...
-
-    def note(self, text: str) -> None: ...
 
 
 class Options(NamedTuple):
@@ -93,16 +74,16 @@ def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[str] | None = N
     return targets
 
 
-def run_campaign(
-    targets: Sequence[Target], options: Options, listener: Listener, stop: Stop | None = None
-) -> Run:
+def run_campaign(targets: Sequence[Target], options: Options, tell: Tell, stop: Stop | None = None) -> Run:
     """Run a cell for each of ``targets``, in ``options.jobs`` child processes.
 
+    ``tell`` gets "started" (number of cells, seconds), "cell_started", "cell_progress", "finding"
+    (path in the folder or "", record; again when it has more evidence), "cell_done" (cell) and "note" (text).
     With ``options.out`` everything is stored there as it happens.  When
     ``stop`` is requested, or something fails, the results so far are stored first.
     """
     stop = stop or Stop()
-    campaign = Campaign(targets, options, listener, stop)
+    campaign = Campaign(targets, options, tell, stop)
     try:
         if campaign.waiting:
             with Pool(options.jobs, stop, len(campaign.waiting)) as pool:
@@ -169,16 +150,15 @@ class _Employer:
             campaign.finding(piece.visit, *what)
         elif word == "cell_so_far":
             campaign.ledger.progressed(piece.visit, *what)
-        elif word == "cell_started" and piece.visit == ALONE:
-            self._started(piece.target, *what)
-        elif word == "cell_progress" and piece.visit == ALONE:
-            campaign.listener.cell_progress(*what)
+        elif piece.visit == ALONE and word in ("cell_started", "cell_progress"):
+            if word == "cell_started":
+                self._started(piece.target, *what[2:])
+            campaign.tell(word, *what)
 
-    def _started(self, target: Target, scenario: str, protocol: str, mode: str, seconds: float) -> None:
+    def _started(self, target: Target, mode: str, seconds: float) -> None:
         self._hammered.pop(target.name, None)
         if mode == "stress":
             self._hammered[target.name] = target, time.monotonic() + seconds
-        self._campaign.listener.cell_started(scenario, protocol, mode, seconds)
 
     def done(self, job: Job, value: CellResult) -> None:
         self._over(job.asker, self._campaign.ledger.done(job.asker.visit, value.cell, value.seen))
@@ -201,14 +181,14 @@ class _Employer:
             self._hammered.pop(cell.name, None)
         self._running[cell.name] -= 1
         if not self._running[cell.name]:
-            self._campaign.listener.cell_done(cell)
+            self._campaign.tell("cell_done", cell)
 
 
 class Campaign:
-    """One call of ``run_campaign``: each message goes to its ledger first, then to the listener."""
+    """One call of ``run_campaign``: each message goes to its ledger first, then on."""
 
-    def __init__(self, targets: Sequence[Target], options: Options, listener: Listener, stop: Stop) -> None:
-        self.targets, self.options, self.listener, self.stop = targets, options, listener, stop
+    def __init__(self, targets: Sequence[Target], options: Options, tell: Tell, stop: Stop) -> None:
+        self.targets, self.options, self.tell, self.stop = targets, options, tell, stop
         if "stress" not in options.plan.modes:
             for target in targets:
                 if target.scenario.mix is not None:
@@ -224,12 +204,12 @@ class Campaign:
         self.ledger = Ledger(folder)
         if folder is not None:
             if folder.earlier.torn:
-                listener.note(f"{folder.earlier.torn} torn line(s) in the journal: a run was cut off")
+                tell("note", f"{folder.earlier.torn} torn line(s) in the journal: a run was cut off")
             if folder.earlier.plan is None:
                 folder.add_plan(self.plan)
         self.waiting = deque(target for target in targets if not self.ledger.is_done(target.name))
         self._cells = len(self.waiting)
-        listener.started(self._cells, options.seconds)
+        tell("started", self._cells, options.seconds)
 
     def share(self, left: int, jobs: int) -> float:
         """Seconds for the next of ``left`` cells; ``jobs`` cells run at a time."""
@@ -241,7 +221,7 @@ class Campaign:
         return max(own, min(rest, rest * jobs / left))
 
     def finding(self, visit: str, record: FindingRecord) -> None:
-        self.listener.finding(self.ledger.found(visit, record), record)
+        self.tell("finding", self.ledger.found(visit, record), record)
 
     def finish(self) -> Run:
         """Store the run and return it."""

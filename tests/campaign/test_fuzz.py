@@ -34,16 +34,13 @@ WANTED = {
 
 
 class Until:
-    """A listener that asks to stop once ``enough`` of what was met."""
+    """Asks to stop once ``enough`` of what was met."""
 
     def __init__(self, stop: Stop, enough: Any) -> None:
         self.stop, self.enough, self.all = stop, enough, list[fuzz.Met]()
 
-    def progress(self, drawn: int, seconds: float) -> None:
-        pass
-
-    def met(self, met: fuzz.Met) -> None:
-        self.all.append(met)
+    def __call__(self, word: str, *what: Any) -> None:
+        self.all += what if word == "met" else ()
         if self.enough(self.all):
             self.stop.ask()
 
