@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -293,31 +293,15 @@ def as_found(program: Program, record: FindingRecord, file: str) -> Program:
     stored = record.ablation
     if stored is None:
         return program
-    if not isinstance(stored, Mapping):
-        raise ResultError(f"{file}: ablation: not an object. Store the finding again.")
-    remove, outer, inner = (_site(stored.get(key), key, file) for key in ("remove", "outer", "inner"))
+    remove, outer, inner = (
+        LockSite(*stored[key]) if stored.get(key) else None for key in ("remove", "outer", "inner")
+    )
     if (remove is None) == (outer is None) or (outer is None) != (inner is None):
         raise ResultError(f"{file}: ablation: neither a site to remove nor a pair. Store the finding again.")
     watch = Watch(Change(remove, outer, inner))
-    taken = stored.get("taken", [])
-    for entry in taken if isinstance(taken, list) else [taken]:
-        if not _texts(entry):
-            raise ResultError(f"{file}: ablation.taken: not pairs of locks. Store the finding again.")
-        if outer is not None and inner is not None:
-            watch.taken[outer, inner, entry[0]] = entry[1]
+    if outer is not None and inner is not None:
+        watch.taken.update({(outer, inner, lock): within for lock, within in stored.get("taken") or ()})
     return watched(program, watch, vgic.system_states)
-
-
-def _site(value: Any, key: str, file: str) -> LockSite | None:
-    if value is None:
-        return None
-    if not _texts(value):
-        raise ResultError(f"{file}: ablation.{key}: not [function, lock class]. Store the finding again.")
-    return LockSite(value[0], value[1])
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
 
 
 def as_json(ablation: Ablation, store: Callable[[FindingRecord], str]) -> dict[str, Any]:

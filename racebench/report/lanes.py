@@ -137,8 +137,8 @@ def _deciding(record: FindingRecord, done: Sequence[Step]) -> set[int]:
     evidence = record.finding.evidence
     shared, passing = _meeting(done), evidence.get("passing")
     breaks_at = None if record.finding.rule.startswith("deadlock") else len(done) - 1
-    points = (breaks_at, passing.get("at") if isinstance(passing, Mapping) else None)
-    found = {at for at in points if isinstance(at, int) and 0 <= at < len(done)}
+    points = (breaks_at, passing["at"] if passing else None)
+    found = {at for at in points if at is not None and 0 <= at < len(done)}
     return found | {at for at, step in enumerate(done) if step["object"] in shared}
 
 
