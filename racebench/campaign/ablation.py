@@ -308,38 +308,18 @@ def as_json(ablation: Ablation, store: Callable[[FindingRecord], str]) -> dict[s
     """Return ``ablation`` as JSON; ``store`` stores the best finding of an answer and returns its path."""
     answers = []
     for answer in ablation.answers:
-        best = answer.best()
-        shown = None
+        best, shown = answer.best(), None
         if best is not None:
-            shown = {
-                "scenario": best.scenario,
-                "rule": best.rule,
-                "label": best.label,
-                "preemptions": best.preemptions,
-                "path": (path := store(best.finding)),
-                "replay": shlex.join(["racebench", "replay", path, *best.finding.replay_args]),
-            }
-        answers.append(
-            {
-                "what": str(answer.change),
-                "change": answer.change.as_json(),
-                "verdict": answer.verdict,
-                "best": shown,
-                "breaks": [[b.scenario, b.rule] for b in sorted(answer.breaks, key=_order)],
-                "scenarios": answer.scenarios,
-                "open": answer.open,
-                "spoilt": answer.spoilt,
-                "astray": answer.astray,
-                "executions": answer.executions,
-            }
-        )
-    return {
-        "protocol": ablation.protocol,
-        "scenarios": ablation.scenarios,
-        "breaks": ablation.breaks,
-        "known": ablation.known,
-        "answers": answers,
-        "executions": ablation.executions,
-        "seconds": round(ablation.seconds, 3),
-        "interrupted": ablation.interrupted,
-    }
+            path = store(best.finding)
+            replay = shlex.join(["racebench", "replay", path, *best.finding.replay_args])
+            kept = {key: getattr(best, key) for key in ("scenario", "rule", "label", "preemptions")}
+            shown = {**kept, "path": path, "replay": replay}
+        told = {
+            "what": str(answer.change),
+            "change": answer.change.as_json(),
+            "verdict": answer.verdict,
+            "best": shown,
+            "breaks": [[b.scenario, b.rule] for b in sorted(answer.breaks, key=_order)],
+        }
+        answers.append({**vars(answer), **told})
+    return {**vars(ablation), "answers": answers, "seconds": round(ablation.seconds, 3)}
