@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from ..bounds import Fields, beyond, fits
 from ..errors import ResultError
-from ..records import Cell, FindingRecord, ModeResult, Run, StoredRun, check_schema
+from ..records import Cell, FindingRecord, ModeResult, Progress, Run, StoredRun, check_schema
 
 _LARGEST, _LARGEST_JOURNAL, _LONGEST_LINE = 64 << 20, 1 << 30, 16 << 20
 _FINDING = re.compile(r"findings/[0-9]{4,9}\.json")
@@ -122,8 +122,8 @@ class Journal:
         self.cells: dict[tuple[str, str], Cell] = {}
         self.findings: dict[tuple[str, str, str], str] = {}
         self.torn = 0
-        self.progress: list[tuple[float, float, int, int]] = []
-        """(start, end, collisions, failures): the progress of a cell between two of its entries."""
+        self.progress: list[Progress] = []
+        """The progress of a cell between two of its entries."""
         self._started: float | None = None
         self._heard: dict[tuple[str, str], float] = {}
 
@@ -152,7 +152,7 @@ class Journal:
         collisions, failures = now.stress.executions - was.executions, now.stress.failures - was.failures
         since = self._heard.get(now.name, self._started)
         self._heard[now.name] = float(at)
-        self.progress.append((since, float(at), max(0, collisions), max(0, failures)))
+        self.progress.append(Progress(since, float(at), max(0, collisions), max(0, failures)))
 
 
 def read_journal(folder: Path) -> Journal:
