@@ -10,67 +10,70 @@ from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from threading import BrokenBarrierError, local
+    from threading import BrokenBarrierError as BrokenBarrierError
+    from threading import local as local
     from typing import Any
 
-    from .campaign.modes import explore, replay, stress, verify
-    from .campaign.results import load
-    from .errors import (
-        CheckFailed,
-        HarnessBug,
-        ProgramError,
-        RaceBenchError,
-        ReplayDiverged,
-        ResultError,
-        ScenarioError,
-        UsageError,
-    )
-    from .findings import Broken, Finding, Result, Verdict, broken
-    from .primitives import (
-        Atomic,
-        Barrier,
-        BoundedSemaphore,
-        Condition,
-        Event,
-        Lock,
-        RLock,
-        RWLock,
-        Semaphore,
-        State,
-        Thread,
-        Timer,
-        check_that,
-        irqs_enabled,
-        irqs_off,
-        irqs_on,
-        irqsave,
-        shared,
-        smp_mb,
-        smp_wmb,
-        wait_until,
-    )
-    from .program import Program
-    from .pytest_plugin.race_test import race_test
+    from .campaign.modes import explore as explore
+    from .campaign.modes import replay as replay
+    from .campaign.modes import stress as stress
+    from .campaign.modes import verify as verify
+    from .campaign.results import load as load
+    from .errors import CheckFailed as CheckFailed
+    from .errors import HarnessBug as HarnessBug
+    from .errors import ProgramError as ProgramError
+    from .errors import RaceBenchError as RaceBenchError
+    from .errors import ReplayDiverged as ReplayDiverged
+    from .errors import ResultError as ResultError
+    from .errors import ScenarioError as ScenarioError
+    from .errors import UsageError as UsageError
+    from .findings import Broken as Broken
+    from .findings import Finding as Finding
+    from .findings import Result as Result
+    from .findings import Verdict as Verdict
+    from .findings import broken as broken
+    from .primitives import Atomic as Atomic
+    from .primitives import Barrier as Barrier
+    from .primitives import BoundedSemaphore as BoundedSemaphore
+    from .primitives import Condition as Condition
+    from .primitives import Event as Event
+    from .primitives import Lock as Lock
+    from .primitives import RLock as RLock
+    from .primitives import RWLock as RWLock
+    from .primitives import Semaphore as Semaphore
+    from .primitives import State as State
+    from .primitives import Thread as Thread
+    from .primitives import Timer as Timer
+    from .primitives import check_that as check_that
+    from .primitives import irqs_enabled as irqs_enabled
+    from .primitives import irqs_off as irqs_off
+    from .primitives import irqs_on as irqs_on
+    from .primitives import irqsave as irqsave
+    from .primitives import shared as shared
+    from .primitives import smp_mb as smp_mb
+    from .primitives import smp_wmb as smp_wmb
+    from .primitives import wait_until as wait_until
+    from .program import Program as Program
+    from .pytest_plugin.race_test import race_test as race_test
 
     __version__: str
 
 _WORDS = ("bounds", "errors", "findings", "primitives", "program", "records", "trace", "values")
-_HOMES = {
-    **dict.fromkeys(("explore", "replay", "stress", "verify"), ".campaign.modes"),
-    **dict.fromkeys(("Broken", "Finding", "Result", "Verdict", "broken"), ".findings"),
-    **dict.fromkeys(
-        (
-            *("CheckFailed", "HarnessBug", "ProgramError", "RaceBenchError", "ReplayDiverged"),
-            *("ResultError", "ScenarioError", "UsageError"),
-        ),
-        ".errors",
-    ),
-    **dict.fromkeys(("BrokenBarrierError", "local"), "threading"),
-    "Program": ".program",
-    "load": ".campaign.results",
-    "race_test": ".pytest_plugin.race_test",
+_PUBLIC = {
+    "threading": "BrokenBarrierError local",
+    ".campaign.modes": "explore replay stress verify",
+    ".campaign.results": "load",
+    ".errors": "CheckFailed HarnessBug ProgramError RaceBenchError ReplayDiverged ResultError ScenarioError "
+    "UsageError",
+    ".findings": "Broken Finding Result Verdict broken",
+    ".primitives": "Atomic Barrier BoundedSemaphore Condition Event Lock RLock RWLock Semaphore State Thread "
+    "Timer check_that irqs_enabled irqs_off irqs_on irqsave shared smp_mb smp_wmb wait_until",
+    ".program": "Program",
+    ".pytest_plugin.race_test": "race_test",
 }
-"""The module of each public name, except the primitives'."""
+"""The public names of each module."""
+_HOMES = {name: module for module, names in _PUBLIC.items() for name in names.split()}
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
@@ -82,8 +85,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name == "__version__":
         value = import_module(".records", __name__).VERSION
-    elif name in __all__:
-        value = getattr(import_module(_HOMES.get(name, ".primitives"), __name__), name)
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name], __name__), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
@@ -92,51 +95,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The names of the public API."""
-    return sorted(__all__)
-
-
-__all__ = [
-    "Atomic",
-    "Barrier",
-    "BoundedSemaphore",
-    "Broken",
-    "BrokenBarrierError",
-    "CheckFailed",
-    "Condition",
-    "Event",
-    "Finding",
-    "HarnessBug",
-    "Lock",
-    "Program",
-    "ProgramError",
-    "RLock",
-    "RWLock",
-    "RaceBenchError",
-    "ReplayDiverged",
-    "Result",
-    "ResultError",
-    "ScenarioError",
-    "Semaphore",
-    "State",
-    "Thread",
-    "Timer",
-    "UsageError",
-    "Verdict",
-    "broken",
-    "check_that",
-    "explore",
-    "irqs_enabled",
-    "irqs_off",
-    "irqs_on",
-    "irqsave",
-    "load",
-    "local",
-    "race_test",
-    "replay",
-    "shared",
-    "smp_mb",
-    "smp_wmb",
-    "stress",
-    "verify",
-    "wait_until",
-]
+    return __all__

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import ResultError
@@ -77,14 +77,29 @@ class Fields:
         return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
 
 
-def fits(value: Any, kind: Any, *, partly: bool = False) -> bool:
-    """Whether ``value`` is of ``kind``; with ``partly`` an object's keys may be missing."""
+def fits(value: Any, kind: Any) -> bool:
+    """Whether ``value`` is of ``kind``.
+
+    Kinds: a class; ``[kind]``, a list of any length; ``(kind, ...)``, a list of that length; a dict from
+    keys to kinds, where a key with a question mark may be missing or null; ``{str: kind}``, an object with
+    any keys.
+    """
     if kind is float:
         return isinstance(value, int | float) and not beyond(value)
     if isinstance(kind, type):
         return isinstance(value, kind) and not (kind is int and beyond(value))
-    if isinstance(kind, Sequence):
-        return isinstance(value, list | tuple) and all(fits(v, kind[0]) for v in value)
+    if isinstance(kind, list | tuple):
+        if not isinstance(value, list | tuple):
+            return False
+        kinds = kind if isinstance(kind, tuple) else kind * len(value)
+        return len(value) == len(kinds) and all(map(fits, value, kinds))
     if not isinstance(value, Mapping):
         return False
-    return all(fits(value[k], s) if k in value else partly for k, s in kind.items())
+    if str in kind:
+        return all(fits(one, kind[str]) for one in value.values())
+    return all(_has(value, key, one) for key, one in kind.items())
+
+
+def _has(value: Mapping[str, Any], key: str, kind: Any) -> bool:
+    name = key.removesuffix("?")
+    return name != key if value.get(name) is None else fits(value[name], kind)

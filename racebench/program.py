@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import ProgramError, described, exactly
 from .findings import Broken
@@ -15,6 +15,7 @@ from .findings import Broken
 ThreadFunction = Callable[[Any], Any]
 Check = Callable[[Any, dict[str, Any]], Broken | Iterable[Broken] | None]
 Snapshot = Callable[[Any], Any]
+T = TypeVar("T")
 _MOST_TOLD = 1 << 20
 
 
@@ -154,12 +155,7 @@ class Program:
     def fresh(self) -> Any:
         """Return a new state from ``setup``; ProgramError if it raises."""
         process = os.getpid()
-        try:
-            state = self.setup()
-        except (ProgramError, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            raise ProgramError(f"{self.name}: setup raised {described(error)}. Mend setup.") from error
+        state = self._called("setup", self.setup)
         if os.getpid() != process:
             # A setup that forks returns twice.  The other process would continue the same search
             # and fork again in each execution: soon there would be thousands of processes.
@@ -168,14 +164,17 @@ class Program:
 
     def recycled(self, state: Any) -> bool:
         """Whether ``recycle`` has put ``state`` back; ProgramError if it raises."""
-        if self.recycle is None:
-            return False
+        recycle = self.recycle
+        return recycle is not None and self._called("recycle", lambda: bool(recycle(state)))
+
+    def _called(self, part: str, call: Callable[[], T]) -> T:
+        """The result of ``call``, a ``part`` of the program; ProgramError if it raises."""
         try:
-            return bool(self.recycle(state))
-        except KeyboardInterrupt:
+            return call()
+        except (ProgramError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            raise ProgramError(f"{self.name}: recycle raised {described(error)}. Mend recycle.") from error
+            raise ProgramError(f"{self.name}: {part} raised {described(error)}. Mend {part}.") from error
 
     def pictured(self, state: Any) -> Any:
         """The result of ``snapshot`` for ``state``, as plain JSON; ProgramError if it is no JSON."""
@@ -188,12 +187,7 @@ class Program:
     def _plain(self, part: str, make: Callable[[Any], Any] | None, state: Any) -> Any:
         if make is None:
             return None
-        try:
-            made = make(state)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise ProgramError(f"{self.name}: {part} raised {described(error)}. Mend {part}.") from error
+        made = self._called(part, lambda: make(state))
         try:
             text = json.dumps(made)
             value = json.loads(text)

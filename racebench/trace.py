@@ -12,8 +12,6 @@ import linecache
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from .errors import ResultError
-
 Schedule = tuple[tuple[str, str, str], ...]
 
 
@@ -252,25 +250,6 @@ class Step:
             "new": self.new,
             "held": list(self.held),
         }
-
-
-def schedule_from_json(value: Any, file: str) -> Schedule:
-    """The schedule in a stored ``value``; ResultError if it is not one."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ResultError(f"{file}: schedule: not a list. Store the finding again.")
-    steps: list[tuple[str, str, str]] = []
-    for i, entry in enumerate(value):
-        if (
-            not isinstance(entry, Sequence)
-            or len(entry) != 3
-            or not all(isinstance(part, str) for part in entry)
-        ):
-            raise ResultError(
-                f"{file}: schedule[{i}]: not a [thread, operation, object] of three strings. "
-                "Store the finding again."
-            )
-        steps.append((entry[0], entry[1], entry[2]))
-    return tuple(steps)
 
 
 def switches(schedule: Iterable[tuple[str, str, str]]) -> int:

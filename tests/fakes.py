@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -91,13 +90,13 @@ class Engine:
 
 
 class Heard:
-    """A listener that keeps what it hears, as (word, argument...) tuples."""
+    """Keeps the messages that it gets, as (word, argument...) tuples."""
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
 
-    def __getattr__(self, word: str) -> Callable[..., None]:
-        return lambda *args: self.events.append((word, *args))
+    def __call__(self, word: str, *what: Any) -> None:
+        self.events.append((word, *what))
 
     def all(self, word: str) -> list[tuple[Any, ...]]:
         return [event[1:] for event in self.events if event[0] == word]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from racebench.bounds import MOST_LEVELS, MOST_PARTS, beyond, long_key
+from racebench.bounds import MOST_LEVELS, MOST_PARTS, beyond, fits, long_key
 
 
 def nested(depth: int) -> Any:
@@ -41,3 +41,20 @@ def test_a_key_of_many_parts(part: str) -> None:
 )
 def test_looking_for_one_is_quick(text: str) -> None:
     assert not long_key(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fitting", "odd"),
+    [
+        (int, [0, 2**63 - 1], [2**63, "1", None, 1.0]),
+        (float, [0, 1.5], [float("nan"), "1"]),
+        ([str], [[], ["a", "b"], ("a",)], ["a", [1], None]),
+        ((str, int), [["a", 1]], [["a"], ["a", 1, 1], [1, "a"], "a1"]),
+        ({str: [int]}, [{}, {"a": [1]}], [{"a": 1}, [], {"a": ["1"]}]),
+        ({"a": int, "b?": str}, [{"a": 1}, {"a": 1, "b": None}, {"a": 1, "b": "x", "c": 3}],
+         [{}, {"a": None}, {"a": 1, "b": 2}, {"a?": 1}]),
+    ],
+)  # fmt: skip
+def test_what_fits_a_kind(kind: Any, fitting: list[Any], odd: list[Any]) -> None:
+    assert all(fits(value, kind) for value in fitting)
+    assert not any(fits(value, kind) for value in odd)

@@ -19,7 +19,9 @@ from racebench.records import VERSION, Cell, FindingRecord, ModeResult, Run, bet
 STRESS = ModeResult("stress", 100, 3, 0.5, 2.0)
 PROOF = ModeResult("verify", 4, seconds=0.1, complete=True, done=1.0)
 HALF = ModeResult("verify", 9, seconds=0.1, done=0.5)
-EXPLORE = ModeResult("explore", 20, 2, 4, 1.0, strategy="pct", strategies={"pct": {}})
+EXPLORE = ModeResult(
+    "explore", 20, 2, 4, 1.0, strategy="pct", strategies={"pct": {"executions": 20, "classes": 3, "hits": 2}}
+)
 CELL = Cell("s", "p", expected=("x",), allowed=("y",), found=("x",), verdict="as_expected")
 STEPS = (("a", "acquire", "l"), ("b", "acquire", "m"), ("a", "release", "l"))
 FOUND = FindingRecord(

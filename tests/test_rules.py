@@ -30,8 +30,6 @@ def quiet(machine, rows):
     for row in rows:
         if row.desc is not None and row.desc.DISABLED:
             yield broken("own.quiet", f"vIRQ {row.virq} is quiet")
-
-AUDITS = (quiet,)
 """
 SCENARIO = """
 schema = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -293,69 +293,33 @@ def as_found(program: Program, record: FindingRecord, file: str) -> Program:
     stored = record.ablation
     if stored is None:
         return program
-    if not isinstance(stored, Mapping):
-        raise ResultError(f"{file}: ablation: not an object. Store the finding again.")
-    remove, outer, inner = (_site(stored.get(key), key, file) for key in ("remove", "outer", "inner"))
+    remove, outer, inner = (
+        LockSite(*stored[key]) if stored.get(key) else None for key in ("remove", "outer", "inner")
+    )
     if (remove is None) == (outer is None) or (outer is None) != (inner is None):
         raise ResultError(f"{file}: ablation: neither a site to remove nor a pair. Store the finding again.")
     watch = Watch(Change(remove, outer, inner))
-    taken = stored.get("taken", [])
-    for entry in taken if isinstance(taken, list) else [taken]:
-        if not _texts(entry):
-            raise ResultError(f"{file}: ablation.taken: not pairs of locks. Store the finding again.")
-        if outer is not None and inner is not None:
-            watch.taken[outer, inner, entry[0]] = entry[1]
+    if outer is not None and inner is not None:
+        watch.taken.update({(outer, inner, lock): within for lock, within in stored.get("taken") or ()})
     return watched(program, watch, vgic.system_states)
-
-
-def _site(value: Any, key: str, file: str) -> LockSite | None:
-    if value is None:
-        return None
-    if not _texts(value):
-        raise ResultError(f"{file}: ablation.{key}: not [function, lock class]. Store the finding again.")
-    return LockSite(value[0], value[1])
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
 
 
 def as_json(ablation: Ablation, store: Callable[[FindingRecord], str]) -> dict[str, Any]:
     """Return ``ablation`` as JSON; ``store`` stores the best finding of an answer and returns its path."""
     answers = []
     for answer in ablation.answers:
-        best = answer.best()
-        shown = None
+        best, shown = answer.best(), None
         if best is not None:
-            shown = {
-                "scenario": best.scenario,
-                "rule": best.rule,
-                "label": best.label,
-                "preemptions": best.preemptions,
-                "path": (path := store(best.finding)),
-                "replay": shlex.join(["racebench", "replay", path, *best.finding.replay_args]),
-            }
-        answers.append(
-            {
-                "what": str(answer.change),
-                "change": answer.change.as_json(),
-                "verdict": answer.verdict,
-                "best": shown,
-                "breaks": [[b.scenario, b.rule] for b in sorted(answer.breaks, key=_order)],
-                "scenarios": answer.scenarios,
-                "open": answer.open,
-                "spoilt": answer.spoilt,
-                "astray": answer.astray,
-                "executions": answer.executions,
-            }
-        )
-    return {
-        "protocol": ablation.protocol,
-        "scenarios": ablation.scenarios,
-        "breaks": ablation.breaks,
-        "known": ablation.known,
-        "answers": answers,
-        "executions": ablation.executions,
-        "seconds": round(ablation.seconds, 3),
-        "interrupted": ablation.interrupted,
-    }
+            path = store(best.finding)
+            replay = shlex.join(["racebench", "replay", path, *best.finding.replay_args])
+            kept = {key: getattr(best, key) for key in ("scenario", "rule", "label", "preemptions")}
+            shown = {**kept, "path": path, "replay": replay}
+        told = {
+            "what": str(answer.change),
+            "change": answer.change.as_json(),
+            "verdict": answer.verdict,
+            "best": shown,
+            "breaks": [[b.scenario, b.rule] for b in sorted(answer.breaks, key=_order)],
+        }
+        answers.append({**vars(answer), **told})
+    return {**vars(ablation), "answers": answers, "seconds": round(ablation.seconds, 3)}

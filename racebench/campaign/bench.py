@@ -28,43 +28,39 @@ SECONDS = 34.0
 
 @dataclass(frozen=True)
 class Bar:
-    """A limit on ``ratio`` of a round: at most ``most`` if that is set, else at least ``least``."""
+    """A limit on a figure: at most ``most`` if that is set, else at least ``least``.
+
+    If it ``says`` a unit, it is the figure ``times`` another one of the same round, or ``over`` it.
+    """
 
     key: str
-    says: str
-    ratio: Callable[[Round], float]
     least: float = 0.0
     most: float = 0.0
+    says: str = ""
+    times: str = ""
+    over: str = ""
+
+    def ratio(self, figures: Round) -> float:
+        factor = figures[self.times] if self.times else 1.0
+        return figures[self.key] * factor / (figures[self.over] if self.over else 1.0)
 
     def met(self, value: float) -> bool:
         return value <= self.most if self.most else value >= self.least
 
 
-def _of(key: str) -> Callable[[Round], float]:
-    return lambda figures: figures[key]
-
-
-def _times_handover(key: str) -> Callable[[Round], float]:
-    return lambda figures: figures[key] * figures["floor.handover_us"]
-
-
-def _over(key: str, other: str) -> Callable[[Round], float]:
-    return lambda figures: figures[key] / figures[other]
-
-
 _DETECT_US = 300.0 if has_gil() else 1_000.0
 
 BARS = (
-    Bar("explore.random.per_s", "x handover", _times_handover("explore.random.per_s"), least=27_000),
-    Bar("explore.pct.per_s", "x handover", _times_handover("explore.pct.per_s"), least=45_000),
-    Bar("verify.per_s", "of random", _over("verify.per_s", "explore.random.per_s"), least=0.7),
-    Bar("stress.per_s", "x naive", _over("stress.per_s", "stress.naive_per_s"), least=4),
-    Bar("stress.efficiency", "", _of("stress.efficiency"), least=0.45),
-    Bar("stress.overhead", "", _of("stress.overhead"), least=0.75),
-    Bar("stress.first_failure_ms", "", _of("stress.first_failure_ms"), most=20),
-    Bar("deadlock.detect_us", "", _of("deadlock.detect_us"), most=_DETECT_US),
-    Bar("deadlock.per_s", "", _of("deadlock.per_s"), least=100),
-    Bar("jobs.scaling", "", _of("jobs.scaling"), least=1.6),
+    Bar("explore.random.per_s", 27_000, says="x handover", times="floor.handover_us"),
+    Bar("explore.pct.per_s", 45_000, says="x handover", times="floor.handover_us"),
+    Bar("verify.per_s", 0.7, says="of random", over="explore.random.per_s"),
+    Bar("stress.per_s", 4, says="x naive", over="stress.naive_per_s"),
+    Bar("stress.efficiency", 0.45),
+    Bar("stress.overhead", 0.75),
+    Bar("stress.first_failure_ms", most=20),
+    Bar("deadlock.detect_us", most=_DETECT_US),
+    Bar("deadlock.per_s", 100),
+    Bar("jobs.scaling", 1.6),
 )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from .. import engine
 from ..errors import described, is_ours
 from ..records import Cell, FindingRecord
 from ..scenario.selection import Target
@@ -16,6 +15,14 @@ from .budget import allowed_s
 
 Seen = Mapping[str, Mapping[str, int]]
 """How often each signature was seen, by mode."""
+
+Tell = Callable[..., None]
+"""Takes a message: a word, and what belongs to it.
+
+Of a cell: "cell_started" (scenario, protocol, mode, seconds); "cell_progress" (scenario, protocol, mode,
+progress); "cell_so_far" (cell, seen), the result up to now; and "finding" (record), which is new or has more
+evidence than when it was last told.
+"""
 
 
 class Plan(NamedTuple):
@@ -38,20 +45,6 @@ class Earlier(NamedTuple):
 
     cell: Cell | None = None
     findings: tuple[FindingRecord, ...] = ()
-
-
-class CellListener:
-    """Listens to the messages about a cell; this one ignores them."""
-
-    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
-
-    def cell_so_far(self, cell: Cell, seen: Seen) -> None:
-        """The intermediate result of a cell that is still running."""
-
-    def finding(self, record: FindingRecord) -> None:
-        """A finding is new, or has more evidence than when it was last reported."""
 
 
 class CellResult(NamedTuple):

@@ -20,7 +20,7 @@ from ..scenario.scenario import Scenario
 from ..scenario.selection import Target
 from . import modes
 from .budget import FEW, FEW_TRIES, HAMMER_SHARE
-from .cell import CellListener, CellResult, Earlier, Plan, failed
+from .cell import CellResult, Earlier, Plan, Tell, failed
 from .contradictions import compared
 from .stop import Stop
 from .vacuity import calls, noted
@@ -38,7 +38,7 @@ def run_cell(
     target: Target,
     plan: Plan,
     seconds: float,
-    listener: CellListener,
+    tell: Tell,
     stop: Stop,
     earlier: Earlier | None = None,
 ) -> CellResult:
@@ -50,10 +50,10 @@ def run_cell(
     """
     run = None
     try:
-        run = _CellRun(target, plan, seconds, listener, stop)
+        run = _CellRun(target, plan, seconds, tell, stop)
         return run.go(earlier or Earlier())
     except OSError:
-        # The listener cannot store a message, or is gone: this concerns all cells.
+        # A message cannot be stored, or nobody is there to take it: this concerns all cells.
         raise
     except Exception as error:
         return failed(target, error, None if run is None else run.result())
@@ -71,10 +71,8 @@ def _slices(end: float, stop: Stop) -> Iterator[tuple[int, float]]:
 class _CellRun:
     """One cell while it runs."""
 
-    def __init__(
-        self, target: Target, plan: Plan, seconds: float, listener: CellListener, stop: Stop
-    ) -> None:
-        self.target, self.plan, self.listener, self.stop = target, plan, listener, stop
+    def __init__(self, target: Target, plan: Plan, seconds: float, tell: Tell, stop: Stop) -> None:
+        self.target, self.plan, self.tell, self.stop = target, plan, tell, stop
         self.program = target.program()
         # Threads that draw their operations differ from run to run, so nothing about them can be proved.
         self.asked = plan.modes if target.scenario.mix is None else ("stress",)
@@ -148,7 +146,7 @@ class _CellRun:
                 break
             self._add("stress", result)
             so_far = self._so_far(True)
-            self.listener.cell_so_far(so_far.cell, so_far.seen)
+            self.tell("cell_so_far", *so_far)
             if result.stats.get("lost"):
                 break
 
@@ -173,7 +171,7 @@ class _CellRun:
         base = self.cell.modes.get(mode, ModeResult(mode))
         if mode not in self.started:
             self.started.add(mode)
-            self.listener.cell_started(*self.target.name, mode, budget)
+            self.tell("cell_started", *self.target.name, mode, budget)
 
         def progress(p: engine.Progress) -> None:
             total = p._replace(
@@ -181,7 +179,7 @@ class _CellRun:
                 failures=p.failures + base.failures,
                 seconds=p.seconds + base.seconds,
             )
-            self.listener.cell_progress(*self.target.name, mode, total)
+            self.tell("cell_progress", *self.target.name, mode, total)
 
         try:
             with self.stop.interruptible():
@@ -210,12 +208,12 @@ class _CellRun:
         self._tell(record)
 
     def _tell(self, record: FindingRecord) -> None:
-        """Keep ``record``, and report it to the listener if its finding is not the one last reported."""
+        """Keep ``record``, and report it if its finding is not the one last reported."""
         signature = record.finding.signature
         self.findings[signature] = record
         if self.sent.get(signature) is not record.finding:
             self.sent[signature] = record.finding
-            self.listener.finding(record)
+            self.tell("finding", record)
 
     def _reproduce(self) -> None:
         """Search a schedule for each finding of the free run, or note that the budget ended first."""
@@ -240,7 +238,7 @@ class _CellRun:
             return
         longest = _LONGEST_REPRODUCE_S * len(open_)
         budget = max(_SHORTEST_REPRODUCE_S, min(self._left() / shares, longest))
-        self.listener.cell_started(*self.target.name, "reproduce", budget)
+        self.tell("cell_started", *self.target.name, "reproduce", budget)
         found: Mapping[str, Finding] = {}
         drawn = None
         with suppress(KeyboardInterrupt, ProgramError), self.stop.interruptible():

@@ -12,9 +12,9 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from .. import vgic
 from ..errors import ProgramError, UsageError
@@ -26,7 +26,7 @@ from ..vgic.drawing import STATES, Drawn, draw
 from ..vgic.reduction import smallest
 from . import modes
 from .budget import FEW
-from .cell import CellListener, Plan
+from .cell import Plan, Tell
 from .cell_run import run_cell
 from .child import Link
 from .ledger import host
@@ -37,14 +37,6 @@ from .vacuity import function_of, instead, word_of
 _LOOK, _LOOK_AGAIN = 120, 400
 _COVER_S, _VERIFY_S = 2.0, 20.0
 _SOURCE = "drawn at random: racebench fuzz"
-
-
-class Listener(Protocol):
-    """Listens to the progress of a fuzz run."""
-
-    def progress(self, drawn: int, seconds: float) -> None: ...
-
-    def met(self, met: Met) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -96,20 +88,21 @@ class Assignment:
     state: str | None = None
 
 
-def fuzz(assignment: Assignment, folder: RunFolder, listener: Listener, stop: Stop) -> Fuzzed:
+def fuzz(assignment: Assignment, folder: RunFolder, tell: Tell, stop: Stop) -> Fuzzed:
     """Draw scenarios until the time is over or a stop is requested.
 
-    New findings are stored in ``folder`` at once.  UsageError if the protocol is a variant.
+    ``tell`` gets "progress" (drawn, seconds) and "met" (Met).  New findings are stored in
+    ``folder`` at once.  UsageError if the protocol is a variant.
     """
     if assignment.state is not None and assignment.state not in STATES:
         raise UsageError(f"{assignment.state!r} is no state. Choose one of {', '.join(STATES)}.")
-    return _Run(assignment, folder, listener, stop).go()
+    return _Run(assignment, folder, tell, stop).go()
 
 
 def in_child(link: Link, assignment: Assignment, out: Path) -> tuple[Run, bool]:
     """Run ``fuzz`` in a child of a pool, into a new folder; return the run, and whether anything is new."""
     folder = RunFolder(out)
-    fuzzed = fuzz(assignment, folder, _Relay(link), link.stop)
+    fuzzed = fuzz(assignment, folder, link.tell, link.stop)
     run = run_record(fuzzed, assignment, list(_vacuous(fuzzed, load_protocol(assignment.spec))))
     folder.finish(run)
     return run, bool(fuzzed.new)
@@ -123,21 +116,13 @@ def _vacuous(fuzzed: Fuzzed, choice: Choice) -> Iterator[dict[str, str]]:
             yield {"said": said, "instead": instead(choice, [word])}
 
 
-class _Relay:
-    """A listener in a child process; it sends messages to the parent."""
-
-    def __init__(self, link: Link) -> None:
-        self.progress = partial(link.tell, "progress")
-        self.met = partial(link.tell, "met")
-
-
 class _Run:
-    def __init__(self, assignment: Assignment, folder: RunFolder, listener: Listener, stop: Stop) -> None:
+    def __init__(self, assignment: Assignment, folder: RunFolder, tell: Tell, stop: Stop) -> None:
         self.choice = load_protocol(assignment.spec)
         if isinstance(self.choice.code, str):
             raise UsageError(f"{self.choice.id} is a variant, not a protocol. Name a protocol.")
         self.code, self.seed, self.state = self.choice.code, assignment.seed, assignment.state
-        self.folder, self.listener, self.stop = folder, listener, stop
+        self.folder, self.tell, self.stop = folder, tell, stop
         self.rng = random.Random(assignment.seed)
         self.fuzzed = Fuzzed(self.choice.id, assignment.seed)
         self.known: set[str] = set()
@@ -174,7 +159,7 @@ class _Run:
         return covered
 
     def _tell(self) -> None:
-        self.listener.progress(self.fuzzed.drawn, time.perf_counter() - self.started)
+        self.tell("progress", self.fuzzed.drawn, time.perf_counter() - self.started)
 
     def _one(self) -> None:
         drawn = draw(self.rng, self.code.ABSENT, self.state, self.code.ESPIS)
@@ -209,7 +194,7 @@ class _Run:
         if not covered:
             met = self._kept(self._small(drawn, signature), met)
         self.fuzzed.met.append(met)
-        self.listener.met(met)
+        self.tell("met", met)
 
     def _small(self, drawn: Drawn, signature: str) -> Drawn:
         return smallest(drawn, lambda small: signature in self._look(small, _LOOK_AGAIN, signature).rules)
@@ -218,19 +203,23 @@ class _Run:
         """Verify and store ``drawn``; every signature that it shows is known from now on."""
         name = f"fuzz_{len(self.fuzzed.new) + 1:03d}_{met.rule.replace('.', '_')}"
         target = Target(self._scenario(name, drawn, met, None), self.choice)
-        collected = _Collected()
-        result = run_cell(target, Plan(("verify",), self.seed), _VERIFY_S, collected, self.stop)
-        found = sorted(collected.findings)
+        records: dict[str, FindingRecord] = {}
+
+        def tell(word: str, *what: Any) -> None:
+            if word == "finding":
+                records[what[0].finding.signature] = what[0]
+
+        result = run_cell(target, Plan(("verify",), self.seed), _VERIFY_S, tell, self.stop)
+        found = sorted(records)
         if met.signature not in found:
             return met
-        rules = sorted({collected.findings[s].finding.rule for s in found})
+        rules = sorted({records[s].finding.rule for s in found})
         scenario = self._scenario(name, drawn, met, rules)
         path = self.folder.add_scenario(f"{name}.toml", scenario.text)
         paths = []
         for signature in found:
-            record = collected.findings[signature]
-            seen = result.seen[signature]
-            record = replace(record, seen=seen, source=scenario.text, scenario_file=stored_name(path))
+            seen, file = result.seen[signature], stored_name(path)
+            record = replace(records[signature], seen=seen, source=scenario.text, scenario_file=file)
             paths.append(self.folder.add_finding(record))
             self.known.add(signature)
         done = replace(result.cell, findings=tuple(paths))
@@ -248,16 +237,6 @@ class _Run:
         heading = Heading(title, _SOURCE, ["fuzz"], comment)
         text = scenario_text(heading, drawn, {protocol: rules or []})
         return scenario_from_text(Path(f"{name}.toml"), text)
-
-
-class _Collected(CellListener):
-    """A listener that keeps the findings."""
-
-    def __init__(self) -> None:
-        self.findings: dict[str, FindingRecord] = {}
-
-    def finding(self, record: FindingRecord) -> None:
-        self.findings[record.finding.signature] = record
 
 
 def run_record(fuzzed: Fuzzed, assignment: Assignment, vacuous: Sequence[Mapping[str, str]] = ()) -> Run:

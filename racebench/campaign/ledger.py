@@ -35,6 +35,7 @@ CellName = tuple[str, str]
 ALONE = ""
 """The visit that does a whole cell; it continues the result that an earlier run of the folder stored."""
 
+_EXPECTATION = ("expected", "allowed", "settles", "hammered", "proof", "title", "tags", "phrase")
 _WORTH_STORING_S = 10.0
 # A kill loses at most a tenth of what a running cell has done; of a cell that is done only counts.
 _GROWN_PARTIAL, _GROWN = 1.1, 2.0
@@ -87,17 +88,8 @@ class _Account:
         """Take the expectation from ``cell``, the first time only."""
         if not self.expects:
             self.expects = True
-            self.total = replace(
-                self.total,
-                expected=cell.expected,
-                allowed=cell.allowed,
-                settles=cell.settles,
-                hammered=cell.hammered,
-                proof=cell.proof,
-                title=cell.title,
-                tags=cell.tags,
-                phrase=cell.phrase,
-            )
+            given: dict[str, Any] = {name: getattr(cell, name) for name in _EXPECTATION}
+            self.total = replace(self.total, **given)
 
     def cell(self) -> Cell:
         """The cell as it stands, with its verdict."""

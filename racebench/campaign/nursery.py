@@ -14,10 +14,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import pipe
 from .pipe import Connection
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 RUNS_CODE = {"run", "verify", "explore", "fuzz", "ablate"}
 """The verbs that run code under test, and so need a child."""
@@ -27,30 +30,11 @@ _SAFE = "PYTHONSAFEPATH"
 _early: list[Newborn] = []
 
 
-class Process(Protocol):
-    """A child's process, as in ``multiprocessing``; ``exitcode`` is None while it lives."""
-
-    @property
-    def pid(self) -> int | None: ...
-
-    @property
-    def exitcode(self) -> int | None: ...
-
-    def kill(self) -> None: ...
-
-    def join(self) -> None: ...
-
-
-class Newborn(NamedTuple):
-    """A child that has been started: ``talk`` and ``leash`` are the parent's ends of its pipes."""
-
-    talk: Connection
-    leash: Connection
-    process: Process
-
-
 class _Forked:
-    """A fork of this process (which has one thread) that makes ``call`` and exits."""
+    """A fork of this process (which has one thread) that makes ``call`` and exits.
+
+    Its methods are those of ``multiprocessing``; ``exitcode`` is None while it lives.
+    """
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._status: int | None = None
@@ -88,6 +72,14 @@ class _Forked:
         if self.exitcode is None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
+
+
+class Newborn(NamedTuple):
+    """A child that has been started: ``talk`` and ``leash`` are the parent's ends of its pipes."""
+
+    talk: Connection
+    leash: Connection
+    process: _Forked | BaseProcess
 
 
 def _read_nothing() -> None:

@@ -10,25 +10,12 @@ import os
 import pickle
 import select
 from collections.abc import Collection
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Union
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection as Theirs
 
 _MARK, _LENGTH = b"race", 8
-
-
-class Connection(Protocol):
-    """One end of a pipe: an ``End``, or a connection of ``multiprocessing``."""
-
-    def send(self, obj: Any, /) -> None: ...
-
-    def recv(self) -> Any:
-        """The next message; EOFError if the other end is gone."""
-
-    def poll(self) -> bool:
-        """Whether there is something to read; the end of the pipe counts too."""
-
-    def fileno(self) -> int: ...
-
-    def close(self) -> None: ...
 
 
 class End:
@@ -62,6 +49,7 @@ class End:
         return b"".join(pieces)
 
     def poll(self) -> bool:
+        """Whether there is something to read; the end of the pipe counts too."""
         return self in readable([self], 0)
 
     def fileno(self) -> int:
@@ -71,6 +59,10 @@ class End:
         for descriptor in {self._reads, self._writes} - {-1}:
             os.close(descriptor)
         self._reads = self._writes = -1
+
+
+Connection = Union[End, "Theirs[Any, Any]"]
+"""One end of a pipe: ours, or one of ``multiprocessing``."""
 
 
 def pair() -> tuple[End, End]:

@@ -1,4 +1,4 @@
-"""The place of a target: another process loads the target from it."""
+"""The place of a target: another process loads the target from it, and runs it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from ..scenario.scenario import Scenario, load_scenario
 from ..scenario.selection import Choice, Target, load_protocol
+from .cell import CellResult, Earlier, Plan
+from .child import Link
 
 
 class Place(NamedTuple):
@@ -32,6 +34,14 @@ class Place(NamedTuple):
         code: Any = load_protocol(self.spec).code if ":" in self.spec else self.spec
         scenario = self.whole or scenario_at(self.scenario, self.path)
         return Target(scenario, Choice(self.id, self.spec, code))
+
+
+def in_child(link: Link, place: Place, plan: Plan, seconds: float, earlier: Earlier) -> CellResult:
+    """Run ``run_cell`` in a child of a pool; its messages are sent to the parent."""
+    # Imported only here: the parent names this function, and the engines take a moment to load.
+    from .cell_run import run_cell
+
+    return run_cell(place.target(), plan, seconds, link.tell, link.stop, earlier)
 
 
 def scenario_at(name: str, path: str) -> Scenario:

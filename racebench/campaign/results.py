@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..bounds import beyond, fits
+from ..bounds import Fields, beyond, fits
 from ..errors import ResultError
-from ..records import Cell, FindingRecord, ModeResult, Run, StoredRun, check_schema
+from ..records import Cell, FindingRecord, ModeResult, Progress, Run, StoredRun, check_schema
 
 _LARGEST, _LARGEST_JOURNAL, _LONGEST_LINE = 64 << 20, 1 << 30, 16 << 20
 _FINDING = re.compile(r"findings/[0-9]{4,9}\.json")
@@ -49,31 +49,29 @@ def read_finding(path: Path) -> FindingRecord:
     return FindingRecord.from_json(_read(path, "finding"), str(path))
 
 
-_BEST = {"scenario": str, "rule": str}
-_BEST_MORE = {"replay": str, "label": str}
 _ANSWER = {
-    "what": str,
+    **dict.fromkeys(("what", "verdict"), str),
+    **dict.fromkeys(("scenarios", "open", "spoilt?", "astray?"), [str]),
     "change": dict,
-    "verdict": str,
-    "breaks": [[str]],
-    "scenarios": [str],
-    "open": [str],
+    "best?": dict.fromkeys(("scenario", "rule", "replay?", "label?"), str),
+    "breaks": [(str, str)],
     "executions": int,
 }
-_ABLATION_AGAINST = {
+_AGAINST = {
+    **dict.fromkeys(("new", "fixed"), [str]),
     "parent": str,
-    "new": [str],
-    "fixed": [str],
     "both": int,
     "answers": {"new": [str], "gone": [str]},
     "regression": bool,
 }
-_ABLATION = {
-    "protocol": str,
-    "answers": [_ANSWER],
-    "scenarios": [str],
-    "executions": int,
-    "interrupted": bool,
+_ABLATION: Mapping[str, tuple[Any, ...]] = {
+    "protocol": (str,),
+    "answers": ([_ANSWER],),
+    "scenarios": ([str],),
+    "breaks": ({str: [str]}, {}),
+    "executions": (int,),
+    "interrupted": (bool,),
+    "against": (_AGAINST, None),
 }
 
 
@@ -81,21 +79,7 @@ def read_ablation(folder: Path) -> dict[str, Any]:
     """Read the answers of an ablation; ResultError if RaceBench would not write them so."""
     path = folder / "ablation.json"
     value = _read(path, "ablation")
-    if not fits(value, _ABLATION) or not fits(value.get("breaks", {}), dict):
-        raise ResultError(f"{path}: not as RaceBench writes it. Give the folder of an ablation.")
-    for answer in value["answers"]:
-        best = answer.get("best")
-        if best is not None and not (fits(best, _BEST) and fits(best, _BEST_MORE, partly=True)):
-            raise ResultError(f"{path}: answers.best: not as RaceBench writes it. Store it again.")
-        if any(len(pair) != 2 for pair in answer["breaks"]):
-            raise ResultError(f"{path}: answers.breaks: not pairs. Store it again.")
-        for key in ("spoilt", "astray"):
-            if not fits(answer.get(key, []), [str]):
-                raise ResultError(f"{path}: answers.{key}: not a list of scenarios. Store it again.")
-    if not all(fits(rules, [str]) for rules in value.get("breaks", {}).values()):
-        raise ResultError(f"{path}: breaks: not lists of rules. Store it again.")
-    if "against" in value and not fits(value["against"], _ABLATION_AGAINST):
-        raise ResultError(f"{path}: against: not as RaceBench writes it. Store it again.")
+    Fields(value, str(path)).all(_ABLATION)
     return value
 
 
@@ -138,8 +122,8 @@ class Journal:
         self.cells: dict[tuple[str, str], Cell] = {}
         self.findings: dict[tuple[str, str, str], str] = {}
         self.torn = 0
-        self.progress: list[tuple[float, float, int, int]] = []
-        """(start, end, collisions, failures): the progress of a cell between two of its entries."""
+        self.progress: list[Progress] = []
+        """The progress of a cell between two of its entries."""
         self._started: float | None = None
         self._heard: dict[tuple[str, str], float] = {}
 
@@ -168,7 +152,7 @@ class Journal:
         collisions, failures = now.stress.executions - was.executions, now.stress.failures - was.failures
         since = self._heard.get(now.name, self._started)
         self._heard[now.name] = float(at)
-        self.progress.append((since, float(at), max(0, collisions), max(0, failures)))
+        self.progress.append(Progress(since, float(at), max(0, collisions), max(0, failures)))
 
 
 def read_journal(folder: Path) -> Journal:

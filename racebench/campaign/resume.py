@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import engine
+from ..bounds import fits
 from ..errors import ResultError, ScenarioError, UsageError
 from ..records import MODES
 from ..scenario.scenario import Scenario, load_scenario
@@ -16,6 +17,13 @@ from .cell import Plan
 
 _LARGEST, _LONGEST_S = 10**12, 1e10
 _KEPT = ("seed", "preemptions", "strategy", "executions")
+_PLAN = {
+    **dict.fromkeys(("seed", "preemptions?", "executions?"), int),
+    "strategy": str,
+    "modes": [str],
+    "seconds": float,
+    "cells": [dict.fromkeys(("scenario", "file", "protocol"), str)],
+}
 
 
 def plan_row(target: Target) -> dict[str, str]:
@@ -38,21 +46,16 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Target
     """
     if record is None:
         raise UsageError(f"{folder}: does not say what it was to do. Name the scenarios again.")
-    kept = {key: record[key] for key in _KEPT if key in record}
-    try:
-        plan = _checked(Plan(tuple(record["modes"]), **kept))
-        seconds = float(record["seconds"])
-        if not 0 <= seconds <= _LONGEST_S:
-            raise ValueError(f"{seconds} seconds")
-        if not all(r["scenario"] and r["file"] for r in record["cells"]):
-            raise ValueError("a cell without a name")
-        rows = [(str(r["scenario"]), str(r["file"]), str(r["protocol"])) for r in record["cells"]]
-    except (KeyError, TypeError, ValueError) as error:
-        what = f"{folder}: its plan cannot be read ({error!r})"
-        raise ResultError(f"{what}. Name the scenarios again.") from error
+    record = {"seed": 0, "strategy": Plan().strategy, **record}
+    wrong = "of the wrong shape" if not fits(record, _PLAN) else _wrong(record)
+    if wrong:
+        raise ResultError(f"{folder}: its plan cannot be read ({wrong}). Name the scenarios again.")
+    plan = Plan(tuple(record["modes"]), **{key: record[key] for key in _KEPT if key in record})
+    seconds = float(record["seconds"])
     loaded: dict[tuple[str, str], Scenario] = {}
     targets = []
-    for name, file, protocol in rows:
+    for row in record["cells"]:
+        name, file, protocol = row["scenario"], row["file"], row["protocol"]
         if (name, file) not in loaded:
             loaded[name, file] = _scenario(name, file, folder)
         scenario = loaded[name, file]
@@ -63,18 +66,14 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Target
     return targets, plan, seconds
 
 
-def _checked(plan: Plan) -> Plan:
-    """Return ``plan`` if a command line could have given it; else ValueError names the wrong option."""
-    limits = {"preemptions": plan.preemptions, "executions": plan.executions}
-    given = {"seed": plan.seed, **{name: limit for name, limit in limits.items() if limit is not None}}
-    for name, number in given.items():
-        if not isinstance(number, int) or not 0 <= number <= _LARGEST:
-            raise ValueError(name)
-    if plan.strategy not in list(engine.STRATEGIES):
-        raise ValueError("strategy")
-    if not set(plan.modes) <= set(MODES):
-        raise ValueError("modes")
-    return plan
+def _wrong(record: Mapping[str, Any]) -> str:
+    """The first part of a stored plan that no command line could have given; empty if there is none."""
+    limits = {"seconds": _LONGEST_S, **dict.fromkeys(("seed", "preemptions", "executions"), _LARGEST)}
+    wrong = [key for key, most in limits.items() if not 0 <= (record.get(key) or 0) <= most]
+    wrong += ["strategy"] if record["strategy"] not in engine.STRATEGIES else []
+    wrong += ["modes"] if not set(record["modes"]) <= set(MODES) else []
+    wrong += ["a cell without a name" for row in record["cells"] if not (row["scenario"] and row["file"])]
+    return next(iter(wrong), "")
 
 
 def _scenario(name: str, file: str, folder: Path) -> Scenario:

@@ -1,6 +1,6 @@
 """Campaigns: cells x modes x budgets x processes, stored as they go.
 
-Everything is stored before the listener gets it: what was shown is still there after kill -9.
+Everything is stored before it is told: what was shown is still there after kill -9.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .. import engine
 from ..errors import RaceBenchError, UsageError
-from ..records import Cell, FindingRecord, Run
+from ..records import Cell, Run
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Target, choices, load_protocol
-from .cell import CellResult, Earlier, Plan, failed, limit_s
+from .cell import CellResult, Earlier, Plan, Tell, failed, limit_s
 from .child import Call
 from .ledger import ALONE, CellName, Ledger
-from .place import Place
+from .place import Place, in_child
 from .pool import Job, Pool
-from .remote import in_child
 from .resume import plan_record, plan_row
 from .share import Share
 from .stop import Stop
@@ -32,23 +30,6 @@ if TYPE_CHECKING:
     from ..report.regressions import Lineage
 
 _WORTH_HELP_S, _MOST_LOSSES = 0.5, 5
-
-
-class Listener(Protocol):
-    """Listens to a campaign; implemented by a user interface."""
-
-    def started(self, cells: int, seconds: float) -> None: ...
-
-    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
-
-    def finding(self, path: str, record: FindingRecord) -> None:
-        """A finding was stored under ``path`` (empty without a folder); again when it has more evidence."""
-
-    def cell_done(self, cell: Cell) -> None: ...
-
-    def note(self, text: str) -> None: ...
 
 
 class Options(NamedTuple):
@@ -93,20 +74,20 @@ def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[str] | None = N
     return targets
 
 
-def run_campaign(
-    targets: Sequence[Target], options: Options, listener: Listener, stop: Stop | None = None
-) -> Run:
+def run_campaign(targets: Sequence[Target], options: Options, tell: Tell, stop: Stop | None = None) -> Run:
     """Run a cell for each of ``targets``, in ``options.jobs`` child processes.
 
+    ``tell`` gets "started" (number of cells, seconds), "cell_started", "cell_progress", "finding"
+    (path in the folder or "", record; again when it has more evidence), "cell_done" (cell) and "note" (text).
     With ``options.out`` everything is stored there as it happens.  When
     ``stop`` is requested, or something fails, the results so far are stored first.
     """
     stop = stop or Stop()
-    campaign = Campaign(targets, options, listener, stop)
+    campaign = Campaign(targets, options, tell, stop)
     try:
         if campaign.waiting:
             with Pool(options.jobs, stop, len(campaign.waiting)) as pool:
-                pool.run(_Employer(campaign))
+                pool.run(campaign)
     finally:
         run = campaign.finish()
     return run
@@ -119,96 +100,16 @@ class _Piece(NamedTuple):
     visit: str = ALONE
 
 
-class _Employer:
-    """Gives the pool's children the cells of a campaign, one each.
+class Campaign:
+    """One call of ``run_campaign``: each message goes to the ledger first, then on.
 
-    When no cell is left, free children help to hammer the running cells, with
-    seeds of their own; a search is always done by one child.
+    It is the pool's employer: it gives the children the cells, one each.  When no cell is left, free
+    children help to hammer the running cells, with seeds of their own; a search is always done by
+    one child.
     """
 
-    def __init__(self, campaign: Campaign) -> None:
-        self._campaign, self._options = campaign, campaign.options
-        self._running: Counter[CellName] = Counter()
-        self._helpers: Counter[CellName] = Counter()
-        self._losses: Counter[CellName] = Counter()
-        # The cells that are being hammered, and the time at which that ends.
-        self._hammered: dict[CellName, tuple[Target, float]] = {}
-
-    def next_job(self, free: int) -> Job | None:
-        waiting, plan = self._campaign.waiting, self._options.plan
-        if not waiting:
-            return self._help()
-        seconds = self._campaign.share(len(waiting), self._options.jobs)
-        target = waiting.popleft()
-        earlier = self._campaign.ledger.began(target.cell(plan.modes))
-        return self._job(_Piece(target), plan, seconds, earlier, last=not waiting)
-
-    def _help(self) -> Job | None:
-        """A job that helps the hammered cell with the fewest helpers so far; None if none needs help."""
-        now = time.monotonic()
-        left = {name: until - now for name, (_, until) in self._hammered.items()}
-        worth = [n for n in left if left[n] > _WORTH_HELP_S and self._losses[n] < _MOST_LOSSES]
-        if not worth:
-            return None
-        name = min(worth, key=self._helpers.__getitem__)
-        self._helpers[name] += 1
-        n = self._helpers[name]
-        plan = self._options.plan._replace(
-            modes=("stress",), seed=Share(n, n + 1).seed(self._options.plan.seed)
-        )
-        return self._job(_Piece(self._hammered[name][0], f"helper {n}"), plan, left[name], Earlier())
-
-    def _job(self, piece: _Piece, plan: Plan, seconds: float, earlier: Earlier, last: bool = False) -> Job:
-        self._running[piece.target.name] += 1
-        call = Call(in_child, (Place.of(piece.target), plan, seconds, earlier), last)
-        return Job(piece, call, limit_s(plan, seconds), renewed=True)
-
-    def on_message(self, job: Job, word: str, *what: Any) -> None:
-        piece, campaign = job.asker, self._campaign
-        if word == "finding":
-            campaign.finding(piece.visit, *what)
-        elif word == "cell_so_far":
-            campaign.ledger.progressed(piece.visit, *what)
-        elif word == "cell_started" and piece.visit == ALONE:
-            self._started(piece.target, *what)
-        elif word == "cell_progress" and piece.visit == ALONE:
-            campaign.listener.cell_progress(*what)
-
-    def _started(self, target: Target, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-        self._hammered.pop(target.name, None)
-        if mode == "stress":
-            self._hammered[target.name] = target, time.monotonic() + seconds
-        self._campaign.listener.cell_started(scenario, protocol, mode, seconds)
-
-    def done(self, job: Job, value: CellResult) -> None:
-        self._over(job.asker, self._campaign.ledger.done(job.asker.visit, value.cell, value.seen))
-
-    def failed(self, job: Job, error: RaceBenchError) -> None:
-        """Handle a cell that could not be run at all."""
-        self.done(job, failed(job.asker.target, error))
-
-    def lost(self, job: Job, why: str) -> None:
-        """Handle the loss of a process; its messages are kept, and --resume runs the cell again."""
-        piece, out = job.asker, self._options.out
-        self._losses[piece.target.name] += 1
-        if out is not None:
-            why = f"{why}. `racebench run --resume {out}` runs the cell again"
-        self._over(piece, self._campaign.ledger.lost(piece.visit, piece.target.name, why))
-
-    def _over(self, piece: _Piece, cell: Cell) -> None:
-        """Handle the end of one job; the cell is done when all jobs on it have ended."""
-        if piece.visit == ALONE:
-            self._hammered.pop(cell.name, None)
-        self._running[cell.name] -= 1
-        if not self._running[cell.name]:
-            self._campaign.listener.cell_done(cell)
-
-
-class Campaign:
-    """One call of ``run_campaign``: each message goes to its ledger first, then to the listener."""
-
-    def __init__(self, targets: Sequence[Target], options: Options, listener: Listener, stop: Stop) -> None:
-        self.targets, self.options, self.listener, self.stop = targets, options, listener, stop
+    def __init__(self, targets: Sequence[Target], options: Options, tell: Tell, stop: Stop) -> None:
+        self.targets, self.options, self.tell, self.stop = targets, options, tell, stop
         if "stress" not in options.plan.modes:
             for target in targets:
                 if target.scenario.mix is not None:
@@ -224,24 +125,92 @@ class Campaign:
         self.ledger = Ledger(folder)
         if folder is not None:
             if folder.earlier.torn:
-                listener.note(f"{folder.earlier.torn} torn line(s) in the journal: a run was cut off")
+                tell("note", f"{folder.earlier.torn} torn line(s) in the journal: a run was cut off")
             if folder.earlier.plan is None:
                 folder.add_plan(self.plan)
         self.waiting = deque(target for target in targets if not self.ledger.is_done(target.name))
         self._cells = len(self.waiting)
-        listener.started(self._cells, options.seconds)
+        self._running: Counter[CellName] = Counter()
+        self._helpers: Counter[CellName] = Counter()
+        self._losses: Counter[CellName] = Counter()
+        # The cells that are being hammered, and the time at which that ends.
+        self._hammered: dict[CellName, tuple[Target, float]] = {}
+        tell("started", self._cells, options.seconds)
 
-    def share(self, left: int, jobs: int) -> float:
-        """Seconds for the next of ``left`` cells; ``jobs`` cells run at a time."""
-        seconds, cells = self.options.seconds, self._cells
+    def _share(self) -> float:
+        """Seconds for the next cell."""
+        seconds, cells, jobs = self.options.seconds, self._cells, self.options.jobs
         own = min(seconds, seconds * jobs / cells)
         if "stress" in self.options.plan.modes:
             return own
         rest = self.started + seconds - time.perf_counter()
-        return max(own, min(rest, rest * jobs / left))
+        return max(own, min(rest, rest * jobs / len(self.waiting)))
 
-    def finding(self, visit: str, record: FindingRecord) -> None:
-        self.listener.finding(self.ledger.found(visit, record), record)
+    def next_job(self, free: int) -> Job | None:
+        if not self.waiting:
+            return self._help()
+        seconds, plan = self._share(), self.options.plan
+        target = self.waiting.popleft()
+        earlier = self.ledger.began(target.cell(plan.modes))
+        return self._job(_Piece(target), plan, seconds, earlier, last=not self.waiting)
+
+    def _help(self) -> Job | None:
+        """A job that helps the hammered cell with the fewest helpers so far; None if none needs help."""
+        now = time.monotonic()
+        left = {name: until - now for name, (_, until) in self._hammered.items()}
+        worth = [n for n in left if left[n] > _WORTH_HELP_S and self._losses[n] < _MOST_LOSSES]
+        if not worth:
+            return None
+        name = min(worth, key=self._helpers.__getitem__)
+        self._helpers[name] += 1
+        n = self._helpers[name]
+        seed = Share(n, n + 1).seed(self.options.plan.seed)
+        plan = self.options.plan._replace(modes=("stress",), seed=seed)
+        return self._job(_Piece(self._hammered[name][0], f"helper {n}"), plan, left[name], Earlier())
+
+    def _job(self, piece: _Piece, plan: Plan, seconds: float, earlier: Earlier, last: bool = False) -> Job:
+        self._running[piece.target.name] += 1
+        call = Call(in_child, (Place.of(piece.target), plan, seconds, earlier), last)
+        return Job(piece, call, limit_s(plan, seconds), renewed=True)
+
+    def on_message(self, job: Job, word: str, *what: Any) -> None:
+        piece = job.asker
+        if word == "finding":
+            self.tell("finding", self.ledger.found(piece.visit, *what), *what)
+        elif word == "cell_so_far":
+            self.ledger.progressed(piece.visit, *what)
+        elif piece.visit == ALONE and word in ("cell_started", "cell_progress"):
+            if word == "cell_started":
+                self._started(piece.target, *what[2:])
+            self.tell(word, *what)
+
+    def _started(self, target: Target, mode: str, seconds: float) -> None:
+        self._hammered.pop(target.name, None)
+        if mode == "stress":
+            self._hammered[target.name] = target, time.monotonic() + seconds
+
+    def done(self, job: Job, value: CellResult) -> None:
+        self._over(job.asker, self.ledger.done(job.asker.visit, value.cell, value.seen))
+
+    def failed(self, job: Job, error: RaceBenchError) -> None:
+        """Handle a cell that could not be run at all."""
+        self.done(job, failed(job.asker.target, error))
+
+    def lost(self, job: Job, why: str) -> None:
+        """Handle the loss of a process; its messages are kept, and --resume runs the cell again."""
+        piece, out = job.asker, self.options.out
+        self._losses[piece.target.name] += 1
+        if out is not None:
+            why = f"{why}. `racebench run --resume {out}` runs the cell again"
+        self._over(piece, self.ledger.lost(piece.visit, piece.target.name, why))
+
+    def _over(self, piece: _Piece, cell: Cell) -> None:
+        """Handle the end of one job; the cell is done when all jobs on it have ended."""
+        if piece.visit == ALONE:
+            self._hammered.pop(cell.name, None)
+        self._running[cell.name] -= 1
+        if not self._running[cell.name]:
+            self.tell("cell_done", cell)
 
     def finish(self) -> Run:
         """Store the run and return it."""

@@ -21,9 +21,8 @@ from ..scenario.selection import Target
 from .budget import allowed_s
 from .cell import CellResult, Earlier, Plan
 from .child import LATE, Call
-from .place import Place
+from .place import Place, in_child
 from .pool import GRACE_S, Job, Pool
-from .remote import in_child
 from .share import Share
 from .stop import Stop
 

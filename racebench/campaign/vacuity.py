@@ -22,8 +22,7 @@ from .budget import FEW_TRIES
 
 def calls(scenario: Scenario) -> dict[str, str]:
     """Map each operation of ``scenario`` to the function of Xen that it calls."""
-    names = {op.name for ops in scenario.threads.values() for op in ops}
-    return {name: function_of(name) for name in sorted(names)}
+    return {name: function_of(name) for name in sorted(scenario.words()) if scenario.mix is None}
 
 
 def function_of(operation: str) -> str:
@@ -81,24 +80,20 @@ def instead(choice: Choice, failing: Sequence[str], scenario: Scenario | None = 
     from ..vgic.drawing import STATES
 
     code = choice.code if not isinstance(choice.code, str) else vgic.protocol(choice.code)
-    wanted = _words(scenario) if scenario is not None else set(failing)
-    others = [s for s in bundled(failing) if s.threads and s.exists_under(code) and _words(s) & set(failing)]
-    others.sort(key=lambda s: (len(_words(s) ^ wanted), s.name))
+    wanted = scenario.words() if scenario is not None else set(failing)
+    others = [s for s in bundled(failing) if s.threads and s.exists_under(code) and s.words() & set(failing)]
+    others.sort(key=lambda s: (len(s.words() ^ wanted), s.name))
     for other in others:
-        if not set(never(_tried(other, code, 1))) >= set(failing) & _words(other):
+        if not set(never(_tried(other, code, 1))) >= set(failing) & other.words():
             return shlex.join(["racebench", "verify", name_of(other.path), "--protocol", choice.spec])
     if scenario is None:
         return ""
     for other, state in product((scenario, *others), STATES):
         if other.initial is not None:
             changed = other._replace(initial=other.initial._replace(state=state))
-            if not set(never(_tried(changed, code, FEW_TRIES))) >= set(failing) & _words(other):
+            if not set(never(_tried(changed, code, FEW_TRIES))) >= set(failing) & other.words():
                 return shlex.join(["racebench", "fuzz", choice.spec, "--state", state])
     return ""
-
-
-def _words(scenario: Scenario) -> set[str]:
-    return {op.name for ops in scenario.threads.values() for op in ops}
 
 
 def _tried(scenario: Scenario, code: type[vgic.Protocol], executions: int) -> Counts:

@@ -18,7 +18,7 @@ from ..engine import spread
 from ..errors import RaceBenchError
 from ..report.testrun import verdict
 from ..scenario.scenario import Scenario, load_scenario
-from ..scenario.selection import Target, choices, name_of, with_folder
+from ..scenario.selection import Target, apart, choices, name_of
 from . import ROUND
 from .race_test import RaceFailed, Running
 
@@ -41,8 +41,8 @@ class ScenarioFile(pytest.File):
         from . import visits
 
         try:
-            scenario = load_scenario(self.path)
-            scenario = visits(self.config).named(scenario)
+            scenario = load_scenario(self.path)._replace(name=name_of(self.path))
+            scenario = apart(scenario, visits(self.config).scenarios)
         except RaceBenchError as error:
             raise self.CollectError(str(error)) from error
         self.add_marker("race")
@@ -110,26 +110,12 @@ class Visits:
         self.soak_s: float | None = config.getoption("soak")
         self.worker: dict[str, Any] = getattr(config, "workerinput", {})
         config.add_cleanup(self.visitor.close)
-        self._files: dict[str, Scenario] = {}
+        self.scenarios: dict[str, Scenario] = {}
         self._pace: Pace | None = None
         self._limit = _timeout_limit(config)
         number = str(self.worker.get("workerid", "")).removeprefix("gw")
         if number.isdigit():
             spread(int(number))
-
-    def named(self, scenario: Scenario) -> Scenario:
-        """``scenario`` under the name of its stored results.
-
-        RaceBenchError if two files have the same name, and their folders too.
-        """
-        scenario = scenario._replace(name=name_of(scenario.path))
-        if self._files.get(scenario.name, scenario).path != scenario.path:
-            scenario = scenario._replace(name=with_folder(scenario.path))
-        other = self._files.setdefault(scenario.name, scenario)
-        if other.path != scenario.path:
-            what = f"{other.path} and {scenario.path} have the same name"
-            raise RaceBenchError(f"{what}. Rename one, or run them apart.")
-        return scenario
 
     # -- rounds
 

@@ -10,7 +10,7 @@ from .cell import Cell, did
 from .encoding import SCHEMA, VERSION, check_schema
 from .finding import STEPS, FindingRecord, better
 from .modes import MODES, Counts, ModeResult
-from .run import Run, StoredRun
+from .run import Progress, Run, StoredRun
 from .schema import finding_schema, run_schema
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Counts",
     "FindingRecord",
     "ModeResult",
+    "Progress",
     "Run",
     "StoredRun",
     "better",

@@ -31,6 +31,9 @@ _CELL_MORE: Mapping[str, tuple[Any, ...]] = {
 }
 CELL_KINDS = {**_CELL, **_CELL_MORE}
 
+_EITHER = ("error", "failed", "contradicted", "calls", "unused", "instead")
+"""The fields of which a merged cell has those of the first cell, or else of the second."""
+
 DID_NOTHING = "-ENOENT"
 """The code of an operation that returns none itself, if it had nothing to do."""
 
@@ -135,17 +138,12 @@ class Cell:
         """
         modes = {mode: mine.plus(more.modes[mode]) for mode, mine in self.modes.items() if mode in more.modes}
         both: dict[str, Any] = {**more.modes, **self.modes, **modes}
+        both |= {name: getattr(self, name) or getattr(more, name) for name in _EITHER}
         return replace(
             self,
             **both,
             proof=self.proof if more.verify is None else more.proof,
             unseen=tuple(dict.fromkeys((*self.unseen, *more.unseen))),
-            error=self.error or more.error,
-            failed=self.failed or more.failed,
-            contradicted=self.contradicted or more.contradicted,
-            calls=self.calls or more.calls,
-            unused=self.unused or more.unused,
-            instead=self.instead or more.instead,
         )
 
     @property

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..bounds import Fields, beyond, fits
-from ..errors import ResultError
+from ..bounds import Fields, beyond
 from ..findings import Finding
-from ..trace import Schedule, schedule_from_json, switches
+from ..trace import Schedule, switches
 from .encoding import NOTHING, SCHEMA, encoded
 
 # The keys in JSON: the kind of each value, and the default if the key may be missing.
@@ -19,25 +18,49 @@ _FOUND_BY: Mapping[str, tuple[Any, ...]] = {
     "mode": (str, ""), "strategy": (str, ""), "seed": (int, 0), "after": (int, 0),
 }  # fmt: skip
 _RECORD: Mapping[str, tuple[Any, ...]] = {
-    "scenario": (str,), "protocol": (str,), "threads": ([str], ()), "seen": (dict, NOTHING),
+    "scenario": (str,), "protocol": (str,), "threads": ([str], ()), "seen": ({str: int}, NOTHING),
     "scenario_file": (str, ""), "source": (str, ""), "replay_args": ([str], ()),
 }  # fmt: skip
-_RECORD_MORE: Mapping[str, tuple[Any, ...]] = {"rerun": (str, ""), "ablation": (object, None)}
-_LOCKS = [{"thread": str, "holds": [{"lock": str, "site": str}], "wants": {"lock": str, "site": str}}]
-STEPS = [{"thread": str, "op": str, "object": str, "old": str, "new": str, "held": [str]}]
+_CHANGE = {"remove?": (str, str), "outer?": (str, str), "inner?": (str, str), "taken?": [(str, str)]}
+_RECORD_MORE: Mapping[str, tuple[Any, ...]] = {"rerun": (str, ""), "ablation": (_CHANGE, None)}
+_LOCK = {"lock": str, "site": str, "class?": str}
+_LOCKS = [{"thread": str, "holds": [_LOCK], "wants": _LOCK, "holder?": str}]
+SCHEDULE = [(str, str, str)]
+STEPS = [
+    {
+        "thread": str,
+        "op": str,
+        "object": str,
+        "old": str,
+        "new": str,
+        "held": [str],
+        "site?": str,
+        "code?": str,
+    }
+]
 """The shape of recorded steps."""
 RECORD_KINDS = {**_RECORD, **_RECORD_MORE}
 SUMMARY_KINDS = {"finding": _FINDING, "found_by": _FOUND_BY}
-EVIDENCE_KINDS: Mapping[str, Any] = {
-    "ring": _LOCKS,
-    "waiting": _LOCKS,
+_PASSING = {
+    "at": int, "schedule": SCHEDULE, "failing": SCHEDULE[0], "passing": SCHEDULE[0], "rest?": STEPS,
+}  # fmt: skip
+_EVIDENCE: Mapping[str, Any] = {
+    **dict.fromkeys(("ring", "waiting"), _LOCKS),
+    **dict.fromkeys(("message", "site", "lock", "instances", "not_reproduced"), str),
+    **dict.fromkeys(("stacks", "needs"), {str: [str]}),
+    **dict.fromkeys(("reproduced", "fewest"), bool),
     "steps": STEPS,
     "results": dict,
-    "stacks": dict,
-    "message": str,
-    "site": str,
-    "reproduced": bool,
+    "sources": {str: str},
+    "strategies": {str: int},
+    "preemptions": int,
+    "replays": (int, int),
+    "passing": _PASSING,
+    "callers": {"reachable": bool, "why": [str]},
+    "accesses": [{"thread": str, "op": str, "site": str}],
+    "confirmation": {"label": str, "why": str},
 }
+EVIDENCE_KINDS = {key: (kind, None) for key, kind in _EVIDENCE.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +132,9 @@ class FindingRecord:
         stored = Fields(value, place)
         by = Fields(stored.get("found_by", dict, NOTHING), f"{place}: found_by").all(_FOUND_BY)
         evidence, count = stored.get("evidence", dict), stored.get("count", int, 1)
-        if not fits(evidence, EVIDENCE_KINDS, partly=True):
-            raise ResultError(f"{place}: evidence: not as RaceBench writes it. Give a stored finding.")
-        schedule = schedule_from_json(value.get("schedule"), place)
+        Fields(evidence, f"{place}: evidence").all(EVIDENCE_KINDS)
+        schedule = tuple((thread, op, obj) for thread, op, obj in stored.get("schedule", SCHEDULE))
         more = stored.all(RECORD_KINDS)
-        if not all(fits(n, int) for n in more["seen"].values()):
-            raise ResultError(f"{place}: seen: not numbers. Give a stored finding.")
         more["seen"] = more["seen"] or {by["mode"]: count}
         fields = stored.all(_FINDING)
         return FindingRecord(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..bounds import Fields, fits
+from ..bounds import Fields
 from ..errors import ResultError
 from ..findings import FEWEST_COLLISIONS, Result, miss_bound
 from .encoding import NOTHING, encoded
@@ -28,8 +28,8 @@ _MODE_KINDS: Mapping[str, tuple[Any, ...]] = {
     "complete": (bool,),
     "preemption_bound": (int, None),
     "strategy": (str, ""),
-    "strategies": (dict, None),
-    "returned": (dict, NOTHING),
+    "strategies": ({str: {"executions": int, "classes": int, "hits": int, "miss_bound?": [float]}}, None),
+    "returned": ({str: {str: int}}, NOTHING),
     "idle": ([str], ()),
 }
 _COUNTED = {"executions", "failures", "first_failure", "seconds"}
@@ -134,10 +134,6 @@ class ModeResult:
         for name in _COUNTED & fields.keys():
             if (fields[name] or 0) < 0:
                 raise ResultError(f"{place}.{_key(mode, name)}: below nothing. Give what RaceBench stored.")
-        if not all(
-            fits(codes, dict) and fits([*codes.values()], [int]) for codes in fields["returned"].values()
-        ):
-            raise ResultError(f"{place}.returned: not numbers. Give what RaceBench stored.")
         return ModeResult(mode, **fields)
 
 

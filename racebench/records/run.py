@@ -53,6 +53,15 @@ class Run:
         return Run(read, **stored.all(RUN_KINDS))
 
 
+class Progress(NamedTuple):
+    """The collisions and failures of a cell in a span of time; the span is in seconds."""
+
+    since: float
+    until: float
+    collisions: int
+    failures: int
+
+
 class StoredRun(NamedTuple):
     """The content of a run's folder; ``findings`` by their paths in it."""
 

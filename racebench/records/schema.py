@@ -7,12 +7,11 @@ from typing import Any
 
 from .cell import CELL_KINDS
 from .encoding import SCHEMA
-from .finding import EVIDENCE_KINDS, RECORD_KINDS, SUMMARY_KINDS
+from .finding import EVIDENCE_KINDS, RECORD_KINDS, SCHEDULE, SUMMARY_KINDS
 from .modes import MODES, mode_kinds
 from .run import RUN_KINDS
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object", list: "array"}
-_STEP = {"type": "array", "items": {"type": "string"}, "minItems": 3, "maxItems": 3}
 
 
 def run_schema() -> dict[str, Any]:
@@ -24,11 +23,10 @@ def run_schema() -> dict[str, Any]:
 
 def finding_schema() -> dict[str, Any]:
     """The schema of ``findings/NNNN.json``.  Evidence may have other keys; most of these may be missing."""
-    evidence = {"type": "object", "properties": {key: _kind(kind) for key, kind in EVIDENCE_KINDS.items()}}
     more = {
         "found_by": _object(SUMMARY_KINDS["found_by"]),
-        "schedule": {"type": "array", "items": _STEP},
-        "evidence": evidence,
+        "schedule": _kind(SCHEDULE),
+        "evidence": _object(EVIDENCE_KINDS),
         "count": {"type": "integer"},
     }
     kinds = {**SUMMARY_KINDS["finding"], **RECORD_KINDS}
@@ -61,7 +59,11 @@ def _kind(kind: Any, nullable: bool = False) -> dict[str, Any]:
         return {}
     if isinstance(kind, type):
         return {"type": [_TYPES[kind], "null"] if nullable else _TYPES[kind]}
-    if isinstance(kind, Mapping):
-        properties = {key: _kind(one) for key, one in kind.items()}
-        return {"type": "object", "properties": properties, "required": list(kind)}
-    return {"type": "array", "items": _kind(kind[0])}
+    if isinstance(kind, tuple):
+        return {"type": "array", "items": _kind(kind[0]), "minItems": len(kind), "maxItems": len(kind)}
+    if isinstance(kind, list):
+        return {"type": "array", "items": _kind(kind[0])}
+    if str in kind:
+        return {"type": "object", "additionalProperties": _kind(kind[str])}
+    properties = {key.removesuffix("?"): _kind(one) for key, one in kind.items()}
+    return {"type": "object", "properties": properties, "required": [key for key in kind if key[-1] != "?"]}

@@ -1,13 +1,12 @@
 """Findings and cells in words, for every format: no layout, no width.
 
-Every string is free of control characters.  The evidence is trusted only as far
-as reading has checked it.
+Every string is free of control characters.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -52,8 +51,8 @@ def conflict(record: FindingRecord) -> str:
     """The rule and the conflicting functions, in a line: ``data_race on Cache._data: get, evict``."""
     finding, rule = record.finding, clean(record.finding.rule)
     accesses, edges = finding.evidence.get("accesses"), finding.evidence.get("ring")
-    if isinstance(accesses, list) and accesses:
-        sites = [str(one.get("site", "")) for one in accesses if isinstance(one, Mapping)]
+    if accesses:
+        sites = [one["site"] for one in accesses]
         what = finding.signature.partition(": ")[2]
     elif edges:
         sites = [edge["wants"]["site"] for edge in edges]
@@ -71,7 +70,7 @@ def cell_name(named: Cell | FindingRecord) -> str:
 def label(record: FindingRecord) -> str:
     """The label of a prediction: confirmed, unreachable or open; empty if the finding happened."""
     confirmation = record.finding.evidence.get("confirmation")
-    return clean(confirmation.get("label", "")) if isinstance(confirmation, Mapping) else ""
+    return clean(confirmation["label"]) if confirmation else ""
 
 
 def places(record: FindingRecord) -> Iterator[Place]:
@@ -88,8 +87,8 @@ def places(record: FindingRecord) -> Iterator[Place]:
 
 def source(record: FindingRecord, site: str) -> str:
     """The source in Xen that the function of ``site`` cites; empty if unknown."""
-    sources = record.finding.evidence.get("sources")
-    return clean(sources.get(site.split(" (")[0], "")) if isinstance(sources, Mapping) else ""
+    sources = record.finding.evidence.get("sources") or {}
+    return clean(sources.get(site.split(" (")[0], ""))
 
 
 def notes(record: FindingRecord) -> Iterator[str]:
@@ -100,29 +99,24 @@ def notes(record: FindingRecord) -> Iterator[str]:
         yield ", ".join(f"{clean(thread)} returned {clean(value)}" for thread, value in results.items())
     for thread, sites in (evidence.get("stacks") or {}).items():
         # Equal entries in a row are only counted.
-        runs = (
-            (clean(s), len(list(same))) for s, same in groupby(sites if isinstance(sites, list) else [sites])
-        )
+        runs = ((clean(s), len(list(same))) for s, same in groupby(sites))
         yield f"{clean(thread)} was in: {joined((s if n == 1 else f'{s} {n} times' for s, n in runs), ' > ')}"
 
 
 def callers(record: FindingRecord) -> tuple[str, str]:
     """``reachable`` or ``not reachable`` by real callers, and why; both empty if unknown."""
     reach = record.finding.evidence.get("callers")
-    if not isinstance(reach, Mapping):
+    if not reach:
         return "", ""
-    why = reach.get("why")
-    return "reachable" if reach.get("reachable") is True else "not reachable", joined(
-        map(clean, why if isinstance(why, list) else ()), "; "
-    )
+    return "reachable" if reach["reachable"] else "not reachable", joined(reach["why"], "; ")
 
 
 def seen(record: FindingRecord) -> str:
     """``1 in verify, 1,309 in stress``; ``272 in explore (205 random, 67 pct)``."""
     counts = {mode: f"{count(n)} in {clean(mode)}" for mode, n in record.seen.items()}
     strategies = record.finding.evidence.get("strategies")
-    if "explore" in counts and isinstance(strategies, Mapping) and strategies:
-        ordered = sorted(strategies.items(), key=lambda pair: -pair[1] if isinstance(pair[1], int) else 0)
+    if "explore" in counts and strategies:
+        ordered = sorted(strategies.items(), key=lambda pair: -pair[1])
         counts["explore"] += f" ({joined(f'{count(n)} {clean(name)}' for name, n in ordered)})"
     elif "explore" in counts and record.finding.mode == "explore" and record.finding.strategy:
         counts["explore"] += f" ({clean(record.finding.strategy)})"

@@ -138,9 +138,9 @@ def _value(stored: Any) -> str:
 
 def _confirmation(evidence: Mapping[str, Any]) -> Iterator[Text]:
     said = evidence.get("confirmation")
-    if isinstance(said, Mapping):
-        label = clean(said.get("label", "?"))
-        yield say(*_LABELS.get(label, (label, Look.WARN))) + say(f": {said.get('why', '')}")
+    if said:
+        label = clean(said["label"])
+        yield say(*_LABELS.get(label, (label, Look.WARN))) + say(f": {said['why']}")
     if evidence.get("instances"):
         yield say(f"the ring is made of {evidence['instances']}")
     if evidence.get("lock"):
@@ -158,23 +158,17 @@ def _worth(record: FindingRecord) -> Iterator[Text]:
     """The length of the schedule, the part of the program that it needs, the nearest passing schedule."""
     evidence, schedule = record.finding.evidence, record.finding.schedule
     preemptions, replays = evidence.get("preemptions"), evidence.get("replays")
-    if isinstance(preemptions, int) and schedule:
+    if preemptions is not None and schedule:
         fewest = " (no schedule needs fewer)" if evidence.get("fewest") and preemptions else ""
         length = f"{counted(len(schedule), 'step')}, {counted(preemptions, 'preemption')}"
         text = f"shortest schedule: {length}{fewest}"
-        if isinstance(replays, Sequence) and len(replays) == 2:
-            text += f"; replayed {clean(replays[0])} times out of {clean(replays[1])}"
+        text += f"; replayed {replays[0]} times out of {replays[1]}" if replays else ""
         yield say(text)
     needs = evidence.get("needs")
-    if isinstance(needs, Mapping) and needs:
-        parts = (
-            f"{clean(t)}: {joined(ops)}" if isinstance(ops, list) and ops else clean(t)
-            for t, ops in needs.items()
-        )
+    if needs:
+        parts = (f"{thread}: {joined(ops)}" if ops else thread for thread, ops in needs.items())
         yield say(f"needs only {'; '.join(parts)}")
     passing = evidence.get("passing")
-    if isinstance(passing, Mapping) and isinstance(passing.get("at"), int):
-        ours, theirs = passing.get("failing"), passing.get("passing")
-        if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs) == 3:
-            at = f"step {passing['at'] + 1} is {joined(theirs, ' ')}"
-            yield say(f"nearest schedule that passes: {at} instead of {joined(ours, ' ')}")
+    if passing:
+        at = f"step {passing['at'] + 1} is {joined(passing['passing'], ' ')}"
+        yield say(f"nearest schedule that passes: {at} instead of {joined(passing['failing'], ' ')}")

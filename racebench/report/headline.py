@@ -121,7 +121,7 @@ def _broken(cells: Sequence[Cell], one: Distinct) -> str:
     record = one.record
     cell = next((cell for cell in cells if cell.name == record.cell), Cell(*record.cell))
     preemptions = record.finding.evidence.get("preemptions")
-    how = f" ({counted(preemptions, 'preemption')})" if isinstance(preemptions, int) else ""
+    how = f" ({counted(preemptions, 'preemption')})" if preemptions is not None else ""
     title = clean(cell.title)
     what = f"{title[:1].lower()}{title[1:]}" if title[1:2].islower() or title[1:2] == " " else title
     where = clipped(what, _LONGEST_TITLE) if what else f"in {clean(cell.scenario)}"

@@ -23,18 +23,8 @@ _LONGEST = 100
 
 Step = Mapping[str, Any]
 Locks = tuple[str, ...]
-
-
-class _Row(NamedTuple):
-    """``before`` and ``after`` are the locks that its thread holds before and after it."""
-
-    thread: str
-    text: Text
-    before: Locks
-    after: Locks
-    number: int = 0
-    switch: bool = False
-    folded: Sequence[tuple[int, Text]] = ()
+Row = tuple[Moment, Locks, Locks]
+"""A moment, and the locks that its thread holds before and after it."""
 
 
 def lanes(record: FindingRecord, *, full: bool = False) -> Lanes:
@@ -43,12 +33,23 @@ def lanes(record: FindingRecord, *, full: bool = False) -> Lanes:
     threads = tuple(dict.fromkeys(clean(name) for name in (*record.threads, *(s["thread"] for s in done))))
     held: dict[str, Locks] = dict.fromkeys(threads, ())
     moments = []
-    for row in _rows(record, done, full):
-        held[row.thread] = tuple(dict.fromkeys((*row.before, *row.after)))
-        locks = tuple(held.values())
-        moments.append(Moment(row.thread, row.text, row.number, locks, row.switch, row.folded))
-        held[row.thread] = row.after
+    for moment, before, after in _rows(record, done, full):
+        held[moment.thread] = tuple(dict.fromkeys((*before, *after)))
+        moments.append(moment._replace(held=tuple(held.values())))
+        held[moment.thread] = after
     return Lanes(threads, moments)
+
+
+def lock_bars(moments: Sequence[Moment], lanes: int) -> tuple[list[dict[str, int]], dict[str, int]]:
+    """The place of each lock's bar in each of the first ``lanes``, and its number, the same in all."""
+    places: list[dict[str, int]] = [{} for _ in range(lanes)]
+    numbers: dict[str, int] = {}
+    for moment in moments:
+        for place, held in zip(places, moment.held, strict=False):
+            for lock in held:
+                place.setdefault(lock, len(place))
+                numbers.setdefault(lock, len(numbers))
+    return places, numbers
 
 
 def functions(shown: Lanes) -> list[str]:
@@ -65,7 +66,7 @@ def steps(record: FindingRecord) -> Sequence[Step]:
     ]
 
 
-def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_Row]:
+def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[Row]:
     deciding = _deciding(record, done)
     unfolded = [full or worth for worth in _worth_showing(record, done, deciding)]
     after = locks_after(done)
@@ -74,14 +75,16 @@ def _rows(record: FindingRecord, done: Sequence[Step], full: bool) -> Iterator[_
         block = list(run)
         held = _held(done[block[0]])
         text = say(f"── holds {joined(held)}" if held else "──", Look.LOCK)
-        yield _Row(thread, text, held, held, switch=True)
+        yield Moment(thread, text, switch=True), held, held
         yield from _block(done, block, _Shown(unfolded, deciding, after))
         last[thread] = after[block[-1]]
     if record.finding.rule.startswith("deadlock"):
         for edge in record.finding.evidence.get("ring") or ():
-            thread = clean(edge["thread"])
-            held = last.get(thread, ())
-            yield _Row(thread, say(f"wants {edge['wants']['lock']}: blocked forever", Look.BAD), held, held)
+            thread, text = (
+                clean(edge["thread"]),
+                say(f"wants {edge['wants']['lock']}: blocked forever", Look.BAD),
+            )
+            yield Moment(thread, text), last.get(thread, ()), last.get(thread, ())
 
 
 class _Shown(NamedTuple):
@@ -92,7 +95,7 @@ class _Shown(NamedTuple):
     after: Sequence[Locks]
 
 
-def _block(done: Sequence[Step], block: Sequence[int], shown: _Shown) -> Iterator[_Row]:
+def _block(done: Sequence[Step], block: Sequence[int], shown: _Shown) -> Iterator[Row]:
     """One thread's uninterrupted run of steps."""
     call, place = "", ("", "")
     thread = clean(done[block[0]]["thread"])
@@ -101,21 +104,21 @@ def _block(done: Sequence[Step], block: Sequence[int], shown: _Shown) -> Iterato
         if not worth:
             text = say(f"  ({counted(len(some), 'step')})", Look.DIM)
             folded = [(at + 1, _said(done[at])) for at in some]
-            yield _Row(thread, text, _held(done[some[0]]), shown.after[some[-1]], folded=folded)
+            yield Moment(thread, text, folded=folded), _held(done[some[0]]), shown.after[some[-1]]
             continue
         for at in some:
             step = done[at]
             held = _held(step)
             here = clean(step.get("site", "")).rpartition(" (")[0]
             if here and here != call:
-                yield _Row(thread, say(f"{here}()", Look.CALL), held, held)
+                yield Moment(thread, say(f"{here}()", Look.CALL)), held, held
                 call = here
             said, there = _said(step), _place(step)
             if at in shown.deciding and step["op"] in _FIELD_OPS and there[0] and there != place:
                 code = [_code(there[1])] if there[1] else []
                 said = lines([said, say(f"    {there[0]}, {_holding(held)}", Look.DIM), *code])
                 place = there
-            yield _Row(thread, said, held, shown.after[at], at + 1)
+            yield Moment(thread, said, at + 1), held, shown.after[at]
 
 
 def _place(step: Step) -> tuple[str, str]:
@@ -137,8 +140,8 @@ def _deciding(record: FindingRecord, done: Sequence[Step]) -> set[int]:
     evidence = record.finding.evidence
     shared, passing = _meeting(done), evidence.get("passing")
     breaks_at = None if record.finding.rule.startswith("deadlock") else len(done) - 1
-    points = (breaks_at, passing.get("at") if isinstance(passing, Mapping) else None)
-    found = {at for at in points if isinstance(at, int) and 0 <= at < len(done)}
+    points = (breaks_at, passing["at"] if passing else None)
+    found = {at for at in points if at is not None and 0 <= at < len(done)}
     return found | {at for at, step in enumerate(done) if step["object"] in shared}
 
 

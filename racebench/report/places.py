@@ -89,23 +89,16 @@ def _sites(record: FindingRecord) -> Iterator[str]:
     protocol's own functions if they wrote it, else in shared functions of the model.
     """
     evidence = record.finding.evidence
-    yield evidence.get("site", "")
+    yield evidence.get("site") or ""
     yield from (place.site for place in facts.places(record) if place.verb == "wants")
-    yield from (access["site"] for access in accesses(record))
-    recorded = [(step["op"], str(step.get("site", ""))) for step in reversed(steps(record))]
+    yield from (access["site"] for access in evidence.get("accesses") or ())
+    recorded = [(step["op"], step.get("site") or "") for step in reversed(steps(record))]
     writes = [site for op, site in recorded if op == "write"]
     yield from (site for site in writes if "(vgic/" not in site)
     yield from writes
     yield from (site for _, site in recorded)
     for sites in (evidence.get("stacks") or {}).values():
-        if isinstance(sites, list):
-            yield from (str(site) for site in reversed(sites))
-
-
-def accesses(record: FindingRecord) -> list[Mapping[str, Any]]:
-    stored = record.finding.evidence.get("accesses")
-    listed = stored if isinstance(stored, list) else []
-    return [a for a in listed if isinstance(a, Mapping) and isinstance(a.get("site"), str)]
+        yield from reversed(sites)
 
 
 def _root(here: Path) -> Path:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil, floor, log10
 
-from ..records import Cell
-from .stored_run import Progress
+from ..records import Cell, Progress
 from .text import counted, duration
 from .tree import Bars
 

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from ..records import Cell, FindingRecord
+from ..records import Cell
 from .facts import cell_name, done, vacuous, why
 from .text import clean, count, counted, duration, joined
 
@@ -22,20 +22,15 @@ Clock = Callable[[], float]
 
 
 class Quiet:
-    """Prints only what the user has to know."""
+    """Prints only what the user has to know: a message is ignored if there is no method for its word."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def started(self, cells: int, seconds: float) -> None: ...
-
-    def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
-
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Any) -> None: ...
-
-    def finding(self, path: str, record: FindingRecord) -> None: ...
-
-    def cell_done(self, cell: Cell) -> None: ...
+    def __call__(self, word: str, *what: Any) -> None:
+        method = getattr(self, word, None)
+        if method is not None:
+            method(*what)
 
     def note(self, text: str) -> None:
         self._console.print(Text(clean(text)), soft_wrap=True)

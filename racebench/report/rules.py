@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..findings.rules import Kind, kind, known
+from ..findings.rules import kind, known
 from .text import clean
 from .tree import Look
 
-_LOOKS = {
-    Kind.CORRUPTION: Look.CORRUPTION,
-    Kind.CRASH: Look.CRASH,
-    Kind.DEADLOCK: Look.DEADLOCK,
-    Kind.PREDICTION: Look.PREDICTION,
-}
 SIGNS: Mapping[Look, str] = {
     Look.CORRUPTION: "#",
     Look.CRASH: "x",
@@ -25,7 +19,7 @@ SIGNS: Mapping[Look, str] = {
 
 def family(rule: str) -> Look:
     """The look of the rule's kind of fault."""
-    return _LOOKS[kind(rule)]
+    return Look(kind(rule).value)
 
 
 def gravity(rule: str) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..records import Cell, FindingRecord, Run
+from ..records import Cell, FindingRecord, Progress, Run
 from .facts import classes, label
 from .text import count, counted, duration
 
@@ -17,15 +17,6 @@ Pairs = Sequence[tuple[str, FindingRecord]]
 """(path inside the run's folder, finding)."""
 
 _NEVER = datetime.fromtimestamp(0, UTC)
-
-
-class Progress(NamedTuple):
-    """The collisions and failures of a cell in a span of time; the span is in seconds."""
-
-    since: float
-    until: float
-    collisions: int
-    failures: int
 
 
 @dataclass

@@ -52,13 +52,7 @@ def classes(cells: Sequence[Cell]) -> dict[str, int]:
 
 
 def _counts(cell: Cell) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, counts in ((cell.explore and cell.explore.strategies) or {}).items():
-        if isinstance(counts, Mapping) and all(_natural(counts.get(number)) for number in _NUMBERS):
-            yield name, counts
-
-
-def _natural(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+    yield from ((cell.explore and cell.explore.strategies) or {}).items()
 
 
 def _rate(hits: int, tries: int) -> str:
@@ -66,7 +60,5 @@ def _rate(hits: int, tries: int) -> str:
     return f"{hits / max(1, tries):.1%} ({100 * low:.1f}-{100 * high:.1f})"
 
 
-def _bound(bounds: Any) -> str:
-    if not isinstance(bounds, list) or not all(isinstance(b, (int, float)) for b in bounds):
-        return ""
-    return ", ".join(f"{b:.1g}" for b in bounds[:3])
+def _bound(bounds: Sequence[float] | None) -> str:
+    return ", ".join(f"{b:.1g}" for b in (bounds or ())[:3])

@@ -79,10 +79,7 @@ def _print_command(console: Console, command: tree.Command) -> None:
 
 def _too_long(panel: tree.Panel, width: int) -> list[tree.Command]:
     """The commands that do not fit into the frame; they are printed below it."""
-    inside = [
-        b for block in panel.blocks for b in (block.blocks if isinstance(block, tree.Group) else [block])
-    ]
-    commands = [block for block in inside if isinstance(block, tree.Command)]
+    commands = tree.within(panel.blocks, tree.Command)
     return [command for command in commands if len(command.label) + 1 + len(command.text) > width]
 
 

@@ -7,10 +7,10 @@ programs.  A format only escapes its own markup.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .text import clean
 
@@ -56,6 +56,7 @@ class Span(NamedTuple):
 
 
 Text = tuple[Span, ...]
+T = TypeVar("T")
 _NONE: Mapping[str, Any] = MappingProxyType({})
 BREAK = Span("\n")
 ARROW = " → "
@@ -155,8 +156,8 @@ class Moment(NamedTuple):
 
     thread: str
     text: Text
-    number: int
-    held: Sequence[Sequence[str]]
+    number: int = 0
+    held: Sequence[Sequence[str]] = ()
     switch: bool = False
     folded: Sequence[tuple[int, Text]] = ()
 
@@ -263,6 +264,15 @@ class Document(NamedTuple):
     rest: Sequence[Block] = ()
     closing: Sequence[Block] = ()
     verdicts: Mapping[str, int] = _NONE
+
+
+def within(blocks: Iterable[Block], kind: type[T]) -> Iterator[T]:
+    """The blocks of this class, in the order in which they stand, however deep."""
+    for block in blocks:
+        if isinstance(block, kind):
+            yield block
+        elif isinstance(block, Group | Panel | Section):
+            yield from within(block.blocks, kind)
 
 
 def table(columns: Iterable[Column | str], rows: Iterable[Row]) -> Table:

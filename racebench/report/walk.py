@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..bounds import fits
-from ..records import STEPS, FindingRecord
+from ..records import FindingRecord
 from .lanes import GIVES, TAKES, Locks, Step, locks_after, steps
 from .text import clean, clipped, field_value
 from .tree import ARROW, Frame, Wait, Walk
@@ -39,15 +38,11 @@ def _passing(record: FindingRecord, failing: Sequence[Step]) -> tuple[int, Seque
 
     If its own steps were not stored, their values are unknown after the common part.
     """
-    passing: Any = record.finding.evidence.get("passing")
-    if not fits(passing, {"at": int, "schedule": [[str]]}):
+    passing = record.finding.evidence.get("passing")
+    if not passing or not 0 <= passing["at"] < len(failing):
         return 0, ()
-    at, schedule = passing["at"], passing["schedule"]
-    if not 0 <= at < len(failing) or not all(len(step) == 3 for step in schedule):
-        return 0, ()
-    rest = passing.get("rest")
-    if not rest or not fits(rest, STEPS):
-        rest = _bare(schedule[at:], failing[:at])
+    at = passing["at"]
+    rest = passing.get("rest") or _bare(passing["schedule"][at:], failing[:at])
     return at, (*failing[:at], *rest)[:_MOST_STEPS]
 
 

@@ -7,7 +7,7 @@ because it, or its folder, was named.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,10 +55,17 @@ class Scenario(NamedTuple):
             return [p for p in vgic.protocol_ids() if self.exists_under(vgic.protocol(p))]
         return [p for p in vgic.protocol_ids() if p in self.expect]
 
+    def operations(self) -> Mapping[str, Sequence[vgic.Operation]]:
+        """The operations of each thread, or those from which it draws."""
+        return self.threads if self.mix is None else self.mix.named()
+
+    def words(self) -> set[str]:
+        """The names of its threads' operations."""
+        return {op.name for ops in self.operations().values() for op in ops}
+
     def absent(self, protocol: type[vgic.Protocol]) -> set[str]:
         """The operations of its threads that the tree of ``protocol`` does not have."""
-        threads = self.threads if self.mix is None else self.mix.named()
-        return {op.name for ops in threads.values() for op in ops} & protocol.ABSENT
+        return self.words() & protocol.ABSENT
 
     def exists_under(self, code: str | type[vgic.Protocol]) -> bool:
         """Whether the tree of a protocol has all operations of its threads; always true for a variant."""
@@ -167,10 +174,9 @@ def _check_protocols(scenario: Scenario, initial: vgic.Initial, loaded: Loader) 
         if absent:
             what = f"{min(absent)} does not exist under {protocol}"
             raise loaded.error(f"expect.{protocol}", what, f"Leave {protocol} out.")
-    threads = scenario.threads if scenario.mix is None else scenario.mix.named()
     codes = map(vgic.protocol, scenario.protocols())
     for code in {code.structures.__func__: code for code in codes}.values():  # type: ignore[attr-defined]
-        broken = vgic.broken_at_start(initial, threads, code)
+        broken = vgic.broken_at_start(initial, scenario.operations(), code)
         if broken is not None:
             what = f"{broken.rule} is broken under {code.ID} before any thread starts: {broken.message}"
             raise loaded.error("domain", what, "Mend what it says of that vIRQ or pIRQ.")

@@ -156,14 +156,22 @@ def select(names: Sequence[str]) -> list[Scenario]:
             chosen.setdefault(scenario.path.resolve(), scenario)
     by_name: dict[str, Scenario] = {}
     for scenario in chosen.values():
-        if scenario.name in by_name:
-            scenario = scenario._replace(name=with_folder(scenario.path))
-        other = by_name.setdefault(scenario.name, scenario)
-        if other is not scenario:
-            raise UsageError(
-                f"{other.path} and {scenario.path} have the same name. Rename one, or run them apart."
-            )
+        apart(scenario, by_name)
     return list(by_name.values())
+
+
+def apart(scenario: Scenario, known: dict[str, Scenario]) -> Scenario:
+    """Add ``scenario`` to those ``known`` by name; with its folder before its name if another file has that.
+
+    UsageError if the folders have the same name too.
+    """
+    if known.get(scenario.name, scenario).path != scenario.path:
+        scenario = scenario._replace(name=with_folder(scenario.path))
+    other = known.setdefault(scenario.name, scenario)
+    if other.path != scenario.path:
+        what = f"{other.path} and {scenario.path} have the same name"
+        raise UsageError(f"{what}. Rename one, or run them apart.")
+    return scenario
 
 
 def bundled_file(name: str, files: Collection[Path] | None = None) -> Path | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import vgic
 from ..bounds import MOST_PARTS, beyond, long_key
@@ -41,6 +41,7 @@ _DOMAIN_KEYS = (
 )
 
 Rules = dict[str, tuple[str, ...]]
+T = TypeVar("T")
 
 
 def _list(names: Iterable[object]) -> str:
@@ -94,14 +95,29 @@ class Loader:
         return ScenarioError(str(self.path), place, what, remedy)
 
     def check_schema(self) -> None:
-        schema = self.data.get("schema")
-        if schema is None:
+        if "schema" not in self.data:
             raise self.error("schema", "missing", f"Write schema = {SCHEMA} at the top.")
-        if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
-            what = f"{_shown(schema)} is not a schema number"
-            raise self.error("schema", what, f"Write schema = {SCHEMA}.")
+        schema = self.kind(self.data["schema"], int, "schema", "a schema number", f"Write schema = {SCHEMA}.")
+        if schema < 1:
+            raise self.error("schema", f"{schema} is not a schema number", f"Write schema = {SCHEMA}.")
         if schema > SCHEMA:
             raise self.error("schema", f"{schema} is newer than {SCHEMA}", "Upgrade RaceBench.")
+
+    def kind(self, value: Any, cls: type[T], place: str, what: str, remedy: str) -> T:
+        """``value``, of class ``cls``, which is ``what`` in words."""
+        if not isinstance(value, cls) or (isinstance(value, bool) and cls is not bool):
+            raise self.error(place, f"{_shown(value)} is not {what}", remedy)
+        return value
+
+    def choice(self, value: Any, known: Sequence[str], place: str, what: str) -> str:
+        if value not in known:
+            hint = meant(str(value), known, f"Choose one of {_list(known)}.")
+            raise self.error(place, f"{_shown(value)} is no {what}", hint)
+        return str(value)
+
+    def once(self, values: Sequence[Any], place: str, what: str) -> None:
+        if len(set(values)) < len(values):
+            raise self.error(place, what, "Name each once.")
 
     def only(self, table: Mapping[str, Any], known: Sequence[str], place: str) -> None:
         for key in table:
@@ -117,9 +133,7 @@ class Loader:
             if required:
                 raise self.error(key, "missing", f"Add a [{key}] table, for example: {_EXAMPLES[key]}")
             return {}
-        if not isinstance(value, dict):
-            raise self.error(key, f"{_shown(value)} is not a table", f"Write [{key}].")
-        return value
+        return self.kind(value, dict, key, "a table", f"Write [{key}].")
 
     def string(self, table: Mapping[str, Any], key: str, place: str, required: bool = False) -> str:
         where = f"{place}.{key}" if place else key
@@ -143,12 +157,10 @@ class Loader:
         return [self.clean(v, where) for v in value]
 
     def number(self, table: Mapping[str, Any], key: str, place: str, low: int, high: int) -> int:
-        value = table.get(key)
-        where = f"{place}.{key}"
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.error(where, f"{_shown(value)} is not a whole number", f"Choose one of {low}..{high}.")
+        where, remedy = f"{place}.{key}", f"Choose one of {low}..{high}."
+        value = self.kind(table.get(key), int, where, "a whole number", remedy)
         if not low <= value <= high:
-            raise self.error(where, f"{value} is outside {low}..{high}", f"Choose one of {low}..{high}.")
+            raise self.error(where, f"{value} is outside {low}..{high}", remedy)
         return value
 
     def initial(self) -> vgic.Initial:
@@ -156,10 +168,7 @@ class Loader:
         self.only(domain, _DOMAIN_KEYS, "domain")
         vcpus = self.number(domain, "vcpus", "domain", 1, MAX_VCPUS)
         spis = self.number(domain, "spis", "domain", 1, MAX_SPIS)
-        state = domain["state"]
-        if state not in STATES:
-            hint = meant(str(state), STATES, f"Choose one of {_list(STATES)}.")
-            raise self.error("domain.state", f"{_shown(state)} is no state", hint)
+        state = self.choice(domain["state"], STATES, "domain.state", "state")
         espis = self.number(domain, "espis", "domain", 0, NR_ESPI_IRQS)
         # The numbers in the other keys are checked against these limits.
         bare = vgic.Initial(vcpus, spis, state, espis=espis)
@@ -183,11 +192,8 @@ class Loader:
         )
 
     def flag(self, table: Mapping[str, Any], key: str, place: str) -> bool:
-        value = table.get(key, False)
-        if not isinstance(value, bool):
-            what = f"{_shown(value)} is not true or false"
-            raise self.error(f"{place}.{key}" if place else key, what, "Write true or false.")
-        return value
+        where = f"{place}.{key}" if place else key
+        return self.kind(table.get(key, False), bool, where, "true or false", "Write true or false.")
 
     def reserved(self, domain: Mapping[str, Any], bare: vgic.Initial) -> tuple[int, ...]:
         virqs = self.numbers(domain, "reserved", NR_LOCAL_IRQS, ESPI_BASE_INTID + NR_ESPI_IRQS - 1)
@@ -204,31 +210,25 @@ class Loader:
 
     def lines(self, value: Any) -> tuple[vgic.LineAtStart, ...]:
         made = []
+        types = {kind.value: kind for kind in IrqType}
         known = ("pirq", "type", "affinity", "active", "latched")
         for where, row in self.entries(value, "domain.lines", known):
             pirq = self.pirq(row, where)
-            types = {kind.value: kind for kind in IrqType}
-            kind = row.get("type", IrqType.LEVEL_HIGH.value)
-            if not isinstance(kind, str) or kind not in types:
-                hint = meant(str(kind), list(types), f"Choose one of {_list(types)}.")
-                raise self.error(f"{where}.type", f"{_shown(kind)} is no type", hint)
+            kind = self.choice(
+                row.get("type", IrqType.LEVEL_HIGH.value), list(types), f"{where}.type", "type"
+            )
             affinity = self.number(row, "affinity", where, 0, MAX_PCPU) if "affinity" in row else None
             active, latched = self.flag(row, "active", where), self.flag(row, "latched", where)
             made.append(vgic.LineAtStart(pirq, types[kind], affinity, active, latched))
-        if len({line.pirq for line in made}) < len(made):
-            raise self.error("domain.lines", "a pirq is named twice", "Name each once.")
+        self.once([line.pirq for line in made], "domain.lines", "a pirq is named twice")
         return tuple(made)
 
     def numbers(self, table: Mapping[str, Any], key: str, low: int, high: int) -> tuple[int, ...]:
         """A list of different numbers of ``low`` to ``high``; empty if the key is missing."""
-        value = table.get(key, [])
         place = f"domain.{key}"
-        if not isinstance(value, list):
-            raise self.error(place, f"{_shown(value)} is not a list of numbers", f"Write {key} = [{low}].")
-        rows = [{key: number} for number in value]
-        made = tuple(self.number(row, key, "domain", low, high) for row in rows)
-        if len(set(made)) < len(made):
-            raise self.error(place, "a number is there twice", "Name each once.")
+        value = self.kind(table.get(key, []), list, place, "a list of numbers", f"Write {key} = [{low}].")
+        made = tuple(self.number({key: number}, key, "domain", low, high) for number in value)
+        self.once(made, place, "a number is there twice")
         return made
 
     def entries(self, value: Any, place: str, known: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
@@ -241,9 +241,7 @@ class Loader:
 
     def virq(self, row: Mapping[str, Any], where: str, bare: vgic.Initial, seen: set[int]) -> int:
         last = NR_LOCAL_IRQS + bare.spis - 1
-        virq = row.get("virq")
-        if not isinstance(virq, int) or isinstance(virq, bool):
-            raise self.error(f"{where}.virq", f"{_shown(virq)} is not a whole number", "Write virq = 41.")
+        virq = self.kind(row.get("virq"), int, f"{where}.virq", "a whole number", "Write virq = 41.")
         if not bare.is_virq(virq):
             what = f"virq {virq} is outside {NR_LOCAL_IRQS}..{last} (domain.spis = {bare.spis})"
             raise self.error(where, what, "Raise spis or choose a lower virq.")
@@ -272,32 +270,24 @@ class Loader:
     def pending(self, value: Any, bare: vgic.Initial) -> dict[str, Any]:
         """The fields of Initial for pending vIRQs, and where they are queued."""
         made, elsewhere = [], []
-        active: list[int] = []
-        migrating: list[int] = []
+        flags: dict[str, list[int]] = {"active": [], "migrating": []}
         virqs = set[int]()
         known = ("virq", "on", "vcpu", "active", "migrating")
         for where, row in self.entries(value, "domain.pending", known):
             virq = self.virq(row, where, bare, virqs)
-            on = row.get("on")
-            if on not in PENDING_ON:
-                hint = meant(str(on), PENDING_ON, f"Choose one of {_list(PENDING_ON)}.")
-                raise self.error(f"{where}.on", f"{_shown(on)} is no queue", hint)
-            made.append((virq, str(on)))
+            on = self.choice(row.get("on"), PENDING_ON, f"{where}.on", "queue")
+            made.append((virq, on))
             if "vcpu" in row:
                 elsewhere.append((virq, self.number(row, "vcpu", where, 0, bare.vcpus - 1)))
-            for key, virqs_so in (("active", active), ("migrating", migrating)):
+            for key, virqs_so in flags.items():
                 if self.flag(row, key, where):
                     if on != "lr":
                         raise self.error(f"{where}.{key}", "it is in no LR", 'Write on = "lr".')
                     virqs_so.append(virq)
         if sum(on == "lr" for _, on in made) > NR_LRS:
             raise self.error("domain.pending", f"more than {NR_LRS} in an LR", "Put the rest on lr_pending.")
-        return {
-            "pending": tuple(made),
-            "elsewhere": tuple(elsewhere),
-            "active": tuple(active),
-            "migrating": tuple(migrating),
-        }
+        every: dict[str, list[Any]] = {"pending": made, "elsewhere": elsewhere, **flags}
+        return {key: tuple(values) for key, values in every.items()}
 
     def threads(self, initial: vgic.Initial) -> dict[str, tuple[vgic.Operation, ...]]:
         table = self.table("threads", required=True)
@@ -341,10 +331,8 @@ class Loader:
         table = {"operations": 4, "threads": {}, **self.table("hammer")}
         self.only(table, ("operations", "threads"), "hammer")
         operations = self.number(table, "operations", "hammer", 1, MAX_OPERATIONS)
-        named = table["threads"]
         example = '[hammer.threads.vcpu0] with "isenabler virq=40" = 2'
-        if not isinstance(named, dict):
-            raise self.error("hammer.threads", f"{_shown(named)} is not a table", f"Write {example}.")
+        named = self.kind(table["threads"], dict, "hammer.threads", "a table", f"Write {example}.")
         threads = {}
         for name, place, value in self.named_threads(named, "hammer.threads", example):
             if not isinstance(value, dict) or not value:
@@ -366,10 +354,8 @@ class Loader:
 
     def expectations(self) -> tuple[Rules, Rules]:
         table = dict(self.table("expect", required=True))
-        allow = table.pop("allow", {})
-        if not isinstance(allow, dict):
-            what = f"{_shown(allow)} is not a table"
-            raise self.error("expect.allow", what, 'Write allow.baseline = ["..."].')
+        remedy = 'Write allow.baseline = ["..."].'
+        allow = self.kind(table.pop("allow", {}), dict, "expect.allow", "a table", remedy)
         if not table:
             raise self.error("expect", "no protocol", 'Write "*" = [] if none breaks a rule.')
         return self.rules(table, "expect"), self.rules(allow, "expect.allow")

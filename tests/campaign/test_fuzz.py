@@ -34,17 +34,14 @@ WANTED = {
 
 
 class Until:
-    """A listener that asks to stop once ``enough`` of what was met."""
+    """Asks to stop once ``enough`` of what was met."""
 
     def __init__(self, stop: Stop, enough: Any) -> None:
         self.stop, self.enough, self.all = stop, enough, list[fuzz.Met]()
 
-    def progress(self, drawn: int, seconds: float) -> None:
-        pass
-
-    def met(self, met: fuzz.Met) -> None:
-        self.all.append(met)
-        if self.enough(self.all):
+    def __call__(self, word: str, *what: Any) -> None:
+        self.all += what if word == "met" else ()
+        if word == "met" and self.enough(self.all):
             self.stop.ask()
 
 
@@ -94,16 +91,15 @@ def test_what_is_new_is_made_small_and_runs_as_a_scenario(
 
 
 def test_a_clean_protocol_stays_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Counting(Until):
-        def progress(self, drawn: int, seconds: float) -> None:
-            if drawn == 60:
-                self.stop.ask()
-
     monkeypatch.setattr(fuzz, "bundled", lambda: [])
     stop = Stop()
     folder = RunFolder(tmp_path / "run")
-    listener = Counting(stop, lambda met: False)
-    fuzzed = fuzz.fuzz(fuzz.Assignment("creation_guard", 600.0, 1, "creating"), folder, listener, stop)
+
+    def until_60(word: str, *what: Any) -> None:
+        if word == "progress" and what[0] == 60:
+            stop.ask()
+
+    fuzzed = fuzz.fuzz(fuzz.Assignment("creation_guard", 600.0, 1, "creating"), folder, until_60, stop)
     assert fuzzed.interrupted and fuzzed.drawn == 60
     assert not [m for m in fuzzed.met if m.rule.startswith(("deadlock", "mapping"))]
 

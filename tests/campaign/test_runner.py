@@ -429,8 +429,8 @@ def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
     class Killer(Heard):
         killed = False
 
-        def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None:
-            if not self.killed:
+        def __call__(self, word: str, *what: Any) -> None:
+            if word == "cell_started" and not self.killed:
                 import multiprocessing
 
                 self.killed = True
@@ -512,8 +512,9 @@ def test_a_stop_ends_the_processes(tmp_path: Path) -> None:
     stop = Stop()
 
     class Impatient(Heard):
-        def cell_started(self, *args: Any) -> None:
-            stop.ask()
+        def __call__(self, word: str, *what: Any) -> None:
+            if word == "cell_started":
+                stop.ask()
 
     run = in_processes(account(tmp_path), ["lost", "kept"], Impatient(), stop=stop)
     assert run.interrupted
@@ -676,14 +677,13 @@ class Beside:
         targets = cells_for([scenario(tmp_path)], ["no_rank_lock"])
         options = Options(Plan(("stress",), seed=3), 60.0, jobs=3)
         self.campaign = campaign.Campaign(targets, options, self.heard, Stop())
-        self.employer = campaign._Employer(self.campaign)
         self.main = self.job()
 
     def job(self) -> Any:
-        return self.employer.next_job(1)
+        return self.campaign.next_job(1)
 
     def hammer(self, seconds: float = 50.0) -> None:
-        self.employer.on_message(self.main, "cell_started", "two_routes", "no_rank_lock", "stress", seconds)
+        self.campaign.on_message(self.main, "cell_started", "two_routes", "no_rank_lock", "stress", seconds)
 
     def result(self, job: Any, collisions: int) -> CellResult:
         mode = ModeResult("stress", collisions, seconds=1.0)
@@ -701,7 +701,7 @@ def test_who_is_free_hammers_along_with_a_seed_of_its_own(tmp_path: Path) -> Non
     assert len({job.asker.visit for job in (beside.main, *helpers)}) == 3
     for n, job in enumerate([helpers[0], beside.main, helpers[1]]):
         assert beside.heard.all("cell_done") == []
-        beside.employer.done(job, beside.result(job, 10 + n))
+        beside.campaign.done(job, beside.result(job, 10 + n))
     [(cell,)] = beside.heard.all("cell_done")
     assert cell.stress.executions == 10 + 11 + 12
 
@@ -712,9 +712,9 @@ def test_nobody_helps_where_it_is_not_worth_it(tmp_path: Path) -> None:
     assert beside.job() is None
     beside.hammer()
     for _ in range(5):
-        beside.employer.lost(beside.job(), "its process ended with status 1")
+        beside.campaign.lost(beside.job(), "its process ended with status 1")
     assert beside.job() is None  # code that ends its process does so again and again
-    beside.employer.done(beside.main, beside.result(beside.main, 7))
+    beside.campaign.done(beside.main, beside.result(beside.main, 7))
     [(cell,)] = beside.heard.all("cell_done")
     assert cell.stress.executions == 7
 
@@ -722,5 +722,5 @@ def test_nobody_helps_where_it_is_not_worth_it(tmp_path: Path) -> None:
 def test_a_cell_that_is_over_wants_no_more_help(tmp_path: Path) -> None:
     beside = Beside(tmp_path)
     beside.hammer()
-    beside.employer.done(beside.main, beside.result(beside.main, 7))
+    beside.campaign.done(beside.main, beside.result(beside.main, 7))
     assert beside.job() is None

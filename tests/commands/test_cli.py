@@ -178,7 +178,7 @@ import sys
 from racebench.cli import main
 from racebench.commands.shared import campaign
 campaign.run_campaign = lambda *what: sys.exit(repr(early) if (early := late & {{*sys.modules}}) else 0)
-campaign._Listener.close = lambda self: None
+campaign._Shown.__call__ = lambda self, *what: None
 late = {{"rich", "racebench.report.terminal", "racebench.engine.control", "racebench.engine.free"}}
 main([{verb!r}, "route_vs_route", "--protocol", "baseline"])
 """

@@ -36,7 +36,7 @@ LOST = finding(
         "fewest": True,
         "replays": [10, 10],
         "needs": {"toolstack": ["release virq=40"], "vcpu0": []},
-        "passing": {"at": 3, "failing": ["a", "read", "x"], "passing": ["b", "write", "x"]},
+        "passing": {"at": 3, "schedule": [], "failing": ["a", "read", "x"], "passing": ["b", "write", "x"]},
     },
 )
 

@@ -42,11 +42,11 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A run of few or many cells with a finding each of three kinds, and a very long string."""
     row = {"virq": "40", "status": ["a"]}
     evidence = {
-        "results": {"a": "b"}, "stacks": {"a": ["b"], "c": 5}, "message": "m", "site": "f (a/b.py:1)",
+        "results": {"a": "b"}, "stacks": {"a": ["b"], "c": []}, "message": "m", "site": "f (a/b.py:1)",
         "before": {"mapping": [row], "x": "1"}, "after": {"mapping": [{**row, "virq": "41"}], "x": "2"},
-        "accesses": [{"thread": "a", "op": "b", "site": "c"}, 5], "steps": STEPS,
-        "passing": {"schedule": [["a", "b", "c"]] * 3, "at": 1, "failing": ["a"], "passing": ["b"]},
-        "needs": {"a": ["b"], "c": 5},
+        "accesses": [{"thread": "a", "op": "b", "site": "c"}], "steps": STEPS,
+        "passing": {"schedule": [["a", "b", "c"]] * 3, "at": 1, "failing": ["a"] * 3, "passing": ["b"] * 3},
+        "needs": {"a": ["b"], "c": []},
         "confirmation": {"label": "open", "why": "w"}, "lock": "l", "instances": "i", "preemptions": 1,
     }  # fmt: skip
     found = [finding(), finding(evidence=evidence), finding(summary="long " * 100_000, schedule=[])]
@@ -115,7 +115,7 @@ def test_evidence_of_another_shape_is_refused_or_shown(tmp_path: Path) -> None:
             read_finding(path)
         except ResultError:
             path.unlink()
-    assert len(list((run / "findings").iterdir())) > 90
+    assert len(list((run / "findings").iterdir())) > 30
     written = [part for form in formats() for part in (f"--{form.name}", str(tmp_path / form.name))]
     assert cli.main(["report", str(run), *written]) == 0
     assert cli.main(["explain", str(run)]) == 0

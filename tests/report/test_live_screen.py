@@ -35,7 +35,7 @@ def test_a_pipe_gets_one_line_a_cell() -> None:
     out = console(20)
     lines = PlainLines(out, Clock())
     lines.started(2, 30.0)
-    lines.cell_started("route", "baseline", "verify", 3.0)
+    lines("cell_started", "route", "baseline", "verify", 3.0)
     lines.cell_progress("route", "baseline", "verify", Progress(10, 0, 0.1))
     lines.cell_done(a_cell("route"))
     lines.cell_done(a_cell("route", EVIL, verdict="unexpected", found=["mapping.corrupted"]))
@@ -143,14 +143,14 @@ def test_no_row_is_wider_than_the_terminal(width: int) -> None:
 def test_quiet_says_only_what_the_user_has_to_know() -> None:
     out = console(80)
     quiet = Quiet(out)
-    quiet.started(2, 30.0)
-    quiet.cell_started("route", "baseline", "verify", 3.0)
-    quiet.cell_progress("route", "baseline", "verify", Progress(10, 0, 0.1))
-    quiet.finding("f", record(finding()))
-    quiet.cell_done(a_cell("route"))
+    quiet("started", 2, 30.0)
+    quiet("cell_started", "route", "baseline", "verify", 3.0)
+    quiet("cell_progress", "route", "baseline", "verify", Progress(10, 0, 0.1))
+    quiet("finding", "f", record(finding()))
+    quiet("cell_done", a_cell("route"))
     assert text(out) == ""
-    quiet.note(f"a torn line {ESC}")
-    quiet.close()
+    quiet("note", f"a torn line {ESC}")
+    quiet("close")
     assert "a torn line" in text(out) and ESC not in text(out)
 
 

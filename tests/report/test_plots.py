@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from racebench.records import Progress
 from racebench.report import plots
 from racebench.report.formats.html import render
-from racebench.report.stored_run import Progress
 from racebench.report.tree import Bars
 
 from .samples import a_cell, cell, printed, stored

@@ -33,27 +33,24 @@ def chosen(args: argparse.Namespace) -> tuple[list[Target], list[Lineage]]:
 
 def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Options, stop: Stop) -> int:
     """Run ``targets``, show the results, and return the exit status."""
-    listener: Any = _Listener(args)
+    shown = _Shown(args)
     try:
-        run = run_campaign(targets, options._replace(command=args.command), listener, stop)
+        run = run_campaign(targets, options._replace(command=args.command), shown, stop)
     finally:
-        listener.close()
-    status: int = listener.screen.conclude(run, options.out)
+        shown("close")
+    status: int = shown.screen.conclude(run, options.out)
     return status
 
 
-class _Listener:
-    """Listens to a campaign; imports the screen with the first message after the start.
+class _Shown:
+    """Shows the messages of a campaign; imports the screen with the first message after the start.
 
     The screen imports rich, which takes a moment; a child is at work by then, so nobody waits for it.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
-        self._started: list[tuple[int, float]] = []
-
-    def started(self, cells: int, seconds: float) -> None:
-        self._started.append((cells, seconds))
+        self._waiting: list[tuple[Any, ...]] = []
 
     @cached_property
     def screen(self) -> CampaignScreen:
@@ -61,7 +58,7 @@ class _Listener:
 
         return CampaignScreen(self._args)
 
-    def __getattr__(self, name: str) -> Any:
-        while self._started:
-            self.screen.listener.started(*self._started.pop())
-        return getattr(self.screen.listener, name)
+    def __call__(self, word: str, *what: Any) -> None:
+        self._waiting.append((word, *what))
+        while self._waiting and word != "started":
+            self.screen.progress(*self._waiting.pop(0))

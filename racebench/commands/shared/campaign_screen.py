@@ -21,12 +21,12 @@ from .screen import Output, Screen, fancy
 
 
 class CampaignScreen:
-    """``listener`` shows the progress, ``conclude`` the result."""
+    """``progress`` shows the messages, ``conclude`` the result."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
         self._output = Output(args.json)
-        self.listener = _listener(self._output.progress, args.quiet)
+        self.progress = _progress(self._output.progress, args.quiet)
 
     def conclude(self, run: Run, out: Path | None) -> int:
         """Show the result of ``run``, which is stored in ``out``, and return the exit status."""
@@ -63,7 +63,7 @@ def _status(run: Run) -> int:
     return 0 if all(cell.verdict == "as_expected" for cell in run.cells) else 1
 
 
-def _listener(screen: Screen, quiet: bool) -> Quiet:
+def _progress(screen: Screen, quiet: bool) -> Quiet:
     if quiet or not fancy(screen):
         return Quiet(screen) if quiet else PlainLines(screen)
     # Imported only for a live display, because it loads more of rich.

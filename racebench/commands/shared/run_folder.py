@@ -9,7 +9,8 @@ from pathlib import Path
 from ...campaign import claims
 from ...campaign.results import read_findings, read_journal, read_run
 from ...errors import RaceBenchError
-from ...report.stored_run import Progress, Stored
+from ...records import Progress
+from ...report.stored_run import Stored
 
 _EXAMPLE = "example"
 """The folder of the example campaign, which comes with RaceBench; it is not one of the user's runs."""
@@ -24,12 +25,11 @@ def read_stored(path: Path, *, beside: bool = True) -> Stored:
     """
     run, findings = read_run(path), read_findings(path)
     seen = history(path) if beside else {}
-    went = [Progress(*seen) for seen in _progress(path)]
-    judged = claims.judge(run.cells)
+    judged, went = claims.judge(run.cells), _progress(path)
     return Stored(run, findings, judged, _written(path), seen, str(path), progress=went)
 
 
-def _progress(path: Path) -> list[tuple[float, float, int, int]]:
+def _progress(path: Path) -> list[Progress]:
     """The progress of the run, if its journal can be read; a report can do without."""
     journal = path / "journal.jsonl"
     try:

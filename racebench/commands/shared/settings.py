@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...bounds import fits
-from ...campaign.quantities import duration
+from ...campaign.quantities import duration, positive
 from ...errors import UsageError
 
 FILE = Path("pyproject.toml")
@@ -51,7 +50,11 @@ def _settings(text: str) -> Settings:
     for key, value in table.items():
         if key not in _READ:
             raise _wrong(key, f"is unknown. Choose from {', '.join(_READ)}")
-        read[key] = _READ[key](key, value)
+        convert, what = _READ[key]
+        try:
+            read[key] = convert(value)
+        except (TypeError, argparse.ArgumentTypeError) as error:
+            raise _wrong(key, what) from error
     return Settings(**read)
 
 
@@ -59,31 +62,24 @@ def _wrong(key: str, what: str) -> UsageError:
     return UsageError(f"{FILE}: tool.racebench{key and '.'}{key}: {what}.")
 
 
-def _time(key: str, value: Any) -> float:
-    try:
-        return duration(value if isinstance(value, str) else "")
-    except argparse.ArgumentTypeError as error:
-        raise _wrong(key, "is not a duration. Write 500ms, 30s, 10m or 2h") from error
-
-
-def _jobs(key: str, value: Any) -> int:
-    if not fits(value, int) or isinstance(value, bool) or value < 1:
-        raise _wrong(key, "is not a whole number, 1 or more")
-    return int(value)
-
-
-def _texts(key: str, value: Any) -> tuple[str, ...]:
-    if not fits(value, [str]) or not all(value):
-        raise _wrong(key, "is not a list of texts")
-    return tuple(value)
-
-
-def _text(key: str, value: Any) -> str:
+def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise _wrong(key, "is not the name of a folder")
+        raise TypeError
     return value
 
 
-_READ: Mapping[str, Callable[[str, Any], Any]] = {
-    "time": _time, "jobs": _jobs, "paths": _texts, "protocols": _texts, "reports": _text,
-}  # fmt: skip
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError
+    return tuple(map(_text, value))
+
+
+_READ: Mapping[str, tuple[Callable[[Any], Any], str]] = {
+    "time": (duration, "is not a duration. Write 500ms, 30s, 10m or 2h"),
+    # The repr of a text has quotation marks, so only a number gets through.
+    "jobs": (lambda value: positive(repr(value)), "is not a whole number, 1 or more"),
+    "paths": (_texts, "is not a list of texts"),
+    "protocols": (_texts, "is not a list of texts"),
+    "reports": (_text, "is not the name of a folder"),
+}
+"""For each key, a function that reads its value or raises an error, and what is wrong then."""

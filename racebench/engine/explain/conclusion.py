@@ -12,7 +12,6 @@ from ...errors import ProgramError, ReplayDiverged
 from ...findings import Finding
 from ...findings.rules import is_benign
 from ...program import Program
-from ...trace import schedule_from_json
 from ..control.scheduler import Scheduler
 from ..search.evidence import Detect, shown
 from ..search.glance import shows
@@ -107,7 +106,7 @@ def _rest(scheduler: Scheduler, passing: Mapping[str, Any]) -> list[dict[str, An
     Without their lines of code: the place of each is enough here.
     """
     try:
-        _, recorder = recorded(scheduler, schedule_from_json(passing["schedule"], "passing"))
+        _, recorder = recorded(scheduler, tuple((thread, op, obj) for thread, op, obj in passing["schedule"]))
     except (ReplayDiverged, ProgramError):
         return []
     steps = [step.as_json() for step in recorder.steps[passing["at"] :]]

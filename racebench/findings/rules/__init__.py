@@ -1,9 +1,9 @@
 """Rules: one file for each family; a rule's family is the part of its name before the dot.
 
-A module here has ``RULES`` (the meaning of each rule and its words in reports), the
-``KIND`` of fault that a broken rule is, and optionally ``AUDITS``, which look for broken
-rules in a machine at rest; nothing else needs to be edited.  A family is imported when
-one of its rules is asked for.
+A module here has ``RULES`` (the meaning of each rule and its words in reports) and the
+``KIND`` of fault that a broken rule is, CORRUPTION if it does not say.  Its public functions
+are audits, which look for broken rules in a machine at rest.  Nothing else needs to be edited.
+A family is imported when one of its rules is asked for.
 
 Rules and audits belong to the layer that imports nothing of the machine: reports,
 scenarios and the engines need the rules, and do not know the vGIC.  An audit
@@ -17,7 +17,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from .. import Broken
@@ -70,7 +70,13 @@ def rules() -> dict[str, Rule]:
 
 def audits() -> tuple[Audit, ...]:
     """The audits of every family."""
-    return tuple(audit for family in families() for audit in getattr(_module(family), "AUDITS", ()))
+    modules = map(_module, families())
+    return tuple(
+        audit
+        for module in modules
+        for name, audit in vars(module).items()
+        if isinstance(audit, FunctionType) and audit.__module__ == module.__name__ and name[0] != "_"
+    )
 
 
 def known(name: str) -> Rule | None:
@@ -80,12 +86,11 @@ def known(name: str) -> Rule | None:
 
 
 def kind(name: str) -> Kind:
-    """The kind of fault of a broken rule; CORRUPTION for a rule of no family."""
+    """The kind of fault of a broken rule; CORRUPTION if neither the rule nor its family has one."""
     rule, family = known(name), name.partition(".")[0]
     if rule is not None and rule.kind is not None:
         return rule.kind
-    found: Kind = _module(family).KIND if family in families() else Kind.CORRUPTION
-    return found
+    return getattr(_module(family), "KIND", Kind.CORRUPTION) if family in families() else Kind.CORRUPTION
 
 
 def is_benign(name: str) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from . import Kind, Rule
+from . import Rule
 
-KIND = Kind.CORRUPTION
 RULES = {
     "action.stale": Rule(
         "at rest: a pIRQ has a guest's action, but GUEST is clear", "action", "a stale guest action is left"

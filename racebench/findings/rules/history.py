@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from . import Kind, Rule
+from . import Rule
 
-KIND = Kind.CORRUPTION
 RULES = {
     "history.not_serializable": Rule(
         "no serial order of the completed operations explains every return code",

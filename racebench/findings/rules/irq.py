@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import Broken, broken
-from . import Kind, Machine, Rows, Rule
+from . import Machine, Rows, Rule
 
-KIND = Kind.CORRUPTION
 RULES = {
     "irq.lost_eoi": Rule(
         "an acknowledged IRQ ended through the none handler: no priority drop",
@@ -130,13 +129,3 @@ def line_dead(machine: Machine, rows: Rows) -> Iterator[Broken]:
         if up and irq not in held and not action.d.structures.waits(action.d, action.virq):
             message = f"the line of pIRQ {irq} is active, but vIRQ {action.virq} is in no LR, nor will it be"
             yield broken("irq.line_dead", message, ("active", "no LR"))
-
-
-AUDITS = (
-    lost_eoi,
-    wrong_vcpu,
-    wrong_affinity,
-    stuck_inprogress,
-    lost,
-    line_dead,
-)

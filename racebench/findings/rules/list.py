@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import Broken, broken
-from . import Kind, Machine, Rows, Rule
+from . import Machine, Rows, Rule
 
-KIND = Kind.CORRUPTION
 RULES = {
     "list.corrupted": Rule(
         "a node inserted twice, or a list edited without its owner's lock", "list", "a list is corrupted"
@@ -22,6 +21,3 @@ def corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
         if where:
             message = f"vIRQ {row.virq} and the lists do not agree ({where})"
             yield broken("list.corrupted", message, ("links", "lists"))
-
-
-AUDITS = (corrupted,)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from .. import Broken, broken
 from . import Kind, Machine, Rows, Rule
 
-KIND = Kind.CORRUPTION
 RULES = {
     "lock.leaked": Rule("a thread ends holding a lock", "held", "a thread ends with a lock held"),
     "lock.irqs_on": Rule(
@@ -29,6 +28,3 @@ def irqs_on(machine: Machine, rows: Rows) -> Iterator[Broken]:
         if desc.irqs_on:
             message = f"do_IRQ held desc[{irq}] with interrupts on, and others take it with them off"
             yield broken("lock.irqs_on", message, ("desc.lock",))
-
-
-AUDITS = (irqs_on,)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from . import Kind, Rule
+from . import Rule
 
-KIND = Kind.CORRUPTION
 RULES = {
     "lr.hw_inactive": Rule(
         "an LR with its HW bit is written, or ended, while the line is not active",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import Broken, broken
-from . import Kind, Machine, Rows, Rule
+from . import Machine, Rows, Rule
 
-KIND = Kind.CORRUPTION
 RULES = {
     "mapping.corrupted": Rule(
         "a GUEST desc whose vIRQ does not point back, or a p.desc whose desc is not its own",
@@ -87,10 +86,3 @@ def ienable_mismatch(machine: Machine, rows: Rows) -> Iterator[Broken]:
         if row.ienable is not row.enabled:
             message = f"vIRQ {row.virq}: ienable is {int(row.ienable)}, ENABLED is {int(row.enabled)}"
             yield broken("mapping.ienable_mismatch", message, ("ienable", "ENABLED"))
-
-
-AUDITS = (
-    corrupted,
-    lost_enable,
-    ienable_mismatch,
-)

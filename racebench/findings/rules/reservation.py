@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import Broken, broken
-from . import Kind, Machine, Rows, Rule
+from . import Machine, Rows, Rule
 
-KIND = Kind.CORRUPTION
 RULES = {
     "reservation.leaked": Rule(
         "at rest: a vIRQ is reserved, but not routed, and no virtual device has it",
@@ -47,6 +46,3 @@ def reservations(machine: Machine, rows: Rows) -> Iterator[Broken]:
         elif not bit.taken and row.desc is not None:
             message = f"pIRQ {row.desc.irq} is routed to vIRQ {row.virq}, which is not reserved"
             yield broken("reservation.missing", message, ("p.desc", "allocated_irqs"))
-
-
-AUDITS = (reservations,)

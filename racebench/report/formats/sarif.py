@@ -13,7 +13,7 @@ from ...records import FindingRecord
 from .. import facts
 from ..headline import in_a_line
 from ..lanes import GIVES, TAKES, steps
-from ..places import Repository, Spot, accesses, first_spot
+from ..places import Repository, Spot, first_spot
 from ..stored_run import Stored
 from ..text import clean, clipped
 
@@ -87,8 +87,8 @@ def _places(record: FindingRecord) -> Iterator[tuple[str, str]]:
     """The other places that the finding names, and what happens there."""
     for place in facts.places(record):
         yield place.site, f"{place.thread} {place.verb} {place.lock}"
-    for access in accesses(record):
-        yield access["site"], f"{access.get('thread', '?')}: {access.get('op', '?')}"
+    for access in record.finding.evidence.get("accesses") or ():
+        yield access["site"], f"{access['thread']}: {access['op']}"
 
 
 def _location(record: FindingRecord, files: Repository) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
 from .. import tree
+from ..lanes import lock_bars
 from ..run import document
 from ..stored_run import Stored
 from ..text import clipped, counted
-from ..tree import BREAK, Look
+from ..tree import BREAK, Look, within
 
 _CHAR, _ROW, _SIDE, _BAR, _NUMBER, _ARROW = 7.55, 18, 18, 8, 46, 26
 _LEAST, _MOST_CHARS, _MOST_ROWS, _MOST_LANES, _COLOURS = 26, 64, 400, 12, 6
@@ -19,38 +20,15 @@ _LEAST, _MOST_CHARS, _MOST_ROWS, _MOST_LANES, _COLOURS = 26, 64, 400, 12, 6
 def render(stored: Stored) -> str:
     """The picture loads nothing; without a finding it shows the run's summary."""
     report = document(stored)
-    panels = [
-        panel for section in report.sections for panel in section.blocks if isinstance(panel, tree.Panel)
-    ]
-    heads: list[tuple[str, str]] = [("title", "RaceBench"), ("head", report.summary)]
-    shown = None
-    if panels:
-        panel = panels[0]
-        shown = next(_lanes(panel.blocks), None)
-        heads = [("title", f"{panel.title}: {panel.where}"), *(("head", text) for text in _sentences(panel))]
-        if len(panels) > 1:
-            heads.append(("dim", f"and {counted(len(panels) - 1, 'more finding')}"))
-    command = next(_commands(panels[0].blocks), "") if panels else ""
-    return _Picture(heads, shown, command).text()
-
-
-def _lanes(blocks: Iterable[tree.Block]) -> Iterator[tree.Lanes]:
-    yield from (block for block in blocks if isinstance(block, tree.Lanes))
-
-
-def _sentences(panel: tree.Panel) -> Iterator[str]:
-    """The paragraphs of a panel's first block."""
-    for block in panel.blocks[:1]:
-        inner = block.blocks if isinstance(block, tree.Group) else [block]
-        yield from (_plain(one.text) for one in inner if isinstance(one, tree.Paragraph))
-
-
-def _commands(blocks: Iterable[tree.Block]) -> Iterator[str]:
-    for block in blocks:
-        if isinstance(block, tree.Group):
-            yield from _commands(block.blocks)
-        elif isinstance(block, tree.Command):
-            yield block.text
+    panels = list(within(report.sections, tree.Panel))
+    if not panels:
+        return _Picture([("title", "RaceBench"), ("head", report.summary)], None, "").text()
+    panel = panels[0]
+    heads = [("title", f"{panel.title}: {panel.where}")]
+    heads += [("head", _plain(one.text)) for one in within(panel.blocks[:1], tree.Paragraph)]
+    heads += [("dim", f"and {counted(len(panels) - 1, 'more finding')}")] if len(panels) > 1 else []
+    command = next((command.text for command in within(panel.blocks, tree.Command)), "")
+    return _Picture(heads, next(within(panel.blocks, tree.Lanes), None), command).text()
 
 
 def _plain(text: tree.Text) -> str:
@@ -63,14 +41,8 @@ class _Picture:
     def __init__(self, heads: Sequence[tuple[str, str]], shown: tree.Lanes | None, command: str) -> None:
         self._parts: list[str] = []
         self._y = 14
-        self._colours: dict[str, int] = {}
         threads = shown.threads[:_MOST_LANES] if shown else ()
-        self._slots: list[dict[str, int]] = [{} for _ in threads]
-        for moment in shown.moments if shown else ():
-            for slot, held in zip(self._slots, moment.held, strict=False):
-                for lock in held:
-                    slot.setdefault(lock, len(slot))
-                    self._colours.setdefault(lock, len(self._colours) % _COLOURS)
+        self._slots, self._colours = lock_bars(shown.moments if shown else (), len(threads))
         self._left = self._columns(shown, threads)
         foot = [("command", command)] if command else []
         self._wide = max(
@@ -142,7 +114,7 @@ class _Picture:
         for i in range(lanes):
             for lock in moment.held[i]:
                 x = self._left[i] + 5 + _BAR * self._slots[i][lock]
-                kind = f"c{self._colours[lock]}"
+                kind = f"c{self._colours[lock] % _COLOURS}"
                 self._parts.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="5" height="{high}"/>')
         if moment.number:
             end = _SIDE + _NUMBER - 8
@@ -178,7 +150,7 @@ class _Picture:
         x = float(_SIDE + _NUMBER)
         for lock, colour in self._colours.items():
             self._parts.append(
-                f'<rect class="c{colour}" x="{x:.1f}" y="{self._y - 11}" width="5" height="13"/>'
+                f'<rect class="c{colour % _COLOURS}" x="{x:.1f}" y="{self._y - 11}" width="5" height="13"/>'
                 f'<text class="dim" x="{x + 10:.1f}" y="{self._y}">{escape(lock)} held</text>'
             )
             x += _CHAR * (len(lock) + 8)

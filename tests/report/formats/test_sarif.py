@@ -110,7 +110,7 @@ def test_what_was_expected_is_a_note() -> None:
         ({"site": "irq_set_affinity (vgic/irq.py:55)"}, ("racebench/vgic/irq.py", 55)),
         ({"waiting": [{"thread": "a", "holds": [], "wants": {"lock": "l", "site": "f (mine/x y.py:7)"}}]},
          ("mine/x%20y.py", 7)),
-        ({"accesses": [{"site": "f (protocols/no_rank_lock.py:3)"}]},
+        ({"accesses": [{"thread": "a", "op": "read", "site": "f (protocols/no_rank_lock.py:3)"}]},
          ("racebench/vgic/protocols/no_rank_lock.py", 3)),
         ({"stacks": {"a": ["f (a/b.py:1)", "g (a/b.py:2)"]}}, ("a/b.py", 2)),
         ({"site": "f (../../etc/passwd:0)"}, ("etc/passwd", 1)),

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
 from ... import tree
 from ...text import counted
-from ...tree import VERDICTS, Block
+from ...tree import VERDICTS, within
 from .words import escaped
 
 
 def filters(report: tree.Document) -> str:
     """A search field, and a list for each facet that has more than one value."""
-    panels = list(_panels(report.sections))
+    panels = list(within(report.sections, tree.Panel))
     facets: dict[str, Counter[str]] = {}
     for panel in panels:
         for name, values in panel.facets.items():
@@ -30,14 +30,6 @@ def filters(report: tree.Document) -> str:
         f'{search} {" ".join(lists)} <button type="reset">all</button>'
         f' <output aria-live="polite">{len(panels)} of {counted(len(panels), "finding")}</output></form>'
     )
-
-
-def _panels(blocks: Iterable[Block]) -> Iterator[tree.Panel]:
-    for block in blocks:
-        if isinstance(block, tree.Section):
-            yield from _panels(block.blocks)
-        elif isinstance(block, tree.Panel):
-            yield block
 
 
 def _list(name: str, values: Mapping[str, int]) -> str:

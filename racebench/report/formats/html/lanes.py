@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ... import tree
+from ...lanes import lock_bars
 from .stepper import stepper
 from .words import escaped, spans, wide
 
@@ -19,14 +20,7 @@ _SLOTS, _COLOURS = 6, 6
 def lanes(shown: tree.Lanes, anchor: str = "") -> str:
     """Draw the lanes; beside a thread's steps there is a bar for each lock that it holds."""
     threads = shown.threads[:_MOST_THREADS]
-    # A lock has a place of its own in each lane, and the same colour in all lanes.
-    slots: list[dict[str, int]] = [{} for _ in threads]
-    colours: dict[str, int] = {}
-    for moment in shown.moments:
-        for slot, held in zip(slots, moment.held, strict=False):
-            for lock in held:
-                slot.setdefault(lock, len(slot))
-                colours.setdefault(lock, len(colours))
+    slots, colours = lock_bars(shown.moments, len(threads))
     heads = "".join(f"<th>{escaped(name)}</th>" for name in threads)
     rows = []
     for moment in shown.moments[:_MOST_MOMENTS]:
