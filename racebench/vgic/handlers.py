@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ..primitives import check_that
-from .state import HwIrqController, IrqDesc, deactivate
+from .desc import HwIrqController, IrqDesc, deactivate
 
 
 class _GicIrqType(HwIrqController):

@@ -6,9 +6,7 @@ Each is defined in the mixin of the Xen file it lives in, with its contract.
 from __future__ import annotations
 
 from ..findings import broken
-from .pending import PendingIrqStructures
 from .state import NULL, Domain, IrqDesc, IrqType, Machine, PendingIrq, RankIrq, Vcpu
-from .structures import Structures
 
 
 class Header:
@@ -16,20 +14,16 @@ class Header:
 
     ``irq_desc``, ``pending_irq`` and ``rank_irq`` are the State classes that the
     protocol wants: one whose none handler ends IRQs, one with a lock of its own,
-    one with an atomic priority.
+    one with an atomic priority.  ``domain_type`` has the structures of its vGIC.
     """
 
+    domain_type: type[Domain] = Domain
     irq_desc: type[IrqDesc] = IrqDesc
     pending_irq: type[PendingIrq] = PendingIrq
     rank_irq: type[RankIrq] = RankIrq
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-
-    @classmethod
-    def structures(cls, machine: Machine) -> Structures:
-        """The structures of this protocol's vGIC; another vGIC has its own."""
-        return PendingIrqStructures(machine, cls.pending_irq, cls.rank_irq)
 
     def fault(self, rule: str, message: str, field: str) -> None:
         """Record that ``rule`` is broken while the machine goes on; the check reports it at the end."""
