@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from .. import engine
+from ..engine.progress import Progress
 from ..errors import described, is_ours
 from ..records import Cell, FindingRecord
 from ..scenario.selection import Target
@@ -45,7 +45,7 @@ class CellListener:
 
     def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
 
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
+    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Progress) -> None: ...
 
     def cell_so_far(self, cell: Cell, seen: Seen) -> None:
         """The intermediate result of a cell that is still running."""

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import engine
 from ..errors import ResultError, ScenarioError, UsageError
 from ..records import MODES
 from ..scenario.scenario import Scenario, load_scenario
@@ -65,12 +64,15 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Target
 
 def _checked(plan: Plan) -> Plan:
     """Return ``plan`` if a command line could have given it; else ValueError names the wrong option."""
+    # Imported only here, because the engines take a moment to load.
+    from ..engine.strategies import STRATEGIES
+
     limits = {"preemptions": plan.preemptions, "executions": plan.executions}
     given = {"seed": plan.seed, **{name: limit for name, limit in limits.items() if limit is not None}}
     for name, number in given.items():
         if not isinstance(number, int) or not 0 <= number <= _LARGEST:
             raise ValueError(name)
-    if plan.strategy not in list(engine.STRATEGIES):
+    if plan.strategy not in STRATEGIES:
         raise ValueError("strategy")
     if not set(plan.modes) <= set(MODES):
         raise ValueError("modes")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .. import engine
+from ..engine.progress import Progress
 from ..errors import RaceBenchError, UsageError
 from ..records import Cell, FindingRecord, Run
 from ..scenario.scenario import Scenario
@@ -41,7 +41,7 @@ class Listener(Protocol):
 
     def cell_started(self, scenario: str, protocol: str, mode: str, seconds: float) -> None: ...
 
-    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: engine.Progress) -> None: ...
+    def cell_progress(self, scenario: str, protocol: str, mode: str, progress: Progress) -> None: ...
 
     def finding(self, path: str, record: FindingRecord) -> None:
         """A finding was stored under ``path`` (empty without a folder); again when it has more evidence."""
