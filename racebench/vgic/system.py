@@ -32,11 +32,6 @@ class System:
     so the engine's pictures leave them out.
     """
 
-    __slots__ = (
-        *("_rb_at_first", "_rb_audited", "_rb_sizes", "_rb_tables", "_rb_written"),
-        *("domain", "machine", "xen"),
-    )
-
     def __init__(self, machine: Machine, xen: Protocol) -> None:
         self.machine, self.xen = machine, xen
         self.domain = machine.domains[1]
