@@ -1,4 +1,4 @@
-"""A physical interrupt: its ``struct irq_desc``, its type, and the callbacks of a desc without an owner."""
+"""A physical interrupt: its ``struct irq_desc``, its type and its callbacks, by who owns it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..primitives import Lock, State, shared
+from ..primitives import Lock, State, check_that, shared
 from .action import IrqAction
 from .hardware import Line
 
@@ -28,7 +28,7 @@ class IrqType(enum.Enum):
 class HwIrqController:
     """The callbacks of a pIRQ; this one is the none handler, ``no_irq_type``, of a desc without an owner.
 
-    Every callback does nothing; those of Xen's own and of guests' lines are in handlers.py.
+    Every callback does nothing; those of Xen's own and of guests' lines are below.
     It has no ``set_affinity`` at all: a call goes through NULL.
     Xen: irq.c, no_irq_type @ baf2950213.
     """
@@ -88,6 +88,70 @@ class _EndingIrqType(HwIrqController):
 
 
 ENDING_NO_IRQ_TYPE = _EndingIrqType()
+
+
+def _gicv2_irq_set_affinity(desc: IrqDesc, pcpu: int) -> None:
+    """Send ``desc`` to ``pcpu`` from now on: one register write, no lock needed.
+
+    Xen: gic-v2.c, gicv2_irq_set_affinity @ baf2950213.
+    """
+    desc.affinity = pcpu
+
+
+class _GicIrqType(HwIrqController):
+    """The common part of host and guest: they drive a real line.
+
+    Unlike Xen, gicv2.lock is left out: it nests inside everything and covers
+    one register write, which here is one step.  The callbacks but ``end`` must be called with desc.lock held.
+    """
+
+    __slots__ = ()
+    set_affinity = staticmethod(_gicv2_irq_set_affinity)
+
+    def enable(self, desc: IrqDesc) -> None:
+        """Xen: gic-v2.c, gicv2_irq_enable @ baf2950213.  desc.lock held."""
+        check_that(desc.lock.locked(), "crash.assertion", "gicv2_irq_enable: desc->lock is not held")
+        desc.DISABLED = False
+
+    def disable(self, desc: IrqDesc) -> None:
+        """Xen: gic-v2.c, gicv2_irq_disable @ baf2950213.  desc.lock held."""
+        check_that(desc.lock.locked(), "crash.assertion", "gicv2_irq_disable: desc->lock is not held")
+        desc.DISABLED = True
+
+    def startup(self, desc: IrqDesc) -> None:
+        """Xen: gic-v2.c, gicv2_irq_startup @ baf2950213.  desc.lock held."""
+        self.enable(desc)
+
+    def shutdown(self, desc: IrqDesc) -> None:
+        """Xen: gic-v2.c, gicv2_irq_shutdown @ baf2950213.  desc.lock held."""
+        self.disable(desc)
+
+
+class _HostIrqType(_GicIrqType):
+    __slots__ = ()
+    typename = "host"
+
+    def end(self, desc: IrqDesc) -> None:
+        """The priority drops, and the line is deactivated.
+
+        Xen: gic-v2.c, gicv2_host_irq_end @ baf2950213.
+        """
+        deactivate(desc)
+
+
+class _GuestIrqType(_GicIrqType):
+    __slots__ = ()
+    typename = "guest"
+
+    def end(self, desc: IrqDesc) -> None:
+        """The priority drops.  The line stays active until the guest ends the IRQ.
+
+        Xen: gic-v2.c, gicv2_guest_irq_end @ baf2950213.
+        """
+
+
+GIC_HOST_IRQ_TYPE = _HostIrqType()
+GIC_GUEST_IRQ_TYPE = _GuestIrqType()
 
 
 class IrqDesc(State):

@@ -13,8 +13,7 @@ from __future__ import annotations
 from errno import EBUSY
 
 from ..primitives import check_that
-from .desc import deactivate
-from .handlers import GIC_GUEST_IRQ_TYPE, GIC_HOST_IRQ_TYPE
+from .desc import GIC_GUEST_IRQ_TYPE, GIC_HOST_IRQ_TYPE, deactivate
 from .header import Header
 from .state import NULL, Domain, IrqDesc, IrqType, PendingIrq, irq_to_pending, vgic_rank_irq
 

@@ -11,8 +11,8 @@ from ..primitives import Lock
 from ..program import Program
 from .action import Freed, IrqAction
 from .audits import DoubleSuccess, audit
+from .desc import GIC_GUEST_IRQ_TYPE
 from .domain import Protocol
-from .handlers import GIC_GUEST_IRQ_TYPE
 from .hardware import Arrival, Line
 from .history import History
 from .host import Host, Sched

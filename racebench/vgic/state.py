@@ -15,10 +15,8 @@ from typing import Any, NamedTuple, cast
 from ..primitives import Lock, State, shared
 from .action import Freed
 from .desc import NULL as NULL
-from .desc import HwIrqController as HwIrqController
 from .desc import IrqDesc as IrqDesc
 from .desc import IrqType as IrqType
-from .desc import deactivate as deactivate
 from .faults import Faults
 from .hardware import Arrival, ListRegister
 from .host import AllocatedIrq, Host, Sched

@@ -10,8 +10,8 @@ import pytest
 
 import racebench as rb
 from racebench import vgic
+from racebench.vgic.desc import HwIrqController, IrqDesc, IrqType
 from racebench.vgic.program import MachineBuilder, System
-from racebench.vgic.state import HwIrqController, IrqDesc, IrqType
 
 from .machines import interrupted
 
