@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import pytest
 
-from racebench import engine
 from racebench.campaign import cell_run, modes, runner
 from racebench.campaign.stop import Stop
 from racebench.errors import RaceBenchError
@@ -56,13 +55,11 @@ def result(*findings: Finding, executions: int = 100, **how: Any) -> Result:
 
 
 class Engine:
-    """Stands in for the engine package: each call takes the next of the results laid out for it."""
+    """Stands in for the modes: each call takes the next of the results laid out for it."""
 
     def __init__(self, **answers: Any) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self._answers = answers
-
-    Progress = engine.Progress
 
     def _answer(self, mode: str, how: dict[str, Any]) -> Any:
         self.calls.append((mode, how))

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from .. import vgic
-from ..engine import Progress
 from ..engine.explain.removal import Change, LockSite, Watch, watched
+from ..engine.progress import Progress
 from ..errors import ProgramError, ResultError, UsageError
 from ..findings import Finding, Result, Verdict
 from ..findings.rules import Kind, kind

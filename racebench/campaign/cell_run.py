@@ -12,7 +12,8 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
-from .. import engine
+from ..engine.delays import only_controlled
+from ..engine.progress import Progress
 from ..errors import ProgramError
 from ..findings import Finding, Result
 from ..records import FindingRecord, ModeResult
@@ -76,7 +77,7 @@ class _CellRun:
         self.program = target.program()
         # Threads that draw their operations differ from run to run, so nothing about them can be proved.
         self.asked = plan.modes if target.scenario.mix is None else ("stress",)
-        if len(self.asked) > 1 and engine.only_controlled(self.program):
+        if len(self.asked) > 1 and only_controlled(self.program):
             self.asked = tuple(mode for mode in self.asked if mode != "stress")
         self.seconds = seconds
         self.deadline = perf_counter() + seconds
@@ -173,7 +174,7 @@ class _CellRun:
             self.started.add(mode)
             self.tell("cell_started", *self.target.name, mode, budget)
 
-        def progress(p: engine.Progress) -> None:
+        def progress(p: Progress) -> None:
             total = p._replace(
                 executions=p.executions + base.executions,
                 failures=p.failures + base.failures,

@@ -22,7 +22,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from .. import engine
+from ..engine.places import spread
+from ..engine.thread_dump import dump_threads, where_main_is
 from ..errors import described, is_ours
 from .pipe import Connection
 from .stop import Stop
@@ -89,7 +90,7 @@ def work(talk: Connection, leash: Connection, number: int) -> None:
     # Output of the code under test must not mix with what the parent writes to standard output.
     with suppress(OSError):
         os.dup2(2, 1)
-    engine.spread(number)
+    spread(number)
     # OSError, EOFError: the parent has closed its end.
     with suppress(EOFError, OSError):
         goes_on = True
@@ -152,9 +153,9 @@ def _obey(leash: Connection, link: Link) -> None:
         # The stacks are read before the interrupt changes them, and ``why`` is set before
         # the signal handler, which runs in the main thread, reads it.
         if why:
-            why = f"{why}: interrupted in {engine.where_main_is()}. Mend what never returns"
+            why = f"{why}: interrupted in {where_main_is()}. Mend what never returns"
             with suppress(OSError):
-                link.send(LATE, why, engine.dump_threads())
+                link.send(LATE, why, dump_threads())
         link.stop.request(why)
         _interrupt_main()
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from .. import engine
+from ..engine.explain.suspicion import suspected
 from ..errors import ProgramError
 from ..findings import Finding
 from ..program import Program
@@ -59,6 +59,6 @@ def _unseen(program: Program, against: Finding, known: Sequence[str]) -> Sequenc
     if against.schedule:
         return ()
     try:
-        return known or engine.suspected(program)
+        return known or suspected(program)
     except ProgramError as error:
         return (str(error),)

@@ -13,12 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypedDict, Unpack
 
-from .. import engine
 from ..detect import detect
 from ..detect.lock_order import RULE, rings
-from ..engine import STALL_S, Plan, judged
+from ..engine.blind_spots import judged
 from ..engine.explain import answers, suspicion
+from ..engine.explain import replay as replays
+from ..engine.free import stress as hammer
+from ..engine.osthreads import STALL_S
+from ..engine.progress import ProgressCall
 from ..engine.search import glance as looks
+from ..engine.search.loop import Plan
 from ..errors import ProgramError
 from ..findings import Finding, Result, Verdict
 from ..program import Program
@@ -33,7 +37,7 @@ def stress(
     seed: int = 0,
     *,
     stop_on_first: bool = False,
-    progress: engine.ProgressCall | None = None,
+    progress: ProgressCall | None = None,
     stall_s: float = STALL_S,
 ) -> Result:
     """Hammer ``program`` on free-running OS threads for ``seconds``.
@@ -49,7 +53,7 @@ def stress(
     program (``stats["unseen"]``): if there is anything, the answer is UNKNOWN in
     place of CLEAN, as in the other modes.
     """
-    result = engine.stress(
+    result = hammer.stress(
         program,
         seconds,
         seed,
@@ -116,7 +120,7 @@ class Limits(TypedDict, total=False):
 
     seconds: float | None
     least: int
-    progress: engine.ProgressCall | None
+    progress: ProgressCall | None
     stall_s: float
 
 
@@ -148,7 +152,7 @@ def verify(
     max_executions: int | None = None,
     *,
     least: int = 0,
-    progress: engine.ProgressCall | None = None,
+    progress: ProgressCall | None = None,
 ) -> Result:
     """Run ``program`` in every schedule, one execution per equivalence class.
 
@@ -172,7 +176,7 @@ def replay(program: Program, schedule: Schedule) -> Result:
     evidence.  ReplayDiverged if the program leaves the schedule; it names the step,
     and the steps that the program could take instead.
     """
-    return engine.replay(program, schedule, detect=detect)
+    return replays.replay(program, schedule, detect=detect)
 
 
 def reproduce(
@@ -181,7 +185,7 @@ def reproduce(
     seconds: float = 5.0,
     seed: int = 0,
     *,
-    progress: engine.ProgressCall | None = None,
+    progress: ProgressCall | None = None,
 ) -> dict[str, Finding]:
     """Search under control for ``wanted``; return those found within the budget, by the wanted signature."""
     plan = Plan(seconds=seconds, seed=seed, progress=progress, detect=detect, least=FEW_TRIES)

@@ -33,7 +33,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
-from .. import engine
+from ..engine import places
 from ..errors import HarnessBug, RaceBenchError, UsageError
 from . import nursery
 from .child import BEGUN, LATE, NO_END, NO_WORD, OVER, Call
@@ -260,7 +260,7 @@ class Pool:
     def _start(self) -> _Child:
         # Other processes may have pools too (xdist's workers, say), each counting from its own place:
         # if all children were numbered from 0, they would share one processor.
-        child = _Child(engine.place() + self._started)
+        child = _Child(places.place() + self._started)
         self._started += 1
         self._children.append(child)
         return child

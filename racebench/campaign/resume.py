@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import engine
 from ..bounds import fits
 from ..errors import ResultError, ScenarioError, UsageError
 from ..records import MODES
@@ -68,9 +67,12 @@ def planned(record: Mapping[str, Any] | None, folder: Path) -> tuple[list[Target
 
 def _wrong(record: Mapping[str, Any]) -> str:
     """The first part of a stored plan that no command line could have given; empty if there is none."""
+    # Imported only here, because the engines take a moment to load.
+    from ..engine.strategies import STRATEGIES
+
     limits = {"seconds": _LONGEST_S, **dict.fromkeys(("seed", "preemptions", "executions"), _LARGEST)}
     wrong = [key for key, most in limits.items() if not 0 <= (record.get(key) or 0) <= most]
-    wrong += ["strategy"] if record["strategy"] not in engine.STRATEGIES else []
+    wrong += ["strategy"] if record["strategy"] not in STRATEGIES else []
     wrong += ["modes"] if not set(record["modes"]) <= set(MODES) else []
     wrong += ["a cell without a name" for row in record["cells"] if not (row["scenario"] and row["file"])]
     return next(iter(wrong), "")

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any
 
-from .. import engine, vgic
+from .. import vgic
 from ..engine.explain.removal import Watch, watched
+from ..engine.search.glance import glance
+from ..engine.search.loop import Plan
 from ..findings import Alarm
 from ..scenario.lineage import Lineage, lineage_of
 from ..scenario.selection import Target
@@ -44,7 +46,7 @@ def unused(target: Target) -> Iterator[str]:
                     takers[lock.cls].add((lock.label(), actor.name))
         return []
 
-    engine.glance(watched(program, watch, vgic.system_states), engine.Plan(FEW_TRIES, detect=look))
+    glance(watched(program, watch, vgic.system_states), Plan(FEW_TRIES, detect=look))
     tried = "another execution" if executions == 1 else f"another {executions} executions"
     for name in lineage.replaced:
         if name not in ran:

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-from .. import engine, vgic
+from .. import vgic
+from ..engine.explain.answers import verify
+from ..engine.search.loop import Plan
 from ..errors import RaceBenchError
 from ..records import Cell, Counts
 from ..scenario.scenario import Scenario
@@ -98,5 +100,5 @@ def instead(choice: Choice, failing: Sequence[str], scenario: Scenario | None = 
 
 def _tried(scenario: Scenario, code: type[vgic.Protocol], executions: int) -> Counts:
     """The counts of codes that the operations of ``scenario`` return in its first ``executions``."""
-    found = engine.verify(scenario.program(code), None, engine.Plan(executions)).stats["returned"]
+    found = verify(scenario.program(code), None, Plan(executions)).stats["returned"]
     return dict(found)

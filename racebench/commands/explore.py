@@ -8,7 +8,7 @@ from ..campaign.cell import Plan
 from ..campaign.quantities import positive
 from ..campaign.runner import Options, cells_for
 from ..campaign.stop import Stop
-from ..engine import STRATEGIES
+from ..engine.strategies import STRATEGIES
 from ..scenario.selection import select
 from .shared import arguments
 from .shared.campaign import campaign

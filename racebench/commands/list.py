@@ -64,7 +64,7 @@ def _protocols() -> list[Block]:
 
 def _strategies() -> list[Block]:
     # Imported only here, because the engines take a moment to load.
-    from ..engine import STRATEGIES
+    from ..engine.strategies import STRATEGIES
 
     known = [(n, (c.__doc__ or "").splitlines()[0]) for n, c in STRATEGIES.items()]
     return [listing(("strategy", "what"), known)]

@@ -35,6 +35,7 @@ from typing import Any
 
 from ..findings import Alarm
 from ..trace import Execution, Kind, Op, object_name
+from .happens_before import Clock, learn
 from .locksets import Holding, Locksets
 from .survey import survey
 
@@ -52,7 +53,6 @@ _IS_HANDED = {Kind.PASS, Kind.LOOK, Kind.ARRIVE, Kind.LEAVE, Kind.JOIN}
 # Keys beside an object's fields (whose names are identifiers) and "" (the lock itself).
 _READERS, _STORES = "its readers", "its stores"
 
-Clock = list[int]
 Key = tuple[int, str]
 """What orders, or is accessed: an object's id (the execution keeps the object alive) and a part's name."""
 Access = tuple[int, int, int, Holding]
@@ -67,13 +67,6 @@ class _Variable:
     def __init__(self) -> None:
         self.write: Access | None = None
         self.reads: dict[int, Access] = {}
-
-
-def _raise(clock: Clock, other: Clock) -> None:
-    """Raise ``clock`` to at least ``other`` in every entry."""
-    for k, value in enumerate(other):
-        if value > clock[k]:
-            clock[k] = value
 
 
 def detect(execution: Execution) -> list[Alarm]:
@@ -136,7 +129,7 @@ class _Run:
             return
         # A store buffer does not race with the thread whose stores it holds.
         self.behind[i] = source = actor.source.index
-        _raise(self.clocks[i], self.stored[key].pop(0))
+        learn(self.clocks[i], self.stored[key].pop(0))
         self.held.of[i] = self.held.of[source]
         if op.atomic:
             self._leave(i, (id(obj), op.field))
@@ -152,7 +145,7 @@ class _Run:
     def _join(self, i: int, key: Key) -> None:
         left = self.left.get(key)
         if left is not None:
-            _raise(self.clocks[i], left)
+            learn(self.clocks[i], left)
 
     def _leave(self, i: int, key: Key) -> None:
         """Order all that thread ``i`` has done so far before whatever joins ``key`` later."""
@@ -161,13 +154,13 @@ class _Run:
         if left is None:
             self.left[key] = clock[:]
         else:
-            _raise(left, clock)
+            learn(left, clock)
         clock[i] += 1
 
     def _come(self, i: int, j: int) -> None:
         """Order ``i`` after ``j``: an interrupt starts on a thread, or returns to it."""
         other = self.clocks[j]
-        _raise(self.clocks[i], other)
+        learn(self.clocks[i], other)
         other[j] += 1
 
     def _synchronise(self, n: int, i: int, op: Op, obj: Any) -> None:
@@ -230,7 +223,7 @@ class _Run:
             waiting.append(self.clocks[i][:])
             self.clocks[i][i] += 1
         elif waiting:
-            _raise(self.clocks[i], waiting.pop(0))
+            learn(self.clocks[i], waiting.pop(0))
 
     # -- accesses
 

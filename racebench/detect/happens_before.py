@@ -37,7 +37,8 @@ _OF_BARRIERS = {Kind.ARRIVE, Kind.LEAVE, Kind.ABORT, Kind.RESET, Kind.TIMEOUT}
 """TIMEOUT: only a barrier's timeout has an effect (it breaks the barrier)."""
 
 
-def _learn(clock: Clock, other: Sequence[int]) -> None:
+def learn(clock: Clock, other: Sequence[int]) -> None:
+    """Raise ``clock`` to at least ``other`` in every entry."""
     for k, value in enumerate(other):
         if value > clock[k]:
             clock[k] = value
@@ -76,15 +77,15 @@ class HappensBefore:
         elif kind in _OF_BARRIERS:
             self._barrier(clock, kind, id(obj))
         elif kind in (Kind.NOTIFY, Kind.NOTIFY_ALL):
-            _learn(self._left.setdefault(("told", id(obj.lock)), clock[:]), clock)
+            learn(self._left.setdefault(("told", id(obj.lock)), clock[:]), clock)
         elif kind is Kind.START:
-            _learn(self._clocks[obj.runner.index], clock)
+            learn(self._clocks[obj.runner.index], clock)
         elif kind is Kind.END:
             self._left[id(obj), kind] = clock[:]
         elif kind is Kind.JOIN:
-            _learn(clock, self._left.get((id(obj), Kind.END), ()))
+            learn(clock, self._left.get((id(obj), Kind.END), ()))
         elif kind is Kind.ACQUIRE or kind is Kind.TRY_ACQUIRE:
-            _learn(clock, self._left.get(("told", id(obj)), ()))
+            learn(clock, self._left.get(("told", id(obj)), ()))
         elif kind is Kind.RELEASE:
             # A predicate of wait_until may ask whether the lock is held.
             self._left[id(obj), "", False] = clock[:]
@@ -102,7 +103,7 @@ class HappensBefore:
             # A container's contents, or a value that its reader may change: keep the clocks of all its users.
             if self._reads:
                 self._read(clock, actor.index, op, obj)
-            _learn(self._left.setdefault(key, clock[:]), clock)
+            learn(self._left.setdefault(key, clock[:]), clock)
         else:
             self._left[key] = clock[:]
 
@@ -110,12 +111,12 @@ class HappensBefore:
         key = (id(obj), op.field, op.inside)
         # A thread whose own store is still buffered reads that store, and learns nothing.
         if not self._stored.get((i, *key)):
-            _learn(clock, self._left.get(key, ()))
+            learn(clock, self._left.get(key, ()))
 
     def _event(self, clock: Clock, kind: Kind, event: int) -> None:
         known = self._left.get(("set", event))
         if kind is Kind.PASS:
-            _learn(clock, known or ())
+            learn(clock, known or ())
         else:
             self._left["set", event] = clock[:] if known is None else list(map(min, known, clock))
 
@@ -123,14 +124,14 @@ class HappensBefore:
         came = self._came.setdefault(barrier, clock[:])
         if kind is Kind.LEAVE:
             self._leaving.add(barrier)
-            _learn(clock, came or ())
+            learn(clock, came or ())
         elif kind is not Kind.ARRIVE:
             self._came[barrier] = None
         elif came is not None:
             if barrier in self._leaving:
                 came[:] = clock
             self._leaving.discard(barrier)
-            _learn(came, clock)
+            learn(came, clock)
 
     def _count(self, clock: Clock, op: Op, semaphore: Any) -> None:
         kind, ups = op.kind, self._ups.setdefault(id(semaphore), [])
@@ -145,4 +146,4 @@ class HappensBefore:
         self._downs[id(semaphore)] = downs = downs + 1
         needed = downs - start
         if 0 < needed <= len(ups):
-            _learn(clock, [sorted(seen)[needed - 1] for seen in zip(*ups, strict=True)])
+            learn(clock, [sorted(seen)[needed - 1] for seen in zip(*ups, strict=True)])

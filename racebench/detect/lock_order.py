@@ -17,11 +17,11 @@ not recursive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..findings import Alarm
-from ..trace import NOTHING, Execution, Kind, LockEdge
+from ..trace import NOTHING, Execution, Kind, LockEdge, Op
 from .happens_before import HappensBefore
 from .locksets import EXCLUSIVE, SHARED, Holding, Locksets
 from .survey import survey
@@ -45,30 +45,40 @@ def detect(execution: Execution) -> list[Alarm]:
     return rings(_Edges(execution).found()) if _may_close(pairs) else []
 
 
-def _nested(execution: Execution) -> set[tuple[str, str]]:
-    """The pairs (class held, class wanted); most executions need no more than these."""
-    pairs: set[tuple[str, str]] = set()
-    held, below = Locksets(execution.threads), dict[int, int]()
+def _wanted(
+    execution: Execution, step: Callable[[int, Any, Op, Any], None] | None = None
+) -> Iterator[tuple[int, Any, Any, bool, Holding]]:
+    """Each lock that is wanted: the step, by whom, the lock, the mode, and what the thread holds then.
 
-    def want(i: int, wanted: Any, mode: bool) -> None:
-        holding = held.of[i]
-        if holding and not _has(holding, wanted, mode):
-            pairs.update((lock.cls, wanted.cls) for lock, _, _ in holding)
-
+    Locks for which threads still wait at the end count too.  An interrupt's locks count as held
+    by the thread that it interrupts: it is one processor.  ``step`` is called for each step before.
+    """
+    held, below = Locksets(execution.threads), dict[int, Any]()
     for n, (by, op, obj) in enumerate(execution.steps):
+        if op.kind is Kind.INTERRUPT:
+            below[by.index] = obj.task
+        if step is not None:
+            step(below.get(by.index, by).index, by, op, obj)
         if op.is_field:
             continue
-        kind, i = op.kind, by.index
-        if kind is Kind.INTERRUPT:
-            below[i] = obj.task.index
-        i = below.get(i, i)
-        if kind in WANTS:
-            want(i, obj, WANTS[kind])
-        held.apply(n, i, kind, obj)
-    for by, op, obj in execution.blocked:
+        actor = below.get(by.index, by)
         if op.kind in WANTS:
-            want(below.get(by.index, by.index), obj, WANTS[op.kind])
-    return pairs
+            yield n, actor, obj, WANTS[op.kind], held.of[actor.index]
+        held.apply(n, actor.index, op.kind, obj)
+    for k, (by, op, obj) in enumerate(execution.blocked):
+        if op.kind in WANTS:
+            actor = below.get(by.index, by)
+            yield len(execution.steps) + k, actor, obj, WANTS[op.kind], held.of[actor.index]
+
+
+def _nested(execution: Execution) -> set[tuple[str, str]]:
+    """The pairs (class held, class wanted); most executions need no more than these."""
+    return {
+        (lock.cls, wanted.cls)
+        for _, _, wanted, mode, holding in _wanted(execution)
+        if not _has(holding, wanted, mode)
+        for lock, _, _ in holding
+    }
 
 
 def _has(holding: Holding, wanted: Any, mode: bool) -> bool:
@@ -82,39 +92,25 @@ def _has(holding: Holding, wanted: Any, mode: bool) -> bool:
 class _Edges:
     """Collects each nested acquisition, once for each different past of its thread.
 
-    The past has two clocks: by hand-overs alone, and with all reads.  Locks for which
-    threads still wait at the end count as wanted.
+    The past has two clocks: by hand-overs alone, and with all reads.
     """
 
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
         self._pasts = HappensBefore(execution.threads, False), HappensBefore(execution.threads, True)
-        self._held = Locksets(execution.threads)
         self._found: dict[Any, LockEdge] = {}
         self._latest: dict[Any, int] = {}
 
     def found(self) -> list[LockEdge]:
-        execution, pasts, held = self._execution, self._pasts, self._held
-        # An interrupt's locks count as held by the thread that it interrupts: it is one processor.
-        below: dict[int, Any] = {}
-        for n, (by, op, obj) in enumerate(execution.steps):
-            if op.kind is Kind.INTERRUPT:
-                below[by.index] = obj.task
-            actor = below.get(by.index, by)
-            for past in pasts:
-                past.step(actor.index, by, op, obj)
-            if op.is_field:
-                continue
-            if op.kind in WANTS:
-                self._want(n, actor, obj, WANTS[op.kind])
-            held.apply(n, actor.index, op.kind, obj)
-        for k, (by, op, obj) in enumerate(execution.blocked):
-            if op.kind in WANTS:
-                self._want(len(execution.steps) + k, below.get(by.index, by), obj, WANTS[op.kind])
+        for wanted in _wanted(self._execution, self._step):
+            self._want(*wanted)
         return [edge._replace(latest=self._latest[key]) for key, edge in self._found.items()]
 
-    def _want(self, n: int, actor: Any, wanted: Any, mode: bool) -> None:
-        holding = self._held.of[actor.index]
+    def _step(self, i: int, by: Any, op: Op, obj: Any) -> None:
+        for past in self._pasts:
+            past.step(i, by, op, obj)
+
+    def _want(self, n: int, actor: Any, wanted: Any, mode: bool, holding: Holding) -> None:
         fair = getattr(wanted, "fair", False)
         if not holding and not (fair and mode):
             return

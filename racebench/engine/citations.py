@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from types import CodeType, FrameType
 
-from .osthreads import is_ours
+from .osthreads import is_ours, outwards
 
 _CITES = re.compile(r"\bXen: ([^\n]+)")
 _UNTIL_COMMIT = re.compile(r".*? @ [\w.-]*\w\^?(?: and [0-9a-f]{10}\b)?")
@@ -38,8 +38,8 @@ class Citations:
     def cite(self, frame: FrameType | None) -> None:
         """Note the sources of the functions under test from ``frame`` outwards."""
         parts = []
-        while frame is not None:
-            code = frame.f_code
+        for one in outwards(frame):
+            code = one.f_code
             if not is_ours(code.co_filename):
                 name = code.co_name
                 if name in self.sources:
@@ -51,4 +51,3 @@ class Citations:
                     for part in parts:
                         self.sources[part] = source
                     return
-            frame = frame.f_back

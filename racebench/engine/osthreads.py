@@ -88,9 +88,15 @@ def innermost(frame: FrameType | None) -> FrameType | None:
 
 def _theirs(frame: FrameType | None) -> Iterator[FrameType]:
     """The frames of the code under test from ``frame`` outwards."""
+    for one in outwards(frame):
+        if not is_ours(one.f_code.co_filename) and "threading.py" not in one.f_code.co_filename:
+            yield one
+
+
+def outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    """``frame`` and its callers, innermost first."""
     while frame is not None:
-        if not is_ours(frame.f_code.co_filename) and "threading.py" not in frame.f_code.co_filename:
-            yield frame
+        yield frame
         frame = frame.f_back
 
 

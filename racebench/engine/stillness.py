@@ -15,7 +15,6 @@ from __future__ import annotations
 import linecache
 import os
 import re
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from typing import Any, NamedTuple
 
 from ..trace import Site
 from .instrument import line_of, site_of
-from .osthreads import is_ours
+from .osthreads import frame_of, is_ours, outwards
 from .stuck import UNKNOWN_SITE
 
 BLOCKED_S = 2.0
@@ -112,12 +111,7 @@ class Place(NamedTuple):
 
 def frames_of(thread: threading.Thread | None) -> list[FrameType]:
     """The frames of ``thread``, innermost first, as they were at one moment."""
-    frame = None if thread is None else sys._current_frames().get(thread.ident or 0)
-    frames = []
-    while frame is not None:
-        frames.append(frame)
-        frame = frame.f_back
-    return frames
+    return list(outwards(frame_of(thread)))
 
 
 def place_of(frames: Sequence[FrameType]) -> Place:

@@ -40,21 +40,6 @@ def schedule_of(log: Log, end: int | None = None) -> Schedule:
 class Seen:
     """One signature: how often it was seen, by which strategies, and its best schedule so far."""
 
-    __slots__ = (
-        *(
-            "after",
-            "alarm",
-            "by",
-            "count",
-            "evidence",
-            "rule",
-            "schedule",
-            "signature",
-            "strategy",
-            "summary",
-        ),
-    )
-
     def __init__(self, event: Fault | Alarm, schedule: Schedule, after: int, strategy: str) -> None:
         self.rule, self.signature = event.rule, event.signature
         self.summary, self.evidence, self.schedule = event.message, _evidence(event), schedule

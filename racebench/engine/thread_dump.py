@@ -11,12 +11,14 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from ..primitives import runtime as installed
 from .instrument import site_of
+from .osthreads import outwards
 
 _INNERMOST = 12
 _OURS = str(Path(__file__).parents[1]) + os.sep
@@ -56,14 +58,12 @@ def where_main_is() -> str:
 def _stack(innermost: FrameType | None) -> list[str]:
     """The innermost frames, as in a traceback; without the ``traceback`` module, which is slow to load."""
     shown: list[str] = []
-    frame = innermost
-    while frame is not None and len(shown) < _INNERMOST:
+    for frame in islice(outwards(innermost), _INNERMOST):
         file, line = frame.f_code.co_filename, frame.f_lineno
         code = linecache.getline(file, line, frame.f_globals).strip()
         shown.append(
             f'  File "{file}", line {line}, in {frame.f_code.co_name}' + f"\n    {code}" * bool(code)
         )
-        frame = frame.f_back
     return shown[::-1]
 
 

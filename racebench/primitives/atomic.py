@@ -37,7 +37,7 @@ class Atomic(Primitive):
         self._rb_value = _checked(value)
 
     def load(self) -> Any:
-        return self._step(LOAD, self._load)
+        return self._step(LOAD, lambda me, _: self._rb_value)
 
     def store(self, value: Any) -> None:
         self._step(SAVE, self._exchange, _checked(value))
@@ -55,9 +55,6 @@ class Atomic(Primitive):
         return self._step(UPDATE, self._fetch_add, n)
 
     # -- the machine
-
-    def _load(self, me: Any, _: None) -> Any:
-        return self._rb_value
 
     def _exchange(self, me: Any, value: Any) -> Any:
         old, self._rb_value = self._rb_value, value

@@ -85,7 +85,7 @@ class Barrier(Primitive):
 
     @property
     def broken(self) -> bool:
-        return bool(self._step(PEEK, self._is_broken))
+        return bool(self._step(PEEK, lambda me, _: self.phase is _Phase.BROKEN))
 
     # -- the machine
 
@@ -152,6 +152,3 @@ class Barrier(Primitive):
 
     def _waiting(self, me: Any, _: None) -> int:
         return self.count if self.phase is _Phase.FILLING else 0
-
-    def _is_broken(self, me: Any, _: None) -> bool:
-        return self.phase is _Phase.BROKEN

@@ -26,7 +26,7 @@ class Event(Primitive):
         self.released: list[Any] = []
 
     def is_set(self) -> bool:
-        return bool(self._step(LOOK, self._flag))
+        return bool(self._step(LOOK, lambda me, _: self.flag))
 
     def set(self) -> None:
         self._step(SET, self._set)
@@ -67,9 +67,6 @@ class Event(Primitive):
     def _pass(self, me: Any, _: None) -> bool:
         self.quit(me)
         return True
-
-    def _flag(self, me: Any, _: None) -> bool:
-        return self.flag
 
     def _set(self, me: Any, _: None) -> None:
         self.flag = True

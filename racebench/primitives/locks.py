@@ -183,7 +183,7 @@ class RLock(Lock):
     # The methods that a ``threading.Condition`` calls on its lock.
 
     def _is_owned(self) -> bool:
-        return bool(self._step(LOCKED, self._owned))
+        return bool(self._step(LOCKED, lambda me, _: self.owner is me))
 
     def _release_save(self) -> int:
         depth = self.depth
@@ -196,9 +196,6 @@ class RLock(Lock):
             self.acquire()
 
     # -- the machine
-
-    def _owned(self, me: Any, _: None) -> bool:
-        return self.owner is me
 
     def _is_free_for(self, me: Any) -> bool:
         """Whether ``me`` can take it; a handler can take a lock of the thread below it: one processor."""

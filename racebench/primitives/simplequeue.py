@@ -77,7 +77,7 @@ class SimpleQueue(Primitive):
 
     def qsize(self) -> int:
         self._used(runtime.current)
-        size: int = self._step(LOOK, self._size)
+        size: int = self._step(LOOK, lambda me, _: len(self.items))
         return size
 
     # -- the machine
@@ -103,6 +103,3 @@ class SimpleQueue(Primitive):
 
     def _get(self, me: Any, _: None) -> tuple[Any] | None:
         return (self.items.pop(0),) if self.items else None
-
-    def _size(self, me: Any, _: None) -> int:
-        return len(self.items)

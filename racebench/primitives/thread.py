@@ -98,7 +98,7 @@ class Thread(Primitive):
             self._block(JOIN, self._joined, timeout=timeout)
 
     def is_alive(self) -> bool:
-        return bool(self._step(LOOK, self._lives))
+        return bool(self._step(LOOK, lambda me, _: self.started and not self.ended))
 
     # -- the machine
 
@@ -157,9 +157,6 @@ class Thread(Primitive):
             raise RuntimeError("cannot join thread before it is started")
         if me is self.runner:
             raise RuntimeError("cannot join current thread")
-
-    def _lives(self, me: Any, _: None) -> bool:
-        return self.started and not self.ended
 
 
 class Timer(Thread):

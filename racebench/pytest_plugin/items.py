@@ -14,7 +14,7 @@ import pytest
 from ..campaign.cell import Plan
 from ..campaign.share import Share
 from ..campaign.soak import Pace, Visitor, deadline_s, rounds_for
-from ..engine import spread
+from ..engine.places import spread
 from ..errors import RaceBenchError
 from ..report.testrun import verdict
 from ..scenario.scenario import Scenario, load_scenario

@@ -175,7 +175,7 @@ def _check_protocols(scenario: Scenario, initial: vgic.Initial, loaded: Loader) 
             what = f"{min(absent)} does not exist under {protocol}"
             raise loaded.error(f"expect.{protocol}", what, f"Leave {protocol} out.")
     codes = map(vgic.protocol, scenario.protocols())
-    for code in {code.structures.__func__: code for code in codes}.values():  # type: ignore[attr-defined]
+    for code in {code.domain_type: code for code in codes}.values():
         broken = vgic.broken_at_start(initial, scenario.operations(), code)
         if broken is not None:
             what = f"{broken.rule} is broken under {code.ID} before any thread starts: {broken.message}"

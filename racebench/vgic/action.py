@@ -55,7 +55,7 @@ class IrqAction:
         return self._d, self._virq
 
     def _use(self) -> None:
-        freed: Any = None if self._d is None else self._d.structures.machine.freed
+        freed: Any = None if self._d is None else self._d.machine.freed
         me = None if freed is None or runtime.current is None else runtime.current.running()
         # No thread: an audit is reading the final state.
         if me is None:

@@ -19,7 +19,7 @@ AUDITS: tuple[Audit, ...] = audits()
 
 def audit(machine: Machine) -> list[Broken]:
     """The rules that ``machine`` breaks at rest, and those that were broken on the way there."""
-    rows = [row for d in machine.domains.values() for row in d.structures.rows(d)]
+    rows = [row for d in machine.domains.values() for row in d.rows()]
     return [*machine.faults.found, *(rule for check in AUDITS for rule in check(machine, rows))]
 
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from errno import EBUSY
 
 from ..primitives import check_that
-from .handlers import GIC_GUEST_IRQ_TYPE, GIC_HOST_IRQ_TYPE
+from .desc import GIC_GUEST_IRQ_TYPE, GIC_HOST_IRQ_TYPE, deactivate
 from .header import Header
-from .state import NULL, Domain, IrqDesc, IrqType, PendingIrq, deactivate, irq_to_pending, vgic_rank_irq
+from .state import NULL, Domain, IrqDesc, IrqType, PendingIrq, irq_to_pending, vgic_rank_irq
 
 
 class Gic(Header):

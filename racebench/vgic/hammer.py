@@ -49,8 +49,6 @@ class Mix(NamedTuple):
 class _Thread:
     """One thread's part of one machine: its random numbers, and this round's operations and results."""
 
-    __slots__ = ("log", "rng")
-
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.log: list[list[Any]] = []
@@ -58,8 +56,6 @@ class _Thread:
 
 class HammeredSystem(System):
     """A machine between rounds: the serial states that it can be in, and how the round began."""
-
-    __slots__ = ("began", "possible", "serial", "spoilt", "threads", "tick")
 
     def start(self, threads: Mapping[str, _Thread], serial: Serial) -> None:
         self.threads, self.serial = threads, serial

@@ -148,12 +148,8 @@ def _flags(initial: Initial, virq: int) -> dict[str, bool]:
 
 def _line(line: LineAtStart) -> dict[str, Any]:
     default = LineAtStart(line.pirq)
-    row: dict[str, Any] = {
-        "pirq": line.pirq,
-        **({"type": line.type.value} if line.type is not default.type else {}),
-    }
-    row |= {} if line.affinity is None else {"affinity": line.affinity}
-    return row | {key: True for key in ("active", "latched") if getattr(line, key)}
+    row = {key: v for key, v in line._asdict().items() if key == "pirq" or v != getattr(default, key)}
+    return row | ({"type": line.type.value} if "type" in row else {})
 
 
 class Operation(NamedTuple):
@@ -281,14 +277,10 @@ def _check_range(key: str, value: int, initial: Initial, error: object) -> None:
             0, initial.vcpus - 1, f" (domain.vcpus = {initial.vcpus})",
             "Raise vcpus or choose a lower vcpu.",
         ),
-        "either": (
-            0, initial.vcpus - 1, f" (domain.vcpus = {initial.vcpus})",
-            "Raise vcpus or choose a lower vcpu.",
-        ),
         "pcpu": (0, MAX_PCPU, "", "Choose a lower pcpu."),
         "priority": (0, MAX_PRIORITY, "", "Choose a byte."),
         "dom": (1, MAX_DOM, "", "Domain 1 is the scenario's own."),
-    }[key]  # fmt: skip
+    }["vcpu" if key == "either" else key]  # fmt: skip
     if key == "virq" or not low <= value <= high:
         raise error(f"{key} {value} is outside {low}..{high}{why}", remedy)  # type: ignore[operator]
 

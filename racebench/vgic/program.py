@@ -11,8 +11,8 @@ from ..primitives import Lock
 from ..program import Program
 from .action import Freed, IrqAction
 from .audits import DoubleSuccess, audit
+from .desc import GIC_GUEST_IRQ_TYPE
 from .domain import Protocol
-from .handlers import GIC_GUEST_IRQ_TYPE
 from .hardware import Arrival, Line
 from .history import History
 from .host import Host, Sched
@@ -20,7 +20,6 @@ from .language import Initial, Operation, parse_operation
 from .protocols import is_bundled
 from .snapshot import snapshot
 from .state import NULL, Domain, IrqDesc, Machine
-from .structures import Structures
 from .system import System, compiled
 
 _FIRES = frozenset(("irq", "late_irq", "fire", "eoi", "hweoi", "ispendr"))
@@ -231,12 +230,11 @@ class MachineBuilder:
 
     def build(self) -> System:
         """Return a machine that no thread has touched yet.  Takes no lock."""
-        machine = Machine(self.protocol.irq_desc)
+        machine = Machine(self.protocol.irq_desc, self.protocol.pending_irq, self.protocol.rank_irq)
         for pirq in self.pirqs:
             machine.descs[pirq]
-        structures = self.protocol.structures(machine)
         for dom in self.doms:
-            machine.domains[dom] = self._domain(structures, dom)
+            machine.domains[dom] = self._domain(machine, dom)
         if _HYPERCALLS & set(self._names):
             machine.host = Host()
         machine.destroys = "destroy" in self._names
@@ -252,30 +250,30 @@ class MachineBuilder:
 
     def _vgic(self, machine: Machine, d: Domain) -> None:
         """Apply what the guest and the toolstack have done to domain 1 before the start."""
-        initial, structures = self.initial, d.structures
+        initial = self.initial
         targets = dict(initial.targets)
         for virq, vcpu in initial.targets:
-            structures.aim_at_start(d, virq, d.vcpu[vcpu])
+            d.aim_at_start(virq, d.vcpu[vcpu])
         for virq, pirq, enabled in initial.routed:
             self._route(d, virq, machine.descs[pirq], enabled)
             machine.descs[pirq].affinity = d.vcpu[targets.get(virq, 0)].processor
         for virq in initial.enabled:
-            structures.enable_at_start(d, virq)
+            d.enable_at_start(virq)
         for vcpu in initial.down:
             d.vcpu[vcpu].VPF_down = True
         elsewhere = dict(initial.elsewhere)
         for virq, where in initial.pending:
-            structures.make_pending(d.vcpu[elsewhere.get(virq, 0)], virq, where, virq in initial.active)
-            desc = structures.desc_of(d, virq)
+            d.make_pending(d.vcpu[elsewhere.get(virq, 0)], virq, where, virq in initial.active)
+            desc = d.desc_of(virq)
             if desc is not NULL:
                 desc.INPROGRESS = True
         for virq in initial.migrating:
-            structures.migrate_at_start(d, virq)
+            d.migrate_at_start(virq)
         for virq in initial.reserved:
             bit = d.allocated_irqs[d.allocated_index(virq)]
             bit.taken = True
             # Reserved but not routed: it belongs to a virtual device.
-            bit.device = structures.desc_of(d, virq) is NULL
+            bit.device = d.desc_of(virq) is NULL
         if initial.blocked:
             for v in d.vcpu:
                 v.sched = Sched(v.vcpu_id)
@@ -305,9 +303,9 @@ class MachineBuilder:
             if changes_owner and desc.action is not NULL:
                 desc.line.owner = d.domain_id, desc.action.virq
 
-    def _domain(self, structures: Structures, dom: int) -> Domain:
+    def _domain(self, machine: Machine, dom: int) -> Domain:
         initial = self.initial
-        d = structures.domain(dom, initial.vcpus, initial.spis)
+        d = self.protocol.domain_type(machine, dom, initial.vcpus, initial.spis)
         for v in d.vcpu:
             if v.vcpu_id:
                 v.processor = v.vcpu_id
@@ -321,7 +319,7 @@ class MachineBuilder:
         d.nr_espis = initial.espis
         d.is_hardware_domain = initial.hardware_domain and dom == 1
         for virq in self.virqs:
-            structures.name_virq(d, virq)
+            d.name_virq(virq)
         for virq in self._reservable:
             d.allocated_irqs[d.allocated_index(virq)]
         return d
@@ -333,4 +331,4 @@ class MachineBuilder:
         desc.GUEST = True
         if enabled:
             desc.DISABLED = False
-        d.structures.route_at_start(d, virq, desc, enabled)
+        d.route_at_start(virq, desc, enabled)

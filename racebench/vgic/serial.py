@@ -157,11 +157,3 @@ class Serial:
 def _plain(value: Any) -> Any:
     """``value`` in a form in which equal states compare equal: an action by its content."""
     return (value.d, value.virq) if isinstance(value, IrqAction) else value
-
-
-def _moved(value: Any, moved: dict[int, Any]) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_moved(v, moved) for v in value)
-    if isinstance(value, IrqAction):
-        return IrqAction(moved.get(id(value.d), value.d), value.virq)
-    return moved.get(id(value), value)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .state import NULL, Domain, Machine
-from .structures import VirqRow
+from .state import NULL, Domain, Machine, VirqRow
 
 _DESC_BITS = ("GUEST", "DISABLED", "INPROGRESS")
 
@@ -25,7 +24,7 @@ def snapshot(machine: Machine) -> dict[str, Any]:
             for irq, desc in sorted(machine.descs.items())
         ],
         "vcpus": [
-            {"vcpu": v.vcpu_id, "pcpu": v.processor, **d.structures.queues(v)}
+            {"vcpu": v.vcpu_id, "pcpu": v.processor, **d.queues(v)}
             for d in machine.domains.values()
             for v in d.vcpu
         ],
@@ -53,7 +52,7 @@ def glimpse(machine: Machine) -> Glimpse:
             None if row.target is NULL else row.target.vcpu_id,
         )
         for d in machine.domains.values()
-        for row in d.structures.rows(d)
+        for row in d.rows()
     ]
     descs = [
         (
@@ -73,7 +72,7 @@ def _queue(d: Domain, row: VirqRow) -> tuple[str, int | None]:
     """The list of the vIRQ, named as in scenario files, and the list's vCPU."""
     if row.on is NULL:
         return "", None
-    queues = d.structures.queues(row.on)
+    queues = d.queues(row.on)
     if row.virq in queues["lrs"]:
         return "lr", row.on.vcpu_id
     return "inflight" if row.virq not in queues.get(
@@ -87,9 +86,9 @@ def _mapping(d: Domain) -> list[dict[str, Any]]:
             "dom": d.domain_id,
             "virq": row.virq,
             "pirq": None if row.desc is NULL else row.desc.irq,
-            "status": d.structures.status(d, row.virq),
+            "status": d.status(row.virq),
             "ienable": int(row.ienable),
             "target": None if row.target is NULL else row.target.vcpu_id,
         }
-        for row in sorted(d.structures.rows(d), key=lambda row: row.virq)
+        for row in sorted(d.rows(), key=lambda row: row.virq)
     ]

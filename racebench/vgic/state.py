@@ -3,22 +3,24 @@
 A field declared with ``atomic=True`` is one that Xen changes by atomic bit
 operations or ``read_atomic``, or a hardware register; the others rely on
 a lock.  Each bit of Xen's status words is a boolean field of its own.
-Only objects that a scenario names are made beforehand; the others are made on first use.
+Objects that no scenario names are made on first use.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar, cast
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple, cast
 
 from ..primitives import Lock, State, shared
-from .action import Freed, IrqAction
+from .action import Freed
+from .desc import NULL as NULL
+from .desc import IrqDesc as IrqDesc
+from .desc import IrqType as IrqType
 from .faults import Faults
-from .hardware import Arrival, Line, ListRegister
+from .hardware import Arrival, ListRegister
 from .host import AllocatedIrq, Host, Sched
-
-T = TypeVar("T")
+from .tables import OnDemand
 
 NR_LOCAL_IRQS = 32
 NR_INTERRUPT_PER_RANK = 32
@@ -28,145 +30,13 @@ FIRST_PIRQ, LAST_PIRQ = NR_LOCAL_IRQS, 1019
 ESPI_BASE_INTID, NR_ESPI_IRQS = 4096, 1024
 NR_LRS = 4
 GIC_INVALID_LR = 0xFF
-
-NULL: Any = None
-"""A NULL pointer.  Pointers are typed as in C: the type does not say NULL."""
-
-
-class IrqType(enum.Enum):
-    """How a line signals; Xen refuses to route a line whose type is unknown."""
-
-    INVALID = "invalid"
-    LEVEL_HIGH = "level"
-    EDGE_RISING = "edge"
-
-    # Each is one object.  An enum's own hash is a call of Python, for each state that is looked up.
-    __hash__ = object.__hash__
-
-
-class OnDemand(dict[int, T]):
-    """A table whose entries are made on first use."""
-
-    __slots__ = ("_make",)
-
-    def __init__(self, make: Callable[[int], T]) -> None:
-        self._make = make
-
-    def __missing__(self, key: int) -> T:
-        # setdefault, because two threads may ask at once: both get one object.
-        return self.setdefault(key, self._make(key))
-
-
-class HwIrqController:
-    """The callbacks of a pIRQ; this one is the none handler, ``no_irq_type``, of a desc without an owner.
-
-    Every callback does nothing; those of Xen's own and of guests' lines are in handlers.py.
-    It has no ``set_affinity`` at all: a call goes through NULL.
-    Xen: irq.c, no_irq_type @ baf2950213.
-    """
-
-    # No instance has state of its own; a desc only changes which instance it has.
-    __slots__ = ()
-
-    typename = "none"
-    set_affinity: Callable[[IrqDesc, int], None] | None = None
-
-    def startup(self, desc: IrqDesc) -> None:
-        """Nothing to start."""
-
-    def shutdown(self, desc: IrqDesc) -> None:
-        """Nothing to stop."""
-
-    def enable(self, desc: IrqDesc) -> None:
-        """Nothing to enable."""
-
-    def disable(self, desc: IrqDesc) -> None:
-        """Nothing to disable."""
-
-    def ack(self, desc: IrqDesc) -> None:
-        """Nothing to do: reading the interrupt acknowledge register was the acknowledgement."""
-
-    def end(self, desc: IrqDesc) -> None:
-        """No priority drop: the pCPU never again takes an IRQ of this priority.
-
-        Unlike Xen, the loss is recorded for the audit.
-        """
-        desc.lost_eoi = True
-
-    def __repr__(self) -> str:
-        return self.typename
-
-
-NO_IRQ_TYPE = HwIrqController()
-
-
-def deactivate(desc: IrqDesc) -> None:
-    """The line may fire again.  Xen: gic-v2.c, gicv2_dir_irq @ baf2950213."""
-    if desc.line is not NULL:
-        desc.line.active = False
-
-
-class _EndingIrqType(HwIrqController):
-    """The none handler since 8aa276235b (2019): it ends IRQs without an owner as the host handler does.
-
-    Xen: irq.c, no_irq_type @ 8aa276235b.
-    """
-
-    __slots__ = ()
-
-    def end(self, desc: IrqDesc) -> None:
-        """The priority drops, and the line is deactivated."""
-        deactivate(desc)
-
-
-ENDING_NO_IRQ_TYPE = _EndingIrqType()
-
-
-class IrqDesc(State):
-    """One physical interrupt, ``struct irq_desc``.
-
-    ``lock`` guards handler, action and type.  ``GUEST`` implies an action that
-    names the vIRQ; an action without ``GUEST`` is Xen's own.
-    """
-
-    no_irq_type: ClassVar[HwIrqController] = NO_IRQ_TYPE
-
-    INPROGRESS: bool = shared(False, atomic=True)
-    DISABLED: bool = shared(True, atomic=True)
-    PENDING: bool = shared(False, atomic=True)
-    GUEST: bool = shared(False, atomic=True)
-    handler: HwIrqController = shared(NO_IRQ_TYPE)
-    action: IrqAction = shared(NULL)
-    type: IrqType = shared(IrqType.LEVEL_HIGH)
-    priority: int = shared(0)
-    affinity: int = shared(0, atomic=True)
-    # Evidence, not Xen's: a pCPU ended this IRQ through the none handler.
-    lost_eoi: bool = shared(False, atomic=True)
-    # Evidence too: do_IRQ held the lock with interrupts on.
-    irqs_on: bool = shared(False, atomic=True)
-
-    def __init__(self, irq: int) -> None:
-        self.irq = irq
-        self.lock = Lock("desc", irq)
-        # NULL in a scenario in which the line cannot become active.
-        self.line: Line = NULL
-
-    def label(self) -> str:
-        return f"desc[{self.irq}]"
-
-
-class EndingIrqDesc(IrqDesc):
-    """The same since 8aa276235b: IRQs without an owner are ended."""
-
-    no_irq_type = ENDING_NO_IRQ_TYPE
-    handler: HwIrqController = shared(ENDING_NO_IRQ_TYPE)
+_BITS = ("ENABLED", "QUEUED", "VISIBLE", "MIGRATING")
 
 
 class PendingIrq(State):
     """One virtual SPI, ``struct pending_irq``.
 
-    Unlike Xen, a list node knows the vCPU whose list it is on (NULL: unlinked)
-    instead of its neighbours.
+    Unlike Xen, a list node knows the vCPU whose list it is on (NULL: none) instead of its neighbours.
     """
 
     # Unlike Xen, declared atomic: one aligned pointer, which ARM reads and writes
@@ -234,7 +104,7 @@ class VgicIrqRank(State):
         self.irq: OnDemand[RankIrq] = OnDemand(self._make_irq)
 
     def _make_irq(self, offset: int) -> RankIrq:
-        return self.domain.make_rank_irq(self.domain, self.index * NR_INTERRUPT_PER_RANK + offset)
+        return self.domain.machine.rank_irq(self.domain, self.index * NR_INTERRUPT_PER_RANK + offset)
 
     def label(self) -> str:
         return f"rank[{self.domain.index(self.index)}]"
@@ -265,14 +135,36 @@ class Vcpu(State):
         return f"vcpu[{self.domain.index(self.vcpu_id)}]"
 
 
+class VirqRow(NamedTuple):
+    """One vIRQ at rest, in terms that hold for either vGIC.
+
+    ``desc`` is the desc to which it points, NULL if it is not routed.  ``enabled`` is
+    the bit that the vGIC obeys, ``ienable`` the one that the guest reads.  ``on`` is the vCPU
+    on whose list it is, ``target`` the one that should get it; NULL if there is
+    none.  ``displaced``: it is on another list than its target's, and nothing
+    will move it.  ``settled``: its line's affinity is final, so it should
+    be that of ``target``.  ``stranded``: it should be delivered, and nothing will do that.
+    """
+
+    d: Domain
+    virq: int
+    desc: IrqDesc
+    enabled: bool
+    ienable: bool
+    on: Vcpu
+    target: Vcpu
+    displaced: bool
+    settled: bool
+    stranded: bool
+
+
 class Domain(State):
     """One guest.  ``lock`` is its vgic.lock, to be taken before any rank lock; ``domain_lock`` is d->lock.
 
-    ``structures`` are those of the domain's vGIC: a ``Structures``
-    of structures.py, which imports this file.
+    Another vGIC has a class of its own for a domain, which overrides the functions at the end: the
+    builder, the audits and reports use a vGIC's structures only through these.
     """
 
-    structures: Any
     domain_lock: Lock = NULL
     """Only in a scenario that switches a vCPU on, as nothing else here takes it."""
 
@@ -282,34 +174,20 @@ class Domain(State):
     # Not in Xen, which frees the domain: for the audits.
     destroyed: bool = shared(False, atomic=True)
 
-    def __init__(
-        self,
-        domain_id: int,
-        vcpus: int,
-        nr_spis: int,
-        make_pending_irq: type[PendingIrq] = PendingIrq,
-        make_rank_irq: type[RankIrq] = RankIrq,
-    ) -> None:
-        self.domain_id, self.nr_spis = domain_id, nr_spis
+    def __init__(self, machine: Machine, domain_id: int, vcpus: int, nr_spis: int) -> None:
+        self.machine, self.domain_id, self.nr_spis = machine, domain_id, nr_spis
         self.vgic_num_irqs = nr_spis + NR_LOCAL_IRQS
         self.nr_espis = 0
         self.is_hardware_domain = False
         # For scenarios with reservations; a bit that is set at the start belongs to no thread.
         self.allocated_irqs: OnDemand[AllocatedIrq] = OnDemand(self._make_allocated)
-        self.make_pending_irq, self.make_rank_irq = make_pending_irq, make_rank_irq
         self.lock = Lock("dom", domain_id)
         self.vcpu = [self.make_vcpu(i) for i in range(vcpus)]
-        self.pending_irqs: OnDemand[PendingIrq] = OnDemand(self._make_pending_irq)
-        self.ranks: OnDemand[VgicIrqRank] = OnDemand(self._make_rank)
+        self.pending_irqs: OnDemand[PendingIrq] = OnDemand(partial(machine.pending_irq, self))
+        self.ranks: OnDemand[VgicIrqRank] = OnDemand(partial(VgicIrqRank, self))
 
     def make_vcpu(self, vcpu_id: int) -> Vcpu:
         return Vcpu(self, vcpu_id)
-
-    def _make_pending_irq(self, virq: int) -> PendingIrq:
-        return self.make_pending_irq(self, virq)
-
-    def _make_rank(self, index: int) -> VgicIrqRank:
-        return VgicIrqRank(self, index)
 
     def allocated_index(self, virq: int) -> int:
         """The index of ``virq``'s bit in allocated_irqs: the bits of eSPIs come after all others.
@@ -328,23 +206,145 @@ class Domain(State):
     def label(self) -> str:
         return f"dom{self.domain_id}"
 
+    # -- at rest, for the builder, the audits and reports: no lock is taken
+
+    def name_virq(self, virq: int) -> None:
+        """Make the objects for ``virq``, once the flags of the domain are set."""
+        self.pending_irqs[virq]
+        self.ranks[virq // NR_INTERRUPT_PER_RANK].irq[virq & INTERRUPT_RANK_MASK]
+
+    def route_at_start(self, virq: int, desc: IrqDesc, enabled: bool) -> None:
+        """Set the state that route, and ISENABLER if ``enabled``, would leave in the vGIC."""
+        self.pending_irqs[virq].desc = desc
+        if enabled:
+            self.enable_at_start(virq)
+
+    def enable_at_start(self, virq: int) -> None:
+        """Set the state that ISENABLER would leave in the vGIC."""
+        self.ranks[virq // NR_INTERRUPT_PER_RANK].ienable |= 1 << (virq & INTERRUPT_RANK_MASK)
+        self.pending_irqs[virq].ENABLED = True
+
+    def aim_at_start(self, virq: int, v: Vcpu) -> None:
+        """Set the state that ITARGETSR would leave in the vGIC, for a vIRQ that is not inflight."""
+        self.ranks[virq // NR_INTERRUPT_PER_RANK].irq[virq & INTERRUPT_RANK_MASK].vcpu = v.vcpu_id
+
+    def migrate_at_start(self, virq: int) -> None:
+        """Set the state that ITARGETSR would leave for a vIRQ that is in an LR."""
+        self.pending_irqs[virq].MIGRATING = True
+
+    def make_pending(self, v: Vcpu, virq: int, where: str, active: bool = False) -> None:
+        """Set the state that an interrupt for ``v`` would leave.
+
+        ``where`` is "lr_pending" (waits for an LR), "lr" (is in one) or "inflight" (came while it was
+        disabled); ``active``: the guest has taken it from its LR.
+        """
+        p = self.pending_irqs[virq]
+        v.inflight_irqs = (*v.inflight_irqs, p)
+        p.inflight_on = v
+        if where == "lr":
+            lr = v.lr_mask.bit_length()
+            v.lr_mask |= 1 << lr
+            pirq = None if p.desc is NULL else p.desc.irq
+            v.lrs = (*v.lrs[:lr], ListRegister(virq, pirq, not active, active), *v.lrs[lr + 1 :])
+            p.ACTIVE = active
+            p.VISIBLE = True
+            p.lr = lr
+            return
+        p.QUEUED = True
+        if where == "lr_pending":
+            v.lr_pending = (*v.lr_pending, p)
+            p.lr_queue_on = v
+
+    def states(self) -> Iterator[State]:
+        """Every object of the domain whose fields threads can change."""
+        yield self
+        yield from self.vcpu
+        yield from self.pending_irqs.values()
+        for rank in self.ranks.values():
+            yield rank
+            yield from rank.irq.values()
+
+    def tables(self) -> list[dict[int, Any]]:
+        """The tables that grow when a thread makes another object of ``states``; that of the vIRQs first."""
+        return [self.pending_irqs, self.ranks, *(rank.irq for rank in self.ranks.values())]
+
+    def desc_of(self, virq: int) -> IrqDesc:
+        """The desc to which ``virq`` points, NULL if it is not routed."""
+        return self.pending_irqs[virq].desc
+
+    def row(self, virq: int) -> VirqRow:
+        """The present state of ``virq``."""
+        p = self.pending_irqs[virq]
+        rank, offset = self.ranks[virq // NR_INTERRUPT_PER_RANK], virq & INTERRUPT_RANK_MASK
+        target = self.vcpu[rank.irq[offset].vcpu]
+        on = p.inflight_on
+        return VirqRow(
+            self,
+            virq,
+            p.desc,
+            enabled=p.ENABLED,
+            ienable=bool(rank.ienable >> offset & 1),
+            on=on,
+            target=target,
+            # The EOI of a vIRQ that is MIGRATING moves list and line to the target.
+            displaced=on is not NULL and on is not target and not p.MIGRATING,
+            settled=not p.MIGRATING,
+            stranded=not p.VISIBLE and (p.QUEUED if on is NULL else p.ENABLED and p.lr_queue_on is NULL),
+        )
+
+    def rows(self) -> list[VirqRow]:
+        """One row for each vIRQ that was ever used, in no order."""
+        return [self.row(virq) for virq in self.tables()[0]]
+
+    def gone(self, virq: int) -> bool:
+        """Whether ``virq`` is in no place in which it could still be ended."""
+        # VISIBLE is not used here: CPU_ON leaves it set, and another vIRQ may then take the LR.
+        in_lr = any(lr is not None and lr.virq == virq for v in self.vcpu for lr in v.lrs)
+        return self.pending_irqs[virq].inflight_on is NULL and not in_lr
+
+    def waits(self, virq: int) -> bool:
+        """Whether ``virq`` is in no LR, but will be put into one."""
+        p = self.pending_irqs[virq]
+        return p.inflight_on is not NULL and not p.VISIBLE
+
+    def disagreement(self, virq: int) -> str:
+        """Where lists and links disagree about ``virq``; empty if nowhere."""
+        p = self.pending_irqs[virq]
+        on, queued = p.inflight_on, p.lr_queue_on
+        if on is NULL and queued is NULL and not any(v.inflight_irqs or v.lr_pending for v in self.vcpu):
+            return ""
+        lists = [(v, v.inflight_irqs.count(p), v.lr_pending.count(p)) for v in self.vcpu]
+        wrong = any(
+            inflight != (1 if v is on else 0) or pending != (1 if v is queued else 0)
+            for v, inflight, pending in lists
+        )
+        if wrong or (queued is not NULL and on is not queued):
+            return ", ".join(f"vCPU {v.vcpu_id}: {i} inflight, {q} lr_pending" for v, i, q in lists)
+        return ""
+
+    def status(self, virq: int) -> list[str]:
+        """The bits of ``virq`` that are set, by name."""
+        return [bit for bit in _BITS if getattr(self.pending_irqs[virq], bit)]
+
+    def queues(self, v: Vcpu) -> dict[str, list[Any]]:
+        """The vIRQs of each of ``v``'s lists, and of its LRs, by the list's name."""
+        return {
+            "inflight": [p.irq for p in v.inflight_irqs],
+            "lr_pending": [p.irq for p in v.lr_pending],
+            "lrs": [entry.virq for entry in v.lrs if entry is not None],
+        }
+
 
 class Machine:
-    """One host: its pIRQs, its domains, and the ``faults`` found on the way."""
+    """One host: its pIRQs, its domains, and the ``faults`` found on the way.
 
-    __slots__ = (
-        "arrivals",
-        "descs",
-        "destroys",
-        "domains",
-        "draws",
-        "faults",
-        "freed",
-        "host",
-        "shares_bits",
-    )
+    ``irq_desc``, ``pending_irq`` and ``rank_irq`` are the protocol's own State classes.
+    """
 
-    def __init__(self, irq_desc: type[IrqDesc] = IrqDesc) -> None:
+    def __init__(
+        self, irq_desc: type[IrqDesc], pending_irq: type[PendingIrq], rank_irq: type[RankIrq]
+    ) -> None:
+        self.pending_irq, self.rank_irq = pending_irq, rank_irq
         self.descs: OnDemand[IrqDesc] = OnDemand(cast("Callable[[int], IrqDesc]", irq_desc))
         self.domains: dict[int, Domain] = {}
         self.faults = Faults()
@@ -368,9 +368,8 @@ SOURCE_ONLY = "true of the source only: a compiler may merge the two reads of p-
 def reread(p: PendingIrq) -> IrqDesc:
     """Read ``p.desc`` again, as the source does, with nothing between this read and the last.
 
-    A compiler may merge the two; reads with a lock operation or an opaque call
-    between them are real, and are written as they are.  A check that fails
-    because the two differ has ``SOURCE_ONLY`` in its message.
+    A compiler may merge the two; reads with a lock operation or an opaque call between them are real, and
+    are written as they are.  A check that fails because they differ has ``SOURCE_ONLY`` in its message.
     """
     return p.desc
 

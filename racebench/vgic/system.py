@@ -32,11 +32,6 @@ class System:
     so the engine's pictures leave them out.
     """
 
-    __slots__ = (
-        *("_rb_at_first", "_rb_audited", "_rb_sizes", "_rb_tables", "_rb_written"),
-        *("domain", "machine", "xen"),
-    )
-
     def __init__(self, machine: Machine, xen: Protocol) -> None:
         self.machine, self.xen = machine, xen
         self.domain = machine.domains[1]
@@ -92,7 +87,7 @@ class System:
         machine = self.machine
         self._rb_tables = [machine.descs]
         for d in machine.domains.values():
-            self._rb_tables += (*d.structures.tables(d), d.allocated_irqs)
+            self._rb_tables += (*d.tables(), d.allocated_irqs)
         self._rb_sizes = [len(table) for table in self._rb_tables]
         self._rb_at_first = [_Object.of(i, s) for i, s in enumerate(states(machine))]
         return self
@@ -151,7 +146,7 @@ def states(machine: Machine) -> Iterator[State]:
         if desc.line is not NULL:
             yield desc.line
     for d in machine.domains.values():
-        yield from d.structures.states(d)
+        yield from d.states()
         yield from d.allocated_irqs.values()
         yield from (v.sched for v in d.vcpu if v.sched is not NULL)
     if machine.host is not NULL:

@@ -14,8 +14,7 @@ first before desc->lock is dropped.
 """
 
 from racebench.vgic import Initial, protocol, written_program
-from racebench.vgic.handlers import GIC_HOST_IRQ_TYPE
-from racebench.vgic.state import HwIrqController
+from racebench.vgic.desc import GIC_HOST_IRQ_TYPE, HwIrqController
 
 TITLE = "pIRQ 64 fires while a dying domain gives it back"
 SOURCE = "irq.c: end_none, no_irq_type @ 8aa276235b"

@@ -12,6 +12,7 @@ from racebench.campaign import cell_run as module
 from racebench.campaign.cell import CellResult, Earlier, Plan
 from racebench.campaign.cell_run import run_cell
 from racebench.campaign.stop import Stop
+from racebench.engine.progress import Progress
 from racebench.errors import ProgramError
 from racebench.records import Cell, ModeResult
 
@@ -176,7 +177,7 @@ def test_progress_tells_a_stop_that_the_engine_swallowed(tmp_path: Path, monkeyp
         with pytest.raises(KeyboardInterrupt):
             stop.ask()
         with pytest.raises(KeyboardInterrupt):
-            progress(Engine.Progress(1, 0, 0.1))
+            progress(Progress(1, 0, 0.1))
         return result(interrupted=True)
 
     done, heard = run(tmp_path, monkeypatch, Engine(verify=verify), stop=stop)

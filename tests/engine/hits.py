@@ -12,7 +12,8 @@ import argparse
 import statistics
 
 import racebench as rb
-from racebench.engine import Plan, explore
+from racebench.engine.explain.answers import explore
+from racebench.engine.search.loop import Plan
 
 from .bugs import BUGS, in_turn
 

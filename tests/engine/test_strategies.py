@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine import Plan
-from racebench.engine import explore as explored
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.search.loop import Loop
+from racebench.engine.explain.answers import explore as explored
+from racebench.engine.search.loop import Loop, Plan
 from racebench.engine.search.walk import Walk
 from racebench.engine.strategies import STRATEGIES, Strategy
 from racebench.engine.strategies.pct import Pct

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench import engine
 from racebench.engine.control import scheduler as controlled
 from racebench.engine.control.overseer import Overseer
+from racebench.engine.explain import answers
 from racebench.engine.free import stress as free_stress
+from racebench.engine.search.loop import Plan
 
 
 class Counter(rb.State):
@@ -144,7 +145,7 @@ def test_endless_recursion_is_the_programs_error(mode: Any) -> None:
 
 @pytest.mark.parametrize(
     "mode",
-    [lambda p: engine.verify(p, None, engine.Plan(stall_s=0.2)), lambda p: rb.explore(p, stall_s=0.2)],
+    [lambda p: answers.verify(p, None, Plan(stall_s=0.2)), lambda p: rb.explore(p, stall_s=0.2)],
     ids=["verify", "explore"],
 )
 def test_once_a_thread_hung_next_to_nothing_more_is_run(mode: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from racebench.engine import Progress
+from racebench.engine.progress import Progress
 from racebench.report.live_screen import FuzzScreen, LiveScreen
 from racebench.report.progress import PlainLines, Quiet
 

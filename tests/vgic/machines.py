@@ -54,6 +54,6 @@ def locks_held(state: System) -> list[str]:
     """Every lock of the machine that somebody holds."""
     owners: list[Any] = [*state.machine.descs.values()]
     for d in state.machine.domains.values():
-        owners += d.structures.states(d)
+        owners += d.states()
     locks = [value for o in owners for value in vars(o).values() if isinstance(value, Lock)]
     return [lock.name for lock in locks if lock.locked()]

@@ -64,7 +64,7 @@ class TestBind:
     def test_it_reserves_and_routes_and_unbind_gives_both_back(self, name: str) -> None:
         codes, state = run("bind irq=64", "bind irq=64", under=name, state="creating")
         assert codes == [0, EBUSY] and state.domain.allocated_irqs[64].taken
-        assert state.domain.structures.desc_of(state.domain, 64) is state.machine.descs[64]
+        assert state.domain.desc_of(64) is state.machine.descs[64]
         codes, state = run("unbind irq=64", "unbind irq=64", under=name, **BOUND)
         assert codes == [0, EINVAL] and not state.domain.allocated_irqs[64].taken
 

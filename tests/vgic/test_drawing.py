@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from racebench import vgic
-from racebench.engine import Plan
 from racebench.engine.search.glance import glance
+from racebench.engine.search.loop import Plan
 from racebench.scenario.scenario import scenario_from_text
 from racebench.scenario.text import Heading, scenario_text
 from racebench.vgic.callers import GUEST, MADE_BY

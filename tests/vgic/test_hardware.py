@@ -81,7 +81,7 @@ class TestStart:
     def test_a_target(self, protocol: str) -> None:
         start = {"routed": ENABLED, "targets": ((40, 1),), "under": protocol}
         state = system(**start)
-        row = state.domain.structures.row(state.domain, 40)
+        row = state.domain.row(40)
         assert row.target is state.domain.vcpu[1] and state.machine.descs[64].affinity == 1
         state = system(pending=((40, "lr"),), elsewhere=((40, 1),), **start)
         assert state.domain.vcpu[1].lrs[0] == ListRegister(40, 64)

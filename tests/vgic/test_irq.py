@@ -8,8 +8,9 @@ import pytest
 
 import racebench as rb
 from racebench.vgic import Baseline, Protocol, protocol, protocol_ids
+from racebench.vgic.action import IrqAction
 from racebench.vgic.protocols.head import Head
-from racebench.vgic.state import Domain, IrqAction, Vcpu
+from racebench.vgic.state import Domain, Vcpu
 
 from .machines import UNMASKED, program, rules
 

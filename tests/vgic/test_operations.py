@@ -10,8 +10,8 @@ import pytest
 
 import racebench as rb
 from racebench import vgic
+from racebench.vgic.desc import HwIrqController, IrqDesc, IrqType
 from racebench.vgic.program import MachineBuilder, System
-from racebench.vgic.state import HwIrqController, IrqDesc, IrqType
 
 from .machines import interrupted
 
@@ -37,12 +37,7 @@ def test_route_then_release(protocol: str) -> None:
     codes, system, broken = run(["route virq=40 pirq=64"], protocol=protocol)
     desc = system.machine.descs[64]
     assert codes == [0] and broken == []
-    assert (
-        system.domain.structures.desc_of(system.domain, 40) is desc
-        and desc.GUEST
-        and desc.DISABLED
-        and desc.action.virq == 40
-    )
+    assert system.domain.desc_of(40) is desc and desc.GUEST and desc.DISABLED and desc.action.virq == 40
     assert not desc.lock.locked()
 
 
@@ -57,7 +52,7 @@ def test_a_dying_domain_gives_its_irqs_back(protocol: str) -> None:
         assert desc.GUEST and desc.action.virq == 40
         return
     assert desc.action is None and not desc.GUEST and desc.DISABLED
-    assert system.domain.structures.desc_of(system.domain, 40) is None
+    assert system.domain.desc_of(40) is None
 
 
 def test_the_same_route_twice_is_idempotent_another_is_busy() -> None:
@@ -108,7 +103,7 @@ def test_an_interrupt_goes_all_the_way(protocol: str) -> None:
     )
     assert broken == interrupted(protocol)
     assert not system.machine.descs[64].INPROGRESS
-    assert system.domain.structures.row(system.domain, 40).on is None
+    assert system.domain.row(40).on is None
 
 
 def test_a_disabled_line_does_not_fire_but_a_late_irq_does() -> None:

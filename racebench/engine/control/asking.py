@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 
 from ...errors import HarnessBug
 from ...trace import Op
+from ..numbering import Numbers
 from .execution import Chooser
-from .latecomers import Late
 from .recorder import StepRecorder
 from .task import Task
 
 
-class Asking(Late):
+class Asking(Numbers):
     """The part of the floor that knows which threads can go on and asks the strategy; the floor holder's.
 
     ``free`` counts down the steps that the thread with the floor makes before the strategy is asked
@@ -26,11 +26,12 @@ class Asking(Late):
     """
 
     __slots__ = (
-        "_answer", "_strategy", "always", "draining", "enabled", "free", "lent", "limit", "many", "pick",
-        "recorder", "starter", "tasks", "unstarted", "waiting", "watchers",
+        "_answer", "_strategy", "always", "draining", "enabled", "ending", "free", "lent", "limit", "many",
+        "pick", "recorder", "starter", "tasks", "unstarted", "waiting", "watchers",
     )  # fmt: skip
 
     log: list[tuple[Task, Op, Any]]
+    ending: bool
 
     def __init__(self) -> None:
         super().__init__()

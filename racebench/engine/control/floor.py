@@ -36,6 +36,9 @@ from .fairness import InTurn, spinning
 from .recorder import StepRecorder
 from .task import Task
 
+_MOST_LATE = 10_000
+"""The number of steps that a thread may make while it unwinds: that of the longest execution."""
+
 
 class Floor(Beginning):
     """What the threads of ``program`` share; the floor holder's, except where another rule is given here.
@@ -109,6 +112,42 @@ class Floor(Beginning):
         if self.seeing is not None:
             raise impure(call_name(obj, 2))
         return None
+
+    def not_running(self, what: str) -> None:
+        """Refuse the step ``what`` of a caller without the floor; return if it has the floor after all."""
+        task = self.workers.get(get_ident())
+        if task is None:
+            if self.ours:
+                self.strangers.caught(what)
+            return
+        # The overseer may be only looking, without setting the task aside.
+        with self.fork:
+            if not task.out:
+                return
+        task.late += 1
+        if task.late > _MOST_LATE:
+            osthreads.sleep_for_ever()
+        raise ThreadAbort
+
+    def unwinding(self, me: Task) -> None:
+        """Allow a step of ``me`` that was told to end: it cleans up, but may not go on for ever.
+
+        After too many steps its code evidently catches every exception, and another one would not help.  It
+        has the floor, so it reports this itself, gives the floor back and never wakes again.
+        """
+        me.late += 1
+        if me.late <= _MOST_LATE:
+            return
+        self.blind_spots.say(
+            f"{self.program.name}: {me.name} catches the exception that ends an execution, and goes on in "
+            f"{osthreads.caller_site()}: catch Exception there, or raise it again"
+        )
+        me.alive = me.ready = False
+        self.ending = True
+        self.lost.append(me.name)
+        self.current = None
+        self.control.release()
+        osthreads.sleep_for_ever()
 
     # -- findings during the execution
 

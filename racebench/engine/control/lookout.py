@@ -18,9 +18,9 @@ from .. import osthreads
 from ..blind_spots import NOTHING
 from .environment import Environment, profiled, traced
 from .execution import Chooser
+from .fairness import InTurn
 from .floor import Floor
 from .objects import Known
-from .overseer import Anyone
 from .pictures import Picture, Place
 from .plain_accesses import TRACED, Uses
 from .task import Task
@@ -36,8 +36,8 @@ TOUCHES_NOTHING = {Kind.INTERRUPT, Kind.RETURN, Kind.IRQS_OFF, Kind.IRQS_ON}
 _SHARES_NOTHING = {*TOUCHES_NOTHING, Kind.START, Kind.END, Kind.JOIN}
 
 
-class _Again(Anyone):
-    """A strategy that runs ``tasks`` in their order, as far as they can go on; after that as ``Anyone``."""
+class _Again(InTurn):
+    """A strategy that runs ``tasks`` in their order, as far as they can go on; after that in turn."""
 
     def __init__(self, tasks: list[Task]) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class Lookout:
         """
         with self.traced() as uses:
             # Twice: Python 3.13 may trace no instruction in the first call of a function that is traced.
-            for strategy in (*self._orders, *self._orders, *(Anyone() for _ in range(TRACED))):
+            for strategy in (*self._orders, *self._orders, *(InTurn() for _ in range(TRACED))):
                 self._execute(strategy)
         return uses
 

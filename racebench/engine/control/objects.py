@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import functools
 import gc
 import os
@@ -11,7 +10,7 @@ import threading
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from operator import is_
 from pathlib import Path
@@ -146,19 +145,6 @@ def is_our_module(module: str) -> bool:
     return module.partition(".")[0] == _PACKAGE
 
 
-class Kind(enum.IntEnum):
-    """The kind of part of an object, beside its name if it has one."""
-
-    ITEMS = enum.auto()
-    CELL = enum.auto()
-    DEFAULTS = enum.auto()
-    HIDDEN = enum.auto()
-    """A part that cannot be compared, and so counts as changed."""
-    ATTRIBUTE = enum.auto()
-    MEMBER = enum.auto()
-    """A global, or an attribute of a module, a class or a function."""
-
-
 class Spot(NamedTuple):
     """One way to a value: ``what`` describes it, "" if each use is a step; ``name`` is its name in code.
 
@@ -251,7 +237,10 @@ def _used_by_racebench(cls: type) -> frozenset[str]:
     return frozenset[str]().union(*map(names_in, code)) - {"cls", "index"}
 
 
-def items_of(value: Any) -> Items:
+# -- the parts of an object: each function reads one, by its name if it has one
+
+
+def items_of(value: Any, _: str = "") -> Items:
     """Return the content of a container, read by the method of its built-in base class."""
     cls = type(value)
     if issubclass(cls, dict):
@@ -279,27 +268,27 @@ def slot_of(value: Any, slot: types.MemberDescriptorType) -> Any:
         return NOTHING
 
 
-def defaults_of(function: types.FunctionType) -> Items:
+def defaults_of(function: types.FunctionType, _: str = "") -> Items:
     return Items((function.__defaults__, function.__kwdefaults__))
 
 
-def content_of(cell: types.CellType) -> Any:
+def content_of(cell: types.CellType, _: str = "") -> Any:
     try:
         return cell.cell_contents
     except ValueError:
         return NOTHING
 
 
-def _member(holder: Any, name: str) -> Any:
+def hidden(value: Any, _: str) -> Any:
+    """Return what no part equals: this one cannot be compared, and so counts as changed."""
+    return NOTHING
+
+
+def attribute(value: Any, name: str) -> Any:
+    """Return an attribute that is in no slot."""
+    return dict_of(value).get(name, NOTHING)
+
+
+def member(holder: Any, name: str) -> Any:
+    """Return a global, or an attribute of a module, a class or a function."""
     return (holder if type(holder) is dict else vars(holder)).get(name, NOTHING)
-
-
-NOW: dict[Kind, Callable[[Any, Any], Any]] = {
-    Kind.ITEMS: lambda value, _: items_of(value),
-    Kind.CELL: lambda value, _: content_of(value),
-    Kind.DEFAULTS: lambda value, _: defaults_of(value),
-    Kind.HIDDEN: lambda value, _: NOTHING,
-    Kind.ATTRIBUTE: lambda value, name: dict_of(value).get(name, NOTHING),
-    Kind.MEMBER: _member,
-}
-"""Returns the present part of an object, by a name; an attribute only if it is in no slot."""

@@ -36,6 +36,7 @@ from .. import osthreads
 from ..osthreads import is_engine
 from ..stillness import LOOK_S, REMEDY, Place, Watch, frames_of, place_of
 from ..stuck import hang_fault
+from .fairness import InTurn
 from .floor import Floor
 from .task import Task
 
@@ -178,7 +179,7 @@ class Overseer:
             # It is in the middle of a step, so no other thread may go on; or the others only unwind.
             s.current = None
             return False
-        s.take_over(Anyone())
+        s.take_over(InTurn())
         s.current = None
         chosen = s.next(None)
         if chosen is None:
@@ -248,19 +249,6 @@ class Overseer:
             osthreads.spare(task.thread)
             task.out, task.ident = False, task.thread.ident or 0
             s.ours |= {task.ident}
-
-
-class Anyone:
-    """A strategy that takes all threads in turn, so that none waits for one that runs for ever."""
-
-    def __init__(self) -> None:
-        self._turn = 0
-
-    def begin(self) -> None: ...
-
-    def pick(self, enabled: list[Task], current: Task | None) -> Task:
-        self._turn += 1
-        return enabled[self._turn % len(enabled)]
 
 
 def _own(frames: list[FrameType]) -> list[FrameType]:

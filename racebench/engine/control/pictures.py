@@ -25,7 +25,7 @@ from ...primitives import Field
 from ...program import Program
 from ..instrument import SLOT
 from . import objects
-from .objects import NOTHING, NOW, Kind, Spot
+from .objects import NOTHING, Spot
 
 _MOST = 50_000
 _COMMON = -1
@@ -59,7 +59,8 @@ class _Space(NamedTuple):
 
 
 _NOWHERE = Spot("", "")
-_At = tuple[int, Kind, str]
+_Part = Callable[[Any, str], Any]
+_At = tuple[int, _Part, str]
 
 
 class Picture:
@@ -137,18 +138,18 @@ class Picture:
         """Sort the places that ``has_changed`` looks at by how they are read."""
         self._plain, self._rest, self._prepared = [], [], True
         for at, before in self._values.items():
-            value, kind, name = self._met[at[0]], at[1], at[2]
-            unannounced = kind is not Kind.HIDDEN and any(spot.what for spot in self._spots[at])
+            value, part, name = self._met[at[0]], at[1], at[2]
+            unannounced = part is not objects.hidden and any(spot.what for spot in self._spots[at])
             if not unannounced or not self._is_open(at[0]) or isinstance(value, (tuple, frozenset)):
                 continue
-            slot = self._known.shape(type(value)).slots.get(name) if kind is Kind.ATTRIBUTE else None
-            held = objects.dict_of(value) if kind is Kind.ATTRIBUTE else value
+            slot = self._known.shape(type(value)).slots.get(name) if part is objects.attribute else None
+            held = objects.dict_of(value) if part is objects.attribute else value
             if slot is not None:
                 self._rest.append((objects.slot_of, value, slot, before))
-            elif kind in (Kind.ATTRIBUTE, Kind.MEMBER) and type(held) is dict and name in held:
+            elif part in (objects.attribute, objects.member) and type(held) is dict and name in held:
                 self._plain.append((held, name, before))
             else:
-                self._rest.append((NOW[kind], value, name, before))
+                self._rest.append((part, value, name, before))
 
     def has_changed(self) -> bool:
         """Return whether a place has changed; each change counts once.  Called at steps, so it is quick."""
@@ -166,21 +167,21 @@ class Picture:
         An object that a thread has made and filled is new, not changed.
         """
         ways = [
-            (self._spots[at], at[1] is not Kind.HIDDEN)
+            (self._spots[at], at[1] is not objects.hidden)
             for at, before in self._values.items()
             if self._is_open(at[0]) and not objects.same(before, self._now(at))
         ]
         for value, spots in self._objects.values():
             if self._is_open(id(value)):
                 for name, _ in self._own(value):
-                    if (id(value), Kind.ATTRIBUTE, name) not in self._values:
+                    if (id(value), objects.attribute, name) not in self._values:
                         ways.append(({self._way(value, name, spot) for spot in spots}, True))
         for function in self._bare:
             if vars(function):
                 self._enter(vars(function), f"{function.__qualname__}.", function.__module__ or "")
         for space in self._spaces.values():
             for name, _, spot in self._members(space):
-                if (id(space.holder), Kind.MEMBER, name) not in self._values:
+                if (id(space.holder), objects.member, name) not in self._values:
                     ways.append(({spot}, True))
         for cls, had in self._given.items():
             has = vars(cls)
@@ -197,9 +198,9 @@ class Picture:
         return (_COMMON in owners or len(owners) > 1) and holder not in self._dicts
 
     def _now(self, at: _At) -> Any:
-        value, kind, name = self._met[at[0]], at[1], at[2]
-        slot = self._known.shape(type(value)).slots.get(name) if kind is Kind.ATTRIBUTE else None
-        return NOW[kind](value, name) if slot is None else objects.slot_of(value, slot)
+        value, part, name = self._met[at[0]], at[1], at[2]
+        slot = self._known.shape(type(value)).slots.get(name) if part is objects.attribute else None
+        return part(value, name) if slot is None else objects.slot_of(value, slot)
 
     # -- the walk
 
@@ -225,8 +226,8 @@ class Picture:
                 continue
             self._looked[at] = known
             for name, one, spot in self._members(space):
-                if (at, Kind.MEMBER, name) not in self._values:
-                    self._note(space.holder, Kind.MEMBER, name, spot, one)
+                if (at, objects.member, name) not in self._values:
+                    self._note(space.holder, objects.member, name, spot, one)
                     self._go(spot, one, _COMMON)
         return bool(self._left)
 
@@ -234,8 +235,8 @@ class Picture:
         self._met[id(value)] = value
         self._owners.setdefault(id(value), set()).add(owner)
 
-    def _note(self, holder: Any, kind: Kind, name: str, spot: Spot, value: Any) -> None:
-        at = id(holder), kind, name
+    def _note(self, holder: Any, part: _Part, name: str, spot: Spot, value: Any) -> None:
+        at = id(holder), part, name
         # The first value is kept: when the object is visited again, it may have changed.
         self._values.setdefault(at, value)
         self._spots.setdefault(at, set()).add(spot)
@@ -265,7 +266,7 @@ class Picture:
             # Each use of a tracked container is a step, but what it holds may have parts without steps.
             spot = _NOWHERE if hasattr(cls, "_rb_owner") else spot.within()
             items = objects.items_of(value)
-            self._note(value, Kind.ITEMS, "", spot, items)
+            self._note(value, objects.items_of, "", spot, items)
             for one in items:
                 self._go(spot, one, owner)
             self._attributes(spot, value, owner)
@@ -277,7 +278,7 @@ class Picture:
         if shape.is_silent:
             return
         if shape.is_hidden:
-            self._note(value, Kind.HIDDEN, "", spot.within(), NOTHING)
+            self._note(value, objects.hidden, "", spot.within(), NOTHING)
         self._attributes(spot, value, owner)
         self._go(_NOWHERE, type(value), _COMMON)
 
@@ -288,7 +289,7 @@ class Picture:
             inside = []
             for name, one in self._own(value):
                 way = self._way(value, name, spot)
-                self._note(value, Kind.ATTRIBUTE, name, way, one)
+                self._note(value, objects.attribute, name, way, one)
                 inside.append((way, one))
             if not self._known.shape(type(value)).is_library:
                 self._inside_of[id(value)] = inside
@@ -337,11 +338,11 @@ class Picture:
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=False):
             way = Spot(f"{name}, a variable around {called}", name)
             self._meet(cell, owner)
-            self._note(cell, Kind.CELL, "", way, objects.content_of(cell))
+            self._note(cell, objects.content_of, "", way, objects.content_of(cell))
             self._go(way, objects.content_of(cell), owner)
         way = Spot(f"a default argument of {called}", spot.name, True)
         defaults = objects.defaults_of(function)
-        self._note(function, Kind.DEFAULTS, "", way, defaults)
+        self._note(function, objects.defaults_of, "", way, defaults)
         for one in defaults:
             self._go(way, one, owner)
         self._names |= known.names

@@ -35,17 +35,14 @@ class Deviating:
 
     def __init__(self, deviations: Mapping[Place, int]) -> None:
         self.deviations = deviations
-        self._made = Counter[int]()
-        self._last = -1
-        self._step = 0
-        self.preempted: list[int] = []
+        self.begin()
 
     def begin(self) -> None:
         """A new execution starts."""
         self._made = Counter[int]()
         self._last = -1
         self._step = 0
-        self.preempted = []
+        self.preempted: list[int] = []
 
     def pick(self, enabled: list[Task], current: Task | None) -> Task:
         last = self._last

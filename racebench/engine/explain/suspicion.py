@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...program import Program
-from ..control.overseer import Anyone
+from ..control.fairness import InTurn
 from ..control.scheduler import Scheduler
 from ..garbage import leaves_nothing
 from ..search.loop import outcomes
@@ -16,7 +16,7 @@ _EXECUTIONS = 8
 def suspected(program: Program) -> list[str]:
     """A sentence for each place that some thread changes without a step, whether or not others use it."""
     with Scheduler(program) as scheduler:
-        for _ in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS):
+        for _ in outcomes(Runs(scheduler, InTurn()), _EXECUTIONS):
             pass
         lookout = scheduler.lookout
         return lookout.trace().sentences(lookout.changing, True) if lookout.changing else []
@@ -29,5 +29,5 @@ def overlooked(program: Program) -> list[str]:
     Without those about spinning threads: spinning only hinders a search.
     """
     with Scheduler(program) as scheduler:
-        spins = {outcome.unfair for outcome in outcomes(Runs(scheduler, Anyone()), _EXECUTIONS)}
+        spins = {outcome.unfair for outcome in outcomes(Runs(scheduler, InTurn()), _EXECUTIONS)}
     return [sentence for sentence in scheduler.blind_spots.sentences() if sentence not in spins]

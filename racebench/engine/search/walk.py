@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...findings import interval
 from ..control.execution import Chooser
 from ..control.scheduler import Outcome, Scheduler
 from ..strategies import Strategy
@@ -29,8 +28,6 @@ class _Row:
             "executions": self.executions,
             "classes": self.classes,
             "hits": self.hits,
-            "rate": self.hits / self.executions,
-            "rate_95": [*interval(self.hits, self.executions)],
             **self.strategy.statistics(),
         }
 

@@ -52,7 +52,7 @@ class Rule(NamedTuple):
 Machine = Any
 """A ``racebench.vgic.state.Machine``."""
 Rows = Sequence[Any]
-"""A ``racebench.vgic.structures.VirqRow`` for each vIRQ of the machine."""
+"""A ``racebench.vgic.state.VirqRow`` for each vIRQ of the machine."""
 Audit = Callable[[Machine, Rows], Iterator[Broken]]
 """The broken rules of a machine at rest.  All threads have ended, so an audit takes no lock."""
 

@@ -95,9 +95,9 @@ def stuck_inprogress(machine: Machine, rows: Rows) -> Iterator[Broken]:
             message = f"pIRQ {irq} is INPROGRESS but belongs to nobody"
             yield broken("irq.stuck_inprogress", message, ("INPROGRESS", "no action"))
         elif action.d is not None:
-            row = action.d.structures.row(action.d, action.virq)
+            row = action.d.row(action.virq)
             up = row.target is None or not row.target.VPF_down
-            if up and action.d.structures.gone(action.d, action.virq):
+            if up and action.d.gone(action.virq):
                 message = f"pIRQ {irq} is INPROGRESS, but vIRQ {action.virq} is neither inflight nor in an LR"
                 yield broken("irq.stuck_inprogress", message, ("INPROGRESS", "not inflight"))
 
@@ -124,8 +124,8 @@ def line_dead(machine: Machine, rows: Rows) -> Iterator[Broken]:
             message = f"the line of pIRQ {irq} is active, and no guest has it that would end it"
             yield broken("irq.line_dead", message, ("active", "not GUEST"))
             continue
-        row = action.d.structures.row(action.d, action.virq)
+        row = action.d.row(action.virq)
         up = row.target is None or not row.target.VPF_down
-        if up and irq not in held and not action.d.structures.waits(action.d, action.virq):
+        if up and irq not in held and not action.d.waits(action.virq):
             message = f"the line of pIRQ {irq} is active, but vIRQ {action.virq} is in no LR, nor will it be"
             yield broken("irq.line_dead", message, ("active", "no LR"))

@@ -17,7 +17,7 @@ RULES = {
 def corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
     """A vIRQ queues on the vCPU on which it is inflight, once, and its links say so."""
     for row in rows:
-        where = row.d.structures.disagreement(row.d, row.virq)
+        where = row.d.disagreement(row.virq)
         if where:
             message = f"vIRQ {row.virq} and the lists do not agree ({where})"
             yield broken("list.corrupted", message, ("links", "lists"))

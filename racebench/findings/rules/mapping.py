@@ -48,7 +48,7 @@ def corrupted(machine: Machine, rows: Rows) -> Iterator[Broken]:
             message = f"pIRQ {irq} is GUEST but belongs to Xen"
             yield broken("mapping.corrupted", message, ("GUEST with Xen's action",))
             continue
-        back = action.d.structures.desc_of(action.d, action.virq)
+        back = action.d.desc_of(action.virq)
         if back is not desc:
             points = "nothing" if back is None else f"pIRQ {back.irq}"
             message = f"pIRQ {irq} is routed to vIRQ {action.virq}, but vIRQ {action.virq} points at {points}"

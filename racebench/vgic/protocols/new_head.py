@@ -17,10 +17,8 @@ from typing import ClassVar
 from ..irq import Irq
 from ..new.entry import Entry
 from ..new.pending import PendingRegisters
-from ..new.state import VgicIrq, vgic_cpu
-from ..new.structures import NewVgicStructures
-from ..state import NULL, Domain, Machine, Vcpu
-from ..structures import Structures
+from ..new.state import VgicDist, VgicIrq, vgic_cpu
+from ..state import NULL, Domain, Vcpu
 from ..vgic import Vgic
 from .head import Head
 
@@ -37,10 +35,7 @@ class NewHead(PendingRegisters, Entry, Head):
     vgic_is_valid_line = Vgic.vgic_is_valid_line
     is_assignable_irq = Irq.is_assignable_irq
 
-    @classmethod
-    def structures(cls, machine: Machine) -> Structures:
-        """``struct vgic_irq`` and ``struct vgic_cpu``."""
-        return NewVgicStructures(machine)
+    domain_type = VgicDist
 
     def may_connect_irq(self, irq: VgicIrq) -> bool:
         """Also not while it is active or pending.  Enter with irq_lock held.

@@ -13,9 +13,7 @@ into the tree after it, and its assertions do not hold without it.
 from __future__ import annotations
 
 from ..new.entry import Entry
-from ..new.structures import NewVgicStructures
-from ..state import Machine
-from ..structures import Structures
+from ..new.state import VgicDist
 from .creation_guard import CreationGuard
 
 
@@ -28,7 +26,4 @@ class NewVgic(Entry, CreationGuard):
 
     ABSENT = CreationGuard.ABSENT | {"irouter"}
 
-    @classmethod
-    def structures(cls, machine: Machine) -> Structures:
-        """``struct vgic_irq`` and ``struct vgic_cpu``."""
-        return NewVgicStructures(machine)
+    domain_type = VgicDist

@@ -10,13 +10,13 @@ second time.
 from __future__ import annotations
 
 from ...primitives import check_that
+from ..desc import EndingIrqDesc
 from ..domain import Protocol
 from ..lists import INFLIGHT
 from ..state import (
     NULL,
     SOURCE_ONLY,
     Domain,
-    EndingIrqDesc,
     IrqDesc,
     PendingIrq,
     Vcpu,

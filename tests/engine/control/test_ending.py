@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine import Plan
 from racebench.engine.explain import conclusion as concluding
 from racebench.engine.explain.conclusion import Ending
+from racebench.engine.search.loop import Plan
 from racebench.engine.search.proof import Proof
 from racebench.engine.tally import Seen
 from racebench.findings import Alarm

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench import engine
 from racebench.engine import stillness
 from racebench.engine.control import overseer
-from racebench.engine.control.overseer import Anyone
+from racebench.engine.control.fairness import InTurn
 from racebench.engine.control.scheduler import Scheduler
+from racebench.engine.explain import answers
+from racebench.engine.search.loop import Plan
 from tests.outside import REAL, from_outside
 
 # What the interpreter gives as the place of a `with` differs.
@@ -98,7 +99,7 @@ def program(*functions: Any) -> rb.Program:
 
 
 def verify(p: rb.Program) -> rb.Result:
-    return engine.verify(p, None, engine.Plan(stall_s=0.6))
+    return answers.verify(p, None, Plan(stall_s=0.6))
 
 
 def explore(p: rb.Program) -> rb.Result:
@@ -231,11 +232,11 @@ def test_a_thread_that_came_back_makes_the_next_execution_as_ever() -> None:
     """It was unwound where it is, and its late steps touch nothing of the scheduler."""
     with Scheduler(program(waits, sets), stall_s=0.6) as scheduler:
         with pytest.raises(rb.ProgramError, match="goes on once other threads do"):
-            scheduler.run(Anyone())
+            scheduler.run(InTurn())
         assert scheduler.lost == []
         assert [task.out for task in scheduler.tasks] == [False, False]
         with pytest.raises(rb.ProgramError, match="goes on once other threads do"):
-            scheduler.run(Anyone())
+            scheduler.run(InTurn())
 
 
 def test_time_that_nobody_looked_at_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

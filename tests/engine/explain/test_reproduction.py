@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine import Plan, reproduce
 from racebench.engine.explain import answers, conclusion
-from racebench.engine.explain.answers import like
-from racebench.engine.search.loop import Loop
+from racebench.engine.explain.answers import like, reproduce
+from racebench.engine.search.loop import Loop, Plan
 from racebench.findings import Finding
 
 from .. import programs as p

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from racebench.engine import Plan
 from racebench.engine.search.glance import glance, shows
+from racebench.engine.search.loop import Plan
 
 from .. import bugs, programs
 

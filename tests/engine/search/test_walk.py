@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import racebench as rb
-from racebench.engine import Plan, explore, strategies
+from racebench.engine import strategies
 from racebench.engine.control.scheduler import Scheduler
-from racebench.engine.search.loop import Loop
+from racebench.engine.explain.answers import explore
+from racebench.engine.search.loop import Loop, Plan
 from racebench.engine.search.walk import Walk
 from racebench.engine.strategies import Strategy
 from racebench.engine.strategies.portfolio import Portfolio
