@@ -23,7 +23,6 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ..engine.places import spread
-from ..engine.thread_dump import dump_threads, where_main_is
 from ..errors import described, is_ours
 from .pipe import Connection
 from .stop import Stop
@@ -80,8 +79,11 @@ class Link:
             self._talk.send((word, what))
 
 
-def work(talk: Connection, leash: Connection, number: int) -> None:
-    """Run child ``number`` until the parent closes its pipe or no call can follow."""
+def work(talk: Connection, leash: Connection, number: int, load: Callable[[], None]) -> None:
+    """Run child ``number`` until the parent closes its pipe or no call can follow.
+
+    ``load`` imports what only some calls need; it is called before calls are forked.
+    """
     # A session of its own: the terminal's Ctrl-C and its loss reach the parent alone, and
     # what the code under test starts can be ended with us.
     if hasattr(os, "setsid"):
@@ -97,6 +99,8 @@ def work(talk: Connection, leash: Connection, number: int) -> None:
         while goes_on:
             call = talk.recv()
             here = call.last or not hasattr(os, "fork")
+            if not here:
+                load()
             goes_on = (_make_here if here else _make_in_fork)(call, talk, leash)
 
 
@@ -145,6 +149,9 @@ def _make(call: Call, talk: Connection, leash: Connection) -> Stop:
 
 def _obey(leash: Connection, link: Link) -> None:
     """Read the leash: end the running call when a message comes, and the process when the pipe ends."""
+    # It is loaded already; the parent, which imports this module too, does without it.
+    from ..engine.thread_dump import dump_threads, where_main_is
+
     while True:
         try:
             why = leash.recv()

@@ -18,7 +18,6 @@ from ..detect.lock_order import RULE, rings
 from ..engine.blind_spots import judged
 from ..engine.explain import answers, suspicion
 from ..engine.explain import replay as replays
-from ..engine.free import stress as hammer
 from ..engine.osthreads import STALL_S
 from ..engine.progress import ProgressCall
 from ..engine.search import glance as looks
@@ -53,6 +52,9 @@ def stress(
     program (``stats["unseen"]``): if there is anything, the answer is UNKNOWN in
     place of CLEAN, as in the other modes.
     """
+    # A process that does not stress does without the free run; see ``load_all``.
+    from ..engine.free import stress as hammer
+
     result = hammer.stress(
         program,
         seconds,
@@ -113,6 +115,11 @@ def _is_predicted(program: Program, signature: str, seed: int) -> bool:
     except ProgramError:
         return True
     return not proof.complete or any(finding.signature == signature for finding in proof.findings)
+
+
+def load_all() -> None:
+    """Import what is only imported when it is needed, for all processes that are forked off this one."""
+    from ..engine.free import stress  # noqa: F401
 
 
 class Limits(TypedDict, total=False):

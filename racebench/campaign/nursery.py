@@ -129,10 +129,11 @@ def _spawned(number: int) -> Newborn:
 
 def _live(talk: Connection, leash: Connection, number: int) -> None:
     # Load the engines once for all calls, while the parent loads its reports.
-    from . import cell_run  # noqa: F401
+    from ..engine import thread_dump  # noqa: F401
+    from . import cell_run, modes  # noqa: F401
     from .child import work
 
-    work(talk, leash, number)
+    work(talk, leash, number, modes.load_all)
 
 
 def start_early() -> None:
