@@ -39,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except HarnessBug as error:
         return _failed(error)
     except RaceBenchError as error:
-        return _refused(str(error))
+        return _complain(2, str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
-        return _refused(f"{where}{error.strerror or error}. Check the path and the disk.")
+        return _complain(2, f"{where}{error.strerror or error}. Check the path and the disk.")
     except Exception as error:
         return _failed(error)
 
@@ -53,23 +53,16 @@ def _version() -> str:
     return f"{__version__} (Python {sys.version.split()[0]}, {lock})"
 
 
-def _refused(why: str) -> int:
-    _complain(why)
-    return 2
-
-
 def _failed(error: Exception) -> int:
     if os.environ.get("RACEBENCH_DEBUG") == "1":
         sys.__excepthook__(type(error), error, error.__traceback__)
-    _complain(
-        f"RaceBench itself failed: {type(error).__name__}: {error}. "
-        "Please report it, with the traceback that RACEBENCH_DEBUG=1 shows."
-    )
-    return 3
+    what = f"RaceBench itself failed: {type(error).__name__}: {error}"
+    return _complain(3, f"{what}. Please report it, with the traceback that RACEBENCH_DEBUG=1 shows.")
 
 
-def _complain(text: str) -> None:
+def _complain(status: int, text: str) -> int:
     # Imported only here, because it loads rich.
     from .commands.shared.output import complain
 
     complain(text)
+    return status

@@ -85,66 +85,55 @@ class Program:
         if not isinstance(self.name, str) or not self.name:
             raise ProgramError("Program.name must be a non-empty string. Give it a name.")
         if not callable(self.setup):
-            raise ProgramError(f"{self.name}: setup is not callable. Pass a class or function.")
+            raise self._error("setup is not callable. Pass a class or function.")
         if not isinstance(self.threads, Mapping) or not self.threads:
-            raise ProgramError(f"{self.name}: threads must map at least one name to a callable.")
+            raise self._error("threads must map at least one name to a callable.")
         for name, function in self.threads.items():
             if not isinstance(name, str) or not name:
-                raise ProgramError(f"{self.name}: thread name {name!r} is not a non-empty string.")
+                raise self._error(f"thread name {name!r} is not a non-empty string.")
             if not callable(function):
-                raise ProgramError(f"{self.name}: thread {name!r} is not callable.")
-        for part, value in (
-            ("check", self.check),
-            ("snapshot", self.snapshot),
-            ("recycle", self.recycle),
-            ("story", self.story),
-            ("smaller", self.smaller),
-        ):
-            if value is not None and not callable(value):
-                raise ProgramError(f"{self.name}: {part} is not callable.")
+                raise self._error(f"thread {name!r} is not callable.")
+        for part in ("check", "snapshot", "recycle", "story", "smaller"):
+            if getattr(self, part) is not None and not callable(getattr(self, part)):
+                raise self._error(f"{part} is not callable.")
         object.__setattr__(self, "name", exactly(self.name))
         object.__setattr__(self, "threads", {exactly(name): call for name, call in self.threads.items()})
         object.__setattr__(self, "interrupts", self._checked_interrupts())
         object.__setattr__(self, "daemons", self._checked_daemons())
         object.__setattr__(self, "instrument", self._checked_instrument())
 
+    def _error(self, what: str) -> ProgramError:
+        return ProgramError(f"{self.name}: {what}")
+
     def _checked_instrument(self) -> tuple[Any, ...]:
         if isinstance(self.instrument, (str, bytes)) or not isinstance(self.instrument, Collection):
-            raise ProgramError(f"{self.name}: instrument must be a list of classes, modules or their names.")
+            raise self._error("instrument must be a list of classes, modules or their names.")
         for target in self.instrument:
             if not isinstance(target, (str, type, ModuleType)):
-                raise ProgramError(
-                    f"{self.name}: instrument has {type(target).__name__}, "
-                    "not a class, a module or the name of one."
-                )
+                kind = type(target).__name__
+                raise self._error(f"instrument has {kind}, not a class, a module or the name of one.")
         return tuple(self.instrument)
 
     def _checked_daemons(self) -> frozenset[str]:
         if isinstance(self.daemons, str) or not isinstance(self.daemons, Collection):
-            raise ProgramError(
-                f"{self.name}: daemons must be a collection of names of threads, such as {{'worker'}}."
-            )
+            raise self._error("daemons must be a collection of names of threads, such as {'worker'}.")
         for name in self.daemons:
             if not isinstance(name, str) or name not in self.threads:
                 known = ", ".join(self.threads)
-                raise ProgramError(
-                    f"{self.name}: daemon {name!r} is no thread of the program. Choose of {known}."
-                )
+                raise self._error(f"daemon {name!r} is no thread of the program. Choose of {known}.")
         return frozenset(exactly(name) for name in self.daemons)
 
     def _checked_interrupts(self) -> dict[str, tuple[str, ThreadFunction]]:
         if not isinstance(self.interrupts, Mapping):
-            raise ProgramError(f"{self.name}: interrupts must map names to (thread, callable).")
+            raise self._error("interrupts must map names to (thread, callable).")
         for name, value in self.interrupts.items():
             if not isinstance(name, str) or not name or name in self.threads:
-                raise ProgramError(f"{self.name}: interrupt name {name!r} is empty, or a thread's.")
+                raise self._error(f"interrupt name {name!r} is empty, or a thread's.")
             if not isinstance(value, tuple) or len(value) != 2 or not callable(value[1]):
-                raise ProgramError(f"{self.name}: interrupt {name!r} is not (thread, callable).")
+                raise self._error(f"interrupt {name!r} is not (thread, callable).")
             if value[0] not in self.threads:
                 known = ", ".join(self.threads)
-                raise ProgramError(
-                    f"{self.name}: interrupt {name!r} is for thread {value[0]!r}. Choose one of {known}."
-                )
+                raise self._error(f"interrupt {name!r} is for thread {value[0]!r}. Choose one of {known}.")
         return {exactly(n): (exactly(thread), call) for n, (thread, call) in self.interrupts.items()}
 
     @property
@@ -174,7 +163,7 @@ class Program:
         except (ProgramError, KeyboardInterrupt):
             raise
         except BaseException as error:
-            raise ProgramError(f"{self.name}: {part} raised {described(error)}. Mend {part}.") from error
+            raise self._error(f"{part} raised {described(error)}. Mend {part}.") from error
 
     def pictured(self, state: Any) -> Any:
         """The result of ``snapshot`` for ``state``, as plain JSON; ProgramError if it is no JSON."""
@@ -194,11 +183,11 @@ class Program:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            what = f"{self.name}: {part} returned what JSON cannot hold: {described(error)}"
-            raise ProgramError(f"{what}. Return dicts, lists, strings and numbers.") from error
+            what = f"{part} returned what JSON cannot hold: {described(error)}"
+            raise self._error(f"{what}. Return dicts, lists, strings and numbers.") from error
         if len(text) > _MOST_TOLD:
             what = f"{part} returned {len(text):,} characters of JSON, more than {_MOST_TOLD:,}"
-            raise ProgramError(f"{self.name}: {what}. Return less.")
+            raise self._error(f"{what}. Return less.")
         return value
 
     def broken_rules(self, state: Any, results: dict[str, Any]) -> tuple[Broken, ...]:
@@ -213,7 +202,5 @@ class Program:
             rules = tuple(said)
         for rule in rules:
             if not isinstance(rule, Broken):
-                raise ProgramError(
-                    f"{self.name}: check returned {type(rule).__name__}, not None or racebench.broken(...)."
-                )
+                raise self._error(f"check returned {type(rule).__name__}, not None or racebench.broken(...).")
         return rules

@@ -66,7 +66,7 @@ KILLED = PYTHON.replace(
     """\
 def setup():
     import sys
-    if os.path.basename(os.path.dirname(sys._getframe(2).f_code.co_filename)) == "free":
+    if os.path.basename(os.path.dirname(sys._getframe(3).f_code.co_filename)) == "free":
         DIE
     return Account()
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from .. import vgic
 from ..engine.explain.removal import Change, LockSite, Watch, watched
-from ..engine.progress import Progress
 from ..errors import ProgramError, ResultError, UsageError
 from ..findings import Finding, Result, Verdict
 from ..findings.rules import Kind, kind
@@ -158,8 +157,7 @@ class _Run:
         for change in _changes(references):
             if self.stop.asked:
                 break
-            self._doing = str(change)
-            self.say(f"{self.choice.id}: {self._doing}")
+            self._say(str(change))
             self.result.answers.append(self._answer(change, references))
         self.result.interrupted = self.stop.asked
         self.result.seconds = time.perf_counter() - started
@@ -167,8 +165,7 @@ class _Run:
 
     def _reference(self, scenario: Scenario) -> _Reference:
         program, watch = scenario.program(self.choice.code), Watch()
-        self._doing = f"{scenario.name} as it is"
-        self.say(f"{self.choice.id}: {self._doing}")
+        self._say(f"{scenario.name} as it is")
         result = self._verify(watched(program, watch, vgic.system_states))
         findings = result.findings if result is not None else ()
         happens = frozenset(f.rule for f in findings if f.rule not in _LAST)
@@ -186,14 +183,17 @@ class _Run:
         left = min(self.deadline - time.perf_counter(), _CELL_S)
         try:
             with self.stop.interruptible():
-                result = modes.verify(program, seconds=left, least=FEW, progress=self._going_on)
+                result = modes.verify(
+                    program, seconds=left, least=FEW, progress=lambda progress: self.say(self._doing)
+                )
         except KeyboardInterrupt:
             return None
         self.result.executions += result.executions
         return result
 
-    def _going_on(self, progress: Progress) -> None:
-        self.say(f"{self.choice.id}: {self._doing}")
+    def _say(self, doing: str) -> None:
+        self._doing = f"{self.choice.id}: {doing}"
+        self.say(self._doing)
 
     def _answer(self, change: Change, references: Iterable[_Reference]) -> Answer:
         answer = Answer(change)

@@ -16,6 +16,7 @@ from ..engine.delays import only_controlled
 from ..engine.progress import Progress
 from ..errors import ProgramError
 from ..findings import Finding, Result
+from ..program import Program
 from ..records import FindingRecord, ModeResult
 from ..scenario.scenario import Scenario
 from ..scenario.selection import Target
@@ -226,22 +227,19 @@ class _CellRun:
                 self._not_reproduced(record, _AT_ONCE)
             else:
                 open_.append(record)
-        if self.target.scenario.mix is None:
-            self._search(open_, 1)
-        else:
-            # Each finding has its own program: the operations that the threads drew in that round.
-            for n, record in enumerate(open_):
-                self._search([record], len(open_) - n)
+        # If threads draw, each finding has its own program: the operations that they drew in that round.
+        apart = [open_] if self.target.scenario.mix is None else [[record] for record in open_]
+        for n, some in enumerate(apart if open_ else ()):
+            self._search(some, len(apart) - n)
 
     def _search(self, open_: Sequence[FindingRecord], shares: int) -> None:
         """Search for ``open_`` under control, within 1/``shares`` of the time that is left."""
-        if not open_:
-            return
         longest = _LONGEST_REPRODUCE_S * len(open_)
         budget = max(_SHORTEST_REPRODUCE_S, min(self._left() / shares, longest))
         self.tell("cell_started", *self.target.name, "reproduce", budget)
         found: Mapping[str, Finding] = {}
-        drawn = None
+        drawn: Scenario | None = None
+        program: Program | None = self.program
         with suppress(KeyboardInterrupt, ProgramError), self.stop.interruptible():
             end = perf_counter() + budget
             if self.target.scenario.mix is not None:
@@ -249,7 +247,11 @@ class _CellRun:
                 from .rounds import smallest_round
 
                 drawn = smallest_round(self.target, open_[0].finding, budget, self.stop)
-            found = self._again(open_, drawn, end)
+                program = None if drawn is None else drawn.program(self.target.choice.code)
+            if program is not None:
+                left, wanted = max(_SHORTEST_S, end - perf_counter()), [one.finding for one in open_]
+                progress = self.stop.checked(lambda progress: None)
+                found = modes.reproduce(program, wanted, left, self.plan.seed, progress=progress)
         for record in open_:
             again = found.get(record.finding.signature)
             if again is None:
@@ -260,20 +262,6 @@ class _CellRun:
             if drawn is not None:
                 shown = replace(shown, threads=tuple(drawn.threads), source=drawn.text)
             self._tell(record.showing(shown))
-
-    def _again(
-        self, open_: Sequence[FindingRecord], drawn: Scenario | None, end: float
-    ) -> Mapping[str, Finding]:
-        """Find ``open_`` again until ``end``, in the round ``drawn`` if threads draw; returns those found."""
-        program = self.program
-        if self.target.scenario.mix is not None:
-            if drawn is None:
-                return {}
-            program = drawn.program(self.target.choice.code)
-        left = max(_SHORTEST_S, end - perf_counter())
-        wanted = [record.finding for record in open_]
-        progress = self.stop.checked(lambda progress: None)
-        return modes.reproduce(program, wanted, left, self.plan.seed, progress=progress)
 
     def _not_reproduced(self, record: FindingRecord, why: str) -> None:
         evidence = {**record.finding.evidence, "reproduced": False, "not_reproduced": why}

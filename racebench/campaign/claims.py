@@ -50,6 +50,13 @@ class ClaimVerdict(NamedTuple):
     evidence: tuple[str, ...]
 
 
+class Answer(NamedTuple):
+    """Whether a cell agrees with a point, None if it gives no answer, and the evidence."""
+
+    agrees: bool | None
+    evidence: str
+
+
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         "K1", "the rank lock is not needed in the two routing functions", "the patch",
@@ -118,18 +125,13 @@ def judge(cells: Iterable[Cell]) -> list[ClaimVerdict]:
 
 
 def _judge(claim: Claim, cells: Mapping[tuple[str, str], Cell]) -> ClaimVerdict:
-    answers: list[tuple[Point, bool | None]] = []
-    evidence: list[tuple[bool, str]] = []
-    for point in claim.points:
-        cell = cells.get((point.scenario, point.protocol))
-        answer = None if cell is None else _answer(point, cell)
-        answers.append((point, answer))
-        if cell is not None:
-            evidence.append((answer is not False or not point.essential, _evidence(point, cell)))
+    answers = [_answer(point, cells.get((point.scenario, point.protocol))) for point in claim.points]
+    judged = list(zip(claim.points, answers, strict=True))
     # The evidence that refutes a claim comes first.
-    sentences = tuple(text for _, text in sorted(evidence, key=lambda pair: pair[0]))
-    verdict = _verdict(answers) if evidence else "not tested"
-    return ClaimVerdict(claim.id, claim.text, claim.by, verdict, sentences)
+    judged.sort(key=lambda one: one[1].agrees is not False or not one[0].essential)
+    evidence = tuple(answer.evidence for _, answer in judged if answer.evidence)
+    verdict = _verdict([(point, answer.agrees) for point, answer in judged]) if evidence else "not tested"
+    return ClaimVerdict(claim.id, claim.text, claim.by, verdict, evidence)
 
 
 def _verdict(answers: Sequence[tuple[Point, bool | None]]) -> str:
@@ -140,22 +142,15 @@ def _verdict(answers: Sequence[tuple[Point, bool | None]]) -> str:
     return "holds" if all(answer for _, answer in answers) else "qualified"
 
 
-def _answer(point: Point, cell: Cell) -> bool | None:
-    """Whether the cell agrees with the point; None if it gives no answer."""
-    if set(point.rules) & set(cell.found):
-        return point.breaks
-    if cell.verify is not None and cell.verify.complete:
-        return not point.breaks
-    return None
-
-
-def _evidence(point: Point, cell: Cell) -> str:
-    where = f"{point.scenario} under {point.protocol}"
+def _answer(point: Point, cell: Cell | None) -> Answer:
+    if cell is None:
+        return Answer(None, "")
+    where, rules = f"{point.scenario} under {point.protocol}", " or ".join(point.rules)
     broken = sorted(set(point.rules) & set(cell.found))
     if broken:
-        return f"{where}: {', '.join(broken)}"
-    rules = " or ".join(point.rules)
+        return Answer(point.breaks, f"{where}: {', '.join(broken)}")
     if cell.verify is not None and cell.verify.complete:
-        return f"{where}: no {rules} in any schedule ({counted(cell.verify.executions, 'execution')}, all)"
+        executions = counted(cell.verify.executions, "execution")
+        return Answer(not point.breaks, f"{where}: no {rules} in any schedule ({executions}, all)")
     seen = f" in {counted(cell.stress.executions, 'collision')}" if cell.stress else ""
-    return f"{where}: no {rules} found{seen}, not proved"
+    return Answer(None, f"{where}: no {rules} found{seen}, not proved")

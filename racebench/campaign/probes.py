@@ -18,6 +18,7 @@ from ..engine.search.evidence import look
 from ..engine.search.loop import outcomes
 from ..engine.search.relation import Relation
 from ..engine.tally import Tally
+from ..findings import Result
 from ..primitives import Lock, State, installed, shared
 from ..program import Program
 from . import modes
@@ -73,15 +74,19 @@ def _floors(figures: Round) -> None:
 
 
 def _explore(figures: Round) -> None:
-    program = _route("baseline")
-    steps = seconds = 0.0
-    for strategy in ("random", "pct"):
-        result = modes.explore(program, strategy, _FOREVER, seconds=_SEARCH_S)
-        figures[f"explore.{strategy}.per_s"] = result.executions / result.seconds
-        steps += result.stats["steps"]
-        seconds += result.seconds
-    figures["explore.steps_per_s"] = steps / seconds
+    results = _explored(figures, "explore", _route("baseline"), _SEARCH_S)
+    steps = sum(result.stats["steps"] for result in results)
+    figures["explore.steps_per_s"] = steps / sum(result.seconds for result in results)
     figures["verify.per_s"] = _proved()
+
+
+def _explored(figures: Round, name: str, program: Program, seconds: float) -> list[Result]:
+    results = []
+    for strategy in ("random", "pct"):
+        result = modes.explore(program, strategy, _FOREVER, seconds=seconds)
+        figures[f"{name}.{strategy}.per_s"] = result.executions / result.seconds
+        results.append(result)
+    return results
 
 
 def _proved() -> float:
@@ -117,9 +122,7 @@ def _increment(s: _Counter) -> None:
 
 def _small(figures: Round) -> None:
     program = Program("counter", _Counter, {"a": _increment, "b": _increment})
-    for strategy in ("random", "pct"):
-        result = modes.explore(program, strategy, _FOREVER, seconds=_SEARCH_S / 2)
-        figures[f"small.{strategy}.per_s"] = result.executions / result.seconds
+    _explored(figures, "small", program, _SEARCH_S / 2)
 
 
 def _stress(figures: Round) -> None:

@@ -139,11 +139,9 @@ def _locked(journal: TextIO) -> bool:
         return True
     try:
         fcntl.flock(journal.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
+    except OSError as error:
         # Some file systems have no locks.
-        return True
+        return not isinstance(error, BlockingIOError)
     return True
 
 

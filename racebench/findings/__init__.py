@@ -126,36 +126,69 @@ class Finding:
         return replace(self, count=count)
 
 
-EVIDENCE: Mapping[str, str] = {
-    "ring": "deadlock: [{thread, holds: [{lock, site}], wants: {lock, site}, behind: held back by a writer}]",
-    "interrupt": "with a ring: the interrupt that waits for the thread that it interrupts",
-    "before": "the program's snapshot before the threads started",
-    "after": "the program's snapshot at the end",
-    "results": "thread -> repr of its result",
-    "steps": "[{thread, op, object, site, code, old, new, held}] of the execution",
-    "stacks": "thread -> [function (file:line)], innermost last",
-    "message": "what the check or the exception said",
-    "site": "function (file:line) at which the rule broke",
-    "sources": "function -> the function of the real source that it stands for",
-    "strategies": "strategy -> how often it met this, if several explored",
-    "preemptions": "how many the schedule has",
-    "fewest": "whether no schedule with fewer preemptions shows it",
-    "replays": "[how often it came again, of how many strict replays]",
-    "passing": "{schedule, at, failing, passing, rest}: the nearest that passes, its own steps",
-    "needs": "thread -> its operations, if less than the whole program shows it",
-    "callers": "{reachable, why: [sentence]}: whether real callers bring its threads together",
-    "accesses": "data_race: [{thread, op, site, held}]",
-    "lock": "data_race: the lock that would have ordered the accesses",
-    "instances": "lock_order.inversion: whether the same locks, or others of their classes, were taken",
-    "guarded_by": "lock_order.inversion: the classes of locks that all its threads hold",
-    "confirmation": "lock_order.inversion: {label: confirmed, unreachable or open, why, executions}",
-    "waiting": "deadlock.wait: [{thread, holds, wants}]",
-    "holds": "lock.leaked: [{lock, site}]",
-    "reproduced": "whether a finding of the free run came again under control",
-    "not_reproduced": "why it did not",
-    "not_deterministic": "how a strict replay left the schedule",
-    "story": "hammer: {initial, threads}: the round that it comes from",
+SCHEDULE = [(str, str, str)]
+_LOCK = {"lock": str, "site": str, "class?": str}
+_LOCKS = [{"thread": str, "holds": [_LOCK], "wants": _LOCK, "holder?": str}]
+_STEPS = [
+    {**dict.fromkeys(("thread", "op", "object", "old", "new", "site?", "code?"), str), "held": [str]},
+]
+_PASSING = {
+    "at": int,
+    "schedule": SCHEDULE,
+    **dict.fromkeys(("failing", "passing"), SCHEDULE[0]),
+    "rest?": _STEPS,
 }
+EVIDENCE: Mapping[str, Any] = {
+    **dict.fromkeys(("ring", "waiting"), _LOCKS),
+    **dict.fromkeys(("message", "site", "lock", "instances", "interrupt"), str),
+    **dict.fromkeys(("not_reproduced", "not_deterministic"), str),
+    **dict.fromkeys(("stacks", "needs"), {str: [str]}),
+    **dict.fromkeys(("reproduced", "fewest"), bool),
+    **dict.fromkeys(("before", "after", "story"), object),
+    "results": dict,
+    "steps": _STEPS,
+    "sources": {str: str},
+    "strategies": {str: int},
+    "preemptions": int,
+    "replays": (int, int),
+    "passing": _PASSING,
+    "callers": {"reachable": bool, "why": [str]},
+    "accesses": [{"thread": str, "op": str, "site": str}],
+    "guarded_by": [str],
+    "confirmation": {"label": str, "why": str},
+    "holds": [_LOCK],
+}
+"""The keys of a finding's evidence, each with the kind of its value (``bounds.fits``).
+
+- ``ring``: deadlock: [{thread, holds: [{lock, site}], wants: {lock, site}, behind: held back by a writer}]
+- ``interrupt``: with a ring: the interrupt that waits for the thread that it interrupts
+- ``before``: the program's snapshot before the threads started
+- ``after``: the program's snapshot at the end
+- ``results``: thread -> repr of its result
+- ``steps``: [{thread, op, object, site, code, old, new, held}] of the execution
+- ``stacks``: thread -> [function (file:line)], innermost last
+- ``message``: what the check or the exception said
+- ``site``: function (file:line) at which the rule broke
+- ``sources``: function -> the function of the real source that it stands for
+- ``strategies``: strategy -> how often it met this, if several explored
+- ``preemptions``: how many the schedule has
+- ``fewest``: whether no schedule with fewer preemptions shows it
+- ``replays``: [how often it came again, of how many strict replays]
+- ``passing``: {schedule, at, failing, passing, rest}: the nearest that passes, its own steps
+- ``needs``: thread -> its operations, if less than the whole program shows it
+- ``callers``: {reachable, why: [sentence]}: whether real callers bring its threads together
+- ``accesses``: data_race: [{thread, op, site, held}]
+- ``lock``: data_race: the lock that would have ordered the accesses
+- ``instances``: lock_order.inversion: whether the same locks, or others of their classes, were taken
+- ``guarded_by``: lock_order.inversion: the classes of locks that all its threads hold
+- ``confirmation``: lock_order.inversion: {label: confirmed, unreachable or open, why, executions}
+- ``waiting``: deadlock.wait: [{thread, holds, wants}]
+- ``holds``: lock.leaked: [{lock, site}]
+- ``reproduced``: whether a finding of the free run came again under control
+- ``not_reproduced``: why it did not
+- ``not_deterministic``: how a strict replay left the schedule
+- ``story``: hammer: {initial, threads}: the round that it comes from
+"""
 
 
 def counted(n: int, thing: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -92,14 +91,6 @@ class RaceItem(pytest.Item):
         return self.path, None, f"{self.target.scenario.name} x {self.name}"
 
 
-@dataclass(frozen=True)
-class _Limit:
-    """The user's limit for pytest-timeout: seconds or None, and whether it was given for this run."""
-
-    seconds: float | None
-    asked: bool
-
-
 class Visits:
     """Runs the items of this process."""
 
@@ -112,7 +103,7 @@ class Visits:
         config.add_cleanup(self.visitor.close)
         self.scenarios: dict[str, Scenario] = {}
         self._pace: Pace | None = None
-        self._limit = _timeout_limit(config)
+        self._limit_s, self._limit_asked = _timeout_limit(config)
         number = str(self.worker.get("workerid", "")).removeprefix("gw")
         if number.isdigit():
             spread(int(number))
@@ -156,7 +147,7 @@ class Visits:
 
         tell({"begin": item.target.cell(self.visitor.plan.modes).to_json()})
         seconds = self.next_s()
-        visit = self.visitor.visit(item.target, item.share, seconds, tell, self._limit.seconds)
+        visit = self.visitor.visit(item.target, item.share, seconds, tell, self._limit_s)
         if visit.interrupted:
             raise KeyboardInterrupt
         if not visit.passed:
@@ -168,17 +159,12 @@ class Visits:
 
     def _set_backstop(self, item: RaceItem) -> None:
         """Give the item a limit of its own, later than our deadline, unless the user has set one."""
-        if self.config.pluginmanager.hasplugin("timeout") and not self._limit.asked:
-            item.add_marker(pytest.mark.timeout(self._backstop_s(item), method="thread"))
-
-    def _backstop_s(self, item: RaceItem) -> float | None:
-        """Seconds after which ``item`` is over or its process ended; None if the user wants no limit."""
-        if self._limit.asked:
-            return self._limit.seconds
+        if self._limit_asked or not self.config.pluginmanager.hasplugin("timeout"):
+            return
         seconds = self.race_s if self._pace is None else 4 * self._pace.visit_s
-        limit = deadline_s(item.share, seconds) + _AFTER_DEADLINE_S
         # A limit in the ini file is meant for tests: it never cuts a longer budget short.
-        return max(limit, self._limit.seconds or 0.0)
+        limit = max(deadline_s(item.share, seconds) + _AFTER_DEADLINE_S, self._limit_s or 0.0)
+        item.add_marker(pytest.mark.timeout(limit, method="thread"))
 
 
 def news(item: pytest.Item, message: dict[str, Any]) -> None:
@@ -246,12 +232,15 @@ def running(item: pytest.Item) -> Running:
     return Running(nodeid, tell, share.seed(item.config.getoption("race_seed")), seconds, shown=shown)
 
 
-def _timeout_limit(config: pytest.Config) -> _Limit:
-    """The user's limit for pytest-timeout: from the command line, the environment or the ini file."""
+def _timeout_limit(config: pytest.Config) -> tuple[float | None, bool]:
+    """The user's limit for pytest-timeout in seconds, or None, and whether it was given for this run.
+
+    It comes from the command line, the environment or the ini file.
+    """
     if not config.pluginmanager.hasplugin("timeout"):
-        return _Limit(None, False)
+        return None, False
     for value in (config.getoption("timeout", None), os.environ.get("PYTEST_TIMEOUT")):
         if value is not None:
-            return _Limit(float(value) or None, True)
+            return float(value) or None, True
     ini = config.getini("timeout")
-    return _Limit(float(ini) if ini else None, False)
+    return float(ini) if ini else None, False

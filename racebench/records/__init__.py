@@ -8,7 +8,7 @@ opens a file.
 
 from .cell import Cell, did
 from .encoding import SCHEMA, VERSION, check_schema
-from .finding import STEPS, FindingRecord, better
+from .finding import FindingRecord, better
 from .modes import MODES, Counts, ModeResult
 from .run import Progress, Run, StoredRun
 from .schema import finding_schema, run_schema
@@ -16,7 +16,6 @@ from .schema import finding_schema, run_schema
 __all__ = [
     "MODES",
     "SCHEMA",
-    "STEPS",
     "VERSION",
     "Cell",
     "Counts",

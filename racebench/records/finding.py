@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..bounds import Fields, beyond
-from ..findings import Finding
+from ..findings import EVIDENCE, SCHEDULE, Finding
 from ..trace import Schedule, switches
 from .encoding import NOTHING, SCHEMA, encoded
 
@@ -23,44 +23,9 @@ _RECORD: Mapping[str, tuple[Any, ...]] = {
 }  # fmt: skip
 _CHANGE = {"remove?": (str, str), "outer?": (str, str), "inner?": (str, str), "taken?": [(str, str)]}
 _RECORD_MORE: Mapping[str, tuple[Any, ...]] = {"rerun": (str, ""), "ablation": (_CHANGE, None)}
-_LOCK = {"lock": str, "site": str, "class?": str}
-_LOCKS = [{"thread": str, "holds": [_LOCK], "wants": _LOCK, "holder?": str}]
-SCHEDULE = [(str, str, str)]
-STEPS = [
-    {
-        "thread": str,
-        "op": str,
-        "object": str,
-        "old": str,
-        "new": str,
-        "held": [str],
-        "site?": str,
-        "code?": str,
-    }
-]
-"""The shape of recorded steps."""
 RECORD_KINDS = {**_RECORD, **_RECORD_MORE}
 SUMMARY_KINDS = {"finding": _FINDING, "found_by": _FOUND_BY}
-_PASSING = {
-    "at": int, "schedule": SCHEDULE, "failing": SCHEDULE[0], "passing": SCHEDULE[0], "rest?": STEPS,
-}  # fmt: skip
-_EVIDENCE: Mapping[str, Any] = {
-    **dict.fromkeys(("ring", "waiting"), _LOCKS),
-    **dict.fromkeys(("message", "site", "lock", "instances", "not_reproduced"), str),
-    **dict.fromkeys(("stacks", "needs"), {str: [str]}),
-    **dict.fromkeys(("reproduced", "fewest"), bool),
-    "steps": STEPS,
-    "results": dict,
-    "sources": {str: str},
-    "strategies": {str: int},
-    "preemptions": int,
-    "replays": (int, int),
-    "passing": _PASSING,
-    "callers": {"reachable": bool, "why": [str]},
-    "accesses": [{"thread": str, "op": str, "site": str}],
-    "confirmation": {"label": str, "why": str},
-}
-EVIDENCE_KINDS = {key: (kind, None) for key, kind in _EVIDENCE.items()}
+EVIDENCE_KINDS = {key: (kind, None) for key, kind in EVIDENCE.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..findings import SCHEDULE
 from .cell import CELL_KINDS
 from .encoding import SCHEMA
-from .finding import EVIDENCE_KINDS, RECORD_KINDS, SCHEDULE, SUMMARY_KINDS
+from .finding import EVIDENCE_KINDS, RECORD_KINDS, SUMMARY_KINDS
 from .modes import MODES, mode_kinds
 from .run import RUN_KINDS
 

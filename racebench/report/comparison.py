@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from .differences import MACHINE
@@ -26,7 +27,8 @@ def comparison(compared: Mapping[str, Any], base: str, new: str) -> Iterator[Blo
     cells = compared["cells"]
     yield from _section("verdicts that changed", cells["changed"], _changed)
     yield from _section("new signatures", compared["signatures"]["new"], signatures)
-    yield from _section("vanished", compared["signatures"]["vanished"], _vanished)
+    vanished = partial(signatures, look=Look.GOOD)
+    yield from _section("vanished", compared["signatures"]["vanished"], vanished)
     moved = [rate for rate in compared["rates"] if rate["change"] != "none"]
     failing = sum(1 for r in compared["rates"] if r["base"]["failures"] or r["new"]["failures"])
     chance = f"about {_CHANCE * failing:.1f} would by chance"
@@ -90,10 +92,6 @@ def signatures(rows: Sequence[Mapping[str, Any]], look: Look = Look.BAD) -> Iter
         yield note(one["signature"], look)
         said = f"{counted(one['count'], 'time')} in {_names(one['cells'])}; {clean(one['finding'])}"
         yield Paragraph(say(said, Look.DIM), indented=True)
-
-
-def _vanished(rows: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
-    return signatures(rows, Look.GOOD)
 
 
 def _names(cells: Sequence[Mapping[str, str]]) -> str:

@@ -98,10 +98,10 @@ def show_run(console: Console, document: tree.Document, *, full: bool = True) ->
         show(console, document.matrix)
 
 
-def plain(blocks: Sequence[Block], width: int) -> str:
+def plain(blocks: Sequence[Block], width: int, *, color: bool = False) -> str:
     """``blocks`` as text, at most ``width`` columns wide except for commands."""
     out = io.StringIO()
-    show(screen(out, width), blocks)
+    show(screen(out, width, color=color), blocks)
     return out.getvalue().rstrip("\n")
 
 

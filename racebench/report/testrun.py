@@ -11,7 +11,7 @@ from .facts import cell_name, sentence, why
 from .finding import finding_panel
 from .run import document
 from .stored_run import Pairs, Stored
-from .terminal import screen, show, show_run
+from .terminal import plain, screen, show_run
 from .text import clean, counted, joined
 from .tree import Block, note
 
@@ -23,9 +23,7 @@ def panels(findings: Pairs, width: int, color: bool = False) -> str:
     blocks: list[Block] = [finding_panel(f, path) for path, f in findings[:_MOST_PANELS]]
     if len(findings) > _MOST_PANELS:
         blocks.append(note(f"and {counted(len(findings) - _MOST_PANELS, 'finding')} more"))
-    out = io.StringIO()
-    show(screen(out, width, color=color), blocks)
-    return out.getvalue().rstrip("\n")
+    return plain(blocks, width, color=color)
 
 
 def in_brief(cell: Cell, findings: Pairs) -> str:
