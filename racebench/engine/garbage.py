@@ -4,7 +4,7 @@ Each execution leaves a little cyclic garbage.  The automatic collector would wa
 whole process again and again to find it, which costs more than the executions.
 So the objects that exist before the run are set aside (gc.freeze), and the youngest
 generation, which holds all the garbage, is collected at times of our choosing.
-If there is hardly any, the collections get further and further apart.
+If there is hardly any, the collections are far apart.
 
 A run leaves rings of objects too: its threads, its states, the classes made
 for it.  They are collected when it is over, while the earlier objects are still set
@@ -26,37 +26,31 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _OLDER_EVERY = 16
-_WORTH_IT, _FURTHEST = 100, 16
+_WORTH_IT = 100
 _SHARE, _LONGEST = 0.02, 64
 
 
 class Collector:
     """Collects on some calls of ``collect``; now and then the older generations too.
 
-    If garbage is scarce, a collection also waits until its cost is a small share of the time: a Python
+    If garbage is scarce, a collection waits until its cost is a small share of the time: a Python
     without generations walks all that the run has made each time.
     """
 
     def __init__(self) -> None:
         self._collections = self._waited = 0
-        self._apart = 1
         self._not_before = 0.0
 
     def collect(self) -> None:
         self._waited += 1
-        if self._waited < self._apart:
-            return
         started = perf_counter()
         if started < self._not_before and self._waited < _LONGEST:
             return
         self._collections += 1
         found = gc.collect(0 if self._collections % _OLDER_EVERY else 2)
-        if found >= _WORTH_IT * self._waited:
-            self._apart, self._not_before = 1, 0.0
-        else:
-            self._apart = min(_FURTHEST, self._apart * 2)
-            ended = perf_counter()
-            self._not_before = ended + (ended - started) / _SHARE
+        ended = perf_counter()
+        worth_it = found >= _WORTH_IT * self._waited
+        self._not_before = 0.0 if worth_it else ended + (ended - started) / _SHARE
         self._waited = 0
 
 

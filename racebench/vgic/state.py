@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 from ..primitives import Lock, State, shared
 from .action import Freed
@@ -30,7 +30,6 @@ FIRST_PIRQ, LAST_PIRQ = NR_LOCAL_IRQS, 1019
 ESPI_BASE_INTID, NR_ESPI_IRQS = 4096, 1024
 NR_LRS = 4
 GIC_INVALID_LR = 0xFF
-_BITS = ("ENABLED", "QUEUED", "VISIBLE", "MIGRATING")
 
 
 class PendingIrq(State):
@@ -165,6 +164,7 @@ class Domain(State):
     builder, the audits and reports use a vGIC's structures only through these.
     """
 
+    bits: ClassVar[tuple[str, ...]] = ("ENABLED", "QUEUED", "VISIBLE", "MIGRATING")
     domain_lock: Lock = NULL
     """Only in a scenario that switches a vCPU on, as nothing else here takes it."""
 
@@ -259,14 +259,13 @@ class Domain(State):
         """Every object of the domain whose fields threads can change."""
         yield self
         yield from self.vcpu
-        yield from self.pending_irqs.values()
-        for rank in self.ranks.values():
-            yield rank
-            yield from rank.irq.values()
+        for table in self.tables():
+            yield from table.values()
 
     def tables(self) -> list[dict[int, Any]]:
         """The tables that grow when a thread makes another object of ``states``; that of the vIRQs first."""
-        return [self.pending_irqs, self.ranks, *(rank.irq for rank in self.ranks.values())]
+        ranks = self.ranks.values()
+        return [self.pending_irqs, self.ranks, *(rank.irq for rank in ranks), self.allocated_irqs]
 
     def desc_of(self, virq: int) -> IrqDesc:
         """The desc to which ``virq`` points, NULL if it is not routed."""
@@ -324,7 +323,7 @@ class Domain(State):
 
     def status(self, virq: int) -> list[str]:
         """The bits of ``virq`` that are set, by name."""
-        return [bit for bit in _BITS if getattr(self.pending_irqs[virq], bit)]
+        return [bit for bit in self.bits if getattr(self.tables()[0][virq], bit)]
 
     def queues(self, v: Vcpu) -> dict[str, list[Any]]:
         """The vIRQs of each of ``v``'s lists, and of its LRs, by the list's name."""

@@ -87,7 +87,7 @@ class System:
         machine = self.machine
         self._rb_tables = [machine.descs]
         for d in machine.domains.values():
-            self._rb_tables += (*d.tables(), d.allocated_irqs)
+            self._rb_tables += d.tables()
         self._rb_sizes = [len(table) for table in self._rb_tables]
         self._rb_at_first = [_Object.of(i, s) for i, s in enumerate(states(machine))]
         return self
@@ -147,7 +147,6 @@ def states(machine: Machine) -> Iterator[State]:
             yield desc.line
     for d in machine.domains.values():
         yield from d.states()
-        yield from d.allocated_irqs.values()
         yield from (v.sched for v in d.vcpu if v.sched is not NULL)
     if machine.host is not NULL:
         yield machine.host

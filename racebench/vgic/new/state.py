@@ -7,7 +7,6 @@ Unlike Xen, there are neither LPIs nor the references they need.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -15,8 +14,6 @@ from ...primitives import Lock, State, shared
 from ..hardware import ListRegister
 from ..state import NULL, Domain, IrqDesc, IrqType, Machine, Vcpu, VirqRow
 from ..tables import OnDemand
-
-_BITS = ("hw", "enabled", "line_level", "pending_latch", "active")
 
 
 class VgicIrq(State):
@@ -73,6 +70,7 @@ class VgicDist(Domain):
     """One guest with its ``struct vgic_dist``.  ``enabled``: the guest has switched it on."""
 
     enabled = True
+    bits = "hw", "enabled", "line_level", "pending_latch", "active"
 
     def __init__(self, machine: Machine, domain_id: int, vcpus: int, nr_spis: int) -> None:
         super().__init__(machine, domain_id, vcpus, nr_spis)
@@ -130,13 +128,8 @@ class VgicDist(Domain):
             v.ap_list = (*v.ap_list, irq)
             irq.vcpu = v
 
-    def states(self) -> Iterator[State]:
-        yield self
-        yield from self.vcpu
-        yield from self.spis.values()
-
     def tables(self) -> list[dict[int, Any]]:
-        return [self.spis]
+        return [self.spis, self.allocated_irqs]
 
     def desc_of(self, virq: int) -> IrqDesc:
         irq = self.spis[virq]
@@ -181,9 +174,6 @@ class VgicDist(Domain):
         if all(n == (1 if v is irq.vcpu else 0) for v, n in lists):
             return ""
         return ", ".join(f"vCPU {v.vcpu_id}: {n} on ap_list" for v, n in lists)
-
-    def status(self, virq: int) -> list[str]:
-        return [bit for bit in _BITS if getattr(self.spis[virq], bit)]
 
     def queues(self, v: Vcpu) -> dict[str, list[Any]]:
         return {
