@@ -88,27 +88,29 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
     ``blocked(task)`` says whether a task really waits; by default ``not ready``.
     """
     waits = blocked or (lambda task: not task.ready)
-    path: list[Any] = []
-    seen: set[int] = set()
-    if me.obj is not None and waits(me) and any(owner is me for owner in me.obj.owners_for(me)):
+    obj = me.obj
+    if obj is None or not waits(me):
+        return None
+    owners = list(obj.owners_for(me))
+    if any(owner is me for owner in owners):
         # Also if it is in another ring too: the report must not depend on which thread came first.
         return [me]
-
-    def walk(task: Any) -> bool:
-        path.append(task)
-        obj = task.obj
-        if obj is not None and waits(task):
-            for owner in obj.owners_for(task):
-                if owner is me:
-                    return True
-                if id(owner) not in seen:
-                    seen.add(id(owner))
-                    if walk(owner):
-                        return True
-        path.pop()
-        return False
-
-    return path if walk(me) else None
+    # No recursion: a function that refers to itself is a ring of objects, which only the collector frees.
+    path, left, seen = [me], [iter(owners)], set[int]()
+    while path:
+        owner = next(left[-1], None)
+        if owner is None:
+            path.pop()
+            left.pop()
+        elif owner is me:
+            return path
+        elif id(owner) not in seen:
+            seen.add(id(owner))
+            obj = owner.obj
+            if obj is not None and waits(owner):
+                path.append(owner)
+                left.append(iter(obj.owners_for(owner)))
+    return None
 
 
 def is_closed(ring: list[Any]) -> bool:

@@ -34,23 +34,16 @@ from ..stuck import crash_fault, error_fault, leak_fault
 from .batches import LARGEST
 from .children import Children
 from .clock import Clock
+from .fast_path import STEP
 from .noise import Noise
 from .parking import wait_until
 from .primitives import substitutes
 from .waits import Waits
-from .worker import Local, Worker
-
-_STEP = """if noisy:
-        me = local.worker
-        if me is not None and me.fuel > 0:
-            me.fuel -= 1
-        else:
-            noise()"""
-"""What an accessor does first: ``FreeRun.step``, with its path for steps without a jolt inlined."""
+from .worker import Here, Worker
 
 
 def _accessor(declared: Field) -> tuple[str, str, dict[str, str]]:
-    return f"{_STEP}\n    return self.{VALUE}", _STEP, {}
+    return f"{STEP}\n    return self.{VALUE}", STEP, {}
 
 
 class FreeRun:
@@ -60,7 +53,7 @@ class FreeRun:
 
     def __init__(self, program: Program, seed: int) -> None:
         self.program = program
-        self.local = Local()
+        self.local = Here()
         self.tick = itertools.count().__next__
         self.namespace: dict[str, Any] = {"noisy": False}
         self.workers = [
@@ -74,7 +67,7 @@ class FreeRun:
         made.mutex, made.tick, made.part_over = self.waits.mutex, self.tick, self.waits.part_over
         made.refuel, made.ended = self._refuel, self._ended
         self.enrol, self.spawn = made.enrol, made.spawn
-        self.namespace.update(noise=self.step, local=self.local)
+        self.namespace.update(noise=self.step, **self.local.names())
         self.era = next(eras) << 40
         self.states: list[Any] = []
         self.spent: list[Any] = []
@@ -215,7 +208,6 @@ class FreeRun:
             return all(w.daemon or w.slot > me.slot or w.idle for w in self.everyone)
 
     def work(self, me: Worker) -> None:
-        self.local.worker = me
         me.clock = own_clock()
         while True:
             me.go.acquire()
@@ -288,7 +280,7 @@ class FreeRun:
 
     def start(self) -> None:
         for worker in self.workers:
-            worker.thread = osthreads.started(self.work, worker.name, worker)
+            worker.thread = osthreads.started(self.local.run, worker.name, worker, self.work)
 
     def close(self) -> None:
         self.stopping = self._closing = True
