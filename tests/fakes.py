@@ -110,7 +110,8 @@ class Here:
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def run(self, employer: Any) -> None:
+    def run(self, employer: Any, meanwhile: Any = lambda: None) -> None:
+        meanwhile()
         while not self.stop.asked and (job := employer.next_job(1)) is not None:
             link: Any = SimpleNamespace(tell=partial(employer.on_message, job), stop=self.stop)
             try:

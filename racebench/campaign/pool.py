@@ -29,6 +29,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
@@ -213,20 +214,22 @@ class Pool:
         for child in children:
             child.end()
 
-    def run(self, employer: Employer) -> None:
+    def run(self, employer: Employer, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Run jobs until there are none, or until a stop is requested and the running jobs have ended.
 
+        ``meanwhile`` is called once the first jobs have been given out.
         An exception raised in here, by ``employer`` say, ends the running jobs too.
         """
         try:
-            self._work(employer)
+            self._work(employer, meanwhile)
         except BaseException:
             for child in self._busy():
                 child.late = True
                 self._dismiss(child)
             raise
 
-    def _work(self, employer: Employer) -> None:
+    def _work(self, employer: Employer, meanwhile: Callable[[], None]) -> None:
+        given = False
         while True:
             self._tick()
             if self._stop.asked:
@@ -236,6 +239,9 @@ class Pool:
                 self._hire(employer)
             if not self._busy():
                 return
+            if not given:
+                given = True
+                meanwhile()
             ready = set(readable([c.talk for c in self._children], _LOOK_S))
             for child in list(self._children):
                 if child.talk in ready:

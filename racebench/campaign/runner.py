@@ -77,8 +77,9 @@ def cells_for(scenarios: Sequence[Scenario], protocols: Sequence[str] | None = N
 def run_campaign(targets: Sequence[Target], options: Options, tell: Tell, stop: Stop | None = None) -> Run:
     """Run a cell for each of ``targets``, in ``options.jobs`` child processes.
 
-    ``tell`` gets "started" (number of cells, seconds), "cell_started", "cell_progress", "finding"
-    (path in the folder or "", record; again when it has more evidence), "cell_done" (cell) and "note" (text).
+    ``tell`` gets "started" (number of cells, seconds), "given" (children have the first cells, so there is a
+    moment of time), "cell_started", "cell_progress", "finding" (path in the folder or "", record; again when
+    it has more evidence), "cell_done" (cell) and "note" (text).
     With ``options.out`` everything is stored there as it happens.  When
     ``stop`` is requested, or something fails, the results so far are stored first.
     """
@@ -87,7 +88,7 @@ def run_campaign(targets: Sequence[Target], options: Options, tell: Tell, stop: 
     try:
         if campaign.waiting:
             with Pool(options.jobs, stop, len(campaign.waiting)) as pool:
-                pool.run(campaign)
+                pool.run(campaign, meanwhile=lambda: tell("given"))
     finally:
         run = campaign.finish()
     return run

@@ -45,7 +45,7 @@ def campaign(args: argparse.Namespace, targets: Sequence[Target], options: Optio
 class _Shown:
     """Shows the messages of a campaign; imports the screen with the first message after the start.
 
-    The screen imports rich, which takes a moment; a child is at work by then, so nobody waits for it.
+    The screen imports rich, which takes a moment; children have their cells by then, so they do not wait.
     """
 
     def __init__(self, args: argparse.Namespace) -> None:
