@@ -227,6 +227,7 @@ class Reporting:
             from .controller import Controller
 
             self._controller = Controller(self.config)
+            self.config.pluginmanager.register(self._controller, "racebench-controller")
         return self._controller
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -250,21 +251,6 @@ class Reporting:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if str(report.when) == "race":
             self.controller().heard(report)
-        elif report.failed and self._controller is not None:
-            self._controller.shown(report)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
-        if self._controller is not None:
-            self._controller.crashed(crashitem, report)
-
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._controller is not None:
-            session.exitstatus = self._controller.finish(exitstatus)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if self._controller is not None:
-            self._controller.summary(terminalreporter)
 
 
 class Forgetting:

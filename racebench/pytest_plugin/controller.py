@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,15 +29,6 @@ from ..scenario.selection import name_of
 _RACE_FAILED = "racebench.pytest_plugin.race_test.RaceFailed"
 
 
-@dataclass(frozen=True)
-class Crash:
-    """The fields of a failure that pytest's short summary and JUnit's ``message`` read."""
-
-    path: str
-    lineno: int
-    message: str
-
-
 class Told:
     """A failure that shows the text of ``draw`` once and ``line`` elsewhere, as pytest's own failures do.
 
@@ -46,7 +37,8 @@ class Told:
     """
 
     def __init__(self, nodeid: str, line: str, draw: Callable[[bool], str]) -> None:
-        self.reprcrash = Crash(nodeid.partition("::")[0], 0, line)
+        # Pytest's short summary and JUnit's ``message`` read these.
+        self.reprcrash = SimpleNamespace(path=nodeid.partition("::")[0], lineno=0, message=line)
         self._text, self._coloured = draw(False), draw(True)
 
     def __str__(self) -> str:
@@ -66,6 +58,7 @@ def _in_brief(report: pytest.TestReport) -> None:
 class Controller:
     """Handles messages, adds the stored files to failures, prints the race report.
 
+    It is a plugin of its own, which the first message registers, and so has the other hooks.
     If the folder can no longer be written, the run goes on: ``trouble`` says so once,
     and the report has all findings nevertheless.
     """
@@ -154,8 +147,11 @@ class Controller:
         if "lost" in message:
             self._stored(self.ledger.lost, visit, self._cells[visit], message["lost"])
 
-    def shown(self, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Rewrite the failure of a visit: this process knows the stored files and the terminal's width."""
+        if not report.failed:
+            return
         failed = self._failed.pop(report.nodeid, None)
         if failed is None:
             _in_brief(report)
@@ -166,23 +162,24 @@ class Controller:
         draw = partial(failure, cell, mine, failed["known"], failed["stands"], self._width())
         report.longrepr = Told(report.nodeid, in_brief(cell, mine), draw)  # type: ignore[assignment]
 
-    def crashed(self, nodeid: str, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_handlecrashitem(self, crashitem: str, report: pytest.TestReport) -> None:
         """Handle the loss of an item's worker; the findings that it reported are kept."""
-        cell = self._cells.get(nodeid)
+        cell = self._cells.get(crashitem)
         if cell is None:
             return
-        self._stored(self.ledger.lost, nodeid, cell, "its worker crashed or was killed")
-        records = self.ledger.found_by(nodeid)
+        self._stored(self.ledger.lost, crashitem, cell, "its worker crashed or was killed")
+        records = self.ledger.found_by(crashitem)
         crash = str(report.longrepr)
 
         def draw(color: bool) -> str:
             drawn = panels(self._shown(records), self._width(), color)
             return "\n".join([crash, *(["what it had found by then:", drawn] if records else [])])
 
-        report.longrepr = Told(nodeid, crash.partition("\n")[0], draw)  # type: ignore[assignment]
+        report.longrepr = Told(crashitem, crash.partition("\n")[0], draw)  # type: ignore[assignment]
 
-    def finish(self, exitstatus: int) -> int:
-        """Store the run, and return the exit status, for which all visits of a cell count together.
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Store the run, and set the exit status, for which all visits of a cell count together.
 
         Shards and rounds of a cell may each be fine, and together have no answer.
         """
@@ -192,14 +189,16 @@ class Controller:
             self._run = self.ledger.run(order, self._options, interrupted)
             self._stored(self.ledger.finish, self._run)
         if self.trouble:
-            return pytest.ExitCode.INTERNAL_ERROR
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            return
         # A race test's own outcome counts, because another test may want it to fail.
         cells = [cell for cell in self._run.cells if "::" not in cell.scenario]
         fine = all(cell.verdict == CellVerdict.AS_EXPECTED.value for cell in cells)
-        return exitstatus if fine or exitstatus != pytest.ExitCode.OK else pytest.ExitCode.TESTS_FAILED
+        if not fine and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def summary(self, terminal: Any) -> None:
-        run = self._run
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        run, terminal = self._run, terminalreporter
         if run is None or not (run.cells or self.trouble):
             return
         terminal.section("race report")

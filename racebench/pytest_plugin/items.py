@@ -26,13 +26,6 @@ _AFTER_DEADLINE_S = 15.0
 _TAKEN = {"skip", "skipif", "xfail", "parametrize", "usefixtures", "filterwarnings", "timeout"}
 
 
-class VisitFailed(Exception):
-    """A visit that is not as expected; the message is its verdict.
-
-    The reporting process draws the panels: it has all that they need.
-    """
-
-
 class ScenarioFile(pytest.File):
     """One scenario file; its items are its cells, or their shards."""
 
@@ -81,7 +74,7 @@ class RaceItem(pytest.Item):
         visits(self.config).run(self)
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
-        if isinstance(excinfo.value, (VisitFailed, RaceFailed)):
+        if isinstance(excinfo.value, RaceFailed):
             return str(excinfo.value)
         if isinstance(excinfo.value, RaceBenchError):
             return f"{type(excinfo.value).__name__}: {excinfo.value}"
@@ -140,7 +133,7 @@ class Visits:
         return self.race_s if self._pace is None else self._pace.next()
 
     def run(self, item: RaceItem) -> None:
-        """Run the item; VisitFailed if it is not as expected."""
+        """Run the item; RaceFailed if it is not as expected."""
 
         def tell(message: dict[str, Any]) -> None:
             news(item, message)
@@ -153,7 +146,8 @@ class Visits:
         if not visit.passed:
             failed = {"cell": visit.cell.to_json(), "known": visit.known, "stands": visit.stands}
             tell({"failed": failed})
-            raise VisitFailed(verdict(visit.cell))
+            # The reporting process draws the panels: it has all that they need.
+            raise RaceFailed(verdict(visit.cell))
 
     # -- pytest-timeout, the backstop
 
