@@ -195,43 +195,29 @@ def leading_comment(text: str) -> str:
 def _load_python(path: Path, text: str) -> Scenario:
     """Load a Python scenario: run the file, and read the names that it defines."""
     names = _Names(path, run_file(path, text))
-    variants = names.variants()
+    variants, found = names.variants(), names.data
     return Scenario(
         path.stem,
         path,
-        names.text("TITLE", required=True),
-        names.text("SOURCE"),
-        names.texts("SETTLES", names.found.get("SETTLES", [])),
-        names.texts("TAGS", names.found.get("TAGS")),
-        str(names.found.get("__doc__") or leading_comment(text)),
+        names.string(found, "TITLE", "", required=True),
+        names.string(found, "SOURCE", ""),
+        tuple(names.strings(found.get("SETTLES", []), "SETTLES")),
+        tuple(names.strings(found.get("TAGS"), "TAGS")),
+        str(found.get("__doc__") or leading_comment(text)),
         names.expect(variants),
         {},
         variants=variants,
     )
 
 
-class _Names:
-    """The names that a Python scenario file defines, checked."""
+class _Names(Loader):
+    """The names that a Python scenario file defines, checked as the keys of a TOML file are."""
 
-    def __init__(self, path: Path, found: Mapping[str, Any]) -> None:
-        self.path, self.found = path, found
-
-    def error(self, place: str, what: str, remedy: str) -> ScenarioError:
-        return ScenarioError(str(self.path), place, what, remedy)
-
-    def text(self, key: str, required: bool = False) -> str:
-        value = self.found.get(key, None if required else "")
-        if not isinstance(value, str) or (required and not value):
-            raise self.error(key, "missing or not a text", f'Write {key} = "...".')
-        return value
-
-    def texts(self, key: str, value: Any) -> tuple[str, ...]:
-        if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
-            raise self.error(key, "missing or not a list of texts", f'Write {key} = ["..."].')
-        return tuple(value)
+    def __init__(self, path: Path, found: dict[str, Any]) -> None:
+        self.path, self.data = path, found
 
     def variants(self) -> dict[str, Program]:
-        make = self.found.get("variants")
+        make = self.data.get("variants")
         if not callable(make):
             raise self.error("variants", "missing", "Define variants() -> dict[str, Program].")
         try:
@@ -250,11 +236,11 @@ class _Names:
 
     def expect(self, variants: Mapping[str, Program]) -> dict[str, tuple[str, ...]]:
         """Read EXPECT; a scenario may have rules of its own, so any rule name is accepted."""
-        value = self.found.get("EXPECT")
+        value = self.data.get("EXPECT")
         if not isinstance(value, dict):
             remedy = 'Write EXPECT = {"before": ["..."], "after": []}.'
             raise self.error("EXPECT", "missing or not a dict", remedy)
         for key in value:
             if key != "*" and key not in variants:
                 raise self.error(f"EXPECT[{key!r}]", "no such variant", f"Variants: {', '.join(variants)}.")
-        return {key: self.texts(f"EXPECT[{key!r}]", rules) for key, rules in value.items()}
+        return {key: tuple(self.strings(rules, f"EXPECT[{key!r}]")) for key, rules in value.items()}

@@ -152,7 +152,7 @@ class Loader:
         return value
 
     def strings(self, value: Any, where: str) -> list[str]:
-        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
             raise self.error(where, f"{_shown(value)} is not a list of texts", 'Write ["a", "b"].')
         return [self.clean(v, where) for v in value]
 
