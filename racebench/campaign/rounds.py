@@ -62,16 +62,9 @@ def _drawn(story: Any) -> Drawn | None:
     if not isinstance(threads, Mapping):
         return None
     drew = {name: operations for name, operations in threads.items() if operations}
-    data = _Data({"domain": dict(story["initial"]), "threads": drew})
+    data = Loader(Path("round"), {"domain": dict(story["initial"]), "threads": drew})
     try:
         initial = data.initial()
         return Drawn(initial, data.threads(initial))
     except ScenarioError:
         return None
-
-
-class _Data(Loader):
-    """The checks of a scenario file, for values that come from no file."""
-
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.path, self.text, self.data = Path("round"), "", data

@@ -138,17 +138,16 @@ def scenario_from_text(path: Path, text: str, *, checked: bool = False) -> Scena
     ``checked``: it is known to fit all the protocols that it names.  To check that loads each of
     them and builds their machines.
     """
-    loaded = Loader(path, text)
+    loaded = Loader(path, {})
+    loaded.parse(text)
+    about = loaded.about()
     initial = loaded.initial()
     expect, allow = loaded.expectations()
     mix = loaded.mix(initial)
     scenario = Scenario(
         path.stem,
         path,
-        loaded.title,
-        loaded.source,
-        loaded.settles,
-        loaded.tags,
+        *about,
         leading_comment(text),
         expect,
         allow,
@@ -195,15 +194,12 @@ def leading_comment(text: str) -> str:
 def _load_python(path: Path, text: str) -> Scenario:
     """Load a Python scenario: run the file, and read the names that it defines."""
     names = _Names(path, run_file(path, text))
-    variants, found = names.variants(), names.data
+    variants = names.variants()
     return Scenario(
         path.stem,
         path,
-        names.string(found, "TITLE", "", required=True),
-        names.string(found, "SOURCE", ""),
-        tuple(names.strings(found.get("SETTLES", []), "SETTLES")),
-        tuple(names.strings(found.get("TAGS"), "TAGS")),
-        str(found.get("__doc__") or leading_comment(text)),
+        *names.about(str.upper),
+        str(names.data.get("__doc__") or leading_comment(text)),
         names.expect(variants),
         {},
         variants=variants,
@@ -212,9 +208,6 @@ def _load_python(path: Path, text: str) -> Scenario:
 
 class _Names(Loader):
     """The names that a Python scenario file defines, checked as the keys of a TOML file are."""
-
-    def __init__(self, path: Path, found: dict[str, Any]) -> None:
-        self.path, self.data = path, found
 
     def variants(self) -> dict[str, Program]:
         make = self.data.get("variants")

@@ -6,7 +6,7 @@ instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,10 +64,13 @@ _EXAMPLES = {
 
 
 class Loader:
-    """One TOML file; every fault in it is a ScenarioError."""
+    """The values of one file; every fault in them is a ScenarioError."""
 
-    def __init__(self, path: Path, text: str) -> None:
-        self.path, self.text = path, text
+    def __init__(self, path: Path, data: dict[str, Any]) -> None:
+        self.path, self.data = path, data
+
+    def parse(self, text: str) -> None:
+        """Take the values from the TOML ``text``."""
         if len(text) > MAX_BYTES:
             raise self.error("", "larger than 1 MiB", "A scenario is a page of text.")
         if long_key(text):
@@ -86,10 +89,17 @@ class Loader:
             raise self.error("", too_much, "A scenario has two levels and small numbers.")
         self.check_schema()
         self.only(self.data, _KEYS, "")
-        self.title = self.string(self.data, "title", "", required=True)
-        self.source = self.string(self.data, "source", "")
-        self.settles = tuple(self.strings(self.data.get("settles", []), "settles"))
-        self.tags = tuple(self.strings(self.data.get("tags", []), "tags"))
+
+    def about(self, key: Callable[[str], str] = str) -> tuple[str, str, tuple[str, ...], tuple[str, ...]]:
+        """Title, source, the claims that it settles, tags; ``key`` gives the key of each."""
+        texts = (
+            self.string(self.data, key("title"), "", required=True),
+            self.string(self.data, key("source"), ""),
+        )
+        settles, tags = (
+            tuple(self.strings(self.data.get(key(name), []), key(name))) for name in ("settles", "tags")
+        )
+        return *texts, settles, tags
 
     def error(self, place: str, what: str, remedy: str) -> ScenarioError:
         return ScenarioError(str(self.path), place, what, remedy)
