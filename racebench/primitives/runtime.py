@@ -126,6 +126,13 @@ def lent(runtime: Runtime) -> Iterator[None]:
         current = before
 
 
+def inside() -> bool:
+    """Whether the calling thread runs code of a program, in a run."""
+    # Read once, because the run may end between two reads.
+    now = current
+    return now is not None and now.runs_program()
+
+
 class Outsider:
     """The record of a thread that belongs to no run.
 

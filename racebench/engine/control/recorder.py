@@ -29,13 +29,8 @@ class StepRecorder:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.wanted: dict[str, Site] = {}
-        self._citations = Citations()
+        self.citations = Citations()
         self._last: tuple[Step, Any, str] | None = None
-
-    @property
-    def sources(self) -> dict[str, str]:
-        """By its name, what each function on the way to a step stands for."""
-        return self._citations.sources
 
     def step(self, task: Task, op: Op, obj: Any) -> None:
         self.end()
@@ -44,7 +39,7 @@ class StepRecorder:
             site, file = task.fifo.places.popleft()
         else:
             frame = caller_frame(2)
-            self._citations.cite(frame)
+            self.citations.cite(frame)
             theirs = innermost(frame)
             if theirs is None:
                 # An interrupt comes and returns in no function: the step is shown at its handler.
@@ -71,7 +66,7 @@ class StepRecorder:
     def blocked(self, task: Task) -> None:
         """Note that ``task`` still waits when the execution ends; its stack shows where it waits."""
         self.wanted[task.name] = wanted_site(task)
-        self._citations.cite(frame_of(task.thread))
+        self.citations.cite(frame_of(task.thread))
 
     def end(self) -> None:
         if self._last is not None:

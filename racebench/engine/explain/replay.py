@@ -122,8 +122,8 @@ def _with_evidence(
                 finding = replace(finding, summary=alarm.message)
                 evidence.update(alarm.evidence, message=alarm.message)
     evidence["steps"] = [step.as_json() for step in recorder.steps]
-    if recorder.sources:
-        evidence["sources"] = dict(recorder.sources)
+    if recorder.citations.sources:
+        evidence["sources"] = dict(recorder.citations.sources)
     evidence["results"] = results_shown(outcome)
     if program.snapshot is not None and outcome.before is not None:
         evidence["before"] = outcome.before

@@ -22,7 +22,6 @@ from typing import Any
 
 from ...primitives import State, runtime, shared
 from ..blind_spots import outlives
-from .caller import inside
 from .names import attributes
 
 _CELL, _ERA = "_rb_cell", "_rb_era"
@@ -86,7 +85,7 @@ class Attributes:
             if now is not None and cell.__dict__[_ERA] != now.era:
                 self._outlives(obj, cell, now.era)
             return cell
-        if not inside() or (slot is None and not self._is_new(obj)):
+        if not runtime.inside() or (slot is None and not self._is_new(obj)):
             return None
         cell = make()
         cell.__dict__[_ERA] = now.era

@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,14 +83,14 @@ def _has_ended(timeout: float | None = None) -> None:
 
 
 @contextmanager
-def faced(inside: Callable[[], bool]) -> Iterator[None]:
+def faced() -> Iterator[None]:
     """Run threads of ``threading`` that the program makes as our Threads."""
     cls: Any = threading.Thread
     real = {name: getattr(cls, name) for name in ("__init__", "start", "join", "is_alive")}
     started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
     def ours(self: threading.Thread) -> bool:
-        return inside() and not self.name.startswith(OURS)
+        return runtime.inside() and not self.name.startswith(OURS)
 
     def start(self: threading.Thread) -> None:
         if ours(self):
@@ -112,7 +112,7 @@ def faced(inside: Callable[[], bool]) -> Iterator[None]:
     @functools.wraps(real["__init__"])
     def init(self: threading.Thread, *args: Any, **how: Any) -> None:
         now = runtime.current
-        if now is not None and inside():
+        if now is not None and now.runs_program():
             vars(self)[_HASH] = now.next_hash()
         real["__init__"](self, *args, **how)
 

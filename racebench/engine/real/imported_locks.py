@@ -14,7 +14,6 @@ from typing import Any
 
 from ...primitives import RLock, runtime
 from ...primitives.locks import PlainLock
-from .caller import inside
 
 _KINDS: dict[type, type] = {_thread.LockType: PlainLock, type(threading.RLock()): RLock}
 _MOST = 10_000
@@ -32,7 +31,7 @@ class ImportedLock:
         self._ours: dict[Any, Any] = {}
 
     def _lock(self) -> Any:
-        if not inside():
+        if not runtime.inside():
             return self.real
         now: Any = runtime.current
         key = now.execution()

@@ -27,10 +27,10 @@ from typing import Any
 
 from ...primitives import Barrier, BoundedSemaphore, Condition, Event, Primitive, RLock, Semaphore, clock
 from ...primitives.locks import PlainLock
+from ...primitives.runtime import inside
 from ...primitives.simplequeue import SimpleQueue
 from ..osthreads import is_ours
 from . import heaps
-from .caller import inside
 from .facade import current_thread, faced
 
 _PACKAGE = __name__.partition(".")[0]
@@ -162,7 +162,7 @@ def installed() -> Iterator[None]:
             if standin is not None:
                 own[name] = standin
                 replaced.append((own, name, standin))
-        with faced(inside):
+        with faced():
             yield
     finally:
         for own, name, standin in replaced:
