@@ -61,7 +61,7 @@ def shows(met: list[fuzz.Met], words: tuple[str, ...]) -> bool:
 @pytest.mark.usefixtures("as_found")
 def test_the_deadlocks_of_the_baseline_are_met_and_known(tmp_path: Path) -> None:
     # Of the first seeds the one that draws all four soonest.
-    fuzzed, _ = run(tmp_path, "baseline", lambda met: all(shows(met, w) for w in WANTED.values()), seed=2)
+    fuzzed, _ = run(tmp_path, "baseline", lambda met: all(shows(met, w) for w in WANTED.values()), seed=7)
     for words in WANTED.values():
         [met] = [m for m in fuzzed.met if all(word in m.signature for word in words)]
         assert met.covered and not met.scenario
@@ -73,7 +73,8 @@ def test_what_is_new_is_made_small_and_runs_as_a_scenario(
 ) -> None:
     monkeypatch.setattr(fuzz, "bundled", lambda: [])
     words = WANTED["release_vs_isenabler"]
-    fuzzed, folder = run(tmp_path, "baseline", lambda met: shows(met, words))
+    # Of the first seeds the one that draws it soonest.
+    fuzzed, folder = run(tmp_path, "baseline", lambda met: shows(met, words), seed=17)
     [met] = [m for m in fuzzed.met if all(word in m.signature for word in words)]
     scenario = load_scenario(Path(met.scenario))
     operations = sorted(op.name for ops in scenario.threads.values() for op in ops)
