@@ -114,9 +114,9 @@ def test_the_verb_stores_a_run_that_can_be_explained(
     monkeypatch.setattr(fuzz, "time", SimpleNamespace(perf_counter=itertools.count(0, 0.05).__next__))
     out = str(tmp_path / "run")
     assert cli.main(["fuzz", "no-rank-lock", "--time", "2s", "--out", out, "--json", "-"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["fuzz"]["protocol"] == "no_rank_lock"
-    assert told["cells"] and all(m["covered"] is None for m in told["fuzz"]["met"])
+    document = json.loads(capsys.readouterr().out)
+    assert document["fuzz"]["protocol"] == "no_rank_lock"
+    assert document["cells"] and all(m["covered"] is None for m in document["fuzz"]["met"])
     assert cli.main(["explain", out]) == 0
     assert "fuzz_001" in capsys.readouterr().out
 
