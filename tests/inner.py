@@ -9,6 +9,7 @@ from multiprocessing import popen_spawn_posix, resource_tracker
 from pathlib import Path
 
 import pytest
+from xdist import dsession
 
 import racebench
 
@@ -86,10 +87,11 @@ POLITE = KILLED.replace("DIE", "__import__('select').select([], [], [], 60)")
 
 
 # What a pytest in this process loads is forgotten after it, and would be there twice once it is loaded again:
-# all of RaceBench is there before, and what multiprocessing has one of.
+# all of RaceBench is there before, what multiprocessing has one of, and xdist's controller.
 LOADED = [
     popen_spawn_posix,
     resource_tracker,
+    dsession,
     *(
         importlib.import_module(found.name)
         for found in pkgutil.walk_packages(racebench.__path__, "racebench.")

@@ -58,16 +58,16 @@ def test_each_command_is_one_that_pytest_takes(words: list[str], pytester: pytes
 
 
 def test_the_verbs_that_are_told_of_are_those_that_there_are(capsys: Capture) -> None:
-    told = set(re.findall(r"^\| `racebench (\w+)", README, re.MULTILINE))
+    named = set(re.findall(r"^\| `racebench (\w+)", README, re.MULTILINE))
     with pytest.raises(SystemExit):
         verbs.parse(["--help"], "1")
     helped = re.findall(r"^    (\w+) ", capsys.readouterr().out, re.MULTILINE)
-    assert told == set(helped)
+    assert named == set(helped)
 
 
 def test_the_rules_that_are_told_of_are_those_that_there_are() -> None:
-    [told] = re.findall(r"^The rules, which.*?^$", README, re.DOTALL | re.MULTILINE)
-    assert set(re.findall(r"`([a-z_.]+)`", told)) - {"check", "check_that"} == set(rules())
+    [text] = re.findall(r"^The rules, which.*?^$", README, re.DOTALL | re.MULTILINE)
+    assert set(re.findall(r"`([a-z_.]+)`", text)) - {"check", "check_that"} == set(rules())
 
 
 def test_its_protocol_is_complete_and_does_what_is_said(here: Path, capsys: Capture) -> None:
@@ -100,11 +100,11 @@ def test_its_program_runs_as_printed(here: Path, capsys: Capture) -> None:
 def test_the_cache_of_a_stranger_is_found_out_as_printed(here: Path, capsys: Capture) -> None:
     (here / "cache_race.py").write_text(block_with("python", "class Cache"))
     runpy.run_path("cache_race.py")
-    told = [line.strip() for line in capsys.readouterr().out.splitlines()[:2]]
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()[:2]]
     printed = (
         [text for text in README.split("```") if "<Result FOUND after 15" in text][0].strip().splitlines()
     )
-    assert [re.sub(r" \(get .*", "", line) for line in told] == [
+    assert [re.sub(r" \(get .*", "", line) for line in lines] == [
         re.sub(r" \(get .*", "", line) for line in printed
     ]
 
@@ -120,8 +120,8 @@ def test_its_race_test_fails_with_the_race(here: Path) -> None:
     (here / "its_test.py").write_text(before + block_with("python", "@rb.race_test"))
     # A process of its own: in this one its race would be in the report of the suite.
     call = [sys.executable, "-c", "import its_test; its_test.test_deposits()"]
-    told = subprocess.run(
+    done = subprocess.run(
         call, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": f"{here}:{ROOT}"}
     )
-    assert told.returncode == 1
-    assert "RaceFailed: account: data_race" in told.stderr
+    assert done.returncode == 1
+    assert "RaceFailed: account: data_race" in done.stderr

@@ -32,9 +32,11 @@ FOUND = FindingRecord(
 
 def test_the_version_is_the_projects() -> None:
     """From one place: it is read from the module without running it, so it must be a plain text."""
-    told = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
-    assert "version" in told["project"]["dynamic"]
-    assert told["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "racebench.records.encoding.VERSION"}
+    settings = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    assert "version" in settings["project"]["dynamic"]
+    assert settings["tool"]["setuptools"]["dynamic"]["version"] == {
+        "attr": "racebench.records.encoding.VERSION"
+    }
     assert version("racebench") == VERSION
 
 
@@ -59,8 +61,8 @@ def test_a_finding_comes_back_from_its_json(found: FindingRecord) -> None:
 
 
 def test_keys_that_nobody_knows_are_ignored() -> None:
-    told = Run((CELL,)).to_json()
-    more = {**told, "more": 1, "cells": [{**told["cells"][0], "more": 1}]}
+    document = Run((CELL,)).to_json()
+    more = {**document, "more": 1, "cells": [{**document["cells"][0], "more": 1}]}
     assert Run.from_json(more, "run.json") == Run((CELL,))
 
 
@@ -105,9 +107,9 @@ def test_evidence_too_deep_to_be_read_back_is_left_out() -> None:
     for _ in range(100):
         deep = [deep]
     found = replace(FOUND, finding=replace(FOUND.finding, evidence={"message": "m", "results": deep}))
-    told = found.to_json()["evidence"]
-    assert told["message"] == "m"
-    assert told["results"].startswith("left out: nested too deeply")
+    evidence = found.to_json()["evidence"]
+    assert evidence["message"] == "m"
+    assert evidence["results"].startswith("left out: nested too deeply")
 
 
 # -- the better schedule

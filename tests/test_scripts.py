@@ -54,8 +54,8 @@ def test_what_is_stored_is_as_the_schema_says() -> None:
         described({key: value for key, value in one.items() if key != "vacuous"}, cell)
         for mode in MODES:
             if one[mode]:
-                told = {k: v for k, v in one[mode].items() if k != "miss_bound"}
-                described(told, cell["properties"][mode]["anyOf"][0])
+                figures = {k: v for k, v in one[mode].items() if k != "miss_bound"}
+                described(figures, cell["properties"][mode]["anyOf"][0])
     for path in (EXAMPLE / "findings").iterdir():
         finding = json.loads(path.read_text())
         validate(finding, finding_schema())

@@ -52,10 +52,10 @@ def test_a_bar_is_a_ratio_within_a_round_and_is_met_by_the_median() -> None:
     """While the machine is busy a hand-over takes long, and all else as well."""
     quiet = {"floor.handover_us": 5.0, "explore.pct.per_s": 9_200.0}
     busy = {"floor.handover_us": 50.0, "explore.pct.per_s": 920.0}
-    told = Measured((quiet, busy, {**quiet, "explore.pct.per_s": 1_000.0}), None).bars()
-    assert told["explore.pct.per_s"] == ("46,000 x handover, >= 45,000", True)
-    told = Measured((quiet, *[{**quiet, "explore.pct.per_s": 1_000.0}] * 2), None).bars()
-    assert told["explore.pct.per_s"] == ("5,000 x handover, >= 45,000", False)
+    bars = Measured((quiet, busy, {**quiet, "explore.pct.per_s": 1_000.0}), None).bars()
+    assert bars["explore.pct.per_s"] == ("46,000 x handover, >= 45,000", True)
+    bars = Measured((quiet, *[{**quiet, "explore.pct.per_s": 1_000.0}] * 2), None).bars()
+    assert bars["explore.pct.per_s"] == ("5,000 x handover, >= 45,000", False)
 
 
 def test_what_must_not_be_more_is_met_from_below() -> None:

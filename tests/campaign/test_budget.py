@@ -65,11 +65,11 @@ def test_a_proof_that_is_small_is_finished_though_the_time_is_up() -> None:
 @pytest.mark.usefixtures("leaping")
 def test_a_proof_that_is_large_ends_with_the_time(monkeypatch: Patch) -> None:
     monkeypatch.setattr(cell_run, "FEW", 2)
-    [told] = run_campaign(
+    [cell] = run_campaign(
         cells_for(select(["release_release_route"]), ["baseline"]), Options(Plan(("verify",)), 0.001), Heard()
     ).cells
-    assert told.verify is not None
-    assert (told.verdict, told.verify.executions) == ("unknown", 2)
+    assert cell.verify is not None
+    assert (cell.verdict, cell.verify.executions) == ("unknown", 2)
 
 
 @pytest.mark.usefixtures("leaping")
@@ -104,9 +104,9 @@ def back(s: Locked) -> None:
 @pytest.mark.usefixtures("leaping")
 def test_what_hammering_predicts_is_refuted_though_the_time_is_up() -> None:
     program = rb.Program("handed_over", Locked, {"forth": forth, "back": back})
-    told = modes.stress(program, seconds=0.001)
-    assert told.executions >= FEWEST_COLLISIONS
-    assert (told.verdict, told.findings) == (rb.Verdict.CLEAN, ())
+    hammered = modes.stress(program, seconds=0.001)
+    assert hammered.executions >= FEWEST_COLLISIONS
+    assert (hammered.verdict, hammered.findings) == (rb.Verdict.CLEAN, ())
 
 
 def seconds_of(fake: Engine, mode: str) -> list[float]:

@@ -57,8 +57,8 @@ def test_one_signature_is_one_finding_over_all_modes(tmp_path: Path, monkeypatch
     assert done.cell.verdict == "unexpected"
     assert done.cell.stress.miss_bound is None
     assert done.seen == {"mapping.corrupted: p.desc": {"verify": 1, "stress": 41}}
-    [(told,)] = heard.all("finding")
-    assert told.finding.schedule == STEPS
+    [(record,)] = heard.all("finding")
+    assert record.finding.schedule == STEPS
     assert not [mode for mode, _ in fake.calls if mode == "reproduce"]
 
 
@@ -255,8 +255,8 @@ def test_what_was_cut_off_is_gone_on_with(tmp_path: Path, monkeypatch: Patch) ->
     assert done.cell.stress == ModeResult("stress", 1200, 3, 7.0, 52.0)
     # Three slices were run before: none of their seeds again.
     assert [how["seed"] // module._SLICE_SEED for _, how in fake.calls] == [4, 5, 6]
-    assert [told.stress.executions for told, _ in heard.all("cell_so_far")] == [1000, 1100, 1200]
-    assert {told.verdict for told, _ in heard.all("cell_so_far")} == {"as_expected"}
+    assert [cell.stress.executions for cell, _ in heard.all("cell_so_far")] == [1000, 1100, 1200]
+    assert {cell.verdict for cell, _ in heard.all("cell_so_far")} == {"as_expected"}
 
 
 def test_each_slice_tells_how_often_all_was_seen(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -269,8 +269,8 @@ def test_each_slice_tells_how_often_all_was_seen(tmp_path: Path, monkeypatch: Pa
     monkeypatch.setattr(module, "modes", fake)
     heard = Heard()
     run_cell(target(tmp_path), STRESS, 900.0, heard, Stop())
-    [(told,)] = heard.all("finding")
-    counts = [seen[told.finding.signature]["stress"] for _, seen in heard.all("cell_so_far")]
+    [(record,)] = heard.all("finding")
+    counts = [seen[record.finding.signature]["stress"] for _, seen in heard.all("cell_so_far")]
     assert counts == list(range(1, 10))
 
 

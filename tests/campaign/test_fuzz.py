@@ -61,7 +61,7 @@ def shows(met: list[fuzz.Met], words: tuple[str, ...]) -> bool:
 @pytest.mark.usefixtures("as_found")
 def test_the_deadlocks_of_the_baseline_are_met_and_known(tmp_path: Path) -> None:
     # Of the first seeds the one that draws all four soonest.
-    fuzzed, _ = run(tmp_path, "baseline", lambda met: all(shows(met, w) for w in WANTED.values()), seed=2)
+    fuzzed, _ = run(tmp_path, "baseline", lambda met: all(shows(met, w) for w in WANTED.values()), seed=7)
     for words in WANTED.values():
         [met] = [m for m in fuzzed.met if all(word in m.signature for word in words)]
         assert met.covered and not met.scenario
@@ -73,7 +73,8 @@ def test_what_is_new_is_made_small_and_runs_as_a_scenario(
 ) -> None:
     monkeypatch.setattr(fuzz, "bundled", lambda: [])
     words = WANTED["release_vs_isenabler"]
-    fuzzed, folder = run(tmp_path, "baseline", lambda met: shows(met, words))
+    # Of the first seeds the one that draws it soonest.
+    fuzzed, folder = run(tmp_path, "baseline", lambda met: shows(met, words), seed=17)
     [met] = [m for m in fuzzed.met if all(word in m.signature for word in words)]
     scenario = load_scenario(Path(met.scenario))
     operations = sorted(op.name for ops in scenario.threads.values() for op in ops)
@@ -113,9 +114,9 @@ def test_the_verb_stores_a_run_that_can_be_explained(
     monkeypatch.setattr(fuzz, "time", SimpleNamespace(perf_counter=itertools.count(0, 0.05).__next__))
     out = str(tmp_path / "run")
     assert cli.main(["fuzz", "no-rank-lock", "--time", "2s", "--out", out, "--json", "-"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["fuzz"]["protocol"] == "no_rank_lock"
-    assert told["cells"] and all(m["covered"] is None for m in told["fuzz"]["met"])
+    document = json.loads(capsys.readouterr().out)
+    assert document["fuzz"]["protocol"] == "no_rank_lock"
+    assert document["cells"] and all(m["covered"] is None for m in document["fuzz"]["met"])
     assert cli.main(["explain", out]) == 0
     assert "fuzz_001" in capsys.readouterr().out
 

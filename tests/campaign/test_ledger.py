@@ -78,7 +78,7 @@ def test_the_order_of_messages_does_not_matter() -> None:
         lambda ledger: ledger.done("1", first, counts(5)),
         lambda ledger: ledger.lost("2", NAME, "killed"),
     ]
-    told = set()
+    fewest = set()
     for order in itertools.permutations(messages):
         ledger = Ledger()
         for hear in order:
@@ -87,12 +87,12 @@ def test_the_order_of_messages_does_not_matter() -> None:
         assert cell.verdict == "unexpected"
         assert cell.found == (CYCLE, CORRUPTED)
         assert (cell.verify, cell.stress) == (PROVED, stress(100, 5))
-        told.add(
+        fewest.add(
             tuple(
                 sorted((record.finding.rule, len(record.finding.schedule)) for _, record in ledger.findings())
             )
         )
-    assert told == {((CYCLE, 2), (CORRUPTED, 5))}
+    assert fewest == {((CYCLE, 2), (CORRUPTED, 5))}
 
 
 def test_a_message_that_is_heard_twice_counts_once() -> None:
@@ -168,12 +168,12 @@ def test_a_lost_visit_leaves_what_it_told_and_no_verdict(tmp_path: Path) -> None
     ledger.began(STUB)
     ledger.found("1", finding(stress=1))
     ledger.progressed("1", replace(STUB, verify=PROVED, stress=stress(7)), counts(3))
-    told = ledger.lost("1", NAME, "killed")
+    cell = ledger.lost("1", NAME, "killed")
     assert [path for path, _ in ledger.found_by("1")] == ["findings/0001.json"]
-    assert ended(ledger) == told
-    assert read_run(tmp_path).cells == (told,)
-    assert (told.verdict, told.found, told.error, told.lost) == ("unknown", (CORRUPTED,), "killed", True)
-    assert (told.stress, told.partial) == (stress(7), True)
+    assert ended(ledger) == cell
+    assert read_run(tmp_path).cells == (cell,)
+    assert (cell.verdict, cell.found, cell.error, cell.lost) == ("unknown", (CORRUPTED,), "killed", True)
+    assert (cell.stress, cell.partial) == (stress(7), True)
 
 
 def test_what_nobody_expected_counts_whoever_is_lost() -> None:

@@ -19,11 +19,11 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts it
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float] | None]:
     """What the system says at each look: seconds run, and seconds ready to run."""
-    told: list[tuple[float, float] | None] = []
+    sums: list[tuple[float, float] | None] = []
     monkeypatch.setattr(
-        meter, "_read", lambda pid: None if (one := told.pop(0)) is None else {"1": meter._Sum(*one)}
+        meter, "_read", lambda pid: None if (one := sums.pop(0)) is None else {"1": meter._Sum(*one)}
     )
-    return told
+    return sums
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait()
 
 
-def ran(told: dict[str, meter._Sum]) -> float:
-    return sum(one.ran for one in told.values())
+def ran(sums: dict[str, meter._Sum]) -> float:
+    return sum(one.ran for one in sums.values())
 
 
 @LINUX

@@ -73,11 +73,11 @@ def test_what_cannot_be_sent_leaves_the_pipe_as_it_was() -> None:
 
 
 def test_those_are_readable_that_have_something_or_have_ended() -> None:
-    silent, ended, told = pipe.pair(), pipe.leash(), pipe.leash()
+    silent, ended, written = pipe.pair(), pipe.leash(), pipe.leash()
     ended[1].close()
-    told[1].send(1)
-    ends = [silent[0], ended[0], told[0]]
-    assert pipe.readable(ends, 60) == [ended[0], told[0]]
+    written[1].send(1)
+    ends = [silent[0], ended[0], written[0]]
+    assert pipe.readable(ends, 60) == [ended[0], written[0]]
     assert pipe.readable([silent[0]], 0) == []
-    for end in (*silent, ended[0], *told):
+    for end in (*silent, ended[0], *written):
         end.close()

@@ -85,7 +85,7 @@ def test_a_hostile_story_is_none(story: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("operations = 3", "operations = 0", "hammer.operations: 0 is outside 1..64"),
         ("operations = 3", "speed = 3", "hammer.speed: unknown key"),
@@ -97,14 +97,14 @@ def test_a_hostile_story_is_none(story: Any) -> None:
         ("[hammer]\n", 'history = "yes"\n[hammer]\n', "is not true or false"),
     ],
 )
-def test_mistakes_in_a_hammer_table(old: str, new: str, told: str) -> None:
+def test_mistakes_in_a_hammer_table(old: str, new: str, message: str) -> None:
     assert old in HAMMER
-    if not told:
+    if not message:
         assert scenario(HAMMER.replace(old, new, 1)).mix is not None
         return
     with pytest.raises(ScenarioError) as error:
         scenario(HAMMER.replace(old, new, 1))
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_threads_that_draw_are_not_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

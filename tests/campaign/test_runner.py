@@ -148,8 +148,8 @@ def test_a_run_is_stored_as_it_was_told(tmp_path: Path, monkeypatch: pytest.Monk
     assert run.cells[1].findings == ("findings/0001.json",)
     assert read_run(out).cells == run.cells
     assert [c.protocol for c in read_journal(out).cells.values()] == PROTOCOLS
-    path, told = heard.all("finding")[-1]
-    assert read_finding(out / path) == told
+    path, record = heard.all("finding")[-1]
+    assert read_finding(out / path) == record
     assert heard.events[0] == ("started", 3, 30.0)
 
 
@@ -305,12 +305,12 @@ def test_an_interrupted_cell_is_gone_on_with(tmp_path: Path, monkeypatch: pytest
     cells, plan, _ = resume.planned(read_journal(out).plan, out)
     run = run_campaign(cells, Options(plan, 0.1, out=out, resume=True), Heard())
     assert {mode for mode, _ in fake.calls} == {"stress"}
-    [told] = run.cells
-    assert told.verdict == "as_expected"
-    assert told.proved
-    assert told.stress is not None
-    assert told.stress.executions == 40 + 2 * len(fake.calls)
-    assert not told.partial
+    [cell] = run.cells
+    assert cell.verdict == "as_expected"
+    assert cell.proved
+    assert cell.stress is not None
+    assert cell.stress.executions == 40 + 2 * len(fake.calls)
+    assert not cell.partial
 
 
 def test_a_resumed_run_keeps_the_cells_that_are_not_asked_for_again(

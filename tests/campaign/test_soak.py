@@ -88,14 +88,14 @@ def test_the_first_visit_proves_and_the_others_hammer(tmp_path: Path, monkeypatc
     runs, fake = visitor(
         monkeypatch, verify=result(complete=True), stress=[result(executions=30), result(executions=40)]
     )
-    told: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
     here = target(tmp_path)
-    assert runs.visit(here, FIRST, 0.0, told.append).passed
-    assert runs.visit(here, LATER, 0.0, told.append).passed
+    assert runs.visit(here, FIRST, 0.0, messages.append).passed
+    assert runs.visit(here, LATER, 0.0, messages.append).passed
     assert [mode for mode, _ in fake.calls] == ["verify", "stress", "stress"]
     seeds = [how["seed"] for mode, how in fake.calls if mode == "stress"]
     assert seeds == [7, LATER.seed(7)]
-    assert [m["done"]["stress"]["collisions"] for m in told] == [30, 40]
+    assert [m["done"]["stress"]["collisions"] for m in messages] == [30, 40]
 
 
 def test_a_visit_that_only_hammers_need_not_meet_what_is_expected(tmp_path: Path, monkeypatch: Patch) -> None:
@@ -114,15 +114,15 @@ def test_what_was_told_is_told_once_and_counted_each_time(tmp_path: Path, monkey
     runs, fake = visitor(
         monkeypatch, stress=[result(odd), result(odd)], reproduce=finding("deadlock.cycle", schedule=STEPS)
     )
-    told: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
     here = target(tmp_path)
-    first = runs.visit(here, LATER, 0.0, told.append)
-    second = runs.visit(here, Share(1, 2, 1, 3), 0.0, told.append)
+    first = runs.visit(here, LATER, 0.0, messages.append)
+    second = runs.visit(here, Share(1, 2, 1, 3), 0.0, messages.append)
     assert [v.cell.unexpected for v in (first, second)] == [["deadlock.cycle"]] * 2
     assert (first.known, second.known) == ((), (odd.signature,))
     # New, then with its schedule; in the second visit it has one already.
-    assert [len(m["found"]["schedule"]) for m in told if "found" in m] == [0, len(STEPS)]
-    assert [m["seen"] for m in told if "done" in m] == [{odd.signature: {"stress": 5}}] * 2
+    assert [len(m["found"]["schedule"]) for m in messages if "found" in m] == [0, len(STEPS)]
+    assert [m["seen"] for m in messages if "done" in m] == [{odd.signature: {"stress": 5}}] * 2
     assert [mode for mode, _ in fake.calls].count("reproduce") == 1
 
 
@@ -131,11 +131,11 @@ def test_evidence_is_told_and_not_kept(tmp_path: Path, monkeypatch: Patch) -> No
     odd = finding("deadlock.cycle", schedule=STEPS, evidence=long)
     shorter = finding("deadlock.cycle", schedule=STEPS[:2], evidence=long)
     runs, _ = visitor(monkeypatch, stress=[result(odd), result(odd), result(shorter)])
-    told: list[dict[str, Any]] = []
+    messages: list[dict[str, Any]] = []
     for round_ in range(3):
-        runs.visit(target(tmp_path), Share(1, 2, round_, 3), 0.0, told.append)
+        runs.visit(target(tmp_path), Share(1, 2, round_, 3), 0.0, messages.append)
         assert len(pickle.dumps(runs._memory)) < 10_000
-    findings = [m["found"] for m in told if "found" in m]
+    findings = [m["found"] for m in messages if "found" in m]
     assert [len(f["schedule"]) for f in findings] == [3, 2]
     assert all(f["evidence"]["message"] == long["message"] for f in findings)
 
@@ -156,10 +156,10 @@ def test_a_visit_of_threads_that_draw_proves_nothing(tmp_path: Path, monkeypatch
     drawn = target(tmp_path)
     mix = vgic.Mix(1, {"a": ((op("release", virq=40), 1),)})
     drawn = drawn._replace(scenario=drawn.scenario._replace(mix=mix))
-    told: list[dict[str, Any]] = []
-    assert runs.visit(drawn, FIRST, 0.0, told.append).passed
+    messages: list[dict[str, Any]] = []
+    assert runs.visit(drawn, FIRST, 0.0, messages.append).passed
     assert [mode for mode, _ in fake.calls] == ["stress"]
-    assert told[-1]["done"]["hammered"]
+    assert messages[-1]["done"]["hammered"]
 
 
 @pytest.mark.parametrize("limit_s", [None, 10.0])

@@ -125,10 +125,10 @@ def test_a_cell_that_goes_on_is_stored_as_far_as_it_has_come(tmp_path: Path) -> 
     folder.add_cell(replace(cell, partial=True))
     folder.add_cell(replace(cell, stress=STRESS, partial=True))
     killed(folder)
-    [told] = read_run(tmp_path).cells
-    assert (told.stress, told.partial) == (STRESS, True)
+    [so_far] = read_run(tmp_path).cells
+    assert (so_far.stress, so_far.partial) == (STRESS, True)
     again = RunFolder(tmp_path, resume=True)
-    assert again.earlier.cells["two_routes", "baseline"] == told
+    assert again.earlier.cells["two_routes", "baseline"] == so_far
     again.add_cell(cell)
     assert read_run(tmp_path).cells == (cell,)
 
@@ -169,7 +169,7 @@ def test_unknown_keys_are_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"schema": 2}, "schema 2 is newer"),
         ({"schema": ...}, "schema: missing"),
@@ -183,12 +183,12 @@ def test_unknown_keys_are_ignored(tmp_path: Path) -> None:
         ({"threads": [1]}, "threads: missing or of the wrong type"),
     ],
 )
-def test_a_finding_that_is_none_is_refused(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
+def test_a_finding_that_is_none_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     path = stored(tmp_path, **changes)
     with pytest.raises(ResultError) as error:
         read_finding(path)
     assert str(error.value).startswith(str(path))
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "\x00", "[" * 100_000])
@@ -268,12 +268,12 @@ def test_a_link_in_the_place_of_a_file_is_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [("[" * 200 + "]" * 200, "nested too deeply"), ("9" * 20, "64 bits")]
+    ("value", "message"), [("[" * 200 + "]" * 200, "nested too deeply"), ("9" * 20, "64 bits")]
 )
-def test_what_is_too_deep_or_too_large_is_refused(tmp_path: Path, value: str, told: str) -> None:
+def test_what_is_too_deep_or_too_large_is_refused(tmp_path: Path, value: str, message: str) -> None:
     text = f'{{"schema": 1, "cells": [], "extra": {value}}}'
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(ResultError, match=told):
+    with pytest.raises(ResultError, match=message):
         read_run(tmp_path)
     (tmp_path / "journal.jsonl").write_text(text + "\n")
     assert read_journal(tmp_path).torn == 1
@@ -281,8 +281,8 @@ def test_what_is_too_deep_or_too_large_is_refused(tmp_path: Path, value: str, to
 
 @pytest.mark.parametrize("error", [None, 5, [], {"a": 1}])
 def test_the_error_of_a_cell_is_a_text(tmp_path: Path, error: Any) -> None:
-    for told, cells in (("it was lost", 1), (error, 0)):
-        entry = {"schema": 1, "cell": {**a_cell(tmp_path).to_json(), "error": told}}
+    for reason, cells in (("it was lost", 1), (error, 0)):
+        entry = {"schema": 1, "cell": {**a_cell(tmp_path).to_json(), "error": reason}}
         (tmp_path / "journal.jsonl").write_text(json.dumps(entry) + "\n")
         assert len(read_journal(tmp_path).cells) == cells
 

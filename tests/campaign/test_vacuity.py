@@ -55,8 +55,8 @@ THERE = {"routed": ((40, 64, True),), "pending": ((40, "lr"),), "lines": (LineAt
 def test_what_hardware_finds_nothing_to_do_for_is_said(protocol: str) -> None:
     def returned(**initial: Any) -> dict[str, set[str]]:
         program = written_program("t", Initial(**initial), NOTHING_THERE, load_protocol(protocol).code)  # type: ignore[arg-type]
-        told = rb.verify(program).stats["returned"]
-        return {vacuity.word_of(operation): set(codes) for operation, codes in told.items()}
+        returned = rb.verify(program).stats["returned"]
+        return {vacuity.word_of(operation): set(codes) for operation, codes in returned.items()}
 
     nothing = returned(routed=((40, 64, True),))
     assert nothing == dict.fromkeys(("hweoi", "trap", "fire"), {"-ENOENT"})
@@ -67,8 +67,10 @@ def test_what_hardware_finds_nothing_to_do_for_is_said(protocol: str) -> None:
 
 
 def test_it_is_said_in_words() -> None:
-    told = ModeResult("verify", 3, seconds=1.0, complete=True, returned={"a: hweoi virq=40": {"-ENOENT": 3}})
-    assert Cell("s", "p", verify=told, calls={"hweoi": vacuity.function_of("hweoi")}).vacuous == [
+    result = ModeResult(
+        "verify", 3, seconds=1.0, complete=True, returned={"a: hweoi virq=40": {"-ENOENT": 3}}
+    )
+    assert Cell("s", "p", verify=result, calls={"hweoi": vacuity.function_of("hweoi")}).vacuous == [
         "hweoi did nothing in all 3 executions"
     ]
 
@@ -138,9 +140,9 @@ def test_every_mode_counts_what_operations_return(mode: str) -> None:
         {"a": ["route virq=40 pirq=64", "isenabler virq=40"]},
         load_protocol("baseline").code,
     )  # type: ignore[arg-type]
-    told = rb.stress(program, 0.01) if mode == "stress" else rb.explore(program, executions=50)
+    result = rb.stress(program, 0.01) if mode == "stress" else rb.explore(program, executions=50)
     # A register write has no code.
-    assert told.stats["returned"] == {"a: route virq=40 pirq=64": {"0": told.executions}}
+    assert result.stats["returned"] == {"a: route virq=40 pirq=64": {"0": result.executions}}
 
 
 def test_what_is_no_list_of_codes_is_not_counted() -> None:
@@ -203,9 +205,9 @@ def rest(s: Account) -> None:
 
 @pytest.mark.parametrize(("other", "idle"), [(rest, ["b"]), (deposit, [])])
 def test_a_thread_that_did_nothing_is_named(other: Any, idle: list[str]) -> None:
-    told = rb.verify(rb.Program("account", Account, {"a": deposit, "b": other}))
-    assert told.stats["idle"] == idle
-    cell = Cell("s", "p", verify=ModeResult.of("verify", told))
+    result = rb.verify(rb.Program("account", Account, {"a": deposit, "b": other}))
+    assert result.stats["idle"] == idle
+    cell = Cell("s", "p", verify=ModeResult.of("verify", result))
     assert cell.vacuous == [f"{name} took no step on shared state" for name in idle]
 
 
@@ -263,16 +265,16 @@ def test_what_is_watched_changes_no_answer(mine: str) -> None:
 
 def test_fuzz_says_what_never_succeeded_in_all_that_it_drew(capsys: pytest.CaptureFixture[str]) -> None:
     fuzzed = fuzz.Fuzzed("creation_guard", 0, returned={"release": {"-EBUSY"}, "route": {"0", "-EBUSY"}})
-    told = list(fuzz._vacuous(fuzzed, load_protocol("creation_guard")))
-    assert [one["said"] for one in told] == ["release_guest_irq returned -EBUSY in all that was drawn"]
-    assert told[0]["instead"].startswith("racebench verify ")
-    run = fuzz.run_record(fuzzed, fuzz.Assignment("creation_guard", 1.0), told)
+    vacuous = list(fuzz._vacuous(fuzzed, load_protocol("creation_guard")))
+    assert [one["said"] for one in vacuous] == ["release_guest_irq returned -EBUSY in all that was drawn"]
+    assert vacuous[0]["instead"].startswith("racebench verify ")
+    run = fuzz.run_record(fuzzed, fuzz.Assignment("creation_guard", 1.0), vacuous)
     from racebench.report.fuzzing import fuzz_report
     from racebench.report.terminal import plain
 
     shown = plain(fuzz_report(run.to_json(), "r", "creation_guard", full=True), 80)
     assert "vacuous: release_guest_irq returned -EBUSY" in shown
-    assert f"try: {told[0]['instead']}" in shown
+    assert f"try: {vacuous[0]['instead']}" in shown
 
 
 # -- as it is shown

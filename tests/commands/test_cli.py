@@ -410,10 +410,10 @@ def test_what_was_cut_off_says_how_much_is_left_and_how_to_go_on(capsys: Capture
     second = next(i for i, line in enumerate(lines) if '"cell"' in line and "no_rank_lock" in line)
     journal.write_text("\n".join([*lines[:second], lines[second][:40]]))
     assert cli.main(["explain", "r"]) == 0
-    told = " ".join(capsys.readouterr().out.split())
-    assert "interrupted: 1 of 1 cell as expected" in told
-    assert "1 cell not run to the end, 1 torn line in the journal" in told
-    assert told.endswith("saved in r resume with: racebench run --resume r")
+    output = " ".join(capsys.readouterr().out.split())
+    assert "interrupted: 1 of 1 cell as expected" in output
+    assert "1 cell not run to the end, 1 torn line in the journal" in output
+    assert output.endswith("saved in r resume with: racebench run --resume r")
     assert cli.main(["run", "--resume", "r"]) == 0
     out = capsys.readouterr().out
     assert "2 of 2 cells as expected" in out
@@ -427,8 +427,8 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
 ) -> None:
     add_cell = RunFolder.add_cell
 
-    def full(self: RunFolder, told: Any) -> None:
-        add_cell(self, told)
+    def full(self: RunFolder, cell: Any) -> None:
+        add_cell(self, cell)
         os.dup2(os.open("/dev/full", os.O_WRONLY), self._journal.fileno())
 
     argv = ["release_vs_isenabler", "--protocol", "baseline", "no_rank_lock"]
@@ -486,11 +486,11 @@ def test_the_process_ends_with_the_status_and_prints_all(
 ) -> None:
     """It ends itself, so nobody else would flush what it has printed."""
     assert cli.main(argv) == status
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     code = f"import sys; sys.argv[1:] = {argv!r}; from racebench.__main__ import main; sys.exit(main())"
     done = in_a_process(code, stdout=subprocess.PIPE)
-    assert (done.returncode, done.stderr.decode()) == (status, told.err)
-    assert done.stdout.decode().split() == told.out.split()
+    assert (done.returncode, done.stderr.decode()) == (status, output.err)
+    assert done.stdout.decode().split() == output.out.split()
 
 
 def test_what_others_do_at_its_end_is_done(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_what_is_run_where_nothing_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("speed = 1", "tool.racebench.speed: is unknown. Choose from time, jobs, paths"),
         ("time = 5", "tool.racebench.time: is not a duration"),
@@ -64,7 +64,7 @@ def test_what_is_run_where_nothing_is_named() -> None:
         ("reports = 1", "tool.racebench.reports: is not the name of a folder"),
     ],
 )
-def test_a_mistake_is_bad_input(text: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_bad_input(text: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     project(text)
     assert cli.main(["verify"]) == 2
-    assert f"pyproject.toml: {told}" in capsys.readouterr().err
+    assert f"pyproject.toml: {message}" in capsys.readouterr().err

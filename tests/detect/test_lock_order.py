@@ -190,7 +190,7 @@ def order(thread: str, *locks: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("told", "heard"),
+    ("sent", "heard"),
     [
         (["a up sem0"], ["b down sem0"]),
         (["a up sem0"], ["b try_down sem0"]),
@@ -209,11 +209,11 @@ def order(thread: str, *locks: str) -> list[str]:
         *("event", "barrier", "barrier used again", "barrier, and a timeout of something else"),
     ],
 )
-def test_a_hand_over_keeps_two_orders_apart(told: list[str], heard: list[str]) -> None:
-    before = [*order("a", "x", "y"), *told, *heard, *order("b", "y", "x")]
+def test_a_hand_over_keeps_two_orders_apart(sent: list[str], heard: list[str]) -> None:
+    before = [*order("a", "x", "y"), *sent, *heard, *order("b", "y", "x")]
     assert signatures(Trace(*before).execution) == []
     # Told first, it keeps nothing apart.
-    after = [*told, *order("a", "x", "y"), *heard, *order("b", "y", "x")]
+    after = [*sent, *order("a", "x", "y"), *heard, *order("b", "y", "x")]
     assert signatures(Trace(*after).execution) == ["x -> y -> x"]
 
 

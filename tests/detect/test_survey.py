@@ -88,9 +88,9 @@ def test_detectors_say_the_same_without_it(kind: str) -> None:
         with Scheduler(program) as scheduler:
             for outcome in islice(outcomes(Search(scheduler)), 25):
                 for execution in executions_of(scheduler, outcome) if outcome is not None else ():
-                    told = detect(execution)
+                    alarms = detect(execution)
                     execution.surveys[:] = [None]
-                    assert told == detect(execution), sketch
+                    assert alarms == detect(execution), sketch
 
 
 def test_there_are_surveys_of_both_kinds_among_those() -> None:

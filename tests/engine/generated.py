@@ -125,9 +125,9 @@ class _Author:
         lock = self.condition
         self.left -= 2
         wait = rng.choice(("wait", "twait", "twait")) if self.timed else "wait"
-        told = (wait if kind == "waits" else rng.choice(("notify", "notify", "notify_all")), f"c{lock}")
+        call = (wait if kind == "waits" else rng.choice(("notify", "notify", "notify_all")), f"c{lock}")
         shown = rng.choice((("inc", "x"), ("write", "x", rng.choice((1, 2))), ("read", "x")))
-        inner: Block = (told, shown) if kind == "waits" else rng.choice(((told,), (shown, told)))
+        inner: Block = (call, shown) if kind == "waits" else rng.choice(((call,), (shown, call)))
         if lock == "r" and rng.random() < 0.5:
             inner = (*rng.choice(((), (("read", "x"),))), ("lock", "r", inner))
         return "lock", lock, inner
@@ -136,10 +136,10 @@ class _Author:
         """About the plain lock, and the condition over it: with the lock, unless another one releases it."""
         if kind == "plain":
             return self.rng.choice((("locked", "p"), ("until", "unlocked", "p")))
-        told = self.rng.choice(("notify", "notify", "notify_all"))
+        call = self.rng.choice(("notify", "notify", "notify_all"))
         if kind == "pwaits":
-            told = self.rng.choice(("wait", "twait")) if self.timed else "wait"
-        return "some", (("ptake",), (told, "cp"), ("prelease",))
+            call = self.rng.choice(("wait", "twait")) if self.timed else "wait"
+        return "some", (("ptake",), (call, "cp"), ("prelease",))
 
     def _simple(self, kind: str, held: tuple[str, ...]) -> tuple[Any, ...]:
         rng = self.rng

@@ -47,19 +47,19 @@ def test_wherever_ctrl_c_comes_the_engine_keeps_its_threads_together(
 
 
 def test_the_handler_that_was_there_is_called_once_it_is_safe() -> None:
-    told: list[str] = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: told.append("handled"))
+    calls: list[str] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: calls.append("handled"))
     try:
         shield = Shield()
         with shield.installed():
             signal.raise_signal(signal.SIGTERM)
-            assert told == ["handled"]
+            assert calls == ["handled"]
             with shield:
                 signal.raise_signal(signal.SIGTERM)
-                told.append("safe")
-            assert told == ["handled", "safe", "handled"]
+                calls.append("safe")
+            assert calls == ["handled", "safe", "handled"]
         signal.raise_signal(signal.SIGTERM)
-        assert told[3:] == ["handled"]
+        assert calls[3:] == ["handled"]
     finally:
         signal.signal(signal.SIGTERM, before)
 

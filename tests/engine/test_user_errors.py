@@ -91,8 +91,8 @@ def test_a_value_that_cannot_be_shown_is_shown_as_that(mode: Any) -> None:
     # The other thread must not add to what cannot be added to, or no check may be reached.
     result = mode(rb.Program("user", Counter, {"a": stores, "b": stores}, always))
     assert rules(result) >= {"always"}
-    told = str([finding.evidence for finding in result.findings])
-    assert "<Unshowable, whose repr raised ValueError>" in told
+    evidence = str([finding.evidence for finding in result.findings])
+    assert "<Unshowable, whose repr raised ValueError>" in evidence
 
 
 @pytest.mark.parametrize("mode", MODES)

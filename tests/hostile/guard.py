@@ -49,8 +49,8 @@ def listing(box: Box) -> dict[str, object]:
 def changed(case: Case, before: dict[str, object], after: dict[str, object]) -> list[str]:
     """What differs and should not; a case that says where it writes may add, but not change."""
     names = before if case.elsewhere else {**before, **after}
-    told = [n for n in names if before.get(n) != after.get(n) and not (case.elsewhere and n == "/")]
-    return told + [n for n in after if n.endswith("/imported") and n not in told]
+    differing = [n for n in names if before.get(n) != after.get(n) and not (case.elsewhere and n == "/")]
+    return differing + [n for n in after if n.endswith("/imported") and n not in differing]
 
 
 def _state(path: Path) -> object:
@@ -62,38 +62,38 @@ def _state(path: Path) -> object:
 
 def faults(case: Case, box: Box, status: int, out: str, err: str) -> list[str]:
     """What is wrong with how ``case`` ended; nothing if it is as it should be."""
-    told = []
+    found = []
     if status not in (0, 1, 2):
-        told.append(f"exit status {status}")
+        found.append(f"exit status {status}")
     if "Traceback" in out + err:
-        told.append("a traceback")
+        found.append("a traceback")
     for name, text in (("stdout", out), ("stderr", err)):
         raw = _CONTROL.search(text)
         if raw:
-            told.append(f"{name} has {raw[0]!r}")
+            found.append(f"{name} has {raw[0]!r}")
     if status == 2:
-        told += _error(case, err)
+        found += _error(case, err)
     if status in (0, 1):
         written = [*box.out.glob("out.*"), *([box.out / "run" / "run.json"] if case.argv[0] == "run" else [])]
-        told += [wrong for path in written if path.is_file() and (wrong := _harmful(path.name, _text(path)))]
+        found += [wrong for path in written if path.is_file() and (wrong := _harmful(path.name, _text(path)))]
         if case.argv[-2:] == ["--json", "-"] and (wrong := _harmful("stdout.json", out)):
-            told.append(wrong)
-    return told
+            found.append(wrong)
+    return found
 
 
 def _error(case: Case, err: str) -> list[str]:
     """One line: whose, where, what, and what to do."""
-    told = []
+    found = []
     if err.count("\n") != 1 or not err.endswith("\n"):
-        told.append(f"{err.count(chr(10))} lines of error")
+        found.append(f"{err.count(chr(10))} lines of error")
     if len(err) > _LONGEST_ERROR:
-        return [*told, f"an error of {len(err)} characters"]
+        return [*found, f"an error of {len(err)} characters"]
     if not re.match(r"racebench: .+[.?`'] .*[.?`)]$", err.strip("\n")):
-        told.append("an error without a remedy")
+        found.append("an error without a remedy")
     where = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in case.named)
     if where not in err.replace("?", "\N{REPLACEMENT CHARACTER}") and where not in err:
-        told.append("an error that does not name its file")
-    return told
+        found.append("an error that does not name its file")
+    return found
 
 
 def _text(path: Path) -> str:

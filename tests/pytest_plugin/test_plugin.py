@@ -610,7 +610,7 @@ def test_reports_do_not_pile_up(inner: Pytester) -> None:
             config.pluginmanager.register(Kept())
         """
     )
-    run(inner, "two.toml", "-p", "kept", "-n", "1", "-k", "no_rank_lock_guard")
+    run(inner, "two.toml", "-p", "kept", "-n", "1", "-k", "no_rank_lock_guard", apart=True)
     assert sorted((inner.path / "kept.txt").read_text().splitlines()) == [
         "controller ['call', 'setup', 'teardown']",
         "worker []",

@@ -24,6 +24,7 @@ def program(small: Small) -> rb.Program:
     return rb.Program("small", small.cls, threads, check=check, instrument=CLASSES)
 
 
+@pytest.mark.usefixtures("as_found")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_verify_is_right(name: str) -> None:
     small = PROGRAMS[name]
@@ -53,7 +54,7 @@ def test_stress_finds_nothing_in_those_that_are_right(name: str) -> None:
 
 
 def test_all_is_undone() -> None:
-    rb.verify(program(PROGRAMS["pool"]))
+    rb.verify(program(PROGRAMS["pool"]), max_executions=20)
     assert threading.Lock is type(threading.Lock()) or threading.Lock().__class__.__name__ == "lock"
     assert not [name for name, value in vars(Account).items() if isinstance(value, property)]
     assert threading.Thread.start.__module__ == "threading"

@@ -12,13 +12,13 @@ from .samples import ESC, EVIL
 
 def answer(what: str, verdict: str, **how: Any) -> dict[str, Any]:
     change = {"outer": "a", "inner": "b"} if "before" in what else {"remove": ["f", "l"]}
-    told = {"best": None, "breaks": [], "scenarios": ["route", "release"], "open": [], "executions": 2}
-    return {"what": what, "change": change, "verdict": verdict, **told, **how}
+    fields = {"best": None, "breaks": [], "scenarios": ["route", "release"], "open": [], "executions": 2}
+    return {"what": what, "change": change, "verdict": verdict, **fields, **how}
 
 
 def shown(*answers: dict[str, Any], **how: Any) -> str:
-    told = {"protocol": "mine", "answers": answers, "scenarios": ["route", "release"], "executions": 14}
-    return plain(ablation_report({**told, "interrupted": False, "seconds": 0.25, **how}, "runs/a"), 90)
+    ablation = {"protocol": "mine", "answers": answers, "scenarios": ["route", "release"], "executions": 14}
+    return plain(ablation_report({**ablation, "interrupted": False, "seconds": 0.25, **how}, "runs/a"), 90)
 
 
 def test_each_answer_says_why() -> None:

@@ -48,8 +48,8 @@ def test_what_is_unexpected_is_an_error_at_its_line(repository: Path) -> None:
         scenario="test_cache.py::test", protocol="verify",
         summary="100 %\nbad", evidence={"accesses": accesses}, rerun="pytest test_cache.py::test",
     )  # fmt: skip
-    told = github_lines(stored(broken, cell(), findings=[race], folder=""))
-    assert told == [
+    lines = github_lines(stored(broken, cell(), findings=[race], folder=""))
+    assert lines == [
         "::error file=src/cache/cache.py,line=7,title=data_race on Cache._data%3A evict::"
         "test_cache.py::test x verify: 100 %25\N{REPLACEMENT CHARACTER}bad%0Apytest test_cache.py::test"
     ]

@@ -11,13 +11,13 @@ from racebench.report.terminal import plain
 def met(
     signature: str, after: int, covered: str | None = None, scenario: str | None = None
 ) -> dict[str, Any]:
-    told = {"signature": signature, "after": after, "seconds": float(after)}
-    return {**told, "covered": covered, "scenario": scenario}
+    entry = {"signature": signature, "after": after, "seconds": float(after)}
+    return {**entry, "covered": covered, "scenario": scenario}
 
 
 def run(*met: dict[str, Any], interrupted: bool = False) -> dict[str, Any]:
-    told = {"protocol": "baseline", "drawn": 1200, "met": list(met)}
-    return {"fuzz": told, "wall_s": 60.0, "interrupted": interrupted}
+    fuzzed = {"protocol": "baseline", "drawn": 1200, "met": list(met)}
+    return {"fuzz": fuzzed, "wall_s": 60.0, "interrupted": interrupted}
 
 
 def test_what_is_new_comes_first_with_its_commands() -> None:

@@ -77,7 +77,7 @@ def explored() -> Stored:
 def fuzzed() -> list[Block]:
     """More that is new than is named, beside what a bundled scenario shows too, and where little happened."""
     new = [f"data_race: Domain.field_{n} in vgic_inject_irq and arch_move_irqs" for n in range(4)]
-    told: list[dict[str, object]] = [
+    met: list[dict[str, object]] = [
         {
             "signature": one,
             "after": n,
@@ -87,9 +87,9 @@ def fuzzed() -> list[Block]:
         }
         for n, one in enumerate(new, 1)
     ]
-    told.append({**told[0], "signature": "crash.null_desc", "covered": "route_vs_route"})
+    met.append({**met[0], "signature": "crash.null_desc", "covered": "route_vs_route"})
     idle = {"said": "release never succeeds in 412 of 1,200 scenarios", "instead": ""}
-    run = {"protocol": "baseline", "drawn": 1200, "met": told, "vacuous": [idle]}
+    run = {"protocol": "baseline", "drawn": 1200, "met": met, "vacuous": [idle]}
     return fuzz_report({"fuzz": run, "wall_s": 60.0, "interrupted": False}, "reports/f", "baseline")
 
 
@@ -106,8 +106,8 @@ def ablated() -> list[Block]:
         {"what": what, "verdict": verdict, "best": best if verdict == "needed" else None, "breaks": []}
         for verdict, what in said.items()
     ]
-    told = {"protocol": "baseline", "answers": answers, "scenarios": ["a", "b"], "executions": 4120}
-    return ablation_report({**told, "interrupted": False, "seconds": 61.0}, "reports/a", full=False)
+    ablation = {"protocol": "baseline", "answers": answers, "scenarios": ["a", "b"], "executions": 4120}
+    return ablation_report({**ablation, "interrupted": False, "seconds": 61.0}, "reports/a", full=False)
 
 
 RUNS = {
@@ -136,8 +136,8 @@ def test_it_says_what_it_did(name: str) -> None:
 @pytest.mark.parametrize("run", RUNS)
 def test_it_fits_in_fifteen_lines_wherever_it_stands(run: str) -> None:
     screen = console(80)
-    told = document(RUNS[run]())
-    show_run(screen, told, full=False)
+    text = document(RUNS[run]())
+    show_run(screen, text, full=False)
     headline = screen.file.getvalue().split("\n\n")[0]  # type: ignore[attr-defined]
     assert len(headline.splitlines()) <= 15
     mail = render(RUNS[run](), 72)
@@ -158,8 +158,8 @@ def test_what_is_new_is_said_and_comes_first() -> None:
 
 
 def test_what_was_held_against_its_parent_is_the_conclusion() -> None:
-    told = {"protocol": "mine", "parent": "baseline", "cells": 2, "new": [], "fixed": [], "both": 1}
-    run = stored(cell(), against=[{**told, "open": [], "regression": False}], findings=[])
+    comparison = {"protocol": "mine", "parent": "baseline", "cells": 2, "new": [], "fixed": [], "both": 1}
+    run = stored(cell(), against=[{**comparison, "open": [], "regression": False}], findings=[])
     screen = console(80)
     show_run(screen, document(run), full=False)
     said = "mine against baseline: nothing new, nothing fixed, 1 finding in both.\n"
@@ -168,9 +168,9 @@ def test_what_was_held_against_its_parent_is_the_conclusion() -> None:
 
 def test_what_is_new_with_a_protocol_comes_before_what_its_parent_has_too() -> None:
     seen = {"signature": "c", "rule": "data_race", "summary": "", "finding": "x", "cells": [], "count": 1}
-    told = {"protocol": "mine", "parent": "baseline", "cells": 2, "new": [seen], "fixed": [], "both": 1}
+    comparison = {"protocol": "mine", "parent": "baseline", "cells": 2, "new": [seen], "fixed": [], "both": 1}
     found = [lost(), lost(rule="data_race", signature="c", schedule=[["a", "read", "x"]])]
-    run = stored(cell(), against=[{**told, "open": [], "regression": True}], findings=found)
+    run = stored(cell(), against=[{**comparison, "open": [], "regression": True}], findings=found)
     screen = console(80)
     show_run(screen, document(run), full=False)
     text = screen.file.getvalue()  # type: ignore[attr-defined]

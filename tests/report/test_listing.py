@@ -13,8 +13,8 @@ def words(text: str) -> list[str]:
 
 
 def test_scenarios_by_folder_and_tags_by_how_often() -> None:
-    told = [("pairs", "all pairs", [("route_vs_route", "two routes")])]
-    assert words(plain(scenario_list(told, {"a": 1, "b": 3}), 60)) == [
+    groups = [("pairs", "all pairs", [("route_vs_route", "two routes")])]
+    assert words(plain(scenario_list(groups, {"a": 1, "b": 3}), 60)) == [
         "", "@pairs: all pairs", "route_vs_route two routes", "", "tags", "@b 3", "one scenario each: @a", "",
         "racebench run NAME | @TAG | FILE hammers and proves it",
         "racebench list release_guest_irq what runs that function of", "Xen",

@@ -37,10 +37,10 @@ def test_whatever_a_run_came_to_it_fits_a_screen_of_mail(name: str) -> None:
 def test_it_has_the_claim_the_basis_what_breaks_a_schedule_and_the_command() -> None:
     run = expected()
     host = {"python": "3.12.1", "cores": 4}
-    told = stored(
+    document = stored(
         *[one.to_json() for one in run.run.cells], findings=[lost()], options={"command": COMMAND}, host=host
     )
-    lines = checked(mail(told))
+    lines = checked(mail(document))
     assert lines[0].startswith("Without the rank lock, the mapping is corrupted (1 preemption):")
     assert "protocols: baseline, no_rank_lock" in lines
     assert "RaceBench 0.1.0 · Python 3.12.1 · 4 cores" in " ".join(lines)
@@ -71,9 +71,9 @@ def test_of_very_much_the_worst_is_kept_and_the_rest_is_counted() -> None:
 
 def test_what_is_proved_unreachable_breaks_nothing() -> None:
     rule = "lock_order.inversion"
-    told = lost(rule=rule, signature="i")
-    told["evidence"]["confirmation"] = {"label": "unreachable", "why": "proved"}  # type: ignore[index]
-    text = mail(stored(cell(protocol="no_rank_lock", found=[rule], expected=[rule]), findings=[told]))
+    found = lost(rule=rule, signature="i")
+    found["evidence"]["confirmation"] = {"label": "unreachable", "why": "proved"}  # type: ignore[index]
+    text = mail(stored(cell(protocol="no_rank_lock", found=[rule], expected=[rule]), findings=[found]))
     assert rule not in text and "is proved unreachable" in " ".join(text.split())
 
 

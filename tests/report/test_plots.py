@@ -52,8 +52,8 @@ def test_strategies_are_compared_by_the_classes_that_they_found_first() -> None:
 
 
 def test_a_page_draws_them_and_a_terminal_in_a_line() -> None:
-    told = {name: {"executions": 10, "classes": n, "hits": 1} for name, n in (("pct", 4), ("walk", 8))}
-    explore = {"strategy": "portfolio", "executions": 20, "failures": 2, "strategies": told}
+    strategies = {name: {"executions": 10, "classes": n, "hits": 1} for name, n in (("pct", 4), ("walk", 8))}
+    explore = {"strategy": "portfolio", "executions": 20, "failures": 2, "strategies": strategies}
     page = render(stored(cell(explore=explore)))
     [picture] = re.findall(r'<svg viewBox="0 0 720 110".*?</svg>', page)
     assert re.findall(r'height="([\d.]+)"><title>(.*?)<', picture) == [

@@ -21,17 +21,17 @@ def test_surprises_come_first_and_cells_of_one_signature_together() -> None:
         finding(protocol="mine", schedule=[]),
         finding(protocol="mine", rule="crash.null_desc", signature="crash"),
     ]
-    told = distinct(run(expected, other, findings=findings))
-    assert [(one.path, one.record.finding.rule) for one in told] == [
+    listed = distinct(run(expected, other, findings=findings))
+    assert [(one.path, one.record.finding.rule) for one in listed] == [
         ("reports/x/findings/0003.json", "crash.null_desc"),
         ("reports/x/findings/0002.json", "deadlock.cycle"),
     ]
-    assert told[1].also == ["release_vs_isenabler x baseline"]
+    assert listed[1].also == ["release_vs_isenabler x baseline"]
 
 
 def test_a_schedule_is_preferred() -> None:
-    told = distinct(run(findings=[finding(schedule=[]), finding(protocol="other")]))
-    assert [one.path for one in told] == ["reports/x/findings/0002.json"]
+    listed = distinct(run(findings=[finding(schedule=[]), finding(protocol="other")]))
+    assert [one.path for one in listed] == ["reports/x/findings/0002.json"]
 
 
 def test_what_surprises_is_left_when_all_else_goes() -> None:
@@ -57,8 +57,8 @@ def test_what_is_confirmed_here_and_unreachable_there_is_two() -> None:
         return finding(rule=rule, signature="s", protocol=name, evidence=evidence)
 
     pairs = [inversion("a", "confirmed"), inversion("b", "unreachable"), inversion("c", "unreachable")]
-    told = distinct(run(cell(), findings=pairs))
-    assert [(one.record.protocol, [also.split(" x ")[1] for also in one.also]) for one in told] == [
+    listed = distinct(run(cell(), findings=pairs))
+    assert [(one.record.protocol, [also.split(" x ")[1] for also in one.also]) for one in listed] == [
         ("a", []),
         ("b", ["c"]),
     ]

@@ -21,8 +21,8 @@ def test_a_verdict_is_one_line() -> None:
 
 
 def test_a_failure_draws_what_nobody_expected_once() -> None:
-    told = (finding(), finding(signature="again"), finding(rule="data_race", signature="fine"))
-    found = [(f"f/{n}.json", record(one)) for n, one in enumerate(told, 1)]
+    findings = (finding(), finding(signature="again"), finding(rule="data_race", signature="fine"))
+    found = [(f"f/{n}.json", record(one)) for n, one in enumerate(findings, 1)]
     text = failure(replace(BROKEN, allowed=("data_race",)), found, ["again"], "vcpu0 stood in f", 80)
     assert text.startswith("unexpected: ")
     assert text.count("─ deadlock.cycle: release_vs_isenabler x baseline ─") == 1

@@ -37,8 +37,8 @@ def test_few_cells_get_a_row_each_with_what_was_done(width: int) -> None:
     assert "route_vs_route x baseline as expected none" in words
     assert "mapping.corrupted" in words
     assert "stress 412,000" in words
-    told = "stress 412,000 collisions, 1,309 failed, first after 3 ms · verify 14 executions, complete"
-    assert done(cells[1]) == told
+    text = "stress 412,000 collisions, 1,309 failed, first after 3 ms · verify 14 executions, complete"
+    assert done(cells[1]) == text
 
 
 def test_many_cells_get_a_grid_that_fits_80_columns() -> None:
@@ -110,7 +110,7 @@ def test_rows_with_a_tag_in_common_stand_together_between_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verify", "told"),
+    ("verify", "text"),
     [
         ({"complete": True, "executions": 4}, "verify 4 executions, complete"),
         (
@@ -124,8 +124,8 @@ def test_rows_with_a_tag_in_common_stand_together_between_rules() -> None:
         ),
     ],
 )
-def test_how_far_a_proof_went(verify: dict[str, Any], told: str) -> None:
-    assert done(a_cell(stress=None, verify=verify)) == told
+def test_how_far_a_proof_went(verify: dict[str, Any], text: str) -> None:
+    assert done(a_cell(stress=None, verify=verify)) == text
 
 
 def test_nothing_in_a_file_is_obeyed() -> None:

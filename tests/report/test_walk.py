@@ -11,9 +11,9 @@ from .samples import finding, record, step
 
 
 def walked(*steps: dict[str, Any], **evidence: Any) -> Walk:
-    told = walk(record(finding(evidence={"steps": list(steps), **evidence})))
-    assert told is not None
-    return told
+    trail = walk(record(finding(evidence={"steps": list(steps), **evidence})))
+    assert trail is not None
+    return trail
 
 
 def takes(thread: str, lock: str, how: str = "acquire", *held: str) -> dict[str, Any]:
@@ -21,12 +21,12 @@ def takes(thread: str, lock: str, how: str = "acquire", *held: str) -> dict[str,
 
 
 def test_a_thread_waits_from_the_end_of_its_last_step_while_another_has_the_lock() -> None:
-    told = walked(
+    trail = walked(
         step("a", "read", "s.x", "0", "0"), takes("b", "l"), takes("b", "l", "release", "l"), takes("a", "l")
     )
-    assert [list(frame.waits) for frame in told.failing] == [[], [Wait("a", "l", "b")], [], []]
-    assert told.threads == ("toolstack", "vcpu0", "a", "b")
-    assert [frame.held[2:] for frame in told.failing] == [((), ()), ((), ("l",)), ((), ()), (("l",), ())]
+    assert [list(frame.waits) for frame in trail.failing] == [[], [Wait("a", "l", "b")], [], []]
+    assert trail.threads == ("toolstack", "vcpu0", "a", "b")
+    assert [frame.held[2:] for frame in trail.failing] == [((), ()), ((), ("l",)), ((), ()), (("l",), ())]
 
 
 def test_a_try_never_waits_and_readers_do_not_wait_for_one_another() -> None:
@@ -38,27 +38,27 @@ def test_a_try_never_waits_and_readers_do_not_wait_for_one_another() -> None:
 
 
 def test_a_deadlock_ends_with_its_ring() -> None:
-    told = walk(record(finding()))
-    assert told is not None
-    assert set(told.failing[-1].waits) == {
+    trail = walk(record(finding()))
+    assert trail is not None
+    assert set(trail.failing[-1].waits) == {
         Wait("vcpu0", "desc[64]", "toolstack"), Wait("toolstack", "rank[1]", "vcpu0")
     }  # fmt: skip
-    assert not told.failing[-2].waits[1:], "toolstack is on its way until its last step"
+    assert not trail.failing[-2].waits[1:], "toolstack is on its way until its last step"
 
 
 def test_what_nobody_holds_is_waited_for_at_the_end_alone() -> None:
     edge = {"thread": "a", "holds": [], "wants": {"lock": "done", "site": "wait (x.py:1)"}}
     steps = [step("a", "read", "s.x", "0", "0"), step("b", "read", "s.x", "0", "0")]
-    told = walk(record(finding(rule="deadlock.wait", evidence={"steps": steps, "waiting": [edge]})))
-    assert told is not None
-    assert [list(frame.waits) for frame in told.failing] == [[], [Wait("a", "done")]]
+    trail = walk(record(finding(rule="deadlock.wait", evidence={"steps": steps, "waiting": [edge]})))
+    assert trail is not None
+    assert [list(frame.waits) for frame in trail.failing] == [[], [Wait("a", "done")]]
 
 
 def test_fields_have_the_value_that_the_last_step_left() -> None:
-    told = walked(step("a", "write", "s.x", "0", "1"), step("b", "read", "s.y", "None"), takes("b", "l"))
-    assert told.start == {"s.x": "0", "s.y": "None"}
-    assert [frame.left for frame in told.failing] == [("s.x", "1"), ("s.y", "None"), None]
-    assert told.failing[0].value == "0 → 1"
+    trail = walked(step("a", "write", "s.x", "0", "1"), step("b", "read", "s.y", "None"), takes("b", "l"))
+    assert trail.start == {"s.x": "0", "s.y": "None"}
+    assert [frame.left for frame in trail.failing] == [("s.x", "1"), ("s.y", "None"), None]
+    assert trail.failing[0].value == "0 → 1"
 
 
 STEPS = [step("a", "read", "s.x", "0", "0"), step("b", "write", "s.x", "0", "1")]
@@ -72,20 +72,20 @@ PASSING = {
 
 def test_the_nearest_passing_schedule_shares_the_beginning() -> None:
     rest = [takes("a", "l"), step("a", "write", "s.x", "0", "7", held=["l"]), takes("a", "l", "release", "l")]
-    told = walked(*STEPS, passing={**PASSING, "rest": rest})
-    assert told.at == 1 and told.passing[0].does == told.failing[0].does
-    assert [frame.left for frame in told.passing] == [("s.x", "0"), None, ("s.x", "7"), None]
+    trail = walked(*STEPS, passing={**PASSING, "rest": rest})
+    assert trail.at == 1 and trail.passing[0].does == trail.failing[0].does
+    assert [frame.left for frame in trail.passing] == [("s.x", "0"), None, ("s.x", "7"), None]
 
 
 def test_of_a_run_stored_without_its_values_the_locks_are_known() -> None:
-    told = walked(*STEPS, passing=PASSING)
-    assert [frame.held[2] for frame in told.passing] == [(), ("l",), ("l",), ()]
-    assert told.passing[2].value == "? → ?" and told.passing[2].left == ("s.x", "?")
+    trail = walked(*STEPS, passing=PASSING)
+    assert [frame.held[2] for frame in trail.passing] == [(), ("l",), ("l",), ()]
+    assert trail.passing[2].value == "? → ?" and trail.passing[2].left == ("s.x", "?")
 
 
 def test_what_is_not_as_racebench_writes_it_is_left_out() -> None:
     for at in (9, -1):
         assert not walked(*STEPS, passing={**PASSING, "at": at}).passing
-    told = walk(record(finding(evidence={}, schedule=[["a", "write", "s.x"]])))
-    assert told is not None and told.start == {"s.x": "?"}
+    trail = walk(record(finding(evidence={}, schedule=[["a", "write", "s.x"]])))
+    assert trail is not None and trail.start == {"s.x": "?"}
     assert walk(record(finding(evidence={}, schedule=[]))) is None

@@ -54,23 +54,23 @@ def file(tmp_path: Path) -> str:
     ],
 )
 def test_the_parent_of_a_protocol(file: str, spec: str, parent: str) -> None:
-    [told] = lineages([spec.format(file=file)], "parent")
-    assert told.parent.spec == parent.format(file=file)
+    [lineage] = lineages([spec.format(file=file)], "parent")
+    assert lineage.parent.spec == parent.format(file=file)
 
 
 def test_functions_of_its_own_and_those_that_it_replaces(file: str) -> None:
-    [told] = lineages([f"{file}:Mine"], "parent")
-    assert told.replaced == ("release_guest_irq",)
-    assert told.own == ("beside", "helper")
+    [lineage] = lineages([f"{file}:Mine"], "parent")
+    assert lineage.replaced == ("release_guest_irq",)
+    assert lineage.own == ("beside", "helper")
     [child] = lineages([f"{file}:Child"], "parent")
     assert (child.own, child.replaced) == ((), ("route_irq_to_guest",))
 
 
 def test_against_one_that_it_is_not_derived_from(file: str) -> None:
-    [told] = lineages([f"{file}:Mine"], "baseline")
+    [lineage] = lineages([f"{file}:Mine"], "baseline")
     # What its parent has replaced of the tree's, it has too.
-    assert {"release_guest_irq", "gic_route_irq_to_guest"} <= set(told.replaced)
-    assert not {name for name in told.own if hasattr(vgic.Baseline, name)}
+    assert {"release_guest_irq", "gic_route_irq_to_guest"} <= set(lineage.replaced)
+    assert not {name for name in lineage.own if hasattr(vgic.Baseline, name)}
 
 
 def test_what_there_is_to_compare(file: str) -> None:
@@ -82,8 +82,8 @@ def test_what_there_is_to_compare(file: str) -> None:
         lineages(["baseline"], "baseline")
     with pytest.raises(UsageError, match="unknown protocol"):
         lineages(["baseline"], "route_vs_route")
-    [told] = lineages(["after"], "before", ["before", "after"])
-    assert (told.parent.id, told.own, told.replaced) == ("before", (), ())
+    [lineage] = lineages(["after"], "before", ["before", "after"])
+    assert (lineage.parent.id, lineage.own, lineage.replaced) == ("before", (), ())
     with pytest.raises(UsageError, match="is a variant"):
         lineages(["after"], "parent", ["before", "after"])
 

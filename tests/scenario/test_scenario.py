@@ -190,13 +190,13 @@ WRONG = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_mistake_is_told_with_file_and_remedy(tmp_path: Path, case: str) -> None:
-    old, new, told = WRONG[case]
+    old, new, message = WRONG[case]
     path = toml(tmp_path, changed(old, new))
     with pytest.raises(ScenarioError) as error:
         load_scenario(path)
     text = str(error.value)
     assert text.startswith(str(path))
-    assert told in text
+    assert message in text
     assert "\n" not in text
     assert error.value.remedy
 
@@ -236,7 +236,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("title" + ".a" * 400_000 + " = 1", "a key of more than 16 parts"),
         ("title = " + "{ a = " * 90 + "1" + " }" * 90, "nested too deeply"),
@@ -244,8 +244,10 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         ("title = [[0x" + "f" * 5000 + "]]", "beyond 64 bits"),
     ],
 )
-def test_what_python_cannot_show_or_is_slow_to_read_is_refused(tmp_path: Path, line: str, told: str) -> None:
-    with pytest.raises(ScenarioError, match=told):
+def test_what_python_cannot_show_or_is_slow_to_read_is_refused(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    with pytest.raises(ScenarioError, match=message):
         load_scenario(toml(tmp_path, line + "\n"))
 
 
@@ -289,7 +291,7 @@ def test_a_python_scenario_has_variants_for_protocols(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         ("import racebench as rb\n", "import racebench as rb\n1 / 0\n", "line 5: raised ZeroDivisionError"),
         ("def add(s):", "def add(s:", "not Python"),
@@ -305,13 +307,13 @@ def test_a_python_scenario_has_variants_for_protocols(tmp_path: Path) -> None:
         ("    return {v:", "    raise KeyError(3)\n    return {v:", "variants: raised KeyError: 3"),
     ],
 )
-def test_a_mistake_in_a_python_scenario(tmp_path: Path, old: str, new: str, told: str) -> None:
+def test_a_mistake_in_a_python_scenario(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert PYTHON.count(old) == 1
     path = toml(tmp_path, PYTHON.replace(old, new), "account.py")
     with pytest.raises(ScenarioError) as error:
         load_scenario(path)
     assert str(error.value).startswith(str(path))
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize("scenario", bundled(), ids=lambda s: s.name)

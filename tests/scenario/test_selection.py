@@ -64,7 +64,7 @@ def test_files_that_their_folder_does_not_tell_apart_are_refused(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("route_vs_rout", "Did you mean route_vs_route?"),
         ("", "'' names no scenario"),
@@ -72,10 +72,10 @@ def test_files_that_their_folder_does_not_tell_apart_are_refused(tmp_path: Path)
         ("@zzz", "no scenario has the tag '@zzz'. Known: @"),
     ],
 )
-def test_what_means_nothing_is_told(name: str, told: str) -> None:
+def test_what_means_nothing_is_told(name: str, message: str) -> None:
     with pytest.raises(UsageError) as error:
         select([name])
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_protocol_of_ones_own_goes_by_its_class_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "told"),
+    ("spec", "message"),
     [
         ("mine.py:Mne", "no such name in this file. Protocols there: Mine."),
         ("mine.py:number", "not a Protocol class. Protocols there: Mine."),
@@ -106,11 +106,11 @@ def test_a_protocol_of_ones_own_goes_by_its_class_name(tmp_path: Path) -> None:
         ("none.py:Mine", "no such file"),
     ],
 )
-def test_a_wrong_protocol_file_is_told(tmp_path: Path, spec: str, told: str) -> None:
+def test_a_wrong_protocol_file_is_told(tmp_path: Path, spec: str, message: str) -> None:
     (tmp_path / "mine.py").write_text(PROTOCOL)
     with pytest.raises(ScenarioError) as error:
         load_protocol(f"{tmp_path}/{spec}")
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_protocol_file_without_a_class_is_told() -> None:

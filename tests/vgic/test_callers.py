@@ -74,7 +74,7 @@ def test_a_schedule_says_who_came_after_whom() -> None:
                             ("data_race", ("toolstack0", "toolstack0", "toolstack1")),
                             ("deadlock.cycle", ("toolstack1", "toolstack0")))
     }  # fmt: skip
-    assert [told["reachable"] for told in said.values()] == [False, True, False]
+    assert [answer["reachable"] for answer in said.values()] == [False, True, False]
 
 
 def test_the_words_name_the_lock_and_the_commit() -> None:

@@ -134,8 +134,8 @@ class TestReservation:
         }
         disabled = {**BOUND, "routed": ((64, 64, False),)}
         made = program(threads, "head", **disabled)
-        told = {f.summary for f in rb.explore(made, executions=2_000).findings}
-        assert any("another caller has made it" in summary for summary in told)
+        summaries = {f.summary for f in rb.explore(made, executions=2_000).findings}
+        assert any("another caller has made it" in summary for summary in summaries)
 
     def test_a_rollback_gives_back_only_what_it_has_made(self) -> None:
         """attach ignores that the vIRQ is reserved; so it must not undo that if routing fails."""
@@ -143,8 +143,8 @@ class TestReservation:
         for code, rule in ((AttachUndoes, True), (AttachUndoesItsOwn, False), (protocol("head"), False)):
             result = rb.verify(program(threads, code))
             assert result.complete
-            told = {f.summary for f in result.findings if f.rule == "reservation.double_free"}
-            assert any("another caller has made it" in summary for summary in told) is rule
+            summaries = {f.summary for f in result.findings if f.rule == "reservation.double_free"}
+            assert any("another caller has made it" in summary for summary in summaries) is rule
 
     def test_what_two_callers_route_either_may_give_back(self) -> None:
         """It was routed when another thread bound it: an unbind releases what both have."""

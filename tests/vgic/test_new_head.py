@@ -297,8 +297,8 @@ class TestRules:
         threads = {"a": ["release virq=40"], "b": [f"{write} virq=40"]}
         for state, asserted in (("dying", True), ("running", False)):
             result = verify(program(threads, routed=start, state=state, **HEAD))
-            told = [f.summary.split(":")[0] for f in result.findings if f.rule == "crash.assertion"]
-            assert result.complete and told == [where] * asserted
+            places = [f.summary.split(":")[0] for f in result.findings if f.rule == "crash.assertion"]
+            assert result.complete and places == [where] * asserted
 
     def test_only_a_guests_line_is_made_active(self) -> None:
         for routed in (ROUTED, ()):

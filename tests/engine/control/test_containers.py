@@ -135,12 +135,12 @@ def test_threads_that_use_elements_of_their_own_do_not_race() -> None:
 
 def test_a_step_shows_what_is_inside() -> None:
     [found] = rb.verify(_program(*BUGS["dict"])).findings
-    told = [
+    written = [
         (step["object"], step["old"], step["new"])
         for step in found.evidence["steps"]
         if step["op"] == "write"
     ]
-    assert told == [("Store.counts", "{'k': 0}", "{'k': 1}"), ("Store.counts", "{'k': 1}", "{'k': 1}")]
+    assert written == [("Store.counts", "{'k': 0}", "{'k': 1}"), ("Store.counts", "{'k': 1}", "{'k': 1}")]
 
 
 class Growing(rb.State):
@@ -191,13 +191,13 @@ def test_a_field_that_gets_something_to_change_late_is_searched_all_the_same() -
 
 
 def test_they_are_what_they_look_like() -> None:
-    told: list[Any] = []
+    shown: list[Any] = []
 
     def use(s: Any) -> Any:
         s.items.extend([2, 1])
         s.names.add(4)
         s.counts.update(z=1)
-        told[:] = [
+        shown[:] = [
             sorted(s.items), len(s.items), list(s.items), s.items[1:], s.items + [3], [3] + s.items,  # noqa: RUF005
             s.items == [2, 1], tuple(s.items), max(s.items), [*s.items], 2 in s.items, bool(s.items),
             copy.copy(s.items), copy.deepcopy(s.counts), json.dumps(s.counts), dict(s.counts), {**s.counts},
@@ -211,7 +211,7 @@ def test_they_are_what_they_look_like() -> None:
 
     result = rb.explore(rb.Program("uses", Store, {"a": use}), executions=1)
     assert result.verdict is rb.Verdict.CLEAN, [f.summary for f in result.findings]
-    assert told == [
+    assert shown == [
         [1, 2], 2, [2, 1], [1], [2, 1, 3], [3, 2, 1],
         True, (2, 1), 2, [2, 1], True, True,
         [2, 1], {"k": 0, "z": 1}, '{"k": 0, "z": 1}', {"k": 0, "z": 1}, {"k": 0, "z": 1},

@@ -62,7 +62,7 @@ def pool(thread: Callable[[Any], Any], recycle: Any = Pool.put_back) -> tuple[rb
 
 
 def executions(program: rb.Program, strategy: str, runs: int = RUNS) -> list[Any]:
-    told = []
+    met = []
     with Scheduler(program) as scheduler:
         if isinstance(program.setup, Counted):
             # In a process that knows of delayed fields there was one to look for those.
@@ -72,18 +72,18 @@ def executions(program: rb.Program, strategy: str, runs: int = RUNS) -> list[Any
             outcome = scheduler.run(chooser)
             faults = [(fault.signature, fault.message, fault.at) for fault in outcome.faults]
             idents = [getattr(obj, "_rb_id", None) for _, _, obj in outcome.log]
-            told.append((schedule_of(outcome.log), idents, faults, outcome.broken, outcome.results))
+            met.append((schedule_of(outcome.log), idents, faults, outcome.broken, outcome.results))
             chooser.end(outcome.log, bool(faults or outcome.broken))
-    return told
+    return met
 
 
 @pytest.mark.parametrize("strategy", sorted(STRATEGIES))
 @pytest.mark.parametrize("thread", [take, take_racily])
 def test_what_is_put_back_is_as_good_as_new(strategy: str, thread: Any) -> None:
     program, setup = pool(thread)
-    told = executions(program, strategy)
+    outcomes = executions(program, strategy)
     assert setup.calls == 1
-    assert told == executions(replace(program, recycle=None), strategy)
+    assert outcomes == executions(replace(program, recycle=None), strategy)
     assert setup.calls == RUNS
 
 
@@ -95,10 +95,10 @@ def test_so_is_a_machine(name: str, protocol: str) -> None:
     [scenario] = [one for one in select([name]) if one.name == name]
     program = scenario.program(protocol)
     setup = Counted(program.setup)
-    told = executions(replace(program, setup=setup), "random")
-    failed = sum(1 for _, _, faults, _, _ in told if faults)
+    outcomes = executions(replace(program, setup=setup), "random")
+    failed = sum(1 for _, _, faults, _, _ in outcomes if faults)
     assert setup.calls <= 1 + failed < RUNS
-    assert told == executions(replace(program, recycle=None), "random")
+    assert outcomes == executions(replace(program, recycle=None), "random")
 
 
 def forgets_a_field(s: Pool) -> bool:
@@ -121,9 +121,9 @@ def adds_an_attribute(s: Pool) -> bool:
 )
 def test_what_is_not_put_back_is_made_anew(recycle: Any) -> None:
     program, setup = pool(take, recycle)
-    told = executions(program, "random")
+    outcomes = executions(program, "random")
     assert setup.calls == RUNS
-    assert told == executions(replace(program, recycle=None), "random")
+    assert outcomes == executions(replace(program, recycle=None), "random")
     assert rb.verify(program).verdict is rb.Verdict.CLEAN
 
 
@@ -140,10 +140,10 @@ def leaks(s: Pool) -> None:
 @pytest.mark.parametrize("thread", [crashes, leaks])
 def test_what_a_thread_has_not_left_in_order_is_made_anew(thread: Any) -> None:
     program, setup = pool(thread)
-    told = executions(program, "pct")
-    assert setup.calls == sum(1 for _, _, faults, _, _ in told[:-1] if faults) + 1
+    outcomes = executions(program, "pct")
+    assert setup.calls == sum(1 for _, _, faults, _, _ in outcomes[:-1] if faults) + 1
     assert setup.calls > 1
-    assert told == executions(replace(program, recycle=None), "pct")
+    assert outcomes == executions(replace(program, recycle=None), "pct")
 
 
 class Queue(rb.State):

@@ -154,9 +154,9 @@ def test_what_leaves_a_buffer_is_told_where_it_was_stored_and_with_which_locks()
     assert write["held"] == ["a"]
     assert finding.evidence["lock"] == "a, taken by t1 too"
     assert read["thread"] == "t1"
-    told = {(s["thread"], s["op"]): (s["old"], s["new"]) for s in finding.evidence["steps"]}
-    assert told["t0", "store"] == ("0", "1")
-    assert told["t0's stores to Memory.x", "write"] == ("0", "1")
+    values = {(s["thread"], s["op"]): (s["old"], s["new"]) for s in finding.evidence["steps"]}
+    assert values["t0", "store"] == ("0", "1")
+    assert values["t0's stores to Memory.x", "write"] == ("0", "1")
 
 
 # -- store buffering: each stores, then looks at the other's

@@ -149,9 +149,9 @@ def test_detectors_look_at_one_execution_of_each_class() -> None:
 
 
 def test_progress_is_told_as_it_is_counted() -> None:
-    told: list[Any] = []
-    run(Script([ended("a.b"), ended()]), Plan(progress=told.append))
-    first = told[0]
+    reports: list[Any] = []
+    run(Script([ended("a.b"), ended()]), Plan(progress=reports.append))
+    first = reports[0]
     assert (first.executions, first.failures, first.note) == (1, 1, "found True")
 
 

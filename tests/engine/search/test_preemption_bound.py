@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench.engine.search import proof
 from racebench.engine.search.loop import outcomes
 from racebench.engine.search.preemption_bound import Ladder, PreemptionBounded, Sweep
 from racebench.primitives import ops
@@ -86,16 +87,29 @@ def test_a_sweep_ends_once_there_were_enough() -> None:
     assert [*outcomes(sweep)] == ["aabbcc", "bbaacc", "ccaabb"]
 
 
-FOUND_BY_A_SWEEP = {"reorder_5": 2_009, "reorder_10": 2_019, "reorder_20": 2_030, "twostage_20": 2_030}
+FOUND_BY_A_SWEEP = {"reorder_5": 9, "reorder_10": 19, "reorder_20": 30, "twostage_20": 30}
 
 
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep begins after 50 executions: with many threads each of 2,000 takes milliseconds."""
+    monkeypatch.setattr(proof, "_ALONE", 50)
+
+
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("name", FOUND_BY_A_SWEEP)
 def test_what_one_early_choice_shows_is_found_before_many_threads_drown_it(name: str) -> None:
     """Depth first an early choice is the last that is made otherwise."""
-    result = rb.verify(bugs.BUGS[name], max_executions=2_050, seconds=500)
-    assert result.first_failure == FOUND_BY_A_SWEEP[name]
+    result = rb.verify(bugs.BUGS[name], max_executions=100, seconds=500)
+    assert result.first_failure == 50 + FOUND_BY_A_SWEEP[name]
 
 
+def test_a_search_has_2000_executions_before_the_sweep() -> None:
+    result = rb.verify(bugs.BUGS["reorder_5"], max_executions=2_050, seconds=500)
+    assert result.first_failure == 2_000 + FOUND_BY_A_SWEEP["reorder_5"]
+
+
+@pytest.mark.usefixtures("soon")
 def test_a_sweep_finds_nothing_where_there_is_nothing() -> None:
     """reorder_10, but nobody sees half of what a setter does."""
 
@@ -116,8 +130,8 @@ def test_a_sweep_finds_nothing_where_there_is_nothing() -> None:
             rb.check_that(s.a == -s.b, "reorder.half", "a is set and b is not")
 
     threads = {**{f"set{i}": setter for i in range(9)}, "check": checker}
-    result = rb.verify(rb.Program("healthy", setup=Pair, threads=threads), max_executions=2_400)
-    assert (result.verdict, result.executions) == (rb.Verdict.UNKNOWN, 2_400)
+    result = rb.verify(rb.Program("healthy", setup=Pair, threads=threads), max_executions=450)
+    assert (result.verdict, result.executions) == (rb.Verdict.UNKNOWN, 450)
     assert not result.findings
 
 

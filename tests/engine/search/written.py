@@ -52,12 +52,12 @@ def events(*steps: str) -> list[Event]:
 
 def log(*steps: str) -> list[tuple[Any, Op, Any]]:
     """The same steps as an execution has them."""
-    told = []
+    entries = []
     for step in steps:
         thread, verb, name = step.split()
         task = SimpleNamespace(index=ord(thread) - ord("a"), name=thread)
-        told.append((task, op(verb, name), SimpleNamespace(_rb_id=name, label=lambda name=name: name)))
-    return told
+        entries.append((task, op(verb, name), SimpleNamespace(_rb_id=name, label=lambda name=name: name)))
+    return entries
 
 
 @dataclass

@@ -71,8 +71,8 @@ def test_nothing_comes_from_elsewhere_and_the_policy_names_what_is_here() -> Non
 def test_one_can_choose_by_what_differs() -> None:
     said = [{"callers": {"reachable": flag, "why": []}} for flag in (True, False, True)]
     findings = [
-        finding(signature=f"{i}", schedule=[["a", "read", f"x{i}"]], evidence=told)
-        for i, told in enumerate([*said, {}])
+        finding(signature=f"{i}", schedule=[["a", "read", f"x{i}"]], evidence=evidence)
+        for i, evidence in enumerate([*said, {}])
     ]
     text = page(BROKEN, cell(), cell(protocol="mine", verdict="unknown"), findings=findings)
     assert [a["name"] for a in Page(text).all("select")] == ["verdict", "callers"]

@@ -97,9 +97,9 @@ def test_an_empty_run_is_valid() -> None:
 
 def test_it_begins_with_the_conclusion() -> None:
     def first(*cells: dict[str, Any]) -> str:
-        told = next(parsed(*cells, findings=[]).iter("property")).attrib
-        assert told["name"] == "conclusion"
-        return told["value"]
+        attributes = next(parsed(*cells, findings=[]).iter("property")).attrib
+        assert attributes["name"] == "conclusion"
+        return attributes["value"]
 
     assert first(cell()).startswith("Nothing breaks in route_vs_route x baseline")
     assert first(cell(verdict="unknown")).startswith("No answer for route_vs_route x baseline")
