@@ -9,7 +9,7 @@ floor; free: it holds the wait-for graph's mutex and the ring is asleep).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import CodeType
 from typing import Any, Protocol
 
@@ -88,27 +88,28 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
     ``blocked(task)`` says whether a task really waits; by default ``not ready``.
     """
     waits = blocked or (lambda task: not task.ready)
-    path: list[Any] = []
-    seen: set[int] = set()
     if me.obj is not None and waits(me) and any(owner is me for owner in me.obj.owners_for(me)):
         # Also if it is in another ring too: the report must not depend on which thread came first.
         return [me]
 
-    def walk(task: Any) -> bool:
-        path.append(task)
+    def ways(task: Any) -> Iterator[Any]:
         obj = task.obj
-        if obj is not None and waits(task):
-            for owner in obj.owners_for(task):
-                if owner is me:
-                    return True
-                if id(owner) not in seen:
-                    seen.add(id(owner))
-                    if walk(owner):
-                        return True
-        path.pop()
-        return False
+        return iter(obj.owners_for(task) if obj is not None and waits(task) else ())
 
-    return path if walk(me) else None
+    # No recursion: a function that refers to itself is a ring of objects, which only the collector frees.
+    path, left, seen = [me], [ways(me)], set[int]()
+    while path:
+        owner = next(left[-1], None)
+        if owner is None:
+            path.pop()
+            left.pop()
+        elif owner is me:
+            return path
+        elif id(owner) not in seen:
+            seen.add(id(owner))
+            path.append(owner)
+            left.append(ways(owner))
+    return None
 
 
 def is_closed(ring: list[Any]) -> bool:
