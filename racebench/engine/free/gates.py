@@ -15,8 +15,8 @@ from itertools import repeat
 
 from ...records.encoding import has_gil
 
-_LOOKS = 300
-"""About 30 us."""
+_LOOKS = 1_000
+"""About 100 us: parked, a thread needs as long to go on if its CPU has gone to sleep meanwhile."""
 
 
 def looks(threads: int) -> int:

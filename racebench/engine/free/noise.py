@@ -20,7 +20,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from ...errors import ThreadAbort
@@ -141,9 +140,12 @@ class Noise:
             _open(held.hold_back)
         if self.held is me:
             passed(me.hold_back, self.looks, HOLD_S)
-            with self._mutex:
-                if self.held is me:
-                    self.held = None
+            # Seldom: a thread that has opened the gate has changed ``held`` before, and it would now
+            # contend for the mutex.  No other thread makes it ``me`` again.
+            if self.held is me:
+                with self._mutex:
+                    if self.held is me:
+                        self.held = None
 
     def _somebody_comes_to(self, me: Worker) -> bool:
         # A loop, since this runs at every jolt, and a generator would cost more than the work itself.
@@ -169,5 +171,7 @@ class Noise:
 
 def _open(gate: threading.Lock) -> None:
     """Open a gate that may be open already."""
-    with suppress(RuntimeError):
+    try:
         gate.release()
+    except RuntimeError:
+        return
