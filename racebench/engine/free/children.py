@@ -109,13 +109,12 @@ class Children:
         child = Worker(len(self._everyone), "child", lambda state: None, self._seed)
         child.child = True
         self._everyone.append(child)
-        child.thread = osthreads.started(self._work, f"child{child.index}", child)
+        child.thread = osthreads.started(self._local.run, f"child{child.index}", child, self._work)
         return child
 
     # -- what a child does
 
     def _work(self, me: Worker) -> None:
-        self._local.worker = me
         me.clock = own_clock()
         while True:
             me.go.acquire()

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from sys import _getframe
 from threading import Lock as RealLock
+from threading import get_ident
 from types import FrameType, FunctionType
 from typing import Any
 
@@ -22,7 +23,7 @@ from .clock import patience
 from .gates import passed
 from .orders import note
 from .parking import Free, Run
-from .worker import Local, Worker
+from .worker import Worker
 
 
 class FreeMutex(Free, Lock):
@@ -178,7 +179,7 @@ class Reentrant(FreeMutex):
 
 
 # The two functions below get the run's own values of these names from its ``namespace``.
-local = Local()
+workers: dict[int, Any] = {}
 noisy = False
 
 
@@ -187,7 +188,10 @@ def noise() -> None:
 
 
 def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
-    me = local.worker
+    try:
+        me = workers[get_ident()]
+    except KeyError:
+        me = None
     if me is None:
         return bool(self.taken_outside(blocking, timeout))
     # Compared by identity: that is cheapest, and another -1 has the same result.
@@ -213,7 +217,10 @@ def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
 
 
 def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
-    me = local.worker
+    try:
+        me = workers[get_ident()]
+    except KeyError:
+        me = None
     if me is None:
         self.given_back_outside()
         return

@@ -41,7 +41,10 @@ from .waits import Waits
 from .worker import Local, Worker
 
 _STEP = """if noisy:
-        me = local.worker
+        try:
+            me = workers[get_ident()]
+        except KeyError:
+            me = None
         if me is not None and me.fuel > 0:
             me.fuel -= 1
         else:
@@ -74,7 +77,7 @@ class FreeRun:
         made.mutex, made.tick, made.part_over = self.waits.mutex, self.tick, self.waits.part_over
         made.refuel, made.ended = self._refuel, self._ended
         self.enrol, self.spawn = made.enrol, made.spawn
-        self.namespace.update(noise=self.step, local=self.local)
+        self.namespace.update(noise=self.step, workers=self.local.workers, get_ident=threading.get_ident)
         self.era = next(eras) << 40
         self.states: list[Any] = []
         self.spent: list[Any] = []
@@ -215,7 +218,6 @@ class FreeRun:
             return all(w.daemon or w.slot > me.slot or w.idle for w in self.everyone)
 
     def work(self, me: Worker) -> None:
-        self.local.worker = me
         me.clock = own_clock()
         while True:
             me.go.acquire()
@@ -288,7 +290,7 @@ class FreeRun:
 
     def start(self) -> None:
         for worker in self.workers:
-            worker.thread = osthreads.started(self.work, worker.name, worker)
+            worker.thread = osthreads.started(self.local.run, worker.name, worker, self.work)
 
     def close(self) -> None:
         self.stopping = self._closing = True

@@ -6,6 +6,7 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from ...primitives.primitive import Effect
@@ -89,10 +90,36 @@ class Worker(Member):
         return not self.idle and self.obj is None
 
 
-class Local(threading.local):
-    """``worker`` is the calling thread's worker, None if the thread is not of the run."""
+class Local:
+    """``worker`` is the calling thread's worker, None if the thread is not of the run.
 
-    worker: Worker | None = None
+    Each step of each thread looks here.  So without a GIL, nothing on the way may have a reference count
+    that all threads write, or a lock that they all take: a ``threading.local`` has both.  ``workers``,
+    by thread ident, is the dict of a module, since the references to such a dict are not counted.
+    A thread reads and writes only its own entry, and so they need no order among each other; a dict
+    allows that while another thread adds its own.  A thread removes its entry when it ends, since
+    a later thread may get the same ident.
+    """
+
+    def __init__(self) -> None:
+        self.workers: dict[Any, Worker] = ModuleType("workers").__dict__
+        self.workers.clear()
+
+    @property
+    def worker(self) -> Worker | None:
+        return self.workers.get(threading.get_ident())
+
+    @worker.setter
+    def worker(self, me: Worker) -> None:
+        self.workers[threading.get_ident()] = me
+
+    def run(self, me: Worker, work: Callable[[Worker], None]) -> None:
+        """Return ``work(me)``; the calling thread is ``me`` meanwhile."""
+        self.worker = me
+        try:
+            work(me)
+        finally:
+            del self.workers[threading.get_ident()]
 
 
 def _taken_lock() -> threading.Lock:
