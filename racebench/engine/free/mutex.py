@@ -101,10 +101,6 @@ class FreeMutex(Free, Lock):
         if not (me.lost or me.aborted):
             raise
 
-    def locked(self) -> bool:
-        self._run.maybe_step()
-        return self.real.locked()
-
     def held_from(self, frame: FrameType) -> None:
         me = self._run.local.worker
         if me is not None and me.held and me.held[-1][0] is self:
@@ -178,7 +174,7 @@ class Reentrant(FreeMutex):
         super().abandon(worker)
 
 
-# The two functions below get the run's own values of these names from its ``namespace``.
+# The functions below get the run's own values of these names from its ``namespace``.
 workers: dict[int, Any] = {}
 noisy = False
 
@@ -242,20 +238,33 @@ def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> N
         self._not_had(me)
 
 
+def locked(self: Any) -> bool:
+    if noisy:
+        try:
+            me = workers[get_ident()]
+        except KeyError:
+            me = None
+        if me is not None and me.fuel > 0:
+            me.fuel -= 1
+        else:
+            noise()
+    return bool(self.real.locked())
+
+
 def _fast_path(run: Run) -> dict[str, Callable[..., Any]]:
-    """Return ``acquire`` and ``release`` of the mutexes of ``run``.
+    """Return ``acquire``, ``release`` and ``locked`` of the mutexes of ``run``.
 
     Their globals are the run's namespace: globals are looked up faster than the variables of a closure, and
     where there is no GIL each access locks a closure's cell, for both threads at once.
     """
     names = globals()
-    for name in {*acquire.__code__.co_names, *release.__code__.co_names} & names.keys():
+    path = acquire, release, locked
+    for name in {name for one in path for name in one.__code__.co_names} & names.keys():
         run.namespace.setdefault(name, names[name])
-    get, put = (
-        FunctionType(one.__code__, run.namespace, one.__name__, one.__defaults__)
-        for one in (acquire, release)
+    get, put, test = (
+        FunctionType(one.__code__, run.namespace, one.__name__, one.__defaults__) for one in path
     )
-    return {"acquire": get, "__enter__": get, "release": put, "__exit__": put}
+    return {"acquire": get, "__enter__": get, "release": put, "__exit__": put, "locked": test}
 
 
 def mutexes(run: Run, base: type) -> dict[type, type]:
