@@ -9,7 +9,7 @@ floor; free: it holds the wait-for graph's mutex and the ring is asleep).
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from types import CodeType
 from typing import Any, Protocol
 
@@ -88,16 +88,15 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
     ``blocked(task)`` says whether a task really waits; by default ``not ready``.
     """
     waits = blocked or (lambda task: not task.ready)
-    if me.obj is not None and waits(me) and any(owner is me for owner in me.obj.owners_for(me)):
+    obj = me.obj
+    if obj is None or not waits(me):
+        return None
+    owners = list(obj.owners_for(me))
+    if any(owner is me for owner in owners):
         # Also if it is in another ring too: the report must not depend on which thread came first.
         return [me]
-
-    def ways(task: Any) -> Iterator[Any]:
-        obj = task.obj
-        return iter(obj.owners_for(task) if obj is not None and waits(task) else ())
-
     # No recursion: a function that refers to itself is a ring of objects, which only the collector frees.
-    path, left, seen = [me], [ways(me)], set[int]()
+    path, left, seen = [me], [iter(owners)], set[int]()
     while path:
         owner = next(left[-1], None)
         if owner is None:
@@ -107,8 +106,10 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
             return path
         elif id(owner) not in seen:
             seen.add(id(owner))
-            path.append(owner)
-            left.append(ways(owner))
+            obj = owner.obj
+            if obj is not None and waits(owner):
+                path.append(owner)
+                left.append(iter(obj.owners_for(owner)))
     return None
 
 
