@@ -8,11 +8,9 @@ no harm.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from sys import _getframe
 from threading import Lock as RealLock
-from threading import get_ident
-from types import FrameType, FunctionType
+from types import FrameType
 from typing import Any
 
 from ...errors import ThreadAbort
@@ -20,8 +18,8 @@ from ...primitives import Lock, RLock
 from ...primitives.locks import FOREVER, PlainLock, checked
 from ...primitives.runtime import GONE
 from .clock import patience
+from .fast_path import mutex_path
 from .gates import passed
-from .orders import note
 from .parking import Free, Run
 from .worker import Worker
 
@@ -174,102 +172,9 @@ class Reentrant(FreeMutex):
         super().abandon(worker)
 
 
-# The functions below get the run's own values of these names from its ``namespace``.
-workers: dict[int, Any] = {}
-noisy = False
-
-
-def noise() -> None:
-    """Make a noisy step."""
-
-
-def acquire(self: Any, blocking: bool = True, timeout: float = FOREVER) -> bool:
-    try:
-        me = workers[get_ident()]
-    except KeyError:
-        me = None
-    if me is None:
-        return bool(self.taken_outside(blocking, timeout))
-    # Compared by identity: that is cheapest, and another -1 has the same result.
-    if timeout is not FOREVER:
-        timed: bool = self._timed(me, blocking, timeout)
-        return timed
-    if noisy:
-        if me.fuel > 0:
-            me.fuel -= 1
-        else:
-            noise()
-    held = me.held
-    if held and blocking:
-        note(me, self)
-    if not self._get(False):
-        if not blocking:
-            return False
-        self._wait(me)
-    self.owner = me
-    frame = _getframe(1)
-    held.append((self, frame.f_code, frame.f_lasti))
-    return True
-
-
-def release(self: Any, kind: Any = None, value: Any = None, tb: Any = None) -> None:
-    try:
-        me = workers[get_ident()]
-    except KeyError:
-        me = None
-    if me is None:
-        self.given_back_outside()
-        return
-    if noisy and kind is None and not me.aborted:
-        if me.fuel > 0:
-            me.fuel -= 1
-        else:
-            noise()
-    held = me.held
-    if self.counts or self.owner is not me or not held or held[-1][0] is not self:
-        self.drop(me)
-        return
-    # It does what ``drop`` does, without a call for each part.
-    held.pop()
-    self.owner = None
-    try:
-        self._put()
-    except RuntimeError:
-        self._not_had(me)
-
-
-def locked(self: Any) -> bool:
-    if noisy:
-        try:
-            me = workers[get_ident()]
-        except KeyError:
-            me = None
-        if me is not None and me.fuel > 0:
-            me.fuel -= 1
-        else:
-            noise()
-    return bool(self.real.locked())
-
-
-def _fast_path(run: Run) -> dict[str, Callable[..., Any]]:
-    """Return ``acquire``, ``release`` and ``locked`` of the mutexes of ``run``.
-
-    Their globals are the run's namespace: globals are looked up faster than the variables of a closure, and
-    where there is no GIL each access locks a closure's cell, for both threads at once.
-    """
-    names = globals()
-    path = acquire, release, locked
-    for name in {name for one in path for name in one.__code__.co_names} & names.keys():
-        run.namespace.setdefault(name, names[name])
-    get, put, test = (
-        FunctionType(one.__code__, run.namespace, one.__name__, one.__defaults__) for one in path
-    )
-    return {"acquire": get, "__enter__": get, "release": put, "__exit__": put, "locked": test}
-
-
 def mutexes(run: Run, base: type) -> dict[type, type]:
     """Return the free run's ``Lock`` and ``RLock``."""
-    path = _fast_path(run)
+    path = mutex_path(run.namespace)
     lock = type("FreeLock", (FreeMutex, base), path)
     again = type("FreeRLock", (FreeMutex, RLock, base), {**path, "counts": True})
     plain = type("FreePlain", (FreePlain, PlainLock, lock), {})

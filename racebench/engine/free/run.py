@@ -34,26 +34,16 @@ from ..stuck import crash_fault, error_fault, leak_fault
 from .batches import LARGEST
 from .children import Children
 from .clock import Clock
+from .fast_path import STEP
 from .noise import Noise
 from .parking import wait_until
 from .primitives import substitutes
 from .waits import Waits
-from .worker import Local, Worker
-
-_STEP = """if noisy:
-        try:
-            me = workers[get_ident()]
-        except KeyError:
-            me = None
-        if me is not None and me.fuel > 0:
-            me.fuel -= 1
-        else:
-            noise()"""
-"""What an accessor does first: ``FreeRun.step``, with its path for steps without a jolt inlined."""
+from .worker import Here, Worker
 
 
 def _accessor(declared: Field) -> tuple[str, str, dict[str, str]]:
-    return f"{_STEP}\n    return self.{VALUE}", _STEP, {}
+    return f"{STEP}\n    return self.{VALUE}", STEP, {}
 
 
 class FreeRun:
@@ -63,7 +53,7 @@ class FreeRun:
 
     def __init__(self, program: Program, seed: int) -> None:
         self.program = program
-        self.local = Local()
+        self.local = Here()
         self.tick = itertools.count().__next__
         self.namespace: dict[str, Any] = {"noisy": False}
         self.workers = [
@@ -77,7 +67,7 @@ class FreeRun:
         made.mutex, made.tick, made.part_over = self.waits.mutex, self.tick, self.waits.part_over
         made.refuel, made.ended = self._refuel, self._ended
         self.enrol, self.spawn = made.enrol, made.spawn
-        self.namespace.update(noise=self.step, workers=self.local.workers, get_ident=threading.get_ident)
+        self.namespace.update(noise=self.step, **self.local.names())
         self.era = next(eras) << 40
         self.states: list[Any] = []
         self.spent: list[Any] = []

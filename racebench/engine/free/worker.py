@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ...primitives.primitive import Effect
+from ...records.encoding import has_gil
 from ...trace import LockEdge
 from ..member import Member
 from ..stuck import Fault
@@ -91,27 +92,9 @@ class Worker(Member):
 
 
 class Local:
-    """``worker`` is the calling thread's worker, None if the thread is not of the run.
+    """``worker`` is the calling thread's worker, None if the thread is not of the run."""
 
-    Each step of each thread looks here.  So without a GIL, nothing on the way may have a reference count
-    that all threads write, or a lock that they all take: a ``threading.local`` has both.  ``workers``,
-    by thread ident, is the dict of a module, since the references to such a dict are not counted.
-    A thread reads and writes only its own entry, and so they need no order among each other; a dict
-    allows that while another thread adds its own.  A thread removes its entry when it ends, since
-    a later thread may get the same ident.
-    """
-
-    def __init__(self) -> None:
-        self.workers: dict[Any, Worker] = ModuleType("workers").__dict__
-        self.workers.clear()
-
-    @property
-    def worker(self) -> Worker | None:
-        return self.workers.get(threading.get_ident())
-
-    @worker.setter
-    def worker(self, me: Worker) -> None:
-        self.workers[threading.get_ident()] = me
+    worker: Worker | None = None
 
     def run(self, me: Worker, work: Callable[[Worker], None]) -> None:
         """Return ``work(me)``; the calling thread is ``me`` meanwhile."""
@@ -119,7 +102,49 @@ class Local:
         try:
             work(me)
         finally:
-            del self.workers[threading.get_ident()]
+            self.worker = None
+
+    def names(self) -> dict[str, Any]:
+        """Return the global names by which the code of steps finds the worker."""
+        return {"local": self}
+
+
+class ThreadLocal(threading.local, Local):
+    """What is fastest with a GIL."""
+
+
+class Table(Local):
+    """Finds the worker by the thread's ident; the fastest without a GIL.
+
+    Each step of each thread does that.  So nothing on the way may have a reference count that all threads
+    write, or a lock that they all take: a ``threading.local`` has both.  ``_workers`` is the dict of a
+    module, since the references to such a dict are not counted.  A thread reads and writes only its own
+    entry, and so they need no order among each other; a dict allows that while another thread adds its own.
+    A thread removes its entry when it ends, since a later thread may get the same ident.
+    """
+
+    def __init__(self) -> None:
+        self._workers: dict[Any, Worker] = ModuleType("workers").__dict__
+        self._workers.clear()
+
+    def names(self) -> dict[str, Any]:
+        return {"workers": self._workers, "get_ident": threading.get_ident}
+
+    @property
+    def worker(self) -> Worker | None:
+        return self._workers.get(threading.get_ident())
+
+    @worker.setter
+    def worker(self, me: Worker | None) -> None:
+        if me is None:
+            self._workers.pop(threading.get_ident(), None)
+        else:
+            self._workers[threading.get_ident()] = me
+
+
+# Chosen once: the code of the steps has to agree.
+Here: type[Local] = ThreadLocal if has_gil() else Table
+"""The kind that is the faster on this build."""
 
 
 def _taken_lock() -> threading.Lock:
