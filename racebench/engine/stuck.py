@@ -92,11 +92,12 @@ def find_ring(me: Waiter, blocked: Any = None) -> list[Any] | None:
     if obj is None or not waits(me):
         return None
     owners = list(obj.owners_for(me))
-    if any(owner is me for owner in owners):
+    if me in owners:
         # Also if it is in another ring too: the report must not depend on which thread came first.
         return [me]
     # No recursion: a function that refers to itself is a ring of objects, which only the collector frees.
-    path, left, seen = [me], [iter(owners)], set[int]()
+    path, left = [me], [iter(owners)]
+    seen: set[int] = set()
     while path:
         owner = next(left[-1], None)
         if owner is None:

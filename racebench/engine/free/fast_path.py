@@ -29,11 +29,13 @@ def _me(indent: int) -> str:
 
 STEP = f"""if noisy:
         {_me(8)}
-        if me is not None and me.fuel > 0:
+        if me is None:
+            outside()
+        elif me.fuel > 0:
             me.fuel -= 1
         else:
-            noise()"""
-"""``FreeRun.step``, with its path for steps without a jolt inlined: the first lines of a function's body."""
+            jolt(me)"""
+"""``FreeRun.step`` inlined: the first lines of a function's body."""
 
 _PATH = f"""
 def acquire(self, blocking=True, timeout=FOREVER):
@@ -47,7 +49,7 @@ def acquire(self, blocking=True, timeout=FOREVER):
         if me.fuel > 0:
             me.fuel -= 1
         else:
-            noise()
+            jolt(me)
     held = me.held
     if held and blocking:
         note(me, self)
@@ -69,7 +71,7 @@ def release(self, kind=None, value=None, tb=None):
         if me.fuel > 0:
             me.fuel -= 1
         else:
-            noise()
+            jolt(me)
     held = me.held
     if self.counts or self.owner is not me or not held or held[-1][0] is not self:
         self.drop(me)

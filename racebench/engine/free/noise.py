@@ -119,12 +119,12 @@ class Noise:
             raise ThreadAbort
         self.refuel(me, me.rng)
         kind = self.setting.jolt
-        if kind is Jolt.YIELD:
+        if kind is Jolt.HOLD:
+            self._hold(me)
+        elif kind is Jolt.YIELD:
             time.sleep(0)
         elif kind is Jolt.PAUSE:
             time.sleep(PAUSE_S)
-        elif kind is Jolt.HOLD:
-            self._hold(me)
 
     def _hold(self, me: Worker) -> None:
         with self._mutex:
@@ -132,7 +132,7 @@ class Noise:
             if held is not None and me.slot < held.slot:
                 return
             if self._somebody_comes_to(me):
-                me.hold_back.acquire(blocking=False)
+                me.hold_back.acquire(False)
                 self.held = me
             else:
                 self.held = None

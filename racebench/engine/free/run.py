@@ -67,7 +67,7 @@ class FreeRun:
         made.mutex, made.tick, made.part_over = self.waits.mutex, self.tick, self.waits.part_over
         made.refuel, made.ended = self._refuel, self._ended
         self.enrol, self.spawn = made.enrol, made.spawn
-        self.namespace.update(noise=self.step, **self.local.names())
+        self.namespace.update(outside=self.outside, jolt=self.noise.jolt, **self.local.names())
         self.era = next(eras) << 40
         self.states: list[Any] = []
         self.spent: list[Any] = []
