@@ -51,7 +51,7 @@ CALLED = {
 }
 
 
-def told(parameters: Any) -> list[tuple[str, Any, Any]]:
+def shape(parameters: Any) -> list[tuple[str, Any, Any]]:
     return [(one.name, one.kind, one.default) for one in parameters]
 
 
@@ -59,16 +59,16 @@ def told(parameters: Any) -> list[tuple[str, Any, Any]]:
 def test_they_are_made_as_in_threading_with_a_name_and_an_index_after_that(cls: str) -> None:
     ours = list(inspect.signature(getattr(rb, cls).__init__).parameters.values())[1:]
     theirs = MADE[cls]
-    assert told(ours[: len(theirs)]) == told(theirs)
+    assert shape(ours[: len(theirs)]) == shape(theirs)
     further = ours[len(theirs) :]
-    assert told(further[:2]) == told(written(("cls", None), ("index", None)))
+    assert shape(further[:2]) == shape(written(("cls", None), ("index", None)))
     assert all(one.kind is inspect.Parameter.KEYWORD_ONLY for one in further[2:])
 
 
 @pytest.mark.parametrize(("cls", "name"), CALLED)
 def test_their_methods_are_those_of_threading(cls: str, name: str) -> None:
     ours = list(inspect.signature(getattr(getattr(rb, cls), name)).parameters.values())[1:]
-    assert told(ours) == told(CALLED[cls, name])
+    assert shape(ours) == shape(CALLED[cls, name])
 
 
 def test_what_threading_has_besides() -> None:

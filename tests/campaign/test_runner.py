@@ -367,10 +367,10 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
     many = in_processes(path, ["lost", "kept"], heard, tmp_path / "many")
     one = run_campaign(cells_for([load_scenario(path)], ["lost", "kept"]), Options(VERIFY), Heard())
 
-    def told(run: Run) -> Any:
+    def facts(run: Run) -> Any:
         return [(c.name, c.expected, c.found, c.verdict, c.verify.executions) for c in run.cells]
 
-    assert told(many) == told(one)
+    assert facts(many) == facts(one)
     assert len(many.cells[0].findings) == 2
     for path_in_run in many.cells[0].findings:
         assert read_finding(tmp_path / "many" / path_in_run).finding.schedule

@@ -121,7 +121,7 @@ def unshown(sketch: Sketch, reached: Reached) -> list[str]:
     return wrong
 
 
-def told(
+def described(
     sketch: Sketch, preemptions: int | None = None, wrong: Callable[[Sketch], bool] | None = None
 ) -> str:
     """A mismatch for a reader: shrunk, as data, as Python, and in what the two differ."""

@@ -34,7 +34,7 @@ def held(mine: list[str], theirs: list[str], **how: Any) -> Any:
     return against({**LINEAGE, **how.get("lineage", {})}, side, side)
 
 
-def told(one: Any, key: str) -> list[str]:
+def listed(one: Any, key: str) -> list[str]:
     return [seen["signature"] for seen in one[key]]
 
 
@@ -46,8 +46,8 @@ def test_the_same_by_name_is_neither_new_nor_fixed() -> None:
 
 def test_what_only_one_has_is_new_or_fixed() -> None:
     one = held(["data_race: desc.handler"], ["mapping.corrupted: p.desc"])
-    assert told(one, "new") == ["data_race: desc.handler"]
-    assert told(one, "fixed") == ["mapping.corrupted: p.desc"]
+    assert listed(one, "new") == ["data_race: desc.handler"]
+    assert listed(one, "fixed") == ["mapping.corrupted: p.desc"]
     assert (one["both"], one["regression"]) == (0, True)
 
 
@@ -97,7 +97,7 @@ def test_a_finding_of_the_parent_is_taken_once_the_same_name_first() -> None:
     release, helper = "crash.null_desc in release", "crash.null_desc in helper"
     for order in ([release, helper], [helper, release]):
         one = held(order, [release])
-        assert (told(one, "new"), one["both"]) == ([helper], 1)
+        assert (listed(one, "new"), one["both"]) == ([helper], 1)
 
 
 UNPROVED = {"verify": ModeResult("verify", 4, done=0.5)}
@@ -146,13 +146,13 @@ def test_what_a_scenario_shows_that_the_parent_cannot_run_is_new() -> None:
     cells = [cell("Mine"), cell("old"), cell("Mine", "t")]
     side = cells, [found("Mine", "data_race: desc.handler", "t")], {}
     one = against(LINEAGE, side, side)
-    assert (told(one, "new"), one["cells"], one["regression"]) == (["data_race: desc.handler"], 2, True)
+    assert (listed(one, "new"), one["cells"], one["regression"]) == (["data_race: desc.handler"], 2, True)
 
 
 def test_what_is_gone_because_nothing_succeeds_is_said_to_be_so() -> None:
     busy = ModeResult("verify", 4, seconds=0.1, complete=True, returned={"a: release virq=40": {"-EBUSY": 4}})
     one = held([], ["data_race: desc.handler"], is_={"verify": busy})
-    assert (told(one, "fixed"), one["idle"]) == (["data_race: desc.handler"], ["s"])
+    assert (listed(one, "fixed"), one["idle"]) == (["data_race: desc.handler"], ["s"])
     out = console()
     show(out, list(sections([one])))
     assert "little happened with Mine in s: no fix is shown there" in out.file.getvalue()  # type: ignore[attr-defined]

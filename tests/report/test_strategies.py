@@ -13,12 +13,12 @@ from racebench.report.strategies import strategies
 from .samples import ESC, EVIL, a_cell, printed
 
 
-def told(executions: int, classes: int, hits: int, **more: Any) -> dict[str, Any]:
+def entry(executions: int, classes: int, hits: int, **more: Any) -> dict[str, Any]:
     return {"executions": executions, "classes": classes, "hits": hits, **more}
 
 
-def explored(**told: Any) -> Cell:
-    return a_cell(explore={"executions": 9, "failures": 1, "strategies": told})
+def explored(**entries: Any) -> Cell:
+    return a_cell(explore={"executions": 9, "failures": 1, "strategies": entries})
 
 
 def rows(*cells: Cell) -> list[tuple[str, ...]]:
@@ -28,11 +28,11 @@ def rows(*cells: Cell) -> list[tuple[str, ...]]:
     ]
 
 
-PCT = told(100, 1, 24, miss_bound=[2e-13, 0.505, 0.979])
+PCT = entry(100, 1, 24, miss_bound=[2e-13, 0.505, 0.979])
 
 
 def test_each_strategy_with_its_rate_interval_and_bound() -> None:
-    first, second = rows(explored(pct=PCT, random=told(1_000, 3, 960)))
+    first, second = rows(explored(pct=PCT, random=entry(1_000, 3, 960)))
     assert first == ("random", "1,000", "3", "960", "96.0% (94.6-97.0)", "")
     assert second == ("pct", "100", "1", "24", "24.0% (16.7-33.2)", "2e-13, 0.5, 1")
 
@@ -46,13 +46,13 @@ def test_nothing_without_an_exploration() -> None:
     assert strategies([a_cell()]) is None
 
 
-@pytest.mark.parametrize("bad", [7, {}, {**told(1, 1, 1), "hits": "9"}, told(5, 1, 9, miss_bound=["x"])])
+@pytest.mark.parametrize("bad", [7, {}, {**entry(1, 1, 1), "hits": "9"}, entry(5, 1, 9, miss_bound=["x"])])
 def test_what_is_not_as_written_is_refused(bad: Any) -> None:
     with pytest.raises(ResultError, match="strategies"):
         explored(random=bad)
 
 
 def test_nothing_in_a_file_is_obeyed() -> None:
-    table = strategies([explored(**{EVIL: told(5, 1, 9)})])
+    table = strategies([explored(**{EVIL: entry(5, 1, 9)})])
     assert table is not None
     assert ESC not in printed(table, 80)

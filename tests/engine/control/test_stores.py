@@ -55,7 +55,7 @@ def rules(result: rb.Result) -> set[str]:
 # -- message passing: data, then a flag that says it is there
 
 
-def told(s: Memory) -> None:
+def tells(s: Memory) -> None:
     s.x = 1
     s.flag = 1
 
@@ -105,7 +105,7 @@ HEALTHY = {
 
 
 def test_a_flag_overtakes_the_data_and_every_replay_shows_it() -> None:
-    buggy = program(told, believes)
+    buggy = program(tells, believes)
     result = rb.verify(buggy)
     assert result.complete
     assert rules(result) == {"mp.stale", "data_race"}
@@ -131,7 +131,7 @@ def test_verify_proves_the_healthy_twin(name: str) -> None:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_strategy_finds_it(strategy: str) -> None:
-    assert rules(rb.explore(program(told, believes), strategy=strategy, executions=200)) == {
+    assert rules(rb.explore(program(tells, believes), strategy=strategy, executions=200)) == {
         "mp.stale",
         "data_race",
     }
@@ -603,13 +603,13 @@ def test_a_fence_is_a_step_only_after_a_store() -> None:
 
 
 def test_the_same_seed_gives_the_same_schedules() -> None:
-    first, second = (rb.explore(program(told, believes), executions=200, seed=7) for _ in range(2))
+    first, second = (rb.explore(program(tells, believes), executions=200, seed=7) for _ in range(2))
     assert [f.schedule for f in first.findings] == [f.schedule for f in second.findings]
     assert first.stats == second.stats
 
 
 def test_stress_says_that_it_cannot_run_it() -> None:
-    result = rb.stress(program(told, believes), seconds=0.1)
+    result = rb.stress(program(tells, believes), seconds=0.1)
     assert (result.verdict, result.executions) == (rb.Verdict.UNKNOWN, 0)
     [said] = result.stats["unseen"]
     assert "delayed fields, which only executions under control have" in said

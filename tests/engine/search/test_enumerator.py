@@ -348,7 +348,7 @@ def _agree(
             except TooLarge:
                 continue
             if wrong:
-                text = compared.told(drawn, preemptions)
+                text = compared.described(drawn, preemptions)
                 pytest.fail(f"{kind} {seed}: verify and the enumerator differ{text}")
             break
 
@@ -398,7 +398,7 @@ def test_a_search_that_stops_early_is_a_mismatch_that_prints_itself_shrunk() -> 
     assert blind(RACE)
     small = shrunk(RACE, blind)
     assert small == sketch((("inc", "x"),), (("inc", "x"),))
-    text = compared.told(RACE, wrong=blind)
+    text = compared.described(RACE, wrong=blind)
     assert repr(small) in text
     assert as_python(small) in text
 

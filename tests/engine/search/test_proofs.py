@@ -365,12 +365,12 @@ def test_what_only_comes_after_a_crash_is_no_finding() -> None:
         s.x = 1
         rb.check_that(False, "crash.always", "it stops here")
 
-    def told(s: Machine) -> None:
+    def listens(s: Machine) -> None:
         rb.wait_until(lambda: s.x)
         s.y = 1
         rb.check_that(False, "crash.never", "the machine has stopped")
 
-    assert answers({"c": crashes, "t": told}) == {("crash.always",)}
+    assert answers({"c": crashes, "t": listens}) == {("crash.always",)}
 
 
 def test_all_threads_start_even_if_one_crashes_before_its_first_step() -> None:

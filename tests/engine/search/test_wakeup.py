@@ -12,10 +12,10 @@ from .written import event, events
 
 def shape(tree: list[Branch]) -> Any:
     """The tree as nested (thread and operation, children)."""
-    return [(told(branch.event), shape(branch.children)) for branch in tree]
+    return [(text_of(branch.event), shape(branch.children)) for branch in tree]
 
 
-def told(made: Event) -> str:
+def text_of(made: Event) -> str:
     return f"{'abcd'[made.proc]} {made.op.kind.value} {made.ident}"
 
 

@@ -125,12 +125,12 @@ def test_a_link_leads_to_a_step_and_the_policy_lets_the_script_of_the_page_act(t
 def test_what_is_folded_unfolds_and_a_narrow_dark_page_is_drawn(tmp_path: Path) -> None:
     script = """
         const fold = document.querySelector(".lanes details"), inside = fold.querySelector("li");
-        const told = [inside.checkVisibility()];
+        const results = [inside.checkVisibility()];
         fold.querySelector("summary").focus({preventScroll: true});
-        told.push(document.activeElement === fold.querySelector("summary"));
+        results.push(document.activeElement === fold.querySelector("summary"));
         document.activeElement.click();
-        told.push(inside.checkVisibility(), inside.innerText.trim());
-        document.title = told.join("; ");"""
+        results.push(inside.checkVisibility(), inside.innerText.trim());
+        document.title = results.join("; ");"""
     document = shown(tmp_path, script=script, width=500, theme=DARK)
     assert "<title>false; true; true; 2   read rank[1].ienable = 0</title>" in document
     width, corner, kinds = looks(tmp_path)
@@ -186,13 +186,13 @@ CHOICES: list[tuple[dict[str, str], list[str]]] = [
 
 def test_findings_are_chosen(tmp_path: Path) -> None:
     script = f"""
-        const form = document.querySelector(".filter"), told = [];
+        const form = document.querySelector(".filter"), shown = [];
         for (const wanted of {json.dumps([wanted for wanted, _ in CHOICES])}) {{
           for (const part of form.querySelectorAll("select, input")) part.value = wanted[part.name] || "";
           form.dispatchEvent(new Event("input"));
-          told.push([...document.querySelectorAll("article:not([hidden])")].map((one) => one.id).join("+"));
+          shown.push([...document.querySelectorAll("article:not([hidden])")].map((one) => one.id).join("+"));
         }}
-        document.title = `${{told}} ${{form.querySelector("output").value}}`;"""
+        document.title = `${{shown}} ${{form.querySelector("output").value}}`;"""
     history = {"deadlock.cycle: desc, rank": (1, 3), "race": (2, 3)}
     document = shown(tmp_path, script=script, history=history)
     expected = ",".join("+".join(left) for _, left in CHOICES)

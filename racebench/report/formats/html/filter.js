@@ -28,10 +28,10 @@
   };
 
   // What was done in a cell stands in the list of all of them: its square says it too.
-  const told = new Map([...document.querySelectorAll("tr[data-verdict]")].map(({ cells }) =>
+  const titles = new Map([...document.querySelectorAll("tr[data-verdict]")].map(({ cells }) =>
     [cells[0].textContent, `: ${cells[1].textContent}; ${cells[cells.length - 1].firstChild.textContent}`]));
   for (const square of document.querySelectorAll(".grid td[title]"))
-    square.title += told.get(square.title) ?? "";
+    square.title += titles.get(square.title) ?? "";
 
   if (form) {
     form.hidden = false;

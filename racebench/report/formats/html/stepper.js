@@ -192,7 +192,7 @@
       this.range.max = this.most;
       this.range.value = n;
       const nows = this.shown.map((side) => side.after(Math.min(n, side.steps.length)));
-      const said = this.shown.map((side, i) => this.told(side, nows[i]));
+      const said = this.shown.map((side, i) => this.sentence(side, nows[i]));
       const parts = said.length > 1 && said[0] === said[1] ? [said[0]] : said.map((text, i) =>
         said.length > 1 ? `${this.shown[i].title}: ${text}` : text);
       this.range.setAttribute("aria-valuetext", `step ${n} of ${this.most}`);
@@ -208,7 +208,7 @@
       }
     }
 
-    told(side, now) {
+    sentence(side, now) {
       const n = Math.min(this.n, side.steps.length);
       const over = this.n >= side.steps.length ? [side.end] : [];
       return [side.said(n, now), ...side.waiting(now), ...over].join("; ") + ".";
@@ -225,10 +225,10 @@
       const fields = [...nows[0].values.keys()].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
       if (!fields.length) return html("p", { class: "dim" }, "no field is touched");
       const rows = fields.map((field) => {
-        const told = nows.map((now) => now.values.get(field));
+        const texts = nows.map((now) => now.values.get(field));
         const cells = nows.map((now, i) => html("td", { class: now.changed === field ? "write" : false },
-          now.changed === field ? `● ${told[i]}` : told[i]));
-        const apart = told.length > 1 && told[0] !== told[1];
+          now.changed === field ? `● ${texts[i]}` : texts[i]));
+        const apart = texts.length > 1 && texts[0] !== texts[1];
         return html("tr", { class: apart && "apart" }, html("th", { scope: "row" }, field), ...cells);
       });
       const heads = this.shown.map((side) => html("th", { scope: "col" }, this.both ? side.title : "value"));
