@@ -22,7 +22,6 @@ from typing import Any
 
 from ...primitives import State, runtime, shared
 from ..blind_spots import outlives
-from .names import attributes
 
 _CELL, _ERA = "_rb_cell", "_rb_era"
 _COPIED_BY = ("__getstate__", "__setstate__", "__reduce__", "__reduce_ex__", "__copy__", "__deepcopy__")
@@ -215,8 +214,3 @@ def _put_back(cls: type, name: str, before: Any) -> None:
         setattr(cls, name, before)
     elif name in vars(cls):
         delattr(cls, name)
-
-
-def targeted(cls: type, only: str, atomic: bool) -> tuple[frozenset[str], bool]:
-    """The attributes of ``cls`` to instrument, ``only`` one or all; and whether they are atomic."""
-    return frozenset([only]) if only else attributes(cls), atomic

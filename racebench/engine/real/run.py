@@ -8,6 +8,7 @@ an attribute in one piece.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterator
@@ -18,15 +19,17 @@ from typing import Any
 from ...errors import ProgramError, ThreadAbort, described
 from ...program import Program
 from . import standins
-from .classes import Attributes, targeted
+from .classes import Attributes
 from .imported_locks import locks_replaced
-from .names import closed
+from .names import attributes, closed
 
-_LIBRARY = {
-    "queue": ("Queue", "LifoQueue", "PriorityQueue"),
-    "concurrent.futures": ("Future", "ThreadPoolExecutor"),
-    "sched": ("scheduler",),
+_LIBRARY: dict[str, dict[str, dict[str, str]]] = {
+    "queue": {"Queue": {}, "LifoQueue": {}, "PriorityQueue": {}},
+    # A pool without a name takes the next number, which would be missing in the names of the user's pools.
+    "concurrent.futures": {"Future": {}, "ThreadPoolExecutor": {"thread_name_prefix": "one"}},
+    "sched": {"scheduler": {}},
 }
+"""The classes by module, with what is needed to make an object."""
 
 
 class Targets:
@@ -70,16 +73,26 @@ class Targets:
             self.classes[target] = attribute
 
 
-def _library() -> list[type]:
-    """The classes of the standard library that are always instrumented, of loaded modules."""
-    found = []
+def _library() -> dict[type, frozenset[str]]:
+    """The classes of loaded library modules that are always instrumented, with their attributes."""
+    found = {}
     for where, names in _LIBRARY.items():
         module = sys.modules.get(where)
-        for name in names if module is not None else ():
+        for name, how in names.items() if module is not None else ():
             cls = getattr(module, name, None)
-            if isinstance(cls, type) and not closed(cls):
-                found.append(cls)
+            # Somebody may have put a class of their own in its place.
+            if isinstance(cls, type) and f"{cls.__module__}.".startswith(f"{where}."):
+                found[cls] = _attributes_of_one(cls, **how)
     return found
+
+
+@functools.cache
+def _attributes_of_one(cls: type, **how: str) -> frozenset[str]:
+    """The attributes that an object of ``cls`` has from the beginning; these classes give it no others.
+
+    To search the code of a module for them takes as long as to search a small program.
+    """
+    return frozenset(vars(cls(**how)))
 
 
 def _no_abort(record: Any) -> bool:
@@ -95,9 +108,11 @@ def installed(program: Program, say: Callable[[str], None]) -> Iterator[list[typ
     targets = Targets(program)
     for cls, why in targets.closed.items():
         say(f"{program.name}: {cls.__module__}.{cls.__qualname__} {why}: what its objects keep is not seen")
-    library = [cls for cls in _library() if cls not in targets.classes]
-    names = {cls: targeted(cls, only, False) for cls, only in targets.classes.items()}
-    names |= {cls: targeted(cls, "", True) for cls in library}
+    names = {
+        cls: (frozenset([only]) if only else attributes(cls), False) for cls, only in targets.classes.items()
+    }
+    library = {cls: (own, True) for cls, own in _library().items() if cls not in names}
+    names |= library
     modules = [*targets.modules, *(sys.modules[cls.__module__] for cls in library)]
     both: list[Any] = [*modules, *names]
     holders = {id(one): (one, one.__name__) for one in both}
