@@ -226,8 +226,10 @@ class Relation:
         step = proc, op, ident, how
         event = self._known.get(step)
         if event is None:
+            # A read that comes to conflict stays what it was: the choice is the same for a whole search.
+            read = self._known.get((proc, op, ident, False))
             event = self._known[step] = self._seen(self._made(task, op, obj, how))
-            event.along = self._quiet.has(step, event)
+            event.along = self._quiet.has(step, event) if read is None else read.along
         return event
 
     def along(self, last: Task | None) -> Event | None:

@@ -233,6 +233,45 @@ def test_a_program_whose_quiet_steps_are_not_always_the_same_is_refused() -> Non
         searched(rb.Program("varies", Shared, {"varies": varies, "bumps": bumps}))
 
 
+class Changes:
+    """Changes unseen, so that two reads of a field that has it conflict."""
+
+    def __init__(self) -> None:
+        self.n = 0
+
+
+class Box(rb.State):
+    held = rb.shared(None)
+
+
+class Boxes(Shared):
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = Box(), Box()
+
+
+def test_quiet_reads_that_come_to_conflict_in_the_middle_of_a_search_stay_no_nodes() -> None:
+    # The last order that is searched has `keeps` before `goes`.  Only there a box gets a value that makes
+    # reads conflict, of the other box too, and that in an execution whose steps are planned in advance.
+    def keeps(s: Boxes) -> None:
+        s.one.held = 1 if s.go else Changes()
+
+    def looks(s: Boxes) -> None:
+        for _ in range(2):
+            with s.lock:
+                s.n += s.other.held is None
+                s.n += s.other.held is None
+
+    def bumps(s: Boxes) -> None:
+        for _ in range(3):
+            with s.lock:
+                s.n += 1
+
+    threads = {"keeps": keeps, "looks": looks, "bumps": bumps, "goes": goes}
+    search, _, classes = searched(rb.Program("kept", Boxes, threads))
+    assert len(classes) == search.executions == 20 and search.restarts == 2
+
+
 def test_an_order_that_has_to_be_tried_has_the_quiet_steps_too() -> None:
     """Whether `waits` can go on before a step is found out by going there (see ``races``)."""
 
