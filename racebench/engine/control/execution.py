@@ -22,12 +22,7 @@ class Chooser(Protocol):
 
 
 class Listener(Protocol):
-    """Is informed of what predicates read, that a sleeper may wake spuriously, that a thread reads the time.
-
-    ``grown`` is set once any of these is new to it.
-    """
-
-    grown: bool
+    """Is informed of what predicates read, of sleepers that may wake spuriously, of reading the time."""
 
     def look(self, predicate: Any, reads: Iterable[tuple[Op, Any]]) -> None: ...
 

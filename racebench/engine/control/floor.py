@@ -45,7 +45,8 @@ class Floor(Beginning):
 
     ``ghost`` says what a failed check does: end the execution (False), or stop its thread for ever while
     the others go on, which exhaustive search needs to see the steps that could have come before.
-    ``relation`` is informed of what predicates read during such a search.
+    ``relation`` is informed of what predicates read during such a search.  ``conflicting`` counts the reads
+    that came to conflict, because a thread was seen to put a value into the field that may change.
 
     ``closing``: only daemons are left.  They go on until they wait, and a sleep or a timeout that begins
     from then on does not end: a daemon that polls would go on for ever.  ``endless`` names a daemon that
@@ -58,9 +59,9 @@ class Floor(Beginning):
 
     # With more attributes than CPython keeps without a dict, each look at one would cost more.
     __slots__ = (
-        "blind_spots", "closing", "control", "crashed", "endless", "error", "fence", "fork", "ghost", "hangs",
-        "interrupts", "log", "lost", "max_steps", "might_end", "now", "ours", "outcome", "program",
-        "relation", "runs", "seeing", "spy", "strangers", "threads", "too_deep", "workers",
+        "blind_spots", "closing", "conflicting", "control", "crashed", "endless", "error", "fence", "fork",
+        "ghost", "hangs", "interrupts", "log", "lost", "max_steps", "might_end", "now", "ours", "outcome",
+        "program", "relation", "runs", "seeing", "spy", "strangers", "threads", "too_deep", "workers",
     )  # fmt: skip
 
     def __init__(self, program: Program, threads: list[Task], interrupts: list[Task], max_steps: int) -> None:
@@ -72,7 +73,7 @@ class Floor(Beginning):
         self.relation: Listener | None = None
         self.fence: Callable[[], None] = lambda: None
         self.lost: list[str] = []
-        self.hangs = self.runs = 0
+        self.hangs = self.runs = self.conflicting = 0
         self.endless = ""
         self.blind_spots = BlindSpots()
         self.strangers = Strangers(program.name)

@@ -194,9 +194,8 @@ class Holdings:
 
     def _may_be_changed(self, read: Op) -> None:
         """Let ``read`` conflict with itself: its thread may change what it reads, up to its next step."""
-        relation = self.scheduler.relation
-        if relation is not None and not read.conflicts:
-            relation.grown = True
+        if not read.conflicts:
+            self.scheduler.conflicting += 1
         read.conflicts = True
 
     def _is_fixed(self, cls: type) -> bool:

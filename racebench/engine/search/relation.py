@@ -169,8 +169,8 @@ class Relation:
             task.index: (task.cpu._rb_id, "") for task in scheduler.tasks if task.cpu is not None
         }
         self.buffered = scheduler.buffers is not None
-        self.grown = False
-        """Whether something has come since ``renew`` that makes steps conflict which did not before."""
+        self._floor = scheduler.floor
+        self._grown, self._conflicting = False, self._floor.conflicting
         self._rousable = self._clocked = False
         self._quiet = Quiet()
         self._looked: dict[Key, set[Key]] = {}
@@ -187,29 +187,37 @@ class Relation:
             if key not in looked:
                 looked.add(key)
                 self._watching[key] = (*self._watching.get(key, ()), predicate)
-                self.grown = True
+                self._grown = True
 
     def rousable(self) -> None:
         """Note that a thread sleeps that may wake spuriously."""
         if not self._rousable:
-            self._rousable = self.grown = True
+            self._rousable = self._grown = True
 
     def clocked(self) -> None:
         """Note that a thread reads the time."""
         if not self._clocked:
-            self._clocked = self.grown = True
+            self._clocked = self._grown = True
+
+    @property
+    def grown(self) -> bool:
+        """Whether something has come since ``renew`` that makes steps conflict which did not before.
+
+        Reads come to conflict in any execution of the scheduler, of another search too.
+        """
+        return self._grown or self._conflicting != self._floor.conflicting
 
     def renew(self) -> None:
         """Forget the events made before all of this was known, since a search starts."""
         if self.grown:
             self._quiet.choose(self._known)
             self._known.clear()
-        self.grown = False
+        self._grown, self._conflicting = False, self._floor.conflicting
 
     def abridge(self, events: Iterable[Event]) -> bool:
         """Return whether a new search has fewer nodes, judging by the ``events`` of an execution."""
-        self.grown = not (self.cpus or self.buffered) and self._quiet.begin(self._known, events)
-        return self.grown
+        self._grown = not (self.cpus or self.buffered) and self._quiet.begin(self._known, events)
+        return self._grown
 
     # -- events
 
@@ -246,7 +254,7 @@ class Relation:
                 event.writes += (_ROUSED,)
             else:
                 event.reads += (_ROUSED,)
-        self.grown |= self._quiet.use(event)
+        self._grown |= self._quiet.use(event)
         return event
 
     def state(self, task: Task) -> State:

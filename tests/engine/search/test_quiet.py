@@ -288,3 +288,38 @@ def test_an_order_that_has_to_be_tried_has_the_quiet_steps_too() -> None:
     search, sizes, classes = searched(rb.Program("tried", Shared, {"waits": waits, "bumps": bumps}))
     assert search.redundant and all(nodes < steps for nodes, steps in sizes)
     assert len(classes) == search.executions
+
+
+class InOrder:
+    """Runs the first of ``names`` that can go on."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def begin(self) -> None: ...
+
+    def pick(self, enabled: list[Any], current: Any) -> Any:
+        return min(enabled, key=lambda task: self._names.index(task.name))
+
+
+def test_reads_that_came_to_conflict_in_another_search_begin_this_one_anew() -> None:
+    """A search with few preemptions runs in turns with the complete one, and may meet such a value first."""
+
+    def keeps(s: Boxes) -> None:
+        s.one.held = 1 if s.go else Changes()
+
+    def reads(s: Boxes) -> None:
+        s.other.held  # noqa: B018
+        s.n += 1
+
+    threads = {"reads": reads, "too": lambda s: reads(s), "keeps": keeps, "goes": goes}
+    totals = []
+    for at in (0, 1, 4, 9):
+        with Scheduler(rb.Program("elsewhere", Boxes, threads)) as scheduler:
+            search = Search(scheduler)
+            for n, _ in enumerate(outcomes(search), 1):
+                if n == at:
+                    scheduler.run(InOrder("keeps", "reads", "too", "goes"))
+            assert search.complete
+            totals.append(search.executions)
+    assert totals == [16] * 4
