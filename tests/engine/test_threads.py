@@ -233,6 +233,46 @@ def test_a_daemon_that_polls_does_not_keep_the_program_from_ending_and_is_not_pr
     assert not result.complete and not result.findings
 
 
+class Waited(rb.State):
+    x = rb.shared(0, atomic=True)
+    mine = rb.shared(0)
+
+    def __init__(self) -> None:
+        self.condition, self.event = rb.Condition(), rb.Event()
+
+
+def waits_on_a_condition(s: Waited, timeout: float | None) -> None:
+    with s.condition:
+        s.condition.wait(timeout)
+
+
+def waits_for_an_event(s: Waited, timeout: float | None) -> None:
+    s.event.wait(timeout)
+
+
+@pytest.mark.parametrize("wait", [waits_on_a_condition, waits_for_an_event])
+def test_what_a_daemon_does_after_a_timeout_is_not_proved_away_by_the_end_of_the_others(wait: Any) -> None:
+    """In the order of each class that is run, `main` has ended when the daemon comes to its wait."""
+
+    def main(s: Waited) -> None:
+        s.x = 1
+        s.mine = 1
+        s.mine = 2
+
+    def late(timeout: float | None) -> rb.Program:
+        def daemon(s: Waited) -> None:
+            if s.x:
+                wait(s, timeout)
+                rb.check_that(False, "waited.late", "the daemon went on")
+
+        return rb.Program("late", Waited, {"daemon": daemon, "main": main}, daemons=("daemon",))
+
+    assert rb.explore(late(1), executions=200).findings
+    result = rb.verify(late(1))
+    assert result.findings or not result.complete
+    assert rb.verify(late(None)).complete
+
+
 def test_what_a_daemon_does_after_its_sleep_is_met_though_the_others_have_ended() -> None:
     def late(s: Box) -> None:
         clock.sleep(1)

@@ -176,11 +176,14 @@ class ControlledCondition(Controlled, Condition):
 
     def _asleep(self, me: Task, timed: bool) -> Op:
         """Return what ``me`` offers until it is notified."""
-        if timed and not self._s.closing:
+        s = self._s
+        if timed and not s.closing:
             return ops.LATE_SLEEP
+        if timed:
+            s.endless = s.endless or me.name
         unasked = self.spurious and self._rb_id not in me.roused  # type: ignore[attr-defined]
-        if unasked and self._s.relation is not None:
-            self._s.relation.rousable()
+        if unasked and s.relation is not None:
+            s.relation.rousable()
         return ops.WAKE if unasked else ops.SLEEP
 
     def _notify(self, me: Any, n: int | None) -> list[Any]:
