@@ -233,6 +233,32 @@ def test_a_daemon_that_polls_does_not_keep_the_program_from_ending_and_is_not_pr
     assert not result.complete and not result.findings
 
 
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_started_thread_that_crashes_before_its_first_step_hides_nothing_that_came_before(
+    steps: int,
+) -> None:
+    def crashes(s: Box) -> None:
+        for _ in range(steps):
+            s.y += 1
+        rb.check_that(False, "box.started", "it was started")
+
+    def main(s: Box) -> None:
+        s.y = 1
+        rb.Thread(target=crashes, args=(s,)).start()
+
+    def writes(s: Box) -> None:
+        s.x = 1
+
+    def reads(s: Box) -> None:
+        rb.check_that(s.x == 0, "box.read", "x was written")
+
+    both = rb.Program("both", Box, {"main": main, "writes": writes, "reads": reads})
+    found = {finding.rule: finding for finding in rb.verify(both).findings}
+    assert found.keys() == {"box.started", "box.read", "data_race"}
+    for rule in ("box.started", "box.read"):
+        assert rule in {finding.rule for finding in rb.replay(both, found[rule].schedule).findings}
+
+
 class Waited(rb.State):
     x = rb.shared(0, atomic=True)
     mine = rb.shared(0)

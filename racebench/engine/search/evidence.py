@@ -31,7 +31,9 @@ def nothing(execution: Execution) -> list[Alarm]:
 
 def real(outcome: Outcome, partial_order: PartialOrder) -> Outcome:
     """Return ``outcome`` of an execution that went on after a crash, without what no real execution shows."""
-    crashes = {_last(outcome, fault.by[0], fault.at) for fault in outcome.faults if fault.crash}
+    crashes = {
+        _last(outcome, fault.by[0], fault.at, partial_order) for fault in outcome.faults if fault.crash
+    }
     at_start = [
         fault for fault in outcome.faults if fault.crash and not _pasts(outcome, fault, partial_order)
     ]
@@ -45,7 +47,7 @@ def real(outcome: Outcome, partial_order: PartialOrder) -> Outcome:
         past = _pasts(outcome, fault, partial_order)
         # The step of its own crash is in a crash's past; and in that of what the thread
         # said after the same step, before it crashed.
-        last = _last(outcome, fault.by[0], fault.at)
+        last = _last(outcome, fault.by[0], fault.at, partial_order)
         ends = fault.crash or any(
             later.crash and later.by == fault.by and later.at == fault.at for later in outcome.faults[n + 1 :]
         )
@@ -66,16 +68,20 @@ def real(outcome: Outcome, partial_order: PartialOrder) -> Outcome:
     return outcome
 
 
-def _last(outcome: Outcome, proc: int, at: int) -> int:
-    """Return the last step of thread ``proc`` before step ``at``; -1 if it made none."""
-    return next((i for i in range(at - 1, -1, -1) if outcome.log[i][0].index == proc), -1)
+def _last(outcome: Outcome, proc: int, at: int, partial_order: PartialOrder) -> int:
+    """Return the last step of thread ``proc`` before step ``at``; if it made none, the one that started it.
+
+    That is the step with which it comes to its first offer: -1 for a thread that was there from the beginning.
+    """
+    own = (i for i in range(at - 1, -1, -1) if outcome.log[i][0].index == proc)
+    return next(own, partial_order.started(proc))
 
 
 def _pasts(outcome: Outcome, fault: Fault, partial_order: PartialOrder) -> int:
     """Return as bits the steps before ``fault``: all those in the past of the threads that it is about."""
     past = 0
     for proc in fault.by:
-        last = _last(outcome, proc, fault.at)
+        last = _last(outcome, proc, fault.at, partial_order)
         if last >= 0:
             past |= partial_order.before[last]
     return past
