@@ -105,9 +105,10 @@ class Search:
         """Process the races of the execution that has just run; return False when all is explored."""
         for race in self._races:
             self._reverse(*race)
-            if self.relation.grown:
-                self._restart()
-                return True
+        # A trial, or a step for which a thread still waits, may have shown something new.
+        if self.relation.grown:
+            self._restart()
+            return True
         stack = self.strategy.stack
         while stack:
             node = stack[-1]

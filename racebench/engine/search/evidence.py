@@ -71,7 +71,7 @@ def real(outcome: Outcome, partial_order: PartialOrder) -> Outcome:
 def _last(outcome: Outcome, proc: int, at: int, partial_order: PartialOrder) -> int:
     """Return the last step of thread ``proc`` before step ``at``; if it made none, the one that started it.
 
-    That is the step with which it comes to its first offer: -1 for a thread that was there from the beginning.
+    With that step it comes to its first offer; -1 for a thread that was there from the beginning.
     """
     own = (i for i in range(at - 1, -1, -1) if outcome.log[i][0].index == proc)
     return next(own, partial_order.started(proc))

@@ -216,8 +216,9 @@ class Relation:
 
     def abridge(self, events: Iterable[Event]) -> bool:
         """Return whether a new search has fewer nodes, judging by the ``events`` of an execution."""
-        self._grown = not (self.cpus or self.buffered) and self._quiet.begin(self._known, events)
-        return self._grown
+        worth = not (self.cpus or self.buffered) and self._quiet.begin(self._known, events)
+        self._grown |= worth
+        return worth
 
     # -- events
 
