@@ -44,6 +44,8 @@ class Search:
     def __init__(self, scheduler: Scheduler, relation: Relation | None = None) -> None:
         self.scheduler = scheduler
         self.relation = relation or Relation(scheduler)
+        if relation is not None:
+            relation.abridge()
         self.restarts = -1
         self._restart()
 
@@ -114,7 +116,7 @@ class Search:
             node = stack[-1]
             explored = node.tree.pop(0)
             if node.tree:
-                if self.executions == _KNOWN and self.relation.abridge(self._order.events):
+                if self.executions == _KNOWN and self.relation.abridge():
                     self._restart()
                     return True
                 node.along = []

@@ -58,10 +58,11 @@ class Exhaustive:
             self._depth = depth + 1
             self.stay = len(self.stack[depth].along)
             return known
-        along = self.relation.along(current) if depth else None
-        if current is not None and along is not None:
-            self.stack[-1].along.append(along)
-            return current
+        if depth and current is not None and self.relation.abridged:
+            along = self.relation.along(current)
+            if along is not None:
+                self.stack[-1].along.append(along)
+                return current
         asleep: dict[int, Event] = {}
         tree: list[Branch] = []
         if depth:

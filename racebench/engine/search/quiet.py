@@ -22,7 +22,7 @@ Programs with interrupts or store buffers have no quiet steps: those come betwee
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ...primitives import ops
@@ -35,16 +35,13 @@ Step = tuple[int, Op, Any, Any]
 
 _ON_LOCKS = {ops.ACQUIRE, ops.TRY_ACQUIRE, ops.RELEASE, ops.LOCKED}
 _WORTH = 8
-"""It is worth starting again if at least one step in so many is quiet."""
+"""It is worth it if at least one of so many different steps is quiet."""
 _MOST_SURPRISES = 4
 """After so many no step is taken for quiet."""
 
 
 class Quiet:
-    """The quiet steps by all that was seen so far, and the choice of them for the present search.
-
-    ``any``: the present choice has some.
-    """
+    """The quiet steps by all that was seen so far, and the choice of them for the present search."""
 
     def __init__(self) -> None:
         self._sharing = Sharing()
@@ -52,10 +49,6 @@ class Quiet:
         self._keys: set[Key] = set()
         self._choosing = False
         self._surprises = 0
-
-    @property
-    def any(self) -> bool:
-        return bool(self._chosen)
 
     def has(self, step: Step, event: Event) -> bool:
         """Return whether ``step``, which is ``event``, was chosen, with all the keys that it uses."""
@@ -79,22 +72,23 @@ class Quiet:
         self._keys.remove(key)
         return False
 
-    def begin(self, known: Mapping[Step, Event], events: Iterable[Event]) -> bool:
-        """Choose for the first time; return whether that is worth it, judging by one execution's events."""
+    def begin(self, known: Mapping[Step, Event]) -> bool:
+        """Begin to choose, among the ``known`` steps; return False if it has begun, or is not worth it."""
         if self._choosing:
             return False
         self._choosing = True
         self.choose(known)
-        chosen = set(self._chosen.values())
-        found = [event in chosen for event in events]
-        if sum(found) * _WORTH < len(found):
+        if len(self._chosen) * _WORTH < len(known):
             self._choosing, self._chosen, self._keys = False, {}, set()
         return self._choosing
 
-    def choose(self, known: Mapping[Step, Event]) -> None:
-        """Choose anew for the next search, among the steps chosen before and ``known``, once it has begun."""
+    def choose(self, known: Mapping[Step, Event]) -> bool:
+        """Choose anew for the next search, among the steps chosen before and ``known``, once it has begun.
+
+        Return whether there is any quiet step.
+        """
         if not self._choosing:
-            return
+            return False
         self._chosen = {
             step: event
             for step, event in (self._chosen | dict(known)).items()
@@ -103,3 +97,4 @@ class Quiet:
             and all(map(self._sharing.quiet, (*event.reads, *event.writes)))
         }
         self._keys = {key for event in self._chosen.values() for key in (*event.reads, *event.writes)}
+        return bool(self._chosen)

@@ -173,6 +173,8 @@ class Relation:
         self._grown, self._conflicting = False, self._floor.conflicting
         self._rousable = self._clocked = False
         self._quiet = Quiet()
+        self.abridged = False
+        """Whether quiet steps are made along with others."""
         self._looked: dict[Key, set[Key]] = {}
         self._watching: dict[Key, tuple[Key, ...]] = {}
         self._known: dict[Step, Event] = {}
@@ -210,13 +212,13 @@ class Relation:
     def renew(self) -> None:
         """Forget the events made before all of this was known, since a search starts."""
         if self.grown:
-            self._quiet.choose(self._known)
+            self.abridged = self._quiet.choose(self._known)
             self._known.clear()
         self._grown, self._conflicting = False, self._floor.conflicting
 
-    def abridge(self, events: Iterable[Event]) -> bool:
-        """Return whether a new search has fewer nodes, judging by the ``events`` of an execution."""
-        worth = not (self.cpus or self.buffered) and self._quiet.begin(self._known, events)
+    def abridge(self) -> bool:
+        """Return whether a new search, which is not ``abridged`` yet, will be so, and have fewer nodes."""
+        worth = not (self.cpus or self.buffered) and self._quiet.begin(self._known)
         self._grown |= worth
         return worth
 
@@ -243,7 +245,7 @@ class Relation:
 
     def along(self, last: Task | None) -> Event | None:
         """Return the step that the task ``last`` makes along with the last step, which it made; or None."""
-        if last is None or not self._quiet.any or last.op.apart:
+        if last is None or not self.abridged or last.op.apart:
             return None
         event = self.of(last)
         return event if event.along else None

@@ -45,7 +45,7 @@ def chosen(*steps: tuple[Step, Event]) -> Quiet:
     quiet = Quiet()
     for _, event in steps:
         assert not quiet.use(event)
-    assert quiet.begin(dict(steps), [event for _, event in steps])
+    assert quiet.begin(dict(steps))
     return quiet
 
 
@@ -75,8 +75,7 @@ def test_another_thread_on_a_key_that_was_relied_on_is_a_surprise_once() -> None
     reader = step(1, ops.LOAD, reads=(X,))
     assert quiet.use(reader[1])
     assert not quiet.use(reader[1])
-    quiet.choose(dict([READ_X, WRITE_X, reader]))
-    assert not quiet.any
+    assert not quiet.choose(dict([READ_X, WRITE_X, reader]))
 
 
 def test_a_key_that_none_changes_may_be_read_by_another() -> None:
@@ -89,22 +88,22 @@ def test_after_too_many_surprises_nothing_is_chosen() -> None:
     keys = [("s", f"f{n}") for n in range(6)]
     steps = [step(0, ops.SAVE, writes=(key,)) for key in keys]
     quiet = chosen(*steps)
+    goes_on = []
     for key in keys[:4]:
-        assert quiet.any
         assert quiet.use(step(1, ops.SAVE, writes=(key,))[1])
-        quiet.choose({})
-    assert not quiet.any
+        goes_on.append(quiet.choose({}))
+    assert goes_on == [True, True, True, False]
 
 
 def test_what_is_hardly_ever_quiet_is_not_worth_a_new_search() -> None:
-    shared = [step(proc, ops.SAVE, writes=(Y,)) for proc in (0, 1)]
+    shared = [step(proc, ops.SAVE, writes=((Y, n),)) for n in range(4) for proc in (0, 1)]
     quiet = Quiet()
     for _, event in (WRITE_X, *shared):
         quiet.use(event)
-    known = dict([WRITE_X, *shared])
-    assert not quiet.begin(known, [WRITE_X[1], *[shared[0][1]] * 8])
-    assert not quiet.any
-    assert quiet.begin(known, [WRITE_X[1], *[shared[0][1]] * 7])
+    assert not quiet.begin(dict([WRITE_X, *shared]))
+    assert not quiet.has(*WRITE_X)
+    assert quiet.begin(dict([WRITE_X, *shared[:7]]))
+    assert not quiet.begin(dict([WRITE_X, *shared[:7]]))
 
 
 # -- the search
@@ -207,6 +206,17 @@ def test_the_same_classes_without_quiet_steps(monkeypatch: pytest.MonkeyPatch) -
     search, sizes, others = searched(program(publishes_locked, looks_early_locked))
     assert all(nodes == steps for nodes, steps in sizes)
     assert len(others) == len(classes) == search.executions
+
+
+def test_what_one_search_has_learnt_abridges_the_next() -> None:
+    of = program(publishes_locked, looks_early_locked)
+    with Scheduler(of) as scheduler:
+        first = Search(scheduler)
+        outcome = first.execute()
+        assert outcome is not None and len(first.strategy.stack) == len(outcome.log)
+        again = Search(scheduler, first.relation)
+        outcome = again.execute()
+        assert outcome is not None and len(again.strategy.stack) < len(outcome.log)
 
 
 def test_a_program_whose_quiet_steps_are_not_always_the_same_is_refused() -> None:
