@@ -59,6 +59,7 @@ class Lookout:
     in the present execution under observation, if the execution is looked at; the workers read it after a
     release of a baton, and ``before`` sets it before all such releases.
     ``looks``: whether pictures are taken; they are useless if nobody asks for the result.
+    ``repeated`` counts the executions that a search has made again, which need no second look.
     ``execute`` runs one more execution under a strategy, which is asked at each step.
     """
 
@@ -69,6 +70,7 @@ class Lookout:
         self._orders: list[_Again] = []
         self.watch: Callable[[Task, Callable[[], None]], None] | None = None
         self.uses: Uses | None = None
+        self.repeated = self._looked = 0
         self._environment = Environment()
         self._known = Known()
         self._touched = False
@@ -82,11 +84,13 @@ class Lookout:
             self.watch = lambda task, call: traced(uses.tracer(task), call)
             return None
         self.watch = self._picture = None
-        if not self._looks or s.runs & (s.runs - 1):
+        run = s.runs - self.repeated
+        if not self._looks or run & (run - 1) or run <= self._looked:
             return None
+        self._looked = run
         self._picture = picture = Picture(s.program, state, self._known)
         self._environment, self._steps, self._already = Environment(), 0, len(self.changing)
-        self._closely = s.runs < _CLOSELY
+        self._closely = run < _CLOSELY
         self.watch = lambda task, call: profiled(partial(self.look, task, picture), call)
         osthreads.take_lost_interrupts()
         return picture

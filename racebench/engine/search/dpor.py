@@ -57,6 +57,7 @@ class Search:
                 "Verify needs a program that depends on the schedule alone."
             )
         self.relation.renew()
+        self._began = self.scheduler.floor.runs
         self.strategy = Exhaustive(self.relation)
         self.estimate = Estimate(self.relation, self.strategy.stack)
         self._hung: Outcome | None = None
@@ -117,6 +118,7 @@ class Search:
             explored = node.tree.pop(0)
             if node.tree:
                 if self.executions == _KNOWN and self.relation.abridge():
+                    self.scheduler.lookout.repeated += self.scheduler.floor.runs - self._began
                     self._restart()
                     return True
                 node.along = []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import racebench as rb
+from racebench.engine.control.lookout import Lookout
 from racebench.engine.control.scheduler import Scheduler
 from racebench.engine.search.classes import class_of
 from racebench.engine.search.dpor import Search
@@ -206,6 +207,36 @@ def test_the_same_classes_without_quiet_steps(monkeypatch: pytest.MonkeyPatch) -
     search, sizes, others = searched(program(publishes_locked, looks_early_locked))
     assert all(nodes == steps for nodes, steps in sizes)
     assert len(others) == len(classes) == search.executions
+
+
+def test_each_execution_that_is_looked_at_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bumps(s: Shared) -> None:
+        for _ in range(3):
+            s.own += 1
+            with s.lock:
+                s.n += 1
+
+    def adds(s: Shared) -> None:
+        for _ in range(3):
+            s.mine += 1
+            with s.lock:
+                s.n += 1
+
+    looked, before = [], Lookout.before
+
+    def spy(lookout: Lookout, state: Any) -> Any:
+        picture = before(lookout, state)
+        if picture is not None:
+            looked.append((search.restarts, search.executions + 1))
+        return picture
+
+    monkeypatch.setattr(Lookout, "before", spy)
+    with Scheduler(rb.Program("looked", Shared, {"bumps": bumps, "adds": adds})) as scheduler:
+        search = Search(scheduler)
+        for _ in outcomes(search):
+            pass
+        assert (search.executions, search.restarts, search.complete) == (20, 1, True)
+    assert looked == [(0, 1), (0, 2), (0, 4), (0, 8), (1, 16)]
 
 
 def test_what_one_search_has_learnt_abridges_the_next() -> None:
