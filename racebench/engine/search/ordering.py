@@ -67,8 +67,9 @@ def _searched(scheduler: Scheduler, relation: Relation, most: int, left: set[Pla
                 if outcome is not None:
                     if outcome.faults:
                         return set()
-                    spans = _spans(uses.latest, search.partial_order)
-                    left = {place for place in left if _has_one_order(place, spans, search.partial_order)}
+                    order = search.partial_order
+                    spans = _spans(uses.latest, order)
+                    left = {place for place in left if _has_one_order(place, spans, order)}
                 going_on = bool(left) and search.advance()
                 if not scheduler.fit or (going_on and search.executions + search.redundant >= most):
                     return set()

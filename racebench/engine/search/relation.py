@@ -243,9 +243,9 @@ class Relation:
             event.along = self._quiet.has(step, event) if read is None else read.along
         return event
 
-    def along(self, last: Task | None) -> Event | None:
+    def along(self, last: Task) -> Event | None:
         """Return the step that the task ``last`` makes along with the last step, which it made; or None."""
-        if last is None or not self.abridged or last.op.apart:
+        if not self.abridged or last.op.apart:
             return None
         event = self.of(last)
         return event if event.along else None
